@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# make            build/lkvm for this machine
+# make arm64      build/arm64/lkvm, cross-built (or native on arm64)
+# make demo       install what is missing, build, boot a guest in this terminal
+# make check      unit tests, fuzz corpora, lints, boots in the rig; prints a total
+# make bench      lkvm beside QEMU in the same rig
+# make man install clean
+#
+# Sources are listed by hand, one room a line: the list is the table of contents.
+
+CROSS_COMPILE ?=
+ifeq ($(origin CC),default)
+CC := $(CROSS_COMPILE)gcc
+endif
+AR := $(CROSS_COMPILE)ar
+CLANG ?= clang
+PKG_CONFIG ?= pkg-config
+O ?= build
+V ?=
+Q := $(if $(V),,@)
+say = @printf '  %-8s%s\n' '$(1)' '$(2)'
+
+# ---- what is built -------------------------------------------------------------------------------
+
+LKVM_SRCS := \
+	lkvm/log.c lkvm/iov.c lkvm/mem.c lkvm/loop.c lkvm/bus.c lkvm/pci.c lkvm/msix.c \
+	lkvm/kvm.c lkvm/kvm_ioctl.c lkvm/kvm_event.c lkvm/vcpu.c \
+	lkvm/main.c lkvm/options.c lkvm/config.c lkvm/cmd_help.c lkvm/cmd_run.c \
+	lkvm/machine.c lkvm/devices.c lkvm/console.c \
+	virtio/queue.c virtio/chain.c virtio/device.c virtio/pci.c virtio/mmio.c \
+	virtio/rng.c virtio/net.c virtio/blk.c virtio/console.c virtio/disk_raw.c \
+	net/slirp.c net/dhcp.c net/guard.c net/tap.c net/netopt.c \
+	arm64/board.c arm64/boot.c arm64/fdt.c arm64/gic.c arm64/cpu.c arm64/serial.c arm64/rtc.c \
+	realm/realm.c realm/none.c
+
+# ---- how -----------------------------------------------------------------------------------------
+
+WARN := -Wall -Wextra -Wshadow -Wvla -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes \
+	-Wconversion -Wno-sign-conversion -Wundef -Wpointer-arith -Wwrite-strings -Wno-unused-parameter
+WERROR ?=
+CSTD := -std=gnu17 -D_GNU_SOURCE -I.
+HARDEN := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
+HARDEN += $(if $(findstring aarch64,$(shell $(CC) -dumpmachine)),-mbranch-protection=standard)
+REPRO := -ffile-prefix-map=$(CURDIR)/=
+OPT ?= -O2 -g
+ALL_CFLAGS = $(CSTD) $(WARN) $(WERROR) $(OPT) $(HARDEN) $(REPRO) -MMD -MP $(CFLAGS)
+ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now $(LDFLAGS)
+
+# libslirp is loaded at run time (net/slirp.c), so lkvm starts without it. The small libraries are
+# linked statically where the distribution ships an archive: start-up then costs no relocations.
+lib = $(if $(wildcard $(SYSROOT)/usr/lib/*/lib$(1).a),-l:lib$(1).a,-l$(1))
+LIBS ?= $(call lib,fdt) $(call lib,z) $(call lib,zstd) $(call lib,uring) -lpthread -ldl
+SLIRP_CFLAGS ?= $(shell $(PKG_CONFIG) --cflags slirp 2>/dev/null)
+
+.DEFAULT_GOAL := all
+.PHONY: all arm64 check demo bench lint unit fuzz-corpora boot man install clean deps
+all: $(O)/lkvm
+
+$(O)/obj/%.o: %.c
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $(SLIRP_CFLAGS) -c -o $@ $<
+
+$(O)/lkvm: $(LKVM_SRCS:%.c=$(O)/obj/%.o)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+# ---- unit tests: native, ASan + UBSan ------------------------------------------------------------
+#
+# A suite lists the sources it is linked with besides tests/unit/<name>_test.c: what it tests, what
+# that needs, and fakes in place of the rest.
+
+UNITS :=
+unit = $(eval UNITS += $(1))$(eval unit-srcs-$(1) := $(2))
+
+$(call unit,lkvm/iov,lkvm/iov.c)
+$(call unit,lkvm/mem,lkvm/mem.c)
+$(call unit,lkvm/log,lkvm/log.c)
+$(call unit,lkvm/loop,lkvm/loop.c)
+
+SAN := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+SAN_CFLAGS = $(CSTD) $(WARN) $(WERROR) -O1 -g $(SAN) -MMD -MP $(SLIRP_CFLAGS) \
+	$(shell $(PKG_CONFIG) --cflags check 2>/dev/null)
+SAN_LIBS = $(shell $(PKG_CONFIG) --libs check 2>/dev/null) -lfdt -lz -lzstd -luring -lpthread -ldl
+
+build/san/%.o: %.c
+	$(call say,CC[san],$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(SAN_CFLAGS) -c -o $@ $<
+
+define unit_rule
+build/unit/$(1): $(patsubst %.c,build/san/%.o,tests/unit/$(1)_test.c $(unit-srcs-$(1)))
+	$$(call say,LD,$$@)
+	@mkdir -p $$(@D)
+	$$(Q)$$(CC) $$(SAN) -o $$@ $$^ $$(SAN_LIBS)
+endef
+$(foreach u,$(UNITS),$(eval $(call unit_rule,$(u))))
+
+unit: $(UNITS:%=build/unit/%)
+	$(Q)tests/run-units $(UNITS)
+
+# ---- fuzz targets: libFuzzer (clang); corpora are replayed by `make check` -----------------------
+
+FUZZERS :=
+fuzz = $(eval FUZZERS += $(1))$(eval fuzz-srcs-$(1) := $(2))
+
+FUZZ_SAN := -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
+
+build/fuzz/obj/%.o: %.c
+	$(call say,CC[fuzz],$<)
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(CSTD) $(WARN) $(WERROR) -O1 -g $(FUZZ_SAN) -MMD -MP $(SLIRP_CFLAGS) -c -o $@ $<
+
+define fuzz_rule
+build/fuzz/$(1): $(patsubst %.c,build/fuzz/obj/%.o,tests/fuzz/$(1).c $(fuzz-srcs-$(1)))
+	$$(call say,LD,$$@)
+	$$(Q)$$(CLANG) $$(FUZZ_SAN) -o $$@ $$^ -lfdt -lz -lzstd -luring -lpthread -ldl
+endef
+$(foreach f,$(FUZZERS),$(eval $(call fuzz_rule,$(f))))
+
+clean:
+	rm -rf build/obj build/san build/unit build/fuzz build/lkvm build/arm64
+
+-include $(shell find $(O)/obj build/san build/fuzz -name '*.d' 2>/dev/null)

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Seam: bytes out to, and bytes in from, whatever stands behind a serial port or virtio-console
+ * (terminal, pipe, file, pty, socket). Implemented by lkvm/console.c and by tests.
+ */
+#ifndef LKVM_CHARDEV_H
+#define LKVM_CHARDEV_H
+
+#include "lkvm/util.h"
+
+struct chardev;
+
+struct chardev_ops {
+	/*
+	 * Take up to `len` bytes for output; returns how many were taken (0: full, try after
+	 * client->writable). Never blocks. Any thread; the implementation locks. It may gather bytes
+	 * for a few milliseconds before they reach the file descriptor.
+	 */
+	size_t (*write)(struct chardev *c, const void *buf, size_t len);
+
+	/* The client has room for more input (true) or has none (false; initial state). Any thread. */
+	void (*rx_ready)(struct chardev *c, bool ready);
+};
+
+/* What the device registers. Called on the chardev's loop, without locks. */
+struct chardev_client {
+	/* Input; only after rx_ready(true). Returns bytes taken; fewer than len means: not ready now. */
+	size_t (*receive)(void *arg, const void *buf, size_t len);
+	/* Room again after write() returned less than it was given. */
+	void (*writable)(void *arg);
+};
+
+struct chardev {
+	const struct chardev_ops *ops;
+	const struct chardev_client *client; /* set once, before any thread runs */
+	void *client_arg;
+};
+
+#endif

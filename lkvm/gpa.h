@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A guest physical address is its own type, so that the compiler refuses to mix it up with a length,
+ * an offset or a host pointer. Only lkvm/mem.c turns one into a pointer. A gpa never travels without
+ * a length.
+ */
+#ifndef LKVM_GPA_H
+#define LKVM_GPA_H
+
+#include "lkvm/util.h"
+
+typedef struct {
+	u64 a;
+} gpa_t;
+
+static inline gpa_t gpa(u64 a)
+{
+	return (gpa_t){ a };
+}
+
+/* The caller has checked that `off` stays inside the range that `g` starts. */
+static inline gpa_t gpa_add(gpa_t g, u64 off)
+{
+	return (gpa_t){ g.a + off };
+}
+
+#endif

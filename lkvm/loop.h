@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * An epoll loop: file descriptors, timers, calls from other threads. Each loop is run by exactly one
+ * thread; all callbacks run on it. The only file with epoll, timerfd and (with vcpu.c) pthread_create.
+ */
+#ifndef LKVM_LOOP_H
+#define LKVM_LOOP_H
+
+#include <sys/epoll.h>
+
+#include "lkvm/util.h"
+
+struct loop;
+struct loop_fd;
+struct loop_timer;
+
+int loop_create(struct loop **out, const char *name);
+
+/* The loop is stopped (or never started). Whatever is still registered is dropped, fds stay open. */
+void loop_destroy(struct loop *l);
+
+/* Run on a new thread called `name`, all signals blocked. */
+int loop_start(struct loop *l);
+
+/* Run on the calling thread until loop_quit(). */
+void loop_run(struct loop *l);
+
+/* Ask the loop to end; any thread, async-signal-safe. */
+void loop_quit(struct loop *l);
+
+/* loop_quit() and wait for the thread of loop_start(). */
+void loop_stop(struct loop *l);
+
+/*
+ * Handle everything that is ready, waiting up to timeout_ms for the first (-1: for ever, 0: poll).
+ * For tests and for loops that no thread runs: the caller becomes the loop's thread meanwhile.
+ */
+void loop_step(struct loop *l, int timeout_ms);
+
+/* True on the thread that runs `l`, and when nobody runs it. For assert(). */
+bool loop_here(const struct loop *l);
+
+/* ---- file descriptors: on the loop's thread, or before it runs ---- */
+
+/* `events`: EPOLLIN, EPOLLOUT, EPOLLET as in epoll_ctl(2); 0 leaves only errors. */
+typedef void (*loop_fd_fn)(void *arg, u32 events);
+
+/*
+ * Call fn(arg, events) when `fd` is ready. The fd stays the caller's and must be removed before it
+ * is closed. EPOLLET for eventfds that are only ever written: no read is needed then.
+ */
+int loop_fd_add(struct loop *l, int fd, u32 events, loop_fd_fn fn, void *arg, struct loop_fd **out);
+int loop_fd_mod(struct loop_fd *f, u32 events);
+
+/* Takes NULL. After this returns fn is not called again, even when called from a callback. */
+void loop_fd_del(struct loop_fd *f);
+
+/* ---- one-shot timers, CLOCK_MONOTONIC: on the loop's thread, or before it runs ---- */
+typedef void (*loop_timer_fn)(void *arg);
+
+int loop_timer_add(struct loop *l, loop_timer_fn fn, void *arg, struct loop_timer **out);
+
+/* (Re)arm for `ns` nanoseconds from now. 0 fires at once (from the loop). */
+void loop_timer_arm(struct loop_timer *t, u64 ns);
+void loop_timer_disarm(struct loop_timer *t);
+void loop_timer_del(struct loop_timer *t);
+u64 loop_now_ns(void);
+
+/* ---- calls from other threads ---- */
+typedef void (*loop_call_fn)(void *arg);
+
+/*
+ * Run fn(arg) on the loop's thread and wait for it; on that thread, or when nobody runs the loop, it
+ * is called directly. The caller must hold no lock that a callback of the loop takes.
+ */
+void loop_call(struct loop *l, loop_call_fn fn, void *arg);
+
+#endif

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The composition root: builds one VM from a config in one visible order, and takes it down in
+ * reverse. The only room with all the keys. Main thread.
+ */
+#ifndef LKVM_MACHINE_H
+#define LKVM_MACHINE_H
+
+#include "lkvm/config.h"
+
+struct machine;
+
+/* Why the guest stopped. */
+enum machine_end {
+	END_POWEROFF, /* PSCI SYSTEM_OFF */
+	END_RESET,    /* PSCI SYSTEM_RESET */
+	END_USER,     /* Ctrl-a x, SIGTERM, lkvm stop */
+	END_ERROR,    /* something we could not go on from; already reported */
+};
+
+/* 0 or -errno after a line that says what to do. */
+int machine_create(struct machine **out, const struct config *c);
+
+/* Start vCPUs, wait for the end, stop everything. May be called once. */
+enum machine_end machine_run(struct machine *m);
+
+void machine_destroy(struct machine *m);
+
+/* The device tree that machine_create() would give the guest, without KVM. 0 or -errno. */
+int machine_dump_dtb(const struct config *c);
+
+#endif

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Guest memory: the only place where an address of the guest becomes a pointer of the host.
+ *
+ * Every look-up strips the alias bit of a Realm, checks start AND length against one region, and
+ * refuses a page that the guest has not shared. A failed look-up is -EFAULT and changes nothing.
+ * In an ordinary VM all RAM is shared from the start.
+ *
+ * Lifetime of pointers: a pointer (window or iovec) may be used only while the caller has a *hold*
+ * on the memory (mem_hold .. mem_release). A page that the guest takes back (mem_set_shared false)
+ * is taken back only when nobody has a hold, and the generation changes; so a device that caches a
+ * window checks its generation at the start of each hold.
+ */
+#ifndef LKVM_MEM_H
+#define LKVM_MEM_H
+
+#include <stdatomic.h>
+#include <sys/uio.h>
+
+#include "lkvm/gpa.h"
+
+struct mem;
+
+enum mem_access { MEM_READ = 1, MEM_WRITE = 2, MEM_RW = 3 };
+
+/* Flags of mem_add_ram(). */
+#define MEM_HUGE BIT(0)	     /* ask for transparent huge pages (2 MiB aligned either way) */
+#define MEM_PROTECTED BIT(1) /* starts with nothing shared: Realms and --bounce */
+#define MEM_SPLIT_VIEW                                                                             \
+	BIT(2) /* devices see a second mapping that is inaccessible where not shared (simulator) */
+
+/* One region of RAM as KVM needs it. The pointers belong to struct mem. */
+struct mem_region {
+	gpa_t base;
+	u64 size;
+	void *host;	   /* what the vCPUs see at `base` */
+	void *shared_view; /* what devices see; equals host without MEM_SPLIT_VIEW */
+	int fd;		   /* memfd behind both views, or -1: anonymous */
+};
+
+int mem_create(struct mem **out);
+void mem_destroy(struct mem *m);
+
+/*
+ * Map `size` bytes of RAM at `base` (both page aligned). `hugetlbfs` is NULL or the path of a mounted
+ * hugetlbfs to take the pages from. Before any other thread runs.
+ * Errors: -EINVAL (alignment, overlap, hugetlbfs not one), -ENOMEM, -errno of open/mmap.
+ */
+int mem_add_ram(struct mem *m, gpa_t base, u64 size, u64 flags, const char *hugetlbfs);
+
+/* Bit of the IPA that selects the shared alias of a page (a Realm's top bit), or 0: none. */
+void mem_set_alias(struct mem *m, u64 alias_bit);
+u64 mem_alias(const struct mem *m);
+
+unsigned mem_nr_regions(const struct mem *m);
+const struct mem_region *mem_region(const struct mem *m, unsigned i);
+
+/* ---- devices: only shared memory; any thread that has a hold ---- */
+
+/*
+ * Keep shared pages shared until mem_release(). Cheap (one atomic). Blocks while another thread is
+ * taking pages back. Not recursive: a thread that has a hold and wants one that outlives it (a disk
+ * request in flight) calls mem_hold_more(), which never blocks.
+ */
+void mem_hold(struct mem *m);
+void mem_hold_more(struct mem *m);
+void mem_release(struct mem *m);
+
+int mem_read(struct mem *m, gpa_t g, void *buf, u64 len);
+int mem_write(struct mem *m, gpa_t g, const void *buf, u64 len);
+
+/*
+ * Describe [g, g + len) as iovec elements (one per contiguous host range; adjacent to iov[-1] is not
+ * merged). Returns the number of elements used (1 for the common case), -EFAULT, -EINVAL (len 0) or
+ * -ENOBUFS.
+ */
+int mem_iov(struct mem *m, gpa_t g, u64 len, enum mem_access access, struct iovec *iov,
+	    unsigned max);
+
+/* A piece of shared memory looked up once and used often (a ring). */
+struct mem_win {
+	u8 *host;
+	u32 len;
+	u32 gen;
+};
+
+/* Look up [g, g + len) as one contiguous host range. -EFAULT, -EINVAL (len 0). */
+int mem_win_open(struct mem *m, gpa_t g, u32 len, enum mem_access access, struct mem_win *w);
+
+/* Bumped whenever a page stops being shared. */
+u32 mem_generation(const struct mem *m);
+
+static inline void *mem_win_at(const struct mem_win *w, u32 off, u32 len)
+{
+	assert(range_within(off, len, w->len));
+	return w->host + off;
+}
+
+/* Ring indices, little-endian in memory, `off` 2-byte aligned like the window itself. */
+u16 mem_win_load16(const struct mem_win *w, u32 off);	       /* relaxed */
+u16 mem_win_load16_acquire(const struct mem_win *w, u32 off);
+void mem_win_store16(const struct mem_win *w, u32 off, u16 val); /* relaxed */
+void mem_win_store16_release(const struct mem_win *w, u32 off, u16 val);
+void mem_win_store32(const struct mem_win *w, u32 off, u32 val); /* relaxed */
+
+/* ---- the loader: any RAM, before the first vCPU runs ---- */
+
+/*
+ * The host memory behind [g, g + len), shared or not, for filling it before the guest starts (file
+ * reads and decompression go straight to their place). NULL if it is not RAM as a whole, or after
+ * mem_seal().
+ */
+void *mem_load_ptr(struct mem *m, gpa_t g, u64 len);
+
+/* The guest is about to start: mem_load_ptr() answers NULL from now on. */
+void mem_seal(struct mem *m);
+
+/* ---- page states: realm/ripas.c and --bounce ---- */
+
+/*
+ * Make [g, g + len) (page aligned, inside RAM) shared or protected. Un-sharing waits until all holds
+ * are released, then bumps the generation. Content is the caller's business. -EINVAL, -EFAULT.
+ * Never call it with a hold.
+ */
+int mem_set_shared(struct mem *m, gpa_t g, u64 len, bool shared);
+bool mem_is_shared(struct mem *m, gpa_t g, u64 len);
+
+#endif

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Small words used in every room: integer names, array sizes, alignment, checked arithmetic. */
+#ifndef LKVM_UTIL_H
+#define LKVM_UTIL_H
+
+#include <assert.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef uint8_t u8;
+typedef uint16_t u16;
+typedef uint32_t u32;
+typedef uint64_t u64;
+typedef int32_t s32;
+typedef int64_t s64;
+
+#define KiB (UINT64_C(1) << 10)
+#define MiB (UINT64_C(1) << 20)
+#define GiB (UINT64_C(1) << 30)
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+#define BIT(n) (UINT64_C(1) << (n))
+
+/* The object that embeds `ptr` as its member `member`. */
+#define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
+
+#define MIN(a, b)                                                                                  \
+	({                                                                                         \
+		__typeof__(a) a_ = (a);                                                            \
+		__typeof__(b) b_ = (b);                                                            \
+		a_ < b_ ? a_ : b_;                                                                 \
+	})
+#define MAX(a, b)                                                                                  \
+	({                                                                                         \
+		__typeof__(a) a_ = (a);                                                            \
+		__typeof__(b) b_ = (b);                                                            \
+		a_ > b_ ? a_ : b_;                                                                 \
+	})
+
+/* `align` is a power of two. align_up() wraps to 0 past the end of u64: check the input first. */
+static inline u64 align_down(u64 x, u64 align)
+{
+	return x & ~(align - 1);
+}
+
+static inline u64 align_up(u64 x, u64 align)
+{
+	return (x + align - 1) & ~(align - 1);
+}
+
+static inline bool is_aligned(u64 x, u64 align)
+{
+	return (x & (align - 1)) == 0;
+}
+
+static inline bool is_power_of_2(u64 x)
+{
+	return x && !(x & (x - 1));
+}
+
+/* True when [off, off + len) lies inside [0, size): no wrap-around for any input. */
+static inline bool range_within(u64 off, u64 len, u64 size)
+{
+	return off <= size && len <= size - off;
+}
+
+/* True when the half-open ranges [a, a + a_len) and [b, b + b_len) share a byte; no range wraps. */
+static inline bool ranges_overlap(u64 a, u64 a_len, u64 b, u64 b_len)
+{
+	return a_len && b_len && a < b + b_len && b < a + a_len;
+}
+
+#endif

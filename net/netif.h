@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The wall between virtio-net and the network: Ethernet frames in, Ethernet frames out. No queue, no
+ * guest address on this side. Everything runs on one loop, that of the virtio-net device.
+ */
+#ifndef NET_NETIF_H
+#define NET_NETIF_H
+
+#include <sys/uio.h>
+
+#include "lkvm/util.h"
+
+struct netif;
+
+#define NETIF_FRAME_MAX 65550u /* largest frame either way: 14 + 65535 and a VLAN tag less */
+
+/* What a netif can take off the guest's hands; 0: plain frames with valid checksums up to mtu. */
+#define NETIF_TX_CSUM BIT(0) /* guest -> netif: checksum may be left to us (csum_start/offset) */
+#define NETIF_TX_TSO4 BIT(1)
+#define NETIF_TX_TSO6 BIT(2)
+#define NETIF_RX_CSUM BIT(3) /* netif -> guest: frames may carry NEEDS_CSUM / DATA_VALID */
+#define NETIF_RX_TSO4 BIT(4)
+#define NETIF_RX_TSO6 BIT(5)
+
+enum netif_gso { NETIF_GSO_NONE = 0, NETIF_GSO_TCPV4 = 1, NETIF_GSO_TCPV6 = 4 };
+
+/* Travels beside a frame. All zero: nothing to do. Validated by virtio-net against the frame's length. */
+struct netif_offload {
+	bool needs_csum; /* checksum from csum_start to the end goes to csum_start + csum_offset */
+	bool data_valid; /* rx only: checksum verified */
+	u16 csum_start, csum_offset;
+	enum netif_gso gso;
+	u16 gso_size, hdr_len;
+};
+
+struct netif_ops {
+	/*
+	 * One frame from the guest; the iovec is only good during the call, and the guest may change
+	 * the bytes meanwhile: gather first, then look. 0: taken. -EAGAIN: keep it, client->writable
+	 * will be called. Other -errno: dropped.
+	 */
+	int (*send)(struct netif *n, const struct netif_offload *o, const struct iovec *iov,
+		    unsigned nr_iov);
+	/* The guest has (false: has no) room for frames. Initially false. */
+	void (*rx_ready)(struct netif *n, bool ready);
+	void (*destroy)(struct netif *n);
+};
+
+struct netif_client {
+	/* One frame for the guest. 0: delivered or dropped for good. -EAGAIN: no room; try after rx_ready(true). */
+	int (*receive)(void *arg, const struct netif_offload *o, const struct iovec *iov,
+		       unsigned nr_iov);
+	/* send() may be tried again. */
+	void (*writable)(void *arg);
+};
+
+struct netif {
+	const struct netif_ops *ops;
+	const struct netif_client *client; /* set by virtio-net before the loop runs */
+	void *client_arg;
+	u32 offloads; /* NETIF_TX_*, NETIF_RX_* */
+	u16 mtu;      /* IP MTU to tell the guest, 1280..65535; 0: do not say */
+	u8 mac[6];    /* the guest's address */
+};
+
+#endif

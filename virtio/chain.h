@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * One descriptor chain [virtio 1.3 §2.7.5]: each descriptor is copied once, checked, then used. The
+ * result is host iovecs, device-readable ones first.
+ */
+#ifndef VIRTIO_CHAIN_H
+#define VIRTIO_CHAIN_H
+
+#include "lkvm/iov.h"
+#include "virtio/queue.h"
+
+struct chain {
+	struct iovec *iov; /* the caller's array of `max` elements */
+	u16 max;
+	u16 head;
+	u16 nr_read;   /* iov[0 .. nr_read): device-readable */
+	u16 nr_write;  /* iov[nr_read .. nr_read + nr_write): device-writable */
+	u32 read_len;  /* sum of the former */
+	u32 write_len; /* sum of the latter */
+};
+
+/*
+ * Take the next chain of `q`. c->iov and c->max are set by the caller. The pointers are good while
+ * the caller has its hold on the memory.
+ *
+ * 1: taken. 0: queue empty. Otherwise the device needs a reset: -EBADMSG (loop, longer than the
+ * queue, bad index, nested indirect, INDIRECT not negotiated or with NEXT, odd table length,
+ * readable after writable, zero or > 4 GiB - 1 total length, more than `max` pieces), -EFAULT (a
+ * buffer outside RAM or in a page that is not shared).
+ */
+int chain_take(struct virtqueue *q, struct chain *c);
+
+static inline struct iov_cur chain_reader(const struct chain *c)
+{
+	return iov_cur(c->iov, c->nr_read);
+}
+
+static inline struct iov_cur chain_writer(const struct chain *c)
+{
+	return iov_cur(c->iov + c->nr_read, c->nr_write);
+}
+
+#endif

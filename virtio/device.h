@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Life cycle of a virtio device [virtio 1.3 §2.1, §3.1]: status, feature negotiation, configuration
+ * space, reset; and the frame around a device's queues. Transports (pci.c, mmio.c) call the upper
+ * half, device kinds (net.c, blk.c, ...) are called through struct virtio_type and call the lower.
+ *
+ * Locking: the transport's register handlers run on vCPU threads under d->lock (taken by bus.c).
+ * kick/start/stop and everything a device does with its queues run on d->loop. The lock is never
+ * held by a caller of loop_call() that the loop may need: device.c drops nothing, because no loop
+ * callback takes d->lock; the state both sides touch is _Atomic.
+ */
+#ifndef VIRTIO_DEVICE_H
+#define VIRTIO_DEVICE_H
+
+#include <pthread.h>
+
+#include "lkvm/loop.h"
+#include "virtio/chain.h"
+
+/* Device status [§2.1]. */
+#define VIRTIO_S_ACKNOWLEDGE 1u
+#define VIRTIO_S_DRIVER 2u
+#define VIRTIO_S_DRIVER_OK 4u
+#define VIRTIO_S_FEATURES_OK 8u
+#define VIRTIO_S_NEEDS_RESET 64u
+#define VIRTIO_S_FAILED 128u
+
+/* Device-independent features [§6]. */
+#define VIRTIO_F_INDIRECT_DESC BIT(28)
+#define VIRTIO_F_EVENT_IDX BIT(29)
+#define VIRTIO_F_VERSION_1 BIT(32)
+#define VIRTIO_F_ACCESS_PLATFORM BIT(33)
+#define VIRTIO_F_RING_RESET BIT(40)
+
+#define VIRTIO_MAX_QUEUES 32u
+#define VIRTIO_NO_VECTOR 0xffffu
+
+struct virtio_device;
+
+/* A kind of device. Data and five functions; one `static const` per kind. */
+struct virtio_type {
+	const char *name; /* "net", "blk": also the prefix of instance names */
+	u32 id;		  /* virtio device id [§5] */
+	u32 pci_class;	  /* 24-bit PCI class code */
+
+	/* DRIVER_OK was set. d->features is final, enabled queues are started. 0 or -errno (fails the device). */
+	int (*start)(struct virtio_device *d);
+
+	/* The driver rang the doorbell of queue `q` (started; a hold is taken around the call). */
+	void (*kick)(struct virtio_device *d, struct virtqueue *q);
+
+	/*
+	 * The driver resets the device (q NULL) or one queue (RING_RESET). On return nothing is in
+	 * flight from the queue(s), and nothing of it will be touched again.
+	 */
+	void (*stop)(struct virtio_device *d, struct virtqueue *q);
+
+	/* The driver wrote [off, off + len) of the writable part of the configuration (already stored). vCPU thread, d->lock. */
+	void (*config_written)(struct virtio_device *d, u32 off, u32 len);
+
+	/* Release everything; loop not running. `d` is embedded in what it frees. */
+	void (*destroy)(struct virtio_device *d);
+};
+
+/* What a transport does for a device. Any thread, never blocks. */
+struct virtio_transport_ops {
+	void (*interrupt_queue)(void *transport, u16 queue);
+	void (*interrupt_config)(void *transport);
+};
+
+struct virtio_device {
+	const struct virtio_type *type;
+	char name[24]; /* for messages: "virtio-net 0" */
+	struct mem *mem;
+	struct loop *loop;
+	pthread_mutex_t lock; /* register state; see above */
+
+	const struct virtio_transport_ops *tops; /* set by virtio_attach */
+	void *transport;
+
+	u64 offered;  /* constant after create */
+	u64 features; /* accepted by the driver; final once FEATURES_OK */
+	u8 status;
+	_Atomic bool broken; /* needs reset; either side sets, reset clears */
+
+	u8 *config; /* configuration space, little-endian, owned by the kind */
+	u32 config_len;
+	u32 config_wr_off, config_wr_len; /* the part the driver may write */
+	_Atomic u32 config_gen;
+
+	unsigned nr_queues;
+	struct virtqueue queues[VIRTIO_MAX_QUEUES];
+	int doorbell[VIRTIO_MAX_QUEUES]; /* eventfds, one per queue; writes to them ring it */
+	struct loop_fd *doorbell_fd[VIRTIO_MAX_QUEUES];
+	bool running; /* loop side: started and not stopped */
+};
+
+/* ---- for device kinds ---- */
+
+/*
+ * Fill `d` (zeroed) for a kind: queues of the given maximum sizes, doorbell eventfds.
+ * VERSION_1, INDIRECT_DESC, EVENT_IDX and RING_RESET are added to `features`. -errno.
+ */
+int virtio_init(struct virtio_device *d, const struct virtio_type *type, unsigned instance,
+		struct mem *m, struct loop *loop, u64 features, const u16 *queue_sizes,
+		unsigned nr_queues);
+
+/* Undo virtio_init(); tolerates a half-built or zeroed `d`. */
+void virtio_fini(struct virtio_device *d);
+
+static inline bool virtio_has(const struct virtio_device *d, u64 feature)
+{
+	return (d->features & feature) == feature;
+}
+
+/*
+ * Loop thread, from anywhere but kick/start/stop (for instance when a packet arrives): true and a
+ * hold on the memory if the device runs and is not broken. Pair with virtio_leave().
+ */
+bool virtio_enter(struct virtio_device *d);
+void virtio_leave(struct virtio_device *d);
+
+/* Publish what was pushed to `q` and interrupt the driver if it wants it. With a hold. */
+void virtio_queue_flush(struct virtio_device *d, struct virtqueue *q);
+
+/*
+ * The guest broke the rules: DEVICE_NEEDS_RESET, configuration interrupt, one rate-limited line, and
+ * the queues are left alone until the driver resets [§2.1.2]. Loop thread.
+ */
+void virtio_fail(struct virtio_device *d, const char *why, int err);
+
+/* The kind changed d->config (under d->lock if vCPUs run): new generation and configuration interrupt. */
+void virtio_config_changed(struct virtio_device *d);
+
+/* ---- for transports; vCPU thread under d->lock (or before vCPUs run) ---- */
+
+void virtio_attach(struct virtio_device *d, const struct virtio_transport_ops *tops, void *transport);
+
+/* More features that the transport or the machine adds (ACCESS_PLATFORM). Before vCPUs run. */
+void virtio_offer(struct virtio_device *d, u64 features);
+
+u8 virtio_status_get(struct virtio_device *d);
+
+/*
+ * Write of the status register: reset on 0, FEATURES_OK only if the driver's features are a subset
+ * of the offer and contain VERSION_1, start on DRIVER_OK; bits cannot be cleared one by one.
+ * Synchronous: on return from a reset the loop has let go of all queues.
+ */
+void virtio_status_set(struct virtio_device *d, u8 status);
+
+/* 32-bit feature words; words without features read 0, writes to them are remembered as refusal if non-zero. */
+u32 virtio_features_word(const struct virtio_device *d, u32 word);
+u32 virtio_driver_features_word(const struct virtio_device *d, u32 word);
+void virtio_driver_features_set(struct virtio_device *d, u32 word, u32 val);
+
+/* `len` 1, 2, 4 or 8; past the end reads 0 and ignores writes. */
+u64 virtio_config_read(struct virtio_device *d, u32 off, unsigned len);
+void virtio_config_write(struct virtio_device *d, u32 off, unsigned len, u64 val);
+
+/* NULL when there is no such queue. */
+struct virtqueue *virtio_queue(struct virtio_device *d, u32 index);
+
+/* queue_enable := 1: validates and, if DRIVER_OK is already set (after RING_RESET), starts it. */
+void virtio_queue_enable(struct virtio_device *d, struct virtqueue *q);
+
+/* queue_reset := 1 [§2.6.1]: synchronous. */
+void virtio_queue_reset(struct virtio_device *d, struct virtqueue *q);
+
+/* A notification that did not come through an ioeventfd: same effect as writing the doorbell. */
+void virtio_notify(struct virtio_device *d, u32 queue);
+
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Constructors of all device kinds: the only header of virtio/ besides device.h that lkvm/devices.c
+ * needs. Each makes a struct virtio_device ready to be attached to a transport; type->destroy frees it.
+ * 0 or -errno after one log_error() that says what to do.
+ */
+#ifndef VIRTIO_TYPES_H
+#define VIRTIO_TYPES_H
+
+#include "virtio/device.h"
+
+struct chardev;
+struct disk;
+struct netif;
+
+/* Where a device lives. */
+struct virtio_env {
+	struct mem *mem;
+	struct loop *loop;
+	unsigned instance; /* n-th of its kind, from 0 */
+	bool small_pool;   /* bounce memory is scarce (Realm): small rings and segments */
+};
+
+int virtio_rng_create(struct virtio_device **out, const struct virtio_env *env);
+
+/* Takes over `n` (destroyed with the device, also on error). */
+int virtio_net_create(struct virtio_device **out, const struct virtio_env *env, struct netif *n);
+
+struct virtio_blk_conf {
+	const char *serial;  /* NULL: derived from the file; at most 20 bytes are shown */
+	unsigned nr_queues;  /* 1..16 */
+	unsigned delay_ms;   /* --debug-iodelay: added to each request */
+};
+
+/* Takes over `disk`, also on error. */
+int virtio_blk_create(struct virtio_device **out, const struct virtio_env *env, struct disk *disk,
+		      const struct virtio_blk_conf *conf);
+
+/* `chr` stays the caller's and outlives the device. */
+int virtio_console_create(struct virtio_device **out, const struct virtio_env *env,
+			  struct chardev *chr);
+
+#endif
