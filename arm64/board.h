@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The board: which device lies where and which interrupt it has. `struct board_layout` is a pure
+ * function of `struct board_conf`, which is filled from the options: no KVM, no host, no randomness.
+ * So `--dump-dtb` and the predicted measurement work on any machine.
+ */
+#ifndef ARM64_BOARD_H
+#define ARM64_BOARD_H
+
+#include "arm64/memmap.h"
+#include "lkvm/gpa.h"
+
+struct bus;
+struct chardev;
+struct irq;
+
+/* In the order in which IRQCHIP_AUTO tries them. */
+enum irqchip { IRQCHIP_AUTO, IRQCHIP_GICV3_ITS, IRQCHIP_GICV3, IRQCHIP_GICV2M, IRQCHIP_GICV2 };
+
+struct board_conf {
+	unsigned nr_cpus; /* >= 1 */
+	u64 ram_base;	  /* >= MEMMAP_RAM, page aligned */
+	u64 ram_size;	  /* bytes, page aligned */
+	enum irqchip irqchip; /* AUTO counts as GICV3_ITS: what a host without KVM is told */
+	unsigned nr_virtio_mmio; /* transports present, <= MEMMAP_NR_VIRTIO_MMIO */
+	bool pmu;
+	bool psci_smc; /* conduit SMC instead of HVC: Realms, where HVC does not reach the host */
+	u32 timer_hz;  /* --override-bad-firmware-cntfrq; 0: CNTFRQ_EL0 is right */
+};
+
+struct board_span {
+	u64 base;
+	u64 size; /* 0: not on this board */
+};
+
+struct board_layout {
+	enum irqchip irqchip; /* never AUTO */
+	struct board_span ram;
+	struct board_span gicd;
+	struct board_span gicr; /* GICv3: one span for all CPUs */
+	struct board_span its;
+	struct board_span gicc; /* GICv2 */
+	struct board_span v2m;
+	unsigned nr_spis; /* INTIDs 32 .. 32 + nr_spis - 1 exist; multiple of 32 */
+	unsigned ipa_bits; /* smallest IPA width (>= 32) that holds the board; a Realm needs one more */
+};
+
+/*
+ * Compute the layout. -EINVAL for a conf that cannot be laid out (no CPUs, too many for the GIC's
+ * area or for a GICv2, RAM below MEMMAP_RAM, empty, unaligned or wrapping), with one log_error.
+ */
+int board_layout(struct board_layout *out, const struct board_conf *c);
+
+/* MPIDR_EL1 affinity bits that KVM gives the vCPU with this id. [KVM arm64 reset_mpidr] */
+u64 board_mpidr(unsigned cpu);
+
+/* Where the parts with a fixed place are. */
+static inline gpa_t board_uart(unsigned n)
+{
+	return gpa(MEMMAP_UART + n * MEMMAP_UART_STRIDE);
+}
+
+static inline gpa_t board_virtio_mmio(unsigned n)
+{
+	return gpa(MEMMAP_VIRTIO_MMIO + n * MEMMAP_VIRTIO_MMIO_STRIDE);
+}
+
+/* ---- the devices that are soldered on: UARTs and RTC ---- */
+
+struct board;
+
+/*
+ * Put the devices on the bus. `uart[n]` is what stands behind UART n, or NULL: nothing connected
+ * (the UART is there, output vanishes). The chardevs, `bus` and `irq` stay the caller's and must
+ * outlive the board. Before any other thread runs. 0 or -errno.
+ */
+int board_create(struct board **out, struct bus *bus, struct irq *irq,
+		 struct chardev *const uart[MEMMAP_NR_UARTS]);
+
+/* No vCPU and no chardev loop runs any more. Takes NULL. */
+void board_destroy(struct board *b);
+
+/*
+ * Send BREAK and then the character `key` to UART 0: Linux takes that for a sysrq (lkvm debug -s).
+ * Any thread. -EAGAIN when the receiver has no room.
+ */
+int board_sysrq(struct board *b, char key);
+
+#endif

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The loader: files of the user into guest memory, before the first vCPU runs.
+ *
+ * Where things go (the rule of kvmtool and of the public Realm-VM layout):
+ *
+ *   kernel    RAM start + text_offset of the Image header; 0x80000 without a header, or when its
+ *             image_size is 0
+ *   firmware  RAM start, or the address the user gives
+ *   window    the first min(RAM, 256 MiB) of RAM
+ *   DTB       64 KiB, zero-padded, at ALIGN_UP(window end - 64 KiB - 2 MiB, 2 MiB):
+ *             0x8fe00000 for 256 MiB and more
+ *   initrd    ALIGN_UP(DTB - length - 4, 4): 4-byte aligned, directly below the DTB
+ *
+ * If kernel, initrd and DTB do not fit into the window, the window is all of RAM. The bytes around
+ * the initrd are zero up to page boundaries, and no two payloads share a 4 KiB page: a Realm is
+ * populated with whole pages, and the verifiers expect the initrd at its 4-byte aligned place inside
+ * them. `struct boot_info` gives both views.
+ *
+ * Kernel formats: Image, gzip'd Image, EFI zboot (gzip or zstd inside), anything else: flat binary.
+ */
+#ifndef ARM64_BOOT_H
+#define ARM64_BOOT_H
+
+#include "lkvm/gpa.h"
+
+struct mem;
+
+#define BOOT_DTB_SIZE (64 * KiB)
+#define BOOT_PAGE (4 * KiB)
+
+struct boot_conf {
+	const char *kernel;   /* file, or NULL: nothing, or firmware */
+	const char *firmware; /* file, or NULL; not together with kernel */
+	const char *initrd;   /* file, or NULL; ignored with a warning when there is firmware */
+	bool has_firmware_addr;
+	u64 firmware_addr; /* where, if has_firmware_addr */
+	u64 ram_base;
+	u64 ram_size;
+};
+
+struct boot_span {
+	gpa_t base;
+	u64 len; /* 0: absent */
+};
+
+struct boot_info {
+	gpa_t entry;		/* pc of vCPU 0; its x0 is dtb.base */
+	struct boot_span image; /* kernel or firmware: bytes that came from the file, decompressed */
+	u64 image_mem_len;	/* the same with the zero tail its header asks for; >= image.len */
+	struct boot_span initrd;
+	struct boot_span dtb; /* always BOOT_DTB_SIZE; filled by the caller */
+};
+
+/*
+ * Load the files through mem_load_ptr() and say where everything is. Without kernel and firmware
+ * only the DTB is placed (entry = RAM start). Main thread, before mem_seal().
+ * On error one log_error names the file and what to do, and the result is -errno: -ENOENT, -EACCES,
+ * ... of open(2), -EISDIR, -ENOEXEC (empty, corrupt, unsupported compression), -E2BIG (does not fit),
+ * -EINVAL (firmware address), -EIO. `*out` is then undefined.
+ */
+int boot_load(struct mem *m, const struct boot_conf *c, struct boot_info *out);
+
+/* The pages that `s` touches: base rounded down, end rounded up to BOOT_PAGE. */
+struct boot_span boot_pages(struct boot_span s);
+
+#endif

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What a vCPU is before its first instruction. Feature selection (a VM-wide decision), initialisation
+ * and registers are separate steps, because a Realm backend has its say between them:
+ *
+ *   cpu_choose      once per VM: features from the options and from what the VM can do
+ *   cpu_init        each vCPU, in index order: KVM_ARM_VCPU_INIT, SVE vector lengths
+ *   cpu_finalize    each vCPU: KVM_ARM_VCPU_FINALIZE(SVE); features are fixed from here on
+ *   (gic_init)
+ *   cpu_attach      each vCPU: PMU interrupt and counters, stolen-time record
+ *   cpu_set_regs    vCPU 0: entry state. The others wait, powered off, for PSCI CPU_ON
+ *
+ * All on the thread that owns the vCPU fd, before KVM_RUN. Errors: -errno with one log_error.
+ */
+#ifndef ARM64_CPU_H
+#define ARM64_CPU_H
+
+#include "lkvm/gpa.h"
+
+struct kvm;
+struct pvtime;
+
+struct cpu_conf {
+	bool pmu;	       /* --pmu: -ENODEV if the host has none */
+	unsigned pmu_counters; /* --pmu-counters; 0: as many as the host gives */
+	bool no_sve;	       /* --disable-sve */
+	unsigned sve_max_vl;   /* --sve-max-vl, bits: a power of two 128..2048; 0: the host's maximum */
+	bool no_mte;	       /* --disable-mte: otherwise on where the host has it */
+};
+
+/* The choice for one VM. Plain data; read by the Realm backends. */
+struct cpu_model {
+	u32 target;	 /* KVM_ARM_TARGET_* */
+	u32 features[7]; /* bitmap of KVM_ARM_VCPU_* as KVM_ARM_VCPU_INIT takes it */
+	bool sve;
+	unsigned sve_max_vl;
+	bool pmu;
+	unsigned pmu_counters;
+};
+
+/* -EINVAL for an impossible sve_max_vl. May enable VM capabilities (MTE): before the first vCPU. */
+int cpu_choose(struct cpu_model *out, struct kvm *k, const struct cpu_conf *c);
+
+/* `index` 0 starts running; all others powered off. */
+int cpu_init(const struct cpu_model *m, int vcpu_fd, unsigned index);
+int cpu_finalize(const struct cpu_model *m, int vcpu_fd);
+
+/* `pv` NULL: no stolen time. */
+int cpu_attach(const struct cpu_model *m, int vcpu_fd, unsigned index, const struct pvtime *pv);
+
+/* x0 = dtb, x1..x3 = 0, pc = entry. PSTATE stays at its reset value: EL1h, DAIF masked. */
+int cpu_set_regs(int vcpu_fd, gpa_t entry, gpa_t dtb);
+
+#endif

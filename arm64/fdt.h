@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The device tree of the board, fixed by the options alone: same options, same bytes, on every host.
+ */
+#ifndef ARM64_FDT_H
+#define ARM64_FDT_H
+
+#include "arm64/board.h"
+
+struct fdt_conf {
+	const struct board_conf *board;
+	const struct board_layout *layout; /* of that board */
+	const char *bootargs;		   /* complete kernel command line, or NULL: no property */
+	u64 initrd_base;
+	u64 initrd_len; /* 0: no initrd */
+	bool has_kaslr_seed; /* otherwise no property: nothing random unless asked for */
+	u64 kaslr_seed;
+};
+
+/*
+ * Write the tree into `buf` of `size` bytes and zero the rest of it; totalsize in the header is
+ * `size`. -ENOSPC with one log_error when it does not fit (a huge command line).
+ */
+int fdt_build(void *buf, u32 size, const struct fdt_conf *c);
+
+#endif
