@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Messages for the user.
+ *
+ * Thread: any. A message is composed in a local buffer and written with one write(2).
+ * Trust:  guest_err() may be reached by a guest at will: each call site has a budget.
+ *
+ * The level and the terminal state are the only mutable file statics of the program: every room logs,
+ * and handing a logger to each of them would say nothing that the name does not.
+ */
+#include "lkvm/log.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LINE_MAX_BYTES 1024
+
+static _Atomic int max_level = LOG_INFO;
+static _Atomic bool raw_terminal;
+
+/* kvmtool's prefixes: tools and people grep for them. */
+static const char *const prefixes[] = {
+	[LOG_ERROR] = "  Error: ",
+	[LOG_WARNING] = "  Warning: ",
+	[LOG_INFO] = "  Info: ",
+	[LOG_DEBUG] = "  Debug: ",
+};
+
+void log_set_level(enum log_level level)
+{
+	max_level = (int)level;
+}
+
+bool log_enabled(enum log_level level)
+{
+	return (int)level <= max_level;
+}
+
+void log_set_raw_terminal(bool raw)
+{
+	raw_terminal = raw;
+}
+
+/* stderr may be a pipe whose reader went away: nothing sensible is left to do with the error. */
+static void write_line(const char *line, size_t len)
+{
+	while (len) {
+		ssize_t n = write(STDERR_FILENO, line, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return;
+		line += n;
+		len -= (size_t)n;
+	}
+}
+
+__attribute__((format(printf, 3, 0))) static void log_vmsg(enum log_level level, const char *who,
+							   const char *fmt, va_list ap)
+{
+	char line[LINE_MAX_BYTES];
+	size_t room = sizeof(line) - 2; /* CR LF */
+	int n = snprintf(line, room, "%s%s%s", prefixes[level], who, *who ? ": " : "");
+	size_t len = MIN((size_t)MAX(n, 0), room - 1);
+
+	n = vsnprintf(line + len, room - len, fmt, ap);
+	len = MIN(len + (size_t)MAX(n, 0), room - 1);
+	if (raw_terminal)
+		line[len++] = '\r';
+	line[len++] = '\n';
+	write_line(line, len);
+}
+
+void log_msg(enum log_level level, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!log_enabled(level))
+		return;
+	va_start(ap, fmt);
+	log_vmsg(level, "", fmt, ap);
+	va_end(ap);
+}
+
+bool log_site_admit(struct log_site *site, bool *last)
+{
+	/* Read first: a flooding guest must not make the counter wrap round to "admit" again. */
+	if (atomic_load_explicit(&site->count, memory_order_relaxed) >= LOG_SITE_BURST)
+		return false;
+
+	unsigned n = atomic_fetch_add_explicit(&site->count, 1, memory_order_relaxed);
+
+	*last = n == LOG_SITE_BURST - 1;
+	return n < LOG_SITE_BURST;
+}
+
+void guest_err_msg(struct log_site *site, const char *who, const char *fmt, ...)
+{
+	va_list ap;
+	bool last;
+
+	if (!log_enabled(LOG_WARNING) || !log_site_admit(site, &last))
+		return;
+	va_start(ap, fmt);
+	log_vmsg(LOG_WARNING, who, fmt, ap);
+	va_end(ap);
+	if (last)
+		log_msg(LOG_WARNING, "%s: further messages of this kind are not shown", who);
+}

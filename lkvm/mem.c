@@ -1,0 +1,540 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Guest memory: the only gpa -> host translation, and the only mmap of guest RAM.
+ *
+ * Thread: regions are added before other threads run. Look-ups on any thread that has a hold;
+ *         mem_set_shared() on vCPU threads.
+ * Trust:  addresses and lengths come straight from the guest.
+ *
+ * Theory of operation. A region without a page bitmap is shared as a whole (ordinary VM). A region
+ * with one answers look-ups only where every page of the range has its bit set; with a split view the
+ * pointer handed out lies in a second mapping of the same memory whose unshared pages are PROT_NONE,
+ * so even a wild pointer of ours faults instead of leaking.
+ *
+ * Un-sharing must not pull a page from under a device that holds a pointer into it. `holds` counts
+ * those who may have pointers. A converter raises `closing`, waits for the count to reach zero, flips
+ * the pages, bumps the generation and lets newcomers in again. mem_hold() adds first and looks at
+ * `closing` second, the converter stores `closing` first and looks at `holds` second, both
+ * sequentially consistent: one of them sees the other.
+ */
+#include "lkvm/mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "lkvm/log.h"
+
+#define MEM_MAX_REGIONS 8u
+#define MEM_PAGE UINT64_C(4096) /* granule of sharing: the RMM's, whatever the host's page size */
+#define MEM_HUGE_PAGE (2 * MiB)
+
+typedef _Atomic u64 bitmap_word;
+
+struct region {
+	struct mem_region pub;
+	u64 huge; /* page size of a hugetlbfs mapping, else 0: unmapped in whole pages of it */
+	bitmap_word *shared; /* one bit a page, NULL: all of it is shared */
+};
+
+struct mem {
+	unsigned nr_regions;
+	struct region regions[MEM_MAX_REGIONS];
+	u64 alias;
+	bool sealed;
+
+	_Atomic u32 generation;
+	_Atomic u32 holds;
+	_Atomic bool closing;
+	pthread_mutex_t lock; /* converters; and sleeping for holds/closing */
+	pthread_cond_t changed;
+};
+
+int mem_create(struct mem **out)
+{
+	struct mem *m = calloc(1, sizeof(*m));
+
+	if (!m)
+		return -ENOMEM;
+	pthread_mutex_init(&m->lock, NULL);
+	pthread_cond_init(&m->changed, NULL);
+	*out = m;
+	return 0;
+}
+
+static void region_unmap(struct region *r)
+{
+	if (r->pub.shared_view && r->pub.shared_view != r->pub.host)
+		munmap(r->pub.shared_view, r->pub.size);
+	if (r->pub.host)
+		munmap(r->pub.host, r->huge ? align_up(r->pub.size, r->huge) : r->pub.size);
+	if (r->pub.fd >= 0)
+		close(r->pub.fd);
+	free((void *)r->shared);
+}
+
+void mem_destroy(struct mem *m)
+{
+	if (!m)
+		return;
+	assert(atomic_load(&m->holds) == 0);
+	for (unsigned i = 0; i < m->nr_regions; i++)
+		region_unmap(&m->regions[i]);
+	pthread_cond_destroy(&m->changed);
+	pthread_mutex_destroy(&m->lock);
+	free(m);
+}
+
+/* ---- mapping RAM ---- */
+
+/*
+ * Map at an address that is congruent to `base` modulo 2 MiB, so that a huge page of the host can back
+ * a block of stage 2: a block saves the guest 511 faults and each walk a level.
+ */
+static void *map_aligned(u64 base, u64 size, int prot, int flags, int fd)
+{
+	u64 span = size + MEM_HUGE_PAGE;
+	char *res = mmap(NULL, span, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (res == MAP_FAILED)
+		return NULL;
+
+	u64 skip = (base - (uintptr_t)res) & (MEM_HUGE_PAGE - 1);
+	char *p = mmap(res + skip, size, prot, flags | MAP_FIXED, fd, 0);
+	int err = errno;
+
+	if (p == MAP_FAILED) {
+		munmap(res, span);
+		errno = err;
+		return NULL;
+	}
+	if (skip)
+		munmap(res, skip);
+	munmap(res + skip + size, span - skip - size);
+	return p;
+}
+
+static int hugetlbfs_file(const char *dir, u64 size, u64 *page)
+{
+	char path[4096];
+	struct statfs sfs;
+
+	if (statfs(dir, &sfs) < 0) {
+		int err = errno;
+
+		log_error("%s: %s; --hugetlbfs takes the mount point of a hugetlbfs", dir,
+			  strerror(err));
+		return -err;
+	}
+	if ((u32)sfs.f_type != HUGETLBFS_MAGIC) {
+		log_error("%s is not hugetlbfs! (mount -t hugetlbfs none DIR makes one)", dir);
+		return -EINVAL;
+	}
+	*page = (u64)sfs.f_bsize;
+	snprintf(path, sizeof(path), "%s/lkvm-XXXXXX", dir);
+
+	int fd = mkostemp(path, O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	unlink(path);
+	if (ftruncate(fd, (off_t)align_up(size, *page)) < 0) {
+		int err = errno;
+
+		close(fd);
+		return -err;
+	}
+	return fd;
+}
+
+static int region_map_huge(struct region *r, const char *dir)
+{
+	r->pub.fd = hugetlbfs_file(dir, r->pub.size, &r->huge);
+	if (r->pub.fd < 0)
+		return r->pub.fd;
+
+	void *p = mmap(NULL, align_up(r->pub.size, r->huge), PROT_READ | PROT_WRITE, MAP_SHARED,
+		       r->pub.fd, 0);
+
+	if (p == MAP_FAILED) {
+		int err = errno;
+
+		log_error("cannot take %llu MiB from %s: %s; see /proc/sys/vm/nr_hugepages",
+			  (unsigned long long)(r->pub.size / MiB), dir, strerror(err));
+		return -err;
+	}
+	r->pub.host = p;
+	return 0;
+}
+
+static int region_map_split(struct region *r)
+{
+	r->pub.fd = memfd_create("lkvm-ram", MFD_CLOEXEC);
+	if (r->pub.fd < 0 || ftruncate(r->pub.fd, (off_t)r->pub.size) < 0)
+		return -errno;
+	r->pub.host = map_aligned(r->pub.base.a, r->pub.size, PROT_READ | PROT_WRITE, MAP_SHARED,
+				  r->pub.fd);
+	if (!r->pub.host)
+		return -errno;
+	r->pub.shared_view =
+		map_aligned(r->pub.base.a, r->pub.size, PROT_NONE, MAP_SHARED, r->pub.fd);
+	return r->pub.shared_view ? 0 : -errno;
+}
+
+static int region_map(struct region *r, u64 flags, const char *hugetlbfs)
+{
+	int err = 0;
+
+	if (flags & MEM_SPLIT_VIEW) {
+		err = region_map_split(r);
+	} else if (hugetlbfs) {
+		err = region_map_huge(r, hugetlbfs);
+	} else {
+		r->pub.host = map_aligned(r->pub.base.a, r->pub.size, PROT_READ | PROT_WRITE,
+					  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
+		if (!r->pub.host)
+			err = -errno;
+	}
+	if (err)
+		return err;
+	if (!r->pub.shared_view)
+		r->pub.shared_view = r->pub.host;
+	/* Advice: on a kernel without huge pages everything works, only slower. */
+	if (flags & MEM_HUGE)
+		madvise(r->pub.host, r->pub.size, MADV_HUGEPAGE);
+	if (flags & MEM_PROTECTED) {
+		u64 words = (r->pub.size / MEM_PAGE + 63) / 64;
+
+		r->shared = calloc(words, sizeof(*r->shared));
+		if (!r->shared)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+int mem_add_ram(struct mem *m, gpa_t base, u64 size, u64 flags, const char *hugetlbfs)
+{
+	if (!size || !is_aligned(base.a | size, MEM_PAGE) || base.a + size < base.a ||
+	    m->nr_regions == MEM_MAX_REGIONS)
+		return -EINVAL;
+	for (unsigned i = 0; i < m->nr_regions; i++) {
+		const struct mem_region *o = &m->regions[i].pub;
+
+		if (ranges_overlap(base.a, size, o->base.a, o->size))
+			return -EINVAL;
+	}
+
+	struct region *r = &m->regions[m->nr_regions];
+
+	*r = (struct region){ .pub = { .base = base, .size = size, .fd = -1 } };
+
+	int err = region_map(r, flags, hugetlbfs);
+
+	if (err) {
+		region_unmap(r);
+		return err;
+	}
+	m->nr_regions++;
+	return 0;
+}
+
+void mem_set_alias(struct mem *m, u64 alias_bit)
+{
+	m->alias = alias_bit;
+}
+
+u64 mem_alias(const struct mem *m)
+{
+	return m->alias;
+}
+
+unsigned mem_nr_regions(const struct mem *m)
+{
+	return m->nr_regions;
+}
+
+const struct mem_region *mem_region(const struct mem *m, unsigned i)
+{
+	assert(i < m->nr_regions);
+	return &m->regions[i].pub;
+}
+
+/* ---- translation ---- */
+
+static struct region *region_of(struct mem *m, u64 a, u64 len)
+{
+	for (unsigned i = 0; i < m->nr_regions; i++) {
+		struct region *r = &m->regions[i];
+
+		if (a >= r->pub.base.a && range_within(a - r->pub.base.a, len, r->pub.size))
+			return r;
+	}
+	return NULL;
+}
+
+/* Bits of word `w` of a bitmap that belong to pages [first, last]. */
+static u64 word_mask(u64 w, u64 first, u64 last)
+{
+	u64 mask = ~UINT64_C(0);
+
+	if (w == first / 64)
+		mask &= ~UINT64_C(0) << (first % 64);
+	if (w == last / 64)
+		mask &= ~UINT64_C(0) >> (63 - last % 64);
+	return mask;
+}
+
+static bool pages_shared(const struct region *r, u64 off, u64 len)
+{
+	u64 first = off / MEM_PAGE, last = (off + len - 1) / MEM_PAGE;
+
+	for (u64 w = first / 64; w <= last / 64; w++) {
+		u64 mask = word_mask(w, first, last);
+
+		if ((atomic_load_explicit(&r->shared[w], memory_order_relaxed) & mask) != mask)
+			return false;
+	}
+	return true;
+}
+
+/* The gate. `len` > 0. */
+static void *translate(struct mem *m, gpa_t g, u64 len)
+{
+	u64 a = g.a & ~m->alias;
+	struct region *r = region_of(m, a, len);
+
+	if (!r)
+		return NULL;
+
+	u64 off = a - r->pub.base.a;
+
+	if (r->shared && !pages_shared(r, off, len))
+		return NULL;
+	return (char *)r->pub.shared_view + off;
+}
+
+int mem_read(struct mem *m, gpa_t g, void *buf, u64 len)
+{
+	const void *p = len ? translate(m, g, len) : buf;
+
+	if (!p)
+		return -EFAULT;
+	if (len)
+		memcpy(buf, p, len);
+	return 0;
+}
+
+int mem_write(struct mem *m, gpa_t g, const void *buf, u64 len)
+{
+	if (!len)
+		return 0;
+
+	void *p = translate(m, g, len);
+
+	if (!p)
+		return -EFAULT;
+	memcpy(p, buf, len);
+	return 0;
+}
+
+int mem_iov(struct mem *m, gpa_t g, u64 len, enum mem_access access, struct iovec *iov, unsigned max)
+{
+	/* All RAM is readable and writable; `access` is here for regions that are not. */
+	(void)access;
+	if (!len)
+		return -EINVAL;
+
+	void *p = translate(m, g, len);
+
+	if (!p)
+		return -EFAULT;
+	if (!max)
+		return -ENOBUFS;
+	*iov = (struct iovec){ .iov_base = p, .iov_len = len };
+	return 1;
+}
+
+int mem_win_open(struct mem *m, gpa_t g, u32 len, enum mem_access access, struct mem_win *w)
+{
+	(void)access;
+	if (!len)
+		return -EINVAL;
+
+	void *p = translate(m, g, len);
+
+	if (!p)
+		return -EFAULT;
+	*w = (struct mem_win){ .host = p, .len = len, .gen = mem_generation(m) };
+	return 0;
+}
+
+u32 mem_generation(const struct mem *m)
+{
+	return atomic_load_explicit(&m->generation, memory_order_relaxed);
+}
+
+u16 mem_win_load16(const struct mem_win *w, u32 off)
+{
+	u16 v = __atomic_load_n((u16 *)mem_win_at(w, off, 2), __ATOMIC_RELAXED);
+
+	return le16toh(v);
+}
+
+u16 mem_win_load16_acquire(const struct mem_win *w, u32 off)
+{
+	u16 v = __atomic_load_n((u16 *)mem_win_at(w, off, 2), __ATOMIC_ACQUIRE);
+
+	return le16toh(v);
+}
+
+void mem_win_store16(const struct mem_win *w, u32 off, u16 val)
+{
+	__atomic_store_n((u16 *)mem_win_at(w, off, 2), htole16(val), __ATOMIC_RELAXED);
+}
+
+void mem_win_store16_release(const struct mem_win *w, u32 off, u16 val)
+{
+	__atomic_store_n((u16 *)mem_win_at(w, off, 2), htole16(val), __ATOMIC_RELEASE);
+}
+
+void mem_win_store32(const struct mem_win *w, u32 off, u32 val)
+{
+	__atomic_store_n((u32 *)mem_win_at(w, off, 4), htole32(val), __ATOMIC_RELAXED);
+}
+
+/* ---- holds ---- */
+
+void mem_hold(struct mem *m)
+{
+	atomic_fetch_add(&m->holds, 1);
+	while (atomic_load(&m->closing)) {
+		mem_release(m);
+		pthread_mutex_lock(&m->lock);
+		while (atomic_load(&m->closing))
+			pthread_cond_wait(&m->changed, &m->lock);
+		pthread_mutex_unlock(&m->lock);
+		atomic_fetch_add(&m->holds, 1);
+	}
+}
+
+void mem_hold_more(struct mem *m)
+{
+	u32 before = atomic_fetch_add(&m->holds, 1);
+
+	assert(before > 0);
+}
+
+void mem_release(struct mem *m)
+{
+	u32 before = atomic_fetch_sub(&m->holds, 1);
+
+	assert(before > 0);
+	if (before == 1 && atomic_load(&m->closing)) {
+		pthread_mutex_lock(&m->lock);
+		pthread_cond_broadcast(&m->changed);
+		pthread_mutex_unlock(&m->lock);
+	}
+}
+
+/* ---- page states ---- */
+
+static void mark_pages(struct region *r, u64 off, u64 len, bool shared)
+{
+	u64 first = off / MEM_PAGE, last = (off + len - 1) / MEM_PAGE;
+
+	for (u64 w = first / 64; w <= last / 64; w++) {
+		u64 mask = word_mask(w, first, last);
+
+		if (shared)
+			atomic_fetch_or_explicit(&r->shared[w], mask, memory_order_relaxed);
+		else
+			atomic_fetch_and_explicit(&r->shared[w], ~mask, memory_order_relaxed);
+	}
+}
+
+static int protect_view(struct region *r, u64 off, u64 len, bool shared)
+{
+	if (r->pub.shared_view == r->pub.host)
+		return 0;
+	if (mprotect((char *)r->pub.shared_view + off, len,
+		     shared ? PROT_READ | PROT_WRITE : PROT_NONE) < 0)
+		return -errno;
+	return 0;
+}
+
+/*
+ * `lock` is held by the caller: one conversion at a time. pthread_cond_wait() drops it while waiting
+ * for holds, but `closing` keeps other converters out meanwhile (they wait for it below).
+ */
+static int unshare_locked(struct mem *m, struct region *r, u64 off, u64 len)
+{
+	atomic_store(&m->closing, true);
+	while (atomic_load(&m->holds))
+		pthread_cond_wait(&m->changed, &m->lock);
+	mark_pages(r, off, len, false);
+
+	int err = protect_view(r, off, len, false);
+
+	atomic_fetch_add_explicit(&m->generation, 1, memory_order_relaxed);
+	atomic_store(&m->closing, false);
+	pthread_cond_broadcast(&m->changed);
+	return err;
+}
+
+int mem_set_shared(struct mem *m, gpa_t g, u64 len, bool shared)
+{
+	u64 a = g.a & ~m->alias;
+
+	if (!len || !is_aligned(a | len, MEM_PAGE))
+		return -EINVAL;
+
+	struct region *r = region_of(m, a, len);
+	int err = 0;
+
+	if (!r)
+		return -EFAULT;
+	if (!r->shared)
+		return shared ? 0 : -EINVAL; /* this RAM was never protectable */
+
+	u64 off = a - r->pub.base.a;
+
+	pthread_mutex_lock(&m->lock);
+	while (atomic_load(&m->closing))
+		pthread_cond_wait(&m->changed, &m->lock);
+	if (!shared) {
+		err = unshare_locked(m, r, off, len);
+	} else {
+		/* The view first: a look-up that sees the bit must be able to use the pointer. */
+		err = protect_view(r, off, len, true);
+		if (!err)
+			mark_pages(r, off, len, true);
+	}
+	pthread_mutex_unlock(&m->lock);
+	return err;
+}
+
+bool mem_is_shared(struct mem *m, gpa_t g, u64 len)
+{
+	return len && translate(m, g, len);
+}
+
+/* ---- the loader ---- */
+
+void *mem_load_ptr(struct mem *m, gpa_t g, u64 len)
+{
+	struct region *r = m->sealed || !len ? NULL : region_of(m, g.a, len);
+
+	return r ? (char *)r->pub.host + (g.a - r->pub.base.a) : NULL;
+}
+
+void mem_seal(struct mem *m)
+{
+	m->sealed = true;
+}
