@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * /dev/kvm: the VM, its capabilities, memory slots, devices, registers.
+ *
+ * Thread: any; the slot counter only while the machine is being built.
+ * Trust:  the kernel.
+ * Spec:   [KVM api 4]
+ */
+#include "lkvm/kvm.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lkvm/log.h"
+
+static int open_failed(const char *path, int err)
+{
+	switch (err) {
+	case ENOENT:
+	case ENODEV:
+	case ENXIO:
+		log_error("%s does not exist: this kernel has no KVM, or was not started in EL2",
+			  path);
+		break;
+	case EACCES:
+	case EPERM:
+		log_error("no permission to open %s: join the group that owns it (usually kvm)",
+			  path);
+		break;
+	default:
+		log_error("cannot open %s: %s", path, strerror(err));
+	}
+	return -err;
+}
+
+int kvm_open(struct kvm *k, const char *path)
+{
+	*k = (struct kvm){ .dev_fd = -1, .vm_fd = -1 };
+#ifndef __aarch64__
+	/* A foreign KVM would accept half of what follows and run nonsense. Tests fake the ioctls. */
+	if (!strcmp(path, "/dev/kvm")) {
+		log_error("lkvm runs guests on arm64 hosts only; here, tests/rig/host runs a command on an emulated one");
+		return -ENODEV;
+	}
+#endif
+	k->dev_fd = open(path, O_RDWR | O_CLOEXEC);
+	if (k->dev_fd < 0)
+		return open_failed(path, errno);
+
+	int version = kvm_ioctl_val(k->dev_fd, KVM_GET_API_VERSION, 0);
+
+	if (version != KVM_API_VERSION) {
+		log_error("%s does not speak KVM API %d: is it the right device?", path,
+			  KVM_API_VERSION);
+		kvm_close(k);
+		return -ENODEV;
+	}
+
+	int size = kvm_ioctl_val(k->dev_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
+
+	if (size < (int)sizeof(struct kvm_run)) {
+		log_error("%s: the size of a vCPU's shared page makes no sense (%d)", path, size);
+		kvm_close(k);
+		return -ENODEV;
+	}
+	k->run_size = (u32)size;
+	return 0;
+}
+
+int kvm_vm_create(struct kvm *k, unsigned long type)
+{
+	int fd;
+
+	/* The kernel allocates page tables here and gives EINTR to a process with a signal pending. */
+	do
+		fd = kvm_ioctl_val(k->dev_fd, KVM_CREATE_VM, type);
+	while (fd == -EINTR);
+	if (fd < 0)
+		return fd;
+	k->vm_fd = fd;
+	return 0;
+}
+
+void kvm_close(struct kvm *k)
+{
+	if (k->vm_fd >= 0)
+		close(k->vm_fd);
+	if (k->dev_fd >= 0)
+		close(k->dev_fd);
+	k->vm_fd = k->dev_fd = -1;
+}
+
+int kvm_cap(const struct kvm *k, unsigned cap)
+{
+	return MAX(kvm_ioctl_val(k->dev_fd, KVM_CHECK_EXTENSION, cap), 0);
+}
+
+int kvm_vm_cap(const struct kvm *k, unsigned cap)
+{
+	return MAX(kvm_ioctl_val(k->vm_fd, KVM_CHECK_EXTENSION, cap), 0);
+}
+
+int kvm_enable_cap(const struct kvm *k, unsigned cap, u64 arg0)
+{
+	struct kvm_enable_cap e = { .cap = cap, .args = { arg0 } };
+
+	return kvm_ioctl(k->vm_fd, KVM_ENABLE_CAP, &e);
+}
+
+int kvm_add_slot(struct kvm *k, gpa_t g, u64 size, void *host, u32 flags, u32 *slot)
+{
+	struct kvm_userspace_memory_region r = {
+		.slot = k->nr_slots,
+		.flags = flags,
+		.guest_phys_addr = g.a,
+		.memory_size = size,
+		.userspace_addr = (uintptr_t)host,
+	};
+	int err = kvm_ioctl(k->vm_fd, KVM_SET_USER_MEMORY_REGION, &r);
+
+	if (err)
+		return err;
+	if (slot)
+		*slot = k->nr_slots;
+	k->nr_slots++;
+	return 0;
+}
+
+int kvm_device_create(const struct kvm *k, u32 type, u32 flags)
+{
+	struct kvm_create_device d = { .type = type, .flags = flags };
+	int err = kvm_ioctl(k->vm_fd, KVM_CREATE_DEVICE, &d);
+
+	return err ? err : (int)d.fd;
+}
+
+int kvm_attr_set(int fd, u32 group, u64 attr, const void *addr)
+{
+	struct kvm_device_attr a = { .group = group, .attr = attr, .addr = (uintptr_t)addr };
+
+	return kvm_ioctl(fd, KVM_SET_DEVICE_ATTR, &a);
+}
+
+int kvm_attr_get(int fd, u32 group, u64 attr, void *addr)
+{
+	struct kvm_device_attr a = { .group = group, .attr = attr, .addr = (uintptr_t)addr };
+
+	return kvm_ioctl(fd, KVM_GET_DEVICE_ATTR, &a);
+}
+
+bool kvm_attr_has(int fd, u32 group, u64 attr)
+{
+	struct kvm_device_attr a = { .group = group, .attr = attr };
+
+	return kvm_ioctl(fd, KVM_HAS_DEVICE_ATTR, &a) == 0;
+}
+
+int kvm_reg_set(int vcpu_fd, u64 id, const void *val)
+{
+	struct kvm_one_reg r = { .id = id, .addr = (uintptr_t)val };
+
+	return kvm_ioctl(vcpu_fd, KVM_SET_ONE_REG, &r);
+}
+
+int kvm_reg_get(int vcpu_fd, u64 id, void *val)
+{
+	struct kvm_one_reg r = { .id = id, .addr = (uintptr_t)val };
+
+	return kvm_ioctl(vcpu_fd, KVM_GET_ONE_REG, &r);
+}
+
+int kvm_reg_set64(int vcpu_fd, u64 id, u64 val)
+{
+	return kvm_reg_set(vcpu_fd, id, &val);
+}
+
+int kvm_reg_get64(int vcpu_fd, u64 id, u64 *val)
+{
+	return kvm_reg_get(vcpu_fd, id, val);
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Thin wrappers around /dev/kvm: every call returns >= 0, or -errno. No policy, no messages except
+ * from kvm_open(). Any thread.
+ */
+#ifndef LKVM_KVM_H
+#define LKVM_KVM_H
+
+#include "lkvm/gpa.h"
+#include "lkvm/kvm_uapi.h"
+
+struct irq;
+
+struct kvm {
+	int dev_fd;
+	int vm_fd;
+	u32 run_size; /* bytes of a vCPU's shared page */
+	u32 nr_slots; /* memory slots handed out so far */
+};
+
+/* The one system call of this floor; tests link another implementation (tests/fake/kvm.c). EINTR is returned. */
+int kvm_ioctl(int fd, unsigned long req, void *arg);
+int kvm_ioctl_val(int fd, unsigned long req, unsigned long val);
+
+/*
+ * Open `path` (normally /dev/kvm) and check the API version. -errno after one log_error() that says
+ * what to do (no such file, permission, not arm64, old kernel).
+ */
+int kvm_open(struct kvm *k, const char *path);
+
+/* Create the VM with the type word `type` (IPA width and flavour). -errno, no message: a caller may probe. */
+int kvm_vm_create(struct kvm *k, unsigned long type);
+
+/* Closes what is open; fine on a zeroed struct with fds -1. */
+void kvm_close(struct kvm *k);
+
+/* KVM_CHECK_EXTENSION on /dev/kvm or on the VM: 0 when absent (or on error). */
+int kvm_cap(const struct kvm *k, unsigned cap);
+int kvm_vm_cap(const struct kvm *k, unsigned cap);
+int kvm_enable_cap(const struct kvm *k, unsigned cap, u64 arg0);
+
+/* Map `host` (page aligned, stays the caller's) at `g` as a new slot; *slot (may be NULL) gets its number. */
+int kvm_add_slot(struct kvm *k, gpa_t g, u64 size, void *host, u32 flags, u32 *slot);
+
+/* Device control API. kvm_device_create() returns the fd. */
+int kvm_device_create(const struct kvm *k, u32 type, u32 flags);
+int kvm_attr_set(int fd, u32 group, u64 attr, const void *addr);
+int kvm_attr_get(int fd, u32 group, u64 attr, void *addr);
+bool kvm_attr_has(int fd, u32 group, u64 attr);
+
+int kvm_reg_set(int vcpu_fd, u64 id, const void *val);
+int kvm_reg_get(int vcpu_fd, u64 id, void *val);
+int kvm_reg_set64(int vcpu_fd, u64 id, u64 val);
+int kvm_reg_get64(int vcpu_fd, u64 id, u64 *val);
+
+/* ---- kvm_event.c: irq.h on top of KVM ---- */
+struct kvm_event;
+
+/* `msi_alias` is or-ed into MSI addresses and doorbells (a simulated Realm's devices live there). */
+int kvm_event_create(struct kvm_event **out, const struct kvm *k, bool has_msi, u64 alias);
+void kvm_event_destroy(struct kvm_event *e);
+struct irq *kvm_event_irq(struct kvm_event *e);
+
+#endif
