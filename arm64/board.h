@@ -14,14 +14,20 @@ struct bus;
 struct chardev;
 struct irq;
 
-/* In the order in which IRQCHIP_AUTO tries them. */
-enum irqchip { IRQCHIP_AUTO, IRQCHIP_GICV3_ITS, IRQCHIP_GICV3, IRQCHIP_GICV2M, IRQCHIP_GICV2 };
+/* In the order in which BOARD_GIC_AUTO tries them. */
+enum board_gic {
+	BOARD_GIC_AUTO,
+	BOARD_GIC_V3_ITS,
+	BOARD_GIC_V3,
+	BOARD_GIC_V2M,
+	BOARD_GIC_V2,
+};
 
 struct board_conf {
 	unsigned nr_cpus; /* >= 1 */
 	u64 ram_base;	  /* >= MEMMAP_RAM, page aligned */
 	u64 ram_size;	  /* bytes, page aligned */
-	enum irqchip irqchip; /* AUTO counts as GICV3_ITS: what a host without KVM is told */
+	enum board_gic gic; /* AUTO counts as V3_ITS: the answer where there is no KVM to ask */
 	unsigned nr_virtio_mmio; /* transports present, <= MEMMAP_NR_VIRTIO_MMIO */
 	bool pmu;
 	bool psci_smc; /* conduit SMC instead of HVC: Realms, where HVC does not reach the host */
@@ -34,7 +40,7 @@ struct board_span {
 };
 
 struct board_layout {
-	enum irqchip irqchip; /* never AUTO */
+	enum board_gic gic; /* never AUTO */
 	struct board_span ram;
 	struct board_span gicd;
 	struct board_span gicr; /* GICv3: one span for all CPUs */

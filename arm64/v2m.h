@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * GICv2m frame: message-signalled interrupts for a GICv2, by way of SPIs. It stands between the
+ * devices and KVM's irq seam and turns their messages into edges of SPIs. [SBSA, GICv2m]
+ */
+#ifndef ARM64_V2M_H
+#define ARM64_V2M_H
+
+#include "lkvm/irq.h"
+
+struct bus;
+struct v2m;
+
+/* Frame at MEMMAP_V2M on `bus`; interrupts go to `under`, which the caller keeps and lets outlive it. */
+int v2m_create(struct v2m **out, struct bus *bus, struct irq *under);
+
+/* No vCPU and no device thread runs. Takes NULL. */
+void v2m_destroy(struct v2m *v);
+
+/* The seam to hand to devices: `under` with MSI. Lives as long as the frame. */
+struct irq *v2m_irq(struct v2m *v);
+
+#endif
