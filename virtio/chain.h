@@ -21,12 +21,13 @@ struct chain {
 
 /*
  * Take the next chain of `q`. c->iov and c->max are set by the caller. The pointers are good while
- * the caller has its hold on the memory.
+ * the caller has its hold on the memory; the bytes behind them can change at any time.
  *
- * 1: taken. 0: queue empty. Otherwise the device needs a reset: -EBADMSG (loop, longer than the
- * queue, bad index, nested indirect, INDIRECT not negotiated or with NEXT, odd table length,
- * readable after writable, zero or > 4 GiB - 1 total length, more than `max` pieces), -EFAULT (a
- * buffer outside RAM or in a page that is not shared).
+ * 1: taken. 0: queue empty. Otherwise the device needs a reset (virtio_fail): -EBADMSG (what
+ * queue_next_head() refuses; loop, longer than its table, bad index, nested indirect, INDIRECT not
+ * negotiated or with NEXT, empty, odd or oversized table, readable after writable, zero or
+ * > 4 GiB - 1 total length, more than `max` pieces), -EFAULT (a buffer or table outside RAM or in a
+ * page that is not shared). An element of length zero is skipped, whatever its address.
  */
 int chain_take(struct virtqueue *q, struct chain *c);
 

@@ -43,26 +43,37 @@ struct virtio_type {
 	u32 id;		  /* virtio device id [§5] */
 	u32 pci_class;	  /* 24-bit PCI class code */
 
-	/* DRIVER_OK was set. d->features is final, enabled queues are started. 0 or -errno (fails the device). */
+	/*
+	 * DRIVER_OK was set. d->features is final, enabled queues are started. 0, or -errno: the
+	 * device needs a reset and there will be no stop(). No hold.
+	 */
 	int (*start)(struct virtio_device *d);
 
-	/* The driver rang the doorbell of queue `q` (started; a hold is taken around the call). */
+	/*
+	 * The driver rang the doorbell of queue `q`, or `q` had buffers when it started. `q` is
+	 * started; with a hold. Serve at most about q->size chains, then virtio_notify() and return:
+	 * the driver can post faster than we serve.
+	 */
 	void (*kick)(struct virtio_device *d, struct virtqueue *q);
 
 	/*
 	 * The driver resets the device (q NULL) or one queue (RING_RESET). On return nothing is in
-	 * flight from the queue(s), and nothing of it will be touched again.
+	 * flight from the queue(s), and nothing of it will be touched again. No hold, so completions
+	 * that run from inside may virtio_enter(). Also called for a device that needs a reset.
 	 */
 	void (*stop)(struct virtio_device *d, struct virtqueue *q);
 
-	/* The driver wrote [off, off + len) of the writable part of the configuration (already stored). vCPU thread, d->lock. */
+	/*
+	 * The driver wrote [off, off + len) of the writable part of the configuration (already
+	 * stored). vCPU thread, d->lock. Only needed when there is such a part.
+	 */
 	void (*config_written)(struct virtio_device *d, u32 off, u32 len);
 
 	/* Release everything; loop not running. `d` is embedded in what it frees. */
 	void (*destroy)(struct virtio_device *d);
 };
 
-/* What a transport does for a device. Any thread, never blocks. */
+/* What a transport does for a device. Any thread, never blocks, never takes d->lock. */
 struct virtio_transport_ops {
 	void (*interrupt_queue)(void *transport, u16 queue);
 	void (*interrupt_config)(void *transport);
@@ -80,7 +91,8 @@ struct virtio_device {
 
 	u64 offered;  /* constant after create */
 	u64 features; /* accepted by the driver; final once FEATURES_OK */
-	u8 status;
+	bool refused; /* driver asked for a feature beyond word 1; until reset */
+	_Atomic u8 status; /* written under d->lock; never contains NEEDS_RESET */
 	_Atomic bool broken; /* needs reset; either side sets, reset clears */
 
 	u8 *config; /* configuration space, little-endian, owned by the kind */
@@ -93,6 +105,7 @@ struct virtio_device {
 	int doorbell[VIRTIO_MAX_QUEUES]; /* eventfds, one per queue; writes to them ring it */
 	struct loop_fd *doorbell_fd[VIRTIO_MAX_QUEUES];
 	bool running; /* loop side: started and not stopped */
+	u32 mem_gen;  /* loop side: generation of the memory that the queues' windows belong to */
 };
 
 /* ---- for device kinds ---- */
@@ -105,7 +118,10 @@ int virtio_init(struct virtio_device *d, const struct virtio_type *type, unsigne
 		struct mem *m, struct loop *loop, u64 features, const u16 *queue_sizes,
 		unsigned nr_queues);
 
-/* Undo virtio_init(); tolerates a half-built or zeroed `d`. */
+/*
+ * Undo virtio_init(); tolerates a half-built or zeroed `d`. A device that ran was reset before
+ * (virtio_status_set(d, 0), by machine.c once the vCPUs are gone).
+ */
 void virtio_fini(struct virtio_device *d);
 
 static inline bool virtio_has(const struct virtio_device *d, u64 feature)
@@ -114,27 +130,28 @@ static inline bool virtio_has(const struct virtio_device *d, u64 feature)
 }
 
 /*
- * Loop thread, from anywhere but kick/start/stop (for instance when a packet arrives): true and a
- * hold on the memory if the device runs and is not broken. Pair with virtio_leave().
+ * Loop thread, from anywhere but kick (for instance when a packet arrives): true and a hold on the
+ * memory if the device runs and is not broken. Pair with virtio_leave(). Does not nest.
  */
 bool virtio_enter(struct virtio_device *d);
 void virtio_leave(struct virtio_device *d);
 
-/* Publish what was pushed to `q` and interrupt the driver if it wants it. With a hold. */
+/* Publish what was pushed to `q`, interrupt the driver if it wants that. Loop thread, with a hold. */
 void virtio_queue_flush(struct virtio_device *d, struct virtqueue *q);
 
 /*
  * The guest broke the rules: DEVICE_NEEDS_RESET, configuration interrupt, one rate-limited line, and
- * the queues are left alone until the driver resets [§2.1.2]. Loop thread.
+ * the queues are left alone until the driver resets [§2.1.2]. `why` is static. Any thread.
  */
 void virtio_fail(struct virtio_device *d, const char *why, int err);
 
-/* The kind changed d->config (under d->lock if vCPUs run): new generation and configuration interrupt. */
+/* The kind changed d->config (under d->lock if vCPUs run): new generation, configuration interrupt. */
 void virtio_config_changed(struct virtio_device *d);
 
 /* ---- for transports; vCPU thread under d->lock (or before vCPUs run) ---- */
 
-void virtio_attach(struct virtio_device *d, const struct virtio_transport_ops *tops, void *transport);
+void virtio_attach(struct virtio_device *d, const struct virtio_transport_ops *tops,
+		   void *transport);
 
 /* More features that the transport or the machine adds (ACCESS_PLATFORM). Before vCPUs run. */
 void virtio_offer(struct virtio_device *d, u64 features);
@@ -148,7 +165,10 @@ u8 virtio_status_get(struct virtio_device *d);
  */
 void virtio_status_set(struct virtio_device *d, u8 status);
 
-/* 32-bit feature words; words without features read 0, writes to them are remembered as refusal if non-zero. */
+/*
+ * 32-bit feature words. Words without features read 0; a non-zero write to one makes FEATURES_OK
+ * fail. Writes after FEATURES_OK are ignored.
+ */
 u32 virtio_features_word(const struct virtio_device *d, u32 word);
 u32 virtio_driver_features_word(const struct virtio_device *d, u32 word);
 void virtio_driver_features_set(struct virtio_device *d, u32 word, u32 val);
@@ -160,13 +180,19 @@ void virtio_config_write(struct virtio_device *d, u32 off, unsigned len, u64 val
 /* NULL when there is no such queue. */
 struct virtqueue *virtio_queue(struct virtio_device *d, u32 index);
 
-/* queue_enable := 1: validates and, if DRIVER_OK is already set (after RING_RESET), starts it. */
+/*
+ * queue_enable := 1: validates and, if DRIVER_OK is already set (after RING_RESET), starts it. The
+ * transport changes size, desc, driver and device only while !q->enabled.
+ */
 void virtio_queue_enable(struct virtio_device *d, struct virtqueue *q);
 
-/* queue_reset := 1 [§2.6.1]: synchronous. */
+/* queue_reset := 1 [§2.6.1]: synchronous. Ignored unless RING_RESET was negotiated. */
 void virtio_queue_reset(struct virtio_device *d, struct virtqueue *q);
 
-/* A notification that did not come through an ioeventfd: same effect as writing the doorbell. */
+/*
+ * Ring the doorbell: a notification that did not come through an ioeventfd, or a kind that has more
+ * to do and lets others go first. Any thread, no lock needed; nothing happens for no such queue.
+ */
 void virtio_notify(struct virtio_device *d, u32 queue);
 
 #endif

@@ -33,43 +33,68 @@ struct virtqueue {
 	u16 avail_idx;	/* avail->idx as last loaded */
 	u16 next_used;	/* next used entry to fill */
 	u16 used_idx;	/* used->idx as last published */
-	u16 in_flight;	/* chains taken and not yet given back */
+	u16 in_flight;	/* chains taken and not yet given back, at most size */
+	u64 taken[QUEUE_MAX_SIZE / 64]; /* their heads, one bit each */
 };
 
 /* Registers as after reset; keeps index and max_size, offers size = max_size. */
 void queue_reset(struct virtqueue *q);
 
+/* Size a power of two within max_size, areas aligned to 16/2/4 bytes [§2.7]; else -EINVAL. */
+int queue_check(const struct virtqueue *q);
+
 /*
- * The queue goes live with the negotiated `features`. Checks alignment (16/2/4 [§2.7]) and that all
- * three areas are shared RAM. -EINVAL, -EFAULT.
+ * The queue goes live with the negotiated `features`, from index 0. queue_check(), and all three
+ * areas must be shared RAM. -EINVAL, -EFAULT. With a hold.
  */
 int queue_start(struct virtqueue *q, struct mem *m, u64 features);
 void queue_stop(struct virtqueue *q);
 
 /*
- * Everything below: owner thread, with a hold on the memory, queue started. -EFAULT when the driver
- * has taken the ring's memory back, -EBADMSG when the ring makes no sense: the device then needs a
- * reset (virtio_fail).
+ * A page somewhere was un-shared since the rings were looked up: look them up again. -EFAULT. With a
+ * hold. device.c does it at the start of a hold, so nobody below has to expect stale windows.
+ */
+int queue_remap(struct virtqueue *q);
+
+/*
+ * Everything below: owner thread, with a hold on the memory. A queue that is not started (reset on
+ * its own, never enabled) is empty.
  */
 
-/* Next head in *head. 1, 0 (empty), -EBADMSG (avail->idx more than size ahead, index out of range), -EFAULT. */
+/*
+ * Next head in *head: 1, or 0 (empty). No head is ever in flight twice, so a head below q->size can
+ * index a table of requests. -EBADMSG: avail->idx more than size ahead of what was given back, index
+ * out of range, or head still in flight; the device then needs a reset (virtio_fail).
+ */
 int queue_next_head(struct virtqueue *q, u16 *head);
 
-/* Put the last `n` heads back, latest first, as if not taken. */
-void queue_untake(struct virtqueue *q, u16 n);
+/* Put a head back as if not taken; several: the one taken last goes first. */
+void queue_untake(struct virtqueue *q, u16 head);
 
-/* Chains available right now, at most QUEUE_MAX_SIZE; or -EBADMSG, -EFAULT. */
+/* Chains available right now, 0..size; or -EBADMSG. */
 int queue_available(struct virtqueue *q);
 
 /* Give a chain back with `len` bytes written. Seen by the driver only after queue_publish(). */
-int queue_push(struct virtqueue *q, u16 head, u32 len);
+void queue_push(struct virtqueue *q, u16 head, u32 len);
 
 /* Publish what was pushed. True if the driver wants an interrupt for it [§2.7.7, §2.7.10]. */
 bool queue_publish(struct virtqueue *q);
 
 /*
- * Ask the driver not to kick / to kick for the next buffer. queue_kick_on() returns true if buffers
- * have become available meanwhile: the caller must look again, no kick will tell.
+ * Ask the driver not to kick / to kick for the next buffer. Initially it kicks. queue_kick_on()
+ * returns true if buffers have become available meanwhile (or the ring broke): the caller must look
+ * again, no kick will tell.
+ *
+ * The usual kick handler, which serves bursts without further kicks and never misses a buffer:
+ *
+ *	do {
+ *		queue_kick_off(q);
+ *		while (chain_take(q, &c) > 0)
+ *			...
+ *	} while (queue_kick_on(q));
+ *
+ * bounded to one ring's worth of chains, then virtio_notify() itself, so that a driver that never
+ * stops cannot keep the loop from its other fds.
  */
 void queue_kick_off(struct virtqueue *q);
 bool queue_kick_on(struct virtqueue *q);
