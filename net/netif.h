@@ -10,13 +10,16 @@
 
 #include "lkvm/util.h"
 
+struct loop;
+struct net_conf;
 struct netif;
 
-#define NETIF_FRAME_MAX 65550u /* largest frame either way: 14 + 65535 and a VLAN tag less */
+#define NETIF_FRAME_MAX 65553u /* largest frame either way: 14 + 4 (one VLAN tag) + 65535 */
+#define NETIF_MAC_LEN 6u
 
 /* What a netif can take off the guest's hands; 0: plain frames with valid checksums up to mtu. */
 #define NETIF_TX_CSUM BIT(0) /* guest -> netif: checksum may be left to us (csum_start/offset) */
-#define NETIF_TX_TSO4 BIT(1)
+#define NETIF_TX_TSO4 BIT(1) /* guest -> netif: TCP/IPv4 segments larger than the MTU */
 #define NETIF_TX_TSO6 BIT(2)
 #define NETIF_RX_CSUM BIT(3) /* netif -> guest: frames may carry NEEDS_CSUM / DATA_VALID */
 #define NETIF_RX_TSO4 BIT(4)
@@ -35,22 +38,34 @@ struct netif_offload {
 
 struct netif_ops {
 	/*
-	 * One frame from the guest; the iovec is only good during the call, and the guest may change
-	 * the bytes meanwhile: gather first, then look. 0: taken. -EAGAIN: keep it, client->writable
-	 * will be called. Other -errno: dropped.
+	 * A driver has taken over and accepted `offloads`, a subset of n->offloads: frames in either
+	 * direction use no others. Frames that still wait for an earlier driver are forgotten.
+	 */
+	void (*up)(struct netif *n, u32 offloads);
+	/* No driver any more: frames for the guest are dropped until the next up(). */
+	void (*down)(struct netif *n);
+	/*
+	 * One frame from the guest, at most NETIF_FRAME_MAX bytes; the iovec is only good during the
+	 * call, and the guest may change the bytes meanwhile: gather first, then look. 0: taken.
+	 * -EAGAIN: keep it, client->writable will be called. Other -errno: dropped.
+	 * receive() may be called from inside.
 	 */
 	int (*send)(struct netif *n, const struct netif_offload *o, const struct iovec *iov,
 		    unsigned nr_iov);
-	/* The guest has (false: has no) room for frames. Initially false. */
-	void (*rx_ready)(struct netif *n, bool ready);
+	/* No more send() in this batch for now. */
+	void (*flush)(struct netif *n);
+	/* receive() said -EAGAIN and there is room now. receive() may be called from inside. */
+	void (*rx_ready)(struct netif *n);
 	void (*destroy)(struct netif *n);
 };
 
 struct netif_client {
-	/* One frame for the guest. 0: delivered or dropped for good. -EAGAIN: no room; try after rx_ready(true). */
+	/* One frame for the guest. 0: delivered or dropped for good. -EAGAIN: no room; wait for rx_ready(). */
 	int (*receive)(void *arg, const struct netif_offload *o, const struct iovec *iov,
 		       unsigned nr_iov);
-	/* send() may be tried again. */
+	/* No more receive() in this batch for now: tell the guest. */
+	void (*flush)(void *arg);
+	/* send() may be tried again. Not from inside send(). */
 	void (*writable)(void *arg);
 };
 
@@ -59,8 +74,17 @@ struct netif {
 	const struct netif_client *client; /* set by virtio-net before the loop runs */
 	void *client_arg;
 	u32 offloads; /* NETIF_TX_*, NETIF_RX_* */
-	u16 mtu;      /* IP MTU to tell the guest, 1280..65535; 0: do not say */
-	u8 mac[6];    /* the guest's address */
+	u16 mtu;      /* IP MTU to tell the guest, 1280..65535; 0: do not say (1500 or the guest's choice) */
+	u8 mac[NETIF_MAC_LEN]; /* the guest's address */
 };
+
+/*
+ * Open what `c` describes; callbacks run on `loop`. *out is NULL for NET_MODE_NONE. Before the loop
+ * runs. 0, or -errno after one log_error() line that says what to do.
+ */
+int netif_create(struct netif **out, const struct net_conf *c, struct loop *loop);
+
+/* Takes NULL. The loop is not running, or the caller is on it. */
+void netif_destroy(struct netif *n);
 
 #endif

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The kinds of netif, for net/netif.c only. Each constructor returns 0, or -errno after one
+ * log_error() line; `loop` is where callbacks run.
+ */
+#ifndef NET_BACKEND_H
+#define NET_BACKEND_H
+
+#include "net/netif.h"
+#include "net/netopt.h"
+
+/* User-mode networking on libslirp, which is loaded here. */
+int slirp_if_create(struct netif **out, const struct net_conf *c, struct loop *loop);
+
+/* A tap or macvtap device. */
+int tap_if_create(struct netif **out, const struct net_conf *c, struct loop *loop);
+
+/*
+ * A netif that copies every frame that passes to the file c->pcap. Takes over `inner`, also on error.
+ */
+int pcap_if_create(struct netif **out, const struct net_conf *c, struct netif *inner);
+
+#endif

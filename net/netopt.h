@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * `--network key=value[,key=value...]` as plain data: kvmtool's keys with kvmtool's spelling, defaults
+ * and messages, and a few of our own. Nothing is opened here. Any thread.
+ */
+#ifndef NET_NETOPT_H
+#define NET_NETOPT_H
+
+#include <limits.h>
+#include <netinet/in.h>
+
+#include "lkvm/util.h"
+
+#define NET_MAX_DNS 3u
+#define NET_MAX_HOSTFWD 16u
+#define NET_MAX_DOMAIN 255u
+
+enum net_mode { NET_MODE_NONE, NET_MODE_USER, NET_MODE_TAP };
+enum net_trans { NET_TRANS_DEFAULT, NET_TRANS_PCI, NET_TRANS_MMIO };
+
+/* hostfwd=tcp:[ADDR]:PORT-[ADDR]:PORT. Ports in host byte order. */
+struct net_hostfwd {
+	bool udp;
+	struct in_addr host; /* 0.0.0.0: all of the host's addresses */
+	u16 host_port;
+	struct in_addr guest; /* 0.0.0.0: guest_ip */
+	u16 guest_port;
+};
+
+struct net_conf {
+	enum net_mode mode;
+	enum net_trans trans;	 /* trans=: overrides --virtio-transport for this NIC */
+	u8 mac[6];		 /* guest_mac=; 02:15:15:15:15:15 + index */
+	struct in_addr guest_ip; /* 192.168.33.15 */
+	struct in_addr host_ip;	 /* 192.168.33.1; the network is its /24 */
+	u16 mtu;		 /* 0: default (1500) */
+
+	/* mode=tap */
+	char script[PATH_MAX];	   /* run with the interface's name before start; "": none */
+	char downscript[PATH_MAX]; /* the same after the end */
+	char tapif[PATH_MAX];	   /* interface name, or /dev/tapN; "": a new interface */
+	int fd;			   /* already open tap; -1: none */
+
+	/* mode=user */
+	struct in_addr dns[NET_MAX_DNS]; /* announced instead of the virtual server */
+	unsigned nr_dns;
+	char domain[NET_MAX_DOMAIN + 1]; /* "": the host's, from /etc/resolv.conf */
+	bool ipv6;
+	bool restricted; /* restrict=on: the guest reaches nothing but its forwards */
+	bool dhcp;	 /* default true */
+	struct net_hostfwd hostfwd[NET_MAX_HOSTFWD];
+	unsigned nr_hostfwd;
+
+	char pcap[PATH_MAX]; /* capture all frames to this file; "": none */
+};
+
+/*
+ * The `index`-th NIC (from 0). `arg` NULL: the one NIC of a run without any --network, in user mode.
+ * With `arg` the mode defaults to tap. 0, or -EINVAL after one log_error() line.
+ */
+int netopt_parse(struct net_conf *c, const char *arg, unsigned index);
+
+/*
+ * What the NICs of a run may not have in common: two with one MAC, two user-mode networks with one
+ * subnet ("Only one usermode network device allowed at a time"). 0, or -EINVAL after a log_error() line.
+ */
+int netopt_check(const struct net_conf *confs, unsigned nr);
+
+/* All keys, one per line with a short explanation, for --help and the manual. */
+const char *netopt_help(void);
+
+#endif
