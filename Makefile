@@ -25,7 +25,7 @@ say = @printf '  %-8s%s\n' '$(1)' '$(2)'
 
 LKVM_SRCS := \
 	lkvm/log.c lkvm/iov.c lkvm/mem.c lkvm/loop.c lkvm/bus.c lkvm/pci.c lkvm/msix.c \
-	lkvm/kvm.c lkvm/kvm_ioctl.c lkvm/kvm_event.c lkvm/vcpu.c \
+	lkvm/kvm.c lkvm/kvm_ioctl.c lkvm/kvm_event.c lkvm/stop.c lkvm/vcpu.c \
 	lkvm/main.c lkvm/options.c lkvm/config.c lkvm/cmd_help.c lkvm/cmd_run.c \
 	lkvm/machine.c lkvm/devices.c lkvm/console.c \
 	virtio/queue.c virtio/chain.c virtio/device.c virtio/pci.c virtio/mmio.c \

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The one way to end a run.
+ *
+ * Thread: any, also signal handlers.
+ * Trust:  a guest reaches this once: later requests change nothing.
+ */
+#include "lkvm/stop.h"
+
+#include <errno.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+int stop_init(struct stop *s)
+{
+	atomic_store(&s->reason, STOP_NONE);
+	s->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	return s->fd < 0 ? -errno : 0;
+}
+
+void stop_fini(struct stop *s)
+{
+	if (s->fd >= 0)
+		close(s->fd);
+	s->fd = -1;
+}
+
+void stop_request(struct stop *s, enum stop_reason why)
+{
+	int none = STOP_NONE, saved = errno;
+	u64 one = 1;
+
+	if (!atomic_compare_exchange_strong(&s->reason, &none, (int)why))
+		return;
+	while (write(s->fd, &one, sizeof(one)) < 0 && errno == EINTR)
+		;
+	errno = saved;
+}

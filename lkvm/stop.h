@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Asking for the end. Any thread may ask, the first reason wins; only the main thread acts on it
+ * (kicks and joins vCPUs, stops loops). An eventfd, so that the main loop can wait for it.
+ */
+#ifndef LKVM_STOP_H
+#define LKVM_STOP_H
+
+#include <stdatomic.h>
+
+#include "lkvm/util.h"
+
+enum stop_reason {
+	STOP_NONE,
+	STOP_POWEROFF, /* the guest: PSCI SYSTEM_OFF */
+	STOP_RESET,    /* the guest: PSCI SYSTEM_RESET */
+	STOP_USER,     /* Ctrl-a x, a signal */
+	STOP_ERROR,    /* we cannot go on; the one who asks has told the user why */
+};
+
+struct stop {
+	int fd; /* readable once a stop was asked for; never read */
+	_Atomic int reason;
+};
+
+int stop_init(struct stop *s);
+void stop_fini(struct stop *s);
+
+/* Async-signal-safe. */
+void stop_request(struct stop *s, enum stop_reason why);
+
+static inline enum stop_reason stop_why(const struct stop *s)
+{
+	return (enum stop_reason)atomic_load_explicit(&s->reason, memory_order_acquire);
+}
+
+#endif

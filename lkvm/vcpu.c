@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * One thread per virtual CPU: KVM_RUN and the switch over exit reasons.
+ *
+ * Thread: each vCPU's own; create/start/kick/join/destroy on main.
+ * Trust:  what an exit carries is the guest's.
+ * Spec:   [KVM api 4.10 KVM_RUN, 5 kvm_run]
+ *
+ * Kicking. Main sets run->immediate_exit and sends KICK_SIGNAL. A thread inside KVM_RUN leaves it
+ * because of the signal; one on its way into KVM_RUN finds the flag and returns at once: no window.
+ */
+#include "lkvm/vcpu.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "lkvm/bus.h"
+#include "lkvm/log.h"
+#include "lkvm/stop.h"
+#include "realm/realm.h"
+
+#define KICK_SIGNAL SIGUSR1
+
+struct vcpu {
+	const struct vcpu_env *env;
+	unsigned index;
+	int fd;
+	struct kvm_run *run;
+	pthread_t thread;
+	bool started;
+};
+
+int vcpu_create(struct vcpu **out, const struct vcpu_env *env, unsigned index)
+{
+	struct vcpu *v = calloc(1, sizeof(*v));
+
+	if (!v)
+		return -ENOMEM;
+	v->env = env;
+	v->index = index;
+	v->run = MAP_FAILED;
+	v->fd = kvm_ioctl_val(env->kvm->vm_fd, KVM_CREATE_VCPU, index);
+	if (v->fd < 0) {
+		int err = v->fd;
+
+		vcpu_destroy(v);
+		return err;
+	}
+	v->run = mmap(NULL, env->kvm->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, v->fd, 0);
+	if (v->run == MAP_FAILED) {
+		int err = -errno;
+
+		vcpu_destroy(v);
+		return err;
+	}
+	*out = v;
+	return 0;
+}
+
+void vcpu_destroy(struct vcpu *v)
+{
+	if (!v)
+		return;
+	assert(!v->started);
+	if (v->run != MAP_FAILED)
+		munmap(v->run, v->env->kvm->run_size);
+	if (v->fd >= 0)
+		close(v->fd);
+	free(v);
+}
+
+int vcpu_fd(const struct vcpu *v)
+{
+	return v->fd;
+}
+
+/* ---- exits ---- */
+
+/* Registers, for the user who has to find out what the guest did. A Realm's are not ours to see. */
+static void dump_registers(const struct vcpu *v)
+{
+	char line[160];
+	u64 pc = 0, pstate = 0, x;
+	int n = 0;
+
+	if (!realm_may_read_registers(v->env->realm))
+		return;
+	kvm_reg_get64(v->fd, KVM_REG_PC, &pc);
+	kvm_reg_get64(v->fd, KVM_REG_PSTATE, &pstate);
+	log_error("vCPU %u: pc %016llx pstate %llx", v->index, (unsigned long long)pc,
+		  (unsigned long long)pstate);
+	for (unsigned i = 0; i < 31; i++) {
+		if (kvm_reg_get64(v->fd, KVM_REG_X(i), &x))
+			return;
+		n += snprintf(line + n, sizeof(line) - (size_t)n, " x%u %llx", i,
+			      (unsigned long long)x);
+		if (i % 4 == 3 || i == 30) {
+			log_error("%s", line);
+			n = 0;
+		}
+	}
+}
+
+__attribute__((format(printf, 2, 3))) static void fatal_exit(struct vcpu *v, const char *fmt, ...)
+{
+	char what[200];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(what, sizeof(what), fmt, ap);
+	va_end(ap);
+	log_error("vCPU %u: %s; the guest cannot go on", v->index, what);
+	dump_registers(v);
+	stop_request(v->env->stop, STOP_ERROR);
+}
+
+/*
+ * The architected answer to an access that nothing responds to: a synchronous external abort
+ * [Arm ARM D8.16]. A kernel too old to inject one leaves a read as zero.
+ */
+static void inject_abort(struct vcpu *v)
+{
+	struct kvm_vcpu_events ev = { .exception.ext_dabt_pending = 1 };
+	int err = kvm_ioctl(v->fd, KVM_SET_VCPU_EVENTS, &ev);
+
+	if (err)
+		log_debug("vCPU %u: cannot inject an abort: %s", v->index, strerror(-err));
+}
+
+static void exit_mmio(struct vcpu *v)
+{
+	struct kvm_run *run = v->run;
+	u64 raw = 0, alias = realm_alias(v->env->realm);
+	unsigned len = run->mmio.len;
+	bool is_write = run->mmio.is_write;
+	gpa_t g = gpa(run->mmio.phys_addr & ~alias);
+	enum bus_result res;
+
+	if (len > sizeof(raw)) {
+		fatal_exit(v, "access of %u bytes to %#llx", len, (unsigned long long)g.a);
+		return;
+	}
+	if (is_write)
+		memcpy(&raw, run->mmio.data, len);
+	res = bus_access(v->env->bus, g, len, is_write, &raw);
+	if (res != BUS_OK && v->env->log_mmio)
+		guest_err("debug-mmio", "vCPU %u: %s of %u bytes at %#llx: %s", v->index,
+			  is_write ? "write" : "read", len, (unsigned long long)g.a,
+			  res == BUS_BAD ? "not an access this device knows" : "nothing is there");
+	if (res == BUS_UNMAPPED)
+		inject_abort(v);
+	else if (!is_write)
+		memcpy(run->mmio.data, &raw, len);
+}
+
+static void exit_system_event(struct vcpu *v)
+{
+	switch (v->run->system_event.type) {
+	case KVM_SYSTEM_EVENT_SHUTDOWN:
+		stop_request(v->env->stop, STOP_POWEROFF);
+		return;
+	case KVM_SYSTEM_EVENT_RESET:
+		stop_request(v->env->stop, STOP_RESET);
+		return;
+	default:
+		fatal_exit(v, "unknown system event %u", v->run->system_event.type);
+	}
+}
+
+static void handle_exit(struct vcpu *v)
+{
+	struct kvm_run *run = v->run;
+
+	switch (run->exit_reason) {
+	case KVM_EXIT_MMIO:
+		exit_mmio(v);
+		return;
+	case KVM_EXIT_SYSTEM_EVENT:
+		exit_system_event(v);
+		return;
+	case KVM_EXIT_ARM_NISV:
+		/* A load or store whose syndrome says nothing (pair, write-back): no device decodes it. */
+		if (v->env->log_mmio)
+			guest_err("debug-mmio", "vCPU %u: undecodable access at %#llx", v->index,
+				  (unsigned long long)run->arm_nisv.fault_ipa);
+		inject_abort(v);
+		return;
+	case KVM_EXIT_HYPERCALL:
+	case KVM_EXIT_MEMORY_FAULT:
+		if (realm_exit(v->env->realm, v->fd, run))
+			fatal_exit(v, "exit %u is not handled by backend '%s'", run->exit_reason,
+				   realm_name(v->env->realm));
+		return;
+	case KVM_EXIT_INTR:
+		return;
+	case KVM_EXIT_FAIL_ENTRY:
+		fatal_exit(v, "the CPU refused to enter the guest, reason %#llx",
+			   (unsigned long long)run->fail_entry.hardware_entry_failure_reason);
+		return;
+	case KVM_EXIT_INTERNAL_ERROR:
+		fatal_exit(v, "KVM reports internal error %u", run->internal.suberror);
+		return;
+	default:
+		fatal_exit(v, "KVM exit %u is unknown", run->exit_reason);
+	}
+}
+
+static void run_until_stop(struct vcpu *v)
+{
+	while (stop_why(v->env->stop) == STOP_NONE) {
+		int ret = kvm_ioctl_val(v->fd, KVM_RUN, 0);
+
+		if (ret >= 0 ||
+		    (ret == -EFAULT && v->run->exit_reason == KVM_EXIT_MEMORY_FAULT))
+			handle_exit(v);
+		else if (ret != -EINTR && ret != -EAGAIN)
+			fatal_exit(v, "KVM_RUN: %s", strerror(-ret));
+	}
+}
+
+/* ---- the thread ---- */
+
+static void *thread_main(void *arg)
+{
+	struct vcpu *v = arg;
+	char name[16];
+
+	snprintf(name, sizeof(name), "vcpu%u", v->index);
+	pthread_setname_np(pthread_self(), name);
+	run_until_stop(v);
+	return NULL;
+}
+
+/* Its only purpose is that the signal is delivered: system calls then return EINTR. */
+static void on_kick(int sig)
+{
+	(void)sig;
+}
+
+int vcpu_start(struct vcpu *v)
+{
+	struct sigaction sa = { .sa_handler = on_kick };
+	sigset_t all, old;
+	int err;
+
+	sigaction(KICK_SIGNAL, &sa, NULL);
+	sigfillset(&all);
+	sigdelset(&all, KICK_SIGNAL);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	err = pthread_create(&v->thread, NULL, thread_main, v);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	v->started = !err;
+	return -err;
+}
+
+void vcpu_kick(struct vcpu *v)
+{
+	if (!v->started)
+		return;
+	__atomic_store_n(&v->run->immediate_exit, 1, __ATOMIC_RELEASE);
+	pthread_kill(v->thread, KICK_SIGNAL);
+}
+
+void vcpu_join(struct vcpu *v)
+{
+	if (!v->started)
+		return;
+	pthread_join(v->thread, NULL);
+	v->started = false;
+}
