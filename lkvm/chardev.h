@@ -12,14 +12,17 @@ struct chardev;
 
 struct chardev_ops {
 	/*
-	 * Take up to `len` bytes for output; returns how many were taken (0: full, try after
+	 * Take up to `len` bytes for output; returns how many were taken (fewer: full, try again after
 	 * client->writable). Never blocks. Any thread; the implementation locks. It may gather bytes
-	 * for a few milliseconds before they reach the file descriptor.
+	 * for a few milliseconds before they reach the file descriptor. `buf` is only copied.
 	 */
 	size_t (*write)(struct chardev *c, const void *buf, size_t len);
 
 	/* The client has room for more input (true) or has none (false; initial state). Any thread. */
 	void (*rx_ready)(struct chardev *c, bool ready);
+
+	/* Size of the window in characters; false if there is none. May be NULL. Any thread. */
+	bool (*size)(struct chardev *c, u16 *cols, u16 *rows);
 };
 
 /* What the device registers. Called on the chardev's loop, without locks. */
@@ -28,11 +31,13 @@ struct chardev_client {
 	size_t (*receive)(void *arg, const void *buf, size_t len);
 	/* Room again after write() returned less than it was given. */
 	void (*writable)(void *arg);
+	/* The window has another size: ask ops->size. May be NULL. */
+	void (*resized)(void *arg);
 };
 
 struct chardev {
 	const struct chardev_ops *ops;
-	const struct chardev_client *client; /* set once, before any thread runs */
+	const struct chardev_client *client; /* set once, before any thread runs; NULL: nobody listens */
 	void *client_arg;
 };
 

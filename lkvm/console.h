@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What stands behind the guest's consoles: the terminal (or pipe, or file) lkvm was started on, and
+ * ptys. Each is a chardev.
+ *
+ * Output is gathered for a few milliseconds, so that a guest that prints byte by byte costs few
+ * system calls. When the reader is slow write() takes less (back-pressure); a pty that nobody reads
+ * forgets its oldest output instead; an output that is gone (closed pipe) swallows the rest.
+ *
+ * Input of a terminal is read even while the guest takes none, so that Ctrl-a x always works; what
+ * does not fit a small buffer is lost, as on a real terminal. A pipe or file is read only as fast as
+ * the guest takes it. End of input is not an event for the guest.
+ */
+#ifndef LKVM_CONSOLE_H
+#define LKVM_CONSOLE_H
+
+#include "lkvm/chardev.h"
+#include "lkvm/loop.h"
+
+struct console;
+
+struct console_conf {
+	int in_fd;  /* -1: no input. Stays the caller's */
+	int out_fd; /* -1: output is swallowed. Stays the caller's */
+	/*
+	 * Ctrl-a x was typed (only when in_fd is a terminal). On the loop, without locks; only asks for
+	 * a stop. May be NULL.
+	 */
+	void (*stop)(void *arg);
+	void *stop_arg;
+};
+
+/*
+ * All: main thread, before other threads run (SIGWINCH is blocked from then on, SIGPIPE ignored).
+ * `loop` is where the chardev's client is called. 0 or -errno after one log_error() line.
+ *
+ * A terminal as in_fd is put in raw mode at once, unless lkvm is a background job; it is restored by
+ * console_destroy() and by fatal signals.
+ */
+int console_create(struct console **out, const struct console_conf *conf, struct loop *loop);
+
+/* A new pty for terminal `index` (--tty); prints "Assigned terminal N to pty /dev/pts/X". */
+int console_create_pty(struct console **out, unsigned index, struct loop *loop);
+
+/* Good until console_destroy(). */
+struct chardev *console_chardev(struct console *c);
+
+/* SIGCONT: take the terminal (again) if lkvm is in the foreground now. On the loop. */
+void console_continue(struct console *c);
+
+/*
+ * Write out what the guest printed; gives up when the output takes nothing for two seconds. Loop not
+ * running, or on it.
+ */
+void console_flush(struct console *c);
+
+/* Flush, restore the terminal, release. The loop is not running. NULL is fine. */
+void console_destroy(struct console *c);
+
+#endif
