@@ -75,7 +75,7 @@ UNITS :=
 unit = $(eval UNITS += $(1))$(eval unit-srcs-$(1) := $(2))
 
 $(call unit,lkvm/iov,lkvm/iov.c)
-$(call unit,lkvm/mem,lkvm/mem.c)
+$(call unit,lkvm/mem,lkvm/mem.c lkvm/log.c)
 $(call unit,lkvm/log,lkvm/log.c)
 $(call unit,lkvm/loop,lkvm/loop.c)
 

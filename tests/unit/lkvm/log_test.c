@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Messages: prefixes, levels, one write per line, and the budget of a site that a guest can reach. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "lkvm/log.h"
+#include "tests/unit/suite.h"
+
+static char out[65536];
+
+static int grab_start(void)
+{
+	int fd = memfd_create("stderr", 0);
+
+	dup2(fd, STDERR_FILENO);
+	return fd;
+}
+
+static const char *grabbed(int fd)
+{
+	ssize_t n = pread(fd, out, sizeof(out) - 1, 0);
+
+	out[MAX(n, 0)] = 0;
+	return out;
+}
+
+START_TEST(prefixes_and_levels)
+{
+	int fd = grab_start();
+
+	log_info("one %d", 1);
+	log_debug("hidden");
+	log_warn("two");
+	log_error("three");
+	ck_assert_str_eq(grabbed(fd), "  Info: one 1\n  Warning: two\n  Error: three\n");
+	log_set_level(LOG_WARNING);
+	log_info("hidden");
+	log_set_level(LOG_DEBUG);
+	log_set_raw_terminal(true);
+	log_debug("four");
+	ck_assert_ptr_nonnull(strstr(grabbed(fd), "three\n  Debug: four\r\n"));
+}
+END_TEST
+
+START_TEST(long_lines_are_cut_not_overrun)
+{
+	char big[4000];
+	int fd = grab_start();
+
+	memset(big, 'x', sizeof(big) - 1);
+	big[sizeof(big) - 1] = 0;
+	log_error("%s", big);
+	ck_assert_uint_lt(strlen(grabbed(fd)), 1100);
+	ck_assert_int_eq(out[strlen(out) - 1], '\n');
+}
+END_TEST
+
+START_TEST(a_guest_cannot_flood)
+{
+	int fd = grab_start(), lines = 0;
+
+	for (int i = 0; i < 100000; i++)
+		guest_err("virtio-net 0", "bad thing %d", i);
+	for (const char *p = grabbed(fd); (p = strchr(p, '\n')); p++)
+		lines++;
+	ck_assert_int_eq(lines, LOG_SITE_BURST + 1);
+	ck_assert_ptr_nonnull(strstr(out, "  Warning: virtio-net 0: bad thing 0\n"));
+	ck_assert_ptr_nonnull(strstr(out, "further messages of this kind are not shown"));
+}
+END_TEST
+
+SUITE_MAIN("lkvm/log", prefixes_and_levels, long_lines_are_cut_not_overrun, a_guest_cannot_flood)

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The loop: fds, deletion from callbacks, timers, calls between threads, start and stop. */
+#include <pthread.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "lkvm/loop.h"
+#include "tests/unit/suite.h"
+
+static struct loop *l;
+
+static void setup(void)
+{
+	ck_assert_int_eq(loop_create(&l, "test"), 0);
+}
+
+static void ring(int fd)
+{
+	u64 one = 1;
+
+	ck_assert_int_eq(write(fd, &one, 8), 8);
+}
+
+struct counter {
+	int calls, fd;
+	struct loop_fd *reg, *other;
+	struct loop_timer *timer;
+};
+
+static void count_and_drain(void *arg, u32 events)
+{
+	struct counter *c = arg;
+	u64 v;
+
+	(void)events;
+	ck_assert(loop_here(l));
+	c->calls++;
+	ck_assert_int_eq(read(c->fd, &v, 8), 8);
+}
+
+static void count_only(void *arg, u32 events)
+{
+	(void)events;
+	((struct counter *)arg)->calls++;
+}
+
+START_TEST(fds_level_and_edge)
+{
+	struct counter a = { .fd = eventfd(0, 0) }, b = { .fd = eventfd(0, 0) };
+
+	setup();
+	ck_assert_int_eq(loop_fd_add(l, a.fd, EPOLLIN, count_and_drain, &a, &a.reg), 0);
+	ck_assert_int_eq(loop_fd_add(l, b.fd, EPOLLIN | EPOLLET, count_only, &b, &b.reg), 0);
+	loop_step(l, 0);
+	ck_assert_int_eq(a.calls + b.calls, 0);
+	ring(a.fd);
+	ring(b.fd);
+	loop_step(l, 0);
+	loop_step(l, 0);
+	ck_assert_int_eq(a.calls, 1);
+	ck_assert_int_eq(b.calls, 1);
+	/* the edge comes again with each write, without any read */
+	ring(b.fd);
+	loop_step(l, 0);
+	ck_assert_int_eq(b.calls, 2);
+	ck_assert_int_eq(loop_fd_mod(a.reg, 0), 0);
+	ring(a.fd);
+	loop_step(l, 0);
+	ck_assert_int_eq(a.calls, 1);
+	ck_assert_int_eq(loop_fd_add(l, -1, EPOLLIN, count_only, &a, &a.other), -9 /* EBADF */);
+	loop_fd_del(a.reg);
+	loop_fd_del(NULL);
+	loop_destroy(l);
+}
+END_TEST
+
+static void delete_both(void *arg, u32 events)
+{
+	struct counter *c = arg;
+
+	(void)events;
+	c->calls++;
+	loop_fd_del(c->reg);
+	loop_fd_del(c->other);
+}
+
+START_TEST(a_callback_may_delete_what_is_about_to_be_called)
+{
+	int fd[2] = { eventfd(1, 0), eventfd(1, 0) };
+	struct counter c = { 0 };
+
+	setup();
+	ck_assert_int_eq(loop_fd_add(l, fd[0], EPOLLIN, delete_both, &c, &c.reg), 0);
+	ck_assert_int_eq(loop_fd_add(l, fd[1], EPOLLIN, delete_both, &c, &c.other), 0);
+	loop_step(l, 0);
+	loop_step(l, 0);
+	ck_assert_int_eq(c.calls, 1);
+	loop_destroy(l);
+}
+END_TEST
+
+static void tick(void *arg)
+{
+	((struct counter *)arg)->calls++;
+}
+
+START_TEST(timers_fire_in_order_and_once)
+{
+	struct counter a = { 0 }, b = { 0 }, c = { 0 };
+
+	setup();
+	ck_assert_int_eq(loop_timer_add(l, tick, &a, &a.timer), 0);
+	ck_assert_int_eq(loop_timer_add(l, tick, &b, &b.timer), 0);
+	ck_assert_int_eq(loop_timer_add(l, tick, &c, &c.timer), 0);
+	loop_timer_arm(b.timer, 40000000);
+	loop_timer_arm(a.timer, 1000000);
+	loop_timer_arm(c.timer, UINT64_MAX);
+	loop_step(l, 1000);
+	ck_assert_int_eq(a.calls, 1);
+	ck_assert_int_eq(b.calls, 0);
+	loop_step(l, 1000);
+	ck_assert_int_eq(b.calls, 1);
+	loop_step(l, 20);
+	ck_assert_int_eq(a.calls + b.calls + c.calls, 2);
+	loop_timer_arm(a.timer, 0);
+	loop_step(l, 1000);
+	ck_assert_int_eq(a.calls, 2);
+	loop_timer_del(c.timer);
+	loop_timer_del(NULL);
+	loop_destroy(l);
+}
+END_TEST
+
+START_TEST(a_timer_pushed_back_does_not_fire_early)
+{
+	struct counter a = { 0 };
+	u64 start;
+
+	setup();
+	ck_assert_int_eq(loop_timer_add(l, tick, &a, &a.timer), 0);
+	loop_timer_arm(a.timer, 5000000);
+	start = loop_now_ns();
+	loop_timer_arm(a.timer, 60000000);
+	while (!a.calls)
+		loop_step(l, 1000);
+	ck_assert_uint_ge(loop_now_ns() - start, 59000000);
+	loop_timer_arm(a.timer, 5000000);
+	loop_timer_disarm(a.timer);
+	loop_step(l, 30);
+	ck_assert_int_eq(a.calls, 1);
+	loop_destroy(l);
+}
+END_TEST
+
+static void rearm(void *arg)
+{
+	struct counter *c = arg;
+
+	if (++c->calls < 1000)
+		loop_timer_arm(c->timer, 0);
+}
+
+START_TEST(a_timer_that_rearms_for_now_does_not_starve_fds)
+{
+	struct counter a = { 0 }, b = { .fd = eventfd(1, 0) };
+
+	setup();
+	ck_assert_int_eq(loop_timer_add(l, rearm, &a, &a.timer), 0);
+	ck_assert_int_eq(loop_fd_add(l, b.fd, EPOLLIN, count_and_drain, &b, &b.reg), 0);
+	loop_timer_arm(a.timer, 0);
+	loop_step(l, 100);
+	loop_step(l, 100);
+	ck_assert_int_eq(b.calls, 1);
+	ck_assert_int_lt(a.calls, 1000);
+	loop_destroy(l);
+}
+END_TEST
+
+static void note_thread(void *arg)
+{
+	*(pthread_t *)arg = pthread_self();
+	ck_assert(loop_here(l));
+}
+
+static void *many_calls(void *arg)
+{
+	for (int i = 0; i < 500; i++)
+		loop_call(l, tick, arg);
+	return NULL;
+}
+
+START_TEST(calls_run_on_the_loop_and_are_waited_for)
+{
+	struct counter c = { 0 };
+	pthread_t where = 0, t[4];
+
+	setup();
+	loop_call(l, note_thread, &where);
+	ck_assert(pthread_equal(where, pthread_self())); /* nobody runs it: directly */
+	ck_assert_int_eq(loop_start(l), 0);
+	ck_assert(!loop_here(l));
+	loop_call(l, note_thread, &where);
+	ck_assert(!pthread_equal(where, pthread_self()));
+	for (int i = 0; i < 4; i++)
+		pthread_create(&t[i], NULL, many_calls, &c);
+	for (int i = 0; i < 4; i++)
+		pthread_join(t[i], NULL);
+	ck_assert_int_eq(c.calls, 2000);
+	loop_stop(l);
+	ck_assert(loop_here(l));
+	loop_call(l, note_thread, &where);
+	ck_assert(pthread_equal(where, pthread_self()));
+	loop_stop(l);
+	loop_destroy(l);
+	loop_destroy(NULL);
+}
+END_TEST
+
+SUITE_MAIN("lkvm/loop", fds_level_and_edge, a_callback_may_delete_what_is_about_to_be_called,
+	   timers_fire_in_order_and_once, a_timer_pushed_back_does_not_fire_early,
+	   a_timer_that_rearms_for_now_does_not_starve_fds,
+	   calls_run_on_the_loop_and_are_waited_for)
