@@ -82,8 +82,9 @@ bool queue_publish(struct virtqueue *q);
 
 /*
  * Ask the driver not to kick / to kick for the next buffer. Initially it kicks. queue_kick_on()
- * returns true if buffers have become available meanwhile (or the ring broke): the caller must look
- * again, no kick will tell.
+ * returns true if buffers have come since the ring was last looked at (or it broke): the caller must
+ * look again, no kick will tell. Buffers that were seen and left or put back do not count: nobody
+ * tells about those either way.
  *
  * The usual kick handler, which serves bursts without further kicks and never misses a buffer:
  *

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Take one descriptor chain: copy, check, translate to host iovecs.
+ *
+ * Thread: the queue's owner (queue.h).
+ * Trust:  descriptors are the driver's and change under our eyes: each is copied once, and only the
+ *         copy is looked at. The walk is bounded by the size of the table it is in.
+ * Spec:   virtio 1.3 §2.7.4, §2.7.5
+ */
+#include "virtio/chain.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "lkvm/le.h"
+
+/* [virtio 1.3 §2.7.5] */
+#define DESC_F_NEXT 1u
+#define DESC_F_WRITE 2u
+#define DESC_F_INDIRECT 4u
+
+struct desc {
+	le64 addr;
+	le32 len;
+	le16 flags;
+	le16 next;
+};
+static_assert(sizeof(struct desc) == 16, "virtio 1.3 §2.7.5");
+
+/* Where the walk reads descriptors: the queue's own table, later perhaps an indirect one. */
+struct table {
+	struct mem_win win;
+	u32 nr;
+	bool indirect;
+};
+
+/* A private copy. The fence keeps the compiler from going back to guest memory for a field. */
+static struct desc desc_copy(const struct table *t, u32 i)
+{
+	struct desc d;
+
+	memcpy(&d, mem_win_at(&t->win, i * (u32)sizeof(d), sizeof(d)), sizeof(d));
+	atomic_signal_fence(memory_order_seq_cst);
+	return d;
+}
+
+/*
+ * Descend into the table that `d` refers to. WRITE has no meaning on such a descriptor and is ignored
+ * [virtio 1.3 §2.7.5.3.2].
+ */
+static int table_descend(const struct virtqueue *q, struct table *t, const struct desc *d)
+{
+	u32 len = le32_get(d->len);
+
+	/* [virtio 1.3 §2.7.5.3.1] Only if negotiated, not nested, not together with NEXT. */
+	if (!q->indirect || t->indirect || (le16_get(d->flags) & DESC_F_NEXT))
+		return -EBADMSG;
+	/*
+	 * The spec bounds a chain by the queue size; drivers only keep to that where no indirect table
+	 * is involved (a packet of 19 pieces on a ring of 16), so any table up to our largest ring will do.
+	 */
+	if (!len || len % sizeof(*d) || len > QUEUE_MAX_SIZE * sizeof(*d))
+		return -EBADMSG;
+	t->nr = len / (u32)sizeof(*d);
+	t->indirect = true;
+	return mem_win_open(q->mem, gpa(le64_get(d->addr)), len, MEM_READ, &t->win);
+}
+
+/* Append the buffer of `d` to the chain. */
+static int chain_add(struct chain *c, struct mem *m, const struct desc *d)
+{
+	bool write = le16_get(d->flags) & DESC_F_WRITE;
+	u32 len = le32_get(d->len);
+	u32 nr = (u32)c->nr_read + c->nr_write;
+
+	/* [virtio 1.3 §2.7.4.2] Device-readable elements come before device-writable ones. */
+	if (!write && c->nr_write)
+		return -EBADMSG;
+	if (!len)
+		return 0;
+	/* [virtio 1.3 §2.7.5.2] No more than 2^32 bytes in total; ours fits a u32. */
+	if (len > UINT32_MAX - c->read_len - c->write_len)
+		return -EBADMSG;
+
+	int n = mem_iov(m, gpa(le64_get(d->addr)), len, write ? MEM_WRITE : MEM_READ, c->iov + nr,
+			c->max - nr);
+
+	if (n < 0)
+		return n == -ENOBUFS ? -EBADMSG : n;
+	if (write) {
+		c->nr_write = (u16)(c->nr_write + n);
+		c->write_len += len;
+	} else {
+		c->nr_read = (u16)(c->nr_read + n);
+		c->read_len += len;
+	}
+	return 0;
+}
+
+static int chain_walk(const struct virtqueue *q, struct chain *c)
+{
+	struct table t = { .win = q->desc_win, .nr = q->size };
+	u32 i = c->head;
+	u32 left = t.nr; /* a chain that visits more descriptors than there are has a loop */
+
+	for (;;) {
+		struct desc d = desc_copy(&t, i);
+		u16 flags = le16_get(d.flags);
+		int err;
+
+		if (flags & DESC_F_INDIRECT) {
+			err = table_descend(q, &t, &d);
+			if (err)
+				return err;
+			/* [virtio 1.3 §2.7.5.3.2] The first entry is the start of the rest of the chain. */
+			i = 0;
+			left = t.nr;
+			continue;
+		}
+		err = chain_add(c, q->mem, &d);
+		if (err)
+			return err;
+		if (!(flags & DESC_F_NEXT))
+			return c->read_len || c->write_len ? 0 : -EBADMSG;
+		i = le16_get(d.next);
+		if (i >= t.nr || --left == 0)
+			return -EBADMSG;
+	}
+}
+
+int chain_take(struct virtqueue *q, struct chain *c)
+{
+	int n = queue_next_head(q, &c->head);
+
+	if (n <= 0)
+		return n;
+	c->nr_read = c->nr_write = 0;
+	c->read_len = c->write_len = 0;
+
+	int err = chain_walk(q, c);
+
+	return err ? err : 1;
+}
