@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A transport that only counts interrupts.
+ *
+ * Thread: interrupts from any, the rest from the test's, which plays a vCPU and takes d->lock.
+ * Trust:  none needed.
+ * Spec:   virtio 1.3 §3.1.1
+ */
+#include "tests/fake/transport.h"
+
+#include <string.h>
+
+#include "tests/fake/driver.h"
+
+static void count_queue(void *transport, u16 queue)
+{
+	struct fake_transport *t = transport;
+
+	t->queue[queue]++;
+}
+
+static void count_config(void *transport)
+{
+	struct fake_transport *t = transport;
+
+	t->config++;
+}
+
+static const struct virtio_transport_ops fake_ops = { count_queue, count_config };
+
+void fake_transport_attach(struct fake_transport *t, struct virtio_device *d)
+{
+	memset(t, 0, sizeof(*t));
+	virtio_attach(d, &fake_ops, t);
+}
+
+bool fake_negotiate(struct virtio_device *d, u64 features)
+{
+	u8 status = VIRTIO_S_ACKNOWLEDGE | VIRTIO_S_DRIVER;
+
+	pthread_mutex_lock(&d->lock);
+	virtio_status_set(d, 0);
+	virtio_status_set(d, VIRTIO_S_ACKNOWLEDGE);
+	virtio_status_set(d, status);
+	virtio_driver_features_set(d, 0, (u32)features);
+	virtio_driver_features_set(d, 1, (u32)(features >> 32));
+	virtio_status_set(d, status | VIRTIO_S_FEATURES_OK);
+	status = virtio_status_get(d);
+	pthread_mutex_unlock(&d->lock);
+	return status & VIRTIO_S_FEATURES_OK;
+}
+
+void fake_queue(struct virtio_device *d, u16 index, const struct fake_ring *r)
+{
+	struct virtqueue *q = virtio_queue(d, index);
+
+	assert(q && !q->enabled);
+	pthread_mutex_lock(&d->lock);
+	q->size = r->size;
+	q->desc = r->desc;
+	q->driver = r->avail;
+	q->device = r->used;
+	virtio_queue_enable(d, q);
+	pthread_mutex_unlock(&d->lock);
+}
+
+void fake_driver_ok(struct virtio_device *d)
+{
+	pthread_mutex_lock(&d->lock);
+	virtio_status_set(d, virtio_status_get(d) | VIRTIO_S_DRIVER_OK);
+	pthread_mutex_unlock(&d->lock);
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* A transport that only counts interrupts: devices are tested without PCI or MMIO. */
+#ifndef TESTS_FAKE_TRANSPORT_H
+#define TESTS_FAKE_TRANSPORT_H
+
+#include "virtio/device.h"
+
+struct fake_transport {
+	_Atomic unsigned queue[VIRTIO_MAX_QUEUES]; /* interrupts of each queue */
+	_Atomic unsigned config;
+};
+
+/* Zero `t` and attach it to `d`. */
+void fake_transport_attach(struct fake_transport *t, struct virtio_device *d);
+
+/*
+ * What a driver does with a device, without registers: reset, ACKNOWLEDGE, DRIVER, `features`,
+ * FEATURES_OK. True if the device kept FEATURES_OK.
+ */
+struct fake_ring;
+bool fake_negotiate(struct virtio_device *d, u64 features);
+/* Tell the device where ring `r` of queue `index` lies, and enable it. */
+void fake_queue(struct virtio_device *d, u16 index, const struct fake_ring *r);
+void fake_driver_ok(struct virtio_device *d);
+
+#endif
