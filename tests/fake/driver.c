@@ -39,7 +39,7 @@ void *fake_ptr(struct mem *m, u64 a, u64 len)
 		if (a >= r->base.a && range_within(a - r->base.a, len, r->size))
 			return (char *)r->host + (a - r->base.a);
 	}
-	assert(!"the test's own address is in RAM");
+	assert(false && "a test uses its own RAM");
 	return NULL;
 }
 
