@@ -78,6 +78,8 @@ $(call unit,lkvm/iov,lkvm/iov.c)
 $(call unit,lkvm/mem,lkvm/mem.c lkvm/log.c)
 $(call unit,lkvm/log,lkvm/log.c)
 $(call unit,lkvm/loop,lkvm/loop.c)
+$(call unit,lkvm/kvm_event,lkvm/kvm_event.c lkvm/kvm.c lkvm/log.c)
+$(call unit,lkvm/vcpu,lkvm/vcpu.c lkvm/stop.c lkvm/kvm.c lkvm/bus.c lkvm/mem.c lkvm/log.c realm/realm.c realm/none.c)
 
 SAN := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 SAN_CFLAGS = $(CSTD) $(WARN) $(WERROR) -O1 -g $(SAN) -MMD -MP $(SLIRP_CFLAGS) \

@@ -18,9 +18,9 @@
 #include "lkvm/kvm.h"
 #include "lkvm/log.h"
 
-#define GSI_MSI 128u /* above the 96 SPIs of the board */
+#define GSI_MSI 256u /* above the SPIs of the board */
 #define MAX_MSI 512u
-#define MAX_SPI 96u
+#define MAX_SPI 160u /* with those of a GICv2m */
 
 struct kvm_event {
 	struct irq irq;

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The table of device kinds.
+ *
+ * Thread: main.
+ * Trust:  the user's configuration; nothing of the guest's.
+ */
+#include "lkvm/devices.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "arm64/board.h"
+#include "lkvm/log.h"
+#include "net/netif.h"
+#include "net/netopt.h"
+#include "virtio/disk.h"
+#include "virtio/mmio.h"
+#include "virtio/pci.h"
+#include "virtio/types.h"
+
+#define MAX_DEVICES (CONFIG_MAX_DISKS + CONFIG_MAX_NICS + 2u)
+
+/* One device with the transport it hangs on: exactly one of pci and mmio is set. */
+struct slot {
+	struct virtio_device *dev;
+	struct virtio_pci *pci;
+	struct virtio_mmio *mmio;
+};
+
+struct devices {
+	const struct config *c;
+	const struct devices_env *env;
+	struct net_conf nics[CONFIG_MAX_NICS];
+	unsigned nr_nics;
+	unsigned nr, nr_pci, nr_mmio;
+	struct slot slots[MAX_DEVICES];
+};
+
+static int parse_nics(const struct config *c, struct net_conf *nics, unsigned *nr)
+{
+	*nr = MAX(c->nr_nics, 1u);
+	for (unsigned i = 0; i < *nr; i++) {
+		int err = netopt_parse(&nics[i], c->nr_nics ? c->nics[i] : NULL, i);
+
+		if (err)
+			return err;
+	}
+	return netopt_check(nics, *nr);
+}
+
+static bool nic_on_mmio(const struct config *c, const struct net_conf *n)
+{
+	if (n->trans == NET_TRANS_DEFAULT)
+		return c->transport == TRANSPORT_MMIO;
+	return n->trans == NET_TRANS_MMIO;
+}
+
+/* Put `dev` on its transport. Takes it over, also on error. */
+static int attach(struct devices *d, struct virtio_device *dev, bool mmio)
+{
+	struct slot *s = &d->slots[d->nr];
+	int err;
+
+	assert(d->nr < MAX_DEVICES);
+	s->dev = dev;
+	d->nr++;
+	if (mmio) {
+		unsigned n = d->nr_mmio++;
+
+		err = virtio_mmio_create(&s->mmio, dev, d->env->bus, d->env->irq,
+					 board_virtio_mmio(n), MEMMAP_SPI_VIRTIO_MMIO + n);
+	} else {
+		err = virtio_pci_create(&s->pci, dev, d->env->pci, d->env->irq, d->nr_pci++);
+	}
+	return err;
+}
+
+static struct virtio_env env_of(const struct devices *d, unsigned instance)
+{
+	return (struct virtio_env){
+		.mem = d->env->mem, .loop = d->env->loop, .instance = instance
+	};
+}
+
+/* ---- kinds ---- */
+
+static unsigned nr_rng(const struct devices *d)
+{
+	return d->c->rng;
+}
+
+static int add_rng(struct devices *d, unsigned i)
+{
+	struct virtio_env env = env_of(d, i);
+	struct virtio_device *dev;
+	int err = virtio_rng_create(&dev, &env);
+
+	return err ? err : attach(d, dev, d->c->transport == TRANSPORT_MMIO);
+}
+
+static unsigned nr_net(const struct devices *d)
+{
+	return d->nr_nics;
+}
+
+static int add_net(struct devices *d, unsigned i)
+{
+	struct virtio_env env = env_of(d, i);
+	struct virtio_device *dev;
+	struct netif *n;
+	int err = netif_create(&n, &d->nics[i], d->env->loop);
+
+	if (err || !n)
+		return err;
+	err = virtio_net_create(&dev, &env, n);
+	return err ? err : attach(d, dev, nic_on_mmio(d->c, &d->nics[i]));
+}
+
+static unsigned nr_console(const struct devices *d)
+{
+	return d->c->console == CONSOLE_VIRTIO;
+}
+
+static int add_console(struct devices *d, unsigned i)
+{
+	struct virtio_env env = env_of(d, i);
+	struct virtio_device *dev;
+	int err = virtio_console_create(&dev, &env, d->env->console);
+
+	return err ? err : attach(d, dev, d->c->transport == TRANSPORT_MMIO);
+}
+
+static unsigned nr_blk(const struct devices *d)
+{
+	return d->c->nr_disks;
+}
+
+static int add_blk(struct devices *d, unsigned i)
+{
+	struct virtio_env env = env_of(d, i);
+	struct virtio_device *dev;
+	struct disk_conf conf;
+	struct disk *disk;
+	int err = disk_conf_parse(d->c->disks[i], &conf);
+
+	if (err)
+		return err;
+	err = disk_open(&disk, &conf, d->env->loop);
+	if (err)
+		return err;
+
+	struct virtio_blk_conf blk = { .serial = *conf.serial ? conf.serial : NULL,
+				       .nr_queues = conf.nr_queues,
+				       .delay_ms = d->c->disk_delay_ms };
+
+	err = virtio_blk_create(&dev, &env, disk, &blk);
+	return err ? err : attach(d, dev, d->c->transport == TRANSPORT_MMIO);
+}
+
+/* The order fixes slot numbers and thus names in the guest: never sort it. */
+static const struct {
+	const char *name;
+	unsigned (*count)(const struct devices *d);
+	int (*add)(struct devices *d, unsigned i);
+} kinds[] = {
+	{ "rng", nr_rng, add_rng },
+	{ "net", nr_net, add_net },
+	{ "console", nr_console, add_console },
+	{ "blk", nr_blk, add_blk },
+};
+
+int devices_create(struct devices **out, const struct config *c, const struct devices_env *env)
+{
+	struct devices *d = calloc(1, sizeof(*d));
+	int err;
+
+	if (!d)
+		return -ENOMEM;
+	d->c = c;
+	d->env = env;
+	err = parse_nics(c, d->nics, &d->nr_nics);
+	for (size_t k = 0; k < ARRAY_SIZE(kinds) && !err; k++) {
+		for (unsigned i = 0; i < kinds[k].count(d) && !err; i++)
+			err = kinds[k].add(d, i);
+	}
+	if (err) {
+		devices_destroy(d);
+		return err;
+	}
+	*out = d;
+	return 0;
+}
+
+int devices_count_mmio(const struct config *c, unsigned *nr)
+{
+	struct net_conf *nics = calloc(CONFIG_MAX_NICS, sizeof(*nics));
+	unsigned nr_nics;
+	int err;
+
+	if (!nics)
+		return -ENOMEM;
+	err = parse_nics(c, nics, &nr_nics);
+	*nr = c->transport == TRANSPORT_MMIO ?
+		      c->rng + (c->console == CONSOLE_VIRTIO) + c->nr_disks :
+		      0;
+	for (unsigned i = 0; i < nr_nics && !err; i++)
+		*nr += nics[i].mode != NET_MODE_NONE && nic_on_mmio(c, &nics[i]);
+	free(nics);
+	return err;
+}
+
+void devices_reset(struct devices *d)
+{
+	for (unsigned i = 0; i < d->nr; i++) {
+		pthread_mutex_lock(&d->slots[i].dev->lock);
+		virtio_status_set(d->slots[i].dev, 0);
+		pthread_mutex_unlock(&d->slots[i].dev->lock);
+	}
+}
+
+void devices_destroy(struct devices *d)
+{
+	if (!d)
+		return;
+	while (d->nr) {
+		struct slot *s = &d->slots[--d->nr];
+
+		virtio_mmio_destroy(s->mmio);
+		virtio_pci_destroy(s->pci);
+		s->dev->type->destroy(s->dev);
+	}
+	free(d);
+}

@@ -1,0 +1,571 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The composition root. Read machine_create() aloud: it is the table of contents of a VM.
+ *
+ * Thread: main.
+ * Trust:  the user's configuration and files.
+ */
+#include "lkvm/machine.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "arm64/board.h"
+#include "arm64/boot.h"
+#include "arm64/cpu.h"
+#include "arm64/fdt.h"
+#include "arm64/gic.h"
+#include "arm64/pvtime.h"
+#include "arm64/v2m.h"
+#include "lkvm/bus.h"
+#include "lkvm/console.h"
+#include "lkvm/devices.h"
+#include "lkvm/kvm.h"
+#include "lkvm/log.h"
+#include "lkvm/loop.h"
+#include "lkvm/mem.h"
+#include "lkvm/pci.h"
+#include "lkvm/stop.h"
+#include "lkvm/vcpu.h"
+#include "realm/realm.h"
+
+#define CMDLINE_SIZE 2048u
+
+struct machine {
+	const struct config *c;
+	struct board_conf board_conf;
+	struct board_layout layout;
+
+	struct kvm kvm;
+	struct mem *mem;
+	struct realm *realm;
+
+	struct stop stop;
+	struct loop *main_loop, *io_loop;
+	struct loop_fd *stop_fd, *signal_reg;
+	int signal_fd;
+
+	struct bus *bus;
+	struct kvm_event *event;
+	struct v2m *v2m;
+	struct gic *gic;
+	struct pvtime *pvtime;
+
+	struct console *consoles[CONFIG_NR_TTYS + 1];
+	unsigned nr_consoles;
+	struct board *board;
+	struct pci *pci;
+	struct devices_env devices_env;
+	struct devices *devices;
+
+	struct boot_info boot;
+
+	struct cpu_model cpu_model;
+	struct vcpu_env vcpu_env;
+	struct vcpu **vcpus;
+	unsigned nr_vcpus;
+};
+
+/* Report a failed step of the host kernel's: `what` completes "cannot ...". */
+static int host_failed(const char *what, int err)
+{
+	log_error("cannot %s: %s", what, strerror(-err));
+	return err;
+}
+
+/* ---- board and VM ---- */
+
+static enum board_gic board_gic(enum config_irqchip chip)
+{
+	static const enum board_gic map[] = {
+		[IRQCHIP_AUTO] = BOARD_GIC_AUTO,   [IRQCHIP_GICV2] = BOARD_GIC_V2,
+		[IRQCHIP_GICV2M] = BOARD_GIC_V2M,  [IRQCHIP_GICV3] = BOARD_GIC_V3,
+		[IRQCHIP_GICV3_ITS] = BOARD_GIC_V3_ITS,
+	};
+
+	return map[chip];
+}
+
+static int plan_board(struct machine *m)
+{
+	const struct config *c = m->c;
+	unsigned nr_mmio;
+	int err = devices_count_mmio(c, &nr_mmio);
+
+	if (err)
+		return err;
+	m->board_conf = (struct board_conf){
+		.nr_cpus = c->cpus,
+		.ram_base = c->ram_base,
+		.ram_size = c->ram_size,
+		.gic = board_gic(c->irqchip),
+		.nr_virtio_mmio = nr_mmio,
+		.pmu = c->pmu,
+		.timer_hz = c->cntfrq,
+	};
+	return board_layout(&m->layout, &m->board_conf);
+}
+
+/*
+ * The narrowest IPA space that holds the board: fewer levels of stage 2 to walk. A kernel without
+ * KVM_CAP_ARM_VM_IPA_SIZE knows only 40 bits, which is type 0.
+ */
+static int create_vm(struct machine *m)
+{
+	unsigned max = (unsigned)kvm_cap(&m->kvm, KVM_CAP_ARM_VM_IPA_SIZE);
+	unsigned bits = m->layout.ipa_bits;
+	int err;
+
+	if (bits > (max ? max : 40)) {
+		log_error("Memory too large for this system (needs %u bits, %u available)", bits,
+			  max ? max : 40);
+		return -E2BIG;
+	}
+	err = kvm_vm_create(&m->kvm, max ? realm_none.vm_type(bits) : 0);
+	return err ? host_failed("create a VM", err) : 0;
+}
+
+/* What only the host can tell: how many CPUs, which interrupt controller. */
+static int settle_board(struct machine *m)
+{
+	unsigned max = (unsigned)kvm_vm_cap(&m->kvm, KVM_CAP_MAX_VCPUS);
+	unsigned recommended = (unsigned)kvm_vm_cap(&m->kvm, KVM_CAP_NR_VCPUS);
+	int err;
+
+	if (max && m->board_conf.nr_cpus > max) {
+		log_warn("Limiting the number of CPUs to %u", max);
+		m->board_conf.nr_cpus = max;
+	} else if (recommended && m->board_conf.nr_cpus > recommended) {
+		log_debug("The maximum recommended amount of VCPUs is %u", recommended);
+	}
+	err = gic_choose(&m->kvm, m->board_conf.gic, &m->board_conf.gic);
+	if (err)
+		return err;
+	return board_layout(&m->layout, &m->board_conf);
+}
+
+static int create_ram(struct machine *m)
+{
+	const struct config *c = m->c;
+	int err = mem_create(&m->mem);
+
+	if (err)
+		return host_failed("allocate memory", err);
+	err = mem_add_ram(m->mem, gpa(c->ram_base), c->ram_size, MEM_HUGE, c->hugetlbfs);
+	/* With --hugetlbfs mem.c has said what is wrong. */
+	if (err && !c->hugetlbfs)
+		log_error("cannot map %llu MiB of guest memory: %s",
+			  (unsigned long long)(c->ram_size / MiB), strerror(-err));
+	return err;
+}
+
+static int create_vcpus(struct machine *m)
+{
+	struct cpu_conf conf = {
+		.pmu = m->c->pmu,
+		.pmu_counters = m->c->pmu_counters,
+		.no_sve = !m->c->sve,
+		.sve_max_vl = m->c->sve_max_vl,
+	};
+	int err = cpu_choose(&m->cpu_model, &m->kvm, &conf);
+
+	if (err)
+		return err;
+	m->vcpu_env = (struct vcpu_env){ .kvm = &m->kvm,
+					 .bus = m->bus,
+					 .stop = &m->stop,
+					 .realm = m->realm,
+					 .log_mmio = m->c->debug_mmio };
+	m->vcpus = calloc(m->board_conf.nr_cpus, sizeof(struct vcpu *));
+	if (!m->vcpus)
+		return -ENOMEM;
+	for (unsigned i = 0; i < m->board_conf.nr_cpus; i++) {
+		err = vcpu_create(&m->vcpus[i], &m->vcpu_env, i);
+		if (err)
+			return host_failed("create a vCPU", err);
+		m->nr_vcpus++;
+		err = cpu_init(&m->cpu_model, vcpu_fd(m->vcpus[i]), i);
+		if (!err)
+			err = cpu_finalize(&m->cpu_model, vcpu_fd(m->vcpus[i]));
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/* ---- interrupts ---- */
+
+static struct irq *device_irq(const struct machine *m)
+{
+	return m->v2m ? v2m_irq(m->v2m) : kvm_event_irq(m->event);
+}
+
+static int create_irqchip(struct machine *m)
+{
+	bool its = m->layout.gic == BOARD_GIC_V3_ITS;
+	int err = kvm_event_create(&m->event, &m->kvm, its, realm_alias(m->realm));
+
+	if (err)
+		return host_failed("allocate memory", err);
+	err = gic_create(&m->gic, &m->kvm, &m->layout, realm_alias(m->realm));
+	if (!err && m->layout.gic == BOARD_GIC_V2M)
+		err = v2m_create(&m->v2m, m->bus, kvm_event_irq(m->event));
+	return err;
+}
+
+/* ---- loops, signals, consoles ---- */
+
+static void on_stop(void *arg, u32 events)
+{
+	struct machine *m = arg;
+
+	(void)events;
+	loop_quit(m->main_loop);
+}
+
+static void on_signal(void *arg, u32 events)
+{
+	struct machine *m = arg;
+	struct signalfd_siginfo si;
+
+	(void)events;
+	if (read(m->signal_fd, &si, sizeof(si)) == sizeof(si))
+		stop_request(&m->stop, STOP_USER);
+}
+
+static int create_loops(struct machine *m)
+{
+	sigset_t set;
+	int err = loop_create(&m->main_loop, "lkvm");
+
+	if (!err)
+		err = loop_create(&m->io_loop, "lkvm-io");
+	if (err)
+		return host_failed("create an event loop", err);
+
+	/* Blocked before the first thread, so that all inherit it and the signals come here. */
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	m->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (m->signal_fd < 0)
+		return host_failed("create a signalfd", -errno);
+	err = loop_fd_add(m->main_loop, m->signal_fd, EPOLLIN, on_signal, m, &m->signal_reg);
+	if (!err)
+		err = loop_fd_add(m->main_loop, m->stop.fd, EPOLLIN, on_stop, m, &m->stop_fd);
+	return err ? host_failed("watch for signals", err) : 0;
+}
+
+static void on_console_stop(void *arg)
+{
+	struct machine *m = arg;
+
+	stop_request(&m->stop, STOP_USER);
+}
+
+static int add_console(struct machine *m, const struct console_conf *conf, struct chardev **chr)
+{
+	struct console **con = &m->consoles[m->nr_consoles];
+	int err = console_create(con, conf, m->io_loop);
+
+	if (err)
+		return err;
+	m->nr_consoles++;
+	*chr = console_chardev(*con);
+	return 0;
+}
+
+/*
+ * The terminal goes to the console the user chose. With a virtio console UART 0 still shows what the
+ * guest says before its driver is up.
+ */
+static int create_consoles(struct machine *m, struct chardev *uart[MEMMAP_NR_UARTS])
+{
+	const struct config *c = m->c;
+	struct console_conf term = { .in_fd = STDIN_FILENO,
+				     .out_fd = STDOUT_FILENO,
+				     .stop = on_console_stop,
+				     .stop_arg = m };
+	struct console_conf out_only = { .in_fd = -1, .out_fd = STDOUT_FILENO };
+	bool virtio = c->console == CONSOLE_VIRTIO;
+	int err = 0;
+
+	for (unsigned i = 0; i < CONFIG_NR_TTYS && !err; i++) {
+		if (!c->tty[i])
+			continue;
+		err = console_create_pty(&m->consoles[m->nr_consoles], i, m->io_loop);
+		if (!err)
+			uart[i] = console_chardev(m->consoles[m->nr_consoles++]);
+	}
+	if (!err && virtio)
+		err = add_console(m, &term, &m->devices_env.console);
+	if (!err && !uart[0])
+		err = add_console(m, virtio ? &out_only : &term, &uart[0]);
+	return err;
+}
+
+static int create_devices(struct machine *m)
+{
+	struct chardev *uart[MEMMAP_NR_UARTS] = { NULL };
+	int err = create_consoles(m, uart);
+
+	if (err)
+		return err;
+	err = board_create(&m->board, m->bus, kvm_event_irq(m->event), uart);
+	if (err)
+		return host_failed("create the board", err);
+	err = pci_create(&m->pci, m->bus);
+	if (err)
+		return host_failed("create the PCI bus", err);
+	m->devices_env.mem = m->mem;
+	m->devices_env.loop = m->io_loop;
+	m->devices_env.bus = m->bus;
+	m->devices_env.irq = device_irq(m);
+	m->devices_env.pci = m->pci;
+	return devices_create(&m->devices, m->c, &m->devices_env);
+}
+
+/* ---- payload ---- */
+
+static int write_file(const char *path, const void *buf, size_t len)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	ssize_t n = fd < 0 ? -1 : write(fd, buf, len);
+	int err = n < 0 ? -errno : n != (ssize_t)len ? -ENOSPC : 0;
+
+	if (fd >= 0 && close(fd) < 0 && !err)
+		err = -errno;
+	if (err)
+		log_error("cannot write %s: %s", path, strerror(-err));
+	return err;
+}
+
+static int load_payload(struct machine *m)
+{
+	const struct config *c = m->c;
+	struct boot_conf conf = {
+		.kernel = c->kernel,
+		.firmware = c->firmware,
+		.initrd = c->initrd,
+		.has_firmware_addr = c->firmware_addr_set,
+		.firmware_addr = c->firmware_addr,
+		.ram_base = c->ram_base,
+		.ram_size = c->ram_size,
+	};
+	char cmdline[CMDLINE_SIZE];
+	int err = config_cmdline(c, cmdline, sizeof(cmdline));
+
+	if (err) {
+		log_error("the kernel command line is longer than %u characters",
+			  CMDLINE_SIZE - 1);
+		return err;
+	}
+	err = boot_load(m->mem, &conf, &m->boot);
+	if (err)
+		return err;
+
+	struct fdt_conf fdt = {
+		.board = &m->board_conf,
+		.layout = &m->layout,
+		.bootargs = cmdline,
+		.initrd_base = m->boot.initrd.base.a,
+		.initrd_len = m->boot.initrd.len,
+		.has_kaslr_seed = c->kaslr_seed != 0,
+		.kaslr_seed = c->kaslr_seed,
+	};
+	void *dtb = mem_load_ptr(m->mem, m->boot.dtb.base, m->boot.dtb.len);
+
+	assert(dtb);
+	err = fdt_build(dtb, (u32)m->boot.dtb.len, &fdt);
+	if (!err && c->dump_dtb)
+		err = write_file(c->dump_dtb, dtb, m->boot.dtb.len);
+	return err;
+}
+
+/* Measured in this order: ascending addresses, whole pages. */
+static int populate(struct machine *m)
+{
+	const struct boot_span spans[] = { boot_pages(m->boot.image), boot_pages(m->boot.initrd),
+					   boot_pages(m->boot.dtb) };
+
+	for (size_t i = 0; i < ARRAY_SIZE(spans); i++) {
+		int err = realm_populate(m->realm, spans[i].base, spans[i].len);
+
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/* All vCPUs and devices exist: start the GIC, set the entry state, seal the memory. */
+static int finish(struct machine *m)
+{
+	int err = gic_init(m->gic);
+
+	if (!err && m->c->pvtime)
+		err = pvtime_create(&m->pvtime, &m->kvm, m->kvm.nr_slots);
+	for (unsigned i = 0; i < m->nr_vcpus && !err; i++)
+		err = cpu_attach(&m->cpu_model, vcpu_fd(m->vcpus[i]), i, m->pvtime);
+	if (!err)
+		err = cpu_set_regs(vcpu_fd(m->vcpus[0]), m->boot.entry, m->boot.dtb.base);
+	for (unsigned i = 0; i < m->nr_vcpus && !err; i++)
+		err = realm_finalize(m->realm, vcpu_fd(m->vcpus[i]));
+	if (!err)
+		err = realm_activate(m->realm);
+	mem_seal(m->mem);
+	return err;
+}
+
+/* ---- the machine ---- */
+
+static int build(struct machine *m)
+{
+	int err;
+
+	if ((err = plan_board(m)))
+		return err;
+	if ((err = kvm_open(&m->kvm, m->c->kvm_dev)))
+		return err;
+	if ((err = create_vm(m)))
+		return err;
+	if ((err = settle_board(m)))
+		return err;
+	if ((err = create_ram(m)))
+		return err;
+	if ((err = realm_new(&m->realm, &realm_none, &m->kvm, m->mem)))
+		return err;
+	if ((err = realm_create(m->realm)))
+		return err;
+	if ((err = realm_set_ram(m->realm)))
+		return host_failed("give the guest its memory", err);
+	if ((err = stop_init(&m->stop)) || (err = bus_create(&m->bus)))
+		return host_failed("allocate memory", err);
+	if ((err = create_vcpus(m)))
+		return err;
+	if ((err = create_irqchip(m)))
+		return err;
+	if ((err = create_loops(m)))
+		return err;
+	if ((err = create_devices(m)))
+		return err;
+	if ((err = load_payload(m)))
+		return err;
+	if ((err = populate(m)))
+		return err;
+	return finish(m);
+}
+
+static struct machine *machine_alloc(const struct config *c)
+{
+	struct machine *m = calloc(1, sizeof(*m));
+
+	if (!m)
+		return NULL;
+	m->c = c;
+	m->kvm.dev_fd = m->kvm.vm_fd = -1;
+	m->stop.fd = m->signal_fd = -1;
+	return m;
+}
+
+int machine_create(struct machine **out, const struct config *c)
+{
+	struct machine *m = machine_alloc(c);
+	int err = m ? build(m) : -ENOMEM;
+
+	if (err) {
+		machine_destroy(m);
+		return err;
+	}
+	*out = m;
+	return 0;
+}
+
+void machine_destroy(struct machine *m)
+{
+	if (!m)
+		return;
+	devices_destroy(m->devices);
+	pci_destroy(m->pci);
+	board_destroy(m->board);
+	while (m->nr_consoles)
+		console_destroy(m->consoles[--m->nr_consoles]);
+	v2m_destroy(m->v2m);
+	kvm_event_destroy(m->event);
+	for (unsigned i = 0; i < m->nr_vcpus; i++)
+		vcpu_destroy(m->vcpus[i]);
+	free(m->vcpus);
+	gic_destroy(m->gic);
+	if (m->signal_reg)
+		loop_fd_del(m->signal_reg);
+	if (m->signal_fd >= 0)
+		close(m->signal_fd);
+	if (m->main_loop)
+		loop_destroy(m->main_loop);
+	loop_destroy(m->io_loop);
+	stop_fini(&m->stop);
+	realm_free(m->realm);
+	kvm_close(&m->kvm);
+	pvtime_destroy(m->pvtime);
+	mem_destroy(m->mem);
+	bus_destroy(m->bus);
+	free(m);
+}
+
+int machine_dump_dtb(const struct config *c)
+{
+	struct machine *m = machine_alloc(c);
+	int err;
+
+	if (!m)
+		return -ENOMEM;
+	err = plan_board(m);
+	if (!err)
+		err = create_ram(m);
+	if (!err)
+		err = load_payload(m);
+	machine_destroy(m);
+	return err;
+}
+
+static enum machine_end end_of(enum stop_reason why)
+{
+	switch (why) {
+	case STOP_POWEROFF:
+		return END_POWEROFF;
+	case STOP_RESET:
+		return END_RESET;
+	case STOP_USER:
+		return END_USER;
+	case STOP_ERROR:
+	case STOP_NONE:
+		break;
+	}
+	return END_ERROR;
+}
+
+enum machine_end machine_run(struct machine *m)
+{
+	int err = loop_start(m->io_loop);
+
+	for (unsigned i = 0; i < m->nr_vcpus && !err; i++)
+		err = vcpu_start(m->vcpus[i]);
+	if (err) {
+		host_failed("start a thread", err);
+		stop_request(&m->stop, STOP_ERROR);
+	}
+	loop_run(m->main_loop);
+	for (unsigned i = 0; i < m->nr_vcpus; i++)
+		vcpu_kick(m->vcpus[i]);
+	for (unsigned i = 0; i < m->nr_vcpus; i++)
+		vcpu_join(m->vcpus[i]);
+	devices_reset(m->devices);
+	loop_stop(m->io_loop);
+	return end_of(stop_why(&m->stop));
+}

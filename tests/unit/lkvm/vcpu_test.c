@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The exit switch and the thread: KVM_RUN is a script, the vCPU's shared page a memfd. */
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "lkvm/bus.h"
+#include "lkvm/mem.h"
+#include "lkvm/stop.h"
+#include "lkvm/vcpu.h"
+#include "realm/realm.h"
+#include "tests/unit/suite.h"
+
+static struct {
+	struct kvm_run script[8]; /* exits, in order; then EINTR */
+	int ret[8];
+	int nr, at;
+	int page_fd;
+	struct kvm_run *page;
+	int aborts;
+	u8 data_back[8]; /* mmio.data as KVM finds it on the next entry */
+} kernel;
+
+int kvm_ioctl_val(int fd, unsigned long req, unsigned long val)
+{
+	if (req == KVM_CREATE_VCPU)
+		return dup(kernel.page_fd);
+	ck_assert_uint_eq(req, KVM_RUN);
+	if (kernel.at)
+		memcpy(kernel.data_back, kernel.page->mmio.data, 8);
+	if (kernel.page->immediate_exit)
+		return -EINTR;
+	if (kernel.at == kernel.nr) {
+		usleep(1000);
+		return -EINTR;
+	}
+	*kernel.page = kernel.script[kernel.at];
+	return kernel.ret[kernel.at++];
+}
+
+int kvm_ioctl(int fd, unsigned long req, void *arg)
+{
+	if (req == KVM_SET_VCPU_EVENTS)
+		kernel.aborts += ((struct kvm_vcpu_events *)arg)->exception.ext_dabt_pending;
+	else if (req == KVM_GET_ONE_REG)
+		memset((void *)(uintptr_t)((struct kvm_one_reg *)arg)->addr, 0, 8);
+	else
+		ck_abort_msg("unexpected ioctl %#lx", req);
+	return 0;
+}
+
+/* ---- a VM around it ---- */
+
+static struct kvm kvm;
+static struct bus *bus;
+static struct mem *mem;
+static struct realm *realm;
+static struct stop stop;
+static struct vcpu_env env;
+static struct vcpu *vcpu;
+
+static u64 dev_read(void *dev, u64 off, unsigned len)
+{
+	return 0x8877665544332211;
+}
+
+static u64 written;
+
+static void dev_write(void *dev, u64 off, unsigned len, u64 val)
+{
+	written = val;
+}
+
+static const struct bus_ops dev_ops = { dev_read, dev_write };
+static pthread_mutex_t dev_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static void setup(void)
+{
+	struct bus_range r = { .base = gpa(0x1000), .len = 8, .widths = BUS_W4 | BUS_W8,
+			       .ops = &dev_ops, .lock = &dev_lock, .name = "dev" };
+
+	memset(&kernel, 0, sizeof(kernel));
+	kernel.page_fd = memfd_create("vcpu", 0);
+	ck_assert_int_eq(ftruncate(kernel.page_fd, 8192), 0);
+	kernel.page = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, kernel.page_fd, 0);
+	kvm = (struct kvm){ .dev_fd = -1, .vm_fd = -1, .run_size = 8192 };
+	ck_assert_int_eq(bus_create(&bus), 0);
+	ck_assert_int_eq(bus_add(bus, &r), 0);
+	ck_assert_int_eq(mem_create(&mem), 0);
+	ck_assert_int_eq(realm_new(&realm, &realm_none, &kvm, mem), 0);
+	ck_assert_int_eq(stop_init(&stop), 0);
+	env = (struct vcpu_env){ &kvm, bus, &stop, realm, .log_mmio = true };
+	ck_assert_int_eq(vcpu_create(&vcpu, &env, 0), 0);
+}
+
+static struct kvm_run *add_exit(u32 reason, int ret)
+{
+	kernel.script[kernel.nr].exit_reason = reason;
+	kernel.ret[kernel.nr] = ret;
+	return &kernel.script[kernel.nr++];
+}
+
+static void add_mmio(u64 addr, u32 len, bool write)
+{
+	struct kvm_run *r = add_exit(KVM_EXIT_MMIO, 0);
+
+	r->mmio.phys_addr = addr;
+	r->mmio.len = len;
+	r->mmio.is_write = write;
+	memset(r->mmio.data, 0x5a, 8);
+}
+
+static void add_event(u32 type)
+{
+	add_exit(KVM_EXIT_SYSTEM_EVENT, 0)->system_event.type = type;
+}
+
+static enum stop_reason run_and_tear_down(void)
+{
+	enum stop_reason why;
+
+	ck_assert_int_eq(vcpu_start(vcpu), 0);
+	for (int i = 0; i < 2000 && stop_why(&stop) == STOP_NONE && kernel.at < kernel.nr; i++)
+		usleep(1000);
+	why = stop_why(&stop);
+	stop_request(&stop, STOP_USER);
+	vcpu_kick(vcpu);
+	vcpu_join(vcpu);
+	vcpu_destroy(vcpu);
+	stop_fini(&stop);
+	realm_free(realm);
+	bus_destroy(bus);
+	mem_destroy(mem);
+	return why;
+}
+
+START_TEST(mmio_reads_and_writes)
+{
+	setup();
+	add_mmio(0x1000, 4, false);
+	add_mmio(0x1000, 8, true);
+	add_mmio(0x1000, 2, false); /* a width the device does not know */
+	add_event(KVM_SYSTEM_EVENT_SHUTDOWN);
+	ck_assert_int_eq(run_and_tear_down(), STOP_POWEROFF);
+	ck_assert_uint_eq(written, 0x5a5a5a5a5a5a5a5a);
+	ck_assert_mem_eq(kernel.data_back, "\xff\xff", 2);
+	ck_assert_int_eq(kernel.aborts, 0);
+}
+END_TEST
+
+START_TEST(a_read_puts_the_value_back)
+{
+	setup();
+	add_mmio(0x1000, 4, false);
+	add_event(KVM_SYSTEM_EVENT_RESET);
+	ck_assert_int_eq(run_and_tear_down(), STOP_RESET);
+	ck_assert_mem_eq(kernel.data_back, "\x11\x22\x33\x44", 4);
+}
+END_TEST
+
+/* "a guest that touches nothing-there gets the architected answer" */
+START_TEST(nothing_there_is_an_external_abort)
+{
+	setup();
+	add_mmio(0x2000, 4, false);
+	add_mmio(0x2000, 4, true);
+	add_exit(KVM_EXIT_ARM_NISV, 0);
+	add_event(KVM_SYSTEM_EVENT_SHUTDOWN);
+	ck_assert_int_eq(run_and_tear_down(), STOP_POWEROFF);
+	ck_assert_int_eq(kernel.aborts, 3);
+}
+END_TEST
+
+START_TEST(exits_nobody_knows_stop_the_guest)
+{
+	static const u32 reasons[] = { KVM_EXIT_UNKNOWN, KVM_EXIT_DEBUG, KVM_EXIT_FAIL_ENTRY,
+				       KVM_EXIT_INTERNAL_ERROR, 4711 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(reasons); i++) {
+		setup();
+		add_exit(reasons[i], 0);
+		ck_assert_int_eq(run_and_tear_down(), STOP_ERROR);
+	}
+	setup();
+	add_event(KVM_SYSTEM_EVENT_CRASH);
+	ck_assert_int_eq(run_and_tear_down(), STOP_ERROR);
+	setup();
+	add_mmio(0x1000, 9, true);
+	ck_assert_int_eq(run_and_tear_down(), STOP_ERROR);
+}
+END_TEST
+
+START_TEST(realm_exits_are_refused_by_an_ordinary_vm)
+{
+	setup();
+	add_exit(KVM_EXIT_HYPERCALL, 0);
+	ck_assert_int_eq(run_and_tear_down(), STOP_ERROR);
+	/* [uapi reference 3.5] EFAULT with exit 39 is an exit, not a failure */
+	setup();
+	add_exit(KVM_EXIT_MEMORY_FAULT, -EFAULT);
+	ck_assert_int_eq(run_and_tear_down(), STOP_ERROR);
+}
+END_TEST
+
+START_TEST(failures_of_kvm_run)
+{
+	setup();
+	add_exit(KVM_EXIT_INTR, -EINTR);
+	add_exit(KVM_EXIT_INTR, -EAGAIN);
+	add_exit(KVM_EXIT_INTR, 0);
+	add_exit(0, -ENOEXEC);
+	ck_assert_int_eq(run_and_tear_down(), STOP_ERROR);
+	ck_assert_int_eq(kernel.at, 4);
+}
+END_TEST
+
+START_TEST(the_first_reason_wins)
+{
+	ck_assert_int_eq(stop_init(&stop), 0);
+	stop_request(&stop, STOP_RESET);
+	stop_request(&stop, STOP_POWEROFF);
+	ck_assert_int_eq(stop_why(&stop), STOP_RESET);
+	stop_fini(&stop);
+}
+END_TEST
+
+SUITE_MAIN("lkvm/vcpu", mmio_reads_and_writes, a_read_puts_the_value_back,
+	   nothing_there_is_an_external_abort, exits_nobody_knows_stop_the_guest,
+	   realm_exits_are_refused_by_an_ordinary_vm, failures_of_kvm_run, the_first_reason_wins)
