@@ -80,6 +80,9 @@ $(call unit,lkvm/log,lkvm/log.c)
 $(call unit,lkvm/loop,lkvm/loop.c)
 $(call unit,lkvm/kvm_event,lkvm/kvm_event.c lkvm/kvm.c lkvm/log.c)
 $(call unit,lkvm/vcpu,lkvm/vcpu.c lkvm/stop.c lkvm/kvm.c lkvm/bus.c lkvm/mem.c lkvm/log.c realm/realm.c realm/none.c)
+$(call unit,virtio/queue,virtio/queue.c lkvm/mem.c lkvm/log.c tests/fake/driver.c)
+$(call unit,virtio/chain,virtio/queue.c virtio/chain.c lkvm/mem.c lkvm/log.c \
+	tests/fake/driver.c tests/fake/driver_bad.c)
 
 SAN := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 SAN_CFLAGS = $(CSTD) $(WARN) $(WERROR) -O1 -g $(SAN) -MMD -MP $(SLIRP_CFLAGS) \
