@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The board: address and interrupt layout from the options, and the devices that are soldered on.
+ *
+ * Thread: main, before and after the others.
+ * Trust:  numbers of the user only.
+ * Spec:   realm-vm.md of veraison/cca-realm-measurements (layout).
+ */
+#include "arm64/board.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "arm64/rtc.h"
+#include "arm64/serial.h"
+#include "lkvm/log.h"
+
+#define GICV2_MAX_CPUS 8 /* one bit each in the target registers [IHI0048B 4.3.12] */
+#define MAX_IPA_BITS 52
+
+struct board {
+	struct serial *uart[MEMMAP_NR_UARTS];
+	struct rtc *rtc;
+};
+
+static int layout_ram(struct board_layout *l, const struct board_conf *c)
+{
+	u64 end = c->ram_base + c->ram_size;
+
+	if (c->ram_base < MEMMAP_RAM) {
+		log_error("RAM address is below the I/O region ending at 2GB: use --mem SIZE@0x%x or higher",
+			  MEMMAP_RAM);
+		return -EINVAL;
+	}
+	if (!c->ram_size || !is_aligned(c->ram_size | c->ram_base, 4 * KiB)) {
+		log_error("Invalid RAM size: size and address must be multiples of 4 KiB, and not 0");
+		return -EINVAL;
+	}
+	if (end < c->ram_base || end > BIT(MAX_IPA_BITS)) {
+		log_error("Memory too large: RAM must end below 2^%d", MAX_IPA_BITS);
+		return -EINVAL;
+	}
+	l->ram = (struct board_span){ c->ram_base, c->ram_size };
+	l->ipa_bits = 32;
+	while (end > BIT(l->ipa_bits))
+		l->ipa_bits++;
+	return 0;
+}
+
+static int layout_gicv3(struct board_layout *l, const struct board_conf *c)
+{
+	const u64 floor = MEMMAP_VIRTIO_MMIO + MEMMAP_NR_VIRTIO_MMIO * MEMMAP_VIRTIO_MMIO_STRIDE;
+	const u64 max = (MEMMAP_GICD - MEMMAP_ITS_SIZE - floor) / MEMMAP_GICR_STRIDE;
+
+	if (c->nr_cpus > max) {
+		log_error("%u CPUs do not fit below the GIC: at most %" PRIu64, c->nr_cpus, max);
+		return -EINVAL;
+	}
+	l->gicr.size = (u64)c->nr_cpus * MEMMAP_GICR_STRIDE;
+	l->gicr.base = MEMMAP_GICD - l->gicr.size;
+	if (l->gic == BOARD_GIC_V3_ITS)
+		l->its = (struct board_span){ l->gicr.base - MEMMAP_ITS_SIZE, MEMMAP_ITS_SIZE };
+	return 0;
+}
+
+static int layout_gicv2(struct board_layout *l, const struct board_conf *c)
+{
+	if (c->nr_cpus > GICV2_MAX_CPUS) {
+		log_error("A GICv2 has at most %d CPUs: use --cpus %d or --irqchip=gicv3",
+			  GICV2_MAX_CPUS, GICV2_MAX_CPUS);
+		return -EINVAL;
+	}
+	l->gicc = (struct board_span){ MEMMAP_GICC, MEMMAP_GICC_SIZE };
+	if (l->gic == BOARD_GIC_V2M) {
+		l->v2m = (struct board_span){ MEMMAP_V2M, MEMMAP_V2M_SIZE };
+		l->nr_spis += MEMMAP_NR_SPI_V2M;
+	}
+	return 0;
+}
+
+int board_layout(struct board_layout *out, const struct board_conf *c)
+{
+	struct board_layout l = {
+		.gic = c->gic == BOARD_GIC_AUTO ? BOARD_GIC_V3_ITS : c->gic,
+		.gicd = { MEMMAP_GICD, MEMMAP_GICD_SIZE },
+		.nr_spis = MEMMAP_SPI_PCI + MEMMAP_NR_PCI_SLOTS,
+	};
+	int err = layout_ram(&l, c);
+
+	if (err)
+		return err;
+	if (!c->nr_cpus || c->nr_virtio_mmio > MEMMAP_NR_VIRTIO_MMIO) {
+		log_error("A board has at least one CPU and at most %d virtio-mmio devices",
+			  MEMMAP_NR_VIRTIO_MMIO);
+		return -EINVAL;
+	}
+	if (l.gic == BOARD_GIC_V3_ITS || l.gic == BOARD_GIC_V3)
+		err = layout_gicv3(&l, c);
+	else
+		err = layout_gicv2(&l, c);
+	if (!err)
+		*out = l;
+	return err;
+}
+
+/* Aff0 holds 16 CPUs, because ICC_SGI1R_EL1 addresses 16 at a time; then 256 clusters each. */
+u64 board_mpidr(unsigned cpu)
+{
+	u64 aff0 = cpu & 0xf;
+	u64 aff1 = cpu >> 4 & 0xff;
+	u64 aff2 = cpu >> 12 & 0xff;
+
+	return aff2 << 16 | aff1 << 8 | aff0;
+}
+
+int board_create(struct board **out, struct bus *bus, struct irq *irq,
+		 struct chardev *const uart[MEMMAP_NR_UARTS])
+{
+	struct board *b = calloc(1, sizeof(*b));
+	int err;
+
+	if (!b)
+		return -ENOMEM;
+	for (unsigned i = 0; i < MEMMAP_NR_UARTS; i++) {
+		err = serial_create(&b->uart[i], i, board_uart(i), MEMMAP_SPI_UART + i, bus, irq,
+				    uart[i]);
+		if (err)
+			goto fail;
+	}
+	err = rtc_create(&b->rtc, gpa(MEMMAP_RTC), bus, rtc_host_clock);
+	if (err)
+		goto fail;
+	*out = b;
+	return 0;
+fail:
+	board_destroy(b);
+	return err;
+}
+
+void board_destroy(struct board *b)
+{
+	if (!b)
+		return;
+	for (unsigned i = 0; i < MEMMAP_NR_UARTS; i++)
+		serial_destroy(b->uart[i]);
+	rtc_destroy(b->rtc);
+	free(b);
+}
+
+int board_sysrq(struct board *b, char key)
+{
+	return serial_sysrq(b->uart[0], key);
+}
