@@ -18,8 +18,8 @@ struct fdt_conf {
 };
 
 /*
- * Write the tree into `buf` of `size` bytes and zero the rest of it; totalsize in the header is
- * `size`. -ENOSPC with one log_error when it does not fit (a huge command line).
+ * Write the tree into `buf` of `size` bytes and zero what follows the tree (its totalsize says where).
+ * -ENOSPC with one log_error when it does not fit (a huge command line).
  */
 int fdt_build(void *buf, u32 size, const struct fdt_conf *c);
 
