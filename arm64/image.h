@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Reading a kernel image: what format a file has, and its bytes, decompressed, in order.
+ *
+ * Plain files, gzip, zstd, and EFI zboot with one of the two inside. Nothing is buffered as a whole:
+ * the decompressed bytes go straight to where the caller wants them.
+ */
+#ifndef ARM64_IMAGE_H
+#define ARM64_IMAGE_H
+
+#include "lkvm/util.h"
+
+struct image;
+
+/* The header of an arm64 Image. [Linux Documentation/arch/arm64/booting.rst] */
+#define IMAGE_HEADER_LEN 64
+#define IMAGE_TEXT_OFFSET_DEFAULT 0x80000
+
+struct image_header {
+	bool present;	 /* otherwise a flat binary */
+	u64 text_offset; /* resolved: never "see the rule for image_size 0" */
+	u64 image_size;	 /* memory it wants from text_offset on, or 0: unknown */
+};
+
+/*
+ * Take over the open file `fd` of `size` bytes. `name` is for messages and must outlive the image.
+ * -ENOEXEC, with one log_error, for a format that cannot be booted.
+ */
+int image_open(struct image **out, int fd, u64 size, const char *name);
+
+/* Closes the file. Takes NULL. */
+void image_close(struct image *im);
+
+/*
+ * The next `len` bytes; fewer only at the end. *got says how many. -ENOEXEC (corrupt, truncated) or
+ * -EIO after one log_error.
+ */
+int image_read(struct image *im, void *buf, u64 len, u64 *got);
+
+/* Look at the first `len` bytes of the contents; `len` may be less than IMAGE_HEADER_LEN. */
+struct image_header image_header(const void *first, u64 len);
+
+/*
+ * Does an Image of `len` bytes hold all the sections that its EFI header lists? True without one.
+ * Only a file that was cut short, by a full disk or a broken download, answers false.
+ */
+bool image_is_whole(const void *data, u64 len);
+
+#endif
