@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * MC146818 real-time clock.
+ *
+ * Thread: register handlers on vCPU threads, under r->lock (taken by the bus).
+ * Trust:  register writes come from the guest: any byte may stand in any register. Dates that do not
+ *         exist are taken as the day so many days later; nothing overflows.
+ * Spec:   Motorola MC146818 data sheet; century register at 0x32 as firmware for PCs has it.
+ *
+ * Nothing ticks. The time registers are computed from the clock of the host plus an offset when they
+ * are read, and the offset is computed when they are written. Two details keep readers from seeing
+ * half of a carry: register A announces an update 244 us ahead, and a look at it that shows none fixes
+ * the time for reads that follow shortly after (an exit can take longer than 244 us).
+ */
+#include "arm64/rtc.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "arm64/memmap.h"
+#include "lkvm/bus.h"
+
+#define NS_PER_SEC INT64_C(1000000000)
+#define UIP_AHEAD_NS 244000	/* t_BUC */
+#define HOLD_NS (NS_PER_SEC / 10) /* how long a look at register A holds the time */
+
+enum {
+	RTC_SEC = 0x00,
+	RTC_MIN = 0x02,
+	RTC_HOUR = 0x04,
+	RTC_WDAY = 0x06,
+	RTC_MDAY = 0x07,
+	RTC_MON = 0x08,
+	RTC_YEAR = 0x09,
+	RTC_A = 0x0a,
+	RTC_B = 0x0b,
+	RTC_C = 0x0c,
+	RTC_D = 0x0d,
+	RTC_CENTURY = 0x32,
+	RTC_NR = 0x80,
+};
+
+#define A_UIP 0x80
+#define A_32KHZ 0x26 /* running from a 32.768 kHz crystal, 1024 Hz periodic rate */
+#define B_SET 0x80
+#define B_BINARY 0x04
+#define B_24H 0x02
+#define C_UPDATED 0x10
+#define D_VALID 0x80
+#define HOUR_PM 0x80
+
+struct rtc {
+	pthread_mutex_t lock;
+	gpa_t base;
+	struct bus *bus;
+	rtc_clock_fn clock;
+	s64 offset_sec; /* guest's time minus the host's */
+	s64 held_at;	/* host clock at the last look at register A; INT64_MIN: none */
+	s64 seen_sec;	/* second at the last look at register C */
+	u8 index;
+	u8 reg[RTC_NR]; /* time registers only while B_SET */
+};
+
+s64 rtc_host_clock(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (s64)ts.tv_sec * NS_PER_SEC + ts.tv_nsec;
+}
+
+/* ---- time registers <-> seconds since 1970 ---- */
+
+static u8 encode(const struct rtc *r, int val)
+{
+	return (u8)(r->reg[RTC_B] & B_BINARY ? val : val / 10 << 4 | val % 10);
+}
+
+static int decode(const struct rtc *r, u8 val)
+{
+	return r->reg[RTC_B] & B_BINARY ? val : (val >> 4) * 10 + (val & 0xf);
+}
+
+static u8 encode_hour(const struct rtc *r, int hour)
+{
+	if (r->reg[RTC_B] & B_24H)
+		return encode(r, hour);
+	return encode(r, hour % 12 ? hour % 12 : 12) | (hour >= 12 ? HOUR_PM : 0);
+}
+
+static int decode_hour(const struct rtc *r, u8 val)
+{
+	if (r->reg[RTC_B] & B_24H)
+		return decode(r, val);
+	return decode(r, val & (u8)~HOUR_PM) % 12 + (val & HOUR_PM ? 12 : 0);
+}
+
+static void registers_of(const struct rtc *r, s64 sec, u8 *reg)
+{
+	time_t t = (time_t)sec;
+	struct tm tm = { 0 };
+	int year;
+
+	gmtime_r(&t, &tm);
+	year = MAX(tm.tm_year + 1900, 0); /* the guest may have set month 0 of year 0 */
+	reg[RTC_SEC] = encode(r, tm.tm_sec);
+	reg[RTC_MIN] = encode(r, tm.tm_min);
+	reg[RTC_HOUR] = encode_hour(r, tm.tm_hour);
+	reg[RTC_WDAY] = encode(r, tm.tm_wday + 1);
+	reg[RTC_MDAY] = encode(r, tm.tm_mday);
+	reg[RTC_MON] = encode(r, tm.tm_mon + 1);
+	reg[RTC_YEAR] = encode(r, year % 100);
+	reg[RTC_CENTURY] = encode(r, year / 100);
+}
+
+static s64 seconds_of(const struct rtc *r)
+{
+	struct tm tm = {
+		.tm_sec = decode(r, r->reg[RTC_SEC]),
+		.tm_min = decode(r, r->reg[RTC_MIN]),
+		.tm_hour = decode_hour(r, r->reg[RTC_HOUR]),
+		.tm_mday = decode(r, r->reg[RTC_MDAY]),
+		.tm_mon = decode(r, r->reg[RTC_MON]) - 1,
+		.tm_year = decode(r, r->reg[RTC_CENTURY]) * 100 +
+			   decode(r, r->reg[RTC_YEAR]) - 1900,
+	};
+
+	return (s64)timegm(&tm);
+}
+
+/* ---- registers ---- */
+
+static bool is_time(unsigned reg)
+{
+	switch (reg) {
+	case RTC_SEC:
+	case RTC_MIN:
+	case RTC_HOUR:
+	case RTC_WDAY:
+	case RTC_MDAY:
+	case RTC_MON:
+	case RTC_YEAR:
+	case RTC_CENTURY:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static s64 floor_sec(s64 ns)
+{
+	return ns / NS_PER_SEC - (ns % NS_PER_SEC < 0);
+}
+
+/* The guest's time, in seconds: now, or what a look at register A has fixed. */
+static s64 guest_sec(const struct rtc *r)
+{
+	s64 now = r->clock();
+
+	if (r->held_at <= now && now < r->held_at + HOLD_NS)
+		now = r->held_at;
+	return floor_sec(now) + r->offset_sec;
+}
+
+static u8 read_a(struct rtc *r)
+{
+	s64 now = r->clock();
+	s64 into = now - floor_sec(now) * NS_PER_SEC;
+
+	if (!(r->reg[RTC_B] & B_SET) && into >= NS_PER_SEC - UIP_AHEAD_NS)
+		return r->reg[RTC_A] | A_UIP;
+	r->held_at = now;
+	return r->reg[RTC_A];
+}
+
+/* Only the update-ended flag exists; reading clears it. */
+static u8 read_c(struct rtc *r)
+{
+	s64 sec = floor_sec(r->clock());
+	bool updated = sec != r->seen_sec && !(r->reg[RTC_B] & B_SET);
+
+	r->seen_sec = sec;
+	return updated ? C_UPDATED : 0;
+}
+
+static u8 read_time(const struct rtc *r, unsigned reg)
+{
+	u8 regs[RTC_NR];
+
+	if (r->reg[RTC_B] & B_SET)
+		return r->reg[reg];
+	registers_of(r, guest_sec(r), regs);
+	return regs[reg];
+}
+
+static u8 reg_read(struct rtc *r, unsigned reg)
+{
+	if (is_time(reg))
+		return read_time(r, reg);
+	switch (reg) {
+	case RTC_A:
+		return read_a(r);
+	case RTC_C:
+		return read_c(r);
+	case RTC_D:
+		return D_VALID;
+	default:
+		return r->reg[reg];
+	}
+}
+
+/* The time registers hold what the guest wants: make it so from now on. */
+static void set_time(struct rtc *r)
+{
+	r->offset_sec = seconds_of(r) - floor_sec(r->clock());
+	r->held_at = INT64_MIN;
+}
+
+static void write_b(struct rtc *r, u8 val)
+{
+	u8 old = r->reg[RTC_B];
+
+	/* Stop: what the registers show now stays in them. Start: go on from what is in them. */
+	if (!(old & B_SET) && val & B_SET)
+		registers_of(r, guest_sec(r), r->reg);
+	if (old & B_SET && !(val & B_SET))
+		set_time(r);
+	r->reg[RTC_B] = val;
+}
+
+static void write_time(struct rtc *r, unsigned reg, u8 val)
+{
+	if (r->reg[RTC_B] & B_SET) {
+		r->reg[reg] = val;
+		return;
+	}
+	registers_of(r, guest_sec(r), r->reg);
+	r->reg[reg] = val;
+	set_time(r);
+}
+
+static void reg_write(struct rtc *r, unsigned reg, u8 val)
+{
+	if (is_time(reg)) {
+		write_time(r, reg, val);
+		return;
+	}
+	switch (reg) {
+	case RTC_A:
+		r->reg[reg] = val & (u8)~A_UIP;
+		break;
+	case RTC_B:
+		write_b(r, val);
+		break;
+	case RTC_C:
+	case RTC_D:
+		break;
+	default: /* alarm bytes and battery-backed memory: kept, no more */
+		r->reg[reg] = val;
+		break;
+	}
+}
+
+static u64 rtc_read(void *dev, u64 off, unsigned len)
+{
+	struct rtc *r = dev;
+
+	return off ? reg_read(r, r->index) : r->index;
+}
+
+static void rtc_write(void *dev, u64 off, unsigned len, u64 val)
+{
+	struct rtc *r = dev;
+
+	/* Bit 7 of the index is the NMI mask of PCs. */
+	if (off)
+		reg_write(r, r->index, (u8)val);
+	else
+		r->index = (u8)val & (RTC_NR - 1);
+}
+
+static const struct bus_ops rtc_bus_ops = { .read = rtc_read, .write = rtc_write };
+
+int rtc_create(struct rtc **out, gpa_t base, struct bus *bus, rtc_clock_fn clock)
+{
+	struct rtc *r = calloc(1, sizeof(*r));
+	int err;
+
+	if (!r)
+		return -ENOMEM;
+	pthread_mutex_init(&r->lock, NULL);
+	r->base = base;
+	r->clock = clock;
+	r->held_at = INT64_MIN;
+	r->seen_sec = floor_sec(clock());
+	r->reg[RTC_A] = A_32KHZ;
+	r->reg[RTC_B] = B_24H;
+	err = bus_add(bus, &(struct bus_range){ .base = base,
+						.len = MEMMAP_RTC_SIZE,
+						.widths = BUS_W1,
+						.ops = &rtc_bus_ops,
+						.dev = r,
+						.lock = &r->lock,
+						.name = "rtc" });
+	if (err) {
+		rtc_destroy(r);
+		return err;
+	}
+	r->bus = bus;
+	*out = r;
+	return 0;
+}
+
+void rtc_destroy(struct rtc *r)
+{
+	if (!r)
+		return;
+	if (r->bus)
+		bus_remove(r->bus, r->base, r);
+	pthread_mutex_destroy(&r->lock);
+	free(r);
+}
