@@ -41,14 +41,17 @@ struct cpu_model {
 /* -EINVAL for an impossible sve_max_vl. May enable VM capabilities (MTE): before the first vCPU. */
 int cpu_choose(struct cpu_model *out, struct kvm *k, const struct cpu_conf *c);
 
-/* `index` 0 starts running; all others powered off. */
+/* `index` 0 starts running; all others powered off. Once per vCPU. */
 int cpu_init(const struct cpu_model *m, int vcpu_fd, unsigned index);
+
+/* Back to the state after cpu_init() and cpu_finalize(), for a guest that is started again. */
+int cpu_reset(const struct cpu_model *m, int vcpu_fd, unsigned index);
 int cpu_finalize(const struct cpu_model *m, int vcpu_fd);
 
 /* `pv` NULL: no stolen time. */
 int cpu_attach(const struct cpu_model *m, int vcpu_fd, unsigned index, const struct pvtime *pv);
 
-/* x0 = dtb, x1..x3 = 0, pc = entry. PSTATE stays at its reset value: EL1h, DAIF masked. */
+/* x0 = dtb, pc = entry. The rest keeps its reset value: x1..x30 = 0, PSTATE = EL1h, DAIF masked. */
 int cpu_set_regs(int vcpu_fd, gpa_t entry, gpa_t dtb);
 
 #endif
