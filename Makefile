@@ -31,7 +31,8 @@ LKVM_SRCS := \
 	virtio/queue.c virtio/chain.c virtio/device.c virtio/pci.c virtio/mmio.c \
 	virtio/rng.c virtio/net.c virtio/blk.c virtio/console.c virtio/disk_raw.c \
 	net/slirp.c net/dhcp.c net/guard.c net/tap.c net/netopt.c \
-	arm64/board.c arm64/boot.c arm64/fdt.c arm64/gic.c arm64/cpu.c arm64/serial.c arm64/rtc.c \
+	arm64/board.c arm64/boot.c arm64/image.c arm64/fdt.c arm64/gic.c arm64/v2m.c arm64/cpu.c \
+	arm64/pvtime.c arm64/serial.c arm64/rtc.c \
 	realm/realm.c realm/none.c
 
 # ---- how -----------------------------------------------------------------------------------------
@@ -81,7 +82,7 @@ $(call unit,lkvm/loop,lkvm/loop.c)
 $(call unit,lkvm/kvm_event,lkvm/kvm_event.c lkvm/kvm.c lkvm/log.c)
 $(call unit,lkvm/vcpu,lkvm/vcpu.c lkvm/stop.c lkvm/kvm.c lkvm/bus.c lkvm/mem.c lkvm/log.c realm/realm.c realm/none.c)
 $(call unit,virtio/queue,virtio/queue.c lkvm/mem.c lkvm/log.c tests/fake/driver.c)
-$(call unit,virtio/chain,virtio/queue.c virtio/chain.c lkvm/mem.c lkvm/log.c \
+$(call unit,virtio/chain,virtio/queue.c virtio/chain.c lkvm/mem.c lkvm/log.c lkvm/iov.c \
 	tests/fake/driver.c tests/fake/driver_bad.c)
 
 SAN := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer

@@ -410,7 +410,7 @@ static int finish(struct machine *m)
 	int err = gic_init(m->gic);
 
 	if (!err && m->c->pvtime)
-		err = pvtime_create(&m->pvtime, &m->kvm, m->kvm.nr_slots);
+		err = pvtime_create(&m->pvtime, &m->kvm);
 	for (unsigned i = 0; i < m->nr_vcpus && !err; i++)
 		err = cpu_attach(&m->cpu_model, vcpu_fd(m->vcpus[i]), i, m->pvtime);
 	if (!err)
