@@ -85,6 +85,9 @@ $(call unit,virtio/queue,virtio/queue.c lkvm/mem.c lkvm/log.c tests/fake/driver.
 $(call unit,virtio/chain,virtio/queue.c virtio/chain.c lkvm/mem.c lkvm/log.c lkvm/iov.c \
 	tests/fake/driver.c tests/fake/driver_bad.c)
 
+$(call unit,arm64/board,arm64/board.c arm64/serial.c arm64/rtc.c lkvm/bus.c lkvm/log.c)
+$(call unit,arm64/fdt,arm64/fdt.c arm64/board.c arm64/serial.c arm64/rtc.c lkvm/bus.c lkvm/log.c)
+
 SAN := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 SAN_CFLAGS = $(CSTD) $(WARN) $(WERROR) -O1 -g $(SAN) -MMD -MP $(SLIRP_CFLAGS) \
 	$(shell $(PKG_CONFIG) --cflags check 2>/dev/null)
@@ -105,6 +108,11 @@ $(foreach u,$(UNITS),$(eval $(call unit_rule,$(u))))
 
 unit: $(UNITS:%=build/unit/%)
 	$(Q)tests/run-units $(UNITS)
+
+# Write the device trees of tests/golden anew. Read the diff: they are measured into Realms.
+.PHONY: golden
+golden: build/unit/arm64/fdt
+	$(Q)GOLDEN=write $<
 
 # ---- fuzz targets: libFuzzer (clang); corpora are replayed by `make check` -----------------------
 
