@@ -27,9 +27,12 @@ LKVM_SRCS := \
 	lkvm/log.c lkvm/iov.c lkvm/mem.c lkvm/loop.c lkvm/bus.c lkvm/pci.c lkvm/msix.c \
 	lkvm/kvm.c lkvm/kvm_ioctl.c lkvm/kvm_event.c lkvm/stop.c lkvm/vcpu.c \
 	lkvm/main.c lkvm/options.c lkvm/config.c lkvm/cmd_help.c lkvm/cmd_run.c \
-	lkvm/machine.c lkvm/devices.c lkvm/console.c \
+	lkvm/machine.c lkvm/devices.c lkvm/console.c lkvm/terminal.c \
 	virtio/queue.c virtio/chain.c virtio/device.c virtio/pci.c virtio/mmio.c \
-	virtio/rng.c virtio/net.c virtio/blk.c virtio/console.c virtio/disk_raw.c \
+	virtio/rng.c virtio/net.c virtio/console.c \
+	virtio/blk.c virtio/blk_req.c virtio/blk_config.c \
+	virtio/disk_conf.c virtio/disk_raw.c virtio/disk_io.c virtio/disk_uring.c \
+	virtio/disk_threads.c \
 	net/slirp.c net/dhcp.c net/guard.c net/tap.c net/netopt.c \
 	arm64/board.c arm64/boot.c arm64/image.c arm64/fdt.c arm64/gic.c arm64/v2m.c arm64/cpu.c \
 	arm64/pvtime.c arm64/serial.c arm64/rtc.c \
@@ -84,6 +87,10 @@ $(call unit,lkvm/vcpu,lkvm/vcpu.c lkvm/stop.c lkvm/kvm.c lkvm/bus.c lkvm/mem.c l
 $(call unit,virtio/queue,virtio/queue.c lkvm/mem.c lkvm/log.c tests/fake/driver.c)
 $(call unit,virtio/chain,virtio/queue.c virtio/chain.c lkvm/mem.c lkvm/log.c lkvm/iov.c \
 	tests/fake/driver.c tests/fake/driver_bad.c)
+$(call unit,virtio/device,virtio/device.c virtio/queue.c virtio/chain.c lkvm/mem.c lkvm/log.c lkvm/loop.c \
+	tests/fake/driver.c tests/fake/driver_bad.c tests/fake/transport.c)
+$(call unit,virtio/rng,virtio/rng.c virtio/device.c virtio/queue.c virtio/chain.c lkvm/mem.c lkvm/log.c \
+	lkvm/loop.c tests/fake/driver.c tests/fake/driver_bad.c tests/fake/transport.c)
 
 $(call unit,arm64/board,arm64/board.c arm64/serial.c arm64/rtc.c lkvm/bus.c lkvm/log.c)
 $(call unit,arm64/fdt,arm64/fdt.c arm64/board.c arm64/serial.c arm64/rtc.c lkvm/bus.c lkvm/log.c)

@@ -30,7 +30,7 @@ struct disk_req {
 	/*
 	 * err: 0 (all of it) or -errno (-EIO, -ENOSPC, -EOPNOTSUPP, ...). A WRITE that is done may be
 	 * lost until a FLUSH submitted after that is done. The request is the submitter's again when
-	 * this is called, which may submit it or another one.
+	 * this is called, which may submit it or another one; that needs no commit().
 	 */
 	void (*done)(struct disk_req *r, int err);
 
@@ -39,6 +39,8 @@ struct disk_req {
 	u64 pos;     /* bytes finished */
 	int result;
 	u32 attempt; /* which way of doing it is being tried */
+	u32 retries; /* since the last byte of progress */
+	struct iovec zero_iov;
 };
 
 struct disk_ops {
@@ -57,7 +59,7 @@ struct disk {
 	u64 size;	  /* bytes, multiple of 512 */
 	bool read_only;	  /* the submitter sends no WRITE, DISCARD, WRITE_ZEROES */
 	bool can_discard; /* DISCARD and unmapping WRITE_ZEROES have an effect */
-	u32 block_size;	  /* logical, 512..4096: the unit that is fast, not a demand on requests */
+	u32 block_size;	  /* logical: 512 for files, a block device's own; requests may be smaller */
 	u32 physical_block_size; /* >= block_size, power of two */
 	char id[DISK_SERIAL_LEN + 1]; /* default serial: derived from the file's name */
 

@@ -1,0 +1,461 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Block device: virtqueues on one side, a disk (disk.h) on the other.
+ *
+ * Thread: create and destroy before and after the loop runs, everything else on the loop.
+ * Trust:  descriptors are checked by chain.c; request headers are the guest's, copied once, then
+ *         checked; data is the guest's and goes through unseen.
+ * Spec:   virtio 1.3 §5.2
+ *
+ * Life of a request: taken from a queue into a slot; parsed by blk_req.c; answered at once, or given
+ * to the disk. When the disk is done: made durable if the driver has no FLUSH, delayed if the user
+ * wants slow disks, then status byte and used ring. Slots are made once; when all are busy the queue
+ * is left alone (`starved`) until some are free.
+ *
+ * From taking to pushing a request has its own hold on the guest's memory, because the kernel reads
+ * and writes there meanwhile. The hold of the first request of a group that finishes is kept until the
+ * group is published: so the rings are there too, wherever completion happens.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lkvm/log.h"
+#include "virtio/blk_config.h"
+#include "virtio/blk_req.h"
+#include "virtio/types.h"
+
+/*
+ * Ring and segments. 128 pieces a request (header, data, status) let Linux build half-MiB requests from
+ * scattered pages; with 256 slots the iovecs are 512 KiB, touched only as far as they are used.
+ */
+#define QUEUE_SIZE 256u
+#define NR_SLOTS 256u
+#define MAX_IOV 128u
+#define SMALL_QUEUE_SIZE 64u
+#define SMALL_NR_SLOTS 64u
+#define SMALL_MAX_IOV 32u
+
+/* What one kick may do before the loop turns to its other fds. */
+#define KICK_BYTES (16 * MiB)
+
+struct blk;
+
+struct slot {
+	struct blk_req req; /* first: the disk's done() finds the slot through it */
+	struct blk *b;
+	struct virtqueue *q;
+	u16 head;
+	bool write;   /* changes the disk */
+	u64 seq;      /* of a write: its number in its queue; of a FLUSH: writes before it */
+	unsigned waits; /* FLUSH: that many of them are not done yet */
+	int err;
+	u64 due; /* when delayed: loop_now_ns() of the answer */
+	struct slot *next; /* free, waiting flushes, delayed */
+	struct iovec *iov;
+};
+
+struct queue {
+	u64 next_seq;	      /* of the next write */
+	unsigned writes;      /* not done yet */
+	struct slot *flushes; /* that wait for earlier writes */
+	bool touched;	      /* pushed to, not published */
+	bool starved;	      /* no slot was free */
+};
+
+struct blk {
+	struct virtio_device dev;
+	struct disk *disk;
+	struct blk_config config;
+	struct blk_limits limits;
+	char serial[DISK_SERIAL_LEN + 1];
+	bool write_through;
+
+	struct queue queues[DISK_MAX_QUEUES];
+	struct slot *slots, *free;
+	unsigned busy; /* slots not free */
+	struct iovec *iovs;
+	u16 max_iov;
+	bool have_hold; /* kept from a finished request until its group is published */
+	bool kicking;	/* inside blk_kick(), which publishes */
+
+	/* What is being stopped: its requests end without a word to the driver. */
+	bool stopping_all;
+	struct virtqueue *stopping;
+
+	u64 delay_ns;
+	struct loop_timer *delay;
+	struct slot *delayed, **delayed_tail;
+};
+
+static struct queue *queue_of(struct slot *s)
+{
+	return &s->b->queues[s->q->index];
+}
+
+/* ---- the way back ---- */
+
+static bool discarded(const struct slot *s)
+{
+	const struct blk *b = s->b;
+
+	return b->stopping_all || b->stopping == s->q ||
+	       atomic_load_explicit(&b->dev.broken, memory_order_relaxed);
+}
+
+static void finish(struct slot *s, u8 status)
+{
+	struct blk *b = s->b;
+
+	if (!discarded(s)) {
+		queue_push(s->q, s->head, blk_req_answer(&s->req, status));
+		queue_of(s)->touched = true;
+	}
+	s->next = b->free;
+	b->free = s;
+	b->busy--;
+	if (b->have_hold)
+		mem_release(b->dev.mem);
+	b->have_hold = true;
+}
+
+/* End of a group: tell the driver, wake queues that found no slot. */
+static void publish(struct blk *b)
+{
+	for (unsigned i = 0; i < b->dev.nr_queues; i++) {
+		struct queue *bq = &b->queues[i];
+
+		if (bq->touched)
+			virtio_queue_flush(&b->dev, &b->dev.queues[i]);
+		bq->touched = false;
+		if (bq->starved && b->free) {
+			bq->starved = false;
+			virtio_notify(&b->dev, i);
+		}
+	}
+	if (b->have_hold)
+		mem_release(b->dev.mem);
+	b->have_hold = false;
+}
+
+static void finish_disk(struct slot *s)
+{
+	if (s->err && !discarded(s))
+		guest_err(s->b->dev.name, "%s of %llu bytes at %llu: %s",
+			  blk_req_name(&s->req), (unsigned long long)s->req.io.len,
+			  (unsigned long long)s->req.io.off, strerror(-s->err));
+	finish(s, !s->err ? BLK_S_OK : s->err == -EOPNOTSUPP ? BLK_S_UNSUPP : BLK_S_IOERR);
+}
+
+static void delay_over(void *arg)
+{
+	struct blk *b = arg;
+	u64 now = loop_now_ns();
+
+	while (b->delayed && (b->delayed->due <= now || b->stopping_all || b->stopping)) {
+		struct slot *s = b->delayed;
+
+		b->delayed = s->next;
+		finish_disk(s);
+	}
+	if (b->delayed)
+		loop_timer_arm(b->delay, b->delayed->due - now);
+	else
+		b->delayed_tail = &b->delayed;
+	publish(b);
+}
+
+/* One delay for all: the list is in order of `due`. */
+static void delay_start(struct slot *s)
+{
+	struct blk *b = s->b;
+
+	s->due = loop_now_ns() + b->delay_ns;
+	s->next = NULL;
+	*b->delayed_tail = s;
+	b->delayed_tail = &s->next;
+	if (b->delayed == s)
+		loop_timer_arm(b->delay, b->delay_ns);
+}
+
+static void disk_done(struct disk_req *io, int err);
+
+static void to_disk(struct slot *s)
+{
+	s->req.io.done = disk_done;
+	s->b->disk->ops->submit(s->b->disk, &s->req.io);
+}
+
+/* A write is done: flushes that came after it wait for one less. */
+static void write_done(struct slot *s)
+{
+	struct queue *bq = queue_of(s);
+
+	bq->writes--;
+	for (struct slot **p = &bq->flushes; *p;) {
+		struct slot *f = *p;
+
+		if (f->seq <= s->seq || --f->waits) {
+			p = &f->next;
+			continue;
+		}
+		*p = f->next;
+		to_disk(f);
+	}
+}
+
+static void disk_done(struct disk_req *io, int err)
+{
+	struct slot *s = container_of(io, struct slot, req.io);
+
+	/* [virtio 1.3 §5.2.6.2] Without FLUSH a write is stable when it completes. */
+	if (s->write && !err && s->b->write_through && io->op != DISK_FLUSH) {
+		io->op = DISK_FLUSH;
+		to_disk(s);
+		return;
+	}
+	s->err = err;
+	if (s->write)
+		write_done(s);
+	if (s->b->delay_ns && !s->b->stopping_all && !s->b->stopping)
+		delay_start(s);
+	else
+		finish_disk(s);
+}
+
+static void disk_batch_end(void *arg)
+{
+	struct blk *b = arg;
+
+	if (!b->kicking)
+		publish(b);
+}
+
+/* ---- the way there ---- */
+
+/*
+ * [virtio 1.3 §5.2.6.2] A FLUSH covers the writes that have completed; a driver that does not wait for
+ * its writes gets what it means all the same.
+ */
+static void flush(struct slot *s)
+{
+	struct queue *bq = queue_of(s);
+
+	s->seq = bq->next_seq;
+	s->waits = bq->writes;
+	if (!s->waits) {
+		to_disk(s);
+		return;
+	}
+	s->next = bq->flushes;
+	bq->flushes = s;
+}
+
+static void dispatch(struct slot *s)
+{
+	struct queue *bq = queue_of(s);
+
+	if (s->req.io.op == DISK_FLUSH) {
+		flush(s);
+		return;
+	}
+	s->write = s->req.io.op != DISK_READ;
+	if (s->write) {
+		s->seq = bq->next_seq++;
+		bq->writes++;
+	}
+	to_disk(s);
+}
+
+/* One request from `q`: its bytes of data (or 0) in *bytes. 1, 0: queue empty, -errno: broken. */
+static int take_one(struct blk *b, struct virtqueue *q, u64 *bytes)
+{
+	struct slot *s = b->free;
+	struct chain c = { .iov = s->iov, .max = b->max_iov };
+	u8 status;
+	int n = chain_take(q, &c);
+
+	if (n <= 0)
+		return n;
+	n = blk_req_parse(&s->req, &c, &b->limits, &status);
+	if (n < 0)
+		return n;
+	mem_hold_more(b->dev.mem);
+	b->free = s->next;
+	b->busy++;
+	s->q = q;
+	s->head = c.head;
+	s->write = false;
+	*bytes = s->req.io.len;
+	if (n)
+		dispatch(s);
+	else
+		finish(s, status);
+	return 1;
+}
+
+static void blk_kick(struct virtio_device *d, struct virtqueue *q)
+{
+	struct blk *b = container_of(d, struct blk, dev);
+	unsigned left = q->size;
+	u64 bytes, sum = 0;
+	int n = 1;
+
+	b->kicking = true;
+	while (left && sum < KICK_BYTES) {
+		queue_kick_off(q);
+		while (left && sum < KICK_BYTES && b->free && (n = take_one(b, q, &bytes)) > 0) {
+			left--;
+			sum += bytes;
+		}
+		/* What the page cache answers is finished here, and its slots are free again. */
+		b->disk->ops->commit(b->disk);
+		if (n < 0 || !b->free)
+			break;
+		/* A driver that flips its index makes this true for ever: that costs budget too. */
+		if (n == 0 && (!queue_kick_on(q) || !--left))
+			break;
+	}
+	b->kicking = false;
+	if (n < 0)
+		virtio_fail(d, "bad request", n);
+	else if (!b->free)
+		b->queues[q->index].starved = true;
+	else if (n > 0 || !left)
+		virtio_notify(d, q->index);
+	publish(b);
+}
+
+/* ---- life ---- */
+
+static int blk_start(struct virtio_device *d)
+{
+	struct blk *b = container_of(d, struct blk, dev);
+
+	b->limits.discard = virtio_has(d, BLK_F_DISCARD);
+	b->limits.write_zeroes = virtio_has(d, BLK_F_WRITE_ZEROES);
+	/* [virtio 1.3 §5.2.6.2] FLUSH offered but not negotiated: completed writes are stable. */
+	b->write_through = !virtio_has(d, BLK_F_FLUSH);
+	return 0;
+}
+
+static void blk_stop(struct virtio_device *d, struct virtqueue *q)
+{
+	struct blk *b = container_of(d, struct blk, dev);
+
+	b->stopping_all = !q;
+	b->stopping = q;
+	b->disk->ops->drain(b->disk);
+	delay_over(b);
+	assert(!b->busy);
+	for (unsigned i = 0; i < d->nr_queues; i++) {
+		if (!q || q->index == i)
+			b->queues[i] = (struct queue){ 0 };
+	}
+	b->stopping_all = false;
+	b->stopping = NULL;
+}
+
+static void blk_destroy(struct virtio_device *d)
+{
+	struct blk *b = container_of(d, struct blk, dev);
+
+	loop_timer_del(b->delay);
+	virtio_fini(&b->dev);
+	b->disk->ops->destroy(b->disk);
+	free(b->slots);
+	free(b->iovs);
+	free(b);
+}
+
+static void blk_config_written(struct virtio_device *d, u32 off, u32 len)
+{
+	/* Nothing is writable: no CONFIG_WCE. */
+}
+
+static const struct virtio_type blk_type = {
+	.name = "blk",
+	.id = 2,
+	.pci_class = 0x018000, /* mass storage, other */
+	.start = blk_start,
+	.kick = blk_kick,
+	.stop = blk_stop,
+	.config_written = blk_config_written,
+	.destroy = blk_destroy,
+};
+
+static void limits_init(struct blk *b)
+{
+	const struct disk *disk = b->disk;
+
+	b->limits = (struct blk_limits){
+		.who = b->dev.name,
+		.serial = b->serial,
+		.sectors = disk->size / DISK_SECTOR,
+		.read_only = disk->read_only,
+		.may_unmap = disk->can_discard,
+		.max_discard_sectors = BLK_MAX_DISCARD_SECTORS,
+		.max_zeroes_sectors = BLK_MAX_ZEROES_SECTORS,
+	};
+}
+
+static int slots_init(struct blk *b, unsigned nr)
+{
+	b->slots = calloc(nr, sizeof(*b->slots));
+	b->iovs = calloc((size_t)nr * b->max_iov, sizeof(*b->iovs));
+	if (!b->slots || !b->iovs)
+		return -ENOMEM;
+	for (unsigned i = nr; i--;) {
+		struct slot *s = &b->slots[i];
+
+		s->b = b;
+		s->iov = b->iovs + (size_t)i * b->max_iov;
+		s->next = b->free;
+		b->free = s;
+	}
+	return 0;
+}
+
+int virtio_blk_create(struct virtio_device **out, const struct virtio_env *env, struct disk *disk,
+		      const struct virtio_blk_conf *conf)
+{
+	struct blk *b = calloc(1, sizeof(*b));
+	u16 sizes[DISK_MAX_QUEUES];
+	int err = -ENOMEM;
+
+	assert(conf->nr_queues >= 1 && conf->nr_queues <= DISK_MAX_QUEUES);
+	if (!b) {
+		disk->ops->destroy(disk);
+		goto fail;
+	}
+	b->disk = disk;
+	b->max_iov = env->small_pool ? SMALL_MAX_IOV : MAX_IOV;
+	b->delay_ns = (u64)conf->delay_ms * 1000000u;
+	b->delayed_tail = &b->delayed;
+	for (unsigned i = 0; i < conf->nr_queues; i++)
+		sizes[i] = env->small_pool ? SMALL_QUEUE_SIZE : QUEUE_SIZE;
+	disk->batch_end = disk_batch_end;
+	disk->batch_arg = b;
+	snprintf(b->serial, sizeof(b->serial), "%s", conf->serial ? conf->serial : disk->id);
+	err = slots_init(b, env->small_pool ? SMALL_NR_SLOTS : NR_SLOTS);
+	if (!err)
+		err = loop_timer_add(env->loop, delay_over, b, &b->delay);
+	if (!err)
+		err = virtio_init(&b->dev, &blk_type, env->instance, env->mem, env->loop,
+				  blk_features(disk, conf->nr_queues), sizes, conf->nr_queues);
+	if (err) {
+		blk_destroy(&b->dev);
+		goto fail;
+	}
+	/* Two pieces of a request are for header and status. */
+	blk_config_init(&b->config, disk, b->max_iov - 2u, conf->nr_queues);
+	b->dev.config = (u8 *)&b->config;
+	b->dev.config_len = sizeof(b->config);
+	limits_init(b);
+	*out = &b->dev;
+	return 0;
+fail:
+	log_error("virtio-blk: %s", strerror(-err));
+	return err;
+}

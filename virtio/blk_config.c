@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * virtio-blk: features and configuration space of a disk.
+ *
+ * Thread: main, before others run.
+ * Trust:  nothing from the guest.
+ * Spec:   virtio 1.3 §5.2.3, §5.2.4
+ */
+#include "virtio/blk_config.h"
+
+u64 blk_features(const struct disk *disk, unsigned nr_queues)
+{
+	u64 f = BLK_F_SEG_MAX | BLK_F_BLK_SIZE | BLK_F_FLUSH | BLK_F_TOPOLOGY;
+
+	if (nr_queues > 1)
+		f |= BLK_F_MQ;
+	if (disk->read_only)
+		return f | BLK_F_RO;
+	return f | BLK_F_WRITE_ZEROES | (disk->can_discard ? BLK_F_DISCARD : 0);
+}
+
+void blk_config_init(struct blk_config *c, const struct disk *disk, u32 seg_max, unsigned nr_queues)
+{
+	u32 per_physical = disk->physical_block_size / disk->block_size;
+
+	*c = (struct blk_config){
+		.capacity = le64_of(disk->size / DISK_SECTOR),
+		.seg_max = le32_of(seg_max),
+		.blk_size = le32_of(disk->block_size),
+		.physical_block_exp = (u8)__builtin_ctz(per_physical),
+		.min_io_size = le16_of((u16)per_physical),
+		.num_queues = le16_of((u16)nr_queues),
+		.max_discard_sectors = le32_of(BLK_MAX_DISCARD_SECTORS),
+		.max_discard_seg = le32_of(1),
+		.discard_sector_alignment = le32_of(disk->physical_block_size / DISK_SECTOR),
+		.max_write_zeroes_sectors = le32_of(BLK_MAX_ZEROES_SECTORS),
+		.max_write_zeroes_seg = le32_of(1),
+		.write_zeroes_may_unmap = disk->can_discard,
+	};
+}

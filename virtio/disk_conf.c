@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The --disk option: FILE[,ro][,direct][,format=...][,serial=...][,queues=N][,io=...].
+ *
+ * Thread: main, before others run.
+ * Trust:  the user's own command line.
+ *
+ * kvmtool takes flags by prefix and ignores what it does not know. A typo of "ro" must not give the
+ * guest write access, so here every word must be exact.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lkvm/log.h"
+#include "virtio/disk.h"
+
+/*
+ * Copy the field at *p up to a single comma, with ",," read as a comma; *p moves behind the comma or
+ * to the end. False if it does not fit.
+ */
+static bool next_field(const char **p, char *buf, size_t size)
+{
+	size_t n = 0;
+
+	for (; **p; (*p)++) {
+		if (**p == ',' && *++*p != ',') {
+			buf[n] = '\0';
+			return true;
+		}
+		if (n + 1 >= size)
+			return false;
+		buf[n++] = **p;
+	}
+	buf[n] = '\0';
+	return true;
+}
+
+/* The value of "key=value" if `field` has that key, else NULL. */
+static const char *value_of(const char *field, const char *key)
+{
+	size_t n = strlen(key);
+
+	return strncmp(field, key, n) == 0 && field[n] == '=' ? field + n + 1 : NULL;
+}
+
+static int parse_format(const char *v, struct disk_conf *conf)
+{
+	if (strcmp(v, "raw") == 0)
+		conf->format = DISK_FORMAT_RAW;
+	else if (strcmp(v, "qcow2") == 0)
+		conf->format = DISK_FORMAT_QCOW2;
+	else {
+		log_error("--disk: unknown format '%s', known are raw and qcow2", v);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int parse_serial(const char *v, struct disk_conf *conf)
+{
+	size_t n = strlen(v);
+
+	if (!n || n > DISK_SERIAL_LEN) {
+		log_error("--disk: serial '%s' must have 1 to %u characters", v, DISK_SERIAL_LEN);
+		return -EINVAL;
+	}
+	memcpy(conf->serial, v, n + 1);
+	return 0;
+}
+
+static int parse_queues(const char *v, struct disk_conf *conf)
+{
+	char *end;
+	unsigned long n;
+
+	errno = 0;
+	n = strtoul(v, &end, 10);
+	if (*v < '0' || *v > '9' || *end || errno || !n || n > DISK_MAX_QUEUES) {
+		log_error("--disk: queues=%s must be a number from 1 to %u", v, DISK_MAX_QUEUES);
+		return -EINVAL;
+	}
+	conf->nr_queues = (unsigned)n;
+	return 0;
+}
+
+static int parse_io(const char *v, struct disk_conf *conf)
+{
+	if (strcmp(v, "uring") && strcmp(v, "threads")) {
+		log_error("--disk: unknown io '%s', known are uring and threads", v);
+		return -EINVAL;
+	}
+	conf->no_uring = strcmp(v, "threads") == 0;
+	return 0;
+}
+
+static int parse_field(const char *field, struct disk_conf *conf)
+{
+	static const struct {
+		const char *key;
+		int (*parse)(const char *v, struct disk_conf *conf);
+	} keys[] = {
+		{ "format", parse_format },
+		{ "serial", parse_serial },
+		{ "queues", parse_queues },
+		{ "io", parse_io },
+	};
+
+	if (strcmp(field, "ro") == 0) {
+		conf->read_only = true;
+		return 0;
+	}
+	if (strcmp(field, "direct") == 0) {
+		conf->direct = true;
+		return 0;
+	}
+	for (unsigned i = 0; i < ARRAY_SIZE(keys); i++) {
+		const char *v = value_of(field, keys[i].key);
+
+		if (v)
+			return keys[i].parse(v, conf);
+	}
+	log_error("--disk: unknown flag '%s' (a comma in a file name is written ',,')", field);
+	return -EINVAL;
+}
+
+int disk_conf_parse(const char *arg, struct disk_conf *conf)
+{
+	char field[64];
+
+	*conf = (struct disk_conf){ .format = DISK_FORMAT_RAW, .nr_queues = 1 };
+	if (!next_field(&arg, conf->path, sizeof(conf->path))) {
+		log_error("--disk: the file name is too long");
+		return -EINVAL;
+	}
+	if (!conf->path[0]) {
+		log_error("--disk: a file name is missing");
+		return -EINVAL;
+	}
+	if (strncmp(conf->path, "scsi:", 5) == 0) {
+		log_error("--disk %s: vhost-scsi targets are not supported", conf->path);
+		return -EINVAL;
+	}
+	while (*arg) {
+		int err;
+
+		if (!next_field(&arg, field, sizeof(field))) {
+			log_error("--disk: a flag is too long: '%.60s...'", field);
+			return -EINVAL;
+		}
+		err = parse_field(field, conf);
+		if (err)
+			return err;
+	}
+	return 0;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the parts of the raw disk share: disk_raw.c opens the file, disk_io.c says which system call
+ * comes next for a request, disk_uring.c and disk_threads.c make it.
+ */
+#ifndef VIRTIO_DISK_FILE_H
+#define VIRTIO_DISK_FILE_H
+
+#include "virtio/disk.h"
+
+struct disk_file {
+	int fd;		 /* with O_DIRECT if asked for */
+	int buffered_fd; /* the same file without O_DIRECT, for what O_DIRECT does not take; else -1 */
+	bool is_blk;
+	u32 dio_off_align; /* O_DIRECT: of offsets and lengths; power of two */
+	u32 dio_mem_align; /* O_DIRECT: of buffers; power of two */
+};
+
+/* One system call. */
+struct disk_io {
+	enum {
+		DISK_IO_READV,
+		DISK_IO_WRITEV,
+		DISK_IO_FDATASYNC,
+		DISK_IO_FALLOCATE,
+		DISK_IO_BLKDISCARD, /* ioctl: io_uring has no opcode for it that old kernels know */
+	} kind;
+	int fd;
+	const struct iovec *iov; /* lives as long as the request */
+	unsigned nr_iov;
+	int mode;  /* of fallocate(2) */
+	bool slow; /* not on a thread that has other things to do */
+	u64 off, len;
+};
+
+/* Before the first disk_io_next() of a request. */
+void disk_io_begin(struct disk_req *r);
+
+/* The next system call for `r`. */
+void disk_io_next(const struct disk_file *f, struct disk_req *r, struct disk_io *io);
+
+/*
+ * The system call answered `res` (bytes, 0, or -errno). True: the request is finished, with r->result.
+ * False: make the next one.
+ */
+bool disk_io_finished(const struct disk_file *f, struct disk_req *r, int res);
+
+/*
+ * Backends. `proto` is the disk as disk_open() found it (its ops are set here), `file` its file
+ * descriptors, which pass to the backend on success only. -errno, without a message.
+ */
+int disk_uring_create(struct disk **out, const struct disk *proto, const struct disk_file *file,
+		      struct loop *loop);
+int disk_threads_create(struct disk **out, const struct disk *proto, const struct disk_file *file,
+			struct loop *loop);
+
+/* Close what is open. */
+void disk_file_close(struct disk_file *f);
+
+#endif

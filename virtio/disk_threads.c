@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Raw disk without io_uring: one worker thread makes blocking system calls. For hosts where io_uring
+ * is missing or forbidden, and for the calls that io_uring does not have.
+ *
+ * Thread: the client's loop; work() on the worker's loop. `lock` guards the two lists between them.
+ * Trust:  requests were checked by blk.c.
+ *
+ * A request is on one list at a time: batch (client's, not handed over yet) -> todo -> the worker's
+ * hands -> finished -> done(). The eventfds are edge-triggered and only ever written: their count
+ * means nothing, the lists do.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "virtio/disk_file.h"
+
+struct list {
+	struct disk_req *first, **tail;
+};
+
+struct threads {
+	struct disk disk;
+	struct disk_file file;
+	struct loop *loop, *worker;
+	int todo_event, finished_event;
+	struct loop_fd *todo_fd, *finished_fd;
+
+	/* The client's loop. */
+	struct list batch;
+	unsigned in_flight;
+
+	pthread_mutex_t lock;
+	pthread_cond_t progress; /* finished is not empty any more */
+	struct list todo, finished;
+};
+
+static void list_init(struct list *l)
+{
+	l->first = NULL;
+	l->tail = &l->first;
+}
+
+static void list_add(struct list *l, struct disk_req *r)
+{
+	r->next = NULL;
+	*l->tail = r;
+	l->tail = &r->next;
+}
+
+static struct disk_req *list_take(struct list *l)
+{
+	struct disk_req *r = l->first;
+
+	if (r) {
+		l->first = r->next;
+		if (!l->first)
+			l->tail = &l->first;
+	}
+	return r;
+}
+
+/* Move all of `from` to the end of `to`; true if `to` was empty and is not any more. */
+static bool list_splice(struct list *to, struct list *from)
+{
+	bool woken = !to->first && from->first;
+
+	if (from->first) {
+		*to->tail = from->first;
+		to->tail = from->tail;
+		list_init(from);
+	}
+	return woken;
+}
+
+static void ring(int event)
+{
+	u64 one = 1;
+	ssize_t n;
+
+	/* EAGAIN: the counter is full, the other side has been told. */
+	do
+		n = write(event, &one, sizeof(one));
+	while (n < 0 && errno == EINTR);
+}
+
+/* ---- worker ---- */
+
+static int do_io(const struct disk_io *io)
+{
+	u64 range[2] = { io->off, io->len };
+	ssize_t n = -1;
+
+	switch (io->kind) {
+	case DISK_IO_READV:
+		n = preadv(io->fd, io->iov, (int)io->nr_iov, (off_t)io->off);
+		break;
+	case DISK_IO_WRITEV:
+		n = pwritev(io->fd, io->iov, (int)io->nr_iov, (off_t)io->off);
+		break;
+	case DISK_IO_FDATASYNC:
+		n = fdatasync(io->fd);
+		break;
+	case DISK_IO_FALLOCATE:
+		n = fallocate(io->fd, io->mode, (off_t)io->off, (off_t)io->len);
+		break;
+	case DISK_IO_BLKDISCARD:
+		n = ioctl(io->fd, BLKDISCARD, range);
+		break;
+	}
+	/* A transfer is at most MAX_RW_COUNT, which is below INT_MAX [read(2)]. */
+	return n < 0 ? -errno : (int)n;
+}
+
+static void work(void *arg, u32 events)
+{
+	struct threads *t = arg;
+
+	(void)events;
+	for (;;) {
+		struct disk_req *r;
+		struct disk_io io;
+		bool tell;
+
+		pthread_mutex_lock(&t->lock);
+		r = list_take(&t->todo);
+		pthread_mutex_unlock(&t->lock);
+		if (!r)
+			return;
+		do
+			disk_io_next(&t->file, r, &io);
+		while (!disk_io_finished(&t->file, r, do_io(&io)));
+		pthread_mutex_lock(&t->lock);
+		tell = !t->finished.first;
+		list_add(&t->finished, r);
+		pthread_cond_signal(&t->progress);
+		pthread_mutex_unlock(&t->lock);
+		if (tell)
+			ring(t->finished_event);
+	}
+}
+
+/* ---- client's loop ---- */
+
+static void threads_submit(struct disk *d, struct disk_req *r)
+{
+	struct threads *t = container_of(d, struct threads, disk);
+
+	assert(loop_here(t->loop));
+	disk_io_begin(r);
+	list_add(&t->batch, r);
+	t->in_flight++;
+}
+
+static void threads_commit(struct disk *d)
+{
+	struct threads *t = container_of(d, struct threads, disk);
+	bool tell;
+
+	pthread_mutex_lock(&t->lock);
+	tell = list_splice(&t->todo, &t->batch);
+	pthread_mutex_unlock(&t->lock);
+	if (tell)
+		ring(t->todo_event);
+}
+
+/* `group`: what the worker has finished. done() may submit more. */
+static void complete(struct threads *t, struct list *group)
+{
+	struct disk_req *r = list_take(group);
+
+	if (!r)
+		return;
+	for (; r; r = list_take(group)) {
+		t->in_flight--;
+		r->done(r, r->result);
+	}
+	if (t->disk.batch_end)
+		t->disk.batch_end(t->disk.batch_arg);
+	threads_commit(&t->disk);
+}
+
+static void on_finished(void *arg, u32 events)
+{
+	struct threads *t = arg;
+	struct list group;
+
+	(void)events;
+	list_init(&group);
+	pthread_mutex_lock(&t->lock);
+	list_splice(&group, &t->finished);
+	pthread_mutex_unlock(&t->lock);
+	complete(t, &group);
+}
+
+static void threads_drain(struct disk *d)
+{
+	struct threads *t = container_of(d, struct threads, disk);
+
+	assert(loop_here(t->loop));
+	threads_commit(d);
+	while (t->in_flight) {
+		struct list group;
+
+		list_init(&group);
+		pthread_mutex_lock(&t->lock);
+		while (!t->finished.first)
+			pthread_cond_wait(&t->progress, &t->lock);
+		list_splice(&group, &t->finished);
+		pthread_mutex_unlock(&t->lock);
+		complete(t, &group);
+	}
+}
+
+static void threads_destroy(struct disk *d)
+{
+	struct threads *t = container_of(d, struct threads, disk);
+
+	assert(!t->in_flight);
+	loop_fd_del(t->finished_fd);
+	if (t->worker) {
+		loop_stop(t->worker);
+		loop_fd_del(t->todo_fd);
+		loop_destroy(t->worker);
+	}
+	if (t->todo_event >= 0)
+		close(t->todo_event);
+	if (t->finished_event >= 0)
+		close(t->finished_event);
+	pthread_cond_destroy(&t->progress);
+	pthread_mutex_destroy(&t->lock);
+	disk_file_close(&t->file);
+	free(t);
+}
+
+static const struct disk_ops threads_ops = {
+	.submit = threads_submit,
+	.commit = threads_commit,
+	.drain = threads_drain,
+	.destroy = threads_destroy,
+};
+
+int disk_threads_create(struct disk **out, const struct disk *proto, const struct disk_file *file,
+			struct loop *loop)
+{
+	struct threads *t = calloc(1, sizeof(*t));
+	int err;
+
+	if (!t)
+		return -ENOMEM;
+	t->disk = *proto;
+	t->disk.ops = &threads_ops;
+	t->file = (struct disk_file){ .fd = -1, .buffered_fd = -1 };
+	t->loop = loop;
+	list_init(&t->batch);
+	list_init(&t->todo);
+	list_init(&t->finished);
+	pthread_mutex_init(&t->lock, NULL);
+	pthread_cond_init(&t->progress, NULL);
+	t->todo_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	t->finished_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (t->todo_event < 0 || t->finished_event < 0) {
+		err = -errno;
+		goto fail;
+	}
+	err = loop_create(&t->worker, "lkvm-disk");
+	if (err)
+		goto fail;
+	err = loop_fd_add(t->worker, t->todo_event, EPOLLIN | EPOLLET, work, t, &t->todo_fd);
+	if (err)
+		goto fail;
+	err = loop_fd_add(loop, t->finished_event, EPOLLIN | EPOLLET, on_finished, t,
+			  &t->finished_fd);
+	if (err)
+		goto fail;
+	err = loop_start(t->worker);
+	if (err)
+		goto fail;
+	t->file = *file;
+	*out = &t->disk;
+	return 0;
+fail:
+	threads_destroy(&t->disk);
+	return err;
+}

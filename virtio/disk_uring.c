@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Raw disk on io_uring: a batch of requests costs one system call, and what the page cache can answer
+ * at once is finished when that call returns. The only file that includes liburing.
+ *
+ * Thread: the disk's loop.
+ * Trust:  requests were checked by blk.c; completions come from the kernel.
+ *
+ * The ring's own file descriptor is in the loop: it is readable while completions wait, so nothing has
+ * to be read to be woken. `todo` holds requests that have no place in the submission queue yet;
+ * pump() moves them there, enters the kernel, and reaps until nothing moves any more.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <liburing.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lkvm/log.h"
+#include "virtio/disk_file.h"
+
+#define RING_ENTRIES 128u
+
+/* Kernel threads for what cannot be started without blocking: enough to keep a disk busy. */
+#define MAX_KERNEL_WORKERS 8u
+
+/* The kernel was short of memory: try again then. */
+#define RETRY_NS 1000000u
+
+struct uring {
+	struct disk disk;
+	struct disk_file file;
+	struct loop *loop;
+	struct loop_fd *ring_fd;
+	struct loop_timer *retry;
+	struct io_uring ring;
+	bool have_ring;
+
+	struct disk_req *todo, **todo_tail;
+	unsigned in_flight; /* submitted, done() not called; not those of `aux` */
+	unsigned in_kernel; /* of these: entered */
+	bool pumping;
+
+	struct disk *aux; /* a thread for BLKDISCARD, made when first needed */
+};
+
+static void todo_add(struct uring *u, struct disk_req *r)
+{
+	r->next = NULL;
+	*u->todo_tail = r;
+	u->todo_tail = &r->next;
+}
+
+/* ---- what io_uring cannot do ---- */
+
+static void aux_batch_end(void *arg)
+{
+	struct uring *u = arg;
+
+	if (u->disk.batch_end)
+		u->disk.batch_end(u->disk.batch_arg);
+}
+
+static struct disk *aux_disk(struct uring *u)
+{
+	struct disk proto = u->disk;
+	struct disk_file file = { .fd = -1, .buffered_fd = -1, .is_blk = true };
+	int err = -EMFILE;
+
+	if (u->aux)
+		return u->aux;
+	proto.batch_end = aux_batch_end;
+	proto.batch_arg = u;
+	file.fd = fcntl(u->file.fd, F_DUPFD_CLOEXEC, 0);
+	if (file.fd >= 0)
+		err = disk_threads_create(&u->aux, &proto, &file, u->loop);
+	if (err) {
+		guest_err(u->disk.id, "no thread for discards: %s", strerror(-err));
+		disk_file_close(&file);
+		return NULL;
+	}
+	return u->aux;
+}
+
+/* ---- submission ---- */
+
+static void uring_submit(struct disk *d, struct disk_req *r)
+{
+	struct uring *u = container_of(d, struct uring, disk);
+
+	assert(loop_here(u->loop));
+	if (u->file.is_blk && r->op == DISK_DISCARD && aux_disk(u)) {
+		u->aux->ops->submit(u->aux, r);
+		return;
+	}
+	disk_io_begin(r);
+	todo_add(u, r);
+	u->in_flight++;
+}
+
+static void prepare(struct uring *u, struct io_uring_sqe *sqe, struct disk_req *r)
+{
+	struct disk_io io;
+
+	disk_io_next(&u->file, r, &io);
+	switch (io.kind) {
+	case DISK_IO_READV:
+		if (io.nr_iov == 1)
+			io_uring_prep_read(sqe, io.fd, io.iov->iov_base,
+					   (unsigned)MIN(io.iov->iov_len, GiB), io.off);
+		else
+			io_uring_prep_readv(sqe, io.fd, io.iov, io.nr_iov, io.off);
+		break;
+	case DISK_IO_WRITEV:
+		if (io.nr_iov == 1)
+			io_uring_prep_write(sqe, io.fd, io.iov->iov_base,
+					    (unsigned)MIN(io.iov->iov_len, GiB), io.off);
+		else
+			io_uring_prep_writev(sqe, io.fd, io.iov, io.nr_iov, io.off);
+		break;
+	case DISK_IO_FDATASYNC:
+		io_uring_prep_fsync(sqe, io.fd, IORING_FSYNC_DATASYNC);
+		break;
+	case DISK_IO_FALLOCATE:
+		io_uring_prep_fallocate(sqe, io.fd, io.mode, (off_t)io.off, (off_t)io.len);
+		break;
+	case DISK_IO_BLKDISCARD:
+		/* Only without the thread for it. A discard is advice, so "cannot" is an answer. */
+		io_uring_prep_nop(sqe);
+		break;
+	}
+	/* In a kernel thread: what takes long, and what was told to come back later. */
+	if (io.slow || r->retries)
+		sqe->flags |= IOSQE_ASYNC;
+	io_uring_sqe_set_data(sqe, r);
+}
+
+static void fill(struct uring *u)
+{
+	struct io_uring_sqe *sqe;
+
+	while (u->todo && (sqe = io_uring_get_sqe(&u->ring))) {
+		struct disk_req *r = u->todo;
+
+		u->todo = r->next;
+		if (!u->todo)
+			u->todo_tail = &u->todo;
+		prepare(u, sqe, r);
+	}
+}
+
+/* Enter the kernel with what is prepared; true if it took something. */
+static bool enter(struct uring *u, unsigned wait_for)
+{
+	int n = io_uring_submit_and_wait(&u->ring, wait_for);
+
+	if (n > 0)
+		u->in_kernel += (unsigned)n;
+	else if (n < 0 && n != -EINTR && n != -EAGAIN && n != -EBUSY)
+		guest_err(u->disk.id, "io_uring_enter: %s", strerror(-n));
+	return n > 0;
+}
+
+/* ---- completion ---- */
+
+/* True if there was a completion; *finished is set if done() was called. */
+static bool reap(struct uring *u, bool *finished)
+{
+	struct io_uring_cqe *cqe;
+	bool any = false;
+
+	while (io_uring_peek_cqe(&u->ring, &cqe) == 0) {
+		struct disk_req *r = io_uring_cqe_get_data(cqe);
+		int res = cqe->res;
+
+		io_uring_cqe_seen(&u->ring, cqe);
+		any = true;
+		u->in_kernel--;
+		if (r->op == DISK_DISCARD && u->file.is_blk)
+			res = -EOPNOTSUPP;
+		if (!disk_io_finished(&u->file, r, res)) {
+			todo_add(u, r);
+			continue;
+		}
+		u->in_flight--;
+		r->done(r, r->result);
+		*finished = true;
+	}
+	return any;
+}
+
+static void pump(struct uring *u)
+{
+	bool finished = false, moved;
+
+	/* done() may submit and commit: the outer pump does it. */
+	if (u->pumping)
+		return;
+	u->pumping = true;
+	do {
+		moved = reap(u, &finished);
+		fill(u);
+		if (io_uring_sq_ready(&u->ring))
+			moved |= enter(u, 0);
+	} while (moved);
+	u->pumping = false;
+	if (io_uring_sq_ready(&u->ring))
+		loop_timer_arm(u->retry, RETRY_NS);
+	if (finished && u->disk.batch_end)
+		u->disk.batch_end(u->disk.batch_arg);
+}
+
+static void uring_commit(struct disk *d)
+{
+	struct uring *u = container_of(d, struct uring, disk);
+
+	pump(u);
+	if (u->aux)
+		u->aux->ops->commit(u->aux);
+}
+
+static void on_ring(void *arg, u32 events)
+{
+	(void)events;
+	pump(arg);
+}
+
+static void on_retry(void *arg)
+{
+	pump(arg);
+}
+
+static void uring_drain(struct disk *d)
+{
+	struct uring *u = container_of(d, struct uring, disk);
+
+	assert(loop_here(u->loop) && !u->pumping);
+	do {
+		pump(u);
+		if (u->in_kernel)
+			enter(u, 1);
+		if (u->aux)
+			u->aux->ops->drain(u->aux);
+	} while (u->in_flight);
+}
+
+/* ---- life ---- */
+
+static void uring_destroy(struct disk *d)
+{
+	struct uring *u = container_of(d, struct uring, disk);
+
+	assert(!u->in_flight);
+	loop_fd_del(u->ring_fd);
+	loop_timer_del(u->retry);
+	if (u->have_ring)
+		io_uring_queue_exit(&u->ring);
+	if (u->aux)
+		u->aux->ops->destroy(u->aux);
+	disk_file_close(&u->file);
+	free(u);
+}
+
+static const struct disk_ops uring_ops = {
+	.submit = uring_submit,
+	.commit = uring_commit,
+	.drain = uring_drain,
+	.destroy = uring_destroy,
+};
+
+static int ring_init(struct uring *u)
+{
+	static const int needed[] = {
+		IORING_OP_NOP,	 IORING_OP_READ,  IORING_OP_WRITE,     IORING_OP_READV,
+		IORING_OP_WRITEV, IORING_OP_FSYNC, IORING_OP_FALLOCATE,
+	};
+	unsigned workers[2] = { MAX_KERNEL_WORKERS, MAX_KERNEL_WORKERS };
+	struct io_uring_probe *probe;
+	int err;
+
+	/* COOP_TASKRUN (Linux 5.19): no interrupt of this thread for each completion. */
+	err = io_uring_queue_init(RING_ENTRIES, &u->ring, IORING_SETUP_COOP_TASKRUN);
+	if (err == -EINVAL)
+		err = io_uring_queue_init(RING_ENTRIES, &u->ring, 0);
+	if (err)
+		return err;
+	u->have_ring = true;
+	probe = io_uring_get_probe_ring(&u->ring);
+	if (!probe)
+		return -EOPNOTSUPP;
+	for (unsigned i = 0; i < ARRAY_SIZE(needed); i++) {
+		if (!io_uring_opcode_supported(probe, needed[i]))
+			err = -EOPNOTSUPP;
+	}
+	io_uring_free_probe(probe);
+	/* Not there before Linux 5.15; the default is only larger. */
+	io_uring_register_iowq_max_workers(&u->ring, workers);
+	return err;
+}
+
+int disk_uring_create(struct disk **out, const struct disk *proto, const struct disk_file *file,
+		      struct loop *loop)
+{
+	struct uring *u = calloc(1, sizeof(*u));
+	int err;
+
+	if (!u)
+		return -ENOMEM;
+	u->disk = *proto;
+	u->disk.ops = &uring_ops;
+	u->file = (struct disk_file){ .fd = -1, .buffered_fd = -1 };
+	u->loop = loop;
+	u->todo_tail = &u->todo;
+	err = ring_init(u);
+	if (err)
+		goto fail;
+	err = loop_timer_add(loop, on_retry, u, &u->retry);
+	if (err)
+		goto fail;
+	err = loop_fd_add(loop, u->ring.ring_fd, EPOLLIN, on_ring, u, &u->ring_fd);
+	if (err)
+		goto fail;
+	u->file = *file;
+	*out = &u->disk;
+	return 0;
+fail:
+	uring_destroy(&u->disk);
+	return err;
+}
