@@ -88,7 +88,9 @@ $(call unit,virtio/queue,virtio/queue.c lkvm/mem.c lkvm/log.c tests/fake/driver.
 $(call unit,virtio/chain,virtio/queue.c virtio/chain.c lkvm/mem.c lkvm/log.c lkvm/iov.c \
 	tests/fake/driver.c tests/fake/driver_bad.c)
 $(call unit,virtio/device,virtio/device.c virtio/queue.c virtio/chain.c lkvm/mem.c lkvm/log.c lkvm/loop.c \
-	tests/fake/driver.c tests/fake/driver_bad.c tests/fake/transport.c)
+	tests/fake/echo.c tests/fake/driver.c tests/fake/transport.c)
+$(call unit,virtio/device_run,virtio/device.c virtio/queue.c virtio/chain.c lkvm/mem.c lkvm/log.c \
+	lkvm/loop.c tests/fake/echo.c tests/fake/driver.c tests/fake/driver_bad.c tests/fake/transport.c)
 $(call unit,virtio/rng,virtio/rng.c virtio/device.c virtio/queue.c virtio/chain.c lkvm/mem.c lkvm/log.c \
 	lkvm/loop.c tests/fake/driver.c tests/fake/driver_bad.c tests/fake/transport.c)
 
