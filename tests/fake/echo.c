@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A kind of device that gives every chain back and counts.
+ *
+ * Thread: as any kind of device; counters are read by the test when the loop is at rest.
+ * Trust:  as any kind of device.
+ * Spec:   none
+ */
+#include "tests/fake/echo.h"
+
+#include <string.h>
+
+static struct fake_echo *echo_of(struct virtio_device *d)
+{
+	return container_of(d, struct fake_echo, dev);
+}
+
+static int echo_start(struct virtio_device *d)
+{
+	assert(loop_here(d->loop));
+	echo_of(d)->starts++;
+	return echo_of(d)->start_err;
+}
+
+static void echo_kick(struct virtio_device *d, struct virtqueue *q)
+{
+	struct iovec iov[8];
+	struct chain c = { .iov = iov, .max = 8 };
+	unsigned left = q->size;
+	int n = 0;
+
+	assert(loop_here(d->loop));
+	echo_of(d)->kicks[q->index]++;
+	do {
+		queue_kick_off(q);
+		while (left && (n = chain_take(q, &c)) > 0) {
+			left--;
+			echo_of(d)->taken++;
+			queue_push(q, c.head, 0);
+		}
+	} while (left && n == 0 && queue_kick_on(q));
+	if (n < 0)
+		virtio_fail(d, "bad chain", n);
+	virtio_queue_flush(d, q);
+	if (!left)
+		virtio_notify(d, q->index);
+}
+
+static void echo_stop(struct virtio_device *d, struct virtqueue *q)
+{
+	assert(loop_here(d->loop));
+	if (q)
+		echo_of(d)->queue_stops++;
+	else
+		echo_of(d)->stops++;
+	/* Completions may run from inside. */
+	if (virtio_enter(d))
+		virtio_leave(d);
+}
+
+static void echo_written(struct virtio_device *d, u32 off, u32 len)
+{
+	echo_of(d)->written_off = off;
+	echo_of(d)->written_len = len;
+}
+
+static void echo_destroy(struct virtio_device *d)
+{
+	virtio_fini(d);
+}
+
+static const struct virtio_type echo_type = {
+	.name = "echo",
+	.id = FAKE_ECHO_ID,
+	.pci_class = 0xff0000,
+	.start = echo_start,
+	.kick = echo_kick,
+	.stop = echo_stop,
+	.config_written = echo_written,
+	.destroy = echo_destroy,
+};
+
+int fake_echo_init(struct fake_echo *e, unsigned instance, struct mem *m, struct loop *loop)
+{
+	static const u16 sizes[FAKE_ECHO_QUEUES] = { 8, 16, 256 };
+
+	memset(e, 0, sizeof(*e));
+	e->dev.config = e->config;
+	e->dev.config_len = sizeof(e->config);
+	e->dev.config_wr_off = 4;
+	e->dev.config_wr_len = 2;
+	return virtio_init(&e->dev, &echo_type, instance, m, loop, FAKE_ECHO_FEATURE, sizes,
+			   FAKE_ECHO_QUEUES);
+}
+
+void fake_echo_fini(struct fake_echo *e)
+{
+	e->dev.type->destroy(&e->dev);
+}

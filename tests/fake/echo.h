@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A kind of device that takes every chain and gives it back untouched, and counts what happens to it:
+ * for tests of device.c and of transports.
+ */
+#ifndef TESTS_FAKE_ECHO_H
+#define TESTS_FAKE_ECHO_H
+
+#include "virtio/device.h"
+
+#define FAKE_ECHO_ID 42u
+#define FAKE_ECHO_FEATURE BIT(3) /* the only one besides the device-independent ones */
+#define FAKE_ECHO_QUEUES 3u	 /* of at most 8, 16 and 256 entries */
+
+/* Configuration: 8 bytes, of which [4, 6) can be written. */
+struct fake_echo {
+	struct virtio_device dev;
+	u8 config[8];
+	int start_err; /* what start() answers */
+	unsigned starts, stops, queue_stops, taken;
+	unsigned kicks[FAKE_ECHO_QUEUES];
+	u32 written_off, written_len; /* last write to the configuration */
+};
+
+/* `instance` as for virtio_init(). Zeroes `e`. */
+int fake_echo_init(struct fake_echo *e, unsigned instance, struct mem *m, struct loop *loop);
+void fake_echo_fini(struct fake_echo *e);
+
+#endif
