@@ -9,8 +9,8 @@
 #include "net/netif.h"
 #include "net/netopt.h"
 
-/* User-mode networking on libslirp, which is loaded here. */
-int slirp_if_create(struct netif **out, const struct net_conf *c, struct loop *loop);
+/* User-mode networking: libslirp behind net/guard.c. */
+int user_if_create(struct netif **out, const struct net_conf *c, struct loop *loop);
 
 /* A tap or macvtap device. */
 int tap_if_create(struct netif **out, const struct net_conf *c, struct loop *loop);

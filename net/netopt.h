@@ -66,7 +66,8 @@ int netopt_parse(struct net_conf *c, const char *arg, unsigned index);
  */
 int netopt_check(const struct net_conf *confs, unsigned nr);
 
-/* All keys, one per line with a short explanation, for --help and the manual. */
-const char *netopt_help(void);
+/* Calls fn() for each key, in order, for --help and the manual. */
+typedef void (*netopt_help_fn)(void *arg, const char *key, const char *help);
+void netopt_help(netopt_help_fn fn, void *arg);
 
 #endif

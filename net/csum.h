@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The Internet checksum [RFC 1071]. Sums are plain numbers that are added up and folded at the end;
+ * all values are in host byte order, the bytes in network order. Any thread.
+ */
+#ifndef NET_CSUM_H
+#define NET_CSUM_H
+
+#include "lkvm/util.h"
+
+/*
+ * `sum` plus the sum of `len` bytes as big-endian 16-bit words; an odd last byte is padded with zero.
+ * Pieces may be added one by one as long as all but the last have an even length.
+ */
+u64 csum_add(u64 sum, const void *buf, size_t len);
+
+/* The 16-bit checksum field for a sum: folded and complemented. */
+u16 csum_finish(u64 sum);
+
+/* The sum of a TCP/UDP pseudo header: addresses, protocol, length of what follows. */
+u64 csum_pseudo4(const u8 *src, const u8 *dst, u8 proto, size_t len);
+u64 csum_pseudo6(const u8 *src, const u8 *dst, u8 proto, size_t len);
+
+/* The checksum after one 16-bit word under it changed from `old` to `val` [RFC 1624]. */
+u16 csum_update(u16 csum, u16 old, u16 val);
+
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Our own DHCP server for the user-mode network: one answer for one request, no timers, no sockets.
+ * libslirp has one too, but its lease time is a constant and it cannot announce an MTU.
+ * One thread.
+ */
+#ifndef NET_DHCP_H
+#define NET_DHCP_H
+
+#include <netinet/in.h>
+
+#include "net/netif.h"
+
+#define DHCP_MAX_DNS 3u
+#define DHCP_NR_LEASES 16u
+#define DHCP_REPLY_MAX 640u /* frame bytes: Ethernet, IP, UDP and 576 - 28 of message, rounded up */
+
+struct dhcp {
+	/* Constant. */
+	u8 host_mac[NETIF_MAC_LEN];
+	struct in_addr host; /* server and router */
+	struct in_addr mask;
+	struct in_addr first; /* of the leases; the guest's own interface gets this one */
+	bool no_router;	      /* restricted network: announce neither router nor DNS */
+	struct in_addr dns[DHCP_MAX_DNS];
+	unsigned nr_dns;
+	const char *domain; /* NULL or "": none; at most 255 bytes */
+	u16 mtu;	    /* 0: announce only if asked for, as 1500 */
+	u32 lease_s;
+
+	/* Who has which address: lease[i] is first + i, all zero: free. [0] is set before use. */
+	u8 lease[DHCP_NR_LEASES][NETIF_MAC_LEN];
+};
+
+/*
+ * `msg` is the UDP payload of a packet to port 67 that guard_check() has passed, sent from
+ * `src_mac` with the IPv4 source `src` (0.0.0.0 or an address). Writes at most DHCP_REPLY_MAX bytes.
+ * Returns the length of the reply frame, or 0: no answer is due.
+ */
+size_t dhcp_answer(struct dhcp *d, const u8 *msg, size_t len, struct in_addr src, u8 *reply);
+
+#endif

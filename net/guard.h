@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What a frame of the guest must look like before libslirp sees it. The frame is our own copy: the
+ * guest can no longer change it. Any thread.
+ */
+#ifndef NET_GUARD_H
+#define NET_GUARD_H
+
+#include <netinet/in.h>
+
+#include "net/netif.h"
+
+/* The network behind the guard; constant. */
+struct guard {
+	struct in_addr net, mask;
+	struct in_addr host, dns; /* addresses on our side of the wire */
+	u8 host_mac[NETIF_MAC_LEN];
+	bool ipv6;
+	struct in6_addr prefix6; /* a /64 */
+};
+
+/* What was found on the way. Offsets from the start of the frame. */
+struct guard_pkt {
+	u16 type; /* EtherType */
+	u32 l3, l4;
+	u8 proto;      /* upper protocol, 0 for ARP */
+	bool fragment; /* IPv4 fragment: l4 is not looked at */
+};
+
+/*
+ * Check and normalise one frame of *len bytes in place: lengths, versions, header checksum, source
+ * addresses, protocols that libslirp speaks. Padding is cut off, checksums that were left to us (`o`)
+ * are filled in, TCP urgent data becomes ordinary data.
+ *
+ * 0: fine, *pkt is filled. -EPROTONOSUPPORT: nothing wrong, but nobody here to take it (IGMP, LLDP,
+ * VLANs, ...). -EBADMSG: malformed or forged, *why says what.
+ */
+int guard_check(const struct guard *g, u8 *frame, size_t *len, const struct netif_offload *o,
+		struct guard_pkt *pkt, const char **why);
+
+/*
+ * The second half of guard_check() for an IPv4 datagram that was put together from fragments, from
+ * its IP header on, which is checked already.
+ */
+int guard_check_whole(u8 *frame, size_t len, struct guard_pkt *pkt, const char **why);
+
+#endif

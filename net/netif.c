@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * From what the user asked for to the netif that does it.
+ *
+ * Thread: main, before loops run.
+ * Trust:  the user's configuration.
+ */
+#include "net/netif.h"
+
+#include <errno.h>
+
+#include "net/backend.h"
+
+static int create_inner(struct netif **out, const struct net_conf *c, struct loop *loop)
+{
+	switch (c->mode) {
+	case NET_MODE_NONE:
+		*out = NULL;
+		return 0;
+	case NET_MODE_USER:
+		return user_if_create(out, c, loop);
+	case NET_MODE_TAP:
+		return tap_if_create(out, c, loop);
+	}
+	return -EINVAL;
+}
+
+int netif_create(struct netif **out, const struct net_conf *c, struct loop *loop)
+{
+	int err = create_inner(out, c, loop);
+
+	if (err || !*out || !c->pcap[0])
+		return err;
+	return pcap_if_create(out, c, *out);
+}
+
+void netif_destroy(struct netif *n)
+{
+	if (n)
+		n->ops->destroy(n);
+}

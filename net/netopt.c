@@ -1,0 +1,387 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * `--network key=value,...` as plain data.
+ *
+ * Thread: any.
+ * Trust:  the user's command line.
+ */
+#include "net/netopt.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lkvm/log.h"
+
+#define MTU_MIN 1280u /* of IPv6, and of VIRTIO_NET_F_MTU by custom */
+#define MTU_MAX 65521u /* of libslirp, and of Linux' tap */
+
+/* One key: how its value is stored, and for which mode it means something (NONE: all). */
+struct key {
+	const char *name;
+	int (*parse)(struct net_conf *c, const char *key, const char *val);
+	enum net_mode only;
+	const char *help;
+};
+
+#define BAD(...) (log_error(__VA_ARGS__), -EINVAL)
+
+static int bad_value(const char *key, const char *val, const char *wanted)
+{
+	return BAD("network parameter %s=%s: %s", key, val, wanted);
+}
+
+/* Decimal digits only, all of them. */
+static bool parse_number(const char *s, unsigned max, unsigned *out)
+{
+	unsigned long v;
+	char *end;
+
+	if (!isdigit((unsigned char)s[0]))
+		return false;
+	errno = 0;
+	v = strtoul(s, &end, 10);
+	if (*end || errno || v > max)
+		return false;
+	*out = (unsigned)v;
+	return true;
+}
+
+static int parse_mode(struct net_conf *c, const char *key, const char *val)
+{
+	(void)key;
+	if (!strcmp(val, "user"))
+		c->mode = NET_MODE_USER;
+	else if (!strcmp(val, "tap"))
+		c->mode = NET_MODE_TAP;
+	else if (!strcmp(val, "none"))
+		c->mode = NET_MODE_NONE;
+	else
+		return BAD("Unknown network mode %s, please use user, tap or none", val);
+	return 0;
+}
+
+static int parse_mac(struct net_conf *c, const char *key, const char *val)
+{
+	unsigned m[6];
+	int used = 0;
+
+	/* %2x would skip blanks and take signs: only hex digits and colons get that far. */
+	if (strspn(val, "0123456789abcdefABCDEF:") != strlen(val) ||
+	    sscanf(val, "%2x:%2x:%2x:%2x:%2x:%2x%n", &m[0], &m[1], &m[2], &m[3], &m[4], &m[5],
+		   &used) != 6 ||
+	    val[used])
+		return bad_value(key, val, "expected six hexadecimal bytes like 02:15:15:15:15:15");
+	if ((m[0] & 1) || !(m[0] | m[1] | m[2] | m[3] | m[4] | m[5]))
+		return bad_value(key, val, "not the address of one interface");
+	for (unsigned i = 0; i < 6; i++)
+		c->mac[i] = (u8)m[i];
+	return 0;
+}
+
+static int parse_addr(struct in_addr *out, const char *key, const char *val)
+{
+	if (inet_pton(AF_INET, val, out) != 1)
+		return bad_value(key, val, "expected an IPv4 address");
+	return 0;
+}
+
+static int parse_guest_ip(struct net_conf *c, const char *key, const char *val)
+{
+	return parse_addr(&c->guest_ip, key, val);
+}
+
+static int parse_host_ip(struct net_conf *c, const char *key, const char *val)
+{
+	return parse_addr(&c->host_ip, key, val);
+}
+
+static int parse_path(char *out, size_t size, const char *key, const char *val)
+{
+	if (!*val || strlen(val) >= size)
+		return bad_value(key, val, "expected a name of reasonable length");
+	snprintf(out, size, "%s", strcmp(val, "none") ? val : "");
+	return 0;
+}
+
+static int parse_script(struct net_conf *c, const char *key, const char *val)
+{
+	return parse_path(c->script, sizeof(c->script), key, val);
+}
+
+static int parse_downscript(struct net_conf *c, const char *key, const char *val)
+{
+	return parse_path(c->downscript, sizeof(c->downscript), key, val);
+}
+
+static int parse_tapif(struct net_conf *c, const char *key, const char *val)
+{
+	return parse_path(c->tapif, sizeof(c->tapif), key, val);
+}
+
+static int parse_pcap(struct net_conf *c, const char *key, const char *val)
+{
+	return parse_path(c->pcap, sizeof(c->pcap), key, val);
+}
+
+static int parse_trans(struct net_conf *c, const char *key, const char *val)
+{
+	if (!strcmp(val, "pci"))
+		c->trans = NET_TRANS_PCI;
+	else if (!strcmp(val, "mmio"))
+		c->trans = NET_TRANS_MMIO;
+	else
+		return bad_value(key, val, "expected pci or mmio");
+	return 0;
+}
+
+static int parse_fd(struct net_conf *c, const char *key, const char *val)
+{
+	unsigned fd;
+
+	if (!parse_number(val, INT_MAX, &fd))
+		return bad_value(key, val, "expected the number of an open file descriptor");
+	c->fd = (int)fd;
+	return 0;
+}
+
+static int parse_vhost(struct net_conf *c, const char *key, const char *val)
+{
+	unsigned on;
+
+	(void)c;
+	if (!parse_number(val, 1, &on))
+		return bad_value(key, val, "expected 0 or 1");
+	return on ? bad_value(key, val, "vhost is not supported, leave it out") : 0;
+}
+
+static int parse_mq(struct net_conf *c, const char *key, const char *val)
+{
+	unsigned pairs;
+
+	(void)c;
+	if (!parse_number(val, 8, &pairs) || !pairs)
+		return bad_value(key, val, "expected 1 to 8 queue pairs");
+	return pairs > 1 ? bad_value(key, val, "more than one queue pair is not supported") : 0;
+}
+
+static int parse_mtu(struct net_conf *c, const char *key, const char *val)
+{
+	unsigned mtu;
+
+	if (!parse_number(val, MTU_MAX, &mtu) || mtu < MTU_MIN)
+		return bad_value(key, val, "expected 1280 to 65521");
+	c->mtu = (u16)mtu;
+	return 0;
+}
+
+static int parse_dns(struct net_conf *c, const char *key, const char *val)
+{
+	if (c->nr_dns == NET_MAX_DNS)
+		return bad_value(key, val, "at most 3 name servers can be announced");
+	return parse_addr(&c->dns[c->nr_dns++], key, val);
+}
+
+static int parse_domain(struct net_conf *c, const char *key, const char *val)
+{
+	size_t len = strlen(val);
+
+	if (!len || len > NET_MAX_DOMAIN)
+		return bad_value(key, val, "expected a domain name");
+	for (const char *p = val; *p; p++)
+		if (!isalnum((unsigned char)*p) && !strchr(".-_", *p))
+			return bad_value(key, val, "expected a domain name");
+	snprintf(c->domain, sizeof(c->domain), "%s", val);
+	return 0;
+}
+
+static int parse_switch(bool *out, const char *key, const char *val)
+{
+	if (strcmp(val, "on") && strcmp(val, "off"))
+		return bad_value(key, val, "expected on or off");
+	*out = !strcmp(val, "on");
+	return 0;
+}
+
+static int parse_ipv6(struct net_conf *c, const char *key, const char *val)
+{
+	return parse_switch(&c->ipv6, key, val);
+}
+
+static int parse_restrict(struct net_conf *c, const char *key, const char *val)
+{
+	return parse_switch(&c->restricted, key, val);
+}
+
+static int parse_dhcp(struct net_conf *c, const char *key, const char *val)
+{
+	return parse_switch(&c->dhcp, key, val);
+}
+
+/* "[ADDR]:PORT" up to `end`. An empty address stays 0.0.0.0. */
+static bool parse_endpoint(const char *s, const char *end, struct in_addr *addr, u16 *port)
+{
+	char buf[sizeof("255.255.255.255:65535")];
+	unsigned n;
+
+	if ((size_t)(end - s) >= sizeof(buf))
+		return false;
+	memcpy(buf, s, (size_t)(end - s));
+	buf[end - s] = '\0';
+
+	char *colon = strchr(buf, ':');
+
+	if (!colon || !parse_number(colon + 1, 65535, &n) || !n)
+		return false;
+	*colon = '\0';
+	*port = (u16)n;
+	return !buf[0] || inet_pton(AF_INET, buf, addr) == 1;
+}
+
+static int parse_hostfwd(struct net_conf *c, const char *key, const char *val)
+{
+	struct net_hostfwd f = { .udp = !strncmp(val, "udp:", 4) };
+	const char *dash = strchr(val, '-');
+
+	if (c->nr_hostfwd == NET_MAX_HOSTFWD)
+		return bad_value(key, val, "at most 16 forwards are possible");
+	if ((!f.udp && strncmp(val, "tcp:", 4)) || !dash ||
+	    !parse_endpoint(val + 4, dash, &f.host, &f.host_port) ||
+	    !parse_endpoint(dash + 1, val + strlen(val), &f.guest, &f.guest_port))
+		return bad_value(key, val, "expected tcp|udp:[ADDR]:PORT-[ADDR]:PORT");
+	c->hostfwd[c->nr_hostfwd++] = f;
+	return 0;
+}
+
+static const struct key keys[] = {
+	{ "mode", parse_mode, NET_MODE_NONE, "user, tap or none (default tap)" },
+	{ "guest_mac", parse_mac, NET_MODE_NONE, "hardware address of the guest" },
+	{ "guest_ip", parse_guest_ip, NET_MODE_NONE, "the guest's address (192.168.33.15)" },
+	{ "host_ip", parse_host_ip, NET_MODE_NONE, "the host's address (192.168.33.1)" },
+	{ "trans", parse_trans, NET_MODE_NONE, "pci or mmio" },
+	{ "mtu", parse_mtu, NET_MODE_NONE, "largest packet, 1280 to 65521 (1500)" },
+	{ "pcap", parse_pcap, NET_MODE_NONE, "capture all frames to this file" },
+	{ "vhost", parse_vhost, NET_MODE_NONE, "0 (1 is not supported)" },
+	{ "mq", parse_mq, NET_MODE_NONE, "1 (more queue pairs are not supported)" },
+	{ "script", parse_script, NET_MODE_TAP, "run with the interface's name at start" },
+	{ "downscript", parse_downscript, NET_MODE_TAP, "run with the interface's name at the end" },
+	{ "tapif", parse_tapif, NET_MODE_TAP, "name of a tap interface, or /dev/tapN" },
+	{ "fd", parse_fd, NET_MODE_TAP, "file descriptor of an open tap" },
+	{ "dns", parse_dns, NET_MODE_USER, "name server to announce, up to 3 times" },
+	{ "domain", parse_domain, NET_MODE_USER, "domain name to announce (the host's)" },
+	{ "hostfwd", parse_hostfwd, NET_MODE_USER,
+	  "forward a port of the host: tcp|udp:[ADDR]:PORT-[ADDR]:PORT, up to 16 times" },
+	{ "ipv6", parse_ipv6, NET_MODE_USER, "on or off (off)" },
+	{ "restrict", parse_restrict, NET_MODE_USER, "on: the guest reaches only forwards (off)" },
+	{ "dhcp", parse_dhcp, NET_MODE_USER, "off: no DHCP server (on)" },
+};
+
+static const struct key *find_key(const char *name)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(keys); i++)
+		if (!strcmp(keys[i].name, name))
+			return &keys[i];
+	return NULL;
+}
+
+static int check_user(const struct net_conf *c)
+{
+	u32 host = ntohl(c->host_ip.s_addr), guest = ntohl(c->guest_ip.s_addr);
+	u32 h = host & 0xff, g = guest & 0xff;
+
+	if (host >> 8 != guest >> 8 || host == guest || !h || h == 255 || !g || g == 255)
+		return BAD("network: guest_ip and host_ip are not two addresses of one /24 network");
+	if (host >> 24 == 0 || host >> 24 == 127 || host >> 28 >= 14)
+		return BAD("network: host_ip is not an address of a host");
+	return 0;
+}
+
+/* `used` has a bit for each entry of keys[] that was given. */
+static int check(const struct net_conf *c, u32 used)
+{
+	if (c->mode == NET_MODE_NONE)
+		return 0;
+	for (unsigned i = 0; i < ARRAY_SIZE(keys); i++)
+		if ((used & BIT(i)) && keys[i].only != NET_MODE_NONE && keys[i].only != c->mode)
+			return BAD("network parameter %s works with mode=%s only", keys[i].name,
+				   keys[i].only == NET_MODE_TAP ? "tap" : "user");
+	if (c->mode == NET_MODE_TAP && c->fd >= 0 && c->tapif[0])
+		return BAD("network parameters fd and tapif exclude each other");
+	return c->mode == NET_MODE_USER ? check_user(c) : 0;
+}
+
+static int parse_one(struct net_conf *c, char *param, u32 *used)
+{
+	char *val = strchr(param, '=');
+	const struct key *k;
+
+	if (val)
+		*val++ = '\0';
+	k = find_key(param);
+	if (!k)
+		return BAD("Unknown network parameter %s", param);
+	if (!val)
+		return BAD("network parameter %s needs a value", param);
+	*used |= (u32)BIT(k - keys);
+	return k->parse(c, param, val);
+}
+
+static void set_defaults(struct net_conf *c, unsigned index)
+{
+	static const u8 mac[6] = { 0x02, 0x15, 0x15, 0x15, 0x15, 0x15 };
+
+	*c = (struct net_conf){ .mode = NET_MODE_USER, .fd = -1, .dhcp = true };
+	memcpy(c->mac, mac, sizeof(mac));
+	c->mac[5] = (u8)(c->mac[5] + index);
+	c->host_ip.s_addr = htonl(0xc0a82101);  /* 192.168.33.1 */
+	c->guest_ip.s_addr = htonl(0xc0a8210f); /* 192.168.33.15 */
+}
+
+int netopt_parse(struct net_conf *c, const char *arg, unsigned index)
+{
+	char *copy, *rest, *param;
+	u32 used = 0;
+	int err = 0;
+
+	static_assert(ARRAY_SIZE(keys) <= 32, "a bit for each key");
+	set_defaults(c, index);
+	if (!arg)
+		return 0;
+	c->mode = NET_MODE_TAP;
+	copy = strdup(arg);
+	if (!copy)
+		return BAD("network: %s", strerror(ENOMEM));
+	rest = copy;
+	while (!err && (param = strsep(&rest, ",")))
+		err = parse_one(c, param, &used);
+	free(copy);
+	return err ? err : check(c, used);
+}
+
+int netopt_check(const struct net_conf *confs, unsigned nr)
+{
+	for (unsigned i = 0; i < nr; i++) {
+		for (unsigned k = 0; k < i; k++) {
+			const struct net_conf *a = &confs[i], *b = &confs[k];
+
+			if (a->mode == NET_MODE_NONE || b->mode == NET_MODE_NONE)
+				continue;
+			if (!memcmp(a->mac, b->mac, sizeof(a->mac)))
+				return BAD("two network devices have the same guest_mac");
+			/* Further user networks are fine where the guest can tell them apart. */
+			if (a->mode == NET_MODE_USER && b->mode == NET_MODE_USER &&
+			    ntohl(a->host_ip.s_addr) >> 8 == ntohl(b->host_ip.s_addr) >> 8)
+				return BAD("Only one usermode network device allowed at a time");
+		}
+	}
+	return 0;
+}
+
+void netopt_help(netopt_help_fn fn, void *arg)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(keys); i++)
+		fn(arg, keys[i].name, keys[i].help);
+}

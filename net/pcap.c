@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Capture to a file: a netif that stands in the doorway of another one and notes what passes.
+ *
+ * Thread: the loop of the netif.
+ * Trust:  frames of both sides are written as they are. The guest can change its bytes while they
+ *         are written: the file may differ from what the other netif sees, its structure not.
+ *
+ * Large TCP segments are noted whole, with the checksum as the driver left it, as captures on a
+ * host with segmentation offload show them.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lkvm/iov.h"
+#include "lkvm/log.h"
+#include "net/backend.h"
+
+#define MAX_PIECES 256u
+
+/* The classic format, in the writer's byte order. */
+struct file_header {
+	u32 magic;
+	u16 major, minor;
+	u32 zone, accuracy;
+	u32 max_len;
+	u32 link_type;
+};
+
+struct packet_header {
+	u32 sec, usec;
+	u32 len, orig_len;
+};
+
+struct pcap_if {
+	struct netif netif;
+	struct netif *inner;
+	int fd;	     /* -1: writing failed, no more capture */
+	bool retry;  /* the next frame of the guest is one that was noted already */
+};
+
+static struct pcap_if *pcap_if(struct netif *n)
+{
+	return container_of(n, struct pcap_if, netif);
+}
+
+static void note(struct pcap_if *p, const struct iovec *iov, unsigned nr_iov)
+{
+	struct iovec v[1 + MAX_PIECES];
+	struct packet_header h;
+	struct timespec now;
+	size_t len = iov_len(iov, nr_iov);
+
+	if (p->fd < 0 || nr_iov > MAX_PIECES)
+		return;
+	clock_gettime(CLOCK_REALTIME, &now);
+	h = (struct packet_header){ .sec = (u32)now.tv_sec,
+				    .usec = (u32)(now.tv_nsec / 1000),
+				    .len = (u32)len,
+				    .orig_len = (u32)len };
+	v[0] = (struct iovec){ &h, sizeof(h) };
+	memcpy(v + 1, iov, nr_iov * sizeof(*iov));
+	if (writev(p->fd, v, (int)nr_iov + 1) == (ssize_t)(sizeof(h) + len))
+		return;
+	/* Disk full: the guest's network matters more than its recording. */
+	log_warn("pcap: capture ends here: %s", strerror(errno ? errno : ENOSPC));
+	close(p->fd);
+	p->fd = -1;
+}
+
+/* ---- the side of virtio-net ---- */
+
+static void pcap_if_up(struct netif *n, u32 offloads)
+{
+	struct pcap_if *p = pcap_if(n);
+
+	p->retry = false;
+	p->inner->ops->up(p->inner, offloads);
+}
+
+static void pcap_if_down(struct netif *n)
+{
+	pcap_if(n)->inner->ops->down(pcap_if(n)->inner);
+}
+
+static int pcap_if_send(struct netif *n, const struct netif_offload *o, const struct iovec *iov,
+			unsigned nr_iov)
+{
+	struct pcap_if *p = pcap_if(n);
+	int err;
+
+	/* First, because the answer may come from inside send(). */
+	if (!p->retry)
+		note(p, iov, nr_iov);
+	err = p->inner->ops->send(p->inner, o, iov, nr_iov);
+	p->retry = err == -EAGAIN;
+	return err;
+}
+
+static void pcap_if_flush(struct netif *n)
+{
+	pcap_if(n)->inner->ops->flush(pcap_if(n)->inner);
+}
+
+static void pcap_if_rx_ready(struct netif *n)
+{
+	pcap_if(n)->inner->ops->rx_ready(pcap_if(n)->inner);
+}
+
+static void pcap_if_destroy(struct netif *n)
+{
+	struct pcap_if *p = pcap_if(n);
+
+	netif_destroy(p->inner);
+	if (p->fd >= 0)
+		close(p->fd);
+	free(p);
+}
+
+static const struct netif_ops pcap_if_ops = {
+	.up = pcap_if_up,
+	.down = pcap_if_down,
+	.send = pcap_if_send,
+	.flush = pcap_if_flush,
+	.rx_ready = pcap_if_rx_ready,
+	.destroy = pcap_if_destroy,
+};
+
+/* ---- the side of the other netif ---- */
+
+static int on_receive(void *arg, const struct netif_offload *o, const struct iovec *iov,
+		      unsigned nr_iov)
+{
+	struct pcap_if *p = arg;
+	int err = p->netif.client->receive(p->netif.client_arg, o, iov, nr_iov);
+
+	if (err != -EAGAIN)
+		note(p, iov, nr_iov);
+	return err;
+}
+
+static void on_flush(void *arg)
+{
+	struct pcap_if *p = arg;
+
+	p->netif.client->flush(p->netif.client_arg);
+}
+
+static void on_writable(void *arg)
+{
+	struct pcap_if *p = arg;
+
+	p->netif.client->writable(p->netif.client_arg);
+}
+
+static const struct netif_client pcap_client = {
+	.receive = on_receive,
+	.flush = on_flush,
+	.writable = on_writable,
+};
+
+static int open_file(const char *path)
+{
+	const struct file_header h = { .magic = 0xa1b2c3d4,
+				       .major = 2,
+				       .minor = 4,
+				       .max_len = NETIF_FRAME_MAX,
+				       .link_type = 1 /* Ethernet */ };
+	/* What passes may be secret: for the user's eyes only. */
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0600);
+	int err = fd < 0 ? errno : 0;
+
+	if (!err && write(fd, &h, sizeof(h)) != (ssize_t)sizeof(h))
+		err = errno ? errno : ENOSPC;
+	if (!err)
+		return fd;
+	log_error("pcap: cannot write %s: %s", path, strerror(err));
+	if (fd >= 0)
+		close(fd);
+	return -err;
+}
+
+int pcap_if_create(struct netif **out, const struct net_conf *c, struct netif *inner)
+{
+	struct pcap_if *p = calloc(1, sizeof(*p));
+	int fd = p ? open_file(c->pcap) : -ENOMEM;
+
+	if (fd < 0) {
+		netif_destroy(inner);
+		free(p);
+		*out = NULL;
+		return fd;
+	}
+	p->netif = (struct netif){ .ops = &pcap_if_ops, .offloads = inner->offloads, .mtu = inner->mtu };
+	memcpy(p->netif.mac, inner->mac, NETIF_MAC_LEN);
+	p->inner = inner;
+	p->fd = fd;
+	inner->client = &pcap_client;
+	inner->client_arg = p;
+	*out = &p->netif;
+	return 0;
+}

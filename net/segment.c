@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Large TCP segments at a small MTU.
+ *
+ * Thread: the loop of the netif.
+ * Trust:  frames of the guest have passed net/guard.c; frames of libslirp carry bytes of the network
+ *         but headers that libslirp made. Both are bounded here all the same.
+ * Spec:   RFC 9293 section 3.7.1 (MSS), RFC 791 section 3.2 (fragmentation), virtio 1.3 section 5.1.6
+ *
+ * Most of the price of a byte is the price of its frame: an interrupt, an exit, a system call, two
+ * walks through a TCP. From the guest, TSO gives large frames, and libslirp takes them as they are.
+ * To the guest, libslirp makes segments as large as the MSS that the guest announced; so we raise that
+ * MSS, and hand the large segment over with the segment size the guest really asked for beside it
+ * (GUEST_TSO). A guest that announced less than its MTU allows has a reason (it routes for somebody
+ * with a smaller one): then it is left alone, because the true size would be forgotten on the way back.
+ */
+#include "net/segment.h"
+
+#include "net/csum.h"
+#include "net/eth.h"
+
+/*
+ * Linux opens connections with a window of 64240 bytes, and no window of libslirp's passes 65535: with
+ * segments below a half, two fit and one can be on its way while the other is acknowledged.
+ */
+#define SEGMENT_MAX 32120u
+
+#define MAX_HDR (ETH_HDR + IP6_HDR + 60) /* 60: the longest TCP header */
+
+static u16 mss_of(const struct segment *s, u16 type)
+{
+	return (u16)(s->mtu - (type == ETHERTYPE_IP6 ? IP6_HDR : IP4_HDR) - TCP_HDR);
+}
+
+/* The value of the MSS option of a TCP header, or NULL. `hdr` bytes, checked. */
+static u8 *find_mss(u8 *tcp, size_t hdr)
+{
+	for (size_t off = TCP_HDR; off < hdr;) {
+		u8 kind = tcp[off];
+
+		if (kind == 1) { /* no-operation */
+			off++;
+			continue;
+		}
+		if (kind == 0 || hdr - off < 2 || tcp[off + 1] < 2 || tcp[off + 1] > hdr - off)
+			return NULL;
+		if (kind == 2)
+			return tcp[off + 1] == 4 ? tcp + off + 2 : NULL;
+		off += tcp[off + 1];
+	}
+	return NULL;
+}
+
+/* The option may lie at an odd address: then its bytes belong to two words of the checksum. */
+static void set_mss(u8 *tcp, u8 *opt, u16 mss)
+{
+	u16 csum = be16_at(tcp + TCP_CSUM);
+	u8 *from = opt - ((opt - tcp) & 1), *to = opt + 2 + ((opt - tcp) & 1);
+
+	for (u8 *p = from; p < to; p += 2)
+		csum = csum_update(csum, be16_at(p), 0);
+	be16_put(opt, mss);
+	for (u8 *p = from; p < to; p += 2)
+		csum = csum_update(csum, 0, be16_at(p));
+	be16_put(tcp + TCP_CSUM, csum);
+}
+
+void segment_invite(const struct segment *s, u8 *frame, const struct guard_pkt *pkt)
+{
+	u64 tso = pkt->type == ETHERTYPE_IP6 ? NETIF_RX_TSO6 : NETIF_RX_TSO4;
+	u8 *tcp = frame + pkt->l4;
+
+	if (pkt->proto != PROTO_TCP || !(tcp[TCP_FLAGS] & TCP_SYN) || !(s->offloads & tso))
+		return;
+
+	u8 *opt = find_mss(tcp, (size_t)(tcp[TCP_OFF] >> 4) * 4);
+	u16 mss = mss_of(s, pkt->type);
+
+	if (opt && be16_at(opt) == mss && mss < SEGMENT_MAX)
+		set_mss(tcp, opt, (u16)(SEGMENT_MAX - SEGMENT_MAX % mss));
+}
+
+/* Headers of a frame of libslirp; false: not TCP over IP, or no sense in it. */
+static bool find_tcp(const u8 *frame, size_t len, struct guard_pkt *pkt)
+{
+	*pkt = (struct guard_pkt){ .type = be16_at(frame + ETH_TYPE), .l3 = ETH_HDR };
+	if (pkt->type == ETHERTYPE_IP4 && len >= ETH_HDR + IP4_HDR) {
+		pkt->l4 = ETH_HDR + (frame[ETH_HDR + IP4_VIHL] & 15) * 4u;
+		pkt->proto = frame[ETH_HDR + IP4_PROTO];
+		pkt->fragment = be16_at(frame + ETH_HDR + IP4_FRAG) & (IP4_MF | IP4_OFFSET);
+	} else if (pkt->type == ETHERTYPE_IP6 && len >= ETH_HDR + IP6_HDR) {
+		pkt->l4 = ETH_HDR + IP6_HDR;
+		pkt->proto = frame[ETH_HDR + IP6_NEXT];
+	}
+	if (pkt->proto != PROTO_TCP || pkt->fragment || len < pkt->l4 + TCP_HDR)
+		return false;
+
+	size_t hdr = (size_t)(frame[pkt->l4 + TCP_OFF] >> 4) * 4;
+
+	return hdr >= TCP_HDR && hdr <= len - pkt->l4;
+}
+
+/* libslirp announces what it could take, which is more than the guest's interface can carry. */
+static void emit_syn(const struct segment *s, const u8 *frame, size_t len,
+		     const struct guard_pkt *pkt, segment_emit_fn emit, void *arg)
+{
+	struct netif_offload o = { .data_valid = s->offloads & NETIF_RX_CSUM };
+	u8 copy[MAX_HDR];
+	size_t n = MIN(len, sizeof(copy));
+
+	memcpy(copy, frame, n);
+
+	u8 *tcp = copy + pkt->l4;
+	u8 *opt = find_mss(tcp, (size_t)(tcp[TCP_OFF] >> 4) * 4);
+
+	if (opt && be16_at(opt) > mss_of(s, pkt->type))
+		set_mss(tcp, opt, mss_of(s, pkt->type));
+
+	struct iovec iov[2] = { { copy, n }, { (void *)(uintptr_t)(frame + n), len - n } };
+
+	emit(arg, &o, iov, len > n ? 2 : 1);
+}
+
+/* A TCP segment that is larger than the MTU: to be cut by whoever sends it on. */
+static void emit_large(const struct segment *s, const u8 *frame, size_t len,
+		       const struct guard_pkt *pkt, segment_emit_fn emit, void *arg)
+{
+	bool v6 = pkt->type == ETHERTYPE_IP6;
+	size_t tcp_hdr = (size_t)(frame[pkt->l4 + TCP_OFF] >> 4) * 4;
+	size_t hdr = pkt->l4 + tcp_hdr, l4_len = len - pkt->l4;
+	const u8 *ip = frame + pkt->l3;
+	u8 copy[ETH_HDR + 60 + 60];
+
+	memcpy(copy, frame, hdr);
+
+	/* [virtio 1.3 §5.1.6.4]: the field holds the sum of the pseudo header, not complemented. */
+	u64 sum = v6 ? csum_pseudo6(ip + IP6_SRC, ip + IP6_DST, PROTO_TCP, l4_len) :
+		       csum_pseudo4(ip + IP4_SRC, ip + IP4_DST, PROTO_TCP, l4_len);
+
+	be16_put(copy + pkt->l4 + TCP_CSUM, (u16)~csum_finish(sum));
+
+	struct netif_offload o = {
+		.needs_csum = true,
+		.csum_start = (u16)pkt->l4,
+		.csum_offset = TCP_CSUM,
+		.gso = v6 ? NETIF_GSO_TCPV6 : NETIF_GSO_TCPV4,
+		.gso_size = mss_of(s, pkt->type),
+		.hdr_len = (u16)hdr,
+	};
+	struct iovec iov[2] = { { copy, hdr }, { (void *)(uintptr_t)(frame + hdr), len - hdr } };
+
+	emit(arg, &o, iov, 2);
+}
+
+/* Only whole datagrams come here, and libslirp writes no IP options. [RFC 791 section 3.2] */
+static void emit_fragments(const struct segment *s, const u8 *frame, size_t len,
+			   segment_emit_fn emit, void *arg)
+{
+	const struct netif_offload none = { .needs_csum = false };
+	size_t payload = len - ETH_HDR - IP4_HDR;
+	size_t step = (s->mtu - IP4_HDR) & ~(size_t)7, n;
+
+	for (size_t off = 0; off < payload; off += n) {
+		u8 hdr[ETH_HDR + IP4_HDR], *ip = hdr + ETH_HDR;
+
+		n = MIN(step, payload - off);
+		memcpy(hdr, frame, sizeof(hdr));
+		be16_put(ip + IP4_TOTAL, (u16)(IP4_HDR + n));
+		be16_put(ip + IP4_FRAG, (u16)(off / 8 | (off + n < payload ? IP4_MF : 0)));
+		be16_put(ip + IP4_CSUM, 0);
+		be16_put(ip + IP4_CSUM, csum_finish(csum_add(0, ip, IP4_HDR)));
+
+		struct iovec iov[2] = {
+			{ hdr, sizeof(hdr) },
+			{ (void *)(uintptr_t)(frame + sizeof(hdr) + off), n },
+		};
+
+		emit(arg, &none, iov, 2);
+	}
+}
+
+void segment_emit(const struct segment *s, const u8 *frame, size_t len, segment_emit_fn emit,
+		  void *arg)
+{
+	struct netif_offload o = { .data_valid = s->offloads & NETIF_RX_CSUM };
+	struct iovec iov = { (void *)(uintptr_t)frame, len };
+	struct guard_pkt pkt;
+
+	if (len < ETH_HDR)
+		return;
+
+	bool tcp = find_tcp(frame, len, &pkt);
+
+	if (tcp && (frame[pkt.l4 + TCP_FLAGS] & TCP_SYN)) {
+		emit_syn(s, frame, len, &pkt, emit, arg);
+	} else if (len <= (size_t)s->mtu + ETH_HDR) {
+		emit(arg, &o, &iov, 1);
+	} else if (tcp) {
+		/* Without the offload it belongs to a connection of an earlier driver. */
+		if (s->offloads & (pkt.type == ETHERTYPE_IP6 ? NETIF_RX_TSO6 : NETIF_RX_TSO4))
+			emit_large(s, frame, len, &pkt, emit, arg);
+	} else if (pkt.type == ETHERTYPE_IP4 && frame[ETH_HDR + IP4_VIHL] == 0x45 && !pkt.fragment) {
+		emit_fragments(s, frame, len, emit, arg);
+	}
+}

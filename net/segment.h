@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Large TCP segments at a small MTU: libslirp and virtio-net exchange segments of up to 32 KiB while
+ * the guest's interface keeps its ordinary MTU, as with a network card that segments in hardware.
+ * One thread.
+ */
+#ifndef NET_SEGMENT_H
+#define NET_SEGMENT_H
+
+#include "net/guard.h"
+
+struct segment {
+	u16 mtu;      /* of the guest's interface */
+	u32 offloads; /* accepted by its driver, NETIF_* */
+};
+
+/*
+ * A frame from the guest that guard_check() has passed: a SYN whose MSS is exactly that of our MTU
+ * invites the other side to larger segments if the driver can take them.
+ */
+void segment_invite(const struct segment *s, u8 *frame, const struct guard_pkt *pkt);
+
+/* One frame for the guest, in up to three pieces that are good during the call. */
+typedef void (*segment_emit_fn)(void *arg, const struct netif_offload *o, const struct iovec *iov,
+				unsigned nr_iov);
+
+/*
+ * A frame from libslirp, of any size. It leaves through emit() as the driver can take it: whole, as a
+ * large TCP segment, in IPv4 fragments, or not at all.
+ */
+void segment_emit(const struct segment *s, const u8 *frame, size_t len, segment_emit_fn emit,
+		  void *arg);
+
+#endif

@@ -1,0 +1,463 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The only file that knows libslirp, which speaks TCP, UDP and ICMP with the guest and ordinary
+ * sockets with the world.
+ *
+ * Thread: the loop; libslirp is not thread-safe and is called from nowhere else.
+ * Trust:  frames come from the guest and have passed net/guard.c; sockets are the network's; the
+ *         library is the distribution's.
+ *
+ * libslirp is found at run time: lkvm starts, and its other networks work, without it. It wants to be
+ * asked before each sleep which sockets to watch and told after it which are ready. Asking is a walk
+ * over its sockets, so it is done once per batch: after the frames of one kick, after one socket
+ * event, after a timeout. net/pollset.c keeps the epoll registrations.
+ */
+#include "net/slirp.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <libslirp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lkvm/log.h"
+#include "net/pollset.h"
+
+#define SONAME "libslirp.so.0"
+#define STALE_NS UINT64_C(50000000) /* libslirp's idea of "now" may be that old */
+#define IDLE_MS 1000u		    /* what libslirp says when it waits for nothing */
+
+/* The functions of libslirp that we use. Constant once loaded. */
+struct lib {
+	const char *version; /* "4.7.0" */
+	Slirp *(*create)(const SlirpConfig *cfg, const SlirpCb *cb, void *opaque);
+	void (*cleanup)(Slirp *s);
+	void (*input)(Slirp *s, const uint8_t *pkt, int len);
+	void (*pollfds_fill)(Slirp *s, uint32_t *timeout_ms, SlirpAddPollCb add, void *opaque);
+	void (*pollfds_poll)(Slirp *s, int select_error, SlirpGetREventsCb get, void *opaque);
+	void (*handle_timer)(Slirp *s, SlirpTimerId id, void *cb_opaque);
+	int (*add_hostfwd)(Slirp *s, int is_udp, struct in_addr haddr, int hport,
+			   struct in_addr gaddr, int gport);
+};
+
+struct slirp {
+	struct lib lib;
+	Slirp *slirp;
+	struct loop *loop;
+	const struct slirp_client *client;
+	void *arg;
+	struct pollset *polls;
+	struct loop_timer *timer;
+	u64 timer_at; /* 0: not armed */
+	u64 polled_at;
+	bool paused;
+	bool fed;      /* frames went in since the last refresh() */
+	bool resolved; /* among them one that may let a queued packet go */
+	bool fresh;    /* libslirp's clock was set in this batch */
+};
+
+/* ---- the library ---- */
+
+bool slirp_version_fits(const char *version)
+{
+	unsigned major, minor;
+
+	/* Newer libraries accept the configuration of 4.7; another major number is another interface. */
+	return sscanf(version, "%u.%u", &major, &minor) == 2 && major == 4 && minor >= 7;
+}
+
+/*
+ * GLib, below libslirp, complains on stderr, and the guest can make it complain as often as it likes.
+ * The types are those of GLib's stable interface; its headers are not needed for one function.
+ */
+typedef void (*glib_log_fn)(const char *domain, int level, const char *msg, void *data);
+typedef unsigned (*glib_set_handler_fn)(const char *domain, int levels, glib_log_fn fn, void *data);
+#define GLIB_ALL_LEVELS 0xff
+
+static void on_glib_message(const char *domain, int level, const char *msg, void *data)
+{
+	(void)domain, (void)level, (void)data;
+	guest_err("libslirp", "%s", msg);
+}
+
+static void quiet_glib(void *dl)
+{
+	glib_set_handler_fn set = (glib_set_handler_fn)dlsym(dl, "g_log_set_handler");
+
+	/* NULL: messages without a domain; libslirp may have been built either way. */
+	if (set) {
+		set("Slirp", GLIB_ALL_LEVELS, on_glib_message, NULL);
+		set(NULL, GLIB_ALL_LEVELS, on_glib_message, NULL);
+	}
+}
+
+static const char *find_all(struct lib *lib, void *dl)
+{
+	const char *(*version)(void);
+	const struct {
+		const char *name;
+		void **at;
+	} wanted[] = {
+		{ "slirp_version_string", (void **)&version },
+		{ "slirp_new", (void **)&lib->create },
+		{ "slirp_cleanup", (void **)&lib->cleanup },
+		{ "slirp_input", (void **)&lib->input },
+		{ "slirp_pollfds_fill", (void **)&lib->pollfds_fill },
+		{ "slirp_pollfds_poll", (void **)&lib->pollfds_poll },
+		{ "slirp_handle_timer", (void **)&lib->handle_timer },
+		{ "slirp_add_hostfwd", (void **)&lib->add_hostfwd },
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(wanted); i++) {
+		*wanted[i].at = dlsym(dl, wanted[i].name);
+		if (!*wanted[i].at)
+			return wanted[i].name;
+	}
+	lib->version = version();
+	return NULL;
+}
+
+static int lib_load(struct lib *lib)
+{
+	/*
+	 * Lazy: a third of the instructions of binding everything. There is no dlclose(), because GLib
+	 * cannot be unloaded.
+	 */
+	void *dl = dlopen(SONAME, RTLD_LAZY | RTLD_LOCAL);
+	const char *missing;
+
+	if (!dl) {
+		log_debug("%s", dlerror());
+		log_error("user-mode networking needs libslirp: install libslirp0, or use --network mode=none");
+		return -ENOENT;
+	}
+	missing = find_all(lib, dl);
+	if (missing || !slirp_version_fits(lib->version)) {
+		log_error("user-mode networking needs libslirp 4.7 or later (4.x): %s is %s%s", SONAME,
+			  missing ? "without " : "version ", missing ? missing : lib->version);
+		return -ENOENT;
+	}
+	quiet_glib(dl);
+	return 0;
+}
+
+/* ---- what libslirp calls ---- */
+
+static ssize_t cb_send_packet(const void *buf, size_t len, void *opaque)
+{
+	struct slirp *s = opaque;
+
+	s->client->frame(s->arg, buf, len);
+	return (ssize_t)len;
+}
+
+static void cb_guest_error(const char *msg, void *opaque)
+{
+	(void)opaque;
+	guest_err("user network", "%s", msg);
+}
+
+static int64_t cb_clock_get_ns(void *opaque)
+{
+	(void)opaque;
+	return (int64_t)loop_now_ns();
+}
+
+/* A timer of libslirp: there is one, for IPv6 router advertisements. */
+struct slirp_timer {
+	struct slirp *s;
+	SlirpTimerId id;
+	void *cb_opaque;
+	struct loop_timer *timer;
+};
+
+static void refresh(struct slirp *s);
+
+static void on_slirp_timer(void *arg)
+{
+	struct slirp_timer *t = arg;
+	struct slirp *s = t->s;
+
+	s->lib.handle_timer(s->slirp, t->id, t->cb_opaque);
+	refresh(s);
+	s->client->batch_end(s->arg);
+}
+
+static void *cb_timer_new(SlirpTimerId id, void *cb_opaque, void *opaque)
+{
+	struct slirp *s = opaque;
+	struct slirp_timer *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		return NULL;
+	*t = (struct slirp_timer){ .s = s, .id = id, .cb_opaque = cb_opaque };
+	if (loop_timer_add(s->loop, on_slirp_timer, t, &t->timer)) {
+		free(t);
+		return NULL;
+	}
+	return t;
+}
+
+static void cb_timer_free(void *timer, void *opaque)
+{
+	struct slirp_timer *t = timer;
+
+	(void)opaque;
+	if (t)
+		loop_timer_del(t->timer);
+	free(t);
+}
+
+static void cb_timer_mod(void *timer, int64_t expire_ms, void *opaque)
+{
+	struct slirp_timer *t = timer;
+	u64 now = loop_now_ns(), at = expire_ms > 0 ? (u64)expire_ms * 1000000 : 0;
+
+	(void)opaque;
+	if (t)
+		loop_timer_arm(t->timer, at > now ? at - now : 0);
+}
+
+/* Sockets are registered when they turn up in a list; libslirp says so here before it closes one. */
+static void cb_register_poll_fd(int fd, void *opaque)
+{
+	(void)fd, (void)opaque;
+}
+
+static void cb_unregister_poll_fd(int fd, void *opaque)
+{
+	struct slirp *s = opaque;
+
+	pollset_forget(s->polls, fd);
+}
+
+/* A socket may be read again. It happens inside input() or pollfds_poll(), and refresh() follows both. */
+static void cb_notify(void *opaque)
+{
+	(void)opaque;
+}
+
+static const SlirpCb callbacks = {
+	.send_packet = cb_send_packet,
+	.guest_error = cb_guest_error,
+	.clock_get_ns = cb_clock_get_ns,
+	.timer_free = cb_timer_free,
+	.timer_mod = cb_timer_mod,
+	.register_poll_fd = cb_register_poll_fd,
+	.unregister_poll_fd = cb_unregister_poll_fd,
+	.notify = cb_notify,
+	.timer_new_opaque = cb_timer_new,
+};
+
+/* ---- sockets and time ---- */
+
+static int add_poll(int fd, int events, void *opaque)
+{
+	struct slirp *s = opaque;
+	u32 want = 0;
+
+	/* While the guest has no room, what arrives is better off in the socket. */
+	if ((events & SLIRP_POLL_IN) && !s->paused)
+		want |= EPOLLIN;
+	if ((events & SLIRP_POLL_PRI) && !s->paused)
+		want |= EPOLLPRI;
+	if (events & SLIRP_POLL_OUT)
+		want |= EPOLLOUT;
+	if (!want || pollset_want(s->polls, fd, want))
+		return -1;
+	return fd;
+}
+
+/*
+ * Errors without a wanted read never arrive as such (see pollset_ready()): libslirp would read, and it
+ * asserts that it has room to read into.
+ */
+static int get_revents(int idx, void *opaque)
+{
+	struct slirp *s = opaque;
+	u32 ready = pollset_ready(s->polls, idx);
+
+	return (ready & EPOLLIN ? SLIRP_POLL_IN : 0) | (ready & EPOLLOUT ? SLIRP_POLL_OUT : 0) |
+	       (ready & EPOLLPRI ? SLIRP_POLL_PRI : 0) | (ready & EPOLLERR ? SLIRP_POLL_ERR : 0) |
+	       (ready & EPOLLHUP ? SLIRP_POLL_HUP : 0);
+}
+
+/* Tell libslirp what is ready, and the time. */
+static void poll_slirp(struct slirp *s)
+{
+	s->polled_at = loop_now_ns();
+	s->lib.pollfds_poll(s->slirp, 0, get_revents, s);
+	pollset_clear(s->polls);
+}
+
+static void arm_timer(struct slirp *s, u32 timeout_ms)
+{
+	u64 at = s->polled_at + (u64)timeout_ms * 1000000;
+
+	/* A timer that fires early looks again; re-arming for each batch would cost more. */
+	if (timeout_ms >= IDLE_MS || (s->timer_at && s->timer_at <= at))
+		return;
+
+	u64 now = loop_now_ns();
+
+	s->timer_at = at;
+	loop_timer_arm(s->timer, at > now ? at - now : 0);
+}
+
+/* Ask libslirp what to watch and until when. */
+static void refresh(struct slirp *s)
+{
+	uint32_t timeout_ms = UINT32_MAX;
+
+	s->fed = false;
+	s->fresh = false;
+	pollset_begin(s->polls);
+	s->lib.pollfds_fill(s->slirp, &timeout_ms, add_poll, s);
+	pollset_commit(s->polls);
+	arm_timer(s, timeout_ms);
+}
+
+static void on_ready(void *arg)
+{
+	struct slirp *s = arg;
+
+	assert(loop_here(s->loop));
+	/* Paused since the list was made: make a new one that does not ask for reading. */
+	if (!s->paused)
+		poll_slirp(s);
+	else
+		pollset_clear(s->polls);
+	refresh(s);
+	s->client->batch_end(s->arg);
+}
+
+static void on_timer(void *arg)
+{
+	struct slirp *s = arg;
+
+	s->timer_at = 0;
+	poll_slirp(s);
+	refresh(s);
+	s->client->batch_end(s->arg);
+}
+
+/* ---- for net/user.c ---- */
+
+void slirp_feed(struct slirp *s, const u8 *frame, size_t len, bool neighbour)
+{
+	assert(loop_here(s->loop));
+	/* Time-outs count from libslirp's clock, which only pollfds_poll() sets. */
+	if (!s->fresh && loop_now_ns() - s->polled_at > STALE_NS)
+		poll_slirp(s);
+	s->fresh = true;
+	s->fed = true;
+	s->resolved |= neighbour;
+	s->lib.input(s->slirp, frame, (int)len);
+}
+
+void slirp_settle(struct slirp *s)
+{
+	assert(loop_here(s->loop));
+	/* An address was resolved: the packets that wait for it go out with the next poll. */
+	if (s->resolved)
+		poll_slirp(s);
+	s->resolved = false;
+	if (s->fed)
+		refresh(s);
+}
+
+void slirp_pause(struct slirp *s, bool paused)
+{
+	assert(loop_here(s->loop));
+	/* Going into a pause can wait until a socket is in fact readable: see on_ready(). */
+	if (s->paused && !paused)
+		s->fed = true;
+	s->paused = paused;
+}
+
+unsigned slirp_sockets(const struct slirp *s)
+{
+	return pollset_count(s->polls);
+}
+
+int slirp_forward(struct slirp *s, bool udp, struct in_addr host, u16 host_port,
+		  struct in_addr guest, u16 guest_port)
+{
+	errno = 0;
+	if (s->lib.add_hostfwd(s->slirp, udp, host, host_port, guest, guest_port))
+		return errno ? -errno : -EIO;
+	refresh(s);
+	return 0;
+}
+
+static int start(struct slirp *s, const struct slirp_conf *c)
+{
+	SlirpConfig cfg = {
+		.version = 4, /* of 4.7; later libraries take it */
+		.restricted = c->restricted,
+		.in_enabled = true,
+		.vnetwork = c->net,
+		.vnetmask = c->mask,
+		.vhost = c->host,
+		.in6_enabled = c->ipv6,
+		.vprefix_addr6 = c->prefix6,
+		.vprefix_len = 64,
+		.vhost6 = c->prefix6,
+		.vnameserver6 = c->prefix6,
+		.vdhcp_start = c->guest,
+		.vnameserver = c->dns,
+		/* The largest there are: net/segment.c stands between this and the guest's MTU. */
+		.if_mtu = 65521,
+		.if_mru = 65521,
+		.disable_dhcp = true, /* net/dhcp.c */
+	};
+
+	cfg.vhost6.s6_addr[15] = 1;
+	cfg.vnameserver6.s6_addr[15] = 3;
+	s->slirp = s->lib.create(&cfg, &callbacks, s);
+	if (!s->slirp) {
+		log_error("user-mode networking: libslirp %s refuses to start", s->lib.version);
+		return -EIO;
+	}
+	poll_slirp(s);
+	refresh(s);
+	return 0;
+}
+
+int slirp_open(struct slirp **out, const struct slirp_conf *c, struct loop *loop,
+	       const struct slirp_client *client, void *arg)
+{
+	struct slirp *s = calloc(1, sizeof(*s));
+	int err = -ENOMEM;
+
+	if (!s)
+		return err;
+	*s = (struct slirp){ .loop = loop, .client = client, .arg = arg };
+	if (pollset_create(&s->polls, loop, on_ready, s) ||
+	    loop_timer_add(loop, on_timer, s, &s->timer)) {
+		log_error("user-mode networking: %s", strerror(ENOMEM));
+		goto fail;
+	}
+	err = lib_load(&s->lib);
+	if (!err)
+		err = start(s, c);
+	if (err)
+		goto fail;
+	*out = s;
+	return 0;
+fail:
+	slirp_close(s);
+	return err;
+}
+
+void slirp_close(struct slirp *s)
+{
+	if (!s)
+		return;
+	if (s->slirp)
+		s->lib.cleanup(s->slirp);
+	pollset_destroy(s->polls);
+	loop_timer_del(s->timer);
+	free(s);
+}

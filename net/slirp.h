@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * libslirp as a room of its own: IPv4 and IPv6 frames in and out, sockets and timers on a loop. What
+ * comes in must have passed net/guard.c. The loop's thread only, or before it runs.
+ */
+#ifndef NET_SLIRP_H
+#define NET_SLIRP_H
+
+#include <netinet/in.h>
+
+#include "lkvm/loop.h"
+
+struct slirp;
+
+struct slirp_conf {
+	struct in_addr net, mask;
+	struct in_addr host, dns, guest; /* the gateway's, the virtual name server's, the guest's */
+	bool ipv6;
+	struct in6_addr prefix6; /* a /64: host ::1, name server ::3 */
+	bool restricted;	 /* the guest reaches nothing but forwards and the name server */
+};
+
+struct slirp_client {
+	/* A frame for the guest, of any size up to 64 KiB; from inside feed(), settle() or the loop. */
+	void (*frame)(void *arg, const u8 *frame, size_t len);
+	/* The frames of one event of the loop have been handed over. */
+	void (*batch_end)(void *arg);
+};
+
+/*
+ * Load libslirp if need be and start an instance. 0, or after one log_error() line: -ENOENT when the
+ * library is missing or too old, -EIO, -ENOMEM.
+ */
+int slirp_open(struct slirp **out, const struct slirp_conf *c, struct loop *loop,
+	       const struct slirp_client *client, void *arg);
+
+/* Takes NULL. client->frame may be called from inside. */
+void slirp_close(struct slirp *s);
+
+/* Listen on `host` and forward to `guest` (ports in host order). 0 or -errno. */
+int slirp_forward(struct slirp *s, bool udp, struct in_addr host, u16 host_port,
+		  struct in_addr guest, u16 guest_port);
+
+/*
+ * A frame from the guest. `neighbour`: ARP or ICMPv6, after which packets that waited for an address
+ * may be sent. The batch ends with slirp_settle().
+ */
+void slirp_feed(struct slirp *s, const u8 *frame, size_t len, bool neighbour);
+void slirp_settle(struct slirp *s);
+
+/* While paused no socket is read: what arrives stays in the kernel. */
+void slirp_pause(struct slirp *s, bool paused);
+
+/* Sockets in use. */
+unsigned slirp_sockets(const struct slirp *s);
+
+/* Does a libslirp that calls itself `version` have the interface that we need? (4.7 and later 4.x) */
+bool slirp_version_fits(const char *version);
+
+#endif

@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Tap and macvtap devices: the host's kernel is on the other end of the wire.
+ *
+ * Thread: main until the loop runs, then the loop of the netif.
+ * Trust:  frames and offload headers of the guest go to the kernel, which does not trust them either;
+ *         what it hands us is its own. virtio-net has checked offloads against the frame's length.
+ * Spec:   Documentation/networking/tuntap.rst; the header is that of virtio 1.3 section 5.1.6
+ *
+ * A frame that the guest has no room for stays in `rx` and nothing more is read until there is room:
+ * the queue is the kernel's.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_tun.h>
+#include <linux/virtio_net.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "lkvm/le.h"
+#include "lkvm/log.h"
+#include "lkvm/loop.h"
+#include "net/backend.h"
+#include "net/tap_setup.h"
+
+#define MAX_PIECES 256u
+#define RX_BATCH 64 /* frames for one event: others wait for the loop, too */
+
+static_assert(sizeof(struct virtio_net_hdr_v1) == TAP_HDR_LEN, "header as set by tap_setup()");
+
+struct tap_if {
+	struct netif netif;
+	struct loop *loop;
+	struct tap tap;
+	struct loop_fd *reg;
+	u32 events;  /* registered for */
+	bool up;     /* a driver is there */
+	bool stuck;  /* send() said -EAGAIN: tell when the kernel has room */
+	size_t kept; /* bytes of the frame in rx (with header) that the guest has no room for */
+	u8 rx[TAP_HDR_LEN + NETIF_FRAME_MAX];
+};
+
+static struct tap_if *tap_if(struct netif *n)
+{
+	return container_of(n, struct tap_if, netif);
+}
+
+static void watch(struct tap_if *t)
+{
+	u32 events = (t->up && !t->kept ? EPOLLIN : 0) | (t->stuck ? EPOLLOUT : 0);
+
+	if (t->reg && events != t->events && !loop_fd_mod(t->reg, events))
+		t->events = events;
+}
+
+/* ---- from the kernel ---- */
+
+static struct netif_offload offload_of(const struct virtio_net_hdr_v1 *h)
+{
+	return (struct netif_offload){
+		.needs_csum = h->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM,
+		.data_valid = h->flags & VIRTIO_NET_HDR_F_DATA_VALID,
+		.csum_start = le16toh((u16)h->csum_start),
+		.csum_offset = le16toh((u16)h->csum_offset),
+		.gso = (enum netif_gso)(h->gso_type & ~VIRTIO_NET_HDR_GSO_ECN),
+		.gso_size = le16toh((u16)h->gso_size),
+		.hdr_len = le16toh((u16)h->hdr_len),
+	};
+}
+
+/* The frame in rx, `len` bytes with its header. False: the guest has no room, it is kept. */
+static bool hand_over(struct tap_if *t, size_t len)
+{
+	struct netif_offload o = { .needs_csum = false };
+	size_t hdr = t->tap.vnet_hdr ? TAP_HDR_LEN : 0;
+	struct iovec iov = { t->rx + hdr, len - hdr };
+
+	if (hdr) {
+		struct virtio_net_hdr_v1 h;
+
+		memcpy(&h, t->rx, sizeof(h));
+		o = offload_of(&h);
+	}
+	if (t->netif.client->receive(t->netif.client_arg, &o, &iov, 1) != -EAGAIN)
+		return true;
+	t->kept = len;
+	return false;
+}
+
+static void read_frames(struct tap_if *t)
+{
+	size_t hdr = t->tap.vnet_hdr ? TAP_HDR_LEN : 0;
+
+	for (int i = 0; i < RX_BATCH; i++) {
+		ssize_t n = read(t->tap.fd, t->rx, sizeof(t->rx));
+
+		if (n < 0 || (size_t)n <= hdr) {
+			/* EAGAIN: all read. EBADFD, EIO: the interface is down or gone. */
+			if (n < 0 && errno != EAGAIN && errno != EINTR)
+				log_debug("tap %s: read: %s", t->tap.name, strerror(errno));
+			break;
+		}
+		if (!hand_over(t, (size_t)n))
+			break;
+	}
+	t->netif.client->flush(t->netif.client_arg);
+}
+
+static void on_event(void *arg, u32 events)
+{
+	struct tap_if *t = arg;
+
+	assert(loop_here(t->loop));
+	if ((events & (EPOLLERR | EPOLLHUP)) && !(events & (EPOLLIN | EPOLLOUT))) {
+		log_warn("tap %s: the interface is gone", t->tap.name);
+		loop_fd_del(t->reg);
+		t->reg = NULL;
+		return;
+	}
+	if ((events & EPOLLIN) && t->up && !t->kept)
+		read_frames(t);
+	if ((events & EPOLLOUT) && t->stuck) {
+		t->stuck = false;
+		t->netif.client->writable(t->netif.client_arg);
+	}
+	watch(t);
+}
+
+/* ---- from the guest ---- */
+
+static struct virtio_net_hdr_v1 header_of(const struct netif_offload *o)
+{
+	return (struct virtio_net_hdr_v1){
+		.flags = o->needs_csum ? VIRTIO_NET_HDR_F_NEEDS_CSUM : 0,
+		.gso_type = (u8)o->gso,
+		.hdr_len = (__virtio16)htole16(o->hdr_len),
+		.gso_size = (__virtio16)htole16(o->gso_size),
+		.csum_start = (__virtio16)htole16(o->csum_start),
+		.csum_offset = (__virtio16)htole16(o->csum_offset),
+	};
+}
+
+static int tap_if_send(struct netif *n, const struct netif_offload *o, const struct iovec *iov,
+		       unsigned nr_iov)
+{
+	struct tap_if *t = tap_if(n);
+	struct virtio_net_hdr_v1 h = header_of(o);
+	struct iovec v[1 + MAX_PIECES] = { { &h, sizeof(h) } };
+	unsigned skip = t->tap.vnet_hdr ? 0 : 1;
+
+	assert(loop_here(t->loop));
+	if (nr_iov > MAX_PIECES)
+		return -EMSGSIZE;
+	memcpy(v + 1, iov, nr_iov * sizeof(*iov));
+	while (writev(t->tap.fd, v + skip, (int)(nr_iov + 1 - skip)) < 0) {
+		if (errno == EINTR)
+			continue;
+		if (errno != EAGAIN)
+			return -errno; /* also: malformed, says the kernel; the interface is down */
+		t->stuck = true;
+		watch(t);
+		return -EAGAIN;
+	}
+	return 0;
+}
+
+static void tap_if_flush(struct netif *n)
+{
+	(void)n; /* each frame went out at once */
+}
+
+static void tap_if_rx_ready(struct netif *n)
+{
+	struct tap_if *t = tap_if(n);
+	size_t len = t->kept;
+
+	if (!len)
+		return;
+	t->kept = 0;
+	hand_over(t, len);
+	t->netif.client->flush(t->netif.client_arg);
+	watch(t);
+}
+
+static void tap_if_up(struct netif *n, u32 offloads)
+{
+	struct tap_if *t = tap_if(n);
+
+	tap_set_offloads(&t->tap, offloads);
+	t->kept = 0;
+	t->stuck = false;
+	t->up = true;
+	watch(t);
+}
+
+static void tap_if_down(struct netif *n)
+{
+	struct tap_if *t = tap_if(n);
+
+	t->kept = 0;
+	t->stuck = false;
+	t->up = false;
+	watch(t);
+}
+
+static void tap_if_destroy(struct netif *n)
+{
+	struct tap_if *t = tap_if(n);
+
+	loop_fd_del(t->reg);
+	tap_close(&t->tap);
+	free(t);
+}
+
+static const struct netif_ops tap_if_ops = {
+	.up = tap_if_up,
+	.down = tap_if_down,
+	.send = tap_if_send,
+	.flush = tap_if_flush,
+	.rx_ready = tap_if_rx_ready,
+	.destroy = tap_if_destroy,
+};
+
+int tap_if_create(struct netif **out, const struct net_conf *c, struct loop *loop)
+{
+	struct tap_if *t = calloc(1, sizeof(*t));
+	int err;
+
+	if (!t) {
+		log_error("tap: %s", strerror(ENOMEM));
+		return -ENOMEM;
+	}
+	t->loop = loop;
+	t->netif = (struct netif){ .ops = &tap_if_ops, .mtu = c->mtu };
+	memcpy(t->netif.mac, c->mac, NETIF_MAC_LEN);
+	err = tap_open(&t->tap, c);
+	if (err)
+		goto fail;
+	t->netif.offloads = t->tap.offloads;
+	err = loop_fd_add(loop, t->tap.fd, 0, on_event, t, &t->reg);
+	if (err) {
+		log_error("tap %s: %s", t->tap.name, strerror(-err));
+		goto fail;
+	}
+	*out = &t->netif;
+	return 0;
+fail:
+	tap_if_destroy(&t->netif);
+	return err;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Opening, configuring and closing a tap device; net/tap.c moves the frames. Main thread. */
+#ifndef NET_TAP_SETUP_H
+#define NET_TAP_SETUP_H
+
+#include <net/if.h>
+
+#include "net/netopt.h"
+
+#define TAP_HDR_LEN 12u /* of the offload header in front of each frame, when there is one */
+
+struct tap {
+	int fd; /* non-blocking; valid if open */
+	bool open;
+	char name[IFNAMSIZ];
+	bool vnet_hdr; /* frames have an offload header, little-endian */
+	u32 offloads;  /* NETIF_* that the kernel does */
+	char downscript[PATH_MAX];
+};
+
+/* 0, or -errno after one log_error() line. On error `t` is closed. */
+int tap_open(struct tap *t, const struct net_conf *c);
+
+/* Run the down script, close. Tolerates a zeroed struct. */
+void tap_close(struct tap *t);
+
+/* What frames for the guest may look like from now on: NETIF_RX_*. */
+void tap_set_offloads(struct tap *t, u32 offloads);
+
+#endif

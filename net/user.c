@@ -1,0 +1,378 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * User-mode networking: the netif that needs no privilege. Frames pass the guard, our own DHCP server
+ * and the segment sizer on their way between the guest and libslirp.
+ *
+ * Thread: the loop of the netif.
+ * Trust:  frames come from the guest: gathered once into a private buffer, then checked by net/guard.c
+ *         before anything else looks at them.
+ *
+ * Towards the guest there is no flow control in libslirp but TCP's. When the guest has no buffers,
+ * frames wait in a short backlog and sockets are not read; what does not fit is dropped, and TCP sends
+ * it again.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lkvm/iov.h"
+#include "lkvm/log.h"
+#include "lkvm/loop.h"
+#include "net/backend.h"
+#include "net/backlog.h"
+#include "net/dhcp.h"
+#include "net/eth.h"
+#include "net/guard.h"
+#include "net/reasm.h"
+#include "net/segment.h"
+#include "net/slirp.h"
+
+#define WHO "user network"
+#define LEASE_S 14400u		   /* as kvmtool: four hours */
+#define BACKLOG_BYTES (512 * 1024) /* eight windows of TCP: libslirp opens none beyond 64 KiB */
+#define MAX_SOCKETS 2048u	   /* the guest may not use up lkvm's file descriptors */
+
+struct user_if {
+	struct netif netif;
+	struct loop *loop;
+	struct slirp *slirp;
+
+	struct guard guard;
+	struct dhcp dhcp;
+	bool dhcp_on;
+	char domain[NET_MAX_DOMAIN + 1];
+	struct segment seg;
+	struct reasm *reasm;
+	struct backlog backlog;
+
+	bool up;       /* a driver is there */
+	bool blocked;  /* it has no buffers: wait for rx_ready() */
+	bool received; /* receive() was called since the last flush */
+	u8 frame[NETIF_FRAME_MAX];
+};
+
+static struct user_if *user_if(struct netif *n)
+{
+	return container_of(n, struct user_if, netif);
+}
+
+/* ---- towards the guest ---- */
+
+static int offer(struct user_if *s, const struct netif_offload *o, const struct iovec *iov,
+		 unsigned nr_iov)
+{
+	int err = s->netif.client->receive(s->netif.client_arg, o, iov, nr_iov);
+
+	s->blocked = err == -EAGAIN;
+	if (s->blocked)
+		slirp_pause(s->slirp, true);
+	s->received |= !err;
+	return err;
+}
+
+static void deliver(void *arg, const struct netif_offload *o, const struct iovec *iov,
+		    unsigned nr_iov)
+{
+	struct user_if *s = arg;
+
+	if (!s->blocked && offer(s, o, iov, nr_iov) != -EAGAIN)
+		return;
+	/* Full: dropped, as a switch would. */
+	backlog_push(&s->backlog, o, iov, nr_iov);
+}
+
+/* From libslirp, or from our DHCP server. */
+static void to_guest(void *arg, const u8 *frame, size_t len)
+{
+	struct user_if *s = arg;
+
+	if (s->up)
+		segment_emit(&s->seg, frame, len, deliver, s);
+}
+
+/* Nothing waits any more. */
+static void unblock(struct user_if *s)
+{
+	backlog_clear(&s->backlog);
+	s->blocked = false;
+	slirp_pause(s->slirp, false);
+	slirp_settle(s->slirp);
+}
+
+static void flush_client(void *arg)
+{
+	struct user_if *s = arg;
+
+	if (!s->received)
+		return;
+	s->received = false;
+	s->netif.client->flush(s->netif.client_arg);
+}
+
+/* ---- from the guest ---- */
+
+/* A request for our DHCP server? Then nobody else sees it. */
+static bool take_dhcp(struct user_if *s, size_t len, const struct guard_pkt *pkt)
+{
+	const u8 *ip = s->frame + pkt->l3, *udp = s->frame + pkt->l4;
+	u8 reply[DHCP_REPLY_MAX];
+	struct in_addr src;
+	u32 dst = be32_at(ip + IP4_DST), host = ntohl(s->guard.host.s_addr);
+
+	if (pkt->type != ETHERTYPE_IP4 || pkt->proto != PROTO_UDP || be16_at(udp + UDP_DST) != 67 ||
+	    (dst != host && dst != 0xffffffff && dst != (host | ~ntohl(s->guard.mask.s_addr))))
+		return false;
+	if (!s->dhcp_on)
+		return true;
+	memcpy(&src, ip + IP4_SRC, sizeof(src));
+
+	size_t n = dhcp_answer(&s->dhcp, udp + UDP_HDR, (size_t)be16_at(udp + UDP_LEN) - UDP_HDR, src,
+			       reply);
+
+	assert(pkt->l4 + (size_t)be16_at(udp + UDP_LEN) <= len);
+	if (n)
+		to_guest(s, reply, n);
+	return true;
+}
+
+/* With this many sockets open, nothing that could open another one passes. */
+static bool over_limit(struct user_if *s, const u8 *frame, const struct guard_pkt *pkt)
+{
+	if (slirp_sockets(s->slirp) < MAX_SOCKETS || pkt->type == ETHERTYPE_ARP4)
+		return false;
+	if (pkt->proto == PROTO_TCP && !(frame[pkt->l4 + TCP_FLAGS] & TCP_SYN))
+		return false;
+	guest_err(WHO, "more than %u connections: new ones are dropped", MAX_SOCKETS);
+	return true;
+}
+
+static void input(struct user_if *s, u8 *frame, size_t len, const struct guard_pkt *pkt)
+{
+	bool neighbour = pkt->type == ETHERTYPE_ARP4 || pkt->proto == PROTO_ICMP6;
+
+	segment_invite(&s->seg, frame, pkt);
+	if (!over_limit(s, frame, pkt))
+		slirp_feed(s->slirp, frame, len, neighbour);
+}
+
+static int user_if_send(struct netif *n, const struct netif_offload *o, const struct iovec *iov,
+			 unsigned nr_iov)
+{
+	struct user_if *s = user_if(n);
+	struct iov_cur c = iov_cur(iov, nr_iov);
+	const char *why = NULL;
+	struct guard_pkt pkt;
+	size_t len = c.left;
+	u8 *frame = s->frame;
+
+	assert(loop_here(s->loop));
+	if (len > sizeof(s->frame))
+		return -EMSGSIZE;
+	iov_read(&c, s->frame, len);
+
+	int err = guard_check(&s->guard, s->frame, &len, o, &pkt, &why);
+
+	if (!err && pkt.fragment) {
+		if (!reasm_add(s->reasm, s->frame, len, loop_now_ns(), &frame, &len))
+			return 0;
+		err = guard_check_whole(frame, len, &pkt, &why);
+	}
+	if (err == -EBADMSG)
+		guest_err(WHO, "dropped: %s", why);
+	if (err)
+		return err;
+	if (frame == s->frame && take_dhcp(s, len, &pkt))
+		return 0;
+	input(s, frame, len, &pkt);
+	return 0;
+}
+
+static void user_if_flush(struct netif *n)
+{
+	struct user_if *s = user_if(n);
+
+	slirp_settle(s->slirp);
+	flush_client(s);
+}
+
+static void user_if_rx_ready(struct netif *n)
+{
+	struct user_if *s = user_if(n);
+	struct netif_offload o;
+	struct iovec iov;
+
+	if (!s->blocked)
+		return;
+	s->blocked = false;
+	while (backlog_peek(&s->backlog, &o, &iov) && offer(s, &o, &iov, 1) != -EAGAIN)
+		backlog_pop(&s->backlog);
+	if (!s->blocked)
+		unblock(s);
+	flush_client(s);
+}
+
+static void user_if_up(struct netif *n, u32 offloads)
+{
+	struct user_if *s = user_if(n);
+
+	s->seg.offloads = offloads;
+	s->up = true;
+	unblock(s);
+}
+
+static void user_if_down(struct netif *n)
+{
+	struct user_if *s = user_if(n);
+
+	s->up = false;
+	unblock(s);
+}
+
+/* ---- making one ---- */
+
+static void user_if_destroy(struct netif *n)
+{
+	struct user_if *s = user_if(n);
+
+	s->up = false; /* closing connections sends resets */
+	slirp_close(s->slirp);
+	reasm_destroy(s->reasm);
+	backlog_fini(&s->backlog);
+	free(s);
+}
+
+static const struct netif_ops user_if_ops = {
+	.up = user_if_up,
+	.down = user_if_down,
+	.send = user_if_send,
+	.flush = user_if_flush,
+	.rx_ready = user_if_rx_ready,
+	.destroy = user_if_destroy,
+};
+
+/* The address of host number `nr` in the network; the next one if that is taken. */
+static struct in_addr service_addr(const struct net_conf *c, const struct guard *g, u32 nr)
+{
+	struct in_addr a;
+
+	do
+		a.s_addr = g->net.s_addr | htonl(nr++);
+	while (a.s_addr == c->host_ip.s_addr || a.s_addr == c->guest_ip.s_addr);
+	return a;
+}
+
+/* The "domain" line of the host's resolver configuration, as kvmtool hands it on. */
+static void host_domain(char *buf, size_t size)
+{
+	FILE *f = fopen("/etc/resolv.conf", "re");
+	char line[512], name[NET_MAX_DOMAIN + 1];
+
+	buf[0] = '\0';
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "domain %255s", name) == 1)
+			snprintf(buf, size, "%s", name);
+	if (f)
+		fclose(f);
+}
+
+static void configure(struct user_if *s, const struct net_conf *c)
+{
+	struct guard *g = &s->guard;
+	struct dhcp *d = &s->dhcp;
+
+	g->mask.s_addr = htonl(0xffffff00);
+	g->net.s_addr = c->host_ip.s_addr & g->mask.s_addr;
+	g->host = c->host_ip;
+	g->dns = service_addr(c, g, 3);
+	/* libslirp's address of the host: 52:55 and its IPv4 address. */
+	g->host_mac[0] = 0x52;
+	g->host_mac[1] = 0x55;
+	memcpy(g->host_mac + 2, &c->host_ip, 4);
+	g->ipv6 = c->ipv6;
+	inet_pton(AF_INET6, "fd33::", &g->prefix6);
+
+	snprintf(s->domain, sizeof(s->domain), "%s", c->domain);
+	if (!c->domain[0])
+		host_domain(s->domain, sizeof(s->domain));
+	memcpy(d->host_mac, g->host_mac, sizeof(d->host_mac));
+	d->host = g->host;
+	d->mask = g->mask;
+	d->first = c->guest_ip;
+	d->no_router = c->restricted;
+	memcpy(d->dns, c->nr_dns ? c->dns : &g->dns, MAX(c->nr_dns, 1u) * sizeof(d->dns[0]));
+	d->nr_dns = MAX(c->nr_dns, 1u);
+	d->domain = s->domain;
+	d->mtu = c->mtu;
+	d->lease_s = LEASE_S;
+	memcpy(d->lease[0], c->mac, NETIF_MAC_LEN);
+	s->dhcp_on = c->dhcp;
+	s->seg.mtu = c->mtu ? c->mtu : 1500;
+}
+
+static const struct slirp_client slirp_client = { .frame = to_guest, .batch_end = flush_client };
+
+static int open_slirp(struct user_if *s, const struct net_conf *c)
+{
+	const struct slirp_conf conf = {
+		.net = s->guard.net,
+		.mask = s->guard.mask,
+		.host = s->guard.host,
+		.dns = s->guard.dns,
+		.guest = c->guest_ip,
+		.ipv6 = c->ipv6,
+		.prefix6 = s->guard.prefix6,
+		.restricted = c->restricted,
+	};
+
+	return slirp_open(&s->slirp, &conf, s->loop, &slirp_client, s);
+}
+
+static int open_forwards(struct user_if *s, const struct net_conf *c)
+{
+	for (unsigned i = 0; i < c->nr_hostfwd; i++) {
+		const struct net_hostfwd *f = &c->hostfwd[i];
+		int err = slirp_forward(s->slirp, f->udp, f->host, f->host_port, f->guest,
+					f->guest_port);
+		char host[INET_ADDRSTRLEN];
+
+		if (!err)
+			continue;
+		inet_ntop(AF_INET, &f->host, host, sizeof(host));
+		log_error("hostfwd: cannot listen on %s:%s:%u: %s", f->udp ? "udp" : "tcp", host,
+			  f->host_port, strerror(-err));
+		return err;
+	}
+	return 0;
+}
+
+int user_if_create(struct netif **out, const struct net_conf *c, struct loop *loop)
+{
+	struct user_if *s = calloc(1, sizeof(*s));
+	int err = -ENOMEM;
+
+	if (!s)
+		return err;
+	s->loop = loop;
+	s->netif.ops = &user_if_ops;
+	s->netif.mtu = c->mtu;
+	s->netif.offloads = NETIF_TX_CSUM | NETIF_TX_TSO4 | NETIF_TX_TSO6 | NETIF_RX_CSUM |
+			    NETIF_RX_TSO4 | NETIF_RX_TSO6;
+	memcpy(s->netif.mac, c->mac, NETIF_MAC_LEN);
+	configure(s, c);
+	if (backlog_init(&s->backlog, BACKLOG_BYTES) || reasm_create(&s->reasm)) {
+		log_error("user-mode networking: %s", strerror(ENOMEM));
+		goto fail;
+	}
+	err = open_slirp(s, c);
+	if (!err)
+		err = open_forwards(s, c);
+	if (err)
+		goto fail;
+	*out = &s->netif;
+	return 0;
+fail:
+	user_if_destroy(&s->netif);
+	return err;
+}
