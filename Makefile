@@ -33,7 +33,8 @@ LKVM_SRCS := \
 	virtio/blk.c virtio/blk_req.c virtio/blk_config.c \
 	virtio/disk_conf.c virtio/disk_raw.c virtio/disk_io.c virtio/disk_uring.c \
 	virtio/disk_threads.c \
-	net/slirp.c net/dhcp.c net/guard.c net/tap.c net/netopt.c \
+	net/netif.c net/netopt.c net/user.c net/slirp.c net/pollset.c net/guard.c net/reasm.c \
+	net/dhcp.c net/segment.c net/backlog.c net/csum.c net/tap.c net/tap_setup.c net/pcap.c \
 	arm64/board.c arm64/boot.c arm64/image.c arm64/fdt.c arm64/gic.c arm64/v2m.c arm64/cpu.c \
 	arm64/pvtime.c arm64/serial.c arm64/rtc.c \
 	realm/realm.c realm/none.c
@@ -95,6 +96,7 @@ $(call unit,virtio/rng,virtio/rng.c virtio/device.c virtio/queue.c virtio/chain.
 	lkvm/loop.c tests/fake/driver.c tests/fake/driver_bad.c tests/fake/transport.c)
 
 $(call unit,arm64/board,arm64/board.c arm64/serial.c arm64/rtc.c lkvm/bus.c lkvm/log.c)
+$(call unit,arm64/boot,arm64/boot.c arm64/image.c lkvm/mem.c lkvm/log.c)
 $(call unit,arm64/fdt,arm64/fdt.c arm64/board.c arm64/serial.c arm64/rtc.c lkvm/bus.c lkvm/log.c)
 
 SAN := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
@@ -127,6 +129,8 @@ golden: build/unit/arm64/fdt
 
 FUZZERS :=
 fuzz = $(eval FUZZERS += $(1))$(eval fuzz-srcs-$(1) := $(2))
+
+$(call fuzz,chain,virtio/queue.c virtio/chain.c lkvm/mem.c lkvm/log.c tests/fake/driver.c)
 
 FUZZ_SAN := -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
 
