@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Output of a console: a ring of bytes, filled by any thread, emptied by the loop.
+ *
+ * Thread: outbuf_write() any, everything else the loop. `lock` guards head, len and the flags; the
+ *         bytes in [head, head + len) belong to the loop, the rest to writers.
+ * Trust:  the bytes are the guest's and go through unseen; how fast they come is the guest's too.
+ *
+ * The first byte after a pause goes out at once. Then the loop looks every WINDOW_NS, until it finds
+ * nothing: `looking` tells writers that they need not wake it. A buffer that is half full wakes it
+ * before that. When the descriptor takes no more the loop waits for it to become writable.
+ */
+#include "lkvm/outbuf.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "lkvm/log.h"
+
+#define SIZE (16 * KiB)
+#define HALF (SIZE / 2)
+
+/* Below what people notice, and some hundred characters of a serial console. */
+#define WINDOW_NS 5000000u
+
+/* A lossy output that moved nothing for so long has no reader. */
+#define UNREAD_NS 1000000000u
+#define FLUSH_TIMEOUT_MS 2000
+
+/* A pipe that poll(2) calls writable takes that much without blocking [pipe(7)]. */
+#define CAREFUL_BYTES 4096u
+
+struct outbuf {
+	struct loop *loop;
+	int fd;
+	u32 flags;
+	void (*writable)(void *arg);
+	void *arg;
+
+	int wake;
+	struct loop_fd *wake_fd, *fd_fd;
+	struct loop_timer *window;
+
+	pthread_mutex_t lock;
+	size_t head, len;
+	bool looking; /* the loop will look without being woken */
+	bool hurried; /* it was woken before the window ended */
+	bool short_write; /* somebody waits for writable() */
+	bool writing; /* the loop is in write(2) with [head, ...) */
+	bool dead;    /* no output any more: swallow */
+	bool waiting; /* for fd to become writable; loop only */
+	u64 stalled_ns; /* since when the descriptor takes nothing; 0: it does */
+
+	u8 ring[SIZE];
+};
+
+/* ---- any thread ---- */
+
+static void append(struct outbuf *o, const u8 *buf, size_t n)
+{
+	size_t tail = (o->head + o->len) % SIZE;
+	size_t first = MIN(n, SIZE - tail);
+
+	memcpy(o->ring + tail, buf, first);
+	memcpy(o->ring, buf + first, n - first);
+	o->len += n;
+}
+
+/* Room for `want` bytes at the price of the oldest ones. */
+static void forget(struct outbuf *o, size_t want)
+{
+	size_t n = MIN(want, o->len);
+
+	if (o->writing || !o->stalled_ns || loop_now_ns() - o->stalled_ns < UNREAD_NS)
+		return;
+	o->head = (o->head + n) % SIZE;
+	o->len -= n;
+}
+
+size_t outbuf_write(struct outbuf *o, const void *buf, size_t len)
+{
+	bool wake = false;
+	size_t n = len;
+
+	if (!len)
+		return 0;
+	pthread_mutex_lock(&o->lock);
+	if (!o->dead) {
+		if ((o->flags & OUTBUF_LOSSY) && len > SIZE - o->len)
+			forget(o, len - (SIZE - o->len));
+		n = MIN(len, SIZE - o->len);
+		append(o, buf, n);
+		o->short_write |= n < len;
+		wake = !o->looking || (o->len >= HALF && !o->hurried);
+		if (wake)
+			o->hurried = o->looking;
+		o->looking = true;
+	}
+	pthread_mutex_unlock(&o->lock);
+	if (wake)
+		eventfd_write(o->wake, 1);
+	return n;
+}
+
+/* ---- the loop ---- */
+
+/* Write one contiguous piece: bytes written, 0 (nothing to do), or -errno. */
+static ssize_t write_piece(struct outbuf *o)
+{
+	size_t from, n;
+	ssize_t done = 0;
+
+	pthread_mutex_lock(&o->lock);
+	from = o->head;
+	n = MIN(o->len, SIZE - from);
+	if (o->flags & OUTBUF_MAY_BLOCK)
+		n = MIN(n, CAREFUL_BYTES);
+	o->writing = n > 0;
+	pthread_mutex_unlock(&o->lock);
+	if (n) {
+		struct pollfd p = { .fd = o->fd, .events = POLLOUT };
+
+		if ((o->flags & OUTBUF_MAY_BLOCK) && poll(&p, 1, 0) == 0)
+			done = -EAGAIN;
+		else if ((done = write(o->fd, o->ring + from, n)) < 0)
+			done = -errno;
+	}
+	pthread_mutex_lock(&o->lock);
+	o->writing = false;
+	if (done > 0) {
+		o->head = (o->head + (size_t)done) % SIZE;
+		o->len -= (size_t)done;
+		o->stalled_ns = 0;
+	}
+	if (done == -EAGAIN && !o->stalled_ns)
+		o->stalled_ns = loop_now_ns();
+	pthread_mutex_unlock(&o->lock);
+	return done;
+}
+
+static void give_up(struct outbuf *o, int err)
+{
+	log_warn("console output is lost from here on: %s", strerror(-err));
+	pthread_mutex_lock(&o->lock);
+	o->dead = true;
+	o->len = 0;
+	pthread_mutex_unlock(&o->lock);
+}
+
+/* Write what is there; false if the descriptor takes no more now. */
+static bool empty(struct outbuf *o)
+{
+	for (;;) {
+		ssize_t n = write_piece(o);
+
+		if (n == -EAGAIN)
+			return false;
+		if (n == 0)
+			return true;
+		if (n < 0 && n != -EINTR)
+			give_up(o, (int)n);
+	}
+}
+
+/* Room again: tell who was turned away. */
+static void tell(struct outbuf *o)
+{
+	bool owed;
+
+	pthread_mutex_lock(&o->lock);
+	o->hurried = false;
+	owed = o->short_write && o->len <= HALF;
+	if (owed)
+		o->short_write = false;
+	pthread_mutex_unlock(&o->lock);
+	if (owed)
+		o->writable(o->arg);
+}
+
+static void look(struct outbuf *o)
+{
+	if (o->waiting)
+		return;
+	if (empty(o)) {
+		loop_timer_arm(o->window, WINDOW_NS);
+	} else if (o->fd_fd) {
+		o->waiting = true;
+		/* One event, then silence: a hung-up terminal would report itself for ever. */
+		loop_fd_mod(o->fd_fd, EPOLLOUT | EPOLLONESHOT | EPOLLET);
+	} else {
+		loop_timer_arm(o->window, WINDOW_NS);
+	}
+	tell(o);
+}
+
+static void on_window(void *arg)
+{
+	struct outbuf *o = arg;
+	bool idle;
+
+	pthread_mutex_lock(&o->lock);
+	idle = o->len == 0;
+	o->looking = !idle;
+	o->hurried = false;
+	pthread_mutex_unlock(&o->lock);
+	if (!idle)
+		look(o);
+}
+
+static void on_wake(void *arg, u32 events)
+{
+	look(arg);
+}
+
+static void on_fd(void *arg, u32 events)
+{
+	struct outbuf *o = arg;
+
+	o->waiting = false;
+	look(o);
+}
+
+void outbuf_flush(struct outbuf *o)
+{
+	struct pollfd p = { .fd = o->fd, .events = POLLOUT };
+
+	assert(loop_here(o->loop));
+	while (!empty(o)) {
+		if (o->flags & OUTBUF_LOSSY)
+			return;
+		if (poll(&p, 1, FLUSH_TIMEOUT_MS) == 0) {
+			log_warn("the console does not take the guest's last %zu bytes", o->len);
+			return;
+		}
+	}
+}
+
+/* ---- life ---- */
+
+int outbuf_create(struct outbuf **out, struct loop *loop, int fd, u32 flags,
+		  void (*writable)(void *arg), void *arg)
+{
+	struct outbuf *o = calloc(1, sizeof(*o));
+	int err;
+
+	if (!o)
+		return -ENOMEM;
+	o->loop = loop;
+	o->fd = fd;
+	o->flags = flags;
+	o->writable = writable;
+	o->arg = arg;
+	o->dead = fd < 0;
+	pthread_mutex_init(&o->lock, NULL);
+	o->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	err = o->wake < 0 ? -errno : 0;
+	if (!err)
+		err = loop_fd_add(loop, o->wake, EPOLLIN | EPOLLET, on_wake, o, &o->wake_fd);
+	if (!err)
+		err = loop_timer_add(loop, on_window, o, &o->window);
+	if (!err && fd >= 0) {
+		/* EPERM: a regular file, which is always writable. */
+		err = loop_fd_add(loop, fd, EPOLLONESHOT | EPOLLET, on_fd, o, &o->fd_fd);
+		if (err == -EPERM)
+			err = 0;
+	}
+	if (err) {
+		outbuf_destroy(o);
+		return err;
+	}
+	*out = o;
+	return 0;
+}
+
+void outbuf_destroy(struct outbuf *o)
+{
+	if (!o)
+		return;
+	loop_fd_del(o->fd_fd);
+	loop_fd_del(o->wake_fd);
+	loop_timer_del(o->window);
+	if (o->wake >= 0)
+		close(o->wake);
+	pthread_mutex_destroy(&o->lock);
+	free(o);
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Output of a console: gathers bytes for a few milliseconds and writes them to a file descriptor on a
+ * loop, so that nobody who prints waits for a terminal.
+ */
+#ifndef LKVM_OUTBUF_H
+#define LKVM_OUTBUF_H
+
+#include "lkvm/loop.h"
+
+struct outbuf;
+
+/* What the descriptor is; see outbuf_create(). */
+#define OUTBUF_MAY_BLOCK BIT(0) /* not O_NONBLOCK: write little, and only when poll says so */
+#define OUTBUF_LOSSY BIT(1)	/* nobody may be reading: rather lose the oldest than stall */
+
+/*
+ * `fd` stays the caller's; -1 swallows everything. `writable` is called on the loop, without locks,
+ * when there is room again after outbuf_write() took less than it was given.
+ */
+int outbuf_create(struct outbuf **out, struct loop *loop, int fd, u32 flags,
+		  void (*writable)(void *arg), void *arg);
+
+/* Take up to `len` bytes; how many were taken. Never blocks. Any thread. */
+size_t outbuf_write(struct outbuf *o, const void *buf, size_t len);
+
+/*
+ * Write everything, giving up when nothing moves for two seconds (at once, if lossy). On the loop, or
+ * when it is not running.
+ */
+void outbuf_flush(struct outbuf *o);
+
+/* Does not flush. The loop is not running, or it is the caller's thread. NULL is fine. */
+void outbuf_destroy(struct outbuf *o);
+
+#endif

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Raw mode of the terminal, and its restoration on every way out.
+ *
+ * Thread: see terminal.h; signal handlers run on any.
+ * Trust:  nothing from the guest.
+ *
+ * The saved modes are a mutable file static: a signal handler has no argument, and a process has one
+ * controlling terminal. `is_raw` is set after the rest is filled in and cleared before it is used up,
+ * so a handler sees all of it or nothing.
+ */
+#include "lkvm/terminal.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "lkvm/log.h"
+
+static struct {
+	int fd;
+	struct termios saved;
+	_Atomic bool is_raw;
+	bool hooked;
+} term;
+
+/* Async-signal-safe. */
+static void restore_modes(void)
+{
+	if (atomic_exchange(&term.is_raw, false))
+		tcsetattr(term.fd, TCSANOW, &term.saved);
+}
+
+/*
+ * SA_RESETHAND has put the default action back. A fault that returns from here happens again and
+ * kills us; a signal that was sent is sent again, and delivered when this returns.
+ */
+static void on_fatal(int sig)
+{
+	restore_modes();
+	raise(sig);
+}
+
+/* Only where nobody else has a plan: signals that main handles in order are left alone. */
+static void hook_signals(void)
+{
+	static const int fatal[] = { SIGHUP, SIGINT,  SIGQUIT, SIGTERM, SIGABRT, SIGSEGV,
+				     SIGBUS, SIGFPE, SIGILL,  SIGSYS,  SIGXCPU, SIGXFSZ };
+	struct sigaction sa = { .sa_handler = on_fatal, .sa_flags = (int)SA_RESETHAND };
+	struct sigaction old;
+
+	/* All blocked meanwhile: SIGTTOU would stop a background job that restores the modes. */
+	sigfillset(&sa.sa_mask);
+	for (unsigned i = 0; i < ARRAY_SIZE(fatal); i++) {
+		if (sigaction(fatal[i], NULL, &old) == 0 && old.sa_handler == SIG_DFL)
+			sigaction(fatal[i], &sa, NULL);
+	}
+	atexit(restore_modes);
+}
+
+/* tcsetattr() by a background job raises SIGTTOU, unless that is blocked. */
+static int set_modes(int fd, const struct termios *t)
+{
+	sigset_t ttou, old;
+	int err;
+
+	sigemptyset(&ttou);
+	sigaddset(&ttou, SIGTTOU);
+	pthread_sigmask(SIG_BLOCK, &ttou, &old);
+	err = tcsetattr(fd, TCSANOW, t) < 0 ? -errno : 0;
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return err;
+}
+
+int terminal_raw(int fd)
+{
+	pid_t foreground = tcgetpgrp(fd);
+	struct termios raw;
+	int err;
+
+	/* Not our controlling terminal (-1): then there are no jobs either. */
+	if (foreground >= 0 && foreground != getpgrp())
+		return 0;
+	if (!term.is_raw) {
+		if (tcgetattr(fd, &term.saved) < 0)
+			return -errno;
+		term.fd = fd;
+		if (!term.hooked)
+			hook_signals();
+		term.hooked = true;
+	}
+	raw = term.saved;
+	cfmakeraw(&raw);
+	term.is_raw = true;
+	err = set_modes(fd, &raw);
+	if (err) {
+		terminal_restore();
+		return err;
+	}
+	/* Our own messages share the screen with the guest's. */
+	log_set_raw_terminal(isatty(STDERR_FILENO));
+	return 1;
+}
+
+void terminal_restore(void)
+{
+	if (!atomic_exchange(&term.is_raw, false))
+		return;
+	set_modes(term.fd, &term.saved);
+	log_set_raw_terminal(false);
+}
+
+bool terminal_size(int fd, u16 *cols, u16 *rows)
+{
+	struct winsize ws;
+
+	if (fd < 0 || ioctl(fd, TIOCGWINSZ, &ws) < 0 || !ws.ws_col || !ws.ws_row)
+		return false;
+	*cols = ws.ws_col;
+	*rows = ws.ws_row;
+	return true;
+}

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Console device: one port (hvc0), between two queues and a chardev.
+ *
+ * Thread: create and destroy before and after the loop runs, everything else on the loop, which is
+ *         the chardev's loop too.
+ * Trust:  descriptors are checked by chain.c; the bytes go through unseen.
+ * Spec:   virtio 1.3 §5.3
+ *
+ * Output that the chardev does not take now stays in the ring: the chain is put back (queue_untake),
+ * and `sent` remembers how much of it has gone. So a stalled terminal costs no hold on the guest's
+ * memory and no buffer of ours. A guest that changes the chain meanwhile only garbles its own output.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lkvm/chardev.h"
+#include "lkvm/le.h"
+#include "lkvm/log.h"
+#include "virtio/types.h"
+
+#define CONSOLE_F_SIZE BIT(0) /* [virtio 1.3 §5.3.3] */
+
+#define QUEUE_SIZE 64u
+#define MAX_IOV QUEUE_SIZE
+
+enum { RX, TX, NR_QUEUES }; /* [virtio 1.3 §5.3.2] receiveq(port0), transmitq(port0) */
+
+/* What one kick may print before the loop turns to its other fds. */
+#define KICK_CHAINS QUEUE_SIZE
+
+#define RESIZE_RETRY_NS 10000000u
+
+/* [virtio 1.3 §5.3.4] */
+struct console_config {
+	le16 cols;
+	le16 rows;
+	le32 max_nr_ports;
+	le32 emerg_wr;
+};
+static_assert(sizeof(struct console_config) == 12, "virtio 1.3 section 5.3.4");
+
+struct vcon {
+	struct virtio_device dev;
+	struct chardev *chr;
+	struct console_config config;
+	struct loop_timer *resize;
+	u64 sent; /* of the chain at the head of TX: bytes that have gone out */
+	struct iovec iov[MAX_IOV];
+};
+
+/* ---- output ---- */
+
+/* Print the rest of a chain; true if all of it is out. */
+static bool print(struct vcon *v, const struct chain *c)
+{
+	u64 skip = v->sent;
+
+	for (unsigned i = 0; i < c->nr_read; i++) {
+		size_t len = c->iov[i].iov_len;
+		size_t from = (size_t)MIN(skip, (u64)len);
+		size_t n = 0;
+
+		skip -= from;
+		if (from < len)
+			n = v->chr->ops->write(v->chr, (char *)c->iov[i].iov_base + from, len - from);
+		v->sent += n;
+		if (n < len - from)
+			return false;
+	}
+	v->sent = 0;
+	return true;
+}
+
+/* Print what the driver has posted, as far as the chardev takes it. */
+static void transmit(struct vcon *v)
+{
+	struct virtqueue *q = &v->dev.queues[TX];
+	unsigned left = KICK_CHAINS;
+	bool stalled = false;
+	int n = 1;
+
+	while (left && !stalled) {
+		struct chain c = { .iov = v->iov, .max = MAX_IOV };
+
+		queue_kick_off(q);
+		n = chain_take(q, &c);
+		if (n < 0)
+			break;
+		left--;
+		if (n == 0) {
+			if (!queue_kick_on(q))
+				break;
+		} else if (print(v, &c)) {
+			queue_push(q, c.head, 0);
+		} else {
+			queue_untake(q, c.head);
+			stalled = true; /* until con_writable() */
+		}
+	}
+	virtio_queue_flush(&v->dev, q);
+	if (n < 0)
+		virtio_fail(&v->dev, "bad output buffer", n);
+	else if (!left && !stalled)
+		virtio_notify(&v->dev, TX);
+}
+
+static void con_writable(void *arg)
+{
+	struct vcon *v = arg;
+
+	if (!virtio_enter(&v->dev))
+		return;
+	if (v->dev.queues[TX].started)
+		transmit(v);
+	virtio_leave(&v->dev);
+}
+
+/* ---- input ---- */
+
+static size_t fill(struct vcon *v, const char *buf, size_t len)
+{
+	struct virtqueue *q = &v->dev.queues[RX];
+	size_t done = 0;
+	int n = 1;
+
+	while (done < len) {
+		struct chain c = { .iov = v->iov, .max = MAX_IOV };
+
+		n = chain_take(q, &c);
+		/* Out of buffers: wait for a kick, unless some came just now. */
+		if (n == 0 && queue_kick_on(q))
+			n = chain_take(q, &c);
+		/* [virtio 1.3 §5.3.6.2] No device-readable buffer in a receiveq. */
+		if (n > 0 && !c.write_len)
+			n = -EBADMSG;
+		if (n <= 0)
+			break;
+
+		struct iov_cur w = chain_writer(&c);
+		size_t put = iov_write(&w, buf + done, len - done);
+
+		queue_push(q, c.head, (u32)put);
+		done += put;
+	}
+	virtio_queue_flush(&v->dev, q);
+	if (n < 0)
+		virtio_fail(&v->dev, "bad input buffer", n);
+	return done;
+}
+
+static size_t con_receive(void *arg, const void *buf, size_t len)
+{
+	struct vcon *v = arg;
+	size_t n = 0;
+
+	if (!virtio_enter(&v->dev))
+		return 0;
+	if (v->dev.queues[RX].started)
+		n = fill(v, buf, len);
+	virtio_leave(&v->dev);
+	return n;
+}
+
+/* ---- window size ---- */
+
+/*
+ * The configuration space is guarded by the device's lock, whose holder may be waiting for this very
+ * loop: so only try, and come back.
+ */
+static void update_size(void *arg)
+{
+	struct vcon *v = arg;
+	u16 cols, rows;
+
+	if (!v->chr->ops->size || !v->chr->ops->size(v->chr, &cols, &rows))
+		return;
+	if (pthread_mutex_trylock(&v->dev.lock)) {
+		loop_timer_arm(v->resize, RESIZE_RETRY_NS);
+		return;
+	}
+	v->config.cols = le16_of(cols);
+	v->config.rows = le16_of(rows);
+	/* [virtio 1.3 §5.3.4] Meaningful only with SIZE. */
+	if (virtio_has(&v->dev, CONSOLE_F_SIZE))
+		virtio_config_changed(&v->dev);
+	pthread_mutex_unlock(&v->dev.lock);
+}
+
+static const struct chardev_client client = {
+	.receive = con_receive,
+	.writable = con_writable,
+	.resized = update_size,
+};
+
+/* ---- life ---- */
+
+static int con_start(struct virtio_device *d)
+{
+	struct vcon *v = container_of(d, struct vcon, dev);
+
+	v->sent = 0;
+	/* Input buffers may have been posted already. */
+	v->chr->ops->rx_ready(v->chr, true);
+	return 0;
+}
+
+static void con_kick(struct virtio_device *d, struct virtqueue *q)
+{
+	struct vcon *v = container_of(d, struct vcon, dev);
+
+	if (q->index == TX) {
+		transmit(v);
+		return;
+	}
+	queue_kick_off(q);
+	v->chr->ops->rx_ready(v->chr, true);
+}
+
+static void con_stop(struct virtio_device *d, struct virtqueue *q)
+{
+	struct vcon *v = container_of(d, struct vcon, dev);
+
+	if (!q || q->index == RX)
+		v->chr->ops->rx_ready(v->chr, false);
+	/* A last line whose doorbell has not been heard yet, at power-off for instance. */
+	if (!q || q->index == TX)
+		con_writable(v);
+	v->sent = 0;
+}
+
+static void con_config_written(struct virtio_device *d, u32 off, u32 len)
+{
+	/* Nothing is writable: no EMERG_WRITE. */
+}
+
+static void con_destroy(struct virtio_device *d)
+{
+	struct vcon *v = container_of(d, struct vcon, dev);
+
+	v->chr->client = NULL;
+	loop_timer_del(v->resize);
+	virtio_fini(&v->dev);
+	free(v);
+}
+
+static const struct virtio_type console_type = {
+	.name = "console",
+	.id = 3,
+	.pci_class = 0x078000, /* communication controller, other */
+	.start = con_start,
+	.kick = con_kick,
+	.stop = con_stop,
+	.config_written = con_config_written,
+	.destroy = con_destroy,
+};
+
+int virtio_console_create(struct virtio_device **out, const struct virtio_env *env,
+			  struct chardev *chr)
+{
+	static const u16 sizes[NR_QUEUES] = { QUEUE_SIZE, QUEUE_SIZE };
+	struct vcon *v = calloc(1, sizeof(*v));
+	u16 cols = 0, rows = 0;
+	u64 features = 0;
+	int err = -ENOMEM;
+
+	if (!v)
+		goto fail;
+	v->chr = chr;
+	if (chr->ops->size && chr->ops->size(chr, &cols, &rows))
+		features |= CONSOLE_F_SIZE;
+	err = loop_timer_add(env->loop, update_size, v, &v->resize);
+	if (!err)
+		err = virtio_init(&v->dev, &console_type, env->instance, env->mem, env->loop,
+				  features, sizes, NR_QUEUES);
+	if (err) {
+		con_destroy(&v->dev);
+		goto fail;
+	}
+	v->config = (struct console_config){ .cols = le16_of(cols),
+					     .rows = le16_of(rows),
+					     .max_nr_ports = le32_of(1) };
+	v->dev.config = (u8 *)&v->config;
+	v->dev.config_len = sizeof(v->config);
+	chr->client_arg = v;
+	chr->client = &client;
+	*out = &v->dev;
+	return 0;
+fail:
+	log_error("virtio-console: %s", strerror(-err));
+	return err;
+}
