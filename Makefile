@@ -37,7 +37,7 @@ LKVM_SRCS := \
 	net/dhcp.c net/segment.c net/backlog.c net/csum.c net/tap.c net/tap_setup.c net/pcap.c \
 	arm64/board.c arm64/boot.c arm64/image.c arm64/fdt.c arm64/gic.c arm64/v2m.c arm64/cpu.c \
 	arm64/pvtime.c arm64/serial.c arm64/rtc.c \
-	realm/realm.c realm/none.c
+	realm/realm.c realm/none.c realm/sim.c realm/rsi.c realm/ripas.c realm/digest.c
 
 # ---- how -----------------------------------------------------------------------------------------
 
@@ -55,7 +55,7 @@ ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now $(LDFLAGS)
 # libslirp is loaded at run time (net/slirp.c), so lkvm starts without it. The small libraries are
 # linked statically where the distribution ships an archive: start-up then costs no relocations.
 lib = $(if $(wildcard $(SYSROOT)/usr/lib/*/lib$(1).a),-l:lib$(1).a,-l$(1))
-LIBS ?= $(call lib,fdt) $(call lib,z) $(call lib,zstd) $(call lib,uring) -lpthread -ldl
+LIBS ?= $(call lib,fdt) $(call lib,z) $(call lib,zstd) $(call lib,uring) $(call lib,crypto) -lpthread -ldl
 SLIRP_CFLAGS ?= $(shell $(PKG_CONFIG) --cflags slirp 2>/dev/null)
 
 .DEFAULT_GOAL := all
@@ -94,6 +94,13 @@ $(call unit,virtio/device_run,virtio/device.c virtio/queue.c virtio/chain.c lkvm
 	lkvm/loop.c tests/fake/echo.c tests/fake/driver.c tests/fake/driver_bad.c tests/fake/transport.c)
 $(call unit,virtio/rng,virtio/rng.c virtio/device.c virtio/queue.c virtio/chain.c lkvm/mem.c lkvm/log.c \
 	lkvm/loop.c tests/fake/driver.c tests/fake/driver_bad.c tests/fake/transport.c)
+
+$(call unit,virtio/disk_conf,virtio/disk_conf.c lkvm/log.c)
+$(call unit,virtio/disk_io,virtio/disk_io.c)
+disk_srcs := virtio/disk_raw.c virtio/disk_io.c virtio/disk_uring.c virtio/disk_threads.c \
+	lkvm/loop.c lkvm/log.c
+$(call unit,virtio/disk_uring,$(disk_srcs))
+$(call unit,virtio/disk_threads,$(disk_srcs))
 
 $(call unit,arm64/board,arm64/board.c arm64/serial.c arm64/rtc.c lkvm/bus.c lkvm/log.c)
 $(call unit,arm64/boot,arm64/boot.c arm64/image.c lkvm/mem.c lkvm/log.c)

@@ -16,6 +16,7 @@
 
 enum config_console { CONSOLE_SERIAL, CONSOLE_VIRTIO };
 enum config_transport { TRANSPORT_PCI, TRANSPORT_MMIO };
+enum config_realm { REALM_OFF, REALM_SIM };
 enum config_irqchip { IRQCHIP_AUTO, IRQCHIP_GICV2, IRQCHIP_GICV2M, IRQCHIP_GICV3, IRQCHIP_GICV3_ITS };
 
 struct config {
@@ -57,6 +58,12 @@ struct config {
 	u32 cntfrq;	       /* --override-bad-firmware-cntfrq; 0: not */
 	const char *vcpu_affinity;
 	bool earlycon;
+
+	/* Realm */
+	enum config_realm realm;
+	bool sim_strict;
+	bool realm_sha512; /* --measurement-algo; otherwise sha256 */
+	u8 realm_pv[64];   /* --realm-pv, zero-padded */
 
 	/* debug */
 	bool debug_mmio;

@@ -152,6 +152,20 @@ struct kvm_device_attr {
 #define KVM_GET_DEVICE_ATTR _IOW(KVMIO, 0xe2, struct kvm_device_attr)
 #define KVM_HAS_DEVICE_ATTR _IOW(KVMIO, 0xe3, struct kvm_device_attr)
 
+/* On the VM fd [devices/vm.rst 6]: who answers SMC and HVC calls, before the first KVM_RUN. */
+#define KVM_ARM_VM_SMCCC_CTRL 0u
+#define KVM_ARM_VM_SMCCC_FILTER 0u
+struct kvm_smccc_filter {
+	u32 base;
+	u32 nr_functions;
+	u8 action;
+	u8 pad[15];
+};
+#define KVM_SMCCC_FILTER_HANDLE 0u
+#define KVM_SMCCC_FILTER_DENY 1u
+#define KVM_SMCCC_FILTER_FWD_TO_USER 2u
+#define KVM_HYPERCALL_EXIT_SMC 1u
+
 #define KVM_DEV_ARM_VGIC_GRP_ADDR 0u
 #define KVM_VGIC_V2_ADDR_TYPE_DIST 0u
 #define KVM_VGIC_V2_ADDR_TYPE_CPU 1u

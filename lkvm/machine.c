@@ -41,6 +41,8 @@ struct machine {
 	struct board_conf board_conf;
 	struct board_layout layout;
 
+	const struct realm_ops *realm_ops;
+	struct realm_conf realm_conf;
 	struct kvm kvm;
 	struct mem *mem;
 	struct realm *realm;
@@ -106,9 +108,16 @@ static int plan_board(struct machine *m)
 		.gic = board_gic(c->irqchip),
 		.nr_virtio_mmio = nr_mmio,
 		.pmu = c->pmu,
+		.psci_smc = m->realm_ops->confidential,
 		.timer_hz = c->cntfrq,
 	};
 	return board_layout(&m->layout, &m->board_conf);
+}
+
+/* A Realm's space is twice the board's: the upper half is the shared alias of the lower one. */
+static unsigned ipa_bits(const struct machine *m)
+{
+	return m->layout.ipa_bits + m->realm_ops->confidential;
 }
 
 /*
@@ -118,7 +127,7 @@ static int plan_board(struct machine *m)
 static int create_vm(struct machine *m)
 {
 	unsigned max = (unsigned)kvm_cap(&m->kvm, KVM_CAP_ARM_VM_IPA_SIZE);
-	unsigned bits = m->layout.ipa_bits;
+	unsigned bits = ipa_bits(m);
 	int err;
 
 	if (bits > (max ? max : 40)) {
@@ -126,7 +135,7 @@ static int create_vm(struct machine *m)
 			  max ? max : 40);
 		return -E2BIG;
 	}
-	err = kvm_vm_create(&m->kvm, max ? realm_none.vm_type(bits) : 0);
+	err = kvm_vm_create(&m->kvm, max ? m->realm_ops->vm_type(bits) : 0);
 	return err ? host_failed("create a VM", err) : 0;
 }
 
@@ -156,7 +165,10 @@ static int create_ram(struct machine *m)
 
 	if (err)
 		return host_failed("allocate memory", err);
-	err = mem_add_ram(m->mem, gpa(c->ram_base), c->ram_size, MEM_HUGE, c->hugetlbfs);
+	if (m->realm_ops->confidential)
+		mem_set_alias(m->mem, BIT(ipa_bits(m) - 1));
+	err = mem_add_ram(m->mem, gpa(c->ram_base), c->ram_size,
+			  m->realm_ops->mem_flags(&m->realm_conf), c->hugetlbfs);
 	/* With --hugetlbfs mem.c has said what is wrong. */
 	if (err && !c->hugetlbfs)
 		log_error("cannot map %llu MiB of guest memory: %s",
@@ -409,7 +421,7 @@ static int finish(struct machine *m)
 {
 	int err = gic_init(m->gic);
 
-	if (!err && m->c->pvtime)
+	if (!err && m->c->pvtime && !m->realm_ops->confidential)
 		err = pvtime_create(&m->pvtime, &m->kvm);
 	for (unsigned i = 0; i < m->nr_vcpus && !err; i++)
 		err = cpu_attach(&m->cpu_model, vcpu_fd(m->vcpus[i]), i, m->pvtime);
@@ -439,8 +451,10 @@ static int build(struct machine *m)
 		return err;
 	if ((err = create_ram(m)))
 		return err;
-	if ((err = realm_new(&m->realm, &realm_none, &m->kvm, m->mem)))
+	if ((err = realm_new(&m->realm, m->realm_ops, &m->realm_conf, &m->kvm, m->mem)))
 		return err;
+	if (m->realm_ops->banner)
+		log_info("%s", m->realm_ops->banner);
 	if ((err = realm_create(m->realm)))
 		return err;
 	if ((err = realm_set_ram(m->realm)))
@@ -469,6 +483,9 @@ static struct machine *machine_alloc(const struct config *c)
 	if (!m)
 		return NULL;
 	m->c = c;
+	m->realm_ops = c->realm == REALM_SIM ? &realm_sim : &realm_none;
+	m->realm_conf = (struct realm_conf){ .sha512 = c->realm_sha512, .strict = c->sim_strict };
+	memcpy(m->realm_conf.rpv, c->realm_pv, sizeof(m->realm_conf.rpv));
 	m->kvm.dev_fd = m->kvm.vm_fd = -1;
 	m->stop.fd = m->signal_fd = -1;
 	return m;

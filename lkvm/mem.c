@@ -7,9 +7,14 @@
  * Trust:  addresses and lengths come straight from the guest.
  *
  * Theory of operation. A region without a page bitmap is shared as a whole (ordinary VM). A region
- * with one answers look-ups only where every page of the range has its bit set; with a split view the
- * pointer handed out lies in a second mapping of the same memory whose unshared pages are PROT_NONE,
- * so even a wild pointer of ours faults instead of leaking.
+ * with one answers look-ups only where every page of the range has its bit set.
+ *
+ * Split view. Protected pages are anonymous memory that only the vCPUs' mapping (`host`) has. Shared
+ * pages are pages of a memfd, mapped at the same offset of the devices' mapping (`shared_view`), whose
+ * other pages are PROT_NONE: a wild pointer of ours faults instead of leaking. KVM's ITS reads the
+ * guest's tables, which are shared, at their protected address; so `host` has the memfd's page there
+ * too, or, strict, nothing. A page that changes sides is replaced by an empty one: content is lost in
+ * either direction, as the RMM demands.
  *
  * Un-sharing must not pull a page from under a device that holds a pointer into it. `holds` counts
  * those who may have pointers. A converter raises `closing`, waits for the count to reach zero, flips
@@ -41,6 +46,7 @@ typedef _Atomic u64 bitmap_word;
 struct region {
 	struct mem_region pub;
 	u64 huge; /* page size of a hugetlbfs mapping, else 0: unmapped in whole pages of it */
+	bool strict, huge_advice;
 	bitmap_word *shared; /* one bit a page, NULL: all of it is shared */
 };
 
@@ -174,13 +180,18 @@ static int region_map_huge(struct region *r, const char *dir)
 	return 0;
 }
 
+static void *map_anonymous(u64 base, u64 size)
+{
+	return map_aligned(base, size, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
+}
+
 static int region_map_split(struct region *r)
 {
-	r->pub.fd = memfd_create("lkvm-ram", MFD_CLOEXEC);
+	r->pub.fd = memfd_create("lkvm-shared", MFD_CLOEXEC);
 	if (r->pub.fd < 0 || ftruncate(r->pub.fd, (off_t)r->pub.size) < 0)
 		return -errno;
-	r->pub.host = map_aligned(r->pub.base.a, r->pub.size, PROT_READ | PROT_WRITE, MAP_SHARED,
-				  r->pub.fd);
+	r->pub.host = map_anonymous(r->pub.base.a, r->pub.size);
 	if (!r->pub.host)
 		return -errno;
 	r->pub.shared_view =
@@ -197,8 +208,7 @@ static int region_map(struct region *r, u64 flags, const char *hugetlbfs)
 	} else if (hugetlbfs) {
 		err = region_map_huge(r, hugetlbfs);
 	} else {
-		r->pub.host = map_aligned(r->pub.base.a, r->pub.size, PROT_READ | PROT_WRITE,
-					  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
+		r->pub.host = map_anonymous(r->pub.base.a, r->pub.size);
 		if (!r->pub.host)
 			err = -errno;
 	}
@@ -206,6 +216,8 @@ static int region_map(struct region *r, u64 flags, const char *hugetlbfs)
 		return err;
 	if (!r->pub.shared_view)
 		r->pub.shared_view = r->pub.host;
+	r->strict = flags & MEM_STRICT;
+	r->huge_advice = flags & MEM_HUGE;
 	/* Advice: on a kernel without huge pages everything works, only slower. */
 	if (flags & MEM_HUGE)
 		madvise(r->pub.host, r->pub.size, MADV_HUGEPAGE);
@@ -459,14 +471,42 @@ static void mark_pages(struct region *r, u64 off, u64 len, bool shared)
 	}
 }
 
-static int protect_view(struct region *r, u64 off, u64 len, bool shared)
+static int remap(void *at, u64 len, int prot, int flags, int fd, u64 off)
 {
+	return mmap(at, len, prot, flags | MAP_FIXED, fd, (off_t)off) == MAP_FAILED ? -errno : 0;
+}
+
+/* The vCPUs' view of pages that change sides: memory of the other kind, or nothing. */
+static int replace_pages(struct region *r, u64 off, u64 len, bool shared)
+{
+	char *at = (char *)r->pub.host + off;
+	int err;
+
+	if (shared && r->strict)
+		return remap(at, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
+			     0);
+	if (shared)
+		return remap(at, len, PROT_READ | PROT_WRITE, MAP_SHARED, r->pub.fd, off);
+	err = remap(at, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+		    -1, 0);
+	if (!err && r->huge_advice)
+		madvise(at, len, MADV_HUGEPAGE);
+	return err;
+}
+
+static int change_views(struct region *r, u64 off, u64 len, bool shared)
+{
+	char *view = (char *)r->pub.shared_view + off;
+
 	if (r->pub.shared_view == r->pub.host)
 		return 0;
-	if (mprotect((char *)r->pub.shared_view + off, len,
-		     shared ? PROT_READ | PROT_WRITE : PROT_NONE) < 0)
+	if (mprotect(view, len, shared ? PROT_READ | PROT_WRITE : PROT_NONE) < 0)
 		return -errno;
-	return 0;
+	/* Whatever was shared here goes, so that it is not there when the page is shared again. */
+	if (!shared && fallocate(r->pub.fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)off,
+				 (off_t)len) < 0)
+		return -errno;
+	return replace_pages(r, off, len, shared);
 }
 
 /*
@@ -480,7 +520,7 @@ static int unshare_locked(struct mem *m, struct region *r, u64 off, u64 len)
 		pthread_cond_wait(&m->changed, &m->lock);
 	mark_pages(r, off, len, false);
 
-	int err = protect_view(r, off, len, false);
+	int err = change_views(r, off, len, false);
 
 	atomic_fetch_add_explicit(&m->generation, 1, memory_order_relaxed);
 	atomic_store(&m->closing, false);
@@ -512,7 +552,7 @@ int mem_set_shared(struct mem *m, gpa_t g, u64 len, bool shared)
 		err = unshare_locked(m, r, off, len);
 	} else {
 		/* The view first: a look-up that sees the bit must be able to use the pointer. */
-		err = protect_view(r, off, len, true);
+		err = change_views(r, off, len, true);
 		if (!err)
 			mark_pages(r, off, len, true);
 	}
@@ -523,6 +563,68 @@ int mem_set_shared(struct mem *m, gpa_t g, u64 len, bool shared)
 bool mem_is_shared(struct mem *m, gpa_t g, u64 len)
 {
 	return len && translate(m, g, len);
+}
+
+u64 mem_run(struct mem *m, gpa_t g, u64 len, bool *shared)
+{
+	u64 a = g.a & ~m->alias;
+	struct region *r = region_of(m, a, MEM_PAGE);
+
+	if (!r)
+		return 0;
+
+	u64 off = a - r->pub.base.a, end = MIN(len, r->pub.size - off) + off;
+
+	*shared = !r->shared || pages_shared(r, off, MEM_PAGE);
+	if (!r->shared)
+		return end - off;
+	for (u64 page = off / MEM_PAGE; page < (end + MEM_PAGE - 1) / MEM_PAGE; page++) {
+		u64 word = atomic_load_explicit(&r->shared[page / 64], memory_order_relaxed);
+
+		/* A whole word in the same state: on to the next one. */
+		if (page % 64 == 0 && word == (*shared ? ~UINT64_C(0) : 0)) {
+			page += 63;
+			continue;
+		}
+		if ((bool)(word >> (page % 64) & 1) != *shared)
+			return page * MEM_PAGE - off;
+	}
+	return end - off;
+}
+
+static void *protected_bytes(struct mem *m, gpa_t g, u32 len)
+{
+	struct region *r = region_of(m, g.a, len);
+	bool shared;
+	u64 from, run;
+
+	if (!r || !len)
+		return NULL;
+	from = align_down(g.a, MEM_PAGE);
+	run = mem_run(m, gpa(from), g.a + len - from, &shared);
+	if (shared || run < g.a + len - from)
+		return NULL;
+	return (char *)r->pub.host + (g.a - r->pub.base.a);
+}
+
+int mem_rmm_read(struct mem *m, gpa_t g, void *buf, u32 len)
+{
+	const void *p = protected_bytes(m, g, len);
+
+	if (!p)
+		return -EFAULT;
+	memcpy(buf, p, len);
+	return 0;
+}
+
+int mem_rmm_write(struct mem *m, gpa_t g, const void *buf, u32 len)
+{
+	void *p = protected_bytes(m, g, len);
+
+	if (!p)
+		return -EFAULT;
+	memcpy(p, buf, len);
+	return 0;
 }
 
 /* ---- the loader ---- */

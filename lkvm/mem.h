@@ -26,8 +26,13 @@ enum mem_access { MEM_READ = 1, MEM_WRITE = 2, MEM_RW = 3 };
 /* Flags of mem_add_ram(). */
 #define MEM_HUGE BIT(0)	     /* ask for transparent huge pages (2 MiB aligned either way) */
 #define MEM_PROTECTED BIT(1) /* starts with nothing shared: Realms and --bounce */
-#define MEM_SPLIT_VIEW                                                                             \
-	BIT(2) /* devices see a second mapping that is inaccessible where not shared (simulator) */
+/*
+ * The simulator's memory: protected pages are private to what the vCPUs see, shared pages are other
+ * memory, and the devices' view maps nothing else. A page loses its content whenever it changes sides.
+ */
+#define MEM_SPLIT_VIEW BIT(2)
+/* With MEM_SPLIT_VIEW: a shared page is gone from where it was while protected (no ITS then). */
+#define MEM_STRICT BIT(3)
 
 /* One region of RAM as KVM needs it. The pointers belong to struct mem. */
 struct mem_region {
@@ -35,7 +40,7 @@ struct mem_region {
 	u64 size;
 	void *host;	   /* what the vCPUs see at `base` */
 	void *shared_view; /* what devices see; equals host without MEM_SPLIT_VIEW */
-	int fd;		   /* memfd behind both views, or -1: anonymous */
+	int fd;		   /* file behind `host` (hugetlbfs) or behind shared pages (split view), or -1 */
 };
 
 int mem_create(struct mem **out);
@@ -119,10 +124,23 @@ void mem_seal(struct mem *m);
 
 /*
  * Make [g, g + len) (page aligned, inside RAM) shared or protected. Un-sharing waits until all holds
- * are released, then bumps the generation. Content is the caller's business. -EINVAL, -EFAULT.
- * Never call it with a hold.
+ * are released, then bumps the generation. With MEM_SPLIT_VIEW the pages read zero afterwards, without
+ * it their content stays. -EINVAL, -EFAULT. Never call it with a hold.
  */
 int mem_set_shared(struct mem *m, gpa_t g, u64 len, bool shared);
 bool mem_is_shared(struct mem *m, gpa_t g, u64 len);
+
+/*
+ * Length of the run of pages in one state that starts at `g` (page aligned, in RAM), at most `len`;
+ * 0 when `g` is not RAM. *shared is the state.
+ */
+u64 mem_run(struct mem *m, gpa_t g, u64 len, bool *shared);
+
+/*
+ * Protected bytes, for the part of the simulator that plays the RMM, and for nobody else. The range
+ * must be protected as a whole: -EFAULT.
+ */
+int mem_rmm_read(struct mem *m, gpa_t g, void *buf, u32 len);
+int mem_rmm_write(struct mem *m, gpa_t g, const void *buf, u32 len);
 
 #endif

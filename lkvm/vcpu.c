@@ -90,7 +90,7 @@ static void dump_registers(const struct vcpu *v)
 	u64 pc = 0, pstate = 0, x;
 	int n = 0;
 
-	if (!realm_may_read_registers(v->env->realm))
+	if (realm_confidential(v->env->realm))
 		return;
 	kvm_reg_get64(v->fd, KVM_REG_PC, &pc);
 	kvm_reg_get64(v->fd, KVM_REG_PSTATE, &pstate);
@@ -149,7 +149,11 @@ static void exit_mmio(struct vcpu *v)
 	}
 	if (is_write)
 		memcpy(&raw, run->mmio.data, len);
-	res = bus_access(v->env->bus, g, len, is_write, &raw);
+	/* A Realm's devices are in the shared half only [RMM 1.0 A5.2]. */
+	if ((run->mmio.phys_addr & alias) == alias)
+		res = bus_access(v->env->bus, g, len, is_write, &raw);
+	else
+		res = BUS_UNMAPPED;
 	if (res != BUS_OK && v->env->log_mmio)
 		guest_err("debug-mmio", "vCPU %u: %s of %u bytes at %#llx: %s", v->index,
 			  is_write ? "write" : "read", len, (unsigned long long)g.a,
@@ -194,7 +198,7 @@ static void handle_exit(struct vcpu *v)
 		return;
 	case KVM_EXIT_HYPERCALL:
 	case KVM_EXIT_MEMORY_FAULT:
-		if (realm_exit(v->env->realm, v->fd, run))
+		if (realm_exit(v->env->realm, v->index, v->fd, run))
 			fatal_exit(v, "exit %u is not handled by backend '%s'", run->exit_reason,
 				   realm_name(v->env->realm));
 		return;
@@ -220,6 +224,8 @@ static void run_until_stop(struct vcpu *v)
 		if (ret >= 0 ||
 		    (ret == -EFAULT && v->run->exit_reason == KVM_EXIT_MEMORY_FAULT))
 			handle_exit(v);
+		else if (ret == -EFAULT && !realm_fault(v->env->realm, v->fd))
+			continue;
 		else if (ret != -EINTR && ret != -EAGAIN)
 			fatal_exit(v, "KVM_RUN: %s", strerror(-ret));
 	}

@@ -11,6 +11,12 @@
 #include "lkvm/mem.h"
 #include "realm/realm.h"
 
+static u64 mem_flags(const struct realm_conf *conf)
+{
+	(void)conf;
+	return MEM_HUGE;
+}
+
 static unsigned long vm_type(unsigned ipa_bits)
 {
 	return ipa_bits;
@@ -48,9 +54,15 @@ static int finalize(struct realm *r, int vcpu_fd)
 	return 0;
 }
 
-static int no_exit(struct realm *r, int vcpu_fd, struct kvm_run *run)
+static int no_exit(struct realm *r, unsigned index, int vcpu_fd, struct kvm_run *run)
 {
-	(void)r, (void)vcpu_fd, (void)run;
+	(void)r, (void)index, (void)vcpu_fd, (void)run;
+	return -ENOSYS;
+}
+
+static int no_fault(struct realm *r, int vcpu_fd)
+{
+	(void)r, (void)vcpu_fd;
 	return -ENOSYS;
 }
 
@@ -61,7 +73,7 @@ static void destroy(struct realm *r)
 
 const struct realm_ops realm_none = {
 	.name = "none",
-	.readable_registers = true,
+	.mem_flags = mem_flags,
 	.vm_type = vm_type,
 	.create = nothing,
 	.set_ram = set_ram,
@@ -69,5 +81,6 @@ const struct realm_ops realm_none = {
 	.finalize = finalize,
 	.activate = nothing,
 	.exit = no_exit,
+	.fault = no_fault,
 	.destroy = destroy,
 };

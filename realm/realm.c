@@ -12,22 +12,25 @@
 
 #include "lkvm/mem.h"
 
-enum state { NEW, CREATED, POPULATED, ACTIVE };
+enum life { NEW, CREATED, POPULATED, ACTIVE };
 
 struct realm {
 	const struct realm_ops *ops;
+	struct realm_conf conf;
 	struct kvm *kvm;
 	struct mem *mem;
-	enum state state;
+	enum life life;
+	void *state;
 };
 
-int realm_new(struct realm **out, const struct realm_ops *ops, struct kvm *k, struct mem *m)
+int realm_new(struct realm **out, const struct realm_ops *ops, const struct realm_conf *conf,
+	      struct kvm *k, struct mem *m)
 {
 	struct realm *r = calloc(1, sizeof(*r));
 
 	if (!r)
 		return -ENOMEM;
-	*r = (struct realm){ .ops = ops, .kvm = k, .mem = m, .state = NEW };
+	*r = (struct realm){ .ops = ops, .conf = *conf, .kvm = k, .mem = m, .life = NEW };
 	*out = r;
 	return 0;
 }
@@ -42,48 +45,53 @@ void realm_free(struct realm *r)
 
 int realm_create(struct realm *r)
 {
-	assert(r->state == NEW);
+	assert(r->life == NEW);
 
 	int err = r->ops->create(r);
 
 	if (!err)
-		r->state = CREATED;
+		r->life = CREATED;
 	return err;
 }
 
 int realm_set_ram(struct realm *r)
 {
-	assert(r->state == CREATED);
+	assert(r->life == CREATED);
 	return r->ops->set_ram(r);
 }
 
 int realm_populate(struct realm *r, gpa_t g, u64 len)
 {
-	assert(r->state == CREATED || r->state == POPULATED);
-	r->state = POPULATED;
+	assert(r->life == CREATED || r->life == POPULATED);
+	r->life = POPULATED;
 	return len ? r->ops->populate(r, g, len) : 0;
 }
 
 int realm_finalize(struct realm *r, int vcpu_fd)
 {
-	assert(r->state == POPULATED);
+	assert(r->life == POPULATED);
 	return r->ops->finalize(r, vcpu_fd);
 }
 
 int realm_activate(struct realm *r)
 {
-	assert(r->state == POPULATED);
+	assert(r->life == POPULATED);
 
 	int err = r->ops->activate(r);
 
 	if (!err)
-		r->state = ACTIVE;
+		r->life = ACTIVE;
 	return err;
 }
 
-int realm_exit(struct realm *r, int vcpu_fd, struct kvm_run *run)
+int realm_exit(struct realm *r, unsigned index, int vcpu_fd, struct kvm_run *run)
 {
-	return r->ops->exit(r, vcpu_fd, run);
+	return r->ops->exit(r, index, vcpu_fd, run);
+}
+
+int realm_fault(struct realm *r, int vcpu_fd)
+{
+	return r->ops->fault(r, vcpu_fd);
 }
 
 const char *realm_name(const struct realm *r)
@@ -91,9 +99,9 @@ const char *realm_name(const struct realm *r)
 	return r->ops->name;
 }
 
-bool realm_may_read_registers(const struct realm *r)
+bool realm_confidential(const struct realm *r)
 {
-	return r->ops->readable_registers;
+	return r->ops->confidential;
 }
 
 u64 realm_alias(const struct realm *r)
@@ -109,4 +117,19 @@ struct kvm *realm_kvm(struct realm *r)
 struct mem *realm_mem(struct realm *r)
 {
 	return r->mem;
+}
+
+const struct realm_conf *realm_conf(const struct realm *r)
+{
+	return &r->conf;
+}
+
+void realm_set_state(struct realm *r, void *state)
+{
+	r->state = state;
+}
+
+void *realm_state(const struct realm *r)
+{
+	return r->state;
 }

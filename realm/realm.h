@@ -18,11 +18,25 @@ struct kvm_run;
 struct mem;
 struct realm;
 
+/* What the user chose about a Realm. Plain data. */
+struct realm_conf {
+	bool sha512; /* --measurement-algo; otherwise SHA-256 */
+	bool strict; /* --sim-strict */
+	u8 rpv[64];  /* --realm-pv: Realm Personalization Value */
+};
+
 struct realm_ops {
 	const char *name;
-	/* The guest's general registers are visible to the host. */
-	bool readable_registers;
-	/* Type word of KVM_CREATE_VM for an IPA space of `ipa_bits` (of the board; a Realm adds its own). */
+	/*
+	 * The guest does not trust the host: it calls the RSI by SMC, bounces its I/O through pages that
+	 * it shares, and its registers are not ours to read.
+	 */
+	bool confidential;
+	/* One sentence for the user about what this backend does not do, or NULL. */
+	const char *banner;
+	/* Flags for mem_add_ram() [lkvm/mem.h]. */
+	u64 (*mem_flags)(const struct realm_conf *conf);
+	/* Type word of KVM_CREATE_VM for an IPA space of `ipa_bits`, the alias bit included. */
 	unsigned long (*vm_type)(unsigned ipa_bits);
 	/* Whatever must exist before RAM: descriptor, parameters. VM fd open. */
 	int (*create)(struct realm *r);
@@ -34,13 +48,16 @@ struct realm_ops {
 	int (*finalize)(struct realm *r, int vcpu_fd);
 	/* The next thing that happens is the guest's first instruction. */
 	int (*activate)(struct realm *r);
-	/* Exits that ordinary VMs do not have. 0: handled. Called on vCPU threads. */
-	int (*exit)(struct realm *r, int vcpu_fd, struct kvm_run *run);
+	/* Exits that ordinary VMs do not have. 0: handled. On vCPU thread `index`. */
+	int (*exit)(struct realm *r, unsigned index, int vcpu_fd, struct kvm_run *run);
+	/* KVM_RUN gave EFAULT without saying why: memory behind the guest's access is inaccessible. 0: handled. */
+	int (*fault)(struct realm *r, int vcpu_fd);
 	void (*destroy)(struct realm *r);
 };
 
-/* `k` and `m` outlive the realm. */
-int realm_new(struct realm **out, const struct realm_ops *ops, struct kvm *k, struct mem *m);
+/* `conf` is copied, `k` and `m` outlive the realm. */
+int realm_new(struct realm **out, const struct realm_ops *ops, const struct realm_conf *conf,
+	      struct kvm *k, struct mem *m);
 void realm_free(struct realm *r);
 
 int realm_create(struct realm *r);
@@ -48,18 +65,24 @@ int realm_set_ram(struct realm *r);
 int realm_populate(struct realm *r, gpa_t g, u64 len);
 int realm_finalize(struct realm *r, int vcpu_fd);
 int realm_activate(struct realm *r);
-int realm_exit(struct realm *r, int vcpu_fd, struct kvm_run *run);
+int realm_exit(struct realm *r, unsigned index, int vcpu_fd, struct kvm_run *run);
+int realm_fault(struct realm *r, int vcpu_fd);
 const char *realm_name(const struct realm *r);
-bool realm_may_read_registers(const struct realm *r);
+bool realm_confidential(const struct realm *r);
 
 /* Bit of the IPA that selects the shared alias, 0 in an ordinary VM. */
 u64 realm_alias(const struct realm *r);
 
-/* Ordinary VM. */
-extern const struct realm_ops realm_none;
+extern const struct realm_ops realm_none; /* ordinary VM */
+extern const struct realm_ops realm_sim;  /* simulated Realm */
 
 /* ---- for backends ---- */
 struct kvm *realm_kvm(struct realm *r);
 struct mem *realm_mem(struct realm *r);
+const struct realm_conf *realm_conf(const struct realm *r);
+
+/* The backend's own object: set by create, released by destroy (NULL if create never got there). */
+void realm_set_state(struct realm *r, void *state);
+void *realm_state(const struct realm *r);
 
 #endif

@@ -183,9 +183,14 @@ START_TEST(split_view_faults_where_not_shared)
 		(void)view[5];
 		ck_abort_msg("a protected page could be read");
 	}
+	/* shared: both see the same page, and nothing of what was there before */
 	ck_assert_int_eq(mem_set_shared(m, gpa(RAM), 4096, true), 0);
-	ck_assert_int_eq(view[5], 'p');
+	ck_assert_int_eq(view[5], 0);
+	host[5] = 's';
+	ck_assert_int_eq(view[5], 's');
 	ck_assert_int_eq(mem_set_shared(m, gpa(RAM), 4096, false), 0);
+	ck_assert_int_eq(host[5], 0);
+	host[6] = 'q';
 	if (sigsetjmp(fault, 1) == 0) {
 		view[5] = 'w';
 		ck_abort_msg("a page taken back could be written");
@@ -271,8 +276,73 @@ START_TEST(the_loader_sees_all_until_sealed)
 }
 END_TEST
 
+START_TEST(strict_view_hides_shared_pages_from_the_protected_side)
+{
+	struct mem *m = ram(MEM_SPLIT_VIEW | MEM_PROTECTED | MEM_STRICT);
+	volatile char *host = mem_region(m, 0)->host, *view = mem_region(m, 0)->shared_view;
+
+	ck_assert_int_eq(mem_set_shared(m, gpa(RAM), 4096, true), 0);
+	view[0] = 's';
+	signal(SIGSEGV, on_fault);
+	if (sigsetjmp(fault, 1) == 0) {
+		(void)host[0];
+		ck_abort_msg("a shared page could be read at its protected address");
+	}
+	ck_assert_int_eq(mem_set_shared(m, gpa(RAM), 4096, false), 0);
+	ck_assert_int_eq(host[0], 0);
+	ck_assert_int_eq(mem_set_shared(m, gpa(RAM), 4096, true), 0);
+	ck_assert_int_eq(view[0], 0); /* what was shared before is gone */
+	mem_destroy(m);
+}
+END_TEST
+
+START_TEST(runs_of_one_state)
+{
+	struct mem *m = ram(MEM_PROTECTED), *plain = ram(0);
+	bool shared = true;
+
+	ck_assert_uint_eq(mem_run(m, gpa(RAM), SIZE, &shared), SIZE);
+	ck_assert(!shared);
+	ck_assert_uint_eq(mem_run(m, gpa(RAM), 4096, &shared), 4096);
+	ck_assert_uint_eq(mem_run(m, gpa(RAM), UINT64_MAX, &shared), SIZE);
+	ck_assert_int_eq(mem_set_shared(m, gpa(RAM + 70 * 4096), 130 * 4096, true), 0);
+	ck_assert_uint_eq(mem_run(m, gpa(RAM), SIZE, &shared), 70 * 4096);
+	ck_assert_uint_eq(mem_run(m, gpa(RAM + 70 * 4096), SIZE, &shared), 130 * 4096);
+	ck_assert(shared);
+	ck_assert_uint_eq(mem_run(m, gpa(RAM + 200 * 4096), SIZE, &shared), SIZE - 200 * 4096);
+	ck_assert(!shared);
+	ck_assert_uint_eq(mem_run(m, gpa(RAM + SIZE), 4096, &shared), 0);
+	ck_assert_uint_eq(mem_run(m, gpa(0), 4096, &shared), 0);
+	ck_assert_uint_eq(mem_run(plain, gpa(RAM + 4096), SIZE, &shared), SIZE - 4096);
+	ck_assert(shared);
+	mem_destroy(m);
+	mem_destroy(plain);
+}
+END_TEST
+
+START_TEST(the_rmm_sees_protected_bytes_only)
+{
+	struct mem *m = ram(MEM_SPLIT_VIEW | MEM_PROTECTED);
+	char buf[16] = "config";
+
+	ck_assert_int_eq(mem_rmm_write(m, gpa(RAM + 4090), buf, 6), 0);
+	memset(buf, 0, sizeof(buf));
+	ck_assert_int_eq(mem_rmm_read(m, gpa(RAM + 4090), buf, 6), 0);
+	ck_assert_str_eq(buf, "config");
+	ck_assert_int_eq(mem_set_shared(m, gpa(RAM + 4096), 4096, true), 0);
+	ck_assert_int_eq(mem_rmm_read(m, gpa(RAM + 4090), buf, 6), 0);
+	ck_assert_int_eq(mem_rmm_read(m, gpa(RAM + 4090), buf, 7), -EFAULT);
+	ck_assert_int_eq(mem_rmm_write(m, gpa(RAM + 4096), buf, 1), -EFAULT);
+	ck_assert_int_eq(mem_rmm_read(m, gpa(RAM + SIZE), buf, 1), -EFAULT);
+	ck_assert_int_eq(mem_rmm_read(m, gpa(RAM), buf, 0), -EFAULT);
+	mem_destroy(m);
+}
+END_TEST
+
 SUITE_MAIN("lkvm/mem", checks_start_and_length, strips_the_alias_bit_only_when_there_is_one,
 	   refuses_bad_regions, a_buffer_does_not_run_from_one_region_into_the_next,
 	   iov_and_window_edges, protected_pages_are_out_of_reach, page_states_over_word_borders,
 	   conversion_errors, split_view_faults_where_not_shared, unsharing_waits_for_holds,
-	   conversions_race_with_devices, the_loader_sees_all_until_sealed)
+	   conversions_race_with_devices, the_loader_sees_all_until_sealed,
+	   strict_view_hides_shared_pages_from_the_protected_side, runs_of_one_state,
+	   the_rmm_sees_protected_bytes_only)

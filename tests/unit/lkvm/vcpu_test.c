@@ -56,6 +56,7 @@ static struct kvm kvm;
 static struct bus *bus;
 static struct mem *mem;
 static struct realm *realm;
+static const struct realm_conf no_conf;
 static struct stop stop;
 static struct vcpu_env env;
 static struct vcpu *vcpu;
@@ -88,7 +89,7 @@ static void setup(void)
 	ck_assert_int_eq(bus_create(&bus), 0);
 	ck_assert_int_eq(bus_add(bus, &r), 0);
 	ck_assert_int_eq(mem_create(&mem), 0);
-	ck_assert_int_eq(realm_new(&realm, &realm_none, &kvm, mem), 0);
+	ck_assert_int_eq(realm_new(&realm, &realm_none, &no_conf, &kvm, mem), 0);
 	ck_assert_int_eq(stop_init(&stop), 0);
 	env = (struct vcpu_env){ &kvm, bus, &stop, realm, .log_mmio = true };
 	ck_assert_int_eq(vcpu_create(&vcpu, &env, 0), 0);

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* SHA-256 and SHA-512 as the RMM uses them, from OpenSSL. Any thread. */
+#ifndef REALM_DIGEST_H
+#define REALM_DIGEST_H
+
+#include "realm/rsi.h"
+
+/* out = H(a || b), rsi_hash_len(alg) bytes; `b` may be NULL with b_len 0. */
+void digest(enum rsi_hash alg, const void *a, size_t a_len, const void *b, size_t b_len, u8 *out);
+
+#endif

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Page states and conversions of the simulator.
+ *
+ * Thread: vCPU threads, under the realm's lock.
+ * Trust:  ranges are the guest's, checked by rsi.c to lie in the protected half.
+ * Spec:   [RMM 1.0 A5.2.2 RIPAS, A5.4 RIPAS change]
+ *
+ * A change walks runs of pages in one state, not pages: "all of RAM", which Linux asks for at boot,
+ * is one step.
+ */
+#include "realm/ripas.h"
+
+#include <errno.h>
+
+#include "lkvm/mem.h"
+
+/* First RAM address at or above `a`, at most `top`. */
+static u64 next_ram(struct mem *m, u64 a, u64 top)
+{
+	u64 next = top;
+
+	for (unsigned i = 0; i < mem_nr_regions(m); i++) {
+		u64 base = mem_region(m, i)->base.a;
+
+		if (base >= a)
+			next = MIN(next, base);
+	}
+	return next;
+}
+
+u64 ripas_run(struct mem *m, u64 base, u64 top, enum rsi_ripas *ripas)
+{
+	u64 at = base;
+	bool shared;
+
+	*ripas = RSI_RIPAS_EMPTY;
+	while (at < top) {
+		u64 run = mem_run(m, gpa(at), top - at, &shared);
+		enum rsi_ripas here = run && !shared ? RSI_RIPAS_RAM : RSI_RIPAS_EMPTY;
+
+		if (at == base)
+			*ripas = here;
+		else if (here != *ripas)
+			break;
+		at = run ? at + run : next_ram(m, at, top);
+	}
+	return at;
+}
+
+int ripas_set(struct mem *m, u64 base, u64 top, enum rsi_ripas ripas, u64 *reached)
+{
+	bool want_shared = ripas == RSI_RIPAS_EMPTY, shared;
+	int err = 0;
+
+	for (*reached = base; *reached < top && !err;) {
+		u64 at = *reached, run = mem_run(m, gpa(at), top - at, &shared);
+
+		if (run && shared != want_shared)
+			err = mem_set_shared(m, gpa(at), run, want_shared);
+		else if (!run && !want_shared)
+			err = -EFAULT;
+		if (!err)
+			*reached = run ? at + run : next_ram(m, at, top);
+	}
+	return err;
+}

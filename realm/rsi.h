@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The Realm Services Interface as a Realm's guest sees it [RMM 1.0 B5]: a pure state machine. It knows
+ * registers and rules; memory, page states, hashing and tokens are asked for through struct rsi_env.
+ * No KVM, so every clause is tested on any machine.
+ */
+#ifndef REALM_RSI_H
+#define REALM_RSI_H
+
+#include <pthread.h>
+
+#include "lkvm/util.h"
+
+#define RSI_GRANULE 4096u
+#define RSI_HASH_MAX 64u
+#define RSI_NR_REMS 4u
+#define RSI_NR_REGS 11u /* x0..x10: the most that a call takes */
+
+/* Function ids [RMM 1.0 B5.3]; the range that belongs to RSI has 32 of them. */
+#define RSI_FID_BASE 0xc4000190u
+#define RSI_NR_FIDS 32u
+#define RSI_VERSION 0xc4000190u
+#define RSI_FEATURES 0xc4000191u
+#define RSI_MEASUREMENT_READ 0xc4000192u
+#define RSI_MEASUREMENT_EXTEND 0xc4000193u
+#define RSI_ATTESTATION_TOKEN_INIT 0xc4000194u
+#define RSI_ATTESTATION_TOKEN_CONTINUE 0xc4000195u
+#define RSI_REALM_CONFIG 0xc4000196u
+#define RSI_IPA_STATE_SET 0xc4000197u
+#define RSI_IPA_STATE_GET 0xc4000198u
+#define RSI_HOST_CALL 0xc4000199u
+
+#define RSI_ABI_VERSION UINT64_C(0x10000) /* 1.0 */
+
+enum rsi_status {
+	RSI_SUCCESS = 0,
+	RSI_ERROR_INPUT = 1,
+	RSI_ERROR_STATE = 2,
+	RSI_INCOMPLETE = 3,
+	RSI_ERROR_UNKNOWN = 4,
+};
+#define RSI_NOT_SUPPORTED UINT64_MAX /* SMCCC: -1 */
+
+enum rsi_hash { RSI_HASH_SHA256 = 0, RSI_HASH_SHA512 = 1 };
+enum rsi_ripas { RSI_RIPAS_EMPTY = 0, RSI_RIPAS_RAM = 1 };
+#define RSI_NO_CHANGE_DESTROYED 0u
+#define RSI_CHANGE_DESTROYED 1u
+#define RSI_ACCEPT 0u
+#define RSI_REJECT 1u
+
+/* What the RMM would do itself. Called with rsi->lock held, on vCPU threads. 0 or -errno. */
+struct rsi_env {
+	/* Bytes of a page whose RIPAS is RAM, inside one granule; -EFAULT when it is not. */
+	int (*read)(void *arg, u64 ipa, void *buf, u32 len);
+	int (*write)(void *arg, u64 ipa, const void *buf, u32 len);
+	/* End of the run of equal RIPAS that starts at `base`, at most `top`. */
+	u64 (*ripas_run)(void *arg, u64 base, u64 top, enum rsi_ripas *ripas);
+	/* Change [base, top); *reached is the first address not changed (> base on success). */
+	int (*ripas_set)(void *arg, u64 base, u64 top, enum rsi_ripas ripas, u64 *reached);
+	/* out = H(a || b), `rsi_hash_len(alg)` bytes. */
+	void (*hash)(void *arg, enum rsi_hash alg, const void *a, u32 a_len, const void *b, u32 b_len,
+		     u8 *out);
+	/* Make the token for this challenge: *len bytes at *token, good until the next call for `rec`. */
+	int (*token)(void *arg, unsigned rec, const u8 challenge[64], const u8 **token, u32 *len);
+	/* gprs[0..30] in and out. */
+	void (*host_call)(void *arg, u16 imm, u64 gprs[31]);
+};
+
+struct rsi_realm {
+	const struct rsi_env *env;
+	void *env_arg;
+	unsigned ipa_bits; /* of the whole space: protected half below bit ipa_bits - 1 */
+	enum rsi_hash hash_algo;
+	u8 rpv[64];
+	u8 rim[RSI_HASH_MAX];
+	u8 rem[RSI_NR_REMS][RSI_HASH_MAX];
+	u32 token_max; /* what TOKEN_INIT promises as an upper bound, bytes */
+	pthread_mutex_t lock;
+};
+
+/* Attestation state of one REC (vCPU). */
+struct rsi_rec {
+	unsigned index;
+	const u8 *token; /* NULL: no TOKEN_INIT */
+	u32 token_len;
+	u32 token_done;
+};
+
+u32 rsi_hash_len(enum rsi_hash alg);
+
+/*
+ * Answer one call: x[0] is the function id, x[1..10] the arguments; results replace them. Registers
+ * that are not results of a known call are returned as 0 up to x3 (x8 for MEASUREMENT_READ); *nr_out
+ * says how many registers to write back. Any vCPU thread; takes the lock.
+ */
+void rsi_call(struct rsi_realm *r, struct rsi_rec *rec, u64 x[RSI_NR_REGS], unsigned *nr_out);
+
+#endif

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The simulated Realm: an ordinary VM on any arm64 KVM with the SMCCC filter (Linux 6.4 and later)
+ * whose RSI calls we answer. It protects nothing from the host.
+ *
+ * Thread: main until activation, then vCPU threads; rsi.c serialises calls.
+ * Trust:  registers of the guest.
+ * Spec:   [RMM 1.0 A5.2 address space, B5 RSI], [KVM devices/vm.rst 6 SMCCC filter]
+ *
+ * The IPA space has one bit more than the board needs. The lower half is the protected one: a slot with
+ * the memory that only vCPUs see. The upper half is the shared alias: a slot with the devices' view, in
+ * which a protected page is inaccessible, so that KVM_RUN fails with EFAULT there and the guest gets
+ * the synchronous external abort that an RMM would give it.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lkvm/kvm.h"
+#include "lkvm/log.h"
+#include "lkvm/mem.h"
+#include "realm/digest.h"
+#include "realm/realm.h"
+#include "realm/ripas.h"
+#include "realm/rsi.h"
+
+#define SIM_TOKEN_MAX 4096u
+#define SIM_MAX_RECS 512u
+
+struct sim {
+	struct rsi_realm rsi;
+	struct mem *mem;
+	struct rsi_rec recs[SIM_MAX_RECS];
+};
+
+static u64 mem_flags(const struct realm_conf *conf)
+{
+	return MEM_HUGE | MEM_PROTECTED | MEM_SPLIT_VIEW | (conf->strict ? MEM_STRICT : 0);
+}
+
+static unsigned long vm_type(unsigned ipa_bits)
+{
+	return ipa_bits;
+}
+
+/* ---- what rsi.c asks for ---- */
+
+static int env_read(void *arg, u64 ipa, void *buf, u32 len)
+{
+	return mem_rmm_read(((struct sim *)arg)->mem, gpa(ipa), buf, len);
+}
+
+static int env_write(void *arg, u64 ipa, const void *buf, u32 len)
+{
+	return mem_rmm_write(((struct sim *)arg)->mem, gpa(ipa), buf, len);
+}
+
+static u64 env_ripas_run(void *arg, u64 base, u64 top, enum rsi_ripas *ripas)
+{
+	return ripas_run(((struct sim *)arg)->mem, base, top, ripas);
+}
+
+static int env_ripas_set(void *arg, u64 base, u64 top, enum rsi_ripas ripas, u64 *reached)
+{
+	return ripas_set(((struct sim *)arg)->mem, base, top, ripas, reached);
+}
+
+static void env_hash(void *arg, enum rsi_hash alg, const void *a, u32 a_len, const void *b, u32 b_len,
+		     u8 *out)
+{
+	(void)arg;
+	digest(alg, a, a_len, b, b_len, out);
+}
+
+/* No attestation service stands behind this Realm: INIT answers RSI_ERROR_UNKNOWN. */
+static int env_token(void *arg, unsigned rec, const u8 challenge[64], const u8 **token, u32 *len)
+{
+	(void)arg, (void)rec, (void)challenge, (void)token, (void)len;
+	return -ENOSYS;
+}
+
+/* No RHI service either: SMCCC "not supported". */
+static void env_host_call(void *arg, u16 imm, u64 gprs[31])
+{
+	(void)arg, (void)imm;
+	gprs[0] = RSI_NOT_SUPPORTED;
+}
+
+static const struct rsi_env env = {
+	.read = env_read,
+	.write = env_write,
+	.ripas_run = env_ripas_run,
+	.ripas_set = env_ripas_set,
+	.hash = env_hash,
+	.token = env_token,
+	.host_call = env_host_call,
+};
+
+/* ---- set-up ---- */
+
+/* What an RMM does not offer to its Realm: the guest must not find it here either. */
+static const struct kvm_smccc_filter filters[] = {
+	{ RSI_FID_BASE, RSI_NR_FIDS, KVM_SMCCC_FILTER_FWD_TO_USER, { 0 } },
+	{ 0x84000050, 4, KVM_SMCCC_FILTER_DENY, { 0 } },      /* TRNG, 32 bit [DEN0098] */
+	{ 0xc4000053, 1, KVM_SMCCC_FILTER_DENY, { 0 } },      /* TRNG_RND64 */
+	{ 0x85000000, 0x10000, KVM_SMCCC_FILTER_DENY, { 0 } }, /* standard hypervisor: stolen time */
+	{ 0xc5000000, 0x10000, KVM_SMCCC_FILTER_DENY, { 0 } },
+	{ 0x86000000, 0x10000, KVM_SMCCC_FILTER_DENY, { 0 } }, /* vendor hypervisor: KVM's own */
+	{ 0xc6000000, 0x10000, KVM_SMCCC_FILTER_DENY, { 0 } },
+};
+
+static int set_filters(const struct kvm *k)
+{
+	if (!kvm_attr_has(k->vm_fd, KVM_ARM_VM_SMCCC_CTRL, KVM_ARM_VM_SMCCC_FILTER)) {
+		log_error("--realm=sim needs KVM's SMCCC filter: Linux 6.4 or later on the host");
+		return -ENODEV;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(filters); i++) {
+		int err = kvm_attr_set(k->vm_fd, KVM_ARM_VM_SMCCC_CTRL, KVM_ARM_VM_SMCCC_FILTER,
+				       &filters[i]);
+
+		if (err) {
+			log_error("cannot filter SMC function %#x: %s", filters[i].base,
+				  strerror(-err));
+			return err;
+		}
+	}
+	return 0;
+}
+
+static int create(struct realm *r)
+{
+	const struct realm_conf *conf = realm_conf(r);
+	struct sim *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return -ENOMEM;
+	realm_set_state(r, s);
+	s->mem = realm_mem(r);
+	s->rsi.env = &env;
+	s->rsi.env_arg = s;
+	s->rsi.ipa_bits = 1 + (unsigned)__builtin_ctzll(mem_alias(s->mem));
+	s->rsi.hash_algo = conf->sha512 ? RSI_HASH_SHA512 : RSI_HASH_SHA256;
+	s->rsi.token_max = SIM_TOKEN_MAX;
+	memcpy(s->rsi.rpv, conf->rpv, sizeof(s->rsi.rpv));
+	pthread_mutex_init(&s->rsi.lock, NULL);
+	for (unsigned i = 0; i < SIM_MAX_RECS; i++)
+		s->recs[i].index = i;
+	return set_filters(realm_kvm(r));
+}
+
+static int set_ram(struct realm *r)
+{
+	struct mem *m = realm_mem(r);
+	struct kvm *k = realm_kvm(r);
+	int err = 0;
+
+	for (unsigned i = 0; i < mem_nr_regions(m) && !err; i++) {
+		const struct mem_region *reg = mem_region(m, i);
+
+		err = kvm_add_slot(k, reg->base, reg->size, reg->host, 0, NULL);
+		if (!err)
+			err = kvm_add_slot(k, gpa(reg->base.a | mem_alias(m)), reg->size,
+					   reg->shared_view, 0, NULL);
+	}
+	return err;
+}
+
+static int populate(struct realm *r, gpa_t g, u64 len)
+{
+	(void)r, (void)g, (void)len;
+	return 0;
+}
+
+static int finalize(struct realm *r, int vcpu_fd)
+{
+	(void)r, (void)vcpu_fd;
+	return 0;
+}
+
+static int activate(struct realm *r)
+{
+	(void)r;
+	return 0;
+}
+
+/* ---- running ---- */
+
+static int answer_call(struct sim *s, unsigned index, int vcpu_fd)
+{
+	u64 x[RSI_NR_REGS];
+	unsigned nr_out;
+	int err = 0;
+
+	for (unsigned i = 0; i < RSI_NR_REGS && !err; i++)
+		err = kvm_reg_get64(vcpu_fd, KVM_REG_X(i), &x[i]);
+	if (err)
+		return err;
+	x[0] = (u32)x[0]; /* function ids are in w0 */
+	rsi_call(&s->rsi, &s->recs[index], x, &nr_out);
+	for (unsigned i = 0; i < nr_out && !err; i++)
+		err = kvm_reg_set64(vcpu_fd, KVM_REG_X(i), x[i]);
+	return err;
+}
+
+static int inject_abort(int vcpu_fd)
+{
+	struct kvm_vcpu_events ev = { .exception.ext_dabt_pending = 1 };
+
+	return kvm_ioctl(vcpu_fd, KVM_SET_VCPU_EVENTS, &ev);
+}
+
+static int exit_(struct realm *r, unsigned index, int vcpu_fd, struct kvm_run *run)
+{
+	assert(index < SIM_MAX_RECS);
+	if (run->exit_reason == KVM_EXIT_MEMORY_FAULT)
+		return inject_abort(vcpu_fd);
+	/* An RMM makes HVC undefined in a Realm; the filter sees it, so it is "not supported". */
+	if (!(run->hypercall.flags & KVM_HYPERCALL_EXIT_SMC))
+		return kvm_reg_set64(vcpu_fd, KVM_REG_X(0u), RSI_NOT_SUPPORTED);
+	return answer_call(realm_state(r), index, vcpu_fd);
+}
+
+/* A protected page reached through the alias, or (strict) a shared page at its protected address. */
+static int fault(struct realm *r, int vcpu_fd)
+{
+	(void)r;
+	return inject_abort(vcpu_fd);
+}
+
+static void destroy(struct realm *r)
+{
+	struct sim *s = realm_state(r);
+
+	if (!s)
+		return;
+	pthread_mutex_destroy(&s->rsi.lock);
+	free(s);
+}
+
+const struct realm_ops realm_sim = {
+	.name = "sim",
+	.confidential = true,
+	.banner = "simulated Realm: no isolation",
+	.mem_flags = mem_flags,
+	.vm_type = vm_type,
+	.create = create,
+	.set_ram = set_ram,
+	.populate = populate,
+	.finalize = finalize,
+	.activate = activate,
+	.exit = exit_,
+	.fault = fault,
+	.destroy = destroy,
+};
