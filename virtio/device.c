@@ -252,10 +252,8 @@ static void queue_stop_early(void *arg)
 	struct virtqueue *q = arg;
 	struct virtio_device *d = queue_device(q);
 
-	if (d->running && q->started) {
+	if (q->started)
 		d->type->stop(d, q);
-		queue_stop(q);
-	}
 	queue_reset(q);
 }
 

@@ -37,7 +37,7 @@ struct virtqueue {
 	u64 taken[QUEUE_MAX_SIZE / 64]; /* their heads, one bit each */
 };
 
-/* Registers as after reset; keeps index and max_size, offers size = max_size. */
+/* Stopped, registers as after reset; keeps index and max_size, offers size = max_size. */
 void queue_reset(struct virtqueue *q);
 
 /* Size a power of two within max_size, areas aligned to 16/2/4 bytes [§2.7]; else -EINVAL. */

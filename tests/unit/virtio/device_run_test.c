@@ -2,6 +2,7 @@
 /* A device at work: hand-over to the loop and back, doorbells, failure, reset of all and of one queue. */
 #include <errno.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "tests/fake/driver.h"
@@ -106,11 +107,14 @@ START_TEST(doorbells)
 	ck_assert_uint_eq(x.e.kicks[1], 4);
 
 	/* Queues that were not enabled, and that are not there. */
+	x.e.dev.doorbell[3] = eventfd(0, EFD_NONBLOCK);
 	virtio_notify(&x.e.dev, 2);
 	virtio_notify(&x.e.dev, 3);
 	virtio_notify(&x.e.dev, UINT32_MAX);
 	loop_step(x.loop, 0);
 	ck_assert_uint_eq(x.e.kicks[2], 0);
+	ck_assert_int_eq(eventfd_read(x.e.dev.doorbell[3], &(eventfd_t){ 0 }), -1);
+	close(x.e.dev.doorbell[3]);
 	rig_down(&x);
 }
 END_TEST
@@ -216,13 +220,20 @@ START_TEST(bad_chain_needs_reset)
 }
 END_TEST
 
-START_TEST(bad_chain_posted_before_driver_ok)
+START_TEST(bad_ring_before_driver_ok)
 {
 	struct rig x;
 
+	/* A bad chain, and an index that says nothing at all: both found without a kick. */
 	rig_up(&x);
 	rig_prepare(&x);
 	fake_bad[0].post(&x.r[1], FAKE_DATA);
+	fake_driver_ok(&x.e.dev);
+	ck_assert(status(&x) & VIRTIO_S_NEEDS_RESET);
+
+	rig_prepare(&x);
+	x.r[1].avail_idx = 9;
+	fake_ring_publish(&x.r[1]);
 	fake_driver_ok(&x.e.dev);
 	ck_assert(status(&x) & VIRTIO_S_NEEDS_RESET);
 	rig_down(&x);
@@ -468,7 +479,7 @@ END_TEST
 
 SUITE_MAIN("virtio/device_run", doorbells, reset_lets_go_and_forgets,
 	   interrupts_are_suppressed_as_asked, bad_chain_needs_reset,
-	   bad_chain_posted_before_driver_ok, odd_queues_are_not_enabled,
+	   bad_ring_before_driver_ok, odd_queues_are_not_enabled,
 	   rings_outside_ram_fail_the_start, a_kind_that_cannot_start, ring_memory_taken_back,
 	   one_queue_is_reset_and_comes_back, queue_reset_only_if_negotiated,
 	   queue_reset_before_driver_ok, restarts_under_load)
