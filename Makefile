@@ -101,15 +101,28 @@ disk_srcs := virtio/disk_raw.c virtio/disk_io.c virtio/disk_uring.c virtio/disk_
 	lkvm/loop.c lkvm/log.c
 $(call unit,virtio/disk_uring,$(disk_srcs))
 $(call unit,virtio/disk_threads,$(disk_srcs))
+$(call unit,virtio/disk_raw,$(disk_srcs))
 
 $(call unit,arm64/board,arm64/board.c arm64/serial.c arm64/rtc.c lkvm/bus.c lkvm/log.c)
 $(call unit,arm64/boot,arm64/boot.c arm64/image.c lkvm/mem.c lkvm/log.c)
+$(call unit,arm64/serial,arm64/serial.c lkvm/bus.c lkvm/log.c)
+$(call unit,arm64/rtc,arm64/rtc.c lkvm/bus.c lkvm/log.c)
+$(call unit,arm64/gic,arm64/gic.c arm64/board.c arm64/serial.c arm64/rtc.c lkvm/kvm.c lkvm/bus.c lkvm/log.c)
+$(call unit,arm64/cpu,arm64/cpu.c arm64/pvtime.c lkvm/kvm.c lkvm/log.c)
+$(call unit,arm64/v2m,arm64/v2m.c lkvm/bus.c lkvm/log.c)
 $(call unit,arm64/fdt,arm64/fdt.c arm64/board.c arm64/serial.c arm64/rtc.c lkvm/bus.c lkvm/log.c)
+net-user := net/user.c net/slirp.c net/pollset.c net/guard.c net/reasm.c net/dhcp.c net/segment.c \
+	net/backlog.c net/csum.c
+net-all := net/netif.c net/netopt.c $(net-user) net/tap.c net/tap_setup.c net/pcap.c
+$(call unit,net/user,$(net-all) tests/fake/netif.c lkvm/loop.c lkvm/log.c lkvm/iov.c)
+
+$(call unit,realm/rsi,realm/rsi.c realm/digest.c)
+$(call unit,realm/ripas,realm/ripas.c lkvm/mem.c lkvm/log.c)
 
 SAN := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 SAN_CFLAGS = $(CSTD) $(WARN) $(WERROR) -O1 -g $(SAN) -MMD -MP $(SLIRP_CFLAGS) \
 	$(shell $(PKG_CONFIG) --cflags check 2>/dev/null)
-SAN_LIBS = $(shell $(PKG_CONFIG) --libs check 2>/dev/null) -lfdt -lz -lzstd -luring -lpthread -ldl
+SAN_LIBS = $(shell $(PKG_CONFIG) --libs check 2>/dev/null) -lfdt -lz -lzstd -luring -lcrypto -lpthread -ldl
 
 build/san/%.o: %.c
 	$(call say,CC[san],$<)
@@ -138,6 +151,7 @@ FUZZERS :=
 fuzz = $(eval FUZZERS += $(1))$(eval fuzz-srcs-$(1) := $(2))
 
 $(call fuzz,chain,virtio/queue.c virtio/chain.c lkvm/mem.c lkvm/log.c tests/fake/driver.c)
+$(call fuzz,boot,arm64/boot.c arm64/image.c lkvm/mem.c)
 
 FUZZ_SAN := -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
 
