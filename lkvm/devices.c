@@ -63,6 +63,8 @@ static int attach(struct devices *d, struct virtio_device *dev, bool mmio)
 	int err;
 
 	assert(d->nr < MAX_DEVICES);
+	if (d->env->bounced)
+		virtio_offer(dev, VIRTIO_F_ACCESS_PLATFORM);
 	s->dev = dev;
 	d->nr++;
 	if (mmio) {
@@ -79,7 +81,10 @@ static int attach(struct devices *d, struct virtio_device *dev, bool mmio)
 static struct virtio_env env_of(const struct devices *d, unsigned instance)
 {
 	return (struct virtio_env){
-		.mem = d->env->mem, .loop = d->env->loop, .instance = instance
+		.mem = d->env->mem,
+		.loop = d->env->loop,
+		.instance = instance,
+		.small_pool = d->env->bounced,
 	};
 }
 

@@ -24,6 +24,11 @@ struct devices_env {
 	struct irq *irq;
 	struct pci *pci;
 	struct chardev *console; /* for virtio-console; used if the config asks for one */
+	/*
+	 * The guest shares only what it bounces: devices must go through the DMA API of the guest
+	 * (ACCESS_PLATFORM), and the pool is small (Linux: RAM / 1024).
+	 */
+	bool bounced;
 };
 
 /*

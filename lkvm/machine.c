@@ -323,6 +323,16 @@ static int create_consoles(struct machine *m, struct chardev *uart[MEMMAP_NR_UAR
 	return err;
 }
 
+static const struct pci_map pci_map = {
+	.ecam = { MEMMAP_PCI_ECAM },
+	.ecam_size = MEMMAP_PCI_ECAM_SIZE,
+	.io = { MEMMAP_PCI_IO },
+	.io_size = MEMMAP_PCI_IO_SIZE,
+	.mem = { MEMMAP_PCI_MEM },
+	.mem_size = MEMMAP_PCI_MEM_SIZE,
+	.spi = MEMMAP_SPI_PCI,
+};
+
 static int create_devices(struct machine *m)
 {
 	struct chardev *uart[MEMMAP_NR_UARTS] = { NULL };
@@ -333,7 +343,7 @@ static int create_devices(struct machine *m)
 	err = board_create(&m->board, m->bus, kvm_event_irq(m->event), uart);
 	if (err)
 		return host_failed("create the board", err);
-	err = pci_create(&m->pci, m->bus);
+	err = pci_create(&m->pci, m->bus, &pci_map);
 	if (err)
 		return host_failed("create the PCI bus", err);
 	m->devices_env.mem = m->mem;
@@ -341,6 +351,7 @@ static int create_devices(struct machine *m)
 	m->devices_env.bus = m->bus;
 	m->devices_env.irq = device_irq(m);
 	m->devices_env.pci = m->pci;
+	m->devices_env.bounced = m->realm_ops->confidential;
 	return devices_create(&m->devices, m->c, &m->devices_env);
 }
 
