@@ -9,23 +9,21 @@
  *
  * Most of the price of a byte is the price of its frame: an interrupt, an exit, a system call, two
  * walks through a TCP. From the guest, TSO gives large frames, and libslirp takes them as they are.
- * To the guest, libslirp makes segments as large as the MSS that the guest announced; so we raise that
- * MSS, and hand the large segment over with the segment size the guest really asked for beside it
- * (GUEST_TSO). A guest that announced less than its MTU allows has a reason (it routes for somebody
- * with a smaller one): then it is left alone, because the true size would be forgotten on the way back.
+ * To the guest, libslirp makes segments of the size that its interface MTU allows (SEGMENT_MTU), for
+ * connections that the guest opens whatever MSS that announced. A driver with GUEST_TSO gets them
+ * whole, the true segment size beside them; for others they are cut here, which is still cheaper than
+ * having libslirp make many small ones.
+ *
+ * Only for connections to the guest (forwards) does libslirp heed the MSS of the guest: there the
+ * announced one is raised. A guest that announces less than its MTU allows has a reason (it routes for
+ * somebody with a smaller one) and is left alone.
  */
 #include "net/segment.h"
 
 #include "net/csum.h"
 #include "net/eth.h"
 
-/*
- * Linux opens connections with a window of 64240 bytes, and no window of libslirp's passes 65535: with
- * segments below a half, two fit and one can be on its way while the other is acknowledged.
- */
-#define SEGMENT_MAX 32120u
-
-#define MAX_HDR (ETH_HDR + IP6_HDR + 60) /* 60: the longest TCP header */
+#define MAX_HDR (ETH_HDR + 60 + 60) /* the longest IPv4 header is longer than IPv6's */
 
 static u16 mss_of(const struct segment *s, u16 type)
 {
@@ -76,8 +74,8 @@ void segment_invite(const struct segment *s, u8 *frame, const struct guard_pkt *
 	u8 *opt = find_mss(tcp, (size_t)(tcp[TCP_OFF] >> 4) * 4);
 	u16 mss = mss_of(s, pkt->type);
 
-	if (opt && be16_at(opt) == mss && mss < SEGMENT_MAX)
-		set_mss(tcp, opt, (u16)(SEGMENT_MAX - SEGMENT_MAX % mss));
+	if (opt && be16_at(opt) == mss && mss < SEGMENT_MTU)
+		set_mss(tcp, opt, SEGMENT_MTU); /* libslirp takes off what does not fit */
 }
 
 /* Headers of a frame of libslirp; false: not TCP over IP, or no sense in it. */
@@ -121,23 +119,28 @@ static void emit_syn(const struct segment *s, const u8 *frame, size_t len,
 	emit(arg, &o, iov, len > n ? 2 : 1);
 }
 
-/* A TCP segment that is larger than the MTU: to be cut by whoever sends it on. */
+/*
+ * [virtio 1.3 §5.1.6.4]: with NEEDS_CSUM the field holds the sum of the pseudo header, not
+ * complemented. `tcp` is the header copy to write it to, `ip` the IP header, `len` from `tcp` on.
+ */
+static void put_partial_csum(u8 *tcp, const u8 *ip, bool v6, size_t len)
+{
+	u64 sum = v6 ? csum_pseudo6(ip + IP6_SRC, ip + IP6_DST, PROTO_TCP, len) :
+		       csum_pseudo4(ip + IP4_SRC, ip + IP4_DST, PROTO_TCP, len);
+
+	be16_put(tcp + TCP_CSUM, (u16)~csum_finish(sum));
+}
+
+/* A TCP segment that is larger than the MTU, whole: to be cut by whoever sends it on. */
 static void emit_large(const struct segment *s, const u8 *frame, size_t len,
 		       const struct guard_pkt *pkt, segment_emit_fn emit, void *arg)
 {
 	bool v6 = pkt->type == ETHERTYPE_IP6;
-	size_t tcp_hdr = (size_t)(frame[pkt->l4 + TCP_OFF] >> 4) * 4;
-	size_t hdr = pkt->l4 + tcp_hdr, l4_len = len - pkt->l4;
-	const u8 *ip = frame + pkt->l3;
-	u8 copy[ETH_HDR + 60 + 60];
+	size_t hdr = pkt->l4 + (size_t)(frame[pkt->l4 + TCP_OFF] >> 4) * 4;
+	u8 copy[MAX_HDR];
 
 	memcpy(copy, frame, hdr);
-
-	/* [virtio 1.3 §5.1.6.4]: the field holds the sum of the pseudo header, not complemented. */
-	u64 sum = v6 ? csum_pseudo6(ip + IP6_SRC, ip + IP6_DST, PROTO_TCP, l4_len) :
-		       csum_pseudo4(ip + IP4_SRC, ip + IP4_DST, PROTO_TCP, l4_len);
-
-	be16_put(copy + pkt->l4 + TCP_CSUM, (u16)~csum_finish(sum));
+	put_partial_csum(copy + pkt->l4, frame + pkt->l3, v6, len - pkt->l4);
 
 	struct netif_offload o = {
 		.needs_csum = true,
@@ -152,13 +155,66 @@ static void emit_large(const struct segment *s, const u8 *frame, size_t len,
 	emit(arg, &o, iov, 2);
 }
 
-/* Only whole datagrams come here, and libslirp writes no IP options. [RFC 791 section 3.2] */
+/* Headers of the piece [off, off + n) of the payload of a large segment. `h` holds those of the whole. */
+static void cut_headers(u8 *h, const struct guard_pkt *pkt, size_t hdr, size_t off, size_t n,
+			bool last)
+{
+	u8 *ip = h + pkt->l3, *tcp = h + pkt->l4;
+	size_t l4_len = hdr - pkt->l4 + n;
+
+	if (pkt->type == ETHERTYPE_IP6) {
+		be16_put(ip + IP6_PLEN, (u16)l4_len);
+	} else {
+		be16_put(ip + IP4_TOTAL, (u16)(hdr - pkt->l3 + n));
+		be16_put(ip + IP4_ID, (u16)(be16_at(ip + IP4_ID) + off / 64)); /* just different */
+		be16_put(ip + IP4_CSUM, 0);
+		be16_put(ip + IP4_CSUM, csum_finish(csum_add(0, ip, pkt->l4 - pkt->l3)));
+	}
+	be32_put(tcp + TCP_SEQ, be32_at(tcp + TCP_SEQ) + (u32)off);
+	if (!last)
+		tcp[TCP_FLAGS] &= (u8)~(TCP_FIN | TCP_PSH);
+	put_partial_csum(tcp, ip, pkt->type == ETHERTYPE_IP6, l4_len);
+}
+
+/* A TCP segment that is larger than the MTU, for a driver that takes none. */
+static void emit_cut(const struct segment *s, const u8 *frame, size_t len,
+		     const struct guard_pkt *pkt, segment_emit_fn emit, void *arg)
+{
+	struct netif_offload o = { .needs_csum = s->offloads & NETIF_RX_CSUM,
+				   .csum_start = (u16)pkt->l4,
+				   .csum_offset = TCP_CSUM };
+	size_t hdr = pkt->l4 + (size_t)(frame[pkt->l4 + TCP_OFF] >> 4) * 4;
+	size_t payload = len - hdr, step = (size_t)s->mtu + ETH_HDR - hdr, n;
+	u8 copy[MAX_HDR], *tcp = copy + pkt->l4;
+
+	for (size_t off = 0; off < payload; off += n) {
+		const u8 *data = frame + hdr + off;
+
+		n = MIN(step, payload - off);
+		memcpy(copy, frame, hdr);
+		cut_headers(copy, pkt, hdr, off, n, off + n == payload);
+		if (!o.needs_csum) {
+			/* The field holds the pseudo header's part already. */
+			u64 sum = csum_add(0, tcp, hdr - pkt->l4);
+
+			be16_put(tcp + TCP_CSUM, csum_finish(csum_add(sum, data, n)));
+		}
+
+		struct iovec iov[2] = { { copy, hdr }, { (void *)(uintptr_t)data, n } };
+
+		emit(arg, o.needs_csum ? &o : &(struct netif_offload){ .gso = NETIF_GSO_NONE }, iov,
+		     2);
+	}
+}
+
+/* libslirp writes no IP options. It may have cut the datagram already. [RFC 791 section 3.2] */
 static void emit_fragments(const struct segment *s, const u8 *frame, size_t len,
 			   segment_emit_fn emit, void *arg)
 {
-	const struct netif_offload none = { .needs_csum = false };
+	const struct netif_offload none = { .gso = NETIF_GSO_NONE };
 	size_t payload = len - ETH_HDR - IP4_HDR;
 	size_t step = (s->mtu - IP4_HDR) & ~(size_t)7, n;
+	u16 field = be16_at(frame + ETH_HDR + IP4_FRAG);
 
 	for (size_t off = 0; off < payload; off += n) {
 		u8 hdr[ETH_HDR + IP4_HDR], *ip = hdr + ETH_HDR;
@@ -166,7 +222,8 @@ static void emit_fragments(const struct segment *s, const u8 *frame, size_t len,
 		n = MIN(step, payload - off);
 		memcpy(hdr, frame, sizeof(hdr));
 		be16_put(ip + IP4_TOTAL, (u16)(IP4_HDR + n));
-		be16_put(ip + IP4_FRAG, (u16)(off / 8 | (off + n < payload ? IP4_MF : 0)));
+		be16_put(ip + IP4_FRAG, (u16)((field & (IP4_MF | IP4_OFFSET)) + off / 8) |
+						(off + n < payload ? IP4_MF : 0));
 		be16_put(ip + IP4_CSUM, 0);
 		be16_put(ip + IP4_CSUM, csum_finish(csum_add(0, ip, IP4_HDR)));
 
@@ -196,10 +253,11 @@ void segment_emit(const struct segment *s, const u8 *frame, size_t len, segment_
 	} else if (len <= (size_t)s->mtu + ETH_HDR) {
 		emit(arg, &o, &iov, 1);
 	} else if (tcp) {
-		/* Without the offload it belongs to a connection of an earlier driver. */
-		if (s->offloads & (pkt.type == ETHERTYPE_IP6 ? NETIF_RX_TSO6 : NETIF_RX_TSO4))
-			emit_large(s, frame, len, &pkt, emit, arg);
-	} else if (pkt.type == ETHERTYPE_IP4 && frame[ETH_HDR + IP4_VIHL] == 0x45 && !pkt.fragment) {
+		bool whole = s->offloads &
+			     (pkt.type == ETHERTYPE_IP6 ? NETIF_RX_TSO6 : NETIF_RX_TSO4);
+
+		(whole ? emit_large : emit_cut)(s, frame, len, &pkt, emit, arg);
+	} else if (pkt.type == ETHERTYPE_IP4 && frame[ETH_HDR + IP4_VIHL] == 0x45) {
 		emit_fragments(s, frame, len, emit, arg);
 	}
 }

@@ -9,6 +9,13 @@
 
 #include "net/guard.h"
 
+/*
+ * The MTU that libslirp is to have, unless the guest's is larger. Linux opens connections with a
+ * window of 64240 bytes, and no window of libslirp's passes 65535: of segments of up to 32120 bytes two
+ * fit, and one can be on its way while the other is acknowledged.
+ */
+#define SEGMENT_MTU (32120u + 40u)
+
 struct segment {
 	u16 mtu;      /* of the guest's interface */
 	u32 offloads; /* accepted by its driver, NETIF_* */
@@ -25,8 +32,8 @@ typedef void (*segment_emit_fn)(void *arg, const struct netif_offload *o, const 
 				unsigned nr_iov);
 
 /*
- * A frame from libslirp, of any size. It leaves through emit() as the driver can take it: whole, as a
- * large TCP segment, in IPv4 fragments, or not at all.
+ * A frame from libslirp, of any size. It leaves through emit() as the driver can take it: as a
+ * large TCP segment, cut into small ones, in IPv4 fragments; other large packets do not leave at all.
  */
 void segment_emit(const struct segment *s, const u8 *frame, size_t len, segment_emit_fn emit,
 		  void *arg);

@@ -407,9 +407,8 @@ static int start(struct slirp *s, const struct slirp_conf *c)
 		.vnameserver6 = c->prefix6,
 		.vdhcp_start = c->guest,
 		.vnameserver = c->dns,
-		/* The largest there are: net/segment.c stands between this and the guest's MTU. */
-		.if_mtu = 65521,
-		.if_mru = 65521,
+		.if_mtu = c->mtu,
+		.if_mru = c->mtu,
 		.disable_dhcp = true, /* net/dhcp.c */
 	};
 

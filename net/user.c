@@ -323,6 +323,8 @@ static int open_slirp(struct user_if *s, const struct net_conf *c)
 		.guest = c->guest_ip,
 		.ipv6 = c->ipv6,
 		.prefix6 = s->guard.prefix6,
+		/* Larger than the guest's: net/segment.c stands between the two. */
+		.mtu = (u16)MAX(SEGMENT_MTU, (unsigned)c->mtu),
 		.restricted = c->restricted,
 	};
 

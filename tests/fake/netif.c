@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Fake netif and fake client of a netif.
+ *
+ * Thread: the test's.
+ */
+#include "tests/fake/netif.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lkvm/iov.h"
+
+void fake_frames_add(struct fake_frames *l, const struct netif_offload *o, const struct iovec *iov,
+		     unsigned nr_iov)
+{
+	struct fake_frame *f = &l->f[l->nr++];
+	struct iov_cur c = iov_cur(iov, nr_iov);
+
+	assert(l->nr <= FAKE_NETIF_FRAMES);
+	f->len = c.left;
+	f->data = malloc(f->len);
+	f->o = *o;
+	iov_read(&c, f->data, f->len);
+}
+
+void fake_frames_clear(struct fake_frames *l)
+{
+	while (l->nr)
+		free(l->f[--l->nr].data);
+}
+
+static struct fake_netif *fake(struct netif *n)
+{
+	return container_of(n, struct fake_netif, netif);
+}
+
+static void fake_up(struct netif *n, u32 offloads)
+{
+	fake(n)->nr_up++;
+	fake(n)->offloads = offloads;
+}
+
+static void fake_down(struct netif *n)
+{
+	fake(n)->nr_down++;
+}
+
+static int fake_send(struct netif *n, const struct netif_offload *o, const struct iovec *iov,
+		     unsigned nr_iov)
+{
+	struct fake_netif *f = fake(n);
+
+	f->nr_send++;
+	if (f->budget && f->sent.nr == f->budget)
+		return -EAGAIN;
+	if (!f->send_result)
+		fake_frames_add(&f->sent, o, iov, nr_iov);
+	return f->send_result;
+}
+
+static void fake_flush(struct netif *n)
+{
+	fake(n)->nr_flush++;
+}
+
+static void fake_rx_ready(struct netif *n)
+{
+	fake(n)->nr_rx_ready++;
+	if (fake(n)->on_rx_ready)
+		fake(n)->on_rx_ready(fake(n));
+}
+
+static void fake_destroy(struct netif *n)
+{
+	struct fake_netif *f = fake(n);
+
+	if (f->destroyed)
+		*f->destroyed = true;
+	fake_frames_clear(&f->sent);
+	free(f);
+}
+
+static const struct netif_ops fake_ops = {
+	.up = fake_up,
+	.down = fake_down,
+	.send = fake_send,
+	.flush = fake_flush,
+	.rx_ready = fake_rx_ready,
+	.destroy = fake_destroy,
+};
+
+struct fake_netif *fake_netif(u32 offloads, u16 mtu)
+{
+	struct fake_netif *f = calloc(1, sizeof(*f));
+
+	assert(f);
+	f->netif = (struct netif){ .ops = &fake_ops,
+				   .offloads = offloads,
+				   .mtu = mtu,
+				   .mac = { 2, 0x15, 0x15, 0x15, 0x15, 0x15 } };
+	return f;
+}
+
+int fake_netif_receive(struct fake_netif *n, const struct netif_offload *o, const void *data,
+		       size_t len)
+{
+	/* In two pieces, as real ones come. */
+	size_t half = len / 2;
+	struct iovec iov[2] = { { (void *)(uintptr_t)data, half },
+				{ (char *)(uintptr_t)data + half, len - half } };
+
+	return n->netif.client->receive(n->netif.client_arg, o, iov, 2);
+}
+
+void fake_netif_flush(struct fake_netif *n)
+{
+	n->netif.client->flush(n->netif.client_arg);
+}
+
+static int client_receive(void *arg, const struct netif_offload *o, const struct iovec *iov,
+			  unsigned nr_iov)
+{
+	struct fake_client *c = arg;
+
+	if (!c->room) {
+		c->nr_again++;
+		return -EAGAIN;
+	}
+	c->room--;
+	fake_frames_add(&c->got, o, iov, nr_iov);
+	return 0;
+}
+
+static void client_flush(void *arg)
+{
+	((struct fake_client *)arg)->nr_flush++;
+}
+
+static void client_writable(void *arg)
+{
+	((struct fake_client *)arg)->nr_writable++;
+}
+
+static const struct netif_client client_ops = {
+	.receive = client_receive,
+	.flush = client_flush,
+	.writable = client_writable,
+};
+
+void fake_client_attach(struct fake_client *c, struct netif *n)
+{
+	*c = (struct fake_client){ .room = UINT_MAX };
+	n->client = &client_ops;
+	n->client_arg = c;
+}
