@@ -1,0 +1,494 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Network device: frames between two queues and a netif.
+ *
+ * Thread: create and destroy before and after the loop runs, everything else on the loop.
+ * Trust:  chains are validated by chain.c. The header of a transmitted frame is copied once and
+ *         checked against what was negotiated and against the frame's length; the frame's bytes go to
+ *         the netif unseen. Of received frames only the buffers' sizes are the guest's.
+ * Spec:   virtio 1.3 §5.1
+ *
+ * Back-pressure, both ways without a drop: a frame that the netif cannot take (-EAGAIN) goes back to
+ * its ring until writable(); a frame that finds too few receive buffers makes receive() return
+ * -EAGAIN, and the driver's next kick leads to rx_ready(). Kicks of the receive queue are wanted only
+ * then.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lkvm/le.h"
+#include "lkvm/log.h"
+#include "net/netif.h"
+#include "virtio/types.h"
+
+/* Feature bits [§5.1.3]. */
+#define VIRTIO_NET_F_CSUM BIT(0)
+#define VIRTIO_NET_F_GUEST_CSUM BIT(1)
+#define VIRTIO_NET_F_MTU BIT(3)
+#define VIRTIO_NET_F_MAC BIT(5)
+#define VIRTIO_NET_F_GUEST_TSO4 BIT(7)
+#define VIRTIO_NET_F_GUEST_TSO6 BIT(8)
+#define VIRTIO_NET_F_HOST_TSO4 BIT(11)
+#define VIRTIO_NET_F_HOST_TSO6 BIT(12)
+#define VIRTIO_NET_F_MRG_RXBUF BIT(15)
+#define VIRTIO_NET_F_STATUS BIT(16)
+
+#define VIRTIO_NET_S_LINK_UP 1u
+
+/* Configuration space [§5.1.4]. */
+struct net_config {
+	u8 mac[6];
+	le16 status;
+	le16 max_virtqueue_pairs;
+	le16 mtu;
+};
+static_assert(sizeof(struct net_config) == 12, "as in the specification");
+
+/* In front of each frame [§5.1.6]. */
+struct net_hdr {
+	u8 flags;
+	u8 gso_type;
+	le16 hdr_len;
+	le16 gso_size;
+	le16 csum_start;
+	le16 csum_offset;
+	le16 num_buffers;
+};
+static_assert(sizeof(struct net_hdr) == 12, "as in the specification");
+
+#define HDR_F_NEEDS_CSUM 1u
+#define HDR_F_DATA_VALID 2u
+
+enum { RXQ, TXQ, NR_QUEUES };
+
+#define QUEUE_SIZE 256u
+/*
+ * In a Realm each buffer of a ring takes its place in the bounce pool, which is 512 KiB in a small
+ * guest: 64 receive buffers of 2 KiB leave room for disks.
+ */
+#define QUEUE_SIZE_SMALL 64u
+#define TX_PUBLISH 64u /* chains: the driver can reuse them while we go on */
+
+#define ETH_HDR_LEN 14u
+
+struct net {
+	struct virtio_device dev;
+	struct netif *netif;
+	struct net_config config;
+	bool in_kick;	  /* the caller of kick() has a hold */
+	bool mergeable;	  /* MRG_RXBUF negotiated */
+	int rx_needed;	  /* buffers that the frame at the head of the netif's backlog needs at least */
+	struct iovec tx_iov[QUEUE_SIZE], tx_frame[QUEUE_SIZE];
+	struct iovec rx_first[QUEUE_SIZE], rx_iov[QUEUE_SIZE];
+	u16 rx_heads[QUEUE_SIZE];
+	u32 rx_lens[QUEUE_SIZE];
+};
+
+static struct net *net_of(struct virtio_device *d)
+{
+	return container_of(d, struct net, dev);
+}
+
+/* Which offloads of a netif are which features; a TSO bit is worth nothing without its checksum bit. */
+static const struct {
+	u64 feature;
+	u32 offload;
+	u64 needs; /* [§5.1.3.1] */
+} offload_map[] = {
+	{ VIRTIO_NET_F_CSUM, NETIF_TX_CSUM, 0 },
+	{ VIRTIO_NET_F_HOST_TSO4, NETIF_TX_TSO4, VIRTIO_NET_F_CSUM },
+	{ VIRTIO_NET_F_HOST_TSO6, NETIF_TX_TSO6, VIRTIO_NET_F_CSUM },
+	{ VIRTIO_NET_F_GUEST_CSUM, NETIF_RX_CSUM, 0 },
+	{ VIRTIO_NET_F_GUEST_TSO4, NETIF_RX_TSO4, VIRTIO_NET_F_GUEST_CSUM },
+	{ VIRTIO_NET_F_GUEST_TSO6, NETIF_RX_TSO6, VIRTIO_NET_F_GUEST_CSUM },
+};
+
+static u64 features_of(u32 offloads)
+{
+	u64 features = 0;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(offload_map); i++)
+		if (offloads & offload_map[i].offload)
+			features |= offload_map[i].feature;
+	return features;
+}
+
+static u32 offloads_of(const struct virtio_device *d)
+{
+	u32 offloads = 0;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(offload_map); i++)
+		if (virtio_has(d, offload_map[i].feature | offload_map[i].needs))
+			offloads |= offload_map[i].offload;
+	return offloads;
+}
+
+/* ---- guest to netif ---- */
+
+static const char *check_csum(struct netif_offload *o, const struct net_hdr *h, size_t len)
+{
+	o->needs_csum = true;
+	o->csum_start = le16_get(h->csum_start);
+	o->csum_offset = le16_get(h->csum_offset);
+	if ((size_t)o->csum_start + o->csum_offset + 2 > len)
+		return "checksum outside the frame";
+	return NULL;
+}
+
+static const char *check_gso(struct netif_offload *o, const struct net_hdr *h, size_t len,
+			     const struct virtio_device *d)
+{
+	bool v4 = h->gso_type == NETIF_GSO_TCPV4, v6 = h->gso_type == NETIF_GSO_TCPV6;
+
+	if (!(v4 && virtio_has(d, VIRTIO_NET_F_HOST_TSO4)) &&
+	    !(v6 && virtio_has(d, VIRTIO_NET_F_HOST_TSO6)))
+		return "segmentation that was not negotiated";
+	o->gso = (enum netif_gso)h->gso_type;
+	o->gso_size = le16_get(h->gso_size);
+	o->hdr_len = le16_get(h->hdr_len);
+	/* [§5.1.6.2.1]: segmentation implies NEEDS_CSUM; hdr_len is a hint, but not beyond the frame. */
+	if (!o->gso_size || !o->needs_csum || o->hdr_len > len)
+		return "segmentation that makes no sense";
+	return NULL;
+}
+
+/* The header of a frame of `len` bytes into *o; or what is wrong with it. Unknown flags are ignored. */
+static const char *check_header(struct netif_offload *o, const struct net_hdr *h, size_t len,
+				const struct virtio_device *d)
+{
+	const char *why = NULL;
+
+	*o = (struct netif_offload){ .gso = NETIF_GSO_NONE };
+	if (len < ETH_HDR_LEN || len > NETIF_FRAME_MAX)
+		return "frame of impossible length";
+	if (h->flags & HDR_F_NEEDS_CSUM) {
+		if (!virtio_has(d, VIRTIO_NET_F_CSUM))
+			return "checksum offload that was not negotiated";
+		why = check_csum(o, h, len);
+	}
+	if (!why && h->gso_type)
+		why = check_gso(o, h, len, d);
+	return why;
+}
+
+/* 0: done with the chain (sent or dropped). -EAGAIN. -EBADMSG: the device needs a reset. */
+static int net_transmit(struct net *n, const struct chain *c)
+{
+	struct iov_cur cur = chain_reader(c);
+	struct netif_offload o;
+	struct net_hdr h;
+	const char *why;
+	int nr;
+
+	/* [§5.1.6.2]: the whole frame is device-readable, and its header comes first. */
+	if (c->nr_write || iov_read(&cur, &h, sizeof(h)) != sizeof(h))
+		return -EBADMSG;
+	why = check_header(&o, &h, cur.left, &n->dev);
+	if (why) {
+		guest_err(n->dev.name, "dropped: %s", why);
+		return 0;
+	}
+	nr = iov_take(&cur, cur.left, n->tx_frame, ARRAY_SIZE(n->tx_frame));
+	assert(nr > 0);
+	return n->netif->ops->send(n->netif, &o, n->tx_frame, (unsigned)nr) == -EAGAIN ? -EAGAIN : 0;
+}
+
+/* One chain: 1, 0 (none there, or none wanted now), or -errno after failing the device. */
+static int net_serve_tx(struct net *n, struct virtqueue *q)
+{
+	struct chain c = { .iov = n->tx_iov, .max = ARRAY_SIZE(n->tx_iov) };
+	int err = chain_take(q, &c);
+
+	if (!err)
+		return 0;
+	if (err > 0)
+		err = net_transmit(n, &c);
+	if (err == -EAGAIN) {
+		queue_untake(q, c.head);
+		return 0;
+	}
+	if (err < 0) {
+		virtio_fail(&n->dev, "bad frame", err);
+		return err;
+	}
+	queue_push(q, c.head, 0);
+	return 1;
+}
+
+static void net_kick_tx(struct net *n, struct virtqueue *q)
+{
+	unsigned left = q->size;
+	int r = 0;
+
+	do {
+		queue_kick_off(q);
+		while (left && (r = net_serve_tx(n, q)) > 0)
+			if (--left % TX_PUBLISH == 0)
+				virtio_queue_flush(&n->dev, q);
+	} while (left && r == 0 && queue_kick_on(q));
+
+	virtio_queue_flush(&n->dev, q);
+	n->netif->ops->flush(n->netif);
+	if (!left)
+		virtio_notify(&n->dev, q->index);
+}
+
+static void on_writable(void *arg)
+{
+	struct net *n = arg;
+
+	virtio_notify(&n->dev, TXQ);
+}
+
+/* ---- netif to guest ---- */
+
+static void fill_header(struct net_hdr *h, const struct netif_offload *o, u16 nr_buffers)
+{
+	*h = (struct net_hdr){ .num_buffers = le16_of(nr_buffers) };
+	if (o->needs_csum) {
+		h->flags = HDR_F_NEEDS_CSUM;
+		h->csum_start = le16_of(o->csum_start);
+		h->csum_offset = le16_of(o->csum_offset);
+	} else if (o->data_valid) {
+		h->flags = HDR_F_DATA_VALID;
+	}
+	if (o->gso != NETIF_GSO_NONE) {
+		h->gso_type = (u8)o->gso;
+		h->gso_size = le16_of(o->gso_size);
+		h->hdr_len = le16_of(o->hdr_len);
+	}
+}
+
+/*
+ * The next receive buffer into *c, whose first bytes (`skip`) stay free for the header.
+ * 1, 0 (none), -errno.
+ */
+static int take_buffer(struct virtqueue *q, struct chain *c, struct iov_cur *cur, size_t skip)
+{
+	int err = chain_take(q, c);
+
+	if (err <= 0)
+		return err;
+	*cur = chain_writer(c);
+	/* [§5.1.6.3.1]: buffers are writable and hold at least the header. */
+	if (c->nr_read || iov_skip(cur, skip) != skip)
+		return -EBADMSG;
+	return 1;
+}
+
+/*
+ * Copy `frame` into as many buffers as it takes; *nr of them are noted in rx_heads/rx_lens.
+ * 1: all of it. 0: not enough buffers. -errno: bad buffers.
+ */
+static int fill_buffers(struct net *n, struct virtqueue *q, struct iov_cur *frame,
+			struct chain *first, unsigned *nr)
+{
+	struct chain c = { .iov = n->rx_iov, .max = ARRAY_SIZE(n->rx_iov) };
+	struct iov_cur to;
+	int err = 1;
+
+	for (*nr = 0; frame->left && *nr < (n->mergeable ? q->size : 1u); (*nr)++) {
+		size_t skip = *nr ? 0 : sizeof(struct net_hdr);
+		struct chain *into = *nr ? &c : first;
+
+		err = take_buffer(q, into, &to, skip);
+		if (err <= 0)
+			return err;
+		n->rx_heads[*nr] = into->head;
+		n->rx_lens[*nr] = (u32)(skip + iov_copy(&to, frame, SIZE_MAX));
+	}
+	return !frame->left;
+}
+
+static void untake(struct net *n, struct virtqueue *q, unsigned nr)
+{
+	while (nr)
+		queue_untake(q, n->rx_heads[--nr]);
+}
+
+/* The driver is to kick for the next buffer; one that came meanwhile rings the bell just as well. */
+static int wait_for_buffers(struct net *n, struct virtqueue *q)
+{
+	if (queue_kick_on(q))
+		virtio_notify(&n->dev, q->index);
+	return -EAGAIN;
+}
+
+/* Too few buffers: either more are to come, or the frame will never fit. */
+static int starve(struct net *n, struct virtqueue *q, unsigned nr)
+{
+	untake(n, q, nr);
+	if (nr && nr == (n->mergeable ? q->size : 1u)) {
+		guest_err(n->dev.name, "dropped: receive buffers too small for a frame");
+		return 0;
+	}
+	n->rx_needed = (int)nr + 1;
+	return wait_for_buffers(n, q);
+}
+
+static int net_receive(struct net *n, const struct netif_offload *o, const struct iovec *iov,
+		       unsigned nr_iov)
+{
+	struct virtqueue *q = &n->dev.queues[RXQ];
+	struct chain first = { .iov = n->rx_first, .max = ARRAY_SIZE(n->rx_first) };
+	struct iov_cur frame = iov_cur(iov, nr_iov);
+	struct net_hdr h;
+	unsigned nr = 0;
+	int err;
+
+	if (n->dev.broken)
+		return 0;
+	/* The frame was here before: do not copy it half again for each new buffer. */
+	err = n->rx_needed ? queue_available(q) : 0;
+	if (err >= 0 && err < n->rx_needed)
+		return wait_for_buffers(n, q);
+	queue_kick_off(q);
+	if (err >= 0)
+		err = fill_buffers(n, q, &frame, &first, &nr);
+	if (!err)
+		return starve(n, q, nr);
+	if (err < 0) {
+		virtio_fail(&n->dev, "bad receive buffer", err);
+		return 0;
+	}
+	n->rx_needed = 0;
+	fill_header(&h, o, (u16)nr);
+
+	struct iov_cur at = chain_writer(&first);
+
+	iov_write(&at, &h, sizeof(h));
+	for (unsigned i = 0; i < nr; i++)
+		queue_push(q, n->rx_heads[i], n->rx_lens[i]);
+	return 0;
+}
+
+static int on_receive(void *arg, const struct netif_offload *o, const struct iovec *iov,
+		      unsigned nr_iov)
+{
+	struct net *n = arg;
+	int err;
+
+	if (n->in_kick)
+		return net_receive(n, o, iov, nr_iov);
+	if (!virtio_enter(&n->dev))
+		return 0;
+	err = net_receive(n, o, iov, nr_iov);
+	virtio_leave(&n->dev);
+	return err;
+}
+
+static void on_flush(void *arg)
+{
+	struct net *n = arg;
+
+	if (n->in_kick) {
+		virtio_queue_flush(&n->dev, &n->dev.queues[RXQ]);
+	} else if (virtio_enter(&n->dev)) {
+		virtio_queue_flush(&n->dev, &n->dev.queues[RXQ]);
+		virtio_leave(&n->dev);
+	}
+}
+
+static const struct netif_client net_client = {
+	.receive = on_receive,
+	.flush = on_flush,
+	.writable = on_writable,
+};
+
+/* ---- life ---- */
+
+static void net_kick(struct virtio_device *d, struct virtqueue *q)
+{
+	struct net *n = net_of(d);
+
+	n->in_kick = true;
+	if (q->index == TXQ)
+		net_kick_tx(n, q);
+	else
+		n->netif->ops->rx_ready(n->netif);
+	n->in_kick = false;
+}
+
+static int net_start(struct virtio_device *d)
+{
+	struct net *n = net_of(d);
+
+	n->mergeable = virtio_has(d, VIRTIO_NET_F_MRG_RXBUF);
+	n->rx_needed = 0;
+	n->netif->ops->up(n->netif, offloads_of(d));
+	return 0;
+}
+
+static void net_stop(struct virtio_device *d, struct virtqueue *q)
+{
+	struct net *n = net_of(d);
+
+	/* Chains never outlive a call, so a queue that is reset alone leaves nothing behind. */
+	n->rx_needed = 0;
+	if (!q)
+		n->netif->ops->down(n->netif);
+}
+
+static void net_destroy(struct virtio_device *d)
+{
+	struct net *n = net_of(d);
+
+	netif_destroy(n->netif);
+	virtio_fini(&n->dev);
+	free(n);
+}
+
+static const struct virtio_type net_type = {
+	.name = "net",
+	.id = 1,
+	.pci_class = 0x020000, /* Ethernet controller */
+	.start = net_start,
+	.kick = net_kick,
+	.stop = net_stop,
+	.destroy = net_destroy,
+};
+
+static u64 net_features(const struct net *n, bool small_pool)
+{
+	u64 features = VIRTIO_NET_F_MAC | VIRTIO_NET_F_STATUS | VIRTIO_NET_F_MRG_RXBUF |
+		       features_of(n->netif->offloads);
+
+	if (n->netif->mtu)
+		features |= VIRTIO_NET_F_MTU;
+	/* 64 KiB frames would fill the pool; checksums cost nothing there. */
+	if (small_pool)
+		features &= ~(VIRTIO_NET_F_HOST_TSO4 | VIRTIO_NET_F_HOST_TSO6 |
+			      VIRTIO_NET_F_GUEST_TSO4 | VIRTIO_NET_F_GUEST_TSO6);
+	return features;
+}
+
+int virtio_net_create(struct virtio_device **out, const struct virtio_env *env, struct netif *netif)
+{
+	u16 size = env->small_pool ? QUEUE_SIZE_SMALL : QUEUE_SIZE;
+	const u16 sizes[NR_QUEUES] = { size, size };
+	struct net *n = calloc(1, sizeof(*n));
+	int err = -ENOMEM;
+
+	if (n) {
+		n->netif = netif;
+		err = virtio_init(&n->dev, &net_type, env->instance, env->mem, env->loop,
+				  net_features(n, env->small_pool), sizes, NR_QUEUES);
+	}
+	if (err) {
+		log_error("virtio-net: %s", strerror(-err));
+		netif_destroy(netif);
+		free(n);
+		return err;
+	}
+	memcpy(n->config.mac, netif->mac, sizeof(n->config.mac));
+	n->config.status = le16_of(VIRTIO_NET_S_LINK_UP);
+	n->config.max_virtqueue_pairs = le16_of(1);
+	n->config.mtu = le16_of(netif->mtu);
+	n->dev.config = (u8 *)&n->config;
+	n->dev.config_len = sizeof(n->config);
+	netif->client = &net_client;
+	netif->client_arg = n;
+	*out = &n->dev;
+	return 0;
+}
