@@ -102,6 +102,9 @@ disk_srcs := virtio/disk_raw.c virtio/disk_io.c virtio/disk_uring.c virtio/disk_
 $(call unit,virtio/disk_uring,$(disk_srcs))
 $(call unit,virtio/disk_threads,$(disk_srcs))
 $(call unit,virtio/disk_raw,$(disk_srcs))
+$(call unit,virtio/blk,virtio/blk.c virtio/blk_req.c virtio/blk_config.c virtio/device.c virtio/queue.c \
+	virtio/chain.c lkvm/mem.c lkvm/iov.c lkvm/log.c lkvm/loop.c tests/fake/disk.c \
+	tests/fake/driver.c tests/fake/driver_bad.c tests/fake/transport.c)
 
 $(call unit,arm64/board,arm64/board.c arm64/serial.c arm64/rtc.c lkvm/bus.c lkvm/log.c)
 $(call unit,arm64/boot,arm64/boot.c arm64/image.c lkvm/mem.c lkvm/log.c)

@@ -17,23 +17,24 @@
 
 /*
  * Copy the field at *p up to a single comma, with ",," read as a comma; *p moves behind the comma or
- * to the end. False if it does not fit.
+ * to the end. 1: a comma was there, so another field follows; 0: the last one; -E2BIG.
  */
-static bool next_field(const char **p, char *buf, size_t size)
+static int next_field(const char **p, char *buf, size_t size)
 {
 	size_t n = 0;
+	int more = 0;
 
 	for (; **p; (*p)++) {
 		if (**p == ',' && *++*p != ',') {
-			buf[n] = '\0';
-			return true;
+			more = 1;
+			break;
 		}
 		if (n + 1 >= size)
-			return false;
+			return -E2BIG;
 		buf[n++] = **p;
 	}
 	buf[n] = '\0';
-	return true;
+	return more;
 }
 
 /* The value of "key=value" if `field` has that key, else NULL. */
@@ -127,9 +128,11 @@ static int parse_field(const char *field, struct disk_conf *conf)
 int disk_conf_parse(const char *arg, struct disk_conf *conf)
 {
 	char field[64];
+	int more, err;
 
 	*conf = (struct disk_conf){ .format = DISK_FORMAT_RAW, .nr_queues = 1 };
-	if (!next_field(&arg, conf->path, sizeof(conf->path))) {
+	more = next_field(&arg, conf->path, sizeof(conf->path));
+	if (more < 0) {
 		log_error("--disk: the file name is too long");
 		return -EINVAL;
 	}
@@ -141,11 +144,10 @@ int disk_conf_parse(const char *arg, struct disk_conf *conf)
 		log_error("--disk %s: vhost-scsi targets are not supported", conf->path);
 		return -EINVAL;
 	}
-	while (*arg) {
-		int err;
-
-		if (!next_field(&arg, field, sizeof(field))) {
-			log_error("--disk: a flag is too long: '%.60s...'", field);
+	while (more) {
+		more = next_field(&arg, field, sizeof(field));
+		if (more < 0) {
+			log_error("--disk: a flag is too long");
 			return -EINVAL;
 		}
 		err = parse_field(field, conf);

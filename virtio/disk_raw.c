@@ -75,7 +75,7 @@ static bool is_mounted(dev_t dev)
 static int open_error(const char *path, bool read_only, int err)
 {
 	if (err == -EBUSY)
-		log_error("%s: the device is in use (mounted elsewhere, swap, RAID?)", path);
+		log_error("%s: in use by another virtual machine, a mount elsewhere, swap or RAID", path);
 	else if (!read_only && (err == -EACCES || err == -EROFS || err == -EPERM))
 		log_error("%s: no permission to write: %s (for a read-only disk add ',ro')", path,
 			  strerror(-err));

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Which system call comes next: continuation, fallbacks, alignment, and no way to go on for ever. */
+#include <errno.h>
+#include <fcntl.h>
+
+#include "tests/unit/suite.h"
+#include "virtio/disk_file.h"
+
+static const struct disk_file plain = { .fd = 3, .buffered_fd = -1 };
+static const struct disk_file direct = {
+	.fd = 3, .buffered_fd = 4, .dio_off_align = 512, .dio_mem_align = 4
+};
+static const struct disk_file block = { .fd = 3, .buffered_fd = -1, .is_blk = true };
+
+static struct disk_io next(const struct disk_file *f, struct disk_req *r)
+{
+	struct disk_io io;
+
+	disk_io_next(f, r, &io);
+	return io;
+}
+
+static struct disk_req request(enum disk_op op, u64 off, u64 len)
+{
+	struct disk_req r = { .op = op, .off = off, .len = len };
+
+	disk_io_begin(&r);
+	return r;
+}
+
+/* [virtio 1.3 §5.2.6] a request is done when all its bytes are. */
+START_TEST(short_transfers_continue)
+{
+	char a[100], b[412];
+	struct iovec iov[] = { { a, 100 }, { b, 412 } };
+	struct disk_req r = request(DISK_READ, 1024, 512);
+	struct disk_io io;
+
+	r.iov = iov;
+	r.nr_iov = 2;
+	io = next(&plain, &r);
+	ck_assert(io.kind == DISK_IO_READV && io.fd == 3 && io.off == 1024 && io.len == 512);
+	ck_assert(io.iov == iov && io.nr_iov == 2);
+	ck_assert(!disk_io_finished(&plain, &r, 40));
+	io = next(&plain, &r);
+	ck_assert(io.off == 1064 && io.iov[0].iov_base == a + 40 && io.iov[0].iov_len == 60);
+	/* Exactly to the end of the first element, then one byte, then the rest. */
+	ck_assert(!disk_io_finished(&plain, &r, 60));
+	io = next(&plain, &r);
+	ck_assert(io.off == 1124 && io.nr_iov == 1 && io.iov[0].iov_base == b);
+	ck_assert(!disk_io_finished(&plain, &r, 1));
+	io = next(&plain, &r);
+	ck_assert(io.off == 1125 && io.iov[0].iov_len == 411);
+	ck_assert(disk_io_finished(&plain, &r, 411));
+	ck_assert_int_eq(r.result, 0);
+}
+END_TEST
+
+START_TEST(end_of_file_is_an_error)
+{
+	char a[512];
+	struct iovec iov = { a, 512 };
+	struct disk_req r = request(DISK_READ, 0, 512);
+
+	r.iov = &iov;
+	r.nr_iov = 1;
+	ck_assert(!disk_io_finished(&plain, &r, 100));
+	ck_assert(disk_io_finished(&plain, &r, 0));
+	ck_assert_int_eq(r.result, -EIO);
+}
+END_TEST
+
+START_TEST(interruptions_are_bounded)
+{
+	struct disk_req r = request(DISK_FLUSH, 0, 0);
+	int n = 0;
+
+	while (!disk_io_finished(&plain, &r, n % 2 ? -EINTR : -EAGAIN))
+		ck_assert_int_lt(++n, 100);
+	ck_assert_int_ge(n, 4);
+	ck_assert_int_eq(r.result, -EIO);
+}
+END_TEST
+
+START_TEST(errors_end_a_request)
+{
+	char a[512];
+	struct iovec iov = { a, 512 };
+	struct disk_req r = request(DISK_WRITE, 0, 512);
+
+	r.iov = &iov;
+	r.nr_iov = 1;
+	ck_assert(next(&plain, &r).kind == DISK_IO_WRITEV);
+	ck_assert(disk_io_finished(&plain, &r, -ENOSPC));
+	ck_assert_int_eq(r.result, -ENOSPC);
+	r = request(DISK_FLUSH, 0, 0);
+	ck_assert(next(&plain, &r).kind == DISK_IO_FDATASYNC);
+	ck_assert(disk_io_finished(&plain, &r, -EIO));
+	ck_assert_int_eq(r.result, -EIO);
+}
+END_TEST
+
+START_TEST(direct_takes_what_is_aligned)
+{
+	_Alignas(512) char a[2048];
+	struct iovec iov[] = { { a, 512 }, { a + 1024, 512 } };
+	struct disk_req r = request(DISK_WRITE, 512, 1024);
+
+	r.iov = iov;
+	r.nr_iov = 2;
+	ck_assert_int_eq(next(&direct, &r).fd, 3);
+	iov[1].iov_base = a + 1025;
+	ck_assert_int_eq(next(&direct, &r).fd, 4);
+	iov[1].iov_base = a + 1024;
+	r.off = 513;
+	ck_assert_int_eq(next(&direct, &r).fd, 4);
+	r.off = 512;
+	iov[0].iov_len = 100;
+	ck_assert_int_eq(next(&direct, &r).fd, 4);
+	iov[0].iov_len = 512;
+	/* After an odd short count the rest is not aligned any more. */
+	ck_assert_int_eq(next(&direct, &r).fd, 3);
+	ck_assert(!disk_io_finished(&direct, &r, 700));
+	ck_assert_int_eq(next(&direct, &r).fd, 4);
+}
+END_TEST
+
+START_TEST(direct_falls_back_on_einval_once)
+{
+	_Alignas(512) char a[512];
+	struct iovec iov = { a, 512 };
+	struct disk_req r = request(DISK_READ, 0, 512);
+
+	r.iov = &iov;
+	r.nr_iov = 1;
+	ck_assert(!disk_io_finished(&direct, &r, -EINVAL));
+	ck_assert_int_eq(next(&direct, &r).fd, 4);
+	ck_assert(disk_io_finished(&direct, &r, -EINVAL));
+	ck_assert_int_eq(r.result, -EINVAL);
+	/* Nothing to fall back to. */
+	r = request(DISK_READ, 0, 512);
+	ck_assert(disk_io_finished(&plain, &r, -EINVAL));
+}
+END_TEST
+
+START_TEST(zeroes_without_unmap_never_punch)
+{
+	struct disk_req r = request(DISK_WRITE_ZEROES, 4096, 40 * KiB);
+	struct disk_io io = next(&plain, &r);
+
+	ck_assert(io.kind == DISK_IO_FALLOCATE && io.off == 4096 && io.len == 40 * KiB);
+	ck_assert_int_eq(io.mode, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE);
+	ck_assert(!disk_io_finished(&plain, &r, -EOPNOTSUPP));
+	/* Then by writing, piece by piece, not on the loop. */
+	io = next(&plain, &r);
+	ck_assert(io.kind == DISK_IO_WRITEV && io.slow && io.nr_iov == 1);
+	ck_assert_uint_eq(io.iov[0].iov_len, 32 * KiB);
+	for (unsigned i = 0; i < io.iov[0].iov_len; i++)
+		ck_assert_int_eq(((const char *)io.iov[0].iov_base)[i], 0);
+	ck_assert(!disk_io_finished(&plain, &r, 32 * KiB));
+	io = next(&plain, &r);
+	ck_assert(io.off == 4096 + 32 * KiB && io.iov[0].iov_len == 8 * KiB);
+	ck_assert(disk_io_finished(&plain, &r, 8 * KiB));
+	ck_assert_int_eq(r.result, 0);
+}
+END_TEST
+
+START_TEST(zeroes_with_unmap)
+{
+	struct disk_req r = request(DISK_WRITE_ZEROES, 0, 4096);
+
+	r.unmap = true;
+	disk_io_begin(&r);
+	ck_assert_int_eq(next(&plain, &r).mode, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE);
+	ck_assert(!disk_io_finished(&plain, &r, -EOPNOTSUPP));
+	ck_assert_int_eq(next(&plain, &r).mode, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE);
+	ck_assert(!disk_io_finished(&plain, &r, -ENOSYS));
+	ck_assert(next(&plain, &r).kind == DISK_IO_WRITEV);
+	ck_assert(disk_io_finished(&plain, &r, -ENOSPC));
+	ck_assert_int_eq(r.result, -ENOSPC);
+	/* Direct: zeroes are written through the cache. */
+	r = request(DISK_WRITE_ZEROES, 0, 512);
+	ck_assert(!disk_io_finished(&direct, &r, -EINVAL));
+	ck_assert_int_eq(next(&direct, &r).fd, 4);
+}
+END_TEST
+
+START_TEST(discards)
+{
+	struct disk_req r = request(DISK_DISCARD, 8192, 4096);
+	struct disk_io io = next(&plain, &r);
+
+	ck_assert(io.kind == DISK_IO_FALLOCATE && io.off == 8192 && io.len == 4096);
+	ck_assert_int_eq(io.mode, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE);
+	ck_assert(next(&block, &r).kind == DISK_IO_BLKDISCARD);
+	ck_assert(disk_io_finished(&block, &r, -EOPNOTSUPP));
+	ck_assert_int_eq(r.result, -EOPNOTSUPP);
+}
+END_TEST
+
+START_TEST(big_transfers_are_slow)
+{
+	static char a[512];
+	struct iovec iov = { a, 512 };
+	struct disk_req r = request(DISK_READ, 0, 4 * MiB);
+
+	r.iov = &iov;
+	r.nr_iov = 1;
+	ck_assert(!next(&plain, &r).slow);
+	r.len += 512;
+	ck_assert(next(&plain, &r).slow);
+}
+END_TEST
+
+SUITE_MAIN("virtio/disk_io", short_transfers_continue, end_of_file_is_an_error,
+	   interruptions_are_bounded, errors_end_a_request, direct_takes_what_is_aligned,
+	   direct_falls_back_on_einval_once, zeroes_without_unmap_never_punch, zeroes_with_unmap,
+	   discards, big_transfers_are_slow)

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Opening an image: what is refused, what the disk looks like, who may have it at the same time. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/loop.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "tests/unit/suite.h"
+#include "virtio/disk.h"
+
+static struct loop *loop;
+static char dir[64];
+static struct disk_conf conf;
+
+static void setup(void)
+{
+	strcpy(dir, "/var/tmp/lkvm-raw-XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	ck_assert_int_eq(loop_create(&loop, "test"), 0);
+}
+
+static void teardown(void)
+{
+	char cmd[96];
+
+	loop_destroy(loop);
+	snprintf(cmd, sizeof(cmd), "rm -rf %s", dir);
+	ck_assert_int_eq(system(cmd), 0);
+}
+
+/* `size` bytes of file `name` in the folder, as conf.path. */
+static void image(const char *name, u64 size)
+{
+	int fd;
+
+	memset(&conf, 0, sizeof(conf));
+	snprintf(conf.path, sizeof(conf.path), "%s/%s", dir, name);
+	conf.nr_queues = 1;
+	fd = open(conf.path, O_CREAT | O_RDWR, 0644);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(ftruncate(fd, (off_t)size), 0);
+	close(fd);
+}
+
+static int open_close(void)
+{
+	struct disk *d;
+	int err = disk_open(&d, &conf, loop);
+
+	if (!err)
+		d->ops->destroy(d);
+	return err;
+}
+
+START_TEST(a_file)
+{
+	struct disk *d;
+
+	setup();
+	image("my disk,1.img", 1 * MiB);
+	ck_assert_int_eq(disk_open(&d, &conf, loop), 0);
+	ck_assert_uint_eq(d->size, 1 * MiB);
+	ck_assert_uint_eq(d->block_size, 512);
+	ck_assert_uint_eq(d->physical_block_size, 4096);
+	ck_assert(!d->read_only);
+	ck_assert_str_eq(d->id, "my_disk_1.img");
+	d->ops->destroy(d);
+	strcpy(conf.serial, "01234567890123456789");
+	conf.read_only = true;
+	ck_assert_int_eq(disk_open(&d, &conf, loop), 0);
+	ck_assert_str_eq(d->id, "01234567890123456789");
+	ck_assert(d->read_only && !d->can_discard);
+	d->ops->destroy(d);
+	image("a-name-that-is-longer-than-a-serial", 512);
+	ck_assert_int_eq(disk_open(&d, &conf, loop), 0);
+	ck_assert_str_eq(d->id, "a-name-that-is-longe");
+	d->ops->destroy(d);
+	teardown();
+}
+END_TEST
+
+START_TEST(refused)
+{
+	setup();
+	image("x", 0);
+	ck_assert_int_eq(open_close(), -EINVAL);
+	image("x", 511);
+	ck_assert_int_eq(open_close(), -EINVAL);
+	conf.format = DISK_FORMAT_QCOW2;
+	ck_assert_int_eq(open_close(), -EOPNOTSUPP);
+	image("x", 512);
+	ck_assert_int_eq(open_close(), 0);
+	strcat(conf.path, "y");
+	ck_assert_int_eq(open_close(), -ENOENT);
+	strcpy(conf.path, dir);
+	ck_assert_int_eq(open_close(), -EISDIR);
+	/* A FIFO must not block, a terminal or /dev/null not be taken for a disk. */
+	snprintf(conf.path, sizeof(conf.path), "%s/fifo", dir);
+	ck_assert_int_eq(mkfifo(conf.path, 0600), 0);
+	ck_assert_int_eq(open_close(), -EINVAL);
+	strcpy(conf.path, "/dev/null");
+	ck_assert_int_eq(open_close(), -EINVAL);
+	teardown();
+}
+END_TEST
+
+START_TEST(odd_size_is_rounded_down)
+{
+	struct disk *d;
+
+	setup();
+	image("x", 1024 + 511);
+	ck_assert_int_eq(disk_open(&d, &conf, loop), 0);
+	ck_assert_uint_eq(d->size, 1024);
+	d->ops->destroy(d);
+	teardown();
+}
+END_TEST
+
+/* A file that starts like a qcow2 image is raw all the same. */
+START_TEST(raw_is_never_probed)
+{
+	static const char magic[8] = { 'Q', 'F', 'I', (char)0xfb, 0, 0, 0, 3 };
+	struct disk *d;
+	FILE *f;
+
+	setup();
+	image("x", 64 * KiB);
+	f = fopen(conf.path, "r+");
+	ck_assert_uint_eq(fwrite(magic, 1, sizeof(magic), f), sizeof(magic));
+	fclose(f);
+	ck_assert_int_eq(disk_open(&d, &conf, loop), 0);
+	ck_assert(d->size == 64 * KiB && !d->read_only);
+	d->ops->destroy(d);
+	teardown();
+}
+END_TEST
+
+START_TEST(no_permission)
+{
+	setup();
+	image("x", 4096);
+	ck_assert_int_eq(chmod(conf.path, 0444), 0);
+	if (geteuid() == 0) {
+		ck_assert_int_eq(chmod(dir, 0755), 0);
+		ck_assert_int_eq(seteuid(65534), 0);
+	}
+	ck_assert_int_eq(open_close(), -EACCES);
+	conf.read_only = true;
+	ck_assert_int_eq(open_close(), 0);
+	ck_assert_int_eq(seteuid(getuid()), 0);
+	ck_assert_int_eq(chmod(conf.path, 0), 0);
+	if (geteuid() == 0)
+		ck_assert_int_eq(seteuid(65534), 0);
+	ck_assert_int_eq(open_close(), -EACCES);
+	ck_assert_int_eq(seteuid(getuid()), 0);
+	teardown();
+}
+END_TEST
+
+START_TEST(locks)
+{
+	struct disk *a, *b;
+
+	setup();
+	image("x", 4096);
+	ck_assert_int_eq(disk_open(&a, &conf, loop), 0);
+	ck_assert_int_eq(open_close(), -EBUSY);
+	conf.read_only = true;
+	ck_assert_int_eq(open_close(), -EBUSY);
+	a->ops->destroy(a);
+	ck_assert_int_eq(disk_open(&a, &conf, loop), 0);
+	ck_assert_int_eq(disk_open(&b, &conf, loop), 0);
+	conf.read_only = false;
+	ck_assert_int_eq(open_close(), -EBUSY);
+	a->ops->destroy(a);
+	b->ops->destroy(b);
+	ck_assert_int_eq(open_close(), 0);
+	/* Direct I/O opens the file twice, and must not be in its own way. */
+	conf.direct = true;
+	ck_assert_int_eq(disk_open(&a, &conf, loop), 0);
+	ck_assert_int_eq(open_close(), -EBUSY);
+	a->ops->destroy(a);
+	teardown();
+}
+END_TEST
+
+static struct disk_req req;
+static int req_err;
+
+static void on_done(struct disk_req *r, int err)
+{
+	req_err = err;
+}
+
+/* One request, to its end. */
+static int do_one(struct disk *d, enum disk_op op, u64 off, u64 len, char *buf)
+{
+	struct iovec iov = { buf, len };
+
+	req = (struct disk_req){
+		.op = op, .off = off, .len = len, .iov = &iov, .nr_iov = 1, .done = on_done
+	};
+	req_err = 1;
+	d->ops->submit(d, &req);
+	d->ops->drain(d);
+	return req_err;
+}
+
+START_TEST(either_backend)
+{
+	static _Alignas(4096) char buf[4096];
+
+	setup();
+	image("x", 64 * KiB);
+	for (unsigned i = 0; i < 4; i++) {
+		struct disk *d;
+
+		conf.no_uring = i & 1;
+		conf.direct = i & 2;
+		ck_assert_int_eq(disk_open(&d, &conf, loop), 0);
+		ck_assert_int_eq(do_one(d, DISK_WRITE, 0, sizeof(buf), buf), 0);
+		d->ops->destroy(d);
+	}
+	teardown();
+}
+END_TEST
+
+START_TEST(mounted_device)
+{
+	struct stat st;
+	FILE *f = fopen("/proc/self/mountinfo", "r");
+	char line[1024], source[256];
+
+	ck_assert_ptr_nonnull(f);
+	memset(&conf, 0, sizeof(conf));
+	conf.nr_queues = 1;
+	ck_assert_int_eq(loop_create(&loop, "test"), 0);
+	while (fgets(line, sizeof(line), f)) {
+		char *sep = strstr(line, " - ");
+
+		if (!sep || sscanf(sep, " - %*s %255s", source) != 1 || source[0] != '/' ||
+		    stat(source, &st) < 0 || !S_ISBLK(st.st_mode))
+			continue;
+		strcpy(conf.path, source);
+		ck_assert_int_eq(open_close(), -EBUSY);
+		conf.read_only = true;
+		ck_assert_int_eq(open_close(), -EBUSY);
+		goto out;
+	}
+	printf("skip: nothing is mounted from a block device here\n");
+out:
+	fclose(f);
+	loop_destroy(loop);
+}
+END_TEST
+
+static void on_block_device(const char *path)
+{
+	static char buf[8192];
+	struct disk *d;
+
+	for (unsigned i = 0; i < 2; i++) {
+		memset(&conf, 0, sizeof(conf));
+		conf.nr_queues = 1;
+		conf.no_uring = i;
+		strcpy(conf.path, path);
+		ck_assert_int_eq(disk_open(&d, &conf, loop), 0);
+		ck_assert_uint_eq(d->size, 1 * MiB);
+		ck_assert(d->can_discard && d->block_size >= 512);
+		ck_assert_int_eq(open_close(), -EBUSY);
+		memset(buf, 'x', sizeof(buf));
+		ck_assert_int_eq(do_one(d, DISK_WRITE, 0, 8192, buf), 0);
+		ck_assert_int_eq(do_one(d, DISK_DISCARD, 0, 4096, NULL), 0);
+		ck_assert_int_eq(do_one(d, DISK_WRITE_ZEROES, 4096, 512, NULL), 0);
+		ck_assert_int_eq(do_one(d, DISK_FLUSH, 0, 0, NULL), 0);
+		ck_assert_int_eq(do_one(d, DISK_READ, 0, 8192, buf), 0);
+		ck_assert(!buf[0] && !buf[4095] && !buf[4096] && !buf[4607] && buf[4608] == 'x');
+		d->ops->destroy(d);
+	}
+}
+
+START_TEST(block_device)
+{
+	int ctl = open("/dev/loop-control", O_RDWR), file, dev, nr;
+	char path[32];
+
+	setup();
+	image("backing", 1 * MiB);
+	file = open(conf.path, O_RDWR);
+	nr = ctl < 0 ? -1 : ioctl(ctl, LOOP_CTL_GET_FREE);
+	snprintf(path, sizeof(path), "/dev/loop%d", nr);
+	if (nr >= 0)
+		mknod(path, S_IFBLK | 0600, makedev(7, (unsigned)nr));
+	dev = nr < 0 ? -1 : open(path, O_RDWR);
+	if (dev < 0 || ioctl(dev, LOOP_SET_FD, file) < 0) {
+		printf("skip: no loop device: %s\n", strerror(errno));
+	} else {
+		on_block_device(path);
+		ck_assert_int_eq(ioctl(dev, LOOP_CLR_FD), 0);
+	}
+	close(dev);
+	close(file);
+	close(ctl);
+	teardown();
+}
+END_TEST
+
+SUITE_MAIN("virtio/disk_raw", a_file, refused, odd_size_is_rounded_down, raw_is_never_probed,
+	   no_permission, locks, either_backend, mounted_device, block_device)

@@ -1,0 +1,413 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Both backends against real files: data in and out, batches, order of completion, full disks,
+ * truncation, discard, drain. disk_threads_test.c is the same with the other backend.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/unit/suite.h"
+#include "virtio/disk_file.h"
+
+#ifdef TEST_THREADS
+#define SUITE_NAME "virtio/disk_threads"
+#define create disk_threads_create
+#else
+#define SUITE_NAME "virtio/disk_uring"
+#define create disk_uring_create
+#endif
+
+#define NR 64u
+#define SIZE (4 * MiB)
+
+static struct loop *loop;
+static struct disk *disk;
+static char path[64];
+static unsigned nr_done, nr_batches;
+static bool in_submit;
+
+struct req {
+	struct disk_req io;
+	struct iovec iov[4];
+	int err;
+	bool is_done;
+	struct req *then; /* submit this from done() */
+};
+
+static void on_done(struct disk_req *io, int err)
+{
+	struct req *r = container_of(io, struct req, io);
+
+	ck_assert(!in_submit && !r->is_done && loop_here(loop));
+	r->err = err;
+	r->is_done = true;
+	nr_done++;
+	if (r->then)
+		disk->ops->submit(disk, &r->then->io);
+}
+
+static void on_batch_end(void *arg)
+{
+	ck_assert_ptr_eq(arg, &nr_batches);
+	nr_batches++;
+}
+
+/* True if it works here; prints why not. */
+static bool open_disk(const char *dir, int flags)
+{
+	struct disk proto = { .size = SIZE, .block_size = 512, .physical_block_size = 4096 };
+	struct disk_file f = { .fd = -1, .buffered_fd = -1 };
+	int err;
+
+	snprintf(path, sizeof(path), "%s/lkvm-disk-XXXXXX", dir);
+	f.fd = mkstemp(path);
+	ck_assert_int_ge(f.fd, 0);
+	ck_assert_int_eq(ftruncate(f.fd, SIZE), 0);
+	if (flags & O_DIRECT) {
+		f.buffered_fd = f.fd;
+		f.fd = open(path, O_RDWR | O_DIRECT | O_CLOEXEC);
+		f.dio_off_align = f.dio_mem_align = 4096;
+		if (f.fd < 0) {
+			printf("skip: no O_DIRECT in %s\n", dir);
+			return false;
+		}
+	}
+	proto.batch_end = on_batch_end;
+	proto.batch_arg = &nr_batches;
+	ck_assert_int_eq(loop_create(&loop, "test"), 0);
+	err = create(&disk, &proto, &f, loop);
+	if (err) {
+		printf("skip: %s: %s\n", SUITE_NAME, strerror(-err));
+		disk_file_close(&f);
+		loop_destroy(loop);
+	}
+	return !err;
+}
+
+static void close_disk(void)
+{
+	disk->ops->destroy(disk);
+	loop_destroy(loop);
+	unlink(path);
+}
+
+static void submit(struct req *r)
+{
+	r->io.done = on_done;
+	in_submit = true;
+	disk->ops->submit(disk, &r->io);
+	in_submit = false;
+}
+
+/* The loop, as it runs in the program, until `n` requests are done. */
+static void wait_for(unsigned n)
+{
+	disk->ops->commit(disk);
+	for (int i = 0; nr_done < n; i++) {
+		ck_assert_int_lt(i, 1000);
+		loop_step(loop, 1000);
+	}
+	ck_assert_uint_eq(nr_done, n);
+	nr_done = 0;
+}
+
+static struct req transfer(enum disk_op op, u64 off, void *buf, size_t len)
+{
+	struct req r = { .io = { .op = op, .off = off, .len = len } };
+
+	r.iov[0] = (struct iovec){ buf, len };
+	return r;
+}
+
+/* One request with one buffer, to its end. */
+static int do_one(enum disk_op op, u64 off, void *buf, size_t len)
+{
+	struct req r = transfer(op, off, buf, len);
+
+	r.io.iov = r.iov;
+	r.io.nr_iov = 1;
+	submit(&r);
+	wait_for(1);
+	return r.err;
+}
+
+static u64 blocks(void)
+{
+	struct stat st;
+
+	ck_assert_int_eq(stat(path, &st), 0);
+	return (u64)st.st_blocks;
+}
+
+START_TEST(write_flush_read)
+{
+	static char out[64 * KiB], in[64 * KiB];
+
+	if (!open_disk("/tmp", 0))
+		return;
+	for (unsigned i = 0; i < sizeof(out); i++)
+		out[i] = (char)(i * 7);
+	ck_assert_int_eq(do_one(DISK_WRITE, 512, out, sizeof(out)), 0);
+	ck_assert_int_eq(do_one(DISK_FLUSH, 0, NULL, 0), 0);
+	ck_assert_int_eq(do_one(DISK_READ, 512, in, sizeof(in)), 0);
+	ck_assert_mem_eq(in, out, sizeof(in));
+	ck_assert_uint_ge(nr_batches, 3);
+	close_disk();
+}
+END_TEST
+
+START_TEST(scattered_buffers)
+{
+	static char out[4][1024], in[4096];
+	struct req r = { .io = { .op = DISK_WRITE, .off = 0, .len = 512 + 1 + 1023 + 512 } };
+
+	if (!open_disk("/tmp", 0))
+		return;
+	memset(out[0], 'a', 1024);
+	memset(out[1], 'b', 1024);
+	memset(out[2], 'c', 1024);
+	memset(out[3], 'd', 1024);
+	r.iov[0] = (struct iovec){ out[0], 512 };
+	r.iov[1] = (struct iovec){ out[1], 1 };
+	r.iov[2] = (struct iovec){ out[2], 1023 };
+	r.iov[3] = (struct iovec){ out[3], 512 };
+	r.io.iov = r.iov;
+	r.io.nr_iov = 4;
+	submit(&r);
+	wait_for(1);
+	ck_assert_int_eq(r.err, 0);
+	ck_assert_int_eq(do_one(DISK_READ, 0, in, 2048), 0);
+	ck_assert(in[511] == 'a' && in[512] == 'b' && in[513] == 'c' && in[1535] == 'c');
+	ck_assert(in[1536] == 'd' && in[2047] == 'd');
+	close_disk();
+}
+END_TEST
+
+/* More than the ring of io_uring holds, and one end-of-batch for many. */
+START_TEST(many_at_once)
+{
+	static struct req r[8 * NR];
+	static char buf[8 * NR][512];
+
+	if (!open_disk("/tmp", 0))
+		return;
+	for (unsigned i = 0; i < ARRAY_SIZE(r); i++) {
+		memset(buf[i], (int)i, 512);
+		r[i] = transfer(DISK_WRITE, 512 * i, buf[i], 512);
+		r[i].io.iov = r[i].iov;
+		r[i].io.nr_iov = 1;
+		submit(&r[i]);
+	}
+	wait_for(ARRAY_SIZE(r));
+	ck_assert_uint_lt(nr_batches, ARRAY_SIZE(r));
+	for (unsigned i = 0; i < ARRAY_SIZE(r); i++) {
+		char in[512];
+
+		ck_assert_int_eq(r[i].err, 0);
+		ck_assert_int_eq(do_one(DISK_READ, 512 * i, in, 512), 0);
+		ck_assert_mem_eq(in, buf[i], 512);
+	}
+	close_disk();
+}
+END_TEST
+
+START_TEST(done_may_submit)
+{
+	struct req flush = { .io = { .op = DISK_FLUSH, .done = on_done } };
+	char buf[512] = "x";
+	struct req r = transfer(DISK_WRITE, 0, buf, sizeof(buf));
+
+	if (!open_disk("/tmp", 0))
+		return;
+	r.io.iov = r.iov;
+	r.io.nr_iov = 1;
+	r.then = &flush;
+	submit(&r);
+	wait_for(2);
+	/* The same inside drain(). */
+	r = transfer(DISK_WRITE, 0, buf, sizeof(buf));
+	r.io.iov = r.iov;
+	r.io.nr_iov = 1;
+	flush.is_done = r.is_done = false;
+	r.then = &flush;
+	submit(&r);
+	disk->ops->drain(disk);
+	ck_assert(r.is_done && flush.is_done);
+	close_disk();
+}
+END_TEST
+
+START_TEST(drain_waits_for_all)
+{
+	static struct req r[NR];
+	static char buf[NR][4096];
+
+	if (!open_disk("/tmp", 0))
+		return;
+	disk->ops->drain(disk);
+	for (unsigned i = 0; i < NR; i++) {
+		r[i] = transfer(i % 2 ? DISK_WRITE : DISK_READ, 4096 * i, buf[i], 4096);
+		r[i].io.iov = r[i].iov;
+		r[i].io.nr_iov = 1;
+		submit(&r[i]);
+		if (i == NR / 2)
+			disk->ops->commit(disk);
+	}
+	disk->ops->drain(disk);
+	ck_assert_uint_eq(nr_done, NR);
+	close_disk();
+}
+END_TEST
+
+START_TEST(truncated_under_us)
+{
+	char buf[512];
+
+	if (!open_disk("/tmp", 0))
+		return;
+	ck_assert_int_eq(truncate(path, 4096), 0);
+	ck_assert_int_eq(do_one(DISK_READ, 8192, buf, 512), -EIO);
+	ck_assert_int_eq(do_one(DISK_READ, 0, buf, 512), 0);
+	close_disk();
+}
+END_TEST
+
+/* Write-zeroes clears exactly its range; discard gives blocks back. */
+START_TEST(zeroes_and_discard)
+{
+	static char out[256 * KiB], in[256 * KiB];
+	struct req r;
+	u64 before;
+
+	if (!open_disk("/tmp", 0))
+		return;
+	memset(out, 'x', sizeof(out));
+	ck_assert_int_eq(do_one(DISK_WRITE, 0, out, sizeof(out)), 0);
+	ck_assert_int_eq(do_one(DISK_FLUSH, 0, NULL, 0), 0);
+	before = blocks();
+	ck_assert_int_eq(do_one(DISK_WRITE_ZEROES, 512, NULL, 65 * KiB), 0);
+	r = transfer(DISK_WRITE_ZEROES, 128 * KiB, NULL, 512);
+	r.io.unmap = true;
+	submit(&r);
+	wait_for(1);
+	ck_assert_int_eq(r.err, 0);
+	memset(out + 512, 0, 65 * KiB);
+	memset(out + 128 * KiB, 0, 512);
+	ck_assert_int_eq(do_one(DISK_READ, 0, in, sizeof(in)), 0);
+	ck_assert_mem_eq(in, out, sizeof(in));
+	ck_assert_int_eq(do_one(DISK_DISCARD, 0, NULL, 256 * KiB), 0);
+	ck_assert_int_eq(do_one(DISK_FLUSH, 0, NULL, 0), 0);
+	ck_assert_uint_lt(blocks(), before);
+	close_disk();
+}
+END_TEST
+
+/* tmpfs: no ZERO_RANGE, so zeroes are written; and full when we say so. */
+START_TEST(small_tmpfs)
+{
+	static char out[256 * KiB], in[256 * KiB];
+	char dir[] = "/tmp/lkvm-tmpfs-XXXXXX";
+	int err;
+
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    mount("tmpfs", dir, "tmpfs", 0, "size=1M") < 0) {
+		printf("skip: cannot mount a tmpfs: %s\n", strerror(errno));
+		rmdir(dir);
+		return;
+	}
+	if (!open_disk(dir, 0))
+		goto out;
+	memset(out, 'x', sizeof(out));
+	ck_assert_int_eq(do_one(DISK_WRITE, 0, out, sizeof(out)), 0);
+	ck_assert_int_eq(do_one(DISK_WRITE_ZEROES, 512, NULL, 100 * KiB), 0);
+	ck_assert_int_eq(do_one(DISK_READ, 0, in, sizeof(in)), 0);
+	memset(out + 512, 0, 100 * KiB);
+	ck_assert_mem_eq(in, out, sizeof(in));
+	for (u64 off = 0; !(err = do_one(DISK_WRITE, off, out, sizeof(out)));)
+		ck_assert_uint_lt(off += sizeof(out), SIZE);
+	ck_assert_int_eq(err, -ENOSPC);
+	/* What was there before still is, and the disk goes on. */
+	ck_assert_int_eq(do_one(DISK_READ, 0, in, sizeof(in)), 0);
+	ck_assert_mem_eq(in, out, sizeof(in));
+	ck_assert_int_eq(do_one(DISK_DISCARD, 0, NULL, 512 * KiB), 0);
+	ck_assert_int_eq(do_one(DISK_WRITE, 2 * MiB, out, sizeof(out)), 0);
+	close_disk();
+out:
+	ck_assert_int_eq(umount(dir), 0);
+	rmdir(dir);
+}
+END_TEST
+
+/* O_DIRECT, with requests that it takes and such that it does not. */
+START_TEST(direct_io)
+{
+	static _Alignas(4096) char out[32 * KiB], in[32 * KiB + 16];
+
+	if (!open_disk("/var/tmp", O_DIRECT))
+		return;
+	for (unsigned i = 0; i < sizeof(out); i++)
+		out[i] = (char)(i * 3 + i / 512);
+	ck_assert_int_eq(do_one(DISK_WRITE, 0, out, sizeof(out)), 0);
+	/* One sector, an odd buffer: through the page cache, and both see the same bytes. */
+	ck_assert_int_eq(do_one(DISK_WRITE, 512, out + 7, 512), 0);
+	memmove(out + 512, out + 7, 512);
+	ck_assert_int_eq(do_one(DISK_READ, 0, in, sizeof(out)), 0);
+	ck_assert_mem_eq(in, out, sizeof(out));
+	ck_assert_int_eq(do_one(DISK_READ, 512, in + 3, 31 * KiB), 0);
+	ck_assert_mem_eq(in + 3, out + 512, 31 * KiB);
+	ck_assert_int_eq(do_one(DISK_FLUSH, 0, NULL, 0), 0);
+	ck_assert_int_eq(do_one(DISK_WRITE_ZEROES, 1024, NULL, 512), 0);
+	ck_assert_int_eq(do_one(DISK_READ, 0, in, 4096), 0);
+	ck_assert(in[1023] == out[1023] && !in[1024] && !in[1535] && in[1536] == out[1536]);
+	close_disk();
+}
+END_TEST
+
+/* Requests while the loop runs on its own thread, as in the program. */
+static void submit_on_loop(void *arg)
+{
+	struct req *r = arg;
+
+	submit(&r[0]);
+	submit(&r[1]);
+	disk->ops->commit(disk);
+}
+
+static void drain_on_loop(void *arg)
+{
+	disk->ops->drain(disk);
+}
+
+START_TEST(loop_on_its_thread)
+{
+	static char buf[2][4096];
+	struct req r[2];
+
+	if (!open_disk("/tmp", 0))
+		return;
+	ck_assert_int_eq(loop_start(loop), 0);
+	for (unsigned round = 0; round < 100; round++) {
+		for (unsigned i = 0; i < 2; i++) {
+			r[i] = transfer(i ? DISK_READ : DISK_WRITE, 4096 * i, buf[i], 4096);
+			r[i].io.iov = r[i].iov;
+			r[i].io.nr_iov = 1;
+		}
+		loop_call(loop, submit_on_loop, r);
+		loop_call(loop, drain_on_loop, NULL);
+		ck_assert(r[0].is_done && r[1].is_done && !r[0].err && !r[1].err);
+	}
+	loop_stop(loop);
+	close_disk();
+}
+END_TEST
+
+SUITE_MAIN(SUITE_NAME, write_flush_read, scattered_buffers, many_at_once, done_may_submit,
+	   drain_waits_for_all, truncated_under_us, zeroes_and_discard, small_tmpfs, direct_io,
+	   loop_on_its_thread)
