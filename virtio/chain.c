@@ -46,8 +46,8 @@ static struct desc desc_copy(const struct table *t, u32 i)
 }
 
 /*
- * Descend into the table that `d` refers to. WRITE has no meaning on such a descriptor and is ignored
- * [virtio 1.3 §2.7.5.3.2].
+ * Descend into the table that `d` refers to. WRITE has no meaning on such a descriptor and is
+ * ignored [virtio 1.3 §2.7.5.3.2].
  */
 static int table_descend(const struct virtqueue *q, struct table *t, const struct desc *d)
 {
@@ -57,8 +57,9 @@ static int table_descend(const struct virtqueue *q, struct table *t, const struc
 	if (!q->indirect || t->indirect || (le16_get(d->flags) & DESC_F_NEXT))
 		return -EBADMSG;
 	/*
-	 * The spec bounds a chain by the queue size; drivers only keep to that where no indirect table
-	 * is involved (a packet of 19 pieces on a ring of 16), so any table up to our largest ring will do.
+	 * The spec bounds a chain by the queue size; drivers only keep to that where no indirect
+	 * table is involved (a packet of 19 pieces on a ring of 16), so any table up to our largest
+	 * ring will do.
 	 */
 	if (!len || len % sizeof(*d) || len > QUEUE_MAX_SIZE * sizeof(*d))
 		return -EBADMSG;
@@ -113,7 +114,7 @@ static int chain_walk(const struct virtqueue *q, struct chain *c)
 			err = table_descend(q, &t, &d);
 			if (err)
 				return err;
-			/* [virtio 1.3 §2.7.5.3.2] The first entry is the start of the rest of the chain. */
+			/* [virtio 1.3 §2.7.5.3.2] The chain goes on at the first entry. */
 			i = 0;
 			left = t.nr;
 			continue;

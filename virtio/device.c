@@ -16,8 +16,8 @@
  *	needs reset		as before			nothing (virtio_enter() refuses)
  *
  * The hand-over in each direction is a loop_call() made with d->lock held: it is synchronous, so a
- * driver that has written DRIVER_OK or read back 0 after a reset sees it done. This cannot deadlock,
- * because nothing on the loop takes d->lock: kicks, completions and interrupts go without it.
+ * driver that has written DRIVER_OK or read back 0 after a reset sees it done. This cannot
+ * deadlock: nothing on the loop takes d->lock, neither kicks nor completions nor interrupts.
  *
  * A doorbell is an eventfd that nobody reads: registered edge-triggered, each write to it wakes the
  * loop. Rings before DRIVER_OK are lost; start looks at each queue once instead.
@@ -421,7 +421,7 @@ void virtio_queue_reset(struct virtio_device *d, struct virtqueue *q)
 {
 	if (!virtio_has(d, VIRTIO_F_RING_RESET))
 		return;
-	/* [virtio 1.3 §2.6.1.1] All of the queue's state back to what it is after a device reset. */
+	/* [virtio 1.3 §2.6.1.1] All of the queue's state goes back to that after a reset. */
 	if (d->status & VIRTIO_S_DRIVER_OK)
 		loop_call(d->loop, queue_stop_early, q);
 	else

@@ -51,15 +51,16 @@ struct virtio_type {
 
 	/*
 	 * The driver rang the doorbell of queue `q`, or `q` had buffers when it started. `q` is
-	 * started; with a hold. Serve at most about q->size chains, then virtio_notify() and return:
-	 * the driver can post faster than we serve.
+	 * started; with a hold. Serve at most about q->size chains, then virtio_notify() and
+	 * return: the driver can post faster than we serve.
 	 */
 	void (*kick)(struct virtio_device *d, struct virtqueue *q);
 
 	/*
 	 * The driver resets the device (q NULL) or one queue (RING_RESET). On return nothing is in
-	 * flight from the queue(s), and nothing of it will be touched again. No hold, so completions
-	 * that run from inside may virtio_enter(). Also called for a device that needs a reset.
+	 * flight from the queue(s), and nothing of it will be touched again. No hold, so
+	 * completions that run from inside may virtio_enter(). Also called for a device that needs
+	 * a reset.
 	 */
 	void (*stop)(struct virtio_device *d, struct virtqueue *q);
 
@@ -136,16 +137,16 @@ static inline bool virtio_has(const struct virtio_device *d, u64 feature)
 bool virtio_enter(struct virtio_device *d);
 void virtio_leave(struct virtio_device *d);
 
-/* Publish what was pushed to `q`, interrupt the driver if it wants that. Loop thread, with a hold. */
+/* Publish what was pushed to `q`, interrupt the driver if it wants that. Loop, with a hold. */
 void virtio_queue_flush(struct virtio_device *d, struct virtqueue *q);
 
 /*
- * The guest broke the rules: DEVICE_NEEDS_RESET, configuration interrupt, one rate-limited line, and
- * the queues are left alone until the driver resets [§2.1.2]. `why` is static. Any thread.
+ * The guest broke the rules: DEVICE_NEEDS_RESET, configuration interrupt, one rate-limited line,
+ * and the queues are left alone until the driver resets [§2.1.2]. `why` is static. Any thread.
  */
 void virtio_fail(struct virtio_device *d, const char *why, int err);
 
-/* The kind changed d->config (under d->lock if vCPUs run): new generation, configuration interrupt. */
+/* The kind changed d->config (under d->lock if vCPUs run): new generation, and an interrupt. */
 void virtio_config_changed(struct virtio_device *d);
 
 /* ---- for transports; vCPU thread under d->lock (or before vCPUs run) ---- */

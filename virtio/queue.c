@@ -9,12 +9,12 @@
  *
  * Ordering. Four pairs with the driver hold this together:
  *
- *	avail->idx	the driver stores entries and descriptors before the index; we load the index
- *			with acquire before them.
+ *	avail->idx	the driver stores entries and descriptors before the index; we load the
+ *			index with acquire before them.
  *	used->idx	we store elements and buffer contents before the index, with release.
- *	interrupts	we store used->idx, then look whether an interrupt is wanted; the driver asks for
- *			one, then looks at used->idx. A full fence between store and load on both sides:
- *			one of us sees the other.
+ *	interrupts	we store used->idx, then look whether an interrupt is wanted; the driver
+ *			asks for one, then looks at used->idx. A full fence between store and load
+ *			on both sides: one of us sees the other.
  *	kicks		likewise with avail_event (or used->flags) and avail->idx.
  *
  * All indices are free-running 16-bit counters; differences are taken modulo 2^16.
@@ -64,7 +64,7 @@ static void head_flip(struct virtqueue *q, u16 head)
 
 void queue_reset(struct virtqueue *q)
 {
-	/* [virtio 1.3 §4.1.4.3.1] queue_size is the maximum, queue_enable 0 and all else 0 on reset. */
+	/* [virtio 1.3 §4.1.4.3.1] On reset queue_size is the maximum, all else 0. */
 	*q = (struct virtqueue){ .index = q->index, .max_size = q->max_size, .size = q->max_size };
 }
 
@@ -85,8 +85,8 @@ int queue_remap(struct virtqueue *q)
 	int err;
 
 	/*
-	 * [virtio 1.3 §2.7] Sizes of the three areas. The event fields belong to them whether or not
-	 * EVENT_IDX was negotiated.
+	 * [virtio 1.3 §2.7] Sizes of the three areas. The event fields belong to them whether or
+	 * not EVENT_IDX was negotiated.
 	 */
 	err = mem_win_open(q->mem, gpa(q->desc), DESC_SIZE * size, MEM_READ, &q->desc_win);
 	if (err)
@@ -140,7 +140,7 @@ static int avail_reload(struct virtqueue *q)
 	u16 idx = mem_win_load16_acquire(&q->avail_win, AVAIL_IDX);
 	u16 fresh = (u16)(idx - q->next_avail);
 
-	/* A chain has at least one descriptor: never more than size of them with us and in the ring. */
+	/* Chains have a descriptor at least: no more than size of them with us and in the ring. */
 	if (fresh + q->in_flight > q->size)
 		return -EBADMSG;
 	q->avail_idx = idx;

@@ -51,8 +51,8 @@ int queue_start(struct virtqueue *q, struct mem *m, u64 features);
 void queue_stop(struct virtqueue *q);
 
 /*
- * A page somewhere was un-shared since the rings were looked up: look them up again. -EFAULT. With a
- * hold. device.c does it at the start of a hold, so nobody below has to expect stale windows.
+ * A page somewhere was un-shared since the rings were looked up: look them up again. -EFAULT. With
+ * a hold. device.c does it at the start of a hold, so nobody below has to expect stale windows.
  */
 int queue_remap(struct virtqueue *q);
 
@@ -63,8 +63,8 @@ int queue_remap(struct virtqueue *q);
 
 /*
  * Next head in *head: 1, or 0 (empty). No head is ever in flight twice, so a head below q->size can
- * index a table of requests. -EBADMSG: avail->idx more than size ahead of what was given back, index
- * out of range, or head still in flight; the device then needs a reset (virtio_fail).
+ * index a table of requests. -EBADMSG: avail->idx more than size ahead of what was given back,
+ * index out of range, or head still in flight; the device then needs a reset (virtio_fail).
  */
 int queue_next_head(struct virtqueue *q, u16 *head);
 
@@ -82,9 +82,9 @@ bool queue_publish(struct virtqueue *q);
 
 /*
  * Ask the driver not to kick / to kick for the next buffer. Initially it kicks. queue_kick_on()
- * returns true if buffers have come since the ring was last looked at (or it broke): the caller must
- * look again, no kick will tell. Buffers that were seen and left or put back do not count: nobody
- * tells about those either way.
+ * returns true if buffers have come since the ring was last looked at (or it broke): the caller
+ * must look again, no kick will tell. Buffers that were seen and left or put back do not count:
+ * nobody tells about those either way.
  *
  * The usual kick handler, which serves bursts without further kicks and never misses a buffer:
  *

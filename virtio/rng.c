@@ -21,9 +21,9 @@
 #define RNG_MAX_IOV 16u
 
 /*
- * A request may ask for gigabytes; it gets at most this much ([virtio 1.3 §5.4.6.2] the device may use
- * less than the whole buffer), and after a ring's worth of requests the loop turns to its other fds:
- * 128 KiB at some 400 MB/s, a third of a millisecond.
+ * A request may ask for gigabytes; it gets at most this much ([virtio 1.3 §5.4.6.2] the device may
+ * use less than the whole buffer), and after a ring's worth of requests the loop turns to its other
+ * fds: 128 KiB at some 400 MB/s, a third of a millisecond.
  */
 #define RNG_REQUEST_MAX (16 * KiB)
 #define RNG_KICK_REQUESTS RNG_QUEUE_SIZE
@@ -61,7 +61,7 @@ static int rng_serve(struct rng *r, struct virtqueue *q)
 
 	if (n == 0)
 		return 0;
-	/* [virtio 1.3 §5.4.6.1] The driver must not place device-readable buffers into the queue. */
+	/* [virtio 1.3 §5.4.6.1] The driver must not place device-readable buffers here. */
 	if (n > 0 && c.nr_read)
 		n = -EBADMSG;
 	if (n > 0)

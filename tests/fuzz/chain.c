@@ -3,8 +3,8 @@
  * A driver that means harm: bytes of the input lay out rings, tables and buffers, post, take pages
  * back, and interleave all of it with a device that takes, puts back, completes and publishes.
  *
- * Checked besides the sanitizers: everything that chain_take() hands out lies in shared RAM and adds
- * up, heads are never in flight twice, and each step is bounded.
+ * Checked besides the sanitizers: everything that chain_take() hands out lies in shared RAM and
+ * adds up, heads are never in flight twice, and each step is bounded.
  *
  * Thread: one.
  * Trust:  plays the hostile side itself.

@@ -97,7 +97,7 @@ START_TEST(chain_as_long_as_the_queue)
 	struct fake_buf bufs[8];
 	struct rig x;
 
-	/* [virtio 1.3 §2.7.5.3.1] The longest chain a driver may make. Twice: not from descriptor 0. */
+	/* [virtio 1.3 §2.7.5.3.1] The longest chain a driver may make, around the table's end. */
 	for (unsigned i = 0; i < 8; i++)
 		bufs[i] = (struct fake_buf){ FAKE_DATA + 0x1000 * i, i + 1, true };
 	rig_up(&x, 8, 0);
@@ -115,8 +115,8 @@ START_TEST(direct_descriptors_then_a_table)
 	struct rig x;
 
 	/*
-	 * [virtio 1.3 §2.7.5.3.2] Zero or more normal descriptors, then one that is indirect; WRITE on
-	 * that one is ignored.
+	 * [virtio 1.3 §2.7.5.3.2] Zero or more normal descriptors, then one that is indirect; WRITE
+	 * on that one is ignored.
 	 */
 	rig_up(&x, 8, VIRTIO_F_INDIRECT_DESC);
 	fake_desc(x.mem, x.ring.desc, 0, FAKE_DATA, 10, FAKE_NEXT, 7);
@@ -135,7 +135,7 @@ START_TEST(direct_descriptors_then_a_table)
 }
 END_TEST
 
-/* A table may be anywhere, in any order, and longer than the ring: drivers with small rings do that. */
+/* A table may lie at any address and be longer than the ring: drivers with small rings do that. */
 START_TEST(table_longer_than_the_ring)
 {
 	struct fake_buf bufs[19];
@@ -264,7 +264,7 @@ START_TEST(alias_addresses_are_the_same_pages)
 }
 END_TEST
 
-/* Every entry of the black book, with exactly the answer it names, on the smallest and largest ring. */
+/* Every entry of the black book gets exactly the answer it names, on small and large rings. */
 START_TEST(black_book)
 {
 	static const u16 sizes[] = { 4, 1024 };
@@ -310,6 +310,6 @@ END_TEST
 
 SUITE_MAIN("virtio/chain", empty_queue, readable_then_writable, chain_as_long_as_the_queue,
 	   direct_descriptors_then_a_table, table_longer_than_the_ring, indirect_only_if_negotiated,
-	   empty_elements_are_skipped, no_more_pieces_than_the_caller_has, total_length_fits_32_bits,
-	   unshared_buffers_and_tables, alias_addresses_are_the_same_pages, black_book,
+	   empty_elements_are_skipped, no_more_pieces_than_the_caller_has,
+	   total_length_fits_32_bits, unshared_buffers_and_tables, alias_addresses_are_the_same_pages, black_book,
 	   long_walks_end)

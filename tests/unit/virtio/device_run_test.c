@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* A device at work: hand-over to the loop and back, doorbells, failure, reset of all and of one queue. */
+/* A device at work: hand-over to the loop and back, doorbells, failure, resets of all and part. */
 #include <errno.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -185,7 +185,7 @@ START_TEST(bad_chain_needs_reset)
 	fake_bad[0].post(&x.r[0], FAKE_DATA);
 	virtio_notify(&x.e.dev, 0);
 	loop_step(x.loop, 0);
-	/* [virtio 1.3 §2.1.2] NEEDS_RESET and, since DRIVER_OK is set, a configuration interrupt. */
+	/* [virtio 1.3 §2.1.2] NEEDS_RESET and, DRIVER_OK being set, a configuration interrupt. */
 	ck_assert_uint_eq(status(&x), ACK | DRV | FOK | DOK | VIRTIO_S_NEEDS_RESET);
 	ck_assert_uint_eq(x.t.config, 1);
 

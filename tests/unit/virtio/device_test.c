@@ -197,7 +197,7 @@ START_TEST(config_change)
 	u32 gen;
 
 	rig_up(&x);
-	/* [virtio 1.3 §2.5.3] A new generation each time; an interrupt only when someone listens. */
+	/* [virtio 1.3 §2.5.3] A new generation each time; an interrupt only after DRIVER_OK. */
 	gen = x.e.dev.config_gen;
 	virtio_config_changed(&x.e.dev);
 	ck_assert_uint_ne(x.e.dev.config_gen, gen);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Split rings, device side: index arithmetic, suppression of kicks and interrupts, hostile indices. */
+/* Split rings: index arithmetic, suppression of kicks and interrupts, hostile indices. */
 #include <errno.h>
 #include <string.h>
 

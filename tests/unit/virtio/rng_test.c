@@ -125,8 +125,8 @@ START_TEST(work_per_kick_is_bounded)
 	u32 id, len;
 
 	/*
-	 * A full ring is one kick's worth; the device then rings its own doorbell, and what the driver
-	 * posted meanwhile without kicking is served by the loop's next turn.
+	 * A full ring is one kick's worth; the device then rings its own doorbell, and what the
+	 * driver posted meanwhile without kicking is served by the loop's next turn.
 	 */
 	rig_up(&x, F_ALL);
 	for (unsigned i = 0; i < 8; i++)
