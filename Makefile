@@ -26,7 +26,8 @@ say = @printf '  %-8s%s\n' '$(1)' '$(2)'
 LKVM_SRCS := \
 	lkvm/log.c lkvm/iov.c lkvm/mem.c lkvm/loop.c lkvm/bus.c lkvm/pci.c lkvm/msix.c \
 	lkvm/kvm.c lkvm/kvm_ioctl.c lkvm/kvm_event.c lkvm/stop.c lkvm/vcpu.c \
-	lkvm/main.c lkvm/options.c lkvm/config.c lkvm/cmd_help.c lkvm/cmd_run.c \
+	lkvm/main.c lkvm/options.c lkvm/options_help.c lkvm/options_run.c lkvm/config.c \
+	lkvm/cmd_help.c lkvm/cmd_run.c \
 	lkvm/machine.c lkvm/devices.c lkvm/console.c lkvm/outbuf.c lkvm/terminal.c \
 	virtio/queue.c virtio/chain.c virtio/device.c virtio/pci.c virtio/mmio.c \
 	virtio/rng.c virtio/net.c virtio/console.c \
@@ -49,7 +50,7 @@ HARDEN := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
 HARDEN += $(if $(findstring aarch64,$(shell $(CC) -dumpmachine)),-mbranch-protection=standard)
 REPRO := -ffile-prefix-map=$(CURDIR)/=
 OPT ?= -O2 -g
-ALL_CFLAGS = $(CSTD) $(WARN) $(WERROR) $(OPT) $(HARDEN) $(REPRO) -MMD -MP $(CFLAGS)
+ALL_CFLAGS = $(CSTD) $(WARN) $(WERROR) $(OPT) $(HARDEN) $(REPRO) $(DEFS) -MMD -MP $(CFLAGS)
 ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now $(LDFLAGS)
 
 # libslirp is loaded at run time (net/slirp.c), so lkvm starts without it. The small libraries are
@@ -57,6 +58,12 @@ ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now $(LDFLAGS)
 lib = $(if $(wildcard $(SYSROOT)/usr/lib/*/lib$(1).a),-l:lib$(1).a,-l$(1))
 LIBS ?= $(call lib,fdt) $(call lib,z) $(call lib,zstd) $(call lib,uring) $(call lib,crypto) -lpthread -ldl
 SLIRP_CFLAGS ?= $(shell $(PKG_CONFIG) --cflags slirp 2>/dev/null)
+
+# The version: the last tag and what came after it, or the base version and the commit, or (no git,
+# as in a source archive) the base version alone. Never a date: same sources, same program.
+VERSION_BASE := 0.1.0
+VERSION ?= $(or $(shell [ -e .git ] && { git describe --match 'v[0-9]*' --dirty || \
+	{ rev=$$(git describe --always --abbrev=12 --dirty) && echo "$(VERSION_BASE)-g$$rev"; }; } 2>/dev/null),$(VERSION_BASE))
 
 .DEFAULT_GOAL := all
 .PHONY: all arm64 check demo bench lint unit fuzz-corpora boot man install clean deps
@@ -66,6 +73,15 @@ $(O)/obj/%.o: %.c
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(SLIRP_CFLAGS) -c -o $@ $<
+
+# Touched only when the version is another one than last time.
+.PHONY: FORCE
+$(O)/version: FORCE
+	@mkdir -p $(@D)
+	@echo '$(VERSION)' | cmp -s - $@ || echo '$(VERSION)' > $@
+$(O)/obj/lkvm/cmd_help.o: $(O)/version
+$(O)/obj/lkvm/cmd_help.o: DEFS = -DLKVM_VERSION='"$(VERSION)"'
+build/san/lkvm/cmd_help.o: DEFS = -DLKVM_VERSION='"test"'
 
 $(O)/lkvm: $(LKVM_SRCS:%.c=$(O)/obj/%.o)
 	$(call say,LD,$@)
@@ -85,6 +101,12 @@ $(call unit,lkvm/log,lkvm/log.c)
 $(call unit,lkvm/loop,lkvm/loop.c)
 $(call unit,lkvm/kvm_event,lkvm/kvm_event.c lkvm/kvm.c lkvm/log.c)
 $(call unit,lkvm/vcpu,lkvm/vcpu.c lkvm/stop.c lkvm/kvm.c lkvm/bus.c lkvm/mem.c lkvm/log.c realm/realm.c realm/none.c)
+options := lkvm/options.c lkvm/options_help.c lkvm/options_run.c lkvm/config.c lkvm/log.c
+$(call unit,lkvm/options,$(options))
+$(call unit,lkvm/options_run,$(options))
+$(call unit,lkvm/config,lkvm/config.c lkvm/log.c)
+# main_test.c includes lkvm/main.c, to call its main() by another name.
+$(call unit,lkvm/main,lkvm/cmd_help.c lkvm/cmd_run.c $(options))
 $(call unit,virtio/queue,virtio/queue.c lkvm/mem.c lkvm/log.c tests/fake/driver.c)
 $(call unit,virtio/chain,virtio/queue.c virtio/chain.c lkvm/mem.c lkvm/log.c lkvm/iov.c \
 	tests/fake/driver.c tests/fake/driver_bad.c)
@@ -102,6 +124,9 @@ disk_srcs := virtio/disk_raw.c virtio/disk_io.c virtio/disk_uring.c virtio/disk_
 $(call unit,virtio/disk_uring,$(disk_srcs))
 $(call unit,virtio/disk_threads,$(disk_srcs))
 $(call unit,virtio/disk_raw,$(disk_srcs))
+$(call unit,virtio/console,virtio/console.c virtio/device.c virtio/queue.c virtio/chain.c lkvm/mem.c \
+	lkvm/iov.c lkvm/log.c lkvm/loop.c tests/fake/driver.c tests/fake/driver_bad.c \
+	tests/fake/transport.c)
 $(call unit,virtio/blk,virtio/blk.c virtio/blk_req.c virtio/blk_config.c virtio/device.c virtio/queue.c \
 	virtio/chain.c lkvm/mem.c lkvm/iov.c lkvm/log.c lkvm/loop.c tests/fake/disk.c \
 	tests/fake/driver.c tests/fake/driver_bad.c tests/fake/transport.c)
@@ -118,12 +143,14 @@ net-user := net/user.c net/slirp.c net/pollset.c net/guard.c net/reasm.c net/dhc
 	net/backlog.c net/csum.c
 net-all := net/netif.c net/netopt.c $(net-user) net/tap.c net/tap_setup.c net/pcap.c
 $(call unit,net/user,$(net-all) tests/fake/netif.c lkvm/loop.c lkvm/log.c lkvm/iov.c)
+$(call unit,net/netopt,net/netopt.c lkvm/log.c)
+$(call unit,net/dhcp,net/dhcp.c net/csum.c)
 
 $(call unit,realm/rsi,realm/rsi.c realm/digest.c)
 $(call unit,realm/ripas,realm/ripas.c lkvm/mem.c lkvm/log.c)
 
 SAN := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
-SAN_CFLAGS = $(CSTD) $(WARN) $(WERROR) -O1 -g $(SAN) -MMD -MP $(SLIRP_CFLAGS) \
+SAN_CFLAGS = $(CSTD) $(WARN) $(WERROR) -O1 -g $(SAN) $(DEFS) -MMD -MP $(SLIRP_CFLAGS) \
 	$(shell $(PKG_CONFIG) --cflags check 2>/dev/null)
 SAN_LIBS = $(shell $(PKG_CONFIG) --libs check 2>/dev/null) -lfdt -lz -lzstd -luring -lcrypto -lpthread -ldl
 
@@ -170,7 +197,48 @@ build/fuzz/$(1): $(patsubst %.c,build/fuzz/obj/%.o,tests/fuzz/$(1).c $(fuzz-srcs
 endef
 $(foreach f,$(FUZZERS),$(eval $(call fuzz_rule,$(f))))
 
-clean:
-	rm -rf build/obj build/san build/unit build/fuzz build/lkvm build/arm64
+# ---- payloads of guest/: freestanding arm64 binaries ----------------------------------------------
 
--include $(shell find $(O)/obj build/san build/fuzz -name '*.d' 2>/dev/null)
+PAYLOADS := hello reset spin faultloop smp timer args sea uart rtc pci badqueue
+GUEST_LIB := guest/lib.c guest/fdt.c guest/gic.c guest/virtio.c
+GUEST_CROSS := $(if $(filter aarch64%,$(shell $(CC) -dumpmachine)),,aarch64-linux-gnu-)
+GUEST_CC := $(GUEST_CROSS)gcc
+GUEST_CFLAGS := -std=gnu17 -I. -ffreestanding -fno-pic -fno-stack-protector -mgeneral-regs-only \
+	-mstrict-align -mno-outline-atomics -fno-tree-loop-distribute-patterns -O2 -g \
+	-Wall -Wextra -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes -Wconversion \
+	-Wno-sign-conversion $(WERROR) $(REPRO) -MMD -MP
+# The rig copies build/arm64 into the emulated host, so what is only needed here lies elsewhere.
+GUEST_OUT := build/arm64/guest
+GUEST_OBJ := build/guest
+
+$(GUEST_OBJ)/guest/%.o: guest/%.c
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(GUEST_CC) $(GUEST_CFLAGS) -c -o $@ $<
+$(GUEST_OBJ)/guest/start.o: guest/start.S arm64/memmap.h
+	@mkdir -p $(@D)
+	$(Q)$(GUEST_CC) -I. -c -o $@ $<
+$(GUEST_OBJ)/guest/start-image.o: guest/start.S arm64/memmap.h
+	@mkdir -p $(@D)
+	$(Q)$(GUEST_CC) -I. -DIMAGE_HEADER -c -o $@ $<
+
+guest_link = $(GUEST_CC) -nostdlib -static -no-pie -Wl,--build-id=none,-z,max-page-size=4096,--no-warn-rwx-segments \
+	-T guest/link.ld -o $(GUEST_OBJ)/$(@F).elf $(filter %.o,$^) -lgcc && \
+	$(GUEST_CROSS)objcopy -O binary $(GUEST_OBJ)/$(@F).elf $@
+$(GUEST_OUT)/%.flat: $(GUEST_OBJ)/guest/start.o $(GUEST_OBJ)/guest/%.o $(GUEST_LIB:%.c=$(GUEST_OBJ)/%.o) guest/link.ld
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(guest_link)
+$(GUEST_OUT)/%.img: $(GUEST_OBJ)/guest/start-image.o $(GUEST_OBJ)/guest/%.o $(GUEST_LIB:%.c=$(GUEST_OBJ)/%.o) guest/link.ld
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(guest_link)
+
+.PHONY: payloads
+.SECONDARY: $(PAYLOADS:%=$(GUEST_OBJ)/guest/%.o) $(GUEST_LIB:%.c=$(GUEST_OBJ)/%.o)
+payloads: $(PAYLOADS:%=$(GUEST_OUT)/%.flat) $(GUEST_OUT)/hello.img $(GUEST_OUT)/args.img
+
+clean:
+	rm -rf build/obj build/san build/unit build/fuzz build/lkvm build/arm64 build/guest
+
+-include $(shell find $(O)/obj build/san build/fuzz build/guest -name '*.d' 2>/dev/null)

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Payload: faults for ever inside its own fault handler, as a guest does whose memory is gone; with
+ * "data" on the command line, by touching a device that is not there. The VMM must stay stoppable and
+ * must not flood its log.
+ *
+ * Thread: CPU 0.
+ * Trust:  none needed.
+ */
+#include "guest/guest.h"
+
+/* Between the end of RAM (less than 1 GiB) and the end of what start.S maps as executable. */
+#define NO_CODE 0xbff00000
+#define NO_DEVICE 0x20000000
+
+void payload_main(void)
+{
+	print("faulting\n");
+	if (has_word(bootargs(), "data")) {
+		/* Each of these is an exit to the VMM. */
+		fault_begin();
+		for (;;)
+			read32(NO_DEVICE);
+	}
+	/* Every fetch of a vector faults, and its handler is the same vector. */
+	write_sysreg(vbar_el1, NO_CODE);
+	read32(NO_DEVICE);
+}

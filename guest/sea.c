@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Payload: touches where nothing is and touches devices in ways they do not know. Nothing there is a
+ * synchronous external abort; a device that does not take an access reads as ones and ignores writes.
+ *
+ * Thread: CPU 0.
+ * Trust:  the VMM's answers are under test.
+ * Spec:   Arm ARM D8.16 (external aborts), ESR_EL1.DFSC 0b010000
+ */
+#include "guest/guest.h"
+
+/* Holes of the map, see memmap.h. */
+static const struct {
+	const char *name;
+	u64 addr;
+} holes[] = {
+	{ "between UARTs", MEMMAP_UART + 0x800 },
+	{ "behind the UART's registers", MEMMAP_UART + MEMMAP_UART_SIZE },
+	{ "behind the RTC", MEMMAP_RTC + 0x100 },
+	{ "below the GIC", 0x20000000 },
+	{ "PCI window without a BAR", MEMMAP_PCI_MEM + 0x2ff00000 },
+};
+
+static bool aborts_read(u64 addr, unsigned width)
+{
+	fault_begin();
+	read_width(addr, width);
+	return fault_end() == 1 && fault_is_sea() && fault.far == addr;
+}
+
+static bool aborts_write(u64 addr, unsigned width)
+{
+	fault_begin();
+	write_width(addr, width, 0x5a);
+	return fault_end() == 1 && fault_is_sea() && fault.far == addr;
+}
+
+static void test_hole(const char *name, u64 addr)
+{
+	print("%s (%lx)\n", name, addr);
+	for (unsigned width = 1; width <= 8; width *= 2) {
+		checkf("read aborts", aborts_read(addr, width), "%u bytes, %u faults, esr %lx",
+		       width, fault.count, fault.esr);
+		checkf("write aborts", aborts_write(addr, width), "%u bytes, %u faults, esr %lx",
+		       width, fault.count, fault.esr);
+	}
+}
+
+static void test_pairs(u64 addr)
+{
+	u64 a, b;
+
+	fault_begin();
+	__asm__ volatile("ldp %0, %1, [%2]" : "=r"(a), "=r"(b) : "r"(addr) : "memory");
+	checkf("ldp aborts", fault_end() == 1 && fault_is_sea(), "esr %lx", fault.esr);
+	fault_begin();
+	__asm__ volatile("stp xzr, xzr, [%0]" : : "r"(addr) : "memory");
+	checkf("stp aborts", fault_end() == 1 && fault_is_sea(), "esr %lx", fault.esr);
+	fault_begin();
+	__asm__ volatile("ldr %0, [%1], #8" : "=r"(a), "+r"(addr) : : "memory");
+	checkf("ldr with write-back aborts", fault_end() == 1 && fault_is_sea(), "esr %lx",
+	       fault.esr);
+}
+
+static void test_odd_widths(void)
+{
+	u32 word;
+
+	fault_begin();
+	word = read32(MEMMAP_UART);
+	checkf("32-bit read of the UART is ones or an abort",
+	       fault_end() ? fault_is_sea() : word == ~0u, "%x, %u faults", word, fault.count);
+	fault_begin();
+	write32(MEMMAP_UART, 0x21212121);
+	checkf("32-bit write of the UART", !fault_end() || fault_is_sea(), "esr %lx", fault.esr);
+	checkf("ECAM behind the last function reads ones",
+	       read32(MEMMAP_PCI_ECAM + (31u << 15)) == ~0u, "%x",
+	       read32(MEMMAP_PCI_ECAM + (31u << 15)));
+	fault_begin();
+	word = read32(MEMMAP_PCI_ECAM + (1u << 20));
+	checkf("ECAM of bus 1", fault_end() ? fault_is_sea() : word == ~0u, "%x", word);
+}
+
+void payload_main(void)
+{
+	struct fdt_node memory;
+	u32 len;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(holes); i++)
+		test_hole(holes[i].name, holes[i].addr);
+	if (check("memory node", fdt_find(dtb(), "memory", &memory))) {
+		const u8 *reg = fdt_prop(dtb(), &memory, "reg", &len);
+
+		test_hole("behind the end of RAM", be64(reg) + be64(reg + 8));
+	}
+	test_pairs(0x20000000);
+	test_odd_widths();
+	/* And the machine is as well as before. */
+	check("RAM still works", *(volatile u32 *)dtb() == 0xedfe0dd0);
+	check_summary();
+}
