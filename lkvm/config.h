@@ -1,18 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the user asked for: plain data, no file descriptors, printable. Filled by options.c, completed
- * and checked by config.c, read by machine.c. Strings point into argv or into `pool` and live as long
- * as the config.
+ * What the user asked for: plain data, no file descriptors, printable. Filled by options_run.c,
+ * completed and checked by config.c, read by machine.c. Strings point into argv or into the config
+ * itself: it stays where it is once completed.
  */
 #ifndef LKVM_CONFIG_H
 #define LKVM_CONFIG_H
 
-#include "lkvm/util.h"
+#include <limits.h>
+#include <sched.h>
+
+#include "lkvm/log.h"
 
 #define CONFIG_MAX_DISKS 4u
 #define CONFIG_MAX_NICS 4u
-#define CONFIG_MAX_CPUS 512u
+#define CONFIG_MAX_CPUS 512u /* more than KVM on arm64 takes */
 #define CONFIG_NR_TTYS 4u
+#define CONFIG_NAME_MAX 64u /* the name becomes part of a socket's path */
+#define CONFIG_CMDLINE_SIZE 2048u /* bytes, with the final NUL [Linux arm64 COMMAND_LINE_SIZE] */
 
 enum config_console { CONSOLE_SERIAL, CONSOLE_VIRTIO };
 enum config_transport { TRANSPORT_PCI, TRANSPORT_MMIO };
@@ -20,11 +25,11 @@ enum config_realm { REALM_OFF, REALM_SIM };
 enum config_irqchip { IRQCHIP_AUTO, IRQCHIP_GICV2, IRQCHIP_GICV2M, IRQCHIP_GICV3, IRQCHIP_GICV3_ITS };
 
 struct config {
-	/* basic */
-	const char *name;     /* NULL: guest-<pid> */
-	unsigned cpus;	      /* 0: number of online host CPUs */
-	u64 ram_size;	      /* bytes; 0: 64 MiB x (cpus + 3), at most 80 % of host RAM */
-	u64 ram_base;	      /* 0x80000000 unless -m SIZE@ADDR */
+	/* basic; what is 0 or NULL is filled in by config_complete() */
+	const char *name; /* guest-<pid> */
+	u32 cpus;	  /* number of online host CPUs */
+	u64 ram_size;	  /* bytes; 64 MiB x (cpus + 3), at most 80 % of host RAM */
+	u64 ram_base;	  /* 0x80000000 unless -m SIZE@ADDR */
 	const char *kvm_dev;  /* "/dev/kvm" */
 	const char *hugetlbfs;
 	const char *disks[CONFIG_MAX_DISKS]; /* --disk arguments as given; virtio/disk.h parses */
@@ -45,15 +50,15 @@ struct config {
 	const char *firmware;
 	u64 firmware_addr;
 	bool firmware_addr_set;
-	const char *dump_dtb; /* write the blob here; without KVM this is all that happens */
+	const char *dump_dtb; /* write the blob here too */
 
 	/* arm64 */
 	enum config_irqchip irqchip;
 	bool pmu;
-	unsigned pmu_counters; /* 0: host's */
+	u32 pmu_counters;      /* 0: host's */
 	bool pvtime;	       /* default true */
 	bool sve;	       /* default true: if the host has it */
-	unsigned sve_max_vl;   /* bits; 0: host's */
+	u32 sve_max_vl;	       /* bits; 0: host's */
 	u64 kaslr_seed;	       /* 0: none */
 	u32 cntfrq;	       /* --override-bad-firmware-cntfrq; 0: not */
 	const char *vcpu_affinity;
@@ -66,24 +71,39 @@ struct config {
 	u8 realm_pv[64];   /* --realm-pv, zero-padded */
 
 	/* debug */
+	enum log_level loglevel;
 	bool debug_mmio;
-	unsigned disk_delay_ms;
+	u32 disk_delay_ms;
+
+	/* what `name` and `kernel` point to when they are defaults */
+	char name_buf[CONFIG_NAME_MAX];
+	char kernel_buf[PATH_MAX];
 };
 
 /* Defaults, before options are parsed. */
 void config_init(struct config *c);
 
 /*
- * Complete the defaults that depend on the host or on other options (cpus, RAM size, default kernel
- * image, name) and refuse what contradicts, before anything is opened. 0, or -EINVAL/-ENOENT after one
- * log_error() line. `need_kernel`: the command boots something.
+ * Complete the defaults that depend on the host or on other options (cpus, RAM size, kernel image,
+ * name) and refuse what contradicts, before anything is opened. 0, or -EINVAL/-ENOENT after one
+ * log_error() line. With --dump-dtb a missing kernel or root file system is no error.
  */
 int config_complete(struct config *c);
 
+/* There is a kernel (or firmware), and something it can boot into: false only with --dump-dtb. */
+bool config_bootable(const struct config *c);
+
 /*
  * The kernel command line: console=, root= and the user's --params as kvmtool composes them
- * (nodefaults and firmware: exactly the user's string). -E2BIG past `size` (2048 in all).
+ * (nodefaults and firmware: exactly the user's string). --earlycon adds its argument in each case.
+ * -E2BIG when it does not fit `size`.
  */
 int config_cmdline(const struct config *c, char *buf, size_t size);
+
+/*
+ * A list of host CPUs like "0-3,6" (--vcpu-affinity) as a set. -EINVAL, without a message, for
+ * anything else and for an empty list.
+ */
+int config_cpulist(const char *list, cpu_set_t *set);
 
 #endif

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * lkvm help, lkvm version: what there is, for people, for the manual and for the shell.
+ *
+ * Thread: main.
+ * Trust:  the user's own command line.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "lkvm/cmd.h"
+#include "lkvm/log.h"
+#include "lkvm/options_run.h"
+
+#ifndef LKVM_VERSION
+#error "the Makefile says which version this is"
+#endif
+
+void help_print(void)
+{
+	printf("\n usage: lkvm COMMAND [ARGS]\n\n"
+	       /* kvm-unit-tests look for this line. */
+	       " The most commonly used lkvm commands are:\n");
+	for (const struct cmd *c = lkvm_cmds; c->name; c++) {
+		if (c->run)
+			printf("   %-10s%s\n", c->name, c->help);
+	}
+	printf("\n See 'lkvm help COMMAND' for more information on a specific command.\n\n");
+}
+
+/* A bash function that completes commands, options and files; sourced or put in bash-completion's folder. */
+static void print_completion(void)
+{
+	printf("_lkvm()\n{\n"
+	       "\tlocal cur=${COMP_WORDS[COMP_CWORD]} options\n"
+	       "\tCOMPREPLY=()\n"
+	       "\tif [ \"$COMP_CWORD\" = 1 ]; then\n"
+	       "\t\toptions='");
+	for (const struct cmd *c = lkvm_cmds; c->name; c++) {
+		if (c->run)
+			printf("%s ", c->name);
+	}
+	printf("'\n\telif [ \"${COMP_WORDS[1]}\" = run ] && [[ $cur == -* ]]; then\n\t\toptions='");
+	fflush(stdout);
+	options_completion(&options_run, stdout);
+	printf("'\n\telse\n"
+	       "\t\tCOMPREPLY=($(compgen -f -- \"$cur\"))\n"
+	       "\t\treturn\n"
+	       "\tfi\n"
+	       "\tCOMPREPLY=($(compgen -W \"$options\" -- \"$cur\"))\n"
+	       "\t[[ ${COMPREPLY[0]} == *= ]] && compopt -o nospace\n"
+	       "}\n"
+	       "complete -o filenames -F _lkvm lkvm\n");
+}
+
+static const struct cmd *find_cmd(const char *name)
+{
+	for (const struct cmd *c = lkvm_cmds; c->name; c++) {
+		if (!strcmp(c->name, name))
+			return c;
+	}
+	return NULL;
+}
+
+static int help_about(const char *name)
+{
+	const struct cmd *c = find_cmd(name);
+
+	if (!c || !c->run) {
+		help_print();
+		log_error(c ? "lkvm %s comes with a later release" : "there is no command '%s'", name);
+		return EXIT_NO_COMMAND;
+	}
+	printf("\n lkvm %s: %s\n", c->name, c->help);
+	if (c->options)
+		options_usage(c->options, stdout);
+	else
+		printf("\n usage: lkvm %s\n\n", c->name);
+	return 0;
+}
+
+int cmd_help(int argc, char **argv)
+{
+	if (argc < 2)
+		help_print();
+	else if (!strcmp(argv[1], "--man"))
+		options_man(&options_run, stdout);
+	else if (!strcmp(argv[1], "--completion"))
+		print_completion();
+	else
+		return help_about(argv[1]);
+	return 0;
+}
+
+int cmd_version(int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	printf("kvm tool %s\n", LKVM_VERSION);
+	return 0;
+}

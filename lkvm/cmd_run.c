@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * lkvm run: a guest in the foreground, from its options to its end.
+ *
+ * Thread: main.
+ * Trust:  the user's own command line.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "lkvm/cmd.h"
+#include "lkvm/log.h"
+#include "lkvm/machine.h"
+#include "lkvm/options_run.h"
+
+/* Could this host start a guest at all? What exactly is wrong is kvm_open()'s to say. */
+static bool host_has_kvm(const struct config *c)
+{
+	struct utsname u;
+
+	return !uname(&u) && !strcmp(u.machine, "aarch64") && !access(c->kvm_dev, R_OK | W_OK);
+}
+
+static int dump_dtb_only(const struct config *c)
+{
+	if (machine_dump_dtb(c))
+		return EXIT_DIE;
+	log_info("Wrote the device tree to %s; no guest is started", c->dump_dtb);
+	return 0;
+}
+
+/* People copy this line from logs: it is a command. */
+static void banner(const struct config *c)
+{
+	log_info("# lkvm run %s %s -m %llu -c %u --name %s", c->firmware ? "--firmware" : "-k",
+		 c->firmware ? c->firmware : c->kernel, (unsigned long long)(c->ram_size / MiB),
+		 c->cpus, c->name);
+}
+
+/* One guest from the first instruction to the last. False: it failed, and the reason is out. */
+static bool run_once(const struct config *c, enum machine_end *end)
+{
+	struct machine *m;
+
+	if (machine_create(&m, c))
+		return false;
+	*end = machine_run(m);
+	machine_destroy(m);
+	return true;
+}
+
+static int run(const struct config *c)
+{
+	enum machine_end end;
+
+	banner(c);
+	do {
+		if (!run_once(c, &end))
+			return EXIT_DIE;
+	} while (end == END_RESET && c->reboot);
+
+	switch (end) {
+	case END_POWEROFF:
+	case END_RESET:
+	case END_USER:
+		log_info("KVM session ended normally.");
+		return 0;
+	case END_ERROR:
+		break;
+	}
+	return EXIT_GUEST;
+}
+
+int cmd_run(int argc, char **argv)
+{
+	static struct config c; /* not on the stack: it holds paths */
+	int status;
+
+	config_init(&c);
+	status = options_parse(&options_run, &c, argc, argv);
+	if (status)
+		return status;
+	log_set_level(c.loglevel);
+	if (config_complete(&c))
+		return EXIT_DIE;
+	if (c.dump_dtb && (!config_bootable(&c) || !host_has_kvm(&c)))
+		return dump_dtb_only(&c);
+	return run(&c);
+}

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A config: defaults, completion, checks, and the kernel command line.
+ *
+ * Thread: main, before others run.
+ * Trust:  the user's own command line; the host, for its CPUs and memory.
+ */
+#include "lkvm/config.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "arm64/board.h"
+
+/* 64 MiB for the kernel and for each CPU 64 MiB more: kvmtool's rule, with its limit. */
+#define RAM_PER_CPU (64 * MiB)
+#define RAM_EXTRA_CPUS 3u
+#define RAM_HOST_PERCENT 80u
+
+void config_init(struct config *c)
+{
+	*c = (struct config){
+		.ram_base = MEMMAP_RAM,
+		.kvm_dev = "/dev/kvm",
+		.params = "",
+		.pvtime = true,
+		.sve = true,
+		.loglevel = LOG_INFO,
+	};
+}
+
+/* ---- defaults ---- */
+
+static u64 host_ram(void)
+{
+	long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
+
+	return pages > 0 && size > 0 ? (u64)pages * (u64)size : 0;
+}
+
+static void default_cpus(struct config *c)
+{
+	long online = sysconf(_SC_NPROCESSORS_ONLN);
+
+	if (!c->cpus)
+		c->cpus = (u32)MIN(MAX(online, 1L), (long)CONFIG_MAX_CPUS);
+	if (c->cpus > CONFIG_MAX_CPUS) {
+		log_warn("Limiting the number of CPUs to %u", CONFIG_MAX_CPUS);
+		c->cpus = CONFIG_MAX_CPUS;
+	}
+}
+
+static void default_ram(struct config *c)
+{
+	u64 host = host_ram();
+
+	if (!c->ram_size) {
+		c->ram_size = RAM_PER_CPU * (c->cpus + RAM_EXTRA_CPUS);
+		if (host)
+			c->ram_size = MIN(c->ram_size, host / 100 * RAM_HOST_PERCENT);
+		/* Whole megabytes: the guest's huge pages, and a number people can read. */
+		c->ram_size = align_down(c->ram_size, 2 * MiB);
+	} else if (host && c->ram_size > host) {
+		log_warn("Guest memory size %lluMB exceeds host physical RAM size %lluMB",
+			 (unsigned long long)(c->ram_size / MiB),
+			 (unsigned long long)(host / MiB));
+	}
+}
+
+/*
+ * kvmtool's list. The kernels of /boot are the host's own, so they are of use only where the host is
+ * what the guest is.
+ */
+static int default_kernel(struct config *c)
+{
+	static const char *const trees[] = { "./bzImage", "arch/arm64/boot/bzImage",
+					     "../../arch/arm64/boot/bzImage" };
+	static const char *const boots[] = { "/boot/vmlinuz-", "/boot/bzImage-" };
+	struct utsname u;
+
+	if (c->kernel || c->firmware)
+		return 0;
+	if (uname(&u) < 0)
+		u.machine[0] = u.release[0] = 0;
+	for (unsigned i = 0; i < ARRAY_SIZE(trees) + ARRAY_SIZE(boots); i++) {
+		if (i < ARRAY_SIZE(trees))
+			snprintf(c->kernel_buf, sizeof(c->kernel_buf), "%s", trees[i]);
+		else if (!strcmp(u.machine, "aarch64"))
+			snprintf(c->kernel_buf, sizeof(c->kernel_buf), "%s%s",
+				 boots[i - ARRAY_SIZE(trees)], u.release);
+		else
+			break;
+		if (!access(c->kernel_buf, R_OK)) {
+			c->kernel = c->kernel_buf;
+			return 0;
+		}
+	}
+	if (c->dump_dtb)
+		return 0;
+	log_error("Could not find default kernel image in: %s %s %s %s%s %s%s (name one with --kernel)",
+		  trees[0], trees[1], trees[2], boots[0], u.release, boots[1], u.release);
+	return -ENOENT;
+}
+
+static int default_name(struct config *c)
+{
+	if (!c->name) {
+		snprintf(c->name_buf, sizeof(c->name_buf), "guest-%d", (int)getpid());
+		c->name = c->name_buf;
+	}
+	if (!*c->name || strlen(c->name) >= CONFIG_NAME_MAX || strchr(c->name, '/')) {
+		log_error("--name: '%s' is no name for a guest, use 1 to %u characters other than '/'",
+			  c->name, CONFIG_NAME_MAX - 1);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* ---- checks ---- */
+
+static int refuse(const char *why)
+{
+	log_error("%s", why);
+	return -EINVAL;
+}
+
+static bool is_dir(const char *path)
+{
+	struct stat st;
+
+	return !stat(path, &st) && S_ISDIR(st.st_mode);
+}
+
+/* A directory as --disk is kvmtool's way to ask for a root file system shared by 9P. */
+static int check_disks(const struct config *c)
+{
+	for (unsigned i = 0; i < c->nr_disks; i++) {
+		if (!is_dir(c->disks[i]))
+			continue;
+		log_error("--disk %s: a directory as root file system comes with a later release, give a disk image or --initrd",
+			  c->disks[i]);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static bool has_root(const struct config *c)
+{
+	return c->nr_disks || c->initrd || c->firmware || c->nodefaults;
+}
+
+bool config_bootable(const struct config *c)
+{
+	return (c->kernel || c->firmware) && has_root(c);
+}
+
+static int check_payload(const struct config *c)
+{
+	if (c->kernel && c->firmware)
+		return refuse("Only one of --kernel or --firmware can be specified");
+	if (c->firmware_addr_set && !c->firmware)
+		return refuse("--firmware-address is of no use without --firmware");
+	/* kvmtool makes a root file system of its own here. */
+	if (!has_root(c) && !c->dump_dtb)
+		return refuse("nothing to boot into: give a root file system with --disk or --initrd, or --nodefaults for a kernel that needs none");
+	return check_disks(c);
+}
+
+static int check_cpu(const struct config *c)
+{
+	if (c->sve_max_vl && !c->sve)
+		return refuse("SVE VL requested when SVE is disabled: use --sve-max-vl or --disable-sve");
+	if (c->pmu_counters && !c->pmu)
+		return refuse("--pmu-counters is of no use without --pmu");
+	return 0;
+}
+
+int config_complete(struct config *c)
+{
+	int err = check_payload(c);
+
+	if (!err)
+		err = check_cpu(c);
+	if (!err)
+		err = default_kernel(c);
+	if (!err)
+		err = default_name(c);
+	if (err)
+		return err;
+	default_cpus(c);
+	default_ram(c);
+	return 0;
+}
+
+/* ---- kernel command line ---- */
+
+/* Append to the string in buf; false when it does not fit. */
+__attribute__((format(printf, 3, 4))) static bool append(char *buf, size_t size, const char *fmt, ...)
+{
+	size_t used = strlen(buf);
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(buf + used, size - used, fmt, ap);
+	va_end(ap);
+	return n >= 0 && (size_t)n < size - used;
+}
+
+/*
+ * The bytes are part of the device tree, which a Realm's verifier computes on its own from the
+ * options: blanks in front and twice are kvmtool's and stay.
+ */
+int config_cmdline(const struct config *c, char *buf, size_t size)
+{
+	bool ok = true, as_is = c->nodefaults || c->firmware;
+
+	buf[0] = 0;
+	if (!as_is)
+		ok = append(buf, size, " console=%s", c->console == CONSOLE_VIRTIO ? "hvc0" : "ttyS0");
+	if (c->earlycon)
+		ok = ok && append(buf, size, "%searlycon=uart8250,mmio,0x%x%s", as_is ? "" : " ",
+				  MEMMAP_UART, as_is && *c->params ? " " : "");
+	if (!as_is && !strstr(c->params, "root="))
+		ok = ok && append(buf, size, " root=/dev/vda rw ");
+	if (*c->params)
+		ok = ok && append(buf, size, "%s%s", as_is ? "" : " ", c->params);
+	return ok ? 0 : -E2BIG;
+}
+
+/* ---- host CPUs ---- */
+
+static int cpu_number(const char **p, unsigned *out)
+{
+	char *end;
+	unsigned long v;
+
+	if (**p < '0' || **p > '9')
+		return -EINVAL;
+	v = strtoul(*p, &end, 10);
+	if (v >= CPU_SETSIZE)
+		return -EINVAL;
+	*out = (unsigned)v;
+	*p = end;
+	return 0;
+}
+
+int config_cpulist(const char *list, cpu_set_t *set)
+{
+	unsigned first, last;
+
+	CPU_ZERO(set);
+	do {
+		if (cpu_number(&list, &first))
+			return -EINVAL;
+		last = first;
+		if (*list == '-') {
+			list++;
+			if (cpu_number(&list, &last) || last < first)
+				return -EINVAL;
+		}
+		for (unsigned i = first; i <= last; i++)
+			CPU_SET(i, set);
+	} while (*list++ == ',');
+	return list[-1] ? -EINVAL : 0;
+}

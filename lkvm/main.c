@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The table of sub-commands, and the exit status of the process.
+ *
+ * Thread: main.
+ * Trust:  the user's own command line.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "lkvm/cmd.h"
+#include "lkvm/log.h"
+#include "lkvm/options_run.h"
+
+const struct cmd lkvm_cmds[] = {
+	{ "run", cmd_run, "Start a guest and stay until it ends", &options_run },
+	{ "version", cmd_version, "Print the version of lkvm", NULL },
+	{ "help", cmd_help, "Print this text, or 'help COMMAND': about a command", NULL },
+	/* kvmtool's other commands: known, so that the answer can be better than "unknown". */
+	{ "sandbox", NULL, NULL, NULL },
+	{ "setup", NULL, NULL, NULL },
+	{ "list", NULL, NULL, NULL },
+	{ "pause", NULL, NULL, NULL },
+	{ "resume", NULL, NULL, NULL },
+	{ "stop", NULL, NULL, NULL },
+	{ "debug", NULL, NULL, NULL },
+	{ "balloon", NULL, NULL, NULL },
+	{ "stat", NULL, NULL, NULL },
+	{ NULL, NULL, NULL, NULL },
+};
+
+/* Options in the place of a command. */
+static const char *command_name(const char *word)
+{
+	if (!strcmp(word, "--version"))
+		return "version";
+	if (!strcmp(word, "--help") || !strcmp(word, "-h"))
+		return "help";
+	return word;
+}
+
+static int dispatch(int argc, char **argv)
+{
+	const char *name;
+
+	if (argc < 2) {
+		help_print();
+		return EXIT_NO_COMMAND;
+	}
+	name = command_name(argv[1]);
+	for (const struct cmd *c = lkvm_cmds; c->name; c++) {
+		if (strcmp(c->name, name))
+			continue;
+		if (c->run)
+			return c->run(argc - 1, argv + 1);
+		log_error("lkvm %s comes with a later release", name);
+		return EXIT_DIE;
+	}
+	help_print();
+	fflush(stdout);
+	log_error("there is no command '%s'", name);
+	return EXIT_NO_COMMAND;
+}
+
+int main(int argc, char **argv)
+{
+	int status = dispatch(argc, argv);
+
+	/* Output that was cut short must not look like success. */
+	if (fflush(stdout) && !status) {
+		log_error("cannot write to standard output");
+		status = EXIT_DIE;
+	}
+	return status;
+}

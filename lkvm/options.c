@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Command line words into a struct, along a table of options.
+ *
+ * Thread: main.
+ * Trust:  the user's own command line. Strings are used where they lie, nothing is copied.
+ */
+#include "lkvm/options.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lkvm/cmd.h"
+#include "lkvm/log.h"
+
+/* One parse; `next` is the first word not looked at yet. */
+struct parse {
+	const struct opt_spec *spec;
+	void *conf;
+	char **next, **end;
+};
+
+static bool is_flag(const struct opt *o)
+{
+	return !o->arg;
+}
+
+/* Every error of grammar ends here: the line that names the fault is out already. */
+static int usage_error(const struct opt_spec *spec)
+{
+	fprintf(stderr, "\n usage: %s\n\n    -h, --help   lists the options\n", spec->usage);
+	return EXIT_USAGE;
+}
+
+int options_number(const char *s, u64 max, u64 *out)
+{
+	bool hex = s[0] == '0' && (s[1] == 'x' || s[1] == 'X');
+	unsigned long long v;
+	char *end;
+
+	/* strtoull() would take blanks and signs. */
+	if (!isxdigit((unsigned char)s[hex ? 2 : 0]))
+		return -EINVAL;
+	errno = 0;
+	v = strtoull(s, &end, hex ? 16 : 10);
+	if (*end || end == s)
+		return -EINVAL;
+	if (errno || v > max)
+		return -ERANGE;
+	*out = v;
+	return 0;
+}
+
+/* ---- storing ---- */
+
+static int store_number(const struct opt *o, void *to, const char *val)
+{
+	u64 v;
+
+	if (options_number(val, o->max, &v)) {
+		log_error("--%s wants a number from 0 to %" PRIu64 ", not '%s'", o->name, o->max, val);
+		return EXIT_USAGE;
+	}
+	if (o->store == OPT_U32)
+		*(u32 *)to = (u32)v;
+	else
+		*(u64 *)to = v;
+	return 0;
+}
+
+/* `val` is NULL for a flag and for an optional value that is not there. */
+static int store(const struct parse *p, const struct opt *o, const char *val, bool negated)
+{
+	void *to = (char *)p->conf + o->offset;
+
+	switch (o->store) {
+	case OPT_TRUE:
+	case OPT_FALSE:
+		*(bool *)to = (o->store == OPT_TRUE) != negated;
+		return 0;
+	case OPT_SET:
+		if (!negated)
+			*(u32 *)to = (u32)o->max;
+		return 0;
+	case OPT_STRING:
+		*(const char **)to = val;
+		return 0;
+	case OPT_U32:
+	case OPT_U64:
+		return store_number(o, to, val);
+	case OPT_CALL:
+		return !negated && o->parse(p->conf, o->name, val) ? EXIT_DIE : 0;
+	case OPT_REFUSE:
+		if (negated)
+			return 0;
+		log_error("--%s: %s", o->name, o->why);
+		return EXIT_DIE;
+	case OPT_NOTHING:
+	case OPT_HEADING:
+		break;
+	}
+	return 0;
+}
+
+/* ---- finding ---- */
+
+struct match {
+	const struct opt *o;
+	bool negated;
+};
+
+/* What a long option is called in messages: "--mem", "--no-rng". */
+static const char *match_prefix(struct match m)
+{
+	return m.negated ? "no-" : "";
+}
+
+/*
+ * Does `word` (of `len` characters) mean option `o`? The negation of "no-pvtime" is "pvtime", besides
+ * "no-no-pvtime".
+ */
+static bool matches(const struct opt *o, const char *word, size_t len, struct match *m)
+{
+	bool no_word = strncmp(word, "no-", 3) == 0 && len > 3;
+
+	*m = (struct match){ .o = o };
+	if (strncmp(o->name, word, len) == 0)
+		return true;
+	m->negated = true;
+	if (!is_flag(o))
+		return false;
+	if (no_word && strncmp(o->name, word + 3, len - 3) == 0)
+		return true;
+	return strncmp(o->name, "no-", 3) == 0 && strncmp(o->name + 3, word, len) == 0;
+}
+
+/* The whole name, not only the start of it. */
+static bool is_exact(struct match m, const char *word, size_t len)
+{
+	size_t full = strlen(m.o->name);
+
+	if (!m.negated)
+		return full == len;
+	/* "no-" in front of the name, or taken away from it. */
+	return full + 3 == len || (full == len + 3 && strncmp(word, "no-", 3) != 0);
+}
+
+/*
+ * Find what `word` means among kvmtool's options or, `own`, among lkvm's. Returns how many it could
+ * be; m[0] and m[1] are the first two.
+ */
+static unsigned find_long(const struct opt_spec *spec, const char *word, size_t len, bool own,
+			  struct match m[2])
+{
+	unsigned nr = 0;
+	struct match cur;
+
+	for (unsigned i = 0; i < spec->nr_opts; i++) {
+		const struct opt *o = &spec->opts[i];
+
+		if (o->store == OPT_HEADING || o->own != own || !matches(o, word, len, &cur))
+			continue;
+		if (is_exact(cur, word, len)) {
+			m[0] = cur;
+			return 1;
+		}
+		if (nr < 2)
+			m[nr] = cur;
+		nr++;
+	}
+	return nr;
+}
+
+static const struct opt *find_letter(const struct opt_spec *spec, char letter)
+{
+	for (unsigned i = 0; i < spec->nr_opts; i++) {
+		const struct opt *o = &spec->opts[i];
+
+		if (o->letter == letter)
+			return o;
+	}
+	return NULL;
+}
+
+/* ---- words ---- */
+
+static int parse_long(struct parse *p, const char *word)
+{
+	size_t len = strcspn(word, "=");
+	const char *val = word[len] ? word + len + 1 : NULL;
+	struct match m[2];
+	unsigned nr, own;
+
+	if (len == 4 && !strncmp(word, "help", len)) {
+		options_usage(p->spec, stderr);
+		return EXIT_USAGE;
+	}
+	/* An own option counts when it is spelled out, or when kvmtool has none of that beginning. */
+	nr = find_long(p->spec, word, len, false, m);
+	if (nr != 1 || !is_exact(m[0], word, len)) {
+		struct match mo[2];
+
+		own = find_long(p->spec, word, len, true, mo);
+		if (own && (!nr || (own == 1 && is_exact(mo[0], word, len)))) {
+			nr = own;
+			memcpy(m, mo, sizeof(m));
+		}
+	}
+	if (!nr) {
+		log_error("unknown option '--%.*s'", (int)len, word);
+		return usage_error(p->spec);
+	}
+	if (nr > 1) {
+		log_error("ambiguous option '--%.*s': could be --%s%s or --%s%s", (int)len, word,
+			  match_prefix(m[0]), m[0].o->name, match_prefix(m[1]), m[1].o->name);
+		return usage_error(p->spec);
+	}
+	if (is_flag(m[0].o) && val) {
+		log_error("option --%s%s takes no value", match_prefix(m[0]), m[0].o->name);
+		return usage_error(p->spec);
+	}
+	if (!is_flag(m[0].o) && !val && !m[0].o->arg_optional) {
+		if (p->next == p->end) {
+			log_error("option --%s requires a value", m[0].o->name);
+			return usage_error(p->spec);
+		}
+		val = *p->next++;
+	}
+	return store(p, m[0].o, val, m[0].negated);
+}
+
+/* -m512, -m 512: the value is the rest of the word or the next word. Our short options all have one. */
+static int parse_short(struct parse *p, const char *word)
+{
+	const struct opt *o = find_letter(p->spec, *word);
+	const char *val = word + 1;
+
+	if (*word == 'h') {
+		options_usage(p->spec, stderr);
+		return EXIT_USAGE;
+	}
+	if (!o) {
+		log_error("unknown option '-%c'", *word);
+		return usage_error(p->spec);
+	}
+	assert(!is_flag(o));
+	if (!*val) {
+		if (p->next == p->end) {
+			log_error("option -%c requires a value", *word);
+			return usage_error(p->spec);
+		}
+		val = *p->next++;
+	}
+	return store(p, o, val, false);
+}
+
+int options_parse(const struct opt_spec *spec, void *conf, int argc, char **argv)
+{
+	struct parse p = { .spec = spec, .conf = conf, .next = argv + (argc > 0), .end = argv + argc };
+	bool only_words = false;
+	int status = 0;
+
+	while (p.next != p.end && !status) {
+		const char *word = *p.next++;
+
+		if (only_words || word[0] != '-' || !word[1]) {
+			if (spec->word(conf, word))
+				status = usage_error(spec);
+		} else if (word[1] != '-') {
+			status = parse_short(&p, word + 1);
+		} else if (word[2]) {
+			status = parse_long(&p, word + 2);
+		} else {
+			only_words = true;
+		}
+	}
+	return status;
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Options as a table: what is parsed, what --help says, what the manual lists and what the shell
+ * completes all come from the same `struct opt` entries.
+ *
+ * The grammar is that of git and kvmtool: --name VALUE, --name=VALUE, -nVALUE, -n VALUE; long names
+ * may be abbreviated as long as one option is meant; --no-NAME undoes a flag; -- ends the options.
+ * Main thread.
+ */
+#ifndef LKVM_OPTIONS_H
+#define LKVM_OPTIONS_H
+
+#include <stdio.h>
+
+#include "lkvm/util.h"
+
+/* Where the value goes, `offset` bytes into the object that is filled. */
+enum opt_store {
+	OPT_HEADING, /* no option: `help` is the title of those that follow */
+	OPT_TRUE,    /* flag; bool = true, --no-NAME: false */
+	OPT_FALSE,   /* flag; bool = false, --no-NAME: true */
+	OPT_SET,     /* flag; int or enum = max, --no-NAME: nothing */
+	OPT_STRING,  /* const char * into argv */
+	OPT_U32,     /* number of at most `max` (decimal, or hexadecimal with 0x) */
+	OPT_U64,
+	OPT_CALL,    /* parse(): -EINVAL after one log_error() line that names the option */
+	OPT_NOTHING, /* accepted; what it asks for is so anyway, as `help` says */
+	OPT_REFUSE,  /* parsed in full, then refused with `why`; --no-NAME is fine */
+};
+
+struct opt {
+	const char *name; /* without the dashes */
+	char letter;	  /* short form, or 0 */
+	bool own;	  /* lkvm's own: never makes an abbreviation of kvmtool's ambiguous */
+	bool arg_optional; /* --name or --name=ARG */
+	enum opt_store store;
+	const char *arg; /* what help calls the value; NULL: a flag */
+	size_t offset;
+	u64 max;
+	int (*parse)(void *conf, const char *name, const char *val); /* val NULL: flag or no value */
+	const char *help; /* one sentence or more, no final full stop */
+	const char *why;  /* OPT_REFUSE: completes "--name: " */
+};
+
+struct opt_spec {
+	const char *usage; /* "lkvm run [<options>] [<kernel image>]" */
+	const struct opt *opts;
+	unsigned nr_opts;
+	/* A word that is no option. 0, or -EINVAL after one log_error() line. */
+	int (*word)(void *conf, const char *word);
+};
+
+/*
+ * Parse argv[1..]. 0, or the exit status after one log_error() line: EXIT_USAGE for words that do not
+ * follow the grammar (and after the usage that -h asks for), EXIT_DIE for values that make no sense
+ * and for options that are refused.
+ */
+int options_parse(const struct opt_spec *spec, void *conf, int argc, char **argv);
+
+/* Usage: line and options, wrapped for a terminal. Refused options are not listed. */
+void options_usage(const struct opt_spec *spec, FILE *f);
+
+/* The options for the manual page, in man(7) markup, headings as .SS; refused ones at the end. */
+void options_man(const struct opt_spec *spec, FILE *f);
+
+/* The long options that are not refused, "--name" or "--name=", one a line, for the shell. */
+void options_completion(const struct opt_spec *spec, FILE *f);
+
+/*
+ * Option values. A number has to be all of the string: decimal, or hexadecimal with 0x. -EINVAL, or
+ * -ERANGE above `max`.
+ */
+int options_number(const char *s, u64 max, u64 *out);
+
+#endif

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The table of options as text: usage, manual, shell completion.
+ *
+ * Thread: main.
+ * Trust:  our own tables.
+ */
+#include <string.h>
+
+#include "lkvm/options.h"
+
+#define USAGE_INDENT 34 /* where the explanation of an option starts */
+#define USAGE_WIDTH 92
+
+/* "-m, --mem <size>"; the shape of kvmtool's usage, which people know. */
+static void option_head(const struct opt *o, char *buf, size_t size)
+{
+	char letter[] = "    ";
+
+	if (o->letter)
+		snprintf(letter, sizeof(letter), "-%c, ", o->letter);
+	snprintf(buf, size, "%s--%s%s%s%s%s", letter, o->name,
+		 !o->arg ? "" : o->arg_optional ? "[=" : " ", o->arg && !o->arg_optional ? "<" : "",
+		 o->arg ? o->arg : "",
+		 !o->arg ? "" : o->arg_optional ? "]" : ">");
+}
+
+/* Print `text`, broken at blanks so that no line gets longer than USAGE_WIDTH. */
+static void print_wrapped(FILE *f, const char *text)
+{
+	int column = USAGE_INDENT;
+
+	while (*text) {
+		int len = (int)strcspn(text, " ");
+
+		if (column > USAGE_INDENT && column + 1 + len > USAGE_WIDTH) {
+			fprintf(f, "\n%*s", USAGE_INDENT, "");
+			column = USAGE_INDENT;
+		} else if (column > USAGE_INDENT) {
+			fputc(' ', f);
+			column++;
+		}
+		fprintf(f, "%.*s", len, text);
+		column += len;
+		text += len;
+		text += strspn(text, " ");
+	}
+	fputc('\n', f);
+}
+
+void options_usage(const struct opt_spec *spec, FILE *f)
+{
+	char head[80];
+
+	fprintf(f, "\n usage: %s\n", spec->usage);
+	for (unsigned i = 0; i < spec->nr_opts; i++) {
+		const struct opt *o = &spec->opts[i];
+
+		if (o->store == OPT_REFUSE)
+			continue;
+		if (o->store == OPT_HEADING) {
+			fprintf(f, "\n%s:\n", o->help);
+			continue;
+		}
+		option_head(o, head, sizeof(head));
+		/* Two blanks between head and text, or the text starts on a line of its own. */
+		if (strlen(head) + 6 > USAGE_INDENT)
+			fprintf(f, "    %s\n%*s", head, USAGE_INDENT, "");
+		else
+			fprintf(f, "    %-*s", USAGE_INDENT - 4, head);
+		print_wrapped(f, o->help);
+	}
+	fprintf(f, "\n    %-*sthis text; --no-<flag> undoes a flag\n\n", USAGE_INDENT - 4, "-h, --help");
+}
+
+/* A '-' that is meant as one needs a backslash, and so does a backslash. */
+static void man_text(FILE *f, const char *s)
+{
+	for (; *s; s++) {
+		if (*s == '-' || *s == '\\')
+			fputc('\\', f);
+		fputs(*s == '\\' ? "e" : (char[]){ *s, 0 }, f);
+	}
+}
+
+static void man_option(FILE *f, const struct opt *o, const char *text)
+{
+	fputs(".TP\n", f);
+	if (o->letter)
+		fprintf(f, "\\fB\\-%c\\fR, ", o->letter);
+	fputs("\\fB\\-\\-", f);
+	man_text(f, o->name);
+	fputs("\\fR", f);
+	if (o->arg) {
+		fputs(o->arg_optional ? "[=\\fI" : " \\fI", f);
+		man_text(f, o->arg);
+		fputs(o->arg_optional ? "\\fR]" : "\\fR", f);
+	}
+	fputc('\n', f);
+	man_text(f, text);
+	fputs(".\n", f);
+}
+
+void options_man(const struct opt_spec *spec, FILE *f)
+{
+	for (unsigned i = 0; i < spec->nr_opts; i++) {
+		const struct opt *o = &spec->opts[i];
+
+		if (o->store == OPT_HEADING)
+			fprintf(f, ".SS %s\n", o->help);
+		else if (o->store != OPT_REFUSE)
+			man_option(f, o, o->help);
+	}
+	fputs(".SS Refused options\n"
+	      "These are parsed as their other users write them, and then refused with one line.\n",
+	      f);
+	for (unsigned i = 0; i < spec->nr_opts; i++) {
+		const struct opt *o = &spec->opts[i];
+
+		if (o->store == OPT_REFUSE)
+			man_option(f, o, o->why);
+	}
+}
+
+void options_completion(const struct opt_spec *spec, FILE *f)
+{
+	for (unsigned i = 0; i < spec->nr_opts; i++) {
+		const struct opt *o = &spec->opts[i];
+
+		if (o->store != OPT_HEADING && o->store != OPT_REFUSE)
+			fprintf(f, "--%s%s\n", o->name, o->arg ? "=" : "");
+	}
+	fputs("--help\n", f);
+}

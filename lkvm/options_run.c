@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The options of `lkvm run`: kvmtool's and its CCA branches' names, and a few of our own.
+ *
+ * Thread: main.
+ * Trust:  the user's own command line.
+ *
+ * An option is never accepted and ignored. What comes with a later release is in the table with its
+ * full syntax and the reason it is refused; giving it a store makes it work.
+ */
+#include "lkvm/options_run.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "arm64/board.h"
+#include "lkvm/log.h"
+
+/*
+ * A number and its unit; *p moves behind both. `shift` is what counts without a unit. *has_unit says
+ * whether there was one. -EINVAL for no number, -ERANGE past u64.
+ */
+static int mem_number(const char **p, unsigned shift, bool *has_unit, u64 *out)
+{
+	static const char units[] = "BKMGTP";
+	const char *unit;
+	char *end;
+
+	/* strtoull() would take blanks and signs. */
+	if (**p < '0' || **p > '9')
+		return -EINVAL;
+	errno = 0;
+	*out = strtoull(*p, &end, 0);
+	if (errno)
+		return -ERANGE;
+	unit = *end ? strchr(units, *end >= 'a' && *end <= 'z' ? *end - 'a' + 'A' : *end) : NULL;
+	*has_unit = unit;
+	if (unit) {
+		shift = 10 * (unsigned)(unit - units);
+		end++;
+	}
+	*p = end;
+	if (*out > UINT64_MAX >> shift)
+		return -ERANGE;
+	*out <<= shift;
+	return 0;
+}
+
+/* Both numbers of options_mem(). */
+static int mem_numbers(const char *s, u64 *size, u64 *base)
+{
+	const char *addr;
+	bool has_unit;
+	int err = mem_number(&s, 20, &has_unit, size);
+
+	if (err || !*s)
+		return err;
+	if (*s++ != '@')
+		return -EINVAL;
+	if (!*s)
+		return -EDESTADDRREQ;
+	addr = s;
+	err = mem_number(&s, 0, &has_unit, base);
+	if (!err && !has_unit && *base < MEMMAP_RAM)
+		err = mem_number(&addr, 20, &has_unit, base);
+	return !err && *s ? -EINVAL : err;
+}
+
+int options_mem(const char *s, u64 *size, u64 *base)
+{
+	u64 new_size = 0, new_base = *base;
+	int err = mem_numbers(s, &new_size, &new_base);
+
+	if (!err && !new_size)
+		log_error("Invalid RAM size: a guest needs some (--mem %s)", s);
+	else if (err == -ERANGE)
+		log_error("Memory too large: --mem %s", s);
+	else if (err == -EDESTADDRREQ)
+		log_error("Missing memory address: --mem SIZE@ADDRESS, not %s", s);
+	else if (err)
+		log_error("Invalid memory specifier: --mem wants SIZE[BKMGTP][@ADDRESS[BKMGTP]], not '%s'", s);
+	if (err || !new_size)
+		return -EINVAL;
+	*size = new_size;
+	*base = new_base;
+	return 0;
+}
+
+static int parse_mem(void *conf, const char *name, const char *val)
+{
+	struct config *c = conf;
+
+	(void)name;
+	return options_mem(val, &c->ram_size, &c->ram_base);
+}
+
+static int parse_disk(void *conf, const char *name, const char *val)
+{
+	struct config *c = conf;
+
+	(void)name;
+	if (c->nr_disks == CONFIG_MAX_DISKS) {
+		log_error("Currently only %u images are supported", CONFIG_MAX_DISKS);
+		return -EINVAL;
+	}
+	c->disks[c->nr_disks++] = val;
+	return 0;
+}
+
+static int parse_network(void *conf, const char *name, const char *val)
+{
+	struct config *c = conf;
+
+	(void)name;
+	if (c->nr_nics == CONFIG_MAX_NICS) {
+		log_error("Currently only %u network devices are supported", CONFIG_MAX_NICS);
+		return -EINVAL;
+	}
+	c->nics[c->nr_nics++] = val;
+	return 0;
+}
+
+/* By prefix, as kvmtool compares. */
+static int parse_console(void *conf, const char *name, const char *val)
+{
+	struct config *c = conf;
+
+	(void)name;
+	if (!strncmp(val, "serial", 6)) {
+		c->console = CONSOLE_SERIAL;
+	} else if (!strncmp(val, "virtio", 6)) {
+		c->console = CONSOLE_VIRTIO;
+	} else {
+		log_error("No console! --console takes serial or virtio, not '%s'", val);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int parse_tty(void *conf, const char *name, const char *val)
+{
+	struct config *c = conf;
+	u64 n;
+
+	if (options_number(val, CONFIG_NR_TTYS - 1, &n)) {
+		log_error("--%s wants the number of a terminal from 0 to %u, not '%s'", name,
+			  CONFIG_NR_TTYS - 1, val);
+		return -EINVAL;
+	}
+	c->tty[n] = true;
+	return 0;
+}
+
+static int parse_transport(void *conf, const char *name, const char *val)
+{
+	struct config *c = conf;
+	bool pci = !strncmp(val, "pci", 3);
+
+	if (strcmp(val, "pci") && strcmp(val, "mmio") && strcmp(val, "pci-legacy") &&
+	    strcmp(val, "mmio-legacy")) {
+		log_error("%s: unknown type \"%s\", known are pci and mmio", name, val);
+		return -EINVAL;
+	}
+	c->transport = pci ? TRANSPORT_PCI : TRANSPORT_MMIO;
+	if (strstr(val, "-legacy"))
+		log_info("--%s %s: the devices are modern ones, as any guest since Linux 4.0 knows them",
+			 name, val);
+	return 0;
+}
+
+static int parse_virtio_legacy(void *conf, const char *name, const char *val)
+{
+	(void)val;
+	return parse_transport(conf, name, "pci-legacy");
+}
+
+static int parse_loglevel(void *conf, const char *name, const char *val)
+{
+	static const char *const names[] = {
+		[LOG_ERROR] = "error",
+		[LOG_WARNING] = "warning",
+		[LOG_INFO] = "info",
+		[LOG_DEBUG] = "debug",
+	};
+	struct config *c = conf;
+
+	(void)name;
+	for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
+		if (!strcmp(val, names[i])) {
+			c->loglevel = (enum log_level)i;
+			return 0;
+		}
+	}
+	log_error("Unknown loglevel: %s, known are error, warning, info and debug", val);
+	return -EINVAL;
+}
+
+static int parse_irqchip(void *conf, const char *name, const char *val)
+{
+	static const char *const names[] = {
+		[IRQCHIP_GICV2] = "gicv2",
+		[IRQCHIP_GICV2M] = "gicv2m",
+		[IRQCHIP_GICV3] = "gicv3",
+		[IRQCHIP_GICV3_ITS] = "gicv3-its",
+	};
+	struct config *c = conf;
+
+	for (unsigned i = IRQCHIP_GICV2; i < ARRAY_SIZE(names); i++) {
+		if (!strcmp(val, names[i])) {
+			c->irqchip = (enum config_irqchip)i;
+			return 0;
+		}
+	}
+	log_error("%s: unknown type \"%s\", known are gicv2, gicv2m, gicv3 and gicv3-its", name, val);
+	return -EINVAL;
+}
+
+static int parse_firmware_address(void *conf, const char *name, const char *val)
+{
+	struct config *c = conf;
+
+	if (options_number(val, UINT64_MAX, &c->firmware_addr)) {
+		log_error("--%s wants an address like 0x80000000, not '%s'", name, val);
+		return -EINVAL;
+	}
+	c->firmware_addr_set = true;
+	return 0;
+}
+
+static int parse_affinity(void *conf, const char *name, const char *val)
+{
+	struct config *c = conf;
+	cpu_set_t set;
+
+	if (config_cpulist(val, &set)) {
+		log_error("--%s wants a list of host CPUs like 0-3,6, not '%s'", name, val);
+		return -EINVAL;
+	}
+	c->vcpu_affinity = val;
+	return 0;
+}
+
+/* The first free word is the kernel. */
+static int kernel_word(void *conf, const char *word)
+{
+	struct config *c = conf;
+
+	if (c->kernel) {
+		log_error("'%s': the kernel is already given as %s", word, c->kernel);
+		return -EINVAL;
+	}
+	c->kernel = word;
+	return 0;
+}
+
+/* The offset of a member, which has to be of that type. */
+#define FIELD(type, member)                                                                        \
+	(offsetof(struct config, member) +                                                         \
+	 0 * sizeof((type *)NULL == &((struct config *)NULL)->member))
+
+#define HEADING(title) { .store = OPT_HEADING, .help = title }
+#define TRUE(n, member, h) { .name = n, .store = OPT_TRUE, .offset = FIELD(bool, member), .help = h }
+#define FALSE(n, member, h) { .name = n, .store = OPT_FALSE, .offset = FIELD(bool, member), .help = h }
+#define STRING(l, n, a, member, h)                                                                 \
+	{ .letter = l, .name = n, .arg = a, .store = OPT_STRING,                                   \
+	  .offset = FIELD(const char *, member), .help = h }
+#define NUMBER(l, n, a, member, top, h)                                                            \
+	{ .letter = l, .name = n, .arg = a, .store = OPT_U32, .offset = FIELD(u32, member),        \
+	  .max = top, .help = h }
+#define CALL(l, n, a, fn, h)                                                                       \
+	{ .letter = l, .name = n, .arg = a, .store = OPT_CALL, .parse = fn, .help = h }
+#define REFUSE(n, a, reason) { .name = n, .arg = a, .store = OPT_REFUSE, .why = reason }
+#define REFUSE_OPTIONAL(n, a, reason)                                                              \
+	{ .name = n, .arg = a, .arg_optional = true, .store = OPT_REFUSE, .why = reason }
+#define OWN_REFUSE(n, a, reason)                                                                   \
+	{ .name = n, .arg = a, .own = true, .store = OPT_REFUSE, .why = reason }
+
+#define LATER " come with a later release"
+#define NO_REALM "Realms" LATER
+#define NO_GRAPHICS "arm64 guests have no graphics, use --console serial or virtio"
+
+/* clang-format off */
+static const struct opt opts[] = {
+	HEADING("Basic options"),
+	STRING(0, "name", "guest", name, "Name of the guest; default guest-<pid>"),
+	NUMBER('c', "cpus", "n", cpus, INT32_MAX,
+	       "Number of CPUs; default (and 0): as many as the host has online"),
+	CALL('m', "mem", "size[@addr]", parse_mem,
+	     "Size of the guest's memory, and where it starts (0x80000000 or higher). Units B, K, M, G, "
+	     "T, P; without one MiB are meant. Default 64 MiB x (CPUs + 3), at most 80 % of the host's"),
+	CALL('d', "disk", "file[,flag...]", parse_disk,
+	     "Disk image or block device, at most 4. Flags: ro, direct, format=raw, serial=<text>, "
+	     "queues=<n>, io=uring|threads; a comma in a file name is written twice"),
+	TRUE("rng", rng, "Give the guest a source of entropy (virtio-rng)"),
+	TRUE("nodefaults", nodefaults, "Pass --params exactly as given and add nothing to it"),
+	CALL(0, "console", "serial|virtio", parse_console, "What the terminal is for the guest; default serial"),
+	STRING(0, "dev", "file", kvm_dev, "KVM's device node; default /dev/kvm"),
+	CALL(0, "tty", "n", parse_tty, "Connect serial port 0..3 of the guest to a new pty"),
+	STRING(0, "hugetlbfs", "path", hugetlbfs, "Take the guest's memory from this mounted hugetlbfs"),
+	CALL(0, "virtio-transport", "pci|mmio", parse_transport,
+	     "How the guest finds its devices; default pci. pci-legacy and mmio-legacy are taken for pci and mmio"),
+	CALL(0, "virtio-legacy", NULL, parse_virtio_legacy, "The same as --virtio-transport pci"),
+	{ .name = "force-pci", .store = OPT_SET, .max = TRANSPORT_PCI,
+	  .offset = FIELD(enum config_transport, transport), .help = "The same as --virtio-transport pci" },
+	CALL(0, "loglevel", "level", parse_loglevel, "Print messages up to error, warning, info (default) or debug"),
+	{ .name = "reboot", .own = true, .store = OPT_TRUE, .offset = FIELD(bool, reboot),
+	  .help = "Start the guest again when it resets itself, instead of ending" },
+
+	HEADING("Kernel options"),
+	STRING('k', "kernel", "file", kernel,
+	       "Image, gzip, EFI zboot or flat binary to start; default: the host's own kernel"),
+	STRING('i', "initrd", "file", initrd, "Initial RAM disk"),
+	STRING('p', "params", "string", params, "Kernel parameters, behind those that lkvm adds"),
+	STRING('f', "firmware", "file", firmware, "Firmware image to start instead of a kernel"),
+	{ .name = "earlycon", .own = true, .store = OPT_TRUE, .offset = FIELD(bool, earlycon),
+	  .help = "Add the earlycon= parameter for this board's serial port" },
+
+	HEADING("Network options"),
+	CALL('n', "network", "key=value[,...]", parse_network,
+	     "A network device, at most 4; mode=user, tap (default with -n) or none. Without any -n the "
+	     "guest has one in user mode"),
+	{ .name = "no-dhcp", .store = OPT_NOTHING, .help = "Add no ip=dhcp parameter; lkvm never does" },
+
+	HEADING("arm64 options"),
+	TRUE("pmu", pmu, "Give the guest a performance monitoring unit"),
+	NUMBER(0, "pmu-counters", "n", pmu_counters, 31, "Number of event counters of the PMU; default: the host's"),
+	{ .name = "disable-mte", .store = OPT_NOTHING, .help = "No memory tagging for the guest; lkvm never offers it" },
+	CALL(0, "vcpu-affinity", "cpulist", parse_affinity, "Host CPUs on which the guest's run"),
+	{ .name = "kaslr-seed", .arg = "number", .store = OPT_U64, .max = UINT64_MAX,
+	  .offset = FIELD(u64, kaslr_seed), .help = "Entropy for the guest's KASLR; default none" },
+	FALSE("no-pvtime", pvtime, "Do not tell the guest about stolen time"),
+	FALSE("disable-sve", sve, "No Scalable Vector Extension for the guest"),
+	NUMBER(0, "sve-max-vl", "bits", sve_max_vl, 2048,
+	       "Longest SVE vectors the guest may use, a power of two from 128 to 2048"),
+	NUMBER(0, "sve-vl", "bits", sve_max_vl, 2048, "The same as --sve-max-vl"),
+	STRING(0, "dump-dtb", "file", dump_dtb,
+	       "Write the guest's device tree to this file. Where no guest can be started (no KVM, nothing "
+	       "to boot) that is all"),
+	NUMBER(0, "override-bad-firmware-cntfrq", "hz", cntfrq, UINT32_MAX,
+	       "Frequency of the guest's timer, where the host's firmware has left CNTFRQ_EL0 wrong"),
+	CALL(0, "irqchip", "type", parse_irqchip,
+	     "gicv2, gicv2m, gicv3 or gicv3-its; default: the best that the host has"),
+	CALL(0, "firmware-address", "addr", parse_firmware_address,
+	     "Where --firmware is loaded; default: the start of RAM"),
+
+	HEADING("Debug options"),
+	{ .name = "debug", .store = OPT_SET, .max = LOG_DEBUG, .offset = FIELD(enum log_level, loglevel),
+	  .help = "The same as --loglevel debug" },
+	TRUE("debug-mmio", debug_mmio, "Warn when the guest touches an address where nothing is"),
+	NUMBER(0, "debug-iodelay", "ms", disk_delay_ms, 3600000, "Delay each disk request"),
+
+	REFUSE("balloon", NULL, "memory balloons" LATER),
+	REFUSE("9p", "dir[,tag]", "shared directories" LATER),
+	REFUSE("vsock", "cid", "vsock devices" LATER),
+	REFUSE("sandbox", "script", "sandboxes" LATER ", give an initrd that runs the script"),
+	REFUSE("vnc", NULL, NO_GRAPHICS),
+	REFUSE("gtk", NULL, NO_GRAPHICS),
+	REFUSE("sdl", NULL, NO_GRAPHICS),
+	{ .letter = 'F', .name = "flash", .arg = "file", .store = OPT_REFUSE, .why = "flash devices" LATER },
+	REFUSE("vfio-pci", "[domain:]bus:dev.fn", "assigned host devices" LATER),
+	REFUSE("aarch32", NULL, "32bit guests are not supported"),
+	REFUSE("psci", NULL, "PSCI is answered by KVM; answers of our own" LATER),
+	REFUSE("counter-offset", "number", "counter offsets" LATER),
+	REFUSE("nested", NULL, "guests that start in EL2" LATER),
+	REFUSE("e2h0", NULL, "guests that start in EL2" LATER),
+	REFUSE("protected", NULL, "protected guests of pKVM" LATER),
+	REFUSE("pkvm", NULL, "protected guests of pKVM" LATER),
+	REFUSE("guest-memfd", NULL, "guest memory from a guest_memfd will" LATER),
+	REFUSE("debug-single-step", NULL, "lkvm cannot single-step a guest"),
+	REFUSE("debug-ioport", NULL, "arm64 has no I/O port instructions, use --debug-mmio"),
+	REFUSE_OPTIONAL("realm", "rme|rmi|sim", NO_REALM),
+	REFUSE("measurement-algo", "sha256|sha512", NO_REALM),
+	REFUSE("realm-pv", "string", NO_REALM),
+	REFUSE("realm-pv-hex", "digits", NO_REALM),
+	REFUSE("restricted_mem", NULL, NO_REALM),
+	REFUSE("restricted-mem", NULL, NO_REALM),
+	REFUSE("service-ip", "host", NO_REALM),
+	REFUSE("service-port", "port", NO_REALM),
+	OWN_REFUSE("swiotlb", "mib", NO_REALM),
+	{ .name = "bounce", .arg = "mib", .arg_optional = true, .own = true, .store = OPT_REFUSE,
+	  .why = "bounce regions" LATER },
+	REFUSE("dtb", "file", "device trees from a file" LATER),
+	REFUSE("measurement-log", NULL, NO_REALM),
+	OWN_REFUSE("sim-strict", NULL, NO_REALM),
+	OWN_REFUSE("sim-attest-keys", "dir", NO_REALM),
+};
+/* clang-format on */
+
+const struct opt_spec options_run = {
+	.usage = "lkvm run [<options>] [<kernel image>]",
+	.opts = opts,
+	.nr_opts = ARRAY_SIZE(opts),
+	.word = kernel_word,
+};
