@@ -311,5 +311,5 @@ END_TEST
 SUITE_MAIN("virtio/chain", empty_queue, readable_then_writable, chain_as_long_as_the_queue,
 	   direct_descriptors_then_a_table, table_longer_than_the_ring, indirect_only_if_negotiated,
 	   empty_elements_are_skipped, no_more_pieces_than_the_caller_has,
-	   total_length_fits_32_bits, unshared_buffers_and_tables, alias_addresses_are_the_same_pages, black_book,
-	   long_walks_end)
+	   total_length_fits_32_bits, unshared_buffers_and_tables,
+	   alias_addresses_are_the_same_pages, black_book, long_walks_end)
