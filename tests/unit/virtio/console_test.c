@@ -1,0 +1,435 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * virtio-console on a fake chardev: bytes both ways, back-pressure without loss or repetition, window
+ * size, resets, and drivers that break the rules.
+ */
+#include <string.h>
+
+#include "lkvm/chardev.h"
+#include "tests/fake/driver.h"
+#include "tests/fake/transport.h"
+#include "tests/unit/suite.h"
+#include "virtio/types.h"
+
+#define SIZE_F BIT(0)
+#define RX 0
+#define TX 1
+#define BUF(i) (FAKE_DATA + 4096u * (i))
+
+static struct mem *mem;
+static struct loop *loop;
+static struct virtio_device *dev;
+static struct fake_transport irq;
+static struct fake_ring ring[2];
+
+/* The chardev: takes `room` bytes, then no more. */
+static char out[256 * KiB];
+static size_t out_len, room;
+static bool ready;
+static u16 cols, rows;
+static unsigned writes;
+
+static size_t chr_write(struct chardev *c, const void *buf, size_t len)
+{
+	size_t n = MIN(len, room);
+
+	ck_assert_uint_le(out_len + n, sizeof(out));
+	memcpy(out + out_len, buf, n);
+	out_len += n;
+	room -= n;
+	writes++;
+	return n;
+}
+
+static void chr_rx_ready(struct chardev *c, bool r)
+{
+	ready = r;
+}
+
+static bool chr_size(struct chardev *c, u16 *w, u16 *h)
+{
+	*w = cols;
+	*h = rows;
+	return cols != 0;
+}
+
+static const struct chardev_ops chr_ops = { chr_write, chr_rx_ready, chr_size };
+static struct chardev chr;
+
+static void create(u64 mem_flags)
+{
+	struct virtio_env env;
+
+	chr = (struct chardev){ .ops = &chr_ops };
+	mem = fake_mem(mem_flags);
+	room = sizeof(out);
+	ck_assert_int_eq(loop_create(&loop, "test"), 0);
+	env = (struct virtio_env){ .mem = mem, .loop = loop };
+	ck_assert_int_eq(virtio_console_create(&dev, &env, &chr), 0);
+	fake_transport_attach(&irq, dev);
+}
+
+static void start(u64 features)
+{
+	ck_assert(fake_negotiate(dev, features | VIRTIO_F_VERSION_1));
+	for (u16 i = 0; i < 2; i++) {
+		fake_ring_init(&ring[i], mem, FAKE_RING(i), 64, features & VIRTIO_F_EVENT_IDX);
+		fake_queue(dev, i, &ring[i]);
+	}
+	fake_driver_ok(dev);
+}
+
+static void setup(u64 features)
+{
+	create(0);
+	start(features);
+}
+
+static void reset(void)
+{
+	pthread_mutex_lock(&dev->lock);
+	virtio_status_set(dev, 0);
+	pthread_mutex_unlock(&dev->lock);
+}
+
+static void teardown(void)
+{
+	reset();
+	dev->type->destroy(dev);
+	ck_assert_ptr_null(chr.client);
+	loop_destroy(loop);
+	mem_destroy(mem);
+	out_len = 0;
+	cols = 0;
+}
+
+static void kick(unsigned q)
+{
+	virtio_notify(dev, q);
+	loop_step(loop, 0);
+}
+
+/* Post `text` for output in pieces of `piece` bytes. */
+static void say(unsigned i, const char *text, size_t piece)
+{
+	struct fake_buf bufs[16];
+	size_t len = strlen(text);
+	unsigned nr = 0;
+
+	memcpy(fake_ptr(mem, BUF(i), len), text, len);
+	for (size_t off = 0; off < len; off += piece)
+		bufs[nr++] = (struct fake_buf){ BUF(i) + off, (u32)MIN(piece, len - off), false };
+	fake_ring_add(&ring[TX], bufs, nr);
+}
+
+static void post_input(unsigned i, u32 len)
+{
+	struct fake_buf b = { BUF(i), len, true };
+
+	fake_ring_add(&ring[RX], &b, 1);
+}
+
+static unsigned nr_used(unsigned q)
+{
+	unsigned n = 0;
+	u32 id, len;
+
+	while (fake_ring_used(&ring[q], &id, &len))
+		n++;
+	return n;
+}
+
+static void said(const char *text)
+{
+	ck_assert_uint_eq(out_len, strlen(text));
+	ck_assert_mem_eq(out, text, out_len);
+}
+
+START_TEST(output)
+{
+	setup(0);
+	say(0, "hello ", 100);
+	say(1, "world\n", 2);
+	kick(TX);
+	said("hello world\n");
+	ck_assert_uint_eq(nr_used(TX), 2);
+	ck_assert_uint_eq(irq.queue[TX], 1);
+	teardown();
+}
+END_TEST
+
+/* Posted before DRIVER_OK, or with a doorbell that was lost: still printed. */
+START_TEST(output_before_start)
+{
+	create(0);
+	ck_assert(fake_negotiate(dev, VIRTIO_F_VERSION_1));
+	for (u16 i = 0; i < 2; i++) {
+		fake_ring_init(&ring[i], mem, FAKE_RING(i), 64, false);
+		fake_queue(dev, i, &ring[i]);
+	}
+	say(0, "early", 100);
+	fake_driver_ok(dev);
+	said("early");
+	teardown();
+}
+END_TEST
+
+START_TEST(back_pressure)
+{
+	setup(0);
+	room = 7;
+	say(0, "abcdefghij", 3);
+	say(1, "klm", 3);
+	kick(TX);
+	said("abcdefg");
+	ck_assert_uint_eq(nr_used(TX), 0);
+	/* More kicks change nothing. */
+	kick(TX);
+	kick(TX);
+	said("abcdefg");
+	room = 1;
+	chr.client->writable(chr.client_arg);
+	said("abcdefgh");
+	room = 3;
+	chr.client->writable(chr.client_arg);
+	said("abcdefghijk");
+	ck_assert_uint_eq(nr_used(TX), 1);
+	room = 100;
+	chr.client->writable(chr.client_arg);
+	said("abcdefghijklm");
+	ck_assert_uint_eq(nr_used(TX), 1);
+	chr.client->writable(chr.client_arg);
+	said("abcdefghijklm");
+	teardown();
+}
+END_TEST
+
+/* The driver changes the chain while it waits: nothing worse than odd output. */
+START_TEST(chain_changes_while_stalled)
+{
+	struct fake_buf b = { BUF(1), 1, false };
+
+	setup(0);
+	room = 8;
+	say(0, "abcdefghij", 100);
+	kick(TX);
+	fake_desc(mem, ring[TX].desc, 0, b.addr, b.len, 0, 0);
+	room = 100;
+	chr.client->writable(chr.client_arg);
+	said("abcdefgh");
+	ck_assert_uint_eq(nr_used(TX), 1);
+	say(2, "next", 100);
+	kick(TX);
+	said("abcdefghnext");
+	teardown();
+}
+END_TEST
+
+/* While output is stalled no hold is kept: the guest can have its memory back. */
+START_TEST(stalled_without_a_hold)
+{
+	create(MEM_PROTECTED);
+	ck_assert_int_eq(mem_set_shared(mem, gpa(FAKE_RAM), FAKE_RAM_SIZE, true), 0);
+	start(0);
+	room = 1;
+	say(0, "abc", 100);
+	kick(TX);
+	ck_assert_int_eq(mem_set_shared(mem, gpa(BUF(0)), 4096, false), 0);
+	room = 100;
+	chr.client->writable(chr.client_arg);
+	ck_assert(dev->broken);
+	said("a");
+	teardown();
+}
+END_TEST
+
+START_TEST(input)
+{
+	char *a, *b;
+
+	setup(0);
+	ck_assert(ready);
+	a = fake_ptr(mem, BUF(0), 4096);
+	b = fake_ptr(mem, BUF(1), 4096);
+	ck_assert_uint_eq(chr.client->receive(chr.client_arg, "x", 1), 0);
+	post_input(0, 4);
+	post_input(1, 100);
+	ready = false;
+	kick(RX);
+	ck_assert(ready);
+	ck_assert_uint_eq(chr.client->receive(chr.client_arg, "abcdef", 6), 6);
+	ck_assert_mem_eq(a, "abcd", 4);
+	ck_assert_mem_eq(b, "ef", 2);
+	ck_assert_uint_eq(irq.queue[RX], 1);
+
+	u32 id, len;
+
+	ck_assert(fake_ring_used(&ring[RX], &id, &len) && len == 4);
+	ck_assert(fake_ring_used(&ring[RX], &id, &len) && len == 2);
+	/* Too much: what fits is taken. */
+	post_input(0, 2);
+	ck_assert_uint_eq(chr.client->receive(chr.client_arg, "ghi", 3), 2);
+	ck_assert_mem_eq(a, "gh", 2);
+	teardown();
+	ck_assert(!ready);
+}
+END_TEST
+
+/* When input has to wait for buffers the driver is asked to kick. */
+START_TEST(input_asks_for_kicks)
+{
+	for (unsigned event_idx = 0; event_idx < 2; event_idx++) {
+		setup(event_idx ? VIRTIO_F_EVENT_IDX : 0);
+		post_input(0, 1);
+		fake_ring_wants_kick(&ring[RX]);
+		kick(RX);
+		ck_assert_uint_eq(chr.client->receive(chr.client_arg, "ab", 2), 1);
+		post_input(0, 1);
+		ck_assert(fake_ring_wants_kick(&ring[RX]));
+		teardown();
+	}
+}
+END_TEST
+
+START_TEST(receive_when_not_running)
+{
+	create(0);
+	ck_assert_uint_eq(chr.client->receive(chr.client_arg, "a", 1), 0);
+	chr.client->writable(chr.client_arg);
+	start(0);
+	reset();
+	ck_assert(!ready);
+	ck_assert_uint_eq(chr.client->receive(chr.client_arg, "a", 1), 0);
+	teardown();
+}
+END_TEST
+
+/* What was posted before the end is printed, doorbell heard or not. */
+START_TEST(reset_prints_the_rest)
+{
+	setup(0);
+	say(0, "power ", 100);
+	say(1, "down\n", 100);
+	reset();
+	said("power down\n");
+	teardown();
+}
+END_TEST
+
+START_TEST(reset_while_stalled)
+{
+	setup(0);
+	room = 2;
+	say(0, "abc", 100);
+	kick(TX);
+	reset();
+	said("ab");
+	room = 100;
+	start(0);
+	say(0, "xyz", 100);
+	kick(TX);
+	said("abxyz");
+	teardown();
+}
+END_TEST
+
+START_TEST(a_kick_is_bounded)
+{
+	setup(VIRTIO_F_EVENT_IDX);
+	for (unsigned round = 0; round < 100; round++) {
+		out_len = 0;
+		for (unsigned i = 0; i < 64; i++)
+			say(i, "x", 1);
+		kick(TX);
+		ck_assert_uint_eq(out_len, 64);
+		ck_assert_uint_eq(nr_used(TX), 64);
+	}
+	teardown();
+}
+END_TEST
+
+START_TEST(window_size)
+{
+	create(0);
+	ck_assert(!(dev->offered & SIZE_F));
+	start(0);
+	teardown();
+	cols = 80;
+	rows = 25;
+	create(0);
+	ck_assert(dev->offered & SIZE_F);
+	ck_assert_uint_eq(virtio_config_read(dev, 0, 4), 80 | 25 << 16);
+	ck_assert_uint_eq(virtio_config_read(dev, 4, 4), 1);
+	start(SIZE_F);
+	cols = 132;
+	chr.client->resized(chr.client_arg);
+	ck_assert_uint_eq(virtio_config_read(dev, 0, 4), 132 | 25 << 16);
+	ck_assert_uint_eq(irq.config, 1);
+	/* A vCPU is at the registers: not now, but soon. */
+	pthread_mutex_lock(&dev->lock);
+	rows = 43;
+	chr.client->resized(chr.client_arg);
+	ck_assert_uint_eq(virtio_config_read(dev, 0, 4), 132 | 25 << 16);
+	pthread_mutex_unlock(&dev->lock);
+	while (irq.config == 1)
+		loop_step(loop, 1000);
+	ck_assert_uint_eq(virtio_config_read(dev, 0, 4), 132 | 43 << 16);
+	/* Without the feature nobody is told. */
+	reset();
+	start(0);
+	chr.client->resized(chr.client_arg);
+	ck_assert_uint_eq(irq.config, 2);
+	/* Nothing is writable. */
+	virtio_config_write(dev, 0, 4, 0);
+	ck_assert_uint_eq(virtio_config_read(dev, 0, 4), 132 | 43 << 16);
+	teardown();
+}
+END_TEST
+
+/* [virtio 1.3 §5.3.6.2] and the black book, on both queues. */
+START_TEST(bad_buffers)
+{
+	struct fake_buf readable = { BUF(0), 10, false };
+
+	setup(0);
+	fake_ring_add(&ring[RX], &readable, 1);
+	kick(RX);
+	ck_assert_uint_eq(chr.client->receive(chr.client_arg, "a", 1), 0);
+	ck_assert(dev->broken && irq.config == 1);
+	teardown();
+	for (unsigned i = 0; i < nr_fake_bad; i++) {
+		for (unsigned q = RX; q <= TX; q++) {
+			setup(VIRTIO_F_INDIRECT_DESC);
+			fake_bad[i].post(&ring[q], BUF(0));
+			kick(q);
+			if (q == RX)
+				chr.client->receive(chr.client_arg, "a", 1);
+			ck_assert_msg(dev->broken, "%s on queue %u", fake_bad[i].name, q);
+			kick(q);
+			teardown();
+		}
+	}
+}
+END_TEST
+
+/* A chain of a buffer that is all of RAM, again and again: only as much as the chardev takes. */
+START_TEST(long_chains)
+{
+	struct fake_buf bufs[16];
+
+	setup(0);
+	room = 1000;
+	for (unsigned i = 0; i < 16; i++)
+		bufs[i] = (struct fake_buf){ FAKE_RAM, FAKE_RAM_SIZE, false };
+	fake_ring_add(&ring[TX], bufs, 16);
+	kick(TX);
+	ck_assert_uint_eq(out_len, 1000);
+	ck_assert_uint_le(writes, 1);
+	teardown();
+}
+END_TEST
+
+SUITE_MAIN("virtio/console", output, output_before_start, back_pressure,
+	   chain_changes_while_stalled, stalled_without_a_hold, input, input_asks_for_kicks,
+	   receive_when_not_running, reset_prints_the_rest, reset_while_stalled,
+	   a_kick_is_bounded, window_size, bad_buffers, long_chains)
