@@ -23,9 +23,6 @@ int msix_create(struct msix **out, struct pci_func *f, unsigned bar, unsigned nr
 /* Nobody fires or accesses any more. Takes NULL. */
 void msix_destroy(struct msix *m);
 
-/* After pci_add(): messages carry the requester id of the slot. */
-void msix_set_devid(struct msix *m, u32 devid);
-
 unsigned msix_nr(const struct msix *m);
 
 /* MSI-X Enable: the function must not use INTx. Any thread. Takes NULL: false. */

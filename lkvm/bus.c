@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * MMIO dispatch: a sorted array of ranges, searched by halves.
+ *
+ * Thread: any. The array is under `lock`; the device's lock is taken only after it was dropped, on a
+ *         copy of the range, so that handlers may add and remove ranges.
+ * Trust:  address, length and value of an access are the guest's.
+ */
+#include "lkvm/bus.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct bus {
+	pthread_rwlock_t lock;
+	struct bus_range *ranges; /* by base, disjoint */
+	size_t nr, room;
+};
+
+int bus_create(struct bus **out)
+{
+	struct bus *b = calloc(1, sizeof(*b));
+
+	if (!b)
+		return -ENOMEM;
+	pthread_rwlock_init(&b->lock, NULL);
+	*out = b;
+	return 0;
+}
+
+void bus_destroy(struct bus *b)
+{
+	if (!b)
+		return;
+	pthread_rwlock_destroy(&b->lock);
+	free(b->ranges);
+	free(b);
+}
+
+/* Index of the first range that ends above `a`: the one that contains `a`, or the next one. */
+static size_t find(const struct bus *b, u64 a)
+{
+	size_t low = 0, high = b->nr;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+		const struct bus_range *r = &b->ranges[mid];
+
+		/* The last byte, for a range may end at the top of the address space. */
+		if (r->base.a + (r->len - 1) < a)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+/*
+ * Ranges come and go when a guest moves BARs, but their number is bounded by the devices: the array
+ * stops growing once every device has been mapped.
+ */
+static int make_room(struct bus *b)
+{
+	size_t room = b->room ? 2 * b->room : 64;
+	struct bus_range *ranges;
+
+	if (b->nr < b->room)
+		return 0;
+	ranges = realloc(b->ranges, room * sizeof(*ranges));
+	if (!ranges)
+		return -ENOMEM;
+	b->ranges = ranges;
+	b->room = room;
+	return 0;
+}
+
+static int insert(struct bus *b, const struct bus_range *r)
+{
+	size_t i = find(b, r->base.a);
+	int err;
+
+	if (i < b->nr && b->ranges[i].base.a - r->base.a < r->len)
+		return -EEXIST; /* begins inside the new one */
+	if (i < b->nr && b->ranges[i].base.a < r->base.a)
+		return -EEXIST; /* contains the new one's first byte */
+	err = make_room(b);
+	if (err)
+		return err;
+	memmove(&b->ranges[i + 1], &b->ranges[i], (b->nr - i) * sizeof(*r));
+	b->ranges[i] = *r;
+	b->nr++;
+	return 0;
+}
+
+int bus_add(struct bus *b, const struct bus_range *r)
+{
+	int err;
+
+	if (!r->len || r->len - 1 > UINT64_MAX - r->base.a)
+		return -EINVAL;
+	pthread_rwlock_wrlock(&b->lock);
+	err = insert(b, r);
+	pthread_rwlock_unlock(&b->lock);
+	return err;
+}
+
+int bus_remove(struct bus *b, gpa_t base, void *dev)
+{
+	int err = -ENOENT;
+	size_t i;
+
+	pthread_rwlock_wrlock(&b->lock);
+	i = find(b, base.a);
+	if (i < b->nr && b->ranges[i].base.a == base.a && b->ranges[i].dev == dev) {
+		b->nr--;
+		memmove(&b->ranges[i], &b->ranges[i + 1], (b->nr - i) * sizeof(b->ranges[0]));
+		err = 0;
+	}
+	pthread_rwlock_unlock(&b->lock);
+	return err;
+}
+
+/* Copy the range that the access touches, if any. */
+static bool lookup(struct bus *b, u64 a, unsigned len, struct bus_range *out)
+{
+	bool found;
+	size_t i;
+
+	pthread_rwlock_rdlock(&b->lock);
+	i = find(b, a);
+	found = i < b->nr && (b->ranges[i].base.a <= a || b->ranges[i].base.a - a < len);
+	if (found)
+		*out = b->ranges[i];
+	pthread_rwlock_unlock(&b->lock);
+	return found;
+}
+
+static u64 ones(unsigned len)
+{
+	return len < 8 ? BIT(8 * len) - 1 : UINT64_MAX;
+}
+
+static bool takes(const struct bus_range *r, u64 a, unsigned len)
+{
+	return is_power_of_2(len) && (r->widths & len) && is_aligned(a, len) &&
+	       a >= r->base.a && range_within(a - r->base.a, len, r->len);
+}
+
+enum bus_result bus_access(struct bus *b, gpa_t g, unsigned len, bool is_write, u64 *val)
+{
+	struct bus_range r;
+
+	if (!lookup(b, g.a, len, &r))
+		return BUS_UNMAPPED;
+	if (!takes(&r, g.a, len)) {
+		if (!is_write)
+			*val = ones(len);
+		return BUS_BAD;
+	}
+	pthread_mutex_lock(r.lock);
+	if (is_write)
+		r.ops->write(r.dev, g.a - r.base.a, len, *val & ones(len));
+	else
+		*val = r.ops->read(r.dev, g.a - r.base.a, len) & ones(len);
+	pthread_mutex_unlock(r.lock);
+	return BUS_OK;
+}
