@@ -417,13 +417,17 @@ void virtio_queue_enable(struct virtio_device *d, struct virtqueue *q)
 		loop_call(d->loop, queue_start_late, q);
 }
 
-void virtio_queue_reset(struct virtio_device *d, struct virtqueue *q)
+void virtio_queue_disable(struct virtio_device *d, struct virtqueue *q)
 {
-	if (!virtio_has(d, VIRTIO_F_RING_RESET))
-		return;
 	/* [virtio 1.3 §2.6.1.1] All of the queue's state goes back to that after a reset. */
 	if (d->status & VIRTIO_S_DRIVER_OK)
 		loop_call(d->loop, queue_stop_early, q);
 	else
 		queue_reset(q);
+}
+
+void virtio_queue_reset(struct virtio_device *d, struct virtqueue *q)
+{
+	if (virtio_has(d, VIRTIO_F_RING_RESET))
+		virtio_queue_disable(d, q);
 }

@@ -190,6 +190,9 @@ void virtio_queue_enable(struct virtio_device *d, struct virtqueue *q);
 /* queue_reset := 1 [§2.6.1]: synchronous. Ignored unless RING_RESET was negotiated. */
 void virtio_queue_reset(struct virtio_device *d, struct virtqueue *q);
 
+/* QueueReady := 0 of virtio-mmio [§4.2.2.2]: the same, without a feature. */
+void virtio_queue_disable(struct virtio_device *d, struct virtqueue *q);
+
 /*
  * Ring the doorbell: a notification that did not come through an ioeventfd, or a kind that has more
  * to do and lets others go first. Any thread, no lock needed; nothing happens for no such queue.
