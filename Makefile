@@ -29,7 +29,7 @@ LKVM_SRCS := \
 	lkvm/main.c lkvm/options.c lkvm/options_help.c lkvm/options_run.c lkvm/config.c \
 	lkvm/cmd_help.c lkvm/cmd_run.c \
 	lkvm/machine.c lkvm/devices.c lkvm/consoles.c lkvm/console.c lkvm/outbuf.c lkvm/terminal.c \
-	virtio/queue.c virtio/chain.c virtio/device.c virtio/pci.c virtio/mmio.c \
+	virtio/queue.c virtio/chain.c virtio/device.c virtio/pci.c virtio/pci_common.c virtio/mmio.c \
 	virtio/rng.c virtio/net.c virtio/console.c \
 	virtio/blk.c virtio/blk_req.c virtio/blk_config.c \
 	virtio/disk_conf.c virtio/disk_raw.c virtio/disk_io.c virtio/disk_uring.c \
@@ -107,6 +107,8 @@ $(call unit,lkvm/options_run,$(options))
 $(call unit,lkvm/config,lkvm/config.c lkvm/log.c)
 # main_test.c includes lkvm/main.c, to call its main() by another name.
 $(call unit,lkvm/main,lkvm/cmd_help.c lkvm/cmd_run.c $(options))
+$(call unit,lkvm/outbuf,lkvm/outbuf.c lkvm/loop.c lkvm/log.c)
+$(call unit,lkvm/console,lkvm/console.c lkvm/outbuf.c lkvm/terminal.c lkvm/loop.c lkvm/log.c)
 $(call unit,virtio/queue,virtio/queue.c lkvm/mem.c lkvm/log.c tests/fake/driver.c)
 $(call unit,virtio/chain,virtio/queue.c virtio/chain.c lkvm/mem.c lkvm/log.c lkvm/iov.c \
 	tests/fake/driver.c tests/fake/driver_bad.c)

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The common configuration structure of virtio-pci [virtio 1.3 §4.1.4.3]: part of virtio/pci.c, without
+ * PCI.
+ *
+ * Threads: registers on vCPU threads under d->lock; the vectors are read by whoever interrupts.
+ */
+#ifndef VIRTIO_PCI_COMMON_H
+#define VIRTIO_PCI_COMMON_H
+
+#include "virtio/device.h"
+
+/* With the registers of the administration queue, which read 0: there is none. */
+#define PCI_COMMON_LEN 0x40u
+
+struct pci_common {
+	struct virtio_device *d;
+	unsigned nr_vectors; /* of MSI-X; 0: no MSI-X */
+	u32 device_feature_select, driver_feature_select;
+	u16 queue_select;
+	_Atomic u16 config_vector; /* < nr_vectors, or VIRTIO_NO_VECTOR */
+	_Atomic u16 queue_vector[VIRTIO_MAX_QUEUES];
+};
+
+void pci_common_init(struct pci_common *c, struct virtio_device *d, unsigned nr_vectors);
+
+/* Any offset; `len` 1, 2 or 4. A field in another width than its own reads 0 and ignores writes. */
+u32 pci_common_read(struct pci_common *c, u32 off, unsigned len);
+
+/* True when the driver has reset the device: the transport has to forget its interrupts too. */
+bool pci_common_write(struct pci_common *c, u32 off, unsigned len, u32 val);
+
+#endif
