@@ -8,7 +8,6 @@
 #include "lkvm/machine.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,23 +17,21 @@
 #include "arm64/board.h"
 #include "arm64/boot.h"
 #include "arm64/cpu.h"
-#include "arm64/fdt.h"
 #include "arm64/gic.h"
 #include "arm64/pvtime.h"
 #include "arm64/v2m.h"
 #include "lkvm/bus.h"
-#include "lkvm/console.h"
+#include "lkvm/consoles.h"
 #include "lkvm/devices.h"
 #include "lkvm/kvm.h"
 #include "lkvm/log.h"
 #include "lkvm/loop.h"
 #include "lkvm/mem.h"
+#include "lkvm/payload.h"
 #include "lkvm/pci.h"
 #include "lkvm/stop.h"
 #include "lkvm/vcpu.h"
 #include "realm/realm.h"
-
-#define CMDLINE_SIZE 2048u
 
 struct machine {
 	const struct config *c;
@@ -58,8 +55,7 @@ struct machine {
 	struct gic *gic;
 	struct pvtime *pvtime;
 
-	struct console *consoles[CONFIG_NR_TTYS + 1];
-	unsigned nr_consoles;
+	struct consoles consoles;
 	struct board *board;
 	struct pci *pci;
 	struct devices_env devices_env;
@@ -69,6 +65,7 @@ struct machine {
 
 	struct cpu_model cpu_model;
 	struct vcpu_env vcpu_env;
+	cpu_set_t affinity;
 	struct vcpu **vcpus;
 	unsigned nr_vcpus;
 };
@@ -193,6 +190,11 @@ static int create_vcpus(struct machine *m)
 					 .stop = &m->stop,
 					 .realm = m->realm,
 					 .log_mmio = m->c->debug_mmio };
+	if (m->c->vcpu_affinity) {
+		/* config_complete() has checked it. */
+		config_cpulist(m->c->vcpu_affinity, &m->affinity);
+		m->vcpu_env.affinity = &m->affinity;
+	}
 	m->vcpus = calloc(m->board_conf.nr_cpus, sizeof(struct vcpu *));
 	if (!m->vcpus)
 		return -ENOMEM;
@@ -230,7 +232,7 @@ static int create_irqchip(struct machine *m)
 	return err;
 }
 
-/* ---- loops, signals, consoles ---- */
+/* ---- loops and signals ---- */
 
 static void on_stop(void *arg, u32 events)
 {
@@ -275,53 +277,7 @@ static int create_loops(struct machine *m)
 	return err ? host_failed("watch for signals", err) : 0;
 }
 
-static void on_console_stop(void *arg)
-{
-	struct machine *m = arg;
-
-	stop_request(&m->stop, STOP_USER);
-}
-
-static int add_console(struct machine *m, const struct console_conf *conf, struct chardev **chr)
-{
-	struct console **con = &m->consoles[m->nr_consoles];
-	int err = console_create(con, conf, m->io_loop);
-
-	if (err)
-		return err;
-	m->nr_consoles++;
-	*chr = console_chardev(*con);
-	return 0;
-}
-
-/*
- * The terminal goes to the console the user chose. With a virtio console UART 0 still shows what the
- * guest says before its driver is up.
- */
-static int create_consoles(struct machine *m, struct chardev *uart[MEMMAP_NR_UARTS])
-{
-	const struct config *c = m->c;
-	struct console_conf term = { .in_fd = STDIN_FILENO,
-				     .out_fd = STDOUT_FILENO,
-				     .stop = on_console_stop,
-				     .stop_arg = m };
-	struct console_conf out_only = { .in_fd = -1, .out_fd = STDOUT_FILENO };
-	bool virtio = c->console == CONSOLE_VIRTIO;
-	int err = 0;
-
-	for (unsigned i = 0; i < CONFIG_NR_TTYS && !err; i++) {
-		if (!c->tty[i])
-			continue;
-		err = console_create_pty(&m->consoles[m->nr_consoles], i, m->io_loop);
-		if (!err)
-			uart[i] = console_chardev(m->consoles[m->nr_consoles++]);
-	}
-	if (!err && virtio)
-		err = add_console(m, &term, &m->devices_env.console);
-	if (!err && !uart[0])
-		err = add_console(m, virtio ? &out_only : &term, &uart[0]);
-	return err;
-}
+/* ---- devices ---- */
 
 static const struct pci_map pci_map = {
 	.ecam = { MEMMAP_PCI_ECAM },
@@ -335,81 +291,33 @@ static const struct pci_map pci_map = {
 
 static int create_devices(struct machine *m)
 {
-	struct chardev *uart[MEMMAP_NR_UARTS] = { NULL };
-	int err = create_consoles(m, uart);
+	int err = consoles_init(&m->consoles, m->c, m->io_loop, &m->stop);
 
 	if (err)
 		return err;
-	err = board_create(&m->board, m->bus, kvm_event_irq(m->event), uart);
+	err = board_create(&m->board, m->bus, kvm_event_irq(m->event), m->consoles.uart);
 	if (err)
 		return host_failed("create the board", err);
 	err = pci_create(&m->pci, m->bus, &pci_map);
 	if (err)
 		return host_failed("create the PCI bus", err);
-	m->devices_env.mem = m->mem;
-	m->devices_env.loop = m->io_loop;
-	m->devices_env.bus = m->bus;
-	m->devices_env.irq = device_irq(m);
-	m->devices_env.pci = m->pci;
-	m->devices_env.bounced = m->realm_ops->confidential;
+	m->devices_env = (struct devices_env){
+		.mem = m->mem,
+		.loop = m->io_loop,
+		.bus = m->bus,
+		.irq = device_irq(m),
+		.pci = m->pci,
+		.console = m->consoles.virtio,
+		.bounced = m->realm_ops->confidential,
+	};
 	return devices_create(&m->devices, m->c, &m->devices_env);
 }
 
 /* ---- payload ---- */
 
-static int write_file(const char *path, const void *buf, size_t len)
+static int load(struct machine *m)
 {
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	ssize_t n = fd < 0 ? -1 : write(fd, buf, len);
-	int err = n < 0 ? -errno : n != (ssize_t)len ? -ENOSPC : 0;
-
-	if (fd >= 0 && close(fd) < 0 && !err)
-		err = -errno;
-	if (err)
-		log_error("cannot write %s: %s", path, strerror(-err));
-	return err;
-}
-
-static int load_payload(struct machine *m)
-{
-	const struct config *c = m->c;
-	struct boot_conf conf = {
-		.kernel = c->kernel,
-		.firmware = c->firmware,
-		.initrd = c->initrd,
-		.has_firmware_addr = c->firmware_addr_set,
-		.firmware_addr = c->firmware_addr,
-		.ram_base = c->ram_base,
-		.ram_size = c->ram_size,
-	};
-	char cmdline[CMDLINE_SIZE];
-	int err = config_cmdline(c, cmdline, sizeof(cmdline));
-
-	if (err) {
-		log_error("the kernel command line is longer than %u characters",
-			  CMDLINE_SIZE - 1);
-		return err;
-	}
-	err = boot_load(m->mem, &conf, &m->boot);
-	if (err)
-		return err;
-
-	struct fdt_conf fdt = {
-		.board = &m->board_conf,
-		.layout = &m->layout,
-		.bootargs = cmdline,
-		.initrd_base = m->boot.initrd.base.a,
-		.initrd_len = m->boot.initrd.len,
-		.has_kaslr_seed = c->kaslr_seed != 0,
-		.kaslr_seed = c->kaslr_seed,
-	};
-	void *dtb = mem_load_ptr(m->mem, m->boot.dtb.base, m->boot.dtb.len);
-
-	assert(dtb);
-	err = fdt_build(dtb, (u32)m->boot.dtb.len, &fdt);
-	if (!err && c->dump_dtb)
-		err = write_file(c->dump_dtb, dtb, m->boot.dtb.len);
-	return err;
+	return payload_load(&m->boot, m->mem, m->c, &m->board_conf, &m->layout);
 }
 
 /* Measured in this order: ascending addresses, whole pages. */
@@ -480,7 +388,7 @@ static int build(struct machine *m)
 		return err;
 	if ((err = create_devices(m)))
 		return err;
-	if ((err = load_payload(m)))
+	if ((err = load(m)))
 		return err;
 	if ((err = populate(m)))
 		return err;
@@ -522,8 +430,7 @@ void machine_destroy(struct machine *m)
 	devices_destroy(m->devices);
 	pci_destroy(m->pci);
 	board_destroy(m->board);
-	while (m->nr_consoles)
-		console_destroy(m->consoles[--m->nr_consoles]);
+	consoles_fini(&m->consoles);
 	v2m_destroy(m->v2m);
 	kvm_event_destroy(m->event);
 	for (unsigned i = 0; i < m->nr_vcpus; i++)
@@ -557,7 +464,7 @@ int machine_dump_dtb(const struct config *c)
 	if (!err)
 		err = create_ram(m);
 	if (!err)
-		err = load_payload(m);
+		err = load(m);
 	machine_destroy(m);
 	return err;
 }

@@ -240,6 +240,9 @@ static void *thread_main(void *arg)
 
 	snprintf(name, sizeof(name), "vcpu%u", v->index);
 	pthread_setname_np(pthread_self(), name);
+	if (v->env->affinity && sched_setaffinity(0, sizeof(cpu_set_t), v->env->affinity) < 0)
+		log_warn("vCPU %u: cannot be bound to the CPUs of --vcpu-affinity: %s", v->index,
+			 strerror(errno));
 	run_until_stop(v);
 	return NULL;
 }

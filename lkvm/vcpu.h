@@ -5,6 +5,8 @@
 #ifndef LKVM_VCPU_H
 #define LKVM_VCPU_H
 
+#include <sched.h>
+
 #include "lkvm/kvm.h"
 
 struct bus;
@@ -18,6 +20,7 @@ struct vcpu_env {
 	struct bus *bus;
 	struct stop *stop;
 	struct realm *realm;
+	const cpu_set_t *affinity; /* host CPUs for all vCPU threads, or NULL: any */
 	bool log_mmio; /* --debug-mmio: tell about accesses that nobody answers */
 };
 

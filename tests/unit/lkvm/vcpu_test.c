@@ -91,7 +91,9 @@ static void setup(void)
 	ck_assert_int_eq(mem_create(&mem), 0);
 	ck_assert_int_eq(realm_new(&realm, &realm_none, &no_conf, &kvm, mem), 0);
 	ck_assert_int_eq(stop_init(&stop), 0);
-	env = (struct vcpu_env){ &kvm, bus, &stop, realm, .log_mmio = true };
+	env = (struct vcpu_env){
+		.kvm = &kvm, .bus = bus, .stop = &stop, .realm = realm, .log_mmio = true
+	};
 	ck_assert_int_eq(vcpu_create(&vcpu, &env, 0), 0);
 }
 

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Which terminal is connected to which port of the guest. Main thread.
+ */
+#ifndef LKVM_CONSOLES_H
+#define LKVM_CONSOLES_H
+
+#include "arm64/memmap.h"
+#include "lkvm/config.h"
+#include "lkvm/console.h"
+
+struct stop;
+
+struct consoles {
+	struct console *all[CONFIG_NR_TTYS + 2];
+	unsigned nr;
+	struct chardev *uart[MEMMAP_NR_UARTS]; /* NULL: nothing is connected */
+	struct chardev *virtio;		       /* for virtio-console, or NULL */
+};
+
+/*
+ * Create what the config asks for; Ctrl-a x makes a stop request. Tear down with consoles_fini(), also
+ * on error; the loop is not running then. 0 or -errno after one log_error() line.
+ */
+int consoles_init(struct consoles *cs, const struct config *c, struct loop *loop, struct stop *stop);
+void consoles_fini(struct consoles *cs);
+
+#endif

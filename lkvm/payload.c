@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The payload: files and device tree, put together for the loader.
+ *
+ * Thread: main.
+ * Trust:  the user's files; their content is checked by arm64/boot.c.
+ */
+#include "lkvm/payload.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "arm64/fdt.h"
+#include "lkvm/log.h"
+#include "lkvm/mem.h"
+
+static int write_file(const char *path, const void *buf, size_t len)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	ssize_t n = fd < 0 ? -1 : write(fd, buf, len);
+	int err = n < 0 ? -errno : n != (ssize_t)len ? -ENOSPC : 0;
+
+	if (fd >= 0 && close(fd) < 0 && !err)
+		err = -errno;
+	if (err)
+		log_error("cannot write %s: %s", path, strerror(-err));
+	return err;
+}
+
+static int build_dtb(const struct boot_info *boot, struct mem *m, const struct config *c,
+		     const struct board_conf *board, const struct board_layout *layout)
+{
+	char cmdline[CONFIG_CMDLINE_SIZE];
+	struct fdt_conf fdt = {
+		.board = board,
+		.layout = layout,
+		.bootargs = cmdline,
+		.initrd_base = boot->initrd.base.a,
+		.initrd_len = boot->initrd.len,
+		.has_kaslr_seed = c->kaslr_seed != 0,
+		.kaslr_seed = c->kaslr_seed,
+	};
+	void *dtb = mem_load_ptr(m, boot->dtb.base, boot->dtb.len);
+	int err = config_cmdline(c, cmdline, sizeof(cmdline));
+
+	if (err) {
+		log_error("the kernel command line is longer than %u characters",
+			  CONFIG_CMDLINE_SIZE - 1);
+		return err;
+	}
+	assert(dtb);
+	err = fdt_build(dtb, (u32)boot->dtb.len, &fdt);
+	if (!err && c->dump_dtb)
+		err = write_file(c->dump_dtb, dtb, boot->dtb.len);
+	return err;
+}
+
+int payload_load(struct boot_info *out, struct mem *m, const struct config *c,
+		 const struct board_conf *board, const struct board_layout *layout)
+{
+	struct boot_conf conf = {
+		.kernel = c->kernel,
+		.firmware = c->firmware,
+		.initrd = c->initrd,
+		.has_firmware_addr = c->firmware_addr_set,
+		.firmware_addr = c->firmware_addr,
+		.ram_base = c->ram_base,
+		.ram_size = c->ram_size,
+	};
+	int err = boot_load(m, &conf, out);
+
+	return err ? err : build_dtb(out, m, c, board, layout);
+}
