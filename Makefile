@@ -50,8 +50,9 @@ HARDEN := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
 HARDEN += $(if $(findstring aarch64,$(shell $(CC) -dumpmachine)),-mbranch-protection=standard)
 REPRO := -ffile-prefix-map=$(CURDIR)/=
 OPT ?= -O2 -g
-ALL_CFLAGS = $(CSTD) $(WARN) $(WERROR) $(OPT) $(HARDEN) $(REPRO) $(DEFS) -MMD -MP $(CFLAGS)
-ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now $(LDFLAGS)
+SYSROOT ?=
+ALL_CFLAGS = $(if $(SYSROOT),--sysroot=$(SYSROOT)) $(CSTD) $(WARN) $(WERROR) $(OPT) $(HARDEN) $(REPRO) $(DEFS) -MMD -MP $(CFLAGS)
+ALL_LDFLAGS = $(if $(SYSROOT),--sysroot=$(SYSROOT)) -pie -Wl,-z,relro,-z,now $(LDFLAGS)
 
 # libslirp is loaded at run time (net/slirp.c), so lkvm starts without it. The small libraries are
 # linked statically where the distribution ships an archive: start-up then costs no relocations.
@@ -86,6 +87,22 @@ build/san/lkvm/cmd_help.o: DEFS = -DLKVM_VERSION='"test"'
 $(O)/lkvm: $(LKVM_SRCS:%.c=$(O)/obj/%.o)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+# ---- arm64: natively where we are on one, otherwise cross-built against packages under build/ -----
+
+ifeq ($(shell uname -m),aarch64)
+ARM64_VARS :=
+else
+ARM64_VARS := CROSS_COMPILE=aarch64-linux-gnu- SYSROOT=$(CURDIR)/build/sysroot/arm64 \
+	SLIRP_CFLAGS=-I$(CURDIR)/build/sysroot/arm64/usr/include/slirp
+ARM64_SYSROOT := build/sysroot/arm64
+endif
+
+build/sysroot/arm64:
+	$(Q)tests/rig/fetch sysroot
+
+arm64: | $(ARM64_SYSROOT)
+	$(Q)$(MAKE) --no-print-directory O=build/arm64 $(ARM64_VARS) build/arm64/lkvm
 
 # ---- unit tests: native, ASan + UBSan ------------------------------------------------------------
 #
@@ -147,6 +164,8 @@ net-all := net/netif.c net/netopt.c $(net-user) net/tap.c net/tap_setup.c net/pc
 $(call unit,net/user,$(net-all) tests/fake/netif.c lkvm/loop.c lkvm/log.c lkvm/iov.c)
 $(call unit,net/netopt,net/netopt.c lkvm/log.c)
 $(call unit,net/dhcp,net/dhcp.c net/csum.c)
+$(call unit,net/guard,net/guard.c net/csum.c)
+$(call unit,net/segment,net/segment.c net/reasm.c net/backlog.c net/csum.c tests/fake/netif.c lkvm/iov.c)
 
 $(call unit,realm/rsi,realm/rsi.c realm/digest.c)
 $(call unit,realm/ripas,realm/ripas.c lkvm/mem.c lkvm/log.c)
