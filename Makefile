@@ -24,7 +24,7 @@ say = @printf '  %-8s%s\n' '$(1)' '$(2)'
 # ---- what is built -------------------------------------------------------------------------------
 
 LKVM_SRCS := \
-	lkvm/log.c lkvm/iov.c lkvm/mem.c lkvm/loop.c lkvm/bus.c lkvm/pci.c lkvm/msix.c \
+	lkvm/log.c lkvm/iov.c lkvm/mem.c lkvm/mem_map.c lkvm/loop.c lkvm/bus.c lkvm/pci.c lkvm/msix.c \
 	lkvm/kvm.c lkvm/kvm_ioctl.c lkvm/kvm_event.c lkvm/stop.c lkvm/vcpu.c \
 	lkvm/main.c lkvm/options.c lkvm/options_help.c lkvm/options_run.c lkvm/config.c \
 	lkvm/cmd_help.c lkvm/cmd_run.c \
@@ -113,11 +113,14 @@ UNITS :=
 unit = $(eval UNITS += $(1))$(eval unit-srcs-$(1) := $(2))
 
 $(call unit,lkvm/iov,lkvm/iov.c)
-$(call unit,lkvm/mem,lkvm/mem.c lkvm/log.c)
+$(call unit,lkvm/mem,lkvm/mem.c lkvm/mem_map.c lkvm/log.c)
 $(call unit,lkvm/log,lkvm/log.c)
 $(call unit,lkvm/loop,lkvm/loop.c)
+$(call unit,lkvm/bus,lkvm/bus.c)
+$(call unit,lkvm/pci,lkvm/pci.c lkvm/bus.c tests/fake/irq.c)
+$(call unit,lkvm/msix,lkvm/msix.c lkvm/pci.c lkvm/bus.c lkvm/log.c tests/fake/irq.c)
 $(call unit,lkvm/kvm_event,lkvm/kvm_event.c lkvm/kvm.c lkvm/log.c)
-$(call unit,lkvm/vcpu,lkvm/vcpu.c lkvm/stop.c lkvm/kvm.c lkvm/bus.c lkvm/mem.c lkvm/log.c realm/realm.c realm/none.c)
+$(call unit,lkvm/vcpu,lkvm/vcpu.c lkvm/stop.c lkvm/kvm.c lkvm/bus.c lkvm/mem.c lkvm/mem_map.c lkvm/log.c realm/realm.c realm/none.c)
 options := lkvm/options.c lkvm/options_help.c lkvm/options_run.c lkvm/config.c lkvm/log.c
 $(call unit,lkvm/options,$(options))
 $(call unit,lkvm/options_run,$(options))
@@ -126,14 +129,14 @@ $(call unit,lkvm/config,lkvm/config.c lkvm/log.c)
 $(call unit,lkvm/main,lkvm/cmd_help.c lkvm/cmd_run.c $(options))
 $(call unit,lkvm/outbuf,lkvm/outbuf.c lkvm/loop.c lkvm/log.c)
 $(call unit,lkvm/console,lkvm/console.c lkvm/outbuf.c lkvm/terminal.c lkvm/loop.c lkvm/log.c)
-$(call unit,virtio/queue,virtio/queue.c lkvm/mem.c lkvm/log.c tests/fake/driver.c)
-$(call unit,virtio/chain,virtio/queue.c virtio/chain.c lkvm/mem.c lkvm/log.c lkvm/iov.c \
+$(call unit,virtio/queue,virtio/queue.c lkvm/mem.c lkvm/mem_map.c lkvm/log.c tests/fake/driver.c)
+$(call unit,virtio/chain,virtio/queue.c virtio/chain.c lkvm/mem.c lkvm/mem_map.c lkvm/log.c lkvm/iov.c \
 	tests/fake/driver.c tests/fake/driver_bad.c)
-$(call unit,virtio/device,virtio/device.c virtio/queue.c virtio/chain.c lkvm/mem.c lkvm/log.c lkvm/loop.c \
+$(call unit,virtio/device,virtio/device.c virtio/queue.c virtio/chain.c lkvm/mem.c lkvm/mem_map.c lkvm/log.c lkvm/loop.c \
 	tests/fake/echo.c tests/fake/driver.c tests/fake/transport.c)
-$(call unit,virtio/device_run,virtio/device.c virtio/queue.c virtio/chain.c lkvm/mem.c lkvm/log.c \
+$(call unit,virtio/device_run,virtio/device.c virtio/queue.c virtio/chain.c lkvm/mem.c lkvm/mem_map.c lkvm/log.c \
 	lkvm/loop.c tests/fake/echo.c tests/fake/driver.c tests/fake/driver_bad.c tests/fake/transport.c)
-$(call unit,virtio/rng,virtio/rng.c virtio/device.c virtio/queue.c virtio/chain.c lkvm/mem.c lkvm/log.c \
+$(call unit,virtio/rng,virtio/rng.c virtio/device.c virtio/queue.c virtio/chain.c lkvm/mem.c lkvm/mem_map.c lkvm/log.c \
 	lkvm/loop.c tests/fake/driver.c tests/fake/driver_bad.c tests/fake/transport.c)
 
 $(call unit,virtio/disk_conf,virtio/disk_conf.c lkvm/log.c)
@@ -143,15 +146,15 @@ disk_srcs := virtio/disk_raw.c virtio/disk_io.c virtio/disk_uring.c virtio/disk_
 $(call unit,virtio/disk_uring,$(disk_srcs))
 $(call unit,virtio/disk_threads,$(disk_srcs))
 $(call unit,virtio/disk_raw,$(disk_srcs))
-$(call unit,virtio/console,virtio/console.c virtio/device.c virtio/queue.c virtio/chain.c lkvm/mem.c \
+$(call unit,virtio/console,virtio/console.c virtio/device.c virtio/queue.c virtio/chain.c lkvm/mem.c lkvm/mem_map.c \
 	lkvm/iov.c lkvm/log.c lkvm/loop.c tests/fake/driver.c tests/fake/driver_bad.c \
 	tests/fake/transport.c)
 $(call unit,virtio/blk,virtio/blk.c virtio/blk_req.c virtio/blk_config.c virtio/device.c virtio/queue.c \
-	virtio/chain.c lkvm/mem.c lkvm/iov.c lkvm/log.c lkvm/loop.c tests/fake/disk.c \
+	virtio/chain.c lkvm/mem.c lkvm/mem_map.c lkvm/iov.c lkvm/log.c lkvm/loop.c tests/fake/disk.c \
 	tests/fake/driver.c tests/fake/driver_bad.c tests/fake/transport.c)
 
 $(call unit,arm64/board,arm64/board.c arm64/serial.c arm64/rtc.c lkvm/bus.c lkvm/log.c)
-$(call unit,arm64/boot,arm64/boot.c arm64/image.c lkvm/mem.c lkvm/log.c)
+$(call unit,arm64/boot,arm64/boot.c arm64/image.c lkvm/mem.c lkvm/mem_map.c lkvm/log.c)
 $(call unit,arm64/serial,arm64/serial.c lkvm/bus.c lkvm/log.c)
 $(call unit,arm64/rtc,arm64/rtc.c lkvm/bus.c lkvm/log.c)
 $(call unit,arm64/gic,arm64/gic.c arm64/board.c arm64/serial.c arm64/rtc.c lkvm/kvm.c lkvm/bus.c lkvm/log.c)
@@ -161,6 +164,8 @@ $(call unit,arm64/fdt,arm64/fdt.c arm64/board.c arm64/serial.c arm64/rtc.c lkvm/
 net-user := net/user.c net/slirp.c net/pollset.c net/guard.c net/reasm.c net/dhcp.c net/segment.c \
 	net/backlog.c net/csum.c
 net-all := net/netif.c net/netopt.c $(net-user) net/tap.c net/tap_setup.c net/pcap.c
+$(call unit,virtio/net,virtio/net.c virtio/device.c virtio/queue.c virtio/chain.c lkvm/mem.c \
+	 lkvm/mem_map.c lkvm/iov.c lkvm/log.c lkvm/loop.c tests/fake/netif.c tests/fake/driver.c tests/fake/driver_bad.c tests/fake/transport.c)
 $(call unit,net/user,$(net-all) tests/fake/netif.c lkvm/loop.c lkvm/log.c lkvm/iov.c)
 $(call unit,net/netopt,net/netopt.c lkvm/log.c)
 $(call unit,net/dhcp,net/dhcp.c net/csum.c)
@@ -168,7 +173,7 @@ $(call unit,net/guard,net/guard.c net/csum.c)
 $(call unit,net/segment,net/segment.c net/reasm.c net/backlog.c net/csum.c tests/fake/netif.c lkvm/iov.c)
 
 $(call unit,realm/rsi,realm/rsi.c realm/digest.c)
-$(call unit,realm/ripas,realm/ripas.c lkvm/mem.c lkvm/log.c)
+$(call unit,realm/ripas,realm/ripas.c lkvm/mem.c lkvm/mem_map.c lkvm/log.c)
 
 SAN := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 SAN_CFLAGS = $(CSTD) $(WARN) $(WERROR) -O1 -g $(SAN) $(DEFS) -MMD -MP $(SLIRP_CFLAGS) \
@@ -201,8 +206,8 @@ golden: build/unit/arm64/fdt
 FUZZERS :=
 fuzz = $(eval FUZZERS += $(1))$(eval fuzz-srcs-$(1) := $(2))
 
-$(call fuzz,chain,virtio/queue.c virtio/chain.c lkvm/mem.c lkvm/log.c tests/fake/driver.c)
-$(call fuzz,boot,arm64/boot.c arm64/image.c lkvm/mem.c)
+$(call fuzz,chain,virtio/queue.c virtio/chain.c lkvm/mem.c lkvm/mem_map.c lkvm/log.c tests/fake/driver.c)
+$(call fuzz,boot,arm64/boot.c arm64/image.c lkvm/mem.c lkvm/mem_map.c)
 
 FUZZ_SAN := -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Guest memory: the only gpa -> host translation, and the only mmap of guest RAM.
+ * Guest memory: the only gpa -> host translation.
  *
  * Thread: regions are added before other threads run. Look-ups on any thread that has a hold;
  *         mem_set_shared() on vCPU threads.
@@ -8,13 +8,6 @@
  *
  * Theory of operation. A region without a page bitmap is shared as a whole (ordinary VM). A region
  * with one answers look-ups only where every page of the range has its bit set.
- *
- * Split view. Protected pages are anonymous memory that only the vCPUs' mapping (`host`) has. Shared
- * pages are pages of a memfd, mapped at the same offset of the devices' mapping (`shared_view`), whose
- * other pages are PROT_NONE: a wild pointer of ours faults instead of leaking. KVM's ITS reads the
- * guest's tables, which are shared, at their protected address; so `host` has the memfd's page there
- * too, or, strict, nothing. A page that changes sides is replaced by an empty one: content is lost in
- * either direction, as the RMM demands.
  *
  * Un-sharing must not pull a page from under a device that holds a pointer into it. `holds` counts
  * those who may have pointers. A converter raises `closing`, waits for the count to reach zero, flips
@@ -25,30 +18,13 @@
 #include "lkvm/mem.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/magic.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/vfs.h>
-#include <unistd.h>
 
-#include "lkvm/log.h"
+#include "lkvm/mem_map.h"
 
 #define MEM_MAX_REGIONS 8u
-#define MEM_PAGE UINT64_C(4096) /* granule of sharing: the RMM's, whatever the host's page size */
-#define MEM_HUGE_PAGE (2 * MiB)
-
-typedef _Atomic u64 bitmap_word;
-
-struct region {
-	struct mem_region pub;
-	u64 huge; /* page size of a hugetlbfs mapping, else 0: unmapped in whole pages of it */
-	bool strict, huge_advice;
-	bitmap_word *shared; /* one bit a page, NULL: all of it is shared */
-};
 
 struct mem {
 	unsigned nr_regions;
@@ -75,17 +51,6 @@ int mem_create(struct mem **out)
 	return 0;
 }
 
-static void region_unmap(struct region *r)
-{
-	if (r->pub.shared_view && r->pub.shared_view != r->pub.host)
-		munmap(r->pub.shared_view, r->pub.size);
-	if (r->pub.host)
-		munmap(r->pub.host, r->huge ? align_up(r->pub.size, r->huge) : r->pub.size);
-	if (r->pub.fd >= 0)
-		close(r->pub.fd);
-	free((void *)r->shared);
-}
-
 void mem_destroy(struct mem *m)
 {
 	if (!m)
@@ -96,139 +61,6 @@ void mem_destroy(struct mem *m)
 	pthread_cond_destroy(&m->changed);
 	pthread_mutex_destroy(&m->lock);
 	free(m);
-}
-
-/* ---- mapping RAM ---- */
-
-/*
- * Map at an address that is congruent to `base` modulo 2 MiB, so that a huge page of the host can back
- * a block of stage 2: a block saves the guest 511 faults and each walk a level.
- */
-static void *map_aligned(u64 base, u64 size, int prot, int flags, int fd)
-{
-	u64 span = size + MEM_HUGE_PAGE;
-	char *res = mmap(NULL, span, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	if (res == MAP_FAILED)
-		return NULL;
-
-	u64 skip = (base - (uintptr_t)res) & (MEM_HUGE_PAGE - 1);
-	char *p = mmap(res + skip, size, prot, flags | MAP_FIXED, fd, 0);
-	int err = errno;
-
-	if (p == MAP_FAILED) {
-		munmap(res, span);
-		errno = err;
-		return NULL;
-	}
-	if (skip)
-		munmap(res, skip);
-	munmap(res + skip + size, span - skip - size);
-	return p;
-}
-
-static int hugetlbfs_file(const char *dir, u64 size, u64 *page)
-{
-	char path[4096];
-	struct statfs sfs;
-
-	if (statfs(dir, &sfs) < 0) {
-		int err = errno;
-
-		log_error("%s: %s; --hugetlbfs takes the mount point of a hugetlbfs", dir,
-			  strerror(err));
-		return -err;
-	}
-	if ((u32)sfs.f_type != HUGETLBFS_MAGIC) {
-		log_error("%s is not hugetlbfs! (mount -t hugetlbfs none DIR makes one)", dir);
-		return -EINVAL;
-	}
-	*page = (u64)sfs.f_bsize;
-	snprintf(path, sizeof(path), "%s/lkvm-XXXXXX", dir);
-
-	int fd = mkostemp(path, O_CLOEXEC);
-
-	if (fd < 0)
-		return -errno;
-	unlink(path);
-	if (ftruncate(fd, (off_t)align_up(size, *page)) < 0) {
-		int err = errno;
-
-		close(fd);
-		return -err;
-	}
-	return fd;
-}
-
-static int region_map_huge(struct region *r, const char *dir)
-{
-	r->pub.fd = hugetlbfs_file(dir, r->pub.size, &r->huge);
-	if (r->pub.fd < 0)
-		return r->pub.fd;
-
-	void *p = mmap(NULL, align_up(r->pub.size, r->huge), PROT_READ | PROT_WRITE, MAP_SHARED,
-		       r->pub.fd, 0);
-
-	if (p == MAP_FAILED) {
-		int err = errno;
-
-		log_error("cannot take %llu MiB from %s: %s; see /proc/sys/vm/nr_hugepages",
-			  (unsigned long long)(r->pub.size / MiB), dir, strerror(err));
-		return -err;
-	}
-	r->pub.host = p;
-	return 0;
-}
-
-static void *map_anonymous(u64 base, u64 size)
-{
-	return map_aligned(base, size, PROT_READ | PROT_WRITE,
-			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
-}
-
-static int region_map_split(struct region *r)
-{
-	r->pub.fd = memfd_create("lkvm-shared", MFD_CLOEXEC);
-	if (r->pub.fd < 0 || ftruncate(r->pub.fd, (off_t)r->pub.size) < 0)
-		return -errno;
-	r->pub.host = map_anonymous(r->pub.base.a, r->pub.size);
-	if (!r->pub.host)
-		return -errno;
-	r->pub.shared_view =
-		map_aligned(r->pub.base.a, r->pub.size, PROT_NONE, MAP_SHARED, r->pub.fd);
-	return r->pub.shared_view ? 0 : -errno;
-}
-
-static int region_map(struct region *r, u64 flags, const char *hugetlbfs)
-{
-	int err = 0;
-
-	if (flags & MEM_SPLIT_VIEW) {
-		err = region_map_split(r);
-	} else if (hugetlbfs) {
-		err = region_map_huge(r, hugetlbfs);
-	} else {
-		r->pub.host = map_anonymous(r->pub.base.a, r->pub.size);
-		if (!r->pub.host)
-			err = -errno;
-	}
-	if (err)
-		return err;
-	if (!r->pub.shared_view)
-		r->pub.shared_view = r->pub.host;
-	r->strict = flags & MEM_STRICT;
-	r->huge_advice = flags & MEM_HUGE;
-	/* Advice: on a kernel without huge pages everything works, only slower. */
-	if (flags & MEM_HUGE)
-		madvise(r->pub.host, r->pub.size, MADV_HUGEPAGE);
-	if (flags & MEM_PROTECTED) {
-		u64 words = (r->pub.size / MEM_PAGE + 63) / 64;
-
-		r->shared = calloc(words, sizeof(*r->shared));
-		if (!r->shared)
-			return -ENOMEM;
-	}
-	return 0;
 }
 
 int mem_add_ram(struct mem *m, gpa_t base, u64 size, u64 flags, const char *hugetlbfs)
@@ -471,44 +303,6 @@ static void mark_pages(struct region *r, u64 off, u64 len, bool shared)
 	}
 }
 
-static int remap(void *at, u64 len, int prot, int flags, int fd, u64 off)
-{
-	return mmap(at, len, prot, flags | MAP_FIXED, fd, (off_t)off) == MAP_FAILED ? -errno : 0;
-}
-
-/* The vCPUs' view of pages that change sides: memory of the other kind, or nothing. */
-static int replace_pages(struct region *r, u64 off, u64 len, bool shared)
-{
-	char *at = (char *)r->pub.host + off;
-	int err;
-
-	if (shared && r->strict)
-		return remap(at, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
-			     0);
-	if (shared)
-		return remap(at, len, PROT_READ | PROT_WRITE, MAP_SHARED, r->pub.fd, off);
-	err = remap(at, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-		    -1, 0);
-	if (!err && r->huge_advice)
-		madvise(at, len, MADV_HUGEPAGE);
-	return err;
-}
-
-static int change_views(struct region *r, u64 off, u64 len, bool shared)
-{
-	char *view = (char *)r->pub.shared_view + off;
-
-	if (r->pub.shared_view == r->pub.host)
-		return 0;
-	if (mprotect(view, len, shared ? PROT_READ | PROT_WRITE : PROT_NONE) < 0)
-		return -errno;
-	/* Whatever was shared here goes, so that it is not there when the page is shared again. */
-	if (!shared && fallocate(r->pub.fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)off,
-				 (off_t)len) < 0)
-		return -errno;
-	return replace_pages(r, off, len, shared);
-}
-
 /*
  * `lock` is held by the caller: one conversion at a time. pthread_cond_wait() drops it while waiting
  * for holds, but `closing` keeps other converters out meanwhile (they wait for it below).
@@ -520,7 +314,7 @@ static int unshare_locked(struct mem *m, struct region *r, u64 off, u64 len)
 		pthread_cond_wait(&m->changed, &m->lock);
 	mark_pages(r, off, len, false);
 
-	int err = change_views(r, off, len, false);
+	int err = region_change(r, off, len, false);
 
 	atomic_fetch_add_explicit(&m->generation, 1, memory_order_relaxed);
 	atomic_store(&m->closing, false);
@@ -552,7 +346,7 @@ int mem_set_shared(struct mem *m, gpa_t g, u64 len, bool shared)
 		err = unshare_locked(m, r, off, len);
 	} else {
 		/* The view first: a look-up that sees the bit must be able to use the pointer. */
-		err = change_views(r, off, len, true);
+		err = region_change(r, off, len, true);
 		if (!err)
 			mark_pages(r, off, len, true);
 	}

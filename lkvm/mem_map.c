@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The only mmap of guest RAM: ordinary, from hugetlbfs, or in two views.
+ *
+ * Thread: main while the machine is built; region_change() on a vCPU thread under mem.c's lock.
+ * Trust:  sizes and paths are the user's.
+ *
+ * Split view. Protected pages are anonymous memory that only the vCPUs' mapping (`host`) has. Shared
+ * pages are pages of a memfd, mapped at the same offset of the devices' mapping (`shared_view`), whose
+ * other pages are PROT_NONE: a wild pointer of ours faults instead of leaking. KVM's ITS reads the
+ * guest's tables, which are shared, at their protected address; so `host` has the memfd's page there
+ * too, or, strict, nothing. A page that changes sides is replaced by an empty one: content is lost in
+ * either direction, as the RMM demands.
+ */
+#include "lkvm/mem_map.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "lkvm/log.h"
+
+#define MEM_HUGE_PAGE (2 * MiB)
+
+/*
+ * Map at an address that is congruent to `base` modulo 2 MiB, so that a huge page of the host can back
+ * a block of stage 2: a block saves the guest 511 faults and each walk a level.
+ */
+static void *map_aligned(u64 base, u64 size, int prot, int flags, int fd)
+{
+	u64 span = size + MEM_HUGE_PAGE;
+	char *res = mmap(NULL, span, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (res == MAP_FAILED)
+		return NULL;
+
+	u64 skip = (base - (uintptr_t)res) & (MEM_HUGE_PAGE - 1);
+	char *p = mmap(res + skip, size, prot, flags | MAP_FIXED, fd, 0);
+	int err = errno;
+
+	if (p == MAP_FAILED) {
+		munmap(res, span);
+		errno = err;
+		return NULL;
+	}
+	if (skip)
+		munmap(res, skip);
+	munmap(res + skip + size, span - skip - size);
+	return p;
+}
+
+static int hugetlbfs_file(const char *dir, u64 size, u64 *page)
+{
+	char path[4096];
+	struct statfs sfs;
+
+	if (statfs(dir, &sfs) < 0) {
+		int err = errno;
+
+		log_error("%s: %s; --hugetlbfs takes the mount point of a hugetlbfs", dir,
+			  strerror(err));
+		return -err;
+	}
+	if ((u32)sfs.f_type != HUGETLBFS_MAGIC) {
+		log_error("%s is not hugetlbfs! (mount -t hugetlbfs none DIR makes one)", dir);
+		return -EINVAL;
+	}
+	*page = (u64)sfs.f_bsize;
+	snprintf(path, sizeof(path), "%s/lkvm-XXXXXX", dir);
+
+	int fd = mkostemp(path, O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	unlink(path);
+	if (ftruncate(fd, (off_t)align_up(size, *page)) < 0) {
+		int err = errno;
+
+		close(fd);
+		return -err;
+	}
+	return fd;
+}
+
+static int region_map_huge(struct region *r, const char *dir)
+{
+	r->pub.fd = hugetlbfs_file(dir, r->pub.size, &r->huge);
+	if (r->pub.fd < 0)
+		return r->pub.fd;
+
+	void *p = mmap(NULL, align_up(r->pub.size, r->huge), PROT_READ | PROT_WRITE, MAP_SHARED,
+		       r->pub.fd, 0);
+
+	if (p == MAP_FAILED) {
+		int err = errno;
+
+		log_error("cannot take %llu MiB from %s: %s; see /proc/sys/vm/nr_hugepages",
+			  (unsigned long long)(r->pub.size / MiB), dir, strerror(err));
+		return -err;
+	}
+	r->pub.host = p;
+	return 0;
+}
+
+static void *map_anonymous(u64 base, u64 size)
+{
+	return map_aligned(base, size, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
+}
+
+static int region_map_split(struct region *r)
+{
+	r->pub.fd = memfd_create("lkvm-shared", MFD_CLOEXEC);
+	if (r->pub.fd < 0 || ftruncate(r->pub.fd, (off_t)r->pub.size) < 0)
+		return -errno;
+	r->pub.host = map_anonymous(r->pub.base.a, r->pub.size);
+	if (!r->pub.host)
+		return -errno;
+	r->pub.shared_view =
+		map_aligned(r->pub.base.a, r->pub.size, PROT_NONE, MAP_SHARED, r->pub.fd);
+	return r->pub.shared_view ? 0 : -errno;
+}
+
+int region_map(struct region *r, u64 flags, const char *hugetlbfs)
+{
+	int err = 0;
+
+	if (flags & MEM_SPLIT_VIEW) {
+		err = region_map_split(r);
+	} else if (hugetlbfs) {
+		err = region_map_huge(r, hugetlbfs);
+	} else {
+		r->pub.host = map_anonymous(r->pub.base.a, r->pub.size);
+		if (!r->pub.host)
+			err = -errno;
+	}
+	if (err)
+		return err;
+	if (!r->pub.shared_view)
+		r->pub.shared_view = r->pub.host;
+	r->strict = flags & MEM_STRICT;
+	r->huge_advice = flags & MEM_HUGE;
+	/* Advice: on a kernel without huge pages everything works, only slower. */
+	if (flags & MEM_HUGE)
+		madvise(r->pub.host, r->pub.size, MADV_HUGEPAGE);
+	if (flags & MEM_PROTECTED) {
+		u64 words = (r->pub.size / MEM_PAGE + 63) / 64;
+
+		r->shared = calloc(words, sizeof(*r->shared));
+		if (!r->shared)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+void region_unmap(struct region *r)
+{
+	if (r->pub.shared_view && r->pub.shared_view != r->pub.host)
+		munmap(r->pub.shared_view, r->pub.size);
+	if (r->pub.host)
+		munmap(r->pub.host, r->huge ? align_up(r->pub.size, r->huge) : r->pub.size);
+	if (r->pub.fd >= 0)
+		close(r->pub.fd);
+	free((void *)r->shared);
+}
+
+static int remap(void *at, u64 len, int prot, int flags, int fd, u64 off)
+{
+	return mmap(at, len, prot, flags | MAP_FIXED, fd, (off_t)off) == MAP_FAILED ? -errno : 0;
+}
+
+/* The vCPUs' view of pages that change sides: memory of the other kind, or nothing. */
+static int replace_pages(struct region *r, u64 off, u64 len, bool shared)
+{
+	char *at = (char *)r->pub.host + off;
+	int err;
+
+	if (shared && r->strict)
+		return remap(at, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
+			     0);
+	if (shared)
+		return remap(at, len, PROT_READ | PROT_WRITE, MAP_SHARED, r->pub.fd, off);
+	err = remap(at, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+		    -1, 0);
+	if (!err && r->huge_advice)
+		madvise(at, len, MADV_HUGEPAGE);
+	return err;
+}
+
+int region_change(struct region *r, u64 off, u64 len, bool shared)
+{
+	char *view = (char *)r->pub.shared_view + off;
+
+	if (r->pub.shared_view == r->pub.host)
+		return 0;
+	if (mprotect(view, len, shared ? PROT_READ | PROT_WRITE : PROT_NONE) < 0)
+		return -errno;
+	/* Whatever was shared here goes, so that it is not there when the page is shared again. */
+	if (!shared && fallocate(r->pub.fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)off,
+				 (off_t)len) < 0)
+		return -errno;
+	return replace_pages(r, off, len, shared);
+}

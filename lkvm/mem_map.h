@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Private to mem.c: how one region of guest RAM is mapped. */
+#ifndef LKVM_MEM_MAP_H
+#define LKVM_MEM_MAP_H
+
+#include "lkvm/mem.h"
+
+#define MEM_PAGE UINT64_C(4096) /* granule of sharing: the RMM's, whatever the host's page size */
+
+typedef _Atomic u64 bitmap_word;
+
+struct region {
+	struct mem_region pub;
+	u64 huge; /* page size of a hugetlbfs mapping, else 0: unmapped in whole pages of it */
+	bool strict, huge_advice;
+	bitmap_word *shared; /* one bit a page, NULL: all of it is shared */
+};
+
+/* Map r->pub.base, size (the rest zero, fd -1) as mem_add_ram() says. On error call region_unmap(). */
+int region_map(struct region *r, u64 flags, const char *hugetlbfs);
+void region_unmap(struct region *r);
+
+/* The views of pages that change sides; nothing to do without a split view. 0 or -errno. */
+int region_change(struct region *r, u64 off, u64 len, bool shared);
+
+#endif
