@@ -1,0 +1,606 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Consoles on real ptys, pipes and files: input, escapes, raw mode and its restoration on every way
+ * out, window size, end of input without spinning.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "lkvm/console.h"
+#include "tests/unit/suite.h"
+
+static struct loop *loop;
+static struct console *con;
+static struct chardev *chr;
+
+/* The guest's side. */
+static char got[4096];
+static size_t got_len, room;
+static unsigned nr_stops, nr_resized, nr_writable;
+
+static size_t receive(void *arg, const void *buf, size_t len)
+{
+	size_t n = MIN(len, room);
+
+	ck_assert_uint_le(got_len + n, sizeof(got));
+	memcpy(got + got_len, buf, n);
+	got_len += n;
+	room -= n;
+	return n;
+}
+
+static void writable(void *arg)
+{
+	nr_writable++;
+}
+
+static void resized(void *arg)
+{
+	nr_resized++;
+}
+
+static void stop(void *arg)
+{
+	ck_assert_ptr_eq(arg, &nr_stops);
+	nr_stops++;
+}
+
+static const struct chardev_client client = { receive, writable, resized };
+
+static void create(int in, int out)
+{
+	struct console_conf conf = {
+		.in_fd = in, .out_fd = out, .stop = stop, .stop_arg = &nr_stops
+	};
+
+	ck_assert_int_eq(loop_create(&loop, "test"), 0);
+	ck_assert_int_eq(console_create(&con, &conf, loop), 0);
+	chr = console_chardev(con);
+	chr->client = &client;
+	room = sizeof(got);
+}
+
+static void teardown(void)
+{
+	console_destroy(con);
+	loop_destroy(loop);
+}
+
+static void steps(unsigned n)
+{
+	while (n--)
+		loop_step(loop, 5);
+}
+
+/* True if the loop has nothing to do. */
+static bool sleeps(void)
+{
+	u64 t = loop_now_ns();
+
+	for (unsigned i = 0; i < 5; i++)
+		loop_step(loop, 20);
+	return loop_now_ns() - t >= 50000000;
+}
+
+/* On a busy machine a terminal needs a while to hand over what was typed. */
+#define WAIT_FOR(cond)                                                                             \
+	do {                                                                                       \
+		for (unsigned i_ = 0; i_ < 1000 && !(cond); i_++)                                  \
+			loop_step(loop, 5);                                                        \
+		ck_assert(cond);                                                                   \
+	} while (0)
+
+static void received(const char *s)
+{
+	WAIT_FOR(got_len >= strlen(s));
+	ck_assert_msg(got_len == strlen(s) && memcmp(got, s, got_len) == 0, "got '%.*s', not '%s'",
+		      (int)got_len, got, s);
+	got_len = 0;
+}
+
+static void type(int fd, const char *s)
+{
+	ck_assert_int_eq(write(fd, s, strlen(s)), (ssize_t)strlen(s));
+	steps(3);
+}
+
+/* A terminal: the user's end in *user, the program's end returned. */
+static int terminal(int *user)
+{
+	struct winsize ws = { .ws_col = 100, .ws_row = 30 };
+	char name[64];
+	int fd;
+
+	*user = posix_openpt(O_RDWR | O_NOCTTY);
+	ck_assert(*user >= 0 && grantpt(*user) == 0 && unlockpt(*user) == 0);
+	ck_assert_int_eq(ptsname_r(*user, name, sizeof(name)), 0);
+	fd = open(name, O_RDWR | O_NOCTTY);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(ioctl(*user, TIOCSWINSZ, &ws), 0);
+	return fd;
+}
+
+static bool is_raw(int fd)
+{
+	struct termios t;
+
+	ck_assert_int_eq(tcgetattr(fd, &t), 0);
+	return !(t.c_lflag & (ICANON | ECHO | ISIG)) && !(t.c_oflag & OPOST);
+}
+
+static void put(const char *s)
+{
+	ck_assert_uint_eq(chr->ops->write(chr, s, strlen(s)), strlen(s));
+}
+
+static void expect(int fd, const char *s)
+{
+	char buf[256] = "";
+	size_t n = 0;
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	while (n < strlen(s) && poll(&p, 1, 1000) == 1) {
+		ssize_t r = read(fd, buf + n, sizeof(buf) - 1 - n);
+
+		if (r <= 0)
+			break;
+		n += (size_t)r;
+	}
+	ck_assert_str_eq(buf, s);
+}
+
+/* ---- terminals ---- */
+
+START_TEST(on_a_terminal)
+{
+	int user, fd = terminal(&user);
+
+	ck_assert(!is_raw(fd));
+	create(fd, fd);
+	ck_assert(is_raw(fd));
+	chr->ops->rx_ready(chr, true);
+	type(user, "ls\r\003");
+	received("ls\r\003");
+	put("a\nb");
+	steps(3);
+	expect(user, "a\nb");
+	/* O_NONBLOCK is ours, not that of the terminal's other users. */
+	ck_assert_int_eq(fcntl(fd, F_GETFL) & O_NONBLOCK, 0);
+	put("bye");
+	teardown();
+	expect(user, "bye");
+	ck_assert(!is_raw(fd));
+}
+END_TEST
+
+START_TEST(escapes)
+{
+	int user, fd = terminal(&user);
+
+	create(fd, fd);
+	chr->ops->rx_ready(chr, true);
+	type(user, "x\001");
+	received("x");
+	type(user, "\001x");
+	received("\001x");
+	ck_assert_uint_eq(nr_stops, 0);
+	type(user, "a\001bX\001\001\001c");
+	received("abX\001c");
+	type(user, "a\001xb");
+	received("ab");
+	ck_assert_uint_eq(nr_stops, 1);
+	type(user, "\001");
+	type(user, "x");
+	WAIT_FOR(nr_stops == 2);
+	received("");
+	teardown();
+}
+END_TEST
+
+/* A guest that takes no input does not keep the user from stopping it. */
+START_TEST(escape_when_the_guest_is_deaf)
+{
+	int user, fd = terminal(&user);
+	char flood[2048];
+
+	create(fd, fd);
+	memset(flood, 'f', sizeof(flood));
+	for (unsigned i = 0; i < 8; i++) {
+		ck_assert_int_eq(write(user, flood, sizeof(flood)), sizeof(flood));
+		steps(12);
+	}
+	type(user, "\001x");
+	WAIT_FOR(nr_stops == 1);
+	ck_assert_uint_eq(got_len, 0);
+	/* The first of it is still there. */
+	chr->ops->rx_ready(chr, true);
+	WAIT_FOR(got_len > 0);
+	ck_assert_int_eq(got[0], 'f');
+	ck_assert_uint_lt(got_len, sizeof(flood));
+	teardown();
+}
+END_TEST
+
+START_TEST(hang_up)
+{
+	int user, fd = terminal(&user);
+
+	create(fd, fd);
+	chr->ops->rx_ready(chr, true);
+	close(user);
+	steps(5);
+	ck_assert(sleeps());
+	put("into the void");
+	steps(3);
+	ck_assert(sleeps());
+	teardown();
+}
+END_TEST
+
+START_TEST(window_size)
+{
+	struct winsize ws = { .ws_col = 132, .ws_row = 43 };
+	int user, fd = terminal(&user);
+	u16 cols, rows;
+
+	create(fd, fd);
+	ck_assert(chr->ops->size(chr, &cols, &rows));
+	ck_assert(cols == 100 && rows == 30);
+	ck_assert_int_eq(ioctl(user, TIOCSWINSZ, &ws), 0);
+	/* The test has no controlling terminal, so it signals itself. */
+	kill(getpid(), SIGWINCH);
+	WAIT_FOR(nr_resized == 1);
+	ck_assert(chr->ops->size(chr, &cols, &rows));
+	ck_assert(cols == 132 && rows == 43);
+	teardown();
+}
+END_TEST
+
+/*
+ * The child dies of `sig` (0: exit(), -1: assert()) with the terminal in raw mode; afterwards the
+ * terminal is as it was.
+ */
+static void dies_of(int sig)
+{
+	int user, fd = terminal(&user), status, ready[2];
+	pid_t pid;
+	char c;
+
+	ck_assert_int_eq(pipe(ready), 0);
+	pid = fork();
+	if (!pid) {
+		/* The sanitizers' and Check's own handlers are not what is tested here. */
+		for (int i = 1; i < 32; i++)
+			signal(i, SIG_DFL);
+		freopen("/dev/null", "w", stderr);
+		create(fd, fd);
+		ck_assert_int_eq(write(ready[1], is_raw(fd) ? "r" : "-", 1), 1);
+		if (sig == 0)
+			exit(0);
+		if (sig == SIGABRT)
+			abort();
+		for (;;)
+			pause();
+	}
+	ck_assert_int_eq(read(ready[0], &c, 1), 1);
+	ck_assert_int_eq(c, 'r');
+	if (sig && sig != SIGABRT)
+		kill(pid, sig);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	if (sig)
+		ck_assert_msg(WIFSIGNALED(status) && WTERMSIG(status) == sig, "status %#x", status);
+	ck_assert_msg(!is_raw(fd), "still raw after signal %d", sig);
+	close(fd);
+	close(user);
+	close(ready[0]);
+	close(ready[1]);
+}
+
+START_TEST(every_way_out_restores)
+{
+	static const int sigs[] = { 0,	     SIGABRT, SIGTERM, SIGINT, SIGHUP,
+				    SIGQUIT, SIGSEGV, SIGBUS,  SIGFPE, SIGILL };
+
+	for (unsigned i = 0; i < ARRAY_SIZE(sigs); i++)
+		dies_of(sigs[i]);
+}
+END_TEST
+
+/* A background job of its terminal leaves it alone, is not stopped, and takes it when it may. */
+static void background_job(int user, int fd)
+{
+	struct sigaction dfl = { .sa_handler = SIG_DFL };
+	pid_t other;
+
+	sigaction(SIGTTOU, &dfl, NULL);
+	sigaction(SIGTTIN, &dfl, NULL);
+	ck_assert(setsid() >= 0 && ioctl(fd, TIOCSCTTY, 0) == 0);
+	/* Somebody else is in the foreground. */
+	other = fork();
+	if (!other) {
+		setpgid(0, 0);
+		for (;;)
+			pause();
+	}
+	setpgid(other, other);
+	signal(SIGTTOU, SIG_IGN);
+	ck_assert_int_eq(tcsetpgrp(fd, other), 0);
+	signal(SIGTTOU, SIG_DFL);
+	create(fd, fd);
+	ck_assert(!is_raw(fd));
+	chr->ops->rx_ready(chr, true);
+	type(user, "not for us\n");
+	received("");
+	ck_assert(sleeps());
+	signal(SIGTTOU, SIG_IGN);
+	ck_assert_int_eq(tcsetpgrp(fd, getpgrp()), 0);
+	signal(SIGTTOU, SIG_DFL);
+	console_continue(con);
+	ck_assert(is_raw(fd));
+	got_len = 0;
+	tcflush(fd, TCIFLUSH);
+	type(user, "for us");
+	received("for us");
+	/* In the background again when it ends: restored all the same. */
+	signal(SIGTTOU, SIG_IGN);
+	ck_assert_int_eq(tcsetpgrp(fd, other), 0);
+	signal(SIGTTOU, SIG_DFL);
+	teardown();
+	ck_assert(!is_raw(fd));
+	kill(other, SIGKILL);
+	exit(42);
+}
+
+START_TEST(background)
+{
+	int user, fd = terminal(&user), status;
+	pid_t pid = fork();
+
+	if (!pid)
+		background_job(user, fd);
+	ck_assert_int_eq(waitpid(pid, &status, WUNTRACED), pid);
+	ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 42, "status %#x", status);
+}
+END_TEST
+
+/* ---- pipes, files, nothing ---- */
+
+START_TEST(input_from_a_pipe)
+{
+	int in[2], out[2];
+
+	ck_assert(pipe(in) == 0 && pipe(out) == 0);
+	create(in[0], out[1]);
+	/* Not read before the guest takes it: nothing is lost, whatever its length. */
+	type(in[1], "\001x is no escape in a pipe\n");
+	received("");
+	room = 3;
+	chr->ops->rx_ready(chr, true);
+	steps(3);
+	received("\001x ");
+	room = sizeof(got);
+	chr->ops->rx_ready(chr, true);
+	steps(3);
+	received("is no escape in a pipe\n");
+	ck_assert_uint_eq(nr_stops, 0);
+	put("answer");
+	steps(2);
+	expect(out[0], "answer");
+	type(in[1], "last");
+	close(in[1]);
+	steps(5);
+	received("last");
+	/* End of input: the guest goes on, and nothing spins. */
+	ck_assert(sleeps());
+	chr->ops->rx_ready(chr, false);
+	chr->ops->rx_ready(chr, true);
+	steps(2);
+	ck_assert(sleeps());
+	put("more");
+	steps(2);
+	expect(out[0], "more");
+	teardown();
+}
+END_TEST
+
+/* The writer has gone before anybody wanted to read. */
+START_TEST(pipe_closed_early)
+{
+	int in[2];
+
+	ck_assert_int_eq(pipe(in), 0);
+	ck_assert_int_eq(write(in[1], "early", 5), 5);
+	close(in[1]);
+	create(in[0], -1);
+	ck_assert(sleeps());
+	chr->ops->rx_ready(chr, true);
+	steps(4);
+	received("early");
+	ck_assert(sleeps());
+	teardown();
+}
+END_TEST
+
+START_TEST(input_from_a_file)
+{
+	static char text[10000];
+	size_t total = 0;
+	FILE *f = tmpfile();
+
+	for (unsigned i = 0; i < sizeof(text); i++)
+		text[i] = (char)('a' + i % 26);
+	ck_assert_uint_eq(fwrite(text, 1, sizeof(text), f), sizeof(text));
+	ck_assert(fflush(f) == 0 && lseek(fileno(f), 1, SEEK_SET) == 1);
+	create(fileno(f), -1);
+	ck_assert(sleeps());
+	/* From where the offset was, as fast as the guest takes it. */
+	for (unsigned i = 0; i < 10000 && total < sizeof(text) - 1; i++) {
+		room = 100;
+		chr->ops->rx_ready(chr, true);
+		steps(2);
+		ck_assert_mem_eq(got, text + 1 + total, got_len);
+		total += got_len;
+		got_len = 0;
+	}
+	ck_assert_uint_eq(total, sizeof(text) - 1);
+	chr->ops->rx_ready(chr, true);
+	steps(2);
+	ck_assert(sleeps());
+	teardown();
+	fclose(f);
+}
+END_TEST
+
+START_TEST(dev_null)
+{
+	int fd = open("/dev/null", O_RDWR);
+	u16 cols, rows;
+
+	create(fd, fd);
+	chr->ops->rx_ready(chr, true);
+	steps(3);
+	ck_assert(sleeps());
+	received("");
+	put("x");
+	steps(2);
+	ck_assert(!chr->ops->size(chr, &cols, &rows));
+	teardown();
+}
+END_TEST
+
+/* An input without end, and a guest that takes it all: the loop still gets round. */
+START_TEST(dev_zero)
+{
+	int fd = open("/dev/zero", O_RDONLY);
+
+	create(fd, -1);
+	chr->ops->rx_ready(chr, true);
+	for (unsigned i = 0; i < 100; i++) {
+		loop_step(loop, 0);
+		ck_assert_uint_le(got_len, 1024);
+		got_len = 0;
+		room = sizeof(got);
+	}
+	teardown();
+}
+END_TEST
+
+START_TEST(sockets)
+{
+	int s[2];
+
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, s), 0);
+	create(s[0], s[0]);
+	chr->ops->rx_ready(chr, true);
+	type(s[1], "in");
+	received("in");
+	put("out");
+	steps(2);
+	expect(s[1], "out");
+	close(s[1]);
+	steps(4);
+	ck_assert(sleeps());
+	teardown();
+}
+END_TEST
+
+START_TEST(nothing_at_all)
+{
+	create(-1, -1);
+	chr->ops->rx_ready(chr, true);
+	put("x");
+	steps(2);
+	console_continue(con);
+	teardown();
+	console_destroy(NULL);
+}
+END_TEST
+
+START_TEST(bad_descriptor)
+{
+	struct console_conf conf = { .in_fd = 1000, .out_fd = -1 };
+
+	ck_assert_int_eq(loop_create(&loop, "test"), 0);
+	ck_assert_int_eq(console_create(&con, &conf, loop), -EBADF);
+	conf = (struct console_conf){ .in_fd = -1, .out_fd = 1000 };
+	ck_assert_int_eq(console_create(&con, &conf, loop), -EBADF);
+	loop_destroy(loop);
+}
+END_TEST
+
+/* A guest that prints byte by byte must not cost a system call each. */
+START_TEST(bytes_are_gathered)
+{
+	int out[2];
+	unsigned reads = 0, bytes = 0;
+	char buf[4096];
+
+	ck_assert_int_eq(pipe2(out, O_DIRECT), 0);
+	fcntl(out[0], F_SETFL, O_NONBLOCK);
+	create(-1, out[1]);
+	for (unsigned i = 0; i < 5000; i++) {
+		put("x");
+		if (i % 50 == 0)
+			loop_step(loop, 0);
+	}
+	steps(4);
+	for (ssize_t n; (n = read(out[0], buf, sizeof(buf))) > 0; reads++)
+		bytes += (unsigned)n;
+	ck_assert_uint_eq(bytes, 5000);
+	ck_assert_uint_lt(reads, 200);
+	teardown();
+}
+END_TEST
+
+/* ---- ptys ---- */
+
+START_TEST(pty)
+{
+	char line[128], name[64];
+	int err[2], fd;
+
+	ck_assert(pipe(err) == 0 && dup2(err[1], STDERR_FILENO) >= 0);
+	ck_assert_int_eq(loop_create(&loop, "test"), 0);
+	ck_assert_int_eq(console_create_pty(&con, 2, loop), 0);
+	line[read(err[0], line, sizeof(line) - 1)] = '\0';
+	ck_assert_int_eq(sscanf(line, " Info: Assigned terminal 2 to pty %63s", name), 1);
+	chr = console_chardev(con);
+	chr->client = &client;
+	room = sizeof(got);
+	chr->ops->rx_ready(chr, true);
+	/* Nobody there: no spinning, and the output waits. */
+	put("login: ");
+	steps(3);
+	ck_assert(sleeps());
+	received("");
+	fd = open(name, O_RDWR | O_NOCTTY);
+	ck_assert_int_ge(fd, 0);
+	ck_assert(is_raw(fd));
+	expect(fd, "login: ");
+	type(fd, "root\r\001x");
+	received("root\r\001x");
+	/* Gone, and back. */
+	close(fd);
+	steps(3);
+	ck_assert(sleeps());
+	fd = open(name, O_RDWR | O_NOCTTY);
+	put("again");
+	steps(2);
+	expect(fd, "again");
+	teardown();
+}
+END_TEST
+
+SUITE_MAIN("lkvm/console", on_a_terminal, escapes, escape_when_the_guest_is_deaf, hang_up,
+	   window_size, every_way_out_restores, background, input_from_a_pipe, pipe_closed_early,
+	   input_from_a_file, dev_null, dev_zero, sockets, nothing_at_all, bad_descriptor,
+	   bytes_are_gathered, pty)
