@@ -33,9 +33,3 @@ int netif_create(struct netif **out, const struct net_conf *c, struct loop *loop
 		return err;
 	return pcap_if_create(out, c, *out);
 }
-
-void netif_destroy(struct netif *n)
-{
-	if (n)
-		n->ops->destroy(n);
-}

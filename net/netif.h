@@ -85,6 +85,10 @@ struct netif {
 int netif_create(struct netif **out, const struct net_conf *c, struct loop *loop);
 
 /* Takes NULL. The loop is not running, or the caller is on it. */
-void netif_destroy(struct netif *n);
+static inline void netif_destroy(struct netif *n)
+{
+	if (n)
+		n->ops->destroy(n);
+}
 
 #endif
