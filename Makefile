@@ -165,7 +165,8 @@ net-user := net/user.c net/slirp.c net/pollset.c net/guard.c net/reasm.c net/dhc
 	net/backlog.c net/csum.c
 net-all := net/netif.c net/netopt.c $(net-user) net/tap.c net/tap_setup.c net/pcap.c
 $(call unit,virtio/net,virtio/net.c virtio/device.c virtio/queue.c virtio/chain.c lkvm/mem.c \
-	 lkvm/mem_map.c lkvm/iov.c lkvm/log.c lkvm/loop.c tests/fake/netif.c tests/fake/driver.c tests/fake/driver_bad.c tests/fake/transport.c)
+	lkvm/mem_map.c lkvm/iov.c lkvm/log.c lkvm/loop.c tests/fake/netif.c tests/fake/driver.c \
+	tests/fake/driver_bad.c tests/fake/transport.c)
 $(call unit,net/user,$(net-all) tests/fake/netif.c lkvm/loop.c lkvm/log.c lkvm/iov.c)
 $(call unit,net/netopt,net/netopt.c lkvm/log.c)
 $(call unit,net/dhcp,net/dhcp.c net/csum.c)
