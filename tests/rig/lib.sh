@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# Shared by the scripts of the rig (bash). Everything is kept below build/rig.
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+RIG=$ROOT/tests/rig
+CACHE=$ROOT/build/rig
+PATH=$PATH:/usr/sbin:/sbin # depmod, mke2fs: not in the PATH of every user
+MACHINE=$(dpkg --print-architecture 2>/dev/null || uname -m)
+
+die() {
+	echo "rig: $*" >&2
+	exit 125
+}
+
+say() {
+	echo "rig: $*" >&2
+}
+
+need() {
+	local tool
+	for tool; do
+		command -v "$tool" >/dev/null || die "$tool is missing: run tests/rig/deps check"
+	done
+}
+
+# install_modules KERNEL_DIR ROOT MODULE...: the modules and what they depend on, unpacked, as
+# ROOT/lib/modules/*.ko, and in ROOT/lib/modules/load in an order in which insmod can take them.
+# A module that is built in, or that this kernel does not have, is left out.
+install_modules() {
+	local kdir=$1 root=$2 version path name module
+	shift 2
+	version=$(cat "$kdir/version")
+	mkdir -p "$root/lib/modules"
+	for module; do
+		modprobe -d "$kdir/modules" -S "$version" --show-depends "$module" 2>/dev/null || :
+	done | while read -r how path _; do
+		[ "$how" = insmod ] || continue
+		name=$(basename "${path%.xz}")
+		[ -e "$root/lib/modules/$name" ] && continue
+		case $path in
+		*.xz) xz -dc "$path" >"$root/lib/modules/$name" ;;
+		*) cp "$path" "$root/lib/modules/$name" ;;
+		esac
+		echo "$name"
+	done >"$root/lib/modules/load"
+}
+
+# pack ROOT: the tree as an uncompressed cpio on stdout (links are followed: a tree may be made of
+# links), sorted and owned by root, so that the same tree gives the same bytes.
+pack() {
+	(cd "$1" && find . -mindepth 1 -printf '%P\0' | LC_ALL=C sort -z |
+		cpio --quiet -o -0 -H newc -R 0:0 --reproducible)
+}
