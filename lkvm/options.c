@@ -56,13 +56,13 @@ int options_number(const char *s, u64 max, u64 *out)
 
 /* ---- storing ---- */
 
-static int store_number(const struct opt *o, void *to, const char *val)
+static int store_number(const struct parse *p, const struct opt *o, void *to, const char *val)
 {
 	u64 v;
 
 	if (options_number(val, o->max, &v)) {
 		log_error("--%s wants a number from 0 to %" PRIu64 ", not '%s'", o->name, o->max, val);
-		return EXIT_USAGE;
+		return usage_error(p->spec);
 	}
 	if (o->store == OPT_U32)
 		*(u32 *)to = (u32)v;
@@ -90,7 +90,7 @@ static int store(const struct parse *p, const struct opt *o, const char *val, bo
 		return 0;
 	case OPT_U32:
 	case OPT_U64:
-		return store_number(o, to, val);
+		return store_number(p, o, to, val);
 	case OPT_CALL:
 		return !negated && o->parse(p->conf, o->name, val) ? EXIT_DIE : 0;
 	case OPT_REFUSE:

@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Completion and checks of a config, and the kernel command line byte by byte. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+
+#include "lkvm/config.h"
+#include "tests/unit/arm64/capture.h"
+
+static struct config c;
+static char buf[CONFIG_CMDLINE_SIZE];
+
+/* A config that is complete but for what a test takes away. */
+static struct config *conf(void)
+{
+	config_init(&c);
+	c.kernel = "Image";
+	c.initrd = "initrd";
+	return &c;
+}
+
+/* ---- completion ---- */
+
+START_TEST(what_is_given_stays)
+{
+	conf();
+	c.cpus = 3;
+	c.ram_size = 6 * MiB;
+	c.name = "me";
+	capture_start();
+	ck_assert_int_eq(config_complete(&c), 0);
+	ck_assert(c.cpus == 3 && c.ram_size == 6 * MiB && c.ram_base == 0x80000000);
+	ck_assert(!strcmp(c.name, "me") && !strcmp(c.kernel, "Image"));
+	ck_assert_str_eq(captured(), "");
+}
+END_TEST
+
+START_TEST(defaults_come_from_the_host)
+{
+	u64 host = (u64)sysconf(_SC_PHYS_PAGES) * (u64)sysconf(_SC_PAGESIZE);
+	char name[32];
+
+	conf();
+	ck_assert_int_eq(config_complete(&c), 0);
+	ck_assert_uint_eq(c.cpus, (u32)sysconf(_SC_NPROCESSORS_ONLN));
+	snprintf(name, sizeof(name), "guest-%d", (int)getpid());
+	ck_assert_str_eq(c.name, name);
+	ck_assert_uint_le(c.ram_size, 64 * MiB * (c.cpus + 3));
+	ck_assert_uint_le(c.ram_size, host / 10 * 8);
+	ck_assert(c.ram_size && is_aligned(c.ram_size, 2 * MiB));
+
+	conf();
+	c.cpus = 1;
+	ck_assert_int_eq(config_complete(&c), 0);
+	if (host > GiB)
+		ck_assert_uint_eq(c.ram_size, 256 * MiB);
+
+	/* Many CPUs do not make a guest larger than its host. */
+	conf();
+	c.cpus = CONFIG_MAX_CPUS;
+	ck_assert_int_eq(config_complete(&c), 0);
+	ck_assert_uint_eq(c.ram_size,
+			  align_down(MIN(64 * MiB * (CONFIG_MAX_CPUS + 3), host / 100 * 80), 2 * MiB));
+}
+END_TEST
+
+START_TEST(too_much_is_warned_about)
+{
+	conf();
+	capture_start();
+	c.cpus = 100000;
+	c.ram_size = UINT64_C(1) << 46;
+	ck_assert_int_eq(config_complete(&c), 0);
+	ck_assert_uint_eq(c.cpus, CONFIG_MAX_CPUS);
+	ck_assert_ptr_nonnull(strstr(captured(), "  Warning: Limiting the number of CPUs to 512\n"));
+	ck_assert_ptr_nonnull(strstr(captured(), "  Warning: Guest memory size 67108864MB exceeds"));
+	ck_assert_uint_eq(c.ram_size, UINT64_C(1) << 46);
+}
+END_TEST
+
+/* In an empty directory, so that nothing is found by chance. */
+static void empty_dir(void)
+{
+	char dir[] = "/tmp/lkvm-config-XXXXXX";
+
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	ck_assert_int_eq(chdir(dir), 0);
+	ck_assert_int_eq(rmdir(dir), 0);
+}
+
+START_TEST(a_missing_kernel)
+{
+	struct utsname u;
+
+	uname(&u);
+	empty_dir();
+	conf();
+	c.kernel = NULL;
+	capture_start();
+	if (!strcmp(u.machine, "aarch64")) {
+		printf("skip: this host may have an arm64 kernel of its own in /boot\n");
+		return;
+	}
+	ck_assert_int_eq(config_complete(&c), -ENOENT);
+	captured_one_error("Could not find default kernel image in: ./bzImage arch/arm64/boot/bzImage "
+			   "../../arch/arm64/boot/bzImage /boot/vmlinuz-",
+			   u.release);
+	/* A device tree can be had without. */
+	c.dump_dtb = "x.dtb";
+	ck_assert_int_eq(config_complete(&c), 0);
+	ck_assert(!config_bootable(&c));
+}
+END_TEST
+
+START_TEST(the_kernel_of_a_build_tree)
+{
+	char dir[] = "/tmp/lkvm-config-XXXXXX";
+	FILE *f;
+
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	ck_assert_int_eq(chdir(dir), 0);
+	ck_assert(!mkdir("arch", 0755) && !mkdir("arch/arm64", 0755) && !mkdir("arch/arm64/boot", 0755));
+	f = fopen("arch/arm64/boot/bzImage", "w");
+	ck_assert_ptr_nonnull(f);
+	fclose(f);
+	conf();
+	c.kernel = NULL;
+	ck_assert_int_eq(config_complete(&c), 0);
+	ck_assert_str_eq(c.kernel, "arch/arm64/boot/bzImage");
+	ck_assert(config_bootable(&c));
+	ck_assert(!unlink("arch/arm64/boot/bzImage") && !rmdir("arch/arm64/boot") &&
+		  !rmdir("arch/arm64") && !rmdir("arch") && !rmdir(dir));
+}
+END_TEST
+
+/* ---- contradictions ---- */
+
+static void refused(const char *text)
+{
+	ck_assert_int_eq(config_complete(&c), -EINVAL);
+	captured_one_error(text, "");
+}
+
+START_TEST(contradictions)
+{
+	capture_start();
+	conf();
+	c.firmware = "fw";
+	refused("Only one of --kernel or --firmware can be specified");
+	conf();
+	c.firmware_addr_set = true;
+	refused("--firmware-address is of no use without --firmware");
+	conf();
+	c.sve_max_vl = 256;
+	c.sve = false;
+	refused("SVE VL requested when SVE is disabled");
+	conf();
+	c.pmu_counters = 6;
+	refused("--pmu-counters is of no use without --pmu");
+	conf();
+	c.initrd = NULL;
+	refused("nothing to boot into: give a root file system with --disk or --initrd");
+	conf();
+	c.disks[c.nr_disks++] = "/tmp";
+	refused("--disk /tmp: a directory as root file system comes with a later release");
+}
+END_TEST
+
+START_TEST(names)
+{
+	static const char *const bad[] = { "", "a/b", "../x",
+					   "0123456789012345678901234567890123456789012345678901234567890123" };
+
+	capture_start();
+	for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
+		conf();
+		c.name = bad[i];
+		refused("is no name for a guest");
+	}
+	conf();
+	c.name = bad[3] + 1; /* one character less */
+	ck_assert_int_eq(config_complete(&c), 0);
+}
+END_TEST
+
+START_TEST(what_can_be_booted)
+{
+	conf();
+	ck_assert(config_bootable(&c));
+	c.initrd = NULL;
+	ck_assert(!config_bootable(&c));
+	c.nodefaults = true;
+	ck_assert(config_bootable(&c) && !config_complete(&c));
+	conf();
+	c.initrd = NULL;
+	c.disks[c.nr_disks++] = "/dev/null";
+	ck_assert(config_bootable(&c) && !config_complete(&c));
+	conf();
+	c.kernel = c.initrd = NULL;
+	c.firmware = "fw";
+	ck_assert(config_bootable(&c) && !config_complete(&c));
+	ck_assert_ptr_null(c.kernel);
+}
+END_TEST
+
+/* ---- kernel command line ---- */
+
+static const char *cmdline(const char *params)
+{
+	if (params)
+		c.params = params;
+	ck_assert_int_eq(config_cmdline(&c, buf, sizeof(buf)), 0);
+	return buf;
+}
+
+/* kvmtool-compat 1.5: blanks in front and twice are part of it. */
+START_TEST(the_command_line_is_kvmtools)
+{
+	conf();
+	ck_assert_str_eq(cmdline(NULL), " console=ttyS0 root=/dev/vda rw ");
+	ck_assert_str_eq(cmdline("quiet x=y"), " console=ttyS0 root=/dev/vda rw  quiet x=y");
+	ck_assert_str_eq(cmdline("root=/dev/sda"), " console=ttyS0 root=/dev/sda");
+	c.console = CONSOLE_VIRTIO;
+	ck_assert_str_eq(cmdline("quiet"), " console=hvc0 root=/dev/vda rw  quiet");
+}
+END_TEST
+
+START_TEST(earlycon_knows_the_board)
+{
+	conf();
+	c.earlycon = true;
+	ck_assert_str_eq(cmdline("quiet"),
+			 " console=ttyS0 earlycon=uart8250,mmio,0x1000000 root=/dev/vda rw  quiet");
+	c.nodefaults = true;
+	ck_assert_str_eq(cmdline("quiet"), "earlycon=uart8250,mmio,0x1000000 quiet");
+	ck_assert_str_eq(cmdline(""), "earlycon=uart8250,mmio,0x1000000");
+}
+END_TEST
+
+START_TEST(nodefaults_and_firmware_get_it_as_is)
+{
+	conf();
+	c.nodefaults = true;
+	ck_assert_str_eq(cmdline(""), "");
+	ck_assert_str_eq(cmdline(" a  b "), " a  b ");
+	conf();
+	c.kernel = NULL;
+	c.firmware = "fw";
+	ck_assert_str_eq(cmdline("a"), "a");
+}
+END_TEST
+
+START_TEST(command_lines_have_an_end)
+{
+	static char params[CONFIG_CMDLINE_SIZE + 1];
+
+	conf();
+	c.nodefaults = true;
+	memset(params, 'x', CONFIG_CMDLINE_SIZE - 1);
+	ck_assert_uint_eq(strlen(cmdline(params)), CONFIG_CMDLINE_SIZE - 1);
+	c.nodefaults = false;
+	ck_assert_int_eq(config_cmdline(&c, buf, sizeof(buf)), -E2BIG);
+	c.nodefaults = true;
+	params[CONFIG_CMDLINE_SIZE - 1] = 'x';
+	ck_assert_int_eq(config_cmdline(&c, buf, sizeof(buf)), -E2BIG);
+	/* However small: the last part must not be written behind the end. */
+	conf();
+	for (size_t size = 1; size < 20; size++)
+		ck_assert_int_eq(config_cmdline(&c, buf, size), -E2BIG);
+}
+END_TEST
+
+/* ---- lists of CPUs ---- */
+
+START_TEST(cpu_lists)
+{
+	static const char *const bad[] = { "",	  ",",	 "-",	"1-",	"-1", "3-1", "1,",  ",1", "1,,2",
+					   "1-2-3", "a", "1a", "0x1", " 1", "1 ", "1024", "0-1024", "99999999999999999999" };
+	cpu_set_t set;
+
+	ck_assert_int_eq(config_cpulist("0-3,6,1023", &set), 0);
+	ck_assert_int_eq(CPU_COUNT(&set), 6);
+	ck_assert(CPU_ISSET(0, &set) && CPU_ISSET(3, &set) && !CPU_ISSET(4, &set) && CPU_ISSET(6, &set));
+	ck_assert(CPU_ISSET(1023, &set));
+	ck_assert_int_eq(config_cpulist("5", &set), 0);
+	ck_assert(CPU_COUNT(&set) == 1 && CPU_ISSET(5, &set));
+	ck_assert_int_eq(config_cpulist("2-2,2", &set), 0);
+	ck_assert_int_eq(CPU_COUNT(&set), 1);
+	for (unsigned i = 0; i < ARRAY_SIZE(bad); i++)
+		ck_assert_msg(config_cpulist(bad[i], &set) == -EINVAL, "'%s'", bad[i]);
+}
+END_TEST
+
+SUITE_MAIN("lkvm/config", what_is_given_stays, defaults_come_from_the_host, too_much_is_warned_about,
+	   a_missing_kernel, the_kernel_of_a_build_tree, contradictions, names, what_can_be_booted,
+	   the_command_line_is_kvmtools, earlycon_knows_the_board, nodefaults_and_firmware_get_it_as_is,
+	   command_lines_have_an_end, cpu_lists)

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The program as its users start it: exit statuses and texts, on a machine that only pretends. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+int lkvm_main(int argc, char **argv);
+#define main lkvm_main
+#include "lkvm/main.c"
+#undef main
+
+#include "lkvm/machine.h"
+#include "tests/unit/arm64/capture.h"
+
+/* ---- the machine ---- */
+
+static struct {
+	int create_err, dump_err;
+	enum machine_end ends[4]; /* one after the other */
+	unsigned nr_created, nr_run, nr_destroyed, nr_dumped;
+	const struct config *c;
+} fake;
+
+int machine_create(struct machine **out, const struct config *c)
+{
+	fake.c = c;
+	if (fake.create_err)
+		return fake.create_err;
+	fake.nr_created++;
+	*out = (struct machine *)(uintptr_t)0x1000;
+	return 0;
+}
+
+enum machine_end machine_run(struct machine *m)
+{
+	ck_assert_ptr_eq(m, (struct machine *)(uintptr_t)0x1000);
+	return fake.ends[fake.nr_run++];
+}
+
+void machine_destroy(struct machine *m)
+{
+	ck_assert_ptr_nonnull(m);
+	fake.nr_destroyed++;
+}
+
+int machine_dump_dtb(const struct config *c)
+{
+	fake.c = c;
+	fake.nr_dumped++;
+	return fake.dump_err;
+}
+
+/* ---- running it ---- */
+
+static int out_fd = -1;
+static char out_buf[16384];
+
+static const char *out(void)
+{
+	ssize_t n = pread(out_fd, out_buf, sizeof(out_buf) - 1, 0);
+
+	out_buf[MAX(n, 0)] = 0;
+	return out_buf;
+}
+
+static int run(const char *const *argv, int argc)
+{
+	capture_start();
+	out_fd = memfd_create("stdout", MFD_CLOEXEC);
+	dup2(out_fd, STDOUT_FILENO);
+	return lkvm_main(argc, (char **)(uintptr_t)argv);
+}
+
+#define LKVM(...)                                                                                  \
+	run((const char *[]){ "lkvm", __VA_ARGS__ },                                               \
+	    (int)ARRAY_SIZE(((const char *[]){ "lkvm", __VA_ARGS__ })))
+
+/* What each boot needs at least. */
+#define BOOT "run", "-k", "Image", "-i", "initrd", "-m", "64", "-c", "2", "--name", "g"
+
+static bool said(const char *text)
+{
+	return strstr(captured(), text);
+}
+
+static bool printed(const char *text)
+{
+	return strstr(out(), text);
+}
+
+/* ---- commands ---- */
+
+START_TEST(general_help)
+{
+	ck_assert_int_eq(LKVM("help"), 0);
+	ck_assert(printed("The most commonly used lkvm commands are:") && printed("\n   run "));
+	/* What does not exist is not listed. */
+	ck_assert(!printed("balloon") && !printed("pause"));
+	ck_assert_str_eq(captured(), "");
+	ck_assert_int_eq(LKVM("--help"), 0);
+	ck_assert(printed("The most commonly used lkvm commands are:"));
+	ck_assert_int_eq(LKVM("-h"), 0);
+	ck_assert(printed("The most commonly used lkvm commands are:"));
+}
+END_TEST
+
+START_TEST(no_such_command)
+{
+	ck_assert_int_eq(LKVM("frobnicate"), 22);
+	ck_assert(printed("The most commonly used lkvm commands are:"));
+	ck_assert(said("  Error: there is no command 'frobnicate'\n"));
+	ck_assert_int_eq(run((const char *[]){ "lkvm" }, 1), 22);
+	ck_assert(printed("The most commonly used lkvm commands are:"));
+	ck_assert_int_eq(run(NULL, 0), 22);
+	ck_assert_int_eq(LKVM(""), 22);
+	ck_assert_int_eq(LKVM("ru"), 22);
+}
+END_TEST
+
+START_TEST(commands_of_later)
+{
+	static const char *const later[] = { "sandbox", "setup", "list",    "pause", "resume",
+					     "stop",	"debug", "balloon", "stat" };
+	char line[80];
+
+	for (unsigned i = 0; i < ARRAY_SIZE(later); i++) {
+		ck_assert_int_eq(LKVM(later[i], "-a"), EXIT_DIE);
+		snprintf(line, sizeof(line), "  Error: lkvm %s comes with a later release\n", later[i]);
+		ck_assert_str_eq(captured(), line);
+		ck_assert_str_eq(out(), "");
+	}
+}
+END_TEST
+
+START_TEST(version)
+{
+	ck_assert_int_eq(LKVM("version"), 0);
+	ck_assert_str_eq(out(), "kvm tool test\n");
+	ck_assert_int_eq(LKVM("--version"), 0);
+	ck_assert_str_eq(out(), "kvm tool test\n");
+}
+END_TEST
+
+START_TEST(help_about_a_command)
+{
+	ck_assert_int_eq(LKVM("help", "run"), 0);
+	ck_assert(printed("usage: lkvm run [<options>] [<kernel image>]") && printed("--kernel <file>"));
+	ck_assert_int_eq(LKVM("help", "version"), 0);
+	ck_assert(printed("usage: lkvm version"));
+	ck_assert_int_eq(LKVM("help", "frobnicate"), 22);
+	ck_assert(said("there is no command 'frobnicate'"));
+	ck_assert_int_eq(LKVM("help", "pause"), 22);
+	ck_assert(said("lkvm pause comes with a later release"));
+	ck_assert_int_eq(LKVM("help", "--man"), 0);
+	ck_assert(printed(".SS Basic options\n"));
+	ck_assert_int_eq(LKVM("help", "--completion"), 0);
+	ck_assert(printed("complete ") && printed("--kernel=\n"));
+}
+END_TEST
+
+START_TEST(usage_of_run)
+{
+	ck_assert_int_eq(LKVM("run", "--help"), 129);
+	ck_assert(said("usage: lkvm run [<options>] [<kernel image>]") && said("--kernel <file>"));
+	ck_assert_str_eq(out(), "");
+	ck_assert_int_eq(LKVM("run", "-h"), 129);
+	ck_assert_int_eq(LKVM("run", "--realmm"), 129);
+	ck_assert(said("unknown option '--realmm'") && said("usage: lkvm run"));
+	ck_assert_int_eq(LKVM("run", "-k"), 129);
+	ck_assert(said("option -k requires a value"));
+	ck_assert_int_eq(LKVM("run", "--cpus", "two"), 129);
+	ck_assert_int_eq(LKVM(BOOT, "--mem", "0"), 128);
+	ck_assert(said("  Error: Invalid RAM size"));
+	ck_assert_int_eq(LKVM(BOOT, "--firmware", "x"), 128);
+	ck_assert(said("Only one of --kernel or --firmware"));
+	ck_assert_uint_eq(fake.nr_created, 0);
+}
+END_TEST
+
+/* ---- guests ---- */
+
+START_TEST(a_guest_that_ends)
+{
+	static const enum machine_end ends[] = { END_POWEROFF, END_RESET, END_USER };
+
+	for (unsigned i = 0; i < ARRAY_SIZE(ends); i++) {
+		fake.nr_run = 0;
+		fake.ends[0] = ends[i];
+		ck_assert_int_eq(LKVM(BOOT), 0);
+		ck_assert_str_eq(captured(), "  Info: # lkvm run -k Image -m 64 -c 2 --name g\n"
+					     "  Info: KVM session ended normally.\n");
+		ck_assert(fake.nr_created == i + 1 && fake.nr_destroyed == i + 1);
+	}
+}
+END_TEST
+
+START_TEST(loglevel_counts)
+{
+	ck_assert_int_eq(LKVM(BOOT, "--loglevel=warning"), 0);
+	ck_assert_str_eq(captured(), "");
+}
+END_TEST
+
+START_TEST(a_guest_that_fails)
+{
+	fake.ends[0] = END_ERROR;
+	ck_assert_int_eq(LKVM(BOOT), 1);
+	ck_assert(!said("ended normally") && fake.nr_destroyed == 1);
+}
+END_TEST
+
+START_TEST(a_machine_that_cannot_be_built)
+{
+	fake.create_err = -ENOENT;
+	ck_assert_int_eq(LKVM(BOOT), 128);
+	ck_assert(!said("ended normally") && fake.nr_destroyed == 0);
+}
+END_TEST
+
+START_TEST(reboots)
+{
+	fake.ends[0] = fake.ends[1] = END_RESET;
+	fake.ends[2] = END_POWEROFF;
+	ck_assert_int_eq(LKVM(BOOT, "--reboot"), 0);
+	ck_assert(fake.nr_created == 3 && fake.nr_run == 3 && fake.nr_destroyed == 3);
+	ck_assert(said("ended normally"));
+	fake.nr_run = fake.nr_created = 0;
+	ck_assert_int_eq(LKVM(BOOT), 0);
+	ck_assert_uint_eq(fake.nr_created, 1);
+}
+END_TEST
+
+START_TEST(firmware_in_the_banner)
+{
+	ck_assert_int_eq(LKVM("run", "-f", "FW", "-m", "64", "-c", "1", "--name", "g"), 0);
+	ck_assert(said("  Info: # lkvm run --firmware FW -m 64 -c 1 --name g\n"));
+}
+END_TEST
+
+/* No KVM device, or nothing to boot: the device tree alone. */
+START_TEST(a_device_tree_without_a_guest)
+{
+	ck_assert_int_eq(LKVM(BOOT, "--dump-dtb", "x.dtb", "--dev", "/nonexistent"), 0);
+	ck_assert(fake.nr_dumped == 1 && !fake.nr_created);
+	ck_assert(said("  Info: Wrote the device tree to x.dtb; no guest is started\n"));
+	ck_assert_int_eq(LKVM("run", "--dump-dtb", "x.dtb", "-k", "Image"), 0);
+	ck_assert(fake.nr_dumped == 2 && !fake.nr_created);
+	fake.dump_err = -EACCES;
+	ck_assert_int_eq(LKVM("run", "--dump-dtb", "x.dtb", "-k", "Image"), 128);
+	ck_assert_str_eq(captured(), "");
+}
+END_TEST
+
+SUITE_MAIN("lkvm/main", general_help, no_such_command, commands_of_later, version, help_about_a_command,
+	   usage_of_run, a_guest_that_ends, loglevel_counts, a_guest_that_fails,
+	   a_machine_that_cannot_be_built, reboots, firmware_in_the_banner, a_device_tree_without_a_guest)
