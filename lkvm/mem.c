@@ -224,35 +224,6 @@ u32 mem_generation(const struct mem *m)
 	return atomic_load_explicit(&m->generation, memory_order_relaxed);
 }
 
-u16 mem_win_load16(const struct mem_win *w, u32 off)
-{
-	u16 v = __atomic_load_n((u16 *)mem_win_at(w, off, 2), __ATOMIC_RELAXED);
-
-	return le16toh(v);
-}
-
-u16 mem_win_load16_acquire(const struct mem_win *w, u32 off)
-{
-	u16 v = __atomic_load_n((u16 *)mem_win_at(w, off, 2), __ATOMIC_ACQUIRE);
-
-	return le16toh(v);
-}
-
-void mem_win_store16(const struct mem_win *w, u32 off, u16 val)
-{
-	__atomic_store_n((u16 *)mem_win_at(w, off, 2), htole16(val), __ATOMIC_RELAXED);
-}
-
-void mem_win_store16_release(const struct mem_win *w, u32 off, u16 val)
-{
-	__atomic_store_n((u16 *)mem_win_at(w, off, 2), htole16(val), __ATOMIC_RELEASE);
-}
-
-void mem_win_store32(const struct mem_win *w, u32 off, u32 val)
-{
-	__atomic_store_n((u32 *)mem_win_at(w, off, 4), htole32(val), __ATOMIC_RELAXED);
-}
-
 /* ---- holds ---- */
 
 void mem_hold(struct mem *m)

@@ -14,6 +14,7 @@
 #ifndef LKVM_MEM_H
 #define LKVM_MEM_H
 
+#include <endian.h>
 #include <stdatomic.h>
 #include <sys/uio.h>
 
@@ -101,12 +102,31 @@ static inline void *mem_win_at(const struct mem_win *w, u32 off, u32 len)
 	return w->host + off;
 }
 
-/* Ring indices, little-endian in memory, `off` 2-byte aligned like the window itself. */
-u16 mem_win_load16(const struct mem_win *w, u32 off);	       /* relaxed */
-u16 mem_win_load16_acquire(const struct mem_win *w, u32 off);
-void mem_win_store16(const struct mem_win *w, u32 off, u16 val); /* relaxed */
-void mem_win_store16_release(const struct mem_win *w, u32 off, u16 val);
-void mem_win_store32(const struct mem_win *w, u32 off, u32 val); /* relaxed */
+/* Ring indices, little-endian in memory; `off` 2- (4-) byte aligned like the window itself. */
+static inline u16 mem_win_load16(const struct mem_win *w, u32 off)
+{
+	return le16toh(__atomic_load_n((u16 *)mem_win_at(w, off, 2), __ATOMIC_RELAXED));
+}
+
+static inline u16 mem_win_load16_acquire(const struct mem_win *w, u32 off)
+{
+	return le16toh(__atomic_load_n((u16 *)mem_win_at(w, off, 2), __ATOMIC_ACQUIRE));
+}
+
+static inline void mem_win_store16(const struct mem_win *w, u32 off, u16 val)
+{
+	__atomic_store_n((u16 *)mem_win_at(w, off, 2), htole16(val), __ATOMIC_RELAXED);
+}
+
+static inline void mem_win_store16_release(const struct mem_win *w, u32 off, u16 val)
+{
+	__atomic_store_n((u16 *)mem_win_at(w, off, 2), htole16(val), __ATOMIC_RELEASE);
+}
+
+static inline void mem_win_store32(const struct mem_win *w, u32 off, u32 val)
+{
+	__atomic_store_n((u32 *)mem_win_at(w, off, 4), htole32(val), __ATOMIC_RELAXED);
+}
 
 /* ---- the loader: any RAM, before the first vCPU runs ---- */
 
