@@ -265,6 +265,43 @@ $(GUEST_OUT)/%.img: $(GUEST_OBJ)/guest/start-image.o $(GUEST_OBJ)/guest/%.o $(GU
 .SECONDARY: $(PAYLOADS:%=$(GUEST_OBJ)/guest/%.o) $(GUEST_LIB:%.c=$(GUEST_OBJ)/%.o)
 payloads: $(PAYLOADS:%=$(GUEST_OUT)/%.flat) $(GUEST_OUT)/hello.img $(GUEST_OUT)/args.img
 
+# ---- manual, installation ------------------------------------------------------------------------
+#
+# docs/lkvm.1 is committed, so that people can read it without building; `make lint` checks that it is
+# what the option table gives.
+
+man: $(O)/lkvm
+	$(call say,MAN,docs/lkvm.1)
+	$(Q)tests/lint/man --write $<
+
+prefix ?= /usr/local
+install: $(O)/lkvm
+	install -D -m 755 $< $(DESTDIR)$(prefix)/bin/lkvm
+	install -D -m 644 docs/lkvm.1 $(DESTDIR)$(prefix)/share/man/man1/lkvm.1
+	install -d $(DESTDIR)$(prefix)/share/bash-completion/completions
+	$< help --completion > $(DESTDIR)$(prefix)/share/bash-completion/completions/lkvm
+
+# ---- lints: each script of tests/lint/ is one, and says what it is for ----------------------------
+
+LINTS := layering primitives room-cards size words
+.PHONY: lint-headers lint-tidy lint-cppcheck lint-man lint-format
+lint: lint-headers lint-man lint-cppcheck
+	$(Q)tests/lint/run $(LINTS)
+
+lint-headers:
+	$(call say,LINT,headers compile alone)
+	$(Q)CC='$(CC)' CFLAGS='$(CSTD) $(WARN) -Werror' tests/lint/headers
+lint-man: $(O)/lkvm
+	$(call say,LINT,manual)
+	$(Q)tests/lint/man --check $<
+lint-cppcheck:
+	$(call say,LINT,cppcheck)
+	$(Q)tests/lint/cppcheck $(LKVM_SRCS)
+# Slow (a minute or two): `make check` runs it, an edit need not.
+lint-tidy:
+	$(call say,LINT,clang-tidy)
+	$(Q)tests/lint/tidy '$(CSTD) $(SLIRP_CFLAGS)' $(LKVM_SRCS)
+
 clean:
 	rm -rf build/obj build/san build/unit build/fuzz build/lkvm build/arm64 build/guest
 

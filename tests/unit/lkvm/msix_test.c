@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* MSI-X: table, masks, pending bits, and that no race loses or doubles a message. */
+#include <errno.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "lkvm/msix.h"
+#include "tests/fake/irq.h"
+#include "tests/unit/suite.h"
+
+#define ECAM UINT64_C(0x40000000)
+#define MEM UINT64_C(0x50000000)
+#define SLOT 3u
+#define DEVID (SLOT << 3)
+#define CFG (ECAM + SLOT * 0x8000)
+#define TABLE (MEM + SLOT * 0x10000)
+#define PBA (TABLE + 0x800)
+#define NR 5u
+
+static const struct pci_map map = {
+	.ecam = { ECAM }, .ecam_size = MiB, .mem = { MEM }, .mem_size = 256 * MiB, .spi = 64
+};
+
+struct rig {
+	struct bus *bus;
+	struct fake_irq irq;
+	struct pci *pci;
+	struct pci_func func;
+	pthread_mutex_t lock;
+	struct msix *msix;
+	u64 cap; /* address of the capability */
+};
+
+static bool intx(void *dev)
+{
+	struct rig *x = dev;
+
+	return !msix_enabled(x->msix);
+}
+
+static void bar_mapped(void *dev, unsigned bar, gpa_t at, bool on)
+{
+}
+
+static const struct pci_ops func_ops = { .intx = intx, .bar_mapped = bar_mapped };
+
+static u64 bar_read(void *dev, u64 off, unsigned len)
+{
+	struct rig *x = dev;
+
+	return msix_read(x->msix, off, len);
+}
+
+static void bar_write(void *dev, u64 off, unsigned len, u64 val)
+{
+	struct rig *x = dev;
+
+	msix_write(x->msix, off, len, val);
+}
+
+static const struct bus_ops bar_ops = { .read = bar_read, .write = bar_write };
+
+static u64 rd(struct rig *x, u64 a, unsigned len)
+{
+	u64 val = 0;
+
+	ck_assert_int_eq(bus_access(x->bus, gpa(a), len, false, &val), BUS_OK);
+	return val;
+}
+
+static void wr(struct rig *x, u64 a, unsigned len, u64 val)
+{
+	ck_assert_int_eq(bus_access(x->bus, gpa(a), len, true, &val), BUS_OK);
+}
+
+static void rig_up(struct rig *x)
+{
+	memset(x, 0, sizeof(*x));
+	ck_assert_int_eq(bus_create(&x->bus), 0);
+	fake_irq_init(&x->irq, true);
+	ck_assert_int_eq(pci_create(&x->pci, x->bus, &map), 0);
+	pthread_mutex_init(&x->lock, NULL);
+	x->func = (struct pci_func){
+		.ops = &func_ops, .dev = x, .name = "fn", .lock = &x->lock, .irq = &x->irq.irq
+	};
+	pci_func_init(&x->func, &(struct pci_id){ .vendor = 1 });
+	ck_assert_int_eq(msix_create(&x->msix, &x->func, 2, NR, &bar_ops), 0);
+	ck_assert_int_eq(pci_add(x->pci, &x->func, SLOT), 0);
+	x->cap = CFG + rd(x, CFG + 0x34, 1);
+}
+
+static void rig_down(struct rig *x)
+{
+	pci_func_fini(&x->func);
+	msix_destroy(x->msix);
+	pci_destroy(x->pci);
+	bus_destroy(x->bus);
+	fake_irq_fini(&x->irq);
+}
+
+static void control(struct rig *x, bool enable, bool mask)
+{
+	wr(x, x->cap + 2, 2, (enable ? 0x8000 : 0) | (mask ? 0x4000 : 0));
+}
+
+static void message(struct rig *x, unsigned i, u32 data)
+{
+	wr(x, TABLE + i * 16, 4, 0x8000040);
+	wr(x, TABLE + i * 16 + 4, 4, 1);
+	wr(x, TABLE + i * 16 + 8, 4, data);
+}
+
+static void mask(struct rig *x, unsigned i, bool on)
+{
+	wr(x, TABLE + i * 16 + 12, 4, on);
+}
+
+static u64 sent(struct rig *x, u32 data)
+{
+	return fake_irq_messages(&x->irq, DEVID, data);
+}
+
+/* [PCI 3.0 §6.8.2.1 to 5] */
+START_TEST(capability)
+{
+	struct rig x;
+
+	rig_up(&x);
+	ck_assert_uint_eq(rd(&x, x.cap, 1), 0x11);
+	ck_assert_uint_eq(rd(&x, x.cap + 2, 2), NR - 1);
+	ck_assert_uint_eq(rd(&x, x.cap + 4, 4), 0x002); /* table at 0 of BAR 2 */
+	ck_assert_uint_eq(rd(&x, x.cap + 8, 4), 0x802); /* pending bits */
+	wr(&x, x.cap, 4, 0xffffffff);
+	ck_assert_uint_eq(rd(&x, x.cap + 2, 2), 0xc000 | (NR - 1));
+	ck_assert(msix_enabled(x.msix));
+	wr(&x, x.cap + 4, 4, 0xffffffff);
+	wr(&x, x.cap + 8, 4, 0xffffffff);
+	ck_assert_uint_eq(rd(&x, x.cap + 4, 4), 0x002);
+	ck_assert_uint_eq(rd(&x, x.cap + 8, 4), 0x802);
+	ck_assert(!msix_enabled(NULL));
+	rig_down(&x);
+}
+END_TEST
+
+/* [PCI 3.0 §6.8.2.6 to 9] After reset all vectors are masked; reserved bits stay zero. */
+START_TEST(table)
+{
+	struct rig x;
+
+	rig_up(&x);
+	for (unsigned i = 0; i < NR; i++) {
+		ck_assert_uint_eq(rd(&x, TABLE + i * 16, 8), 0);
+		ck_assert_uint_eq(rd(&x, TABLE + i * 16 + 8, 8), BIT(32));
+		for (unsigned w = 0; w < 4; w++)
+			wr(&x, TABLE + i * 16 + 4 * w, 4, 0xffffffff);
+		ck_assert_uint_eq(rd(&x, TABLE + i * 16, 8), 0xfffffffffffffffc);
+		ck_assert_uint_eq(rd(&x, TABLE + i * 16 + 8, 8), 0x1ffffffff);
+	}
+	/* Behind the table there is nothing, up to the pending bits and behind them. */
+	for (u64 off = NR * 16; off < 0x1000; off += 8) {
+		wr(&x, TABLE + off, 8, UINT64_MAX);
+		ck_assert_uint_eq(rd(&x, TABLE + off, 8), 0);
+	}
+	/* Quadwords, in both halves of an entry. */
+	wr(&x, TABLE + 16, 8, 0x1122334455667788);
+	ck_assert_uint_eq(rd(&x, TABLE + 16, 4), 0x55667788);
+	ck_assert_uint_eq(rd(&x, TABLE + 20, 4), 0x11223344);
+	rig_down(&x);
+}
+END_TEST
+
+START_TEST(fires_when_open)
+{
+	struct rig x;
+
+	rig_up(&x);
+	control(&x, true, false);
+	message(&x, 2, 77);
+	ck_assert_uint_eq(fake_irq_nr_routes(&x.irq), 0); /* still masked: nothing is bound */
+	mask(&x, 2, false);
+	ck_assert_uint_eq(fake_irq_nr_routes(&x.irq), 1);
+	ck_assert_uint_eq(x.irq.routes[0].msg.addr, 0x108000040);
+	ck_assert_uint_eq(x.irq.routes[0].msg.devid, DEVID);
+	ck_assert_uint_eq(sent(&x, 77), 0);
+	msix_fire(x.msix, 2);
+	msix_fire(x.msix, 2);
+	ck_assert_uint_eq(sent(&x, 77), 2);
+	ck_assert_uint_eq(rd(&x, PBA, 8), 0);
+	rig_down(&x);
+}
+END_TEST
+
+/* [PCI 3.0 §6.8.3.4] Masked: the pending bit; unmasked: the message, once. */
+START_TEST(vector_mask)
+{
+	struct rig x;
+
+	rig_up(&x);
+	control(&x, true, false);
+	message(&x, 1, 11);
+	mask(&x, 1, false);
+	mask(&x, 1, true);
+	msix_fire(x.msix, 1);
+	msix_fire(x.msix, 1);
+	ck_assert_uint_eq(sent(&x, 11), 0);
+	ck_assert_uint_eq(rd(&x, PBA, 8), BIT(1));
+	ck_assert_uint_eq(rd(&x, PBA + 4, 4), 0);
+	wr(&x, PBA, 4, 0); /* read-only */
+	ck_assert_uint_eq(rd(&x, PBA, 4), BIT(1));
+	mask(&x, 1, false);
+	ck_assert_uint_eq(sent(&x, 11), 1);
+	ck_assert_uint_eq(rd(&x, PBA, 8), 0);
+	rig_down(&x);
+}
+END_TEST
+
+/* [PCI 3.0 §6.8.2.3] Function Mask */
+START_TEST(function_mask)
+{
+	struct rig x;
+
+	rig_up(&x);
+	control(&x, true, true);
+	for (unsigned i = 0; i < NR; i++) {
+		message(&x, i, 100 + i);
+		mask(&x, i, i == 4);
+		msix_fire(x.msix, i);
+	}
+	ck_assert_uint_eq(fake_irq_nr_routes(&x.irq), 0);
+	ck_assert_uint_eq(rd(&x, PBA, 8), BIT(NR) - 1);
+	control(&x, true, false);
+	for (unsigned i = 0; i < NR; i++)
+		ck_assert_uint_eq(sent(&x, 100 + i), i != 4);
+	ck_assert_uint_eq(rd(&x, PBA, 8), BIT(4));
+	ck_assert_uint_eq(fake_irq_nr_routes(&x.irq), 4);
+	rig_down(&x);
+}
+END_TEST
+
+/* Masked, given another message, unmasked: what was pending goes to the new place. */
+START_TEST(message_changes)
+{
+	struct rig x;
+
+	rig_up(&x);
+	control(&x, true, false);
+	message(&x, 0, 1);
+	mask(&x, 0, false);
+	mask(&x, 0, true);
+	mask(&x, 0, false);
+	ck_assert_uint_eq(x.irq.msi_binds, 1); /* unchanged: nothing to tell the host */
+	mask(&x, 0, true);
+	msix_fire(x.msix, 0);
+	message(&x, 0, 2);
+	ck_assert_uint_eq(x.irq.msi_binds, 1);
+	/* Data and unmask in one quadword. */
+	wr(&x, TABLE + 8, 8, 3);
+	ck_assert_uint_eq(x.irq.msi_binds, 2);
+	ck_assert_uint_eq(fake_irq_nr_routes(&x.irq), 1);
+	ck_assert_uint_eq(sent(&x, 3), 1);
+	/* An open entry that is written follows, too. */
+	wr(&x, TABLE + 8, 4, 4);
+	msix_fire(x.msix, 0);
+	ck_assert_uint_eq(sent(&x, 4), 1);
+	rig_down(&x);
+}
+END_TEST
+
+/* [PCI 3.0 §6.8.3.3] Enabled: no INTx. Disabled: no route, nothing pending, INTx again. */
+START_TEST(enable_and_disable)
+{
+	struct rig x;
+
+	rig_up(&x);
+	message(&x, 0, 5);
+	mask(&x, 0, false);
+	ck_assert_uint_eq(fake_irq_nr_routes(&x.irq), 0);
+	pci_intx_update(&x.func);
+	ck_assert(x.irq.level[64 + SLOT]);
+	control(&x, true, false);
+	ck_assert(!x.irq.level[64 + SLOT]);
+	ck_assert_uint_eq(fake_irq_nr_routes(&x.irq), 1);
+	msix_fire(x.msix, 1); /* masked */
+	control(&x, false, false);
+	ck_assert(x.irq.level[64 + SLOT]);
+	ck_assert_uint_eq(fake_irq_nr_routes(&x.irq), 0);
+	ck_assert_uint_eq(rd(&x, PBA, 8), 0);
+	/* A fire too late belongs to nobody: after the next enable only what comes then is sent. */
+	control(&x, true, false);
+	msix_fire(x.msix, 0);
+	control(&x, false, false); /* with the eventfd written and not read */
+	control(&x, true, false);
+	ck_assert_uint_eq(sent(&x, 5), 0);
+	msix_fire(x.msix, 0);
+	ck_assert_uint_eq(sent(&x, 5), 1);
+	rig_down(&x);
+}
+END_TEST
+
+/* The host has no route left: the vector behaves as masked, until the guest tries again. */
+START_TEST(out_of_routes)
+{
+	struct rig x;
+
+	rig_up(&x);
+	x.irq.max_routes = 1;
+	control(&x, true, false);
+	for (unsigned i = 0; i < 2; i++) {
+		message(&x, i, 10 + i);
+		mask(&x, i, false);
+		msix_fire(x.msix, i);
+	}
+	ck_assert_uint_eq(sent(&x, 10), 1);
+	ck_assert_uint_eq(sent(&x, 11), 0);
+	ck_assert_uint_eq(rd(&x, PBA, 8), BIT(1));
+	x.irq.max_routes = 2;
+	mask(&x, 1, true);
+	mask(&x, 1, false);
+	ck_assert_uint_eq(sent(&x, 11), 1);
+	ck_assert_uint_eq(rd(&x, PBA, 8), 0);
+	rig_down(&x);
+}
+END_TEST
+
+struct race {
+	struct rig rig;
+	_Atomic bool stop;
+};
+
+static void *toggle(void *arg)
+{
+	struct race *r = arg;
+	struct rig *x = &r->rig;
+
+	for (unsigned i = 0; !atomic_load(&r->stop); i++) {
+		if (i % 3) {
+			mask(x, 0, true);
+			mask(x, 0, false);
+		} else {
+			control(x, true, true);
+			control(x, true, false);
+		}
+	}
+	return NULL;
+}
+
+/* One fire is one message, whatever the guest does with the masks meanwhile. */
+START_TEST(fire_races_with_masks)
+{
+	struct race r;
+	pthread_t t;
+
+	rig_up(&r.rig);
+	atomic_init(&r.stop, false);
+	control(&r.rig, true, false);
+	message(&r.rig, 0, 9);
+	mask(&r.rig, 0, false);
+	ck_assert_int_eq(pthread_create(&t, NULL, toggle, &r), 0);
+	for (unsigned i = 0; i < 3000; i++) {
+		u64 n;
+
+		msix_fire(r.rig.msix, 0);
+		while (!(n = sent(&r.rig, 9)))
+			sched_yield();
+		ck_assert_uint_eq(n, 1);
+	}
+	atomic_store(&r.stop, true);
+	pthread_join(t, NULL);
+	ck_assert_uint_eq(sent(&r.rig, 9), 0);
+	ck_assert_uint_eq(rd(&r.rig, PBA, 8), 0);
+	rig_down(&r.rig);
+}
+END_TEST
+
+START_TEST(out_of_file_descriptors)
+{
+	struct pci_func f = { .name = "fn", .ops = &func_ops };
+	struct fake_irq irq;
+	struct msix *m = NULL;
+	struct rlimit old, few;
+
+	fake_irq_init(&irq, true);
+	f.irq = &irq.irq;
+	pci_func_init(&f, &(struct pci_id){ .vendor = 1 });
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &old), 0);
+	few = (struct rlimit){ 6, old.rlim_max };
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+	ck_assert_int_eq(msix_create(&m, &f, 2, MSIX_MAX_VECTORS, &bar_ops), -EMFILE);
+	ck_assert_ptr_null(m);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &old), 0);
+	msix_destroy(NULL);
+	pci_func_fini(&f);
+	fake_irq_fini(&irq);
+}
+END_TEST
+
+START_TEST(hostile_writes)
+{
+	struct rig x;
+	u64 seed = 7, val;
+
+	rig_up(&x);
+	for (unsigned i = 0; i < 200000; i++) {
+		seed = seed * 6364136223846793005u + 1442695040888963407u;
+		val = seed >> 18;
+		bus_access(x.bus, gpa(TABLE + ((seed >> 48) & (seed & 1 ? 0x7f : 0xfff))),
+			   1u << ((seed >> 62) & 3), seed & BIT(61), &val);
+		if (!(seed >> 59 & 3))
+			wr(&x, x.cap + 2, 2, val);
+		msix_fire(x.msix, (unsigned)(seed >> 40) % NR);
+	}
+	rig_down(&x);
+}
+END_TEST
+
+SUITE_MAIN("lkvm/msix", capability, table, fires_when_open, vector_mask, function_mask,
+	   message_changes, enable_and_disable, out_of_routes, fire_races_with_masks,
+	   out_of_file_descriptors, hostile_writes)
