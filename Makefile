@@ -126,7 +126,7 @@ $(call unit,lkvm/options,$(options))
 $(call unit,lkvm/options_run,$(options))
 $(call unit,lkvm/config,lkvm/config.c lkvm/log.c)
 # main_test.c includes lkvm/main.c, to call its main() by another name.
-$(call unit,lkvm/main,lkvm/cmd_help.c lkvm/cmd_run.c $(options))
+$(call unit,lkvm/main,lkvm/cmd_help.c lkvm/cmd_run.c net/netopt.c $(options))
 $(call unit,lkvm/outbuf,lkvm/outbuf.c lkvm/loop.c lkvm/log.c)
 $(call unit,lkvm/console,lkvm/console.c lkvm/outbuf.c lkvm/terminal.c lkvm/loop.c lkvm/log.c)
 $(call unit,virtio/queue,virtio/queue.c lkvm/mem.c lkvm/mem_map.c lkvm/log.c tests/fake/driver.c)

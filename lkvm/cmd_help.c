@@ -11,6 +11,7 @@
 #include "lkvm/cmd.h"
 #include "lkvm/log.h"
 #include "lkvm/options_run.h"
+#include "net/netopt.h"
 
 #ifndef LKVM_VERSION
 #error "the Makefile says which version this is"
@@ -53,6 +54,47 @@ static void print_completion(void)
 	       "complete -o filenames -F _lkvm lkvm\n");
 }
 
+/* ---- keys of --network ---- */
+
+static void print_key(void *arg, const char *key, const char *help)
+{
+	(void)arg;
+	printf("    %-14s%s\n", key, help);
+}
+
+static void print_key_man(void *arg, const char *key, const char *help)
+{
+	(void)arg;
+	printf(".TP\n\\fB");
+	options_man_text(stdout, key);
+	printf("\\fR\n");
+	options_man_text(stdout, help);
+	printf(".\n");
+}
+
+static void print_network(void)
+{
+	printf("\n usage: lkvm run --network key=value[,key=value...]\n\n");
+	netopt_help(print_key, NULL);
+	printf("\n");
+}
+
+/* ---- commands ---- */
+
+/* Parts of the manual page: see tests/lint/man. */
+static int print_man(const char *part)
+{
+	if (!strcmp(part, "options")) {
+		options_man(&options_run, stdout);
+	} else if (!strcmp(part, "network")) {
+		netopt_help(print_key_man, NULL);
+	} else {
+		log_error("the manual has the parts options and network, not '%s'", part);
+		return EXIT_USAGE;
+	}
+	return 0;
+}
+
 static const struct cmd *find_cmd(const char *name)
 {
 	for (const struct cmd *c = lkvm_cmds; c->name; c++) {
@@ -84,7 +126,9 @@ int cmd_help(int argc, char **argv)
 	if (argc < 2)
 		help_print();
 	else if (!strcmp(argv[1], "--man"))
-		options_man(&options_run, stdout);
+		return print_man(argc > 2 ? argv[2] : "options");
+	else if (!strcmp(argv[1], "network"))
+		print_network();
 	else if (!strcmp(argv[1], "--completion"))
 		print_completion();
 	else

@@ -63,6 +63,9 @@ void options_usage(const struct opt_spec *spec, FILE *f);
 /* The options for the manual page, in man(7) markup, headings as .SS; refused ones at the end. */
 void options_man(const struct opt_spec *spec, FILE *f);
 
+/* A piece of text in man(7) markup. */
+void options_man_text(FILE *f, const char *s);
+
 /* The long options that are not refused, "--name" or "--name=", one a line, for the shell. */
 void options_completion(const struct opt_spec *spec, FILE *f);
 

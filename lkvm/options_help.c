@@ -74,7 +74,7 @@ void options_usage(const struct opt_spec *spec, FILE *f)
 }
 
 /* A '-' that is meant as one needs a backslash, and so does a backslash. */
-static void man_text(FILE *f, const char *s)
+void options_man_text(FILE *f, const char *s)
 {
 	for (; *s; s++) {
 		if (*s == '-' || *s == '\\')
@@ -89,15 +89,15 @@ static void man_option(FILE *f, const struct opt *o, const char *text)
 	if (o->letter)
 		fprintf(f, "\\fB\\-%c\\fR, ", o->letter);
 	fputs("\\fB\\-\\-", f);
-	man_text(f, o->name);
+	options_man_text(f, o->name);
 	fputs("\\fR", f);
 	if (o->arg) {
 		fputs(o->arg_optional ? "[=\\fI" : " \\fI", f);
-		man_text(f, o->arg);
+		options_man_text(f, o->arg);
 		fputs(o->arg_optional ? "\\fR]" : "\\fR", f);
 	}
 	fputc('\n', f);
-	man_text(f, text);
+	options_man_text(f, text);
 	fputs(".\n", f);
 }
 

@@ -151,8 +151,13 @@ START_TEST(help_about_a_command)
 	ck_assert(said("there is no command 'frobnicate'"));
 	ck_assert_int_eq(LKVM("help", "pause"), 22);
 	ck_assert(said("lkvm pause comes with a later release"));
+	ck_assert_int_eq(LKVM("help", "network"), 0);
+	ck_assert(printed("    mode ") && printed("    guest_mac "));
 	ck_assert_int_eq(LKVM("help", "--man"), 0);
 	ck_assert(printed(".SS Basic options\n"));
+	ck_assert_int_eq(LKVM("help", "--man", "network"), 0);
+	ck_assert(printed(".TP\n\\fBmode\\fR\n"));
+	ck_assert_int_eq(LKVM("help", "--man", "poem"), 129);
 	ck_assert_int_eq(LKVM("help", "--completion"), 0);
 	ck_assert(printed("complete ") && printed("--kernel=\n"));
 }
