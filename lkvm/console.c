@@ -62,8 +62,8 @@ struct console {
 	int wake;	/* rx became RX_READY */
 	struct loop_fd *wake_fd;
 
-	int winch;
-	struct loop_fd *winch_fd;
+	int signals; /* signalfd */
+	struct loop_fd *signals_fd;
 };
 
 /* ---- input ---- */
@@ -171,15 +171,29 @@ static void on_wake(void *arg, u32 events)
 	deliver(arg);
 }
 
-static void on_winch(void *arg, u32 events)
+/* ---- the terminal ---- */
+
+/* At the start, and whenever a shell may have changed the terminal: raw if it is ours now. */
+static void take_terminal(struct console *c)
+{
+	if (!c->tty)
+		return;
+	/* A background job that reads its terminal is stopped: so not before it is in the foreground. */
+	c->at_end = terminal_raw(c->in) <= 0;
+	update_input(c);
+}
+
+static void on_signal(void *arg, u32 events)
 {
 	struct console *c = arg;
 	struct signalfd_siginfo si;
 
-	while (read(c->winch, &si, sizeof(si)) == sizeof(si))
-		;
-	if (c->chr.client && c->chr.client->resized)
-		c->chr.client->resized(c->chr.client_arg);
+	while (read(c->signals, &si, sizeof(si)) == sizeof(si)) {
+		if (si.ssi_signo == SIGCONT)
+			take_terminal(c);
+		else if (c->chr.client && c->chr.client->resized)
+			c->chr.client->resized(c->chr.client_arg);
+	}
 }
 
 /* ---- the chardev ---- */
@@ -253,18 +267,22 @@ static int input_init(struct console *c)
 	return err;
 }
 
-/* SIGWINCH goes to the process: blocked in all threads (they inherit it) only the signalfd gets it. */
-static int winch_init(struct console *c)
+/*
+ * SIGWINCH and SIGCONT go to the process: blocked in all threads (they inherit it) only the signalfd
+ * gets them. Only one console may have it, the one with the input.
+ */
+static int signals_init(struct console *c)
 {
 	sigset_t set;
 
 	sigemptyset(&set);
 	sigaddset(&set, SIGWINCH);
+	sigaddset(&set, SIGCONT);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
-	c->winch = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-	if (c->winch < 0)
+	c->signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+	if (c->signals < 0)
 		return -errno;
-	return loop_fd_add(c->loop, c->winch, EPOLLIN, on_winch, c, &c->winch_fd);
+	return loop_fd_add(c->loop, c->signals, EPOLLIN, on_signal, c, &c->signals_fd);
 }
 
 /* c->in and c->out are set. */
@@ -291,20 +309,8 @@ static struct console *alloc(struct loop *loop)
 
 	if (c)
 		*c = (struct console){ .chr.ops = &console_ops, .loop = loop, .in = -1, .out = -1,
-				       .slave = -1, .wake = -1, .winch = -1 };
+				       .slave = -1, .wake = -1, .signals = -1 };
 	return c;
-}
-
-void console_continue(struct console *c)
-{
-	int n;
-
-	if (!c->tty)
-		return;
-	n = terminal_raw(c->in);
-	/* A background job that reads its terminal is stopped: so not before it is in the foreground. */
-	c->at_end = n <= 0;
-	update_input(c);
 }
 
 int console_create(struct console **out, const struct console_conf *conf, struct loop *loop)
@@ -329,11 +335,11 @@ int console_create(struct console **out, const struct console_conf *conf, struct
 	if (err)
 		goto fail;
 	c->tty = c->in >= 0 && isatty(c->in);
-	if (c->tty || (c->out >= 0 && isatty(c->out)))
-		err = winch_init(c);
+	if (c->tty || (c->in >= 0 && c->out >= 0 && isatty(c->out)))
+		err = signals_init(c);
 	if (err)
 		goto fail;
-	console_continue(c);
+	take_terminal(c);
 	*out = c;
 	return 0;
 fail:
@@ -410,12 +416,12 @@ void console_destroy(struct console *c)
 		terminal_restore();
 	loop_fd_del(c->in_fd);
 	loop_fd_del(c->wake_fd);
-	loop_fd_del(c->winch_fd);
+	loop_fd_del(c->signals_fd);
 	loop_timer_del(c->pump);
 	close_fd(c->in);
 	close_fd(c->out);
 	close_fd(c->slave);
 	close_fd(c->wake);
-	close_fd(c->winch);
+	close_fd(c->signals);
 	free(c);
 }

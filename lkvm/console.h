@@ -31,11 +31,12 @@ struct console_conf {
 };
 
 /*
- * All: main thread, before other threads run (SIGWINCH is blocked from then on, SIGPIPE ignored).
- * `loop` is where the chardev's client is called. 0 or -errno after one log_error() line.
+ * All: main thread, before other threads run (from then on SIGWINCH and SIGCONT are blocked, SIGPIPE is
+ * ignored). `loop` is where the chardev's client is called. 0 or -errno after one log_error() line.
  *
- * A terminal as in_fd is put in raw mode at once, unless lkvm is a background job; it is restored by
- * console_destroy() and by fatal signals.
+ * A terminal as in_fd is put in raw mode at once, or when lkvm stops being a background job; it is
+ * restored by console_destroy(), exit() and fatal signals. The console with an in_fd is the one that
+ * learns of window size changes: at most one.
  */
 int console_create(struct console **out, const struct console_conf *conf, struct loop *loop);
 
@@ -44,9 +45,6 @@ int console_create_pty(struct console **out, unsigned index, struct loop *loop);
 
 /* Good until console_destroy(). */
 struct chardev *console_chardev(struct console *c);
-
-/* SIGCONT: take the terminal (again) if lkvm is in the foreground now. On the loop. */
-void console_continue(struct console *c);
 
 /*
  * Write out what the guest printed; gives up when the output takes nothing for two seconds. Loop not

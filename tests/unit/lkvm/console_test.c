@@ -344,8 +344,9 @@ static void background_job(int user, int fd)
 	signal(SIGTTOU, SIG_IGN);
 	ck_assert_int_eq(tcsetpgrp(fd, getpgrp()), 0);
 	signal(SIGTTOU, SIG_DFL);
-	console_continue(con);
-	ck_assert(is_raw(fd));
+	/* The shell's "fg". */
+	kill(getpid(), SIGCONT);
+	WAIT_FOR(is_raw(fd));
 	got_len = 0;
 	tcflush(fd, TCIFLUSH);
 	type(user, "for us");
@@ -519,7 +520,6 @@ START_TEST(nothing_at_all)
 	chr->ops->rx_ready(chr, true);
 	put("x");
 	steps(2);
-	console_continue(con);
 	teardown();
 	console_destroy(NULL);
 }
