@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -266,6 +267,8 @@ int disk_open(struct disk **out, const struct disk_conf *conf, struct loop *loop
 	struct stat st;
 	int err;
 
+	/* A write past `ulimit -f` is an error of that write, not the end of the guest. */
+	signal(SIGXFSZ, SIG_IGN);
 	if (conf->format != DISK_FORMAT_RAW) {
 		log_error("%s: qcow2 images come with a later version, convert it to raw",
 			  conf->path);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -231,6 +232,28 @@ START_TEST(either_backend)
 }
 END_TEST
 
+/* Past `ulimit -f`: the request fails, nobody dies. */
+START_TEST(file_size_limit)
+{
+	static char buf[4096];
+	struct rlimit r = { 8192, RLIM_INFINITY };
+	struct disk *d;
+
+	setup();
+	image("x", 64 * KiB);
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &r), 0);
+	for (unsigned i = 0; i < 2; i++) {
+		conf.no_uring = i;
+		ck_assert_int_eq(disk_open(&d, &conf, loop), 0);
+		ck_assert_int_eq(do_one(d, DISK_WRITE, 4096, sizeof(buf), buf), 0);
+		ck_assert_int_eq(do_one(d, DISK_WRITE, 8192, sizeof(buf), buf), -EFBIG);
+		ck_assert_int_eq(do_one(d, DISK_READ, 8192, sizeof(buf), buf), 0);
+		d->ops->destroy(d);
+	}
+	teardown();
+}
+END_TEST
+
 START_TEST(mounted_device)
 {
 	struct stat st;
@@ -312,4 +335,4 @@ START_TEST(block_device)
 END_TEST
 
 SUITE_MAIN("virtio/disk_raw", a_file, refused, odd_size_is_rounded_down, raw_is_never_probed,
-	   no_permission, locks, either_backend, mounted_device, block_device)
+	   no_permission, locks, either_backend, file_size_limit, mounted_device, block_device)
