@@ -333,6 +333,28 @@ START_TEST(reset_while_stalled)
 }
 END_TEST
 
+/* The driver resets only the queue that is stalled: the next output starts at its first byte. */
+START_TEST(queue_reset_while_stalled)
+{
+	setup(VIRTIO_F_RING_RESET);
+	room = 2;
+	say(0, "abc", 100);
+	kick(TX);
+	pthread_mutex_lock(&dev->lock);
+	virtio_queue_reset(dev, &dev->queues[TX]);
+	pthread_mutex_unlock(&dev->lock);
+	room = 100;
+	chr.client->writable(chr.client_arg);
+	said("ab");
+	fake_ring_init(&ring[TX], mem, FAKE_RING(TX), 64, false);
+	fake_queue(dev, TX, &ring[TX]);
+	say(0, "xyz", 100);
+	kick(TX);
+	said("abxyz");
+	teardown();
+}
+END_TEST
+
 START_TEST(a_kick_is_bounded)
 {
 	setup(VIRTIO_F_EVENT_IDX);
@@ -432,4 +454,4 @@ END_TEST
 SUITE_MAIN("virtio/console", output, output_before_start, back_pressure,
 	   chain_changes_while_stalled, stalled_without_a_hold, input, input_asks_for_kicks,
 	   receive_when_not_running, reset_prints_the_rest, reset_while_stalled,
-	   a_kick_is_bounded, window_size, bad_buffers, long_chains)
+	   queue_reset_while_stalled, a_kick_is_bounded, window_size, bad_buffers, long_chains)
