@@ -46,7 +46,8 @@ static int choose_sve(struct cpu_model *m, struct kvm *k, const struct cpu_conf 
 	unsigned vl = c->sve_max_vl;
 
 	if (vl && c->no_sve) {
-		log_error("SVE VL requested when SVE is disabled: drop --sve-max-vl or --disable-sve");
+		log_error(
+			"SVE VL requested when SVE is disabled: drop --sve-max-vl or --disable-sve");
 		return -EINVAL;
 	}
 	if (vl && !is_power_of_2(vl)) {
@@ -61,7 +62,8 @@ static int choose_sve(struct cpu_model *m, struct kvm *k, const struct cpu_conf 
 	m->sve = !c->no_sve && kvm_vm_cap(k, KVM_CAP_ARM_SVE);
 	m->sve_max_vl = vl;
 	if (vl && !m->sve) {
-		log_error("SVE vector length not supported: this host has no SVE; drop --sve-max-vl");
+		log_error(
+			"SVE vector length not supported: this host has no SVE; drop --sve-max-vl");
 		return -ENODEV;
 	}
 	if (m->sve)
@@ -111,10 +113,10 @@ int cpu_choose(struct cpu_model *out, struct kvm *k, const struct cpu_conf *c)
 	err = choose_sve(&m, k, c);
 	if (!err)
 		err = choose_pmu(&m, k, c);
-	if (!err && !c->no_mte && kvm_vm_cap(k, KVM_CAP_ARM_MTE)) {
+	if (!err && c->mte && kvm_vm_cap(k, KVM_CAP_ARM_MTE)) {
 		err = kvm_enable_cap(k, KVM_CAP_ARM_MTE, 0);
 		if (err)
-			failed("enable memory tagging (try --disable-mte)", err);
+			failed("enable memory tagging", err);
 	}
 	if (!err)
 		*out = m;
@@ -136,8 +138,9 @@ static int limit_sve(const struct cpu_model *m, int vcpu_fd)
 	if (err)
 		return failed("read the SVE vector lengths", err);
 	if (!(vls[0] & BIT(max_bit))) {
-		log_error("SVE vector length not supported: this host has no %u bits (--sve-max-vl)",
-			  m->sve_max_vl);
+		log_error(
+			"SVE vector length not supported: this host has no %u bits (--sve-max-vl)",
+			m->sve_max_vl);
 		return -EINVAL;
 	}
 	/* SVE_MAX_VL is bit 15: the words above the first are beyond it. */

@@ -24,8 +24,12 @@ struct cpu_conf {
 	bool pmu;	       /* --pmu: -ENODEV if the host has none */
 	unsigned pmu_counters; /* --pmu-counters; 0: as many as the host gives */
 	bool no_sve;	       /* --disable-sve */
-	unsigned sve_max_vl;   /* --sve-max-vl, bits: a power of two 128..2048; 0: the host's maximum */
-	bool no_mte;	       /* --disable-mte: otherwise on where the host has it */
+	unsigned sve_max_vl; /* --sve-max-vl, bits: a power of two 128..2048; 0: the host's maximum */
+	/*
+	 * Offer memory tagging where the host has it. KVM wants RAM that can carry tags: private
+	 * anonymous memory, no hugetlbfs.
+	 */
+	bool mte;
 };
 
 /* The choice for one VM. Plain data; read by the Realm backends. */

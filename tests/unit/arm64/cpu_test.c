@@ -14,7 +14,7 @@
 
 static struct {
 	bool sve, pmu, ptrauth_a, ptrauth_g, mte, steal, psci, nr_counters_attr;
-	u64 vls;	/* bit i: (i + 1) * 128 bits */
+	u64 vls; /* bit i: (i + 1) * 128 bits */
 	u64 pmcr;
 	unsigned long fail; /* this ioctl fails */
 
@@ -167,13 +167,14 @@ START_TEST(features_follow_the_host)
 	ck_assert_uint_eq(m.target, 5);
 	ck_assert_uint_eq(m.features[0], BIT(2) | BIT(4) | BIT(5) | BIT(6));
 	ck_assert(m.sve && !m.pmu);
+	ck_assert(!kernel.mte_enabled);
+	m = chosen((struct cpu_conf){ .pmu = true, .mte = true });
 	ck_assert(kernel.mte_enabled);
-	m = chosen((struct cpu_conf){ .pmu = true });
 	ck_assert_uint_eq(m.features[0], BIT(2) | BIT(3) | BIT(4) | BIT(5) | BIT(6));
 
 	memset(&kernel, 0, sizeof(kernel));
 	kernel.psci = true;
-	m = chosen((struct cpu_conf){ 0 });
+	m = chosen((struct cpu_conf){ .mte = true }); /* where the host has it */
 	ck_assert_uint_eq(m.features[0], BIT(2));
 	ck_assert(!kernel.mte_enabled);
 }
@@ -194,8 +195,7 @@ END_TEST
 START_TEST(off_means_off)
 {
 	host_with_everything();
-	ck_assert(!chosen((struct cpu_conf){ .no_sve = true, .no_mte = true }).sve);
-	ck_assert(!kernel.mte_enabled);
+	ck_assert(!chosen((struct cpu_conf){ .no_sve = true }).sve);
 }
 END_TEST
 
@@ -212,7 +212,7 @@ START_TEST(what_the_host_lacks_is_an_error_if_asked_for)
 	refused((struct cpu_conf){ 0 }, -EIO, "CPU model", "");
 	host_with_everything();
 	kernel.fail = KVM_ENABLE_CAP;
-	refused((struct cpu_conf){ 0 }, -EIO, "memory tagging", "--disable-mte");
+	refused((struct cpu_conf){ .mte = true }, -EIO, "memory tagging", "");
 }
 END_TEST
 
@@ -289,7 +289,8 @@ END_TEST
 
 START_TEST(initialisation_errors)
 {
-	static const unsigned long ioctls[] = { KVM_ARM_VCPU_INIT, KVM_GET_ONE_REG, KVM_SET_ONE_REG };
+	static const unsigned long ioctls[] = { KVM_ARM_VCPU_INIT, KVM_GET_ONE_REG,
+						KVM_SET_ONE_REG };
 	struct cpu_model m;
 
 	host_with_everything();
@@ -431,8 +432,8 @@ START_TEST(stolen_time_errors)
 END_TEST
 
 SUITE_MAIN("arm64/cpu", features_follow_the_host, pointer_authentication_is_both_or_none,
-	   off_means_off, what_the_host_lacks_is_an_error_if_asked_for, vector_lengths_that_are_none,
-	   others_start_powered_off, vector_length_is_limited, finalize_only_with_sve,
-	   initialisation_errors, entry_state, pmu_interrupt_then_init,
+	   off_means_off, what_the_host_lacks_is_an_error_if_asked_for,
+	   vector_lengths_that_are_none, others_start_powered_off, vector_length_is_limited,
+	   finalize_only_with_sve, initialisation_errors, entry_state, pmu_interrupt_then_init,
 	   pmu_counters_by_attribute_or_register, pmu_errors, stolen_time_record_per_cpu,
 	   no_stolen_time_is_no_error, stolen_time_errors)
