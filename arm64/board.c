@@ -29,12 +29,14 @@ static int layout_ram(struct board_layout *l, const struct board_conf *c)
 	u64 end = c->ram_base + c->ram_size;
 
 	if (c->ram_base < MEMMAP_RAM) {
-		log_error("RAM address is below the I/O region ending at 2GB: use --mem SIZE@0x%x or higher",
-			  MEMMAP_RAM);
+		log_error(
+			"RAM address is below the I/O region ending at 2GB: use --mem SIZE@0x%x or higher",
+			MEMMAP_RAM);
 		return -EINVAL;
 	}
 	if (!c->ram_size || !is_aligned(c->ram_size | c->ram_base, 4 * KiB)) {
-		log_error("Invalid RAM size: size and address must be multiples of 4 KiB, and not 0");
+		log_error(
+			"Invalid RAM size: size and address must be multiples of 4 KiB, and not 0");
 		return -EINVAL;
 	}
 	if (end < c->ram_base || end > BIT(MAX_IPA_BITS)) {

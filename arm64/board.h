@@ -24,9 +24,9 @@ enum board_gic {
 };
 
 struct board_conf {
-	unsigned nr_cpus; /* >= 1 */
-	u64 ram_base;	  /* >= MEMMAP_RAM, page aligned */
-	u64 ram_size;	  /* bytes, page aligned */
+	unsigned nr_cpus;   /* >= 1 */
+	u64 ram_base;	    /* >= MEMMAP_RAM, page aligned */
+	u64 ram_size;	    /* bytes, page aligned */
 	enum board_gic gic; /* AUTO counts as V3_ITS: the answer where there is no KVM to ask */
 	unsigned nr_virtio_mmio; /* transports present, <= MEMMAP_NR_VIRTIO_MMIO */
 	bool pmu;

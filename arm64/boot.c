@@ -31,7 +31,8 @@ struct boot_span boot_pages(struct boot_span s)
 {
 	u64 base = align_down(s.base.a, BOOT_PAGE);
 
-	return (struct boot_span){ gpa(base), s.len ? align_up(s.base.a + s.len, BOOT_PAGE) - base : 0 };
+	return (struct boot_span){ gpa(base),
+				   s.len ? align_up(s.base.a + s.len, BOOT_PAGE) - base : 0 };
 }
 
 /*
@@ -88,9 +89,10 @@ static int load_rest(struct mem *m, const struct boot_conf *c, struct image *im,
 	if (err)
 		return err;
 	if (more) {
-		log_error("kernel image too big to contain in guest memory. %s needs more than %" PRIu64
-			  " KiB: increase --mem",
-			  c->kernel, kib(c->ram_size));
+		log_error(
+			"kernel image too big to contain in guest memory. %s needs more than %" PRIu64
+			" KiB: increase --mem",
+			c->kernel, kib(c->ram_size));
 		return -E2BIG;
 	}
 	out->image.len = head_len + got;
@@ -118,9 +120,10 @@ static int load_kernel_image(struct mem *m, const struct boot_conf *c, struct im
 	}
 	h = image_header(head, head_len);
 	if (!range_within(h.text_offset, head_len, c->ram_size)) {
-		log_error("guest memory too small to contain the kernel: %s is to be loaded %" PRIu64
-			  " KiB into RAM; increase --mem",
-			  c->kernel, kib(h.text_offset));
+		log_error(
+			"guest memory too small to contain the kernel: %s is to be loaded %" PRIu64
+			" KiB into RAM; increase --mem",
+			c->kernel, kib(h.text_offset));
 		return -E2BIG;
 	}
 	if (!range_within(h.text_offset, h.image_size, c->ram_size)) {
@@ -181,7 +184,8 @@ static int load_firmware(struct mem *m, const struct boot_conf *c, struct boot_i
 	int fd, err;
 
 	if (c->has_firmware_addr && (c->firmware_addr < c->ram_base || off >= c->ram_size)) {
-		log_error("Provide --firmware-address an address in RAM: 0x%" PRIx64 " to 0x%" PRIx64,
+		log_error("Provide --firmware-address an address in RAM: 0x%" PRIx64
+			  " to 0x%" PRIx64,
 			  c->ram_base, c->ram_base + c->ram_size - 1);
 		return -EINVAL;
 	}
@@ -198,7 +202,8 @@ static int load_firmware(struct mem *m, const struct boot_conf *c, struct boot_i
 		out->entry = out->image.base;
 		err = read_all(fd, c->firmware, mem_load_ptr(m, out->image.base, size), size);
 	} else {
-		log_error("firmware %s (%" PRIu64 " KiB) does not fit into guest memory: increase --mem",
+		log_error("firmware %s (%" PRIu64
+			  " KiB) does not fit into guest memory: increase --mem",
 			  c->firmware, kib(size));
 		err = -E2BIG;
 	}
@@ -244,6 +249,7 @@ static const char *place(const struct boot_conf *c, u64 window, u64 initrd_len,
 static int place_or_explain(const struct boot_conf *c, u64 initrd_len, struct boot_info *out)
 {
 	const char *why = place(c, MIN(c->ram_size, WINDOW), initrd_len, out);
+	const char *payload = c->firmware ? c->firmware : c->kernel;
 
 	if (why)
 		why = place(c, c->ram_size, initrd_len, out);
@@ -251,9 +257,8 @@ static int place_or_explain(const struct boot_conf *c, u64 initrd_len, struct bo
 		return 0;
 	log_error("%s %s with %" PRIu64 " KiB, %s with %" PRIu64 " KiB, guest memory %" PRIu64
 		  " KiB: increase --mem",
-		  why, c->firmware ? c->firmware : c->kernel ? c->kernel : "no kernel",
-		  kib(out->image_mem_len), initrd_len ? c->initrd : "no initrd", kib(initrd_len),
-		  kib(c->ram_size));
+		  why, payload ? payload : "no kernel", kib(out->image_mem_len),
+		  initrd_len ? c->initrd : "no initrd", kib(initrd_len), kib(c->ram_size));
 	return -E2BIG;
 }
 

@@ -35,7 +35,8 @@
 
 #define PCI_RANGE_IO 0x01000000
 #define PCI_RANGE_MEM32 0x02000000
-#define PCI_MAP_CELLS 10 /* of one entry: child address 3, pin 1, phandle 1, parent address 2, irq 3 */
+/* Of one entry: child address 3, pin 1, phandle 1, parent address 2, interrupt 3. */
+#define PCI_MAP_CELLS 10
 
 /* A tree being written. The first error sticks; later calls do nothing. */
 struct tree {
@@ -259,10 +260,13 @@ static void timer(struct tree *t)
 
 	node(t, "timer");
 	prop_strings(t, "compatible", "arm,armv8-timer\0arm,armv7-timer");
-	prop_list(t, "interrupts", IRQ_PPI, MEMMAP_PPI_TIMER_SEC, f, /* */
-		  IRQ_PPI, MEMMAP_PPI_TIMER_PHYS, f, /* */
-		  IRQ_PPI, MEMMAP_PPI_TIMER_VIRT, f, /* */
+	/* clang-format off */
+	prop_list(t, "interrupts",
+		  IRQ_PPI, MEMMAP_PPI_TIMER_SEC, f,
+		  IRQ_PPI, MEMMAP_PPI_TIMER_PHYS, f,
+		  IRQ_PPI, MEMMAP_PPI_TIMER_VIRT, f,
 		  IRQ_PPI, MEMMAP_PPI_TIMER_HYP, f);
+	/* clang-format on */
 	prop_flag(t, "always-on");
 	if (t->conf->board->timer_hz)
 		prop_list(t, "clock-frequency", t->conf->board->timer_hz);
@@ -314,10 +318,12 @@ static void pci_interrupt_map(struct tree *t)
 	u32 map[MEMMAP_NR_PCI_SLOTS][PCI_MAP_CELLS];
 
 	for (u32 slot = 0; slot < MEMMAP_NR_PCI_SLOTS; slot++) {
+		/* clang-format off */
 		const u32 entry[PCI_MAP_CELLS] = {
-			slot << 11, 0, 0, 1, PHANDLE_GIC, 0, 0, IRQ_SPI, MEMMAP_SPI_PCI + slot,
-			IRQ_LEVEL_HIGH
+			slot << 11, 0, 0, 1, PHANDLE_GIC, 0, 0,
+			IRQ_SPI, MEMMAP_SPI_PCI + slot, IRQ_LEVEL_HIGH,
 		};
+		/* clang-format on */
 
 		memcpy(map[slot], entry, sizeof(entry));
 	}
@@ -337,9 +343,11 @@ static void pci(struct tree *t)
 	prop_list(t, "bus-range", 0, 0);
 	prop_flag(t, "dma-coherent");
 	prop_reg(t, MEMMAP_PCI_ECAM, MEMMAP_PCI_ECAM_SIZE);
-	prop_list(t, "ranges", /* */
-		  PCI_RANGE_IO, 0, 0, 0, MEMMAP_PCI_IO, 0, MEMMAP_PCI_IO_SIZE, /* */
+	/* clang-format off */
+	prop_list(t, "ranges",
+		  PCI_RANGE_IO, 0, 0, 0, MEMMAP_PCI_IO, 0, MEMMAP_PCI_IO_SIZE,
 		  PCI_RANGE_MEM32, 0, MEMMAP_PCI_MEM, 0, MEMMAP_PCI_MEM, 0, MEMMAP_PCI_MEM_SIZE);
+	/* clang-format on */
 	pci_interrupt_map(t);
 	/* The requester id is the ITS device id; a GICv2m frame has no ids. */
 	if (t->conf->layout->its.size)
@@ -384,8 +392,9 @@ int fdt_build(void *buf, u32 size, const struct fdt_conf *c)
 	if (!t.err)
 		did(&t, fdt_finish(buf));
 	if (t.err) {
-		log_error("The device tree does not fit into %u bytes: shorten --params or use fewer CPUs",
-			  size);
+		log_error(
+			"The device tree does not fit into %u bytes: shorten --params or use fewer CPUs",
+			size);
 		return -ENOSPC;
 	}
 	/* The blob is measured as a whole: no byte of it may be left to chance. */

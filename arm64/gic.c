@@ -25,8 +25,8 @@ struct gic {
 const char *gic_name(enum board_gic gic)
 {
 	static const char *const names[] = {
-		[BOARD_GIC_AUTO] = "auto",     [BOARD_GIC_V3_ITS] = "gicv3-its",
-		[BOARD_GIC_V3] = "gicv3",      [BOARD_GIC_V2M] = "gicv2m",
+		[BOARD_GIC_AUTO] = "auto", [BOARD_GIC_V3_ITS] = "gicv3-its",
+		[BOARD_GIC_V3] = "gicv3",  [BOARD_GIC_V2M] = "gicv2m",
 		[BOARD_GIC_V2] = "gicv2",
 	};
 
@@ -74,7 +74,8 @@ int gic_choose(struct kvm *k, enum board_gic want, enum board_gic *out)
 	}
 	can = first_that_works(k);
 	if (can == BOARD_GIC_AUTO) {
-		log_error("This host's KVM has no interrupt controller for guests (neither GICv3 nor GICv2)");
+		log_error(
+			"This host's KVM has no interrupt controller for guests (neither GICv3 nor GICv2)");
 		return -ENODEV;
 	}
 	if (want == BOARD_GIC_AUTO) {
@@ -82,11 +83,13 @@ int gic_choose(struct kvm *k, enum board_gic want, enum board_gic *out)
 		return 0;
 	}
 	if (want == BOARD_GIC_V3_ITS)
-		log_error("GICv3 ITS requested, but kernel does not support it. Try --irqchip=%s instead",
-			  gic_name(can));
+		log_error(
+			"GICv3 ITS requested, but kernel does not support it. Try --irqchip=%s instead",
+			gic_name(can));
 	else
-		log_error("irqchip %s requested, but this host does not support it. Try --irqchip=%s instead",
-			  gic_name(want), gic_name(can));
+		log_error(
+			"irqchip %s requested, but this host does not support it. Try --irqchip=%s instead",
+			gic_name(want), gic_name(can));
 	return -ENODEV;
 }
 

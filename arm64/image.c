@@ -134,8 +134,9 @@ static int open_zboot(struct image *im, const u8 *head)
 	} else if (!strcmp(type, "zstd") || !strcmp(type, "zstd22")) {
 		im->coding = CODING_ZSTD;
 	} else {
-		log_error("%s is an EFI zboot image compressed with '%.*s': only gzip and zstd work",
-			  im->name, ZBOOT_TYPE_LEN, type);
+		log_error(
+			"%s is an EFI zboot image compressed with '%.*s': only gzip and zstd work",
+			im->name, ZBOOT_TYPE_LEN, type);
 		return -ENOEXEC;
 	}
 	if (off < IMAGE_HEADER_LEN || !size || !range_within(off, size, im->end)) {

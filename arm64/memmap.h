@@ -58,10 +58,10 @@
 #define MEMMAP_RAM 0x80000000
 
 /* SPI numbers as in the device tree: SPI 0 is INTID 32. */
-#define MEMMAP_SPI_UART 0	  /* 0-3, level high */
+#define MEMMAP_SPI_UART 0	 /* 0-3, level high */
 #define MEMMAP_SPI_VIRTIO_MMIO 4 /* 4-63, edge rising */
-#define MEMMAP_SPI_PCI 64	  /* 64-95, INTA of slot n, level high */
-#define MEMMAP_SPI_V2M 96	  /* 96-159, only with GICv2m */
+#define MEMMAP_SPI_PCI 64	 /* 64-95, INTA of slot n, level high */
+#define MEMMAP_SPI_V2M 96	 /* 96-159, only with GICv2m */
 #define MEMMAP_NR_SPI_V2M 64
 
 /* PPI numbers as in the device tree: PPI 0 is INTID 16. */

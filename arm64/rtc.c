@@ -23,7 +23,7 @@
 #include "lkvm/bus.h"
 
 #define NS_PER_SEC INT64_C(1000000000)
-#define UIP_AHEAD_NS 244000	/* t_BUC */
+#define UIP_AHEAD_NS 244000	  /* t_BUC */
 #define HOLD_NS (NS_PER_SEC / 10) /* how long a look at register A holds the time */
 
 enum {
@@ -123,8 +123,8 @@ static s64 seconds_of(const struct rtc *r)
 		.tm_hour = decode_hour(r, r->reg[RTC_HOUR]),
 		.tm_mday = decode(r, r->reg[RTC_MDAY]),
 		.tm_mon = decode(r, r->reg[RTC_MON]) - 1,
-		.tm_year = decode(r, r->reg[RTC_CENTURY]) * 100 +
-			   decode(r, r->reg[RTC_YEAR]) - 1900,
+		.tm_year =
+			decode(r, r->reg[RTC_CENTURY]) * 100 + decode(r, r->reg[RTC_YEAR]) - 1900,
 	};
 
 	return (s64)timegm(&tm);

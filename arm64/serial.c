@@ -333,7 +333,7 @@ static void fcr_write(struct serial *s, u8 val)
 		s->tx_nr = 0;
 		s->thre_pending = true;
 	}
-	s->fcr = val & (u8)~(FCR_CLEAR_RX | FCR_CLEAR_TX);
+	s->fcr = val & (u8) ~(FCR_CLEAR_RX | FCR_CLEAR_TX);
 }
 
 static void ier_write(struct serial *s, u8 val)

@@ -103,12 +103,9 @@ START_TEST(ram_decides_the_ipa_width)
 		u64 base, size;
 		unsigned bits;
 	} good[] = {
-		{ 0x80000000, 6 * MiB, 32 },
-		{ 0x80000000, 2 * GiB, 32 },
-		{ 0x80000000, 2 * GiB + 4 * KiB, 33 },
-		{ 0x80000000, 6 * GiB, 33 },
-		{ 0x100000000, 4 * GiB, 33 },
-		{ 0x80000000, 1024 * GiB, 41 },
+		{ 0x80000000, 6 * MiB, 32 },	       { 0x80000000, 2 * GiB, 32 },
+		{ 0x80000000, 2 * GiB + 4 * KiB, 33 }, { 0x80000000, 6 * GiB, 33 },
+		{ 0x100000000, 4 * GiB, 33 },	       { 0x80000000, 1024 * GiB, 41 },
 		{ 0x80000000, BIT(52) - 2 * GiB, 52 },
 	};
 	static const struct {
@@ -166,9 +163,12 @@ START_TEST(nothing_overlaps)
 			ck_assert_int_eq(board_layout(&l, &c), 0);
 
 			const struct board_span s[] = {
-				l.ram,	l.gicd,
-				l.gicr, l.its,
-				l.gicc, l.v2m,
+				l.ram,
+				l.gicd,
+				l.gicr,
+				l.its,
+				l.gicc,
+				l.v2m,
 				{ MEMMAP_UART, 0x10000 },
 				{ MEMMAP_RTC, 0x10000 },
 				{ MEMMAP_PVTIME, MEMMAP_PVTIME_SIZE },
@@ -207,7 +207,8 @@ START_TEST(board_is_on_the_bus)
 	ck_assert_int_eq(bus_create(&bus), 0);
 	ck_assert_int_eq(board_create(&b, bus, &irq, none), 0);
 	for (unsigned i = 0; i < MEMMAP_NR_UARTS; i++) {
-		ck_assert_int_eq(bus_access(bus, gpa_add(board_uart(i), 5), 1, false, &val), BUS_OK);
+		ck_assert_int_eq(bus_access(bus, gpa_add(board_uart(i), 5), 1, false, &val),
+				 BUS_OK);
 		ck_assert_uint_eq(val, 0x60);
 	}
 	val = 0x0d;
@@ -227,7 +228,8 @@ END_TEST
 /* Each step of the construction can fail, and leaves nothing behind. */
 START_TEST(occupied_addresses_unwind)
 {
-	static const u64 taken[] = { MEMMAP_UART, MEMMAP_UART + 3 * MEMMAP_UART_STRIDE, MEMMAP_RTC };
+	static const u64 taken[] = { MEMMAP_UART, MEMMAP_UART + 3 * MEMMAP_UART_STRIDE,
+				     MEMMAP_RTC };
 	struct irq irq = { .ops = &quiet };
 	struct chardev *none[MEMMAP_NR_UARTS] = { NULL };
 	pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;

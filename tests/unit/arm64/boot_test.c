@@ -336,7 +336,8 @@ START_TEST(six_mib_run_a_flat_payload)
 {
 	u8 *k = pattern(300000);
 
-	ck_assert_int_eq(load((struct boot_conf){ .kernel = file("k.flat", k, 300000) }, 6 * MiB), 0);
+	ck_assert_int_eq(load((struct boot_conf){ .kernel = file("k.flat", k, 300000) }, 6 * MiB),
+			 0);
 	ck_assert_uint_eq(info.image.base.a, 0x80080000);
 	ck_assert_uint_eq(info.dtb.base.a, 0x80400000);
 	ck_assert_uint_eq(info.initrd.len, 0);
@@ -438,7 +439,8 @@ START_TEST(files_that_cannot_be_opened)
 		if (i == 1)
 			c.kernel = good;
 		*slot = path("_NO_FILE_4Uhere_");
-		refuse(c, 16 * MiB, -ENOENT, "_NO_FILE_4Uhere_: No such file or directory", what[i]);
+		refuse(c, 16 * MiB, -ENOENT, "_NO_FILE_4Uhere_: No such file or directory",
+		       what[i]);
 		*slot = dir;
 		refuse(c, 16 * MiB, -EISDIR, "Is a directory", what[i]);
 		*slot = file("empty", "", 0);
@@ -463,7 +465,8 @@ END_TEST
 START_TEST(missing_kernel_in_kvmtools_words)
 {
 	capture_start();
-	ck_assert_int_eq(load((struct boot_conf){ .kernel = "_NO_FILE_4Uhere_" }, 16 * MiB), -ENOENT);
+	ck_assert_int_eq(load((struct boot_conf){ .kernel = "_NO_FILE_4Uhere_" }, 16 * MiB),
+			 -ENOENT);
 	captured_one_error("Fatal: Unable to open kernel _NO_FILE_4Uhere_", "");
 	done();
 }
@@ -476,7 +479,10 @@ START_TEST(formats_that_are_no_arm64_kernels)
 		size_t len;
 	} t[] = {
 		{ "vmlinux", "\177ELF\2\1\1", "ELF", 7 },
-		{ "k.xz", "\xfd" "7zXZ\0\0", "unxz", 7 },
+		{ "k.xz",
+		  "\xfd"
+		  "7zXZ\0\0",
+		  "unxz", 7 },
 		{ "k.bz2", "BZh91AY", "bunzip2", 7 },
 		{ "k.lz4", "\x02\x21\x4c\x18qqq", "lz4 -d", 7 },
 		{ "k.lzo", "\x89LZOqqq", "lzop -d", 7 },
@@ -657,10 +663,10 @@ START_TEST(ram_too_small)
 END_TEST
 
 SUITE_MAIN("arm64/boot", all_formats_give_the_same_bytes, text_offset_rule, placement_by_ram_size,
-	   initrd_of_every_remainder, large_payloads_use_the_end_of_ram, payloads_do_not_share_pages,
-	   six_mib_run_a_flat_payload, firmware_goes_to_ram_start_or_where_it_is_told,
-	   firmware_addresses_that_are_none, no_kernel_still_places_the_tree,
-	   files_that_cannot_be_opened, missing_kernel_in_kvmtools_words,
-	   formats_that_are_no_arm64_kernels, corrupt_and_truncated_gzip, corrupt_zboot,
-	   truncated_image, kernels_too_big_for_ram, decompression_bombs, initrds_too_big_for_ram,
-	   ram_too_small)
+	   initrd_of_every_remainder, large_payloads_use_the_end_of_ram,
+	   payloads_do_not_share_pages, six_mib_run_a_flat_payload,
+	   firmware_goes_to_ram_start_or_where_it_is_told, firmware_addresses_that_are_none,
+	   no_kernel_still_places_the_tree, files_that_cannot_be_opened,
+	   missing_kernel_in_kvmtools_words, formats_that_are_no_arm64_kernels,
+	   corrupt_and_truncated_gzip, corrupt_zboot, truncated_image, kernels_too_big_for_ram,
+	   decompression_bombs, initrds_too_big_for_ram, ram_too_small)

@@ -115,7 +115,8 @@ START_TEST(refusals_name_what_works)
 	host(true, true, false);
 	ck_assert_int_eq(gic_choose(&k, BOARD_GIC_V3_ITS, &out), -ENODEV);
 	captured_one_error("GICv3 ITS requested, but kernel does not support it. "
-			   "Try --irqchip=gicv3 instead", "");
+			   "Try --irqchip=gicv3 instead",
+			   "");
 	host(false, true, true);
 	ck_assert_int_eq(gic_choose(&k, BOARD_GIC_V2, &out), -ENODEV);
 	captured_one_error("gicv2 requested", "--irqchip=gicv3-its");
@@ -228,8 +229,7 @@ START_TEST(every_step_can_fail)
 			ck_assert_int_lt(make(t[i].gic, 1, 0), 0);
 			captured_one_error("interrupt controller", "");
 			for (int f = 0; f < 2; f++)
-				ck_assert(kernel.fds[f] < 0 ||
-					  fcntl(kernel.fds[f], F_GETFD) == -1);
+				ck_assert(kernel.fds[f] < 0 || fcntl(kernel.fds[f], F_GETFD) == -1);
 		}
 	}
 	gic_destroy(NULL);

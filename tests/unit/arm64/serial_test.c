@@ -604,6 +604,6 @@ SUITE_MAIN("arm64/serial", reset_state, scratch_divisor_and_masks, only_bytes, l
 	   linux_finds_no_bugs, polled_output_costs_one_access_a_character, interrupt_driven_output,
 	   a_full_far_end_holds_the_transmitter, output_without_looking, clearing_the_transmit_fifo,
 	   nothing_connected, input_waits_until_someone_listens, polling_is_listening,
-	   the_first_byte_of_a_pipe_survives_linux_startup, trigger_level_and_timeout, back_pressure,
-	   without_fifo_one_character, closing_stops_input, priorities, loopback,
+	   the_first_byte_of_a_pipe_survives_linux_startup, trigger_level_and_timeout,
+	   back_pressure, without_fifo_one_character, closing_stops_input, priorities, loopback,
 	   sysrq_is_a_break_and_a_key, random_accesses)

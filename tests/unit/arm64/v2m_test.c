@@ -102,9 +102,12 @@ END_TEST
 START_TEST(messages_to_elsewhere_are_refused)
 {
 	static const struct msi_msg bad[] = {
-		{ DOORBELL, INTID - 1, 0 },	{ DOORBELL, INTID + 64, 0 },
-		{ DOORBELL, 0, 0 },		{ DOORBELL, UINT32_MAX, 0 },
-		{ DOORBELL + 4, INTID, 0 },	{ 0x80000000, INTID, 0 },
+		{ DOORBELL, INTID - 1, 0 },
+		{ DOORBELL, INTID + 64, 0 },
+		{ DOORBELL, 0, 0 },
+		{ DOORBELL, UINT32_MAX, 0 },
+		{ DOORBELL + 4, INTID, 0 },
+		{ 0x80000000, INTID, 0 },
 		{ DOORBELL | BIT(32), INTID, 0 },
 	};
 	struct msi_msg good = { .addr = DOORBELL, .data = INTID };
