@@ -139,6 +139,13 @@ $(call unit,virtio/device_run,virtio/device.c virtio/queue.c virtio/chain.c lkvm
 $(call unit,virtio/rng,virtio/rng.c virtio/device.c virtio/queue.c virtio/chain.c lkvm/mem.c lkvm/mem_map.c lkvm/log.c \
 	lkvm/loop.c tests/fake/driver.c tests/fake/driver_bad.c tests/fake/transport.c)
 
+transport_srcs := lkvm/bus.c lkvm/loop.c lkvm/mem.c lkvm/mem_map.c lkvm/log.c virtio/device.c virtio/queue.c virtio/chain.c \
+	tests/fake/irq.c tests/fake/echo.c tests/fake/driver.c tests/fake/driver_bad.c tests/fake/driver_dev.c
+virtio_pci_srcs := virtio/pci.c virtio/pci_common.c lkvm/pci.c lkvm/msix.c $(transport_srcs)
+$(call unit,virtio/pci,$(virtio_pci_srcs))
+$(call unit,virtio/pci_run,$(virtio_pci_srcs))
+$(call unit,virtio/mmio,virtio/mmio.c $(transport_srcs))
+
 $(call unit,virtio/disk_conf,virtio/disk_conf.c lkvm/log.c)
 $(call unit,virtio/disk_io,virtio/disk_io.c)
 disk_srcs := virtio/disk_raw.c virtio/disk_io.c virtio/disk_uring.c virtio/disk_threads.c \
@@ -152,6 +159,9 @@ $(call unit,virtio/console,virtio/console.c virtio/device.c virtio/queue.c virti
 $(call unit,virtio/blk,virtio/blk.c virtio/blk_req.c virtio/blk_config.c virtio/device.c virtio/queue.c \
 	virtio/chain.c lkvm/mem.c lkvm/mem_map.c lkvm/iov.c lkvm/log.c lkvm/loop.c tests/fake/disk.c \
 	tests/fake/driver.c tests/fake/driver_bad.c tests/fake/transport.c)
+$(call unit,virtio/blk_disk,virtio/blk.c virtio/blk_req.c virtio/blk_config.c virtio/device.c virtio/queue.c \
+	virtio/chain.c lkvm/mem.c lkvm/mem_map.c lkvm/iov.c $(disk_srcs) tests/fake/driver.c \
+	tests/fake/transport.c)
 
 $(call unit,arm64/board,arm64/board.c arm64/serial.c arm64/rtc.c lkvm/bus.c lkvm/log.c)
 $(call unit,arm64/boot,arm64/boot.c arm64/image.c lkvm/mem.c lkvm/mem_map.c lkvm/log.c)
