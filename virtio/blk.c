@@ -78,7 +78,6 @@ struct blk {
 	struct iovec *iovs;
 	u16 max_iov;
 	bool have_hold; /* kept from a finished request until its group is published */
-	bool kicking;	/* inside blk_kick(), which publishes */
 
 	/* What is being stopped: its requests end without a word to the driver. */
 	bool stopping_all;
@@ -226,10 +225,7 @@ static void disk_done(struct disk_req *io, int err)
 
 static void disk_batch_end(void *arg)
 {
-	struct blk *b = arg;
-
-	if (!b->kicking)
-		publish(b);
+	publish(arg);
 }
 
 /* ---- the way there ---- */
@@ -302,7 +298,6 @@ static void blk_kick(struct virtio_device *d, struct virtqueue *q)
 	u64 bytes, sum = 0;
 	int n = 1;
 
-	b->kicking = true;
 	while (left && sum < KICK_BYTES) {
 		queue_kick_off(q);
 		while (left && sum < KICK_BYTES && b->free && (n = take_one(b, q, &bytes)) > 0) {
@@ -317,7 +312,6 @@ static void blk_kick(struct virtio_device *d, struct virtqueue *q)
 		if (n == 0 && (!queue_kick_on(q) || !--left))
 			break;
 	}
-	b->kicking = false;
 	if (n < 0)
 		virtio_fail(d, "bad request", n);
 	else if (!b->free)

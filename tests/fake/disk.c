@@ -25,6 +25,8 @@ static void fake_submit(struct disk *d, struct disk_req *r)
 	assert(range_within(r->off, r->len, d->size) && r->done);
 	if (r->op == DISK_READ || (r->op == DISK_WRITE && !d->read_only)) {
 		assert(r->len && r->nr_iov && iov_len(r->iov, r->nr_iov) == r->len);
+		for (unsigned i = 0; i < r->nr_iov; i++)
+			assert(r->iov[i].iov_len);
 	} else {
 		assert(r->op == DISK_FLUSH || !d->read_only);
 	}

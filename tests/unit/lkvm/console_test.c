@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "lkvm/console.h"
+#include "tests/unit/fds.h"
 #include "tests/unit/suite.h"
 
 static struct loop *loop;
@@ -600,7 +601,43 @@ START_TEST(pty)
 }
 END_TEST
 
+/* ---- life ---- */
+
+static int term_fd;
+
+static int create_and_destroy(void)
+{
+	struct console_conf conf = { .in_fd = term_fd, .out_fd = term_fd };
+	int err = console_create(&con, &conf, loop);
+
+	if (!err)
+		console_destroy(con);
+	ck_assert(!is_raw(term_fd));
+	return err;
+}
+
+static int create_and_destroy_pty(void)
+{
+	int err = console_create_pty(&con, 1, loop);
+
+	if (!err)
+		console_destroy(con);
+	return err;
+}
+
+START_TEST(create_fails_step_by_step)
+{
+	int user;
+
+	term_fd = terminal(&user);
+	ck_assert_int_eq(loop_create(&loop, "test"), 0);
+	fds_exhaust(create_and_destroy);
+	fds_exhaust(create_and_destroy_pty);
+	loop_destroy(loop);
+}
+END_TEST
+
 SUITE_MAIN("lkvm/console", on_a_terminal, escapes, escape_when_the_guest_is_deaf, hang_up,
 	   window_size, every_way_out_restores, background, input_from_a_pipe, pipe_closed_early,
 	   input_from_a_file, dev_null, dev_zero, sockets, nothing_at_all, bad_descriptor,
-	   bytes_are_gathered, pty)
+	   bytes_are_gathered, pty, create_fails_step_by_step)

@@ -10,6 +10,7 @@
 #include "tests/fake/disk.h"
 #include "tests/fake/driver.h"
 #include "tests/fake/transport.h"
+#include "tests/unit/fds.h"
 #include "tests/unit/suite.h"
 #include "virtio/blk_config.h"
 #include "virtio/blk_req.h"
@@ -824,10 +825,61 @@ START_TEST(black_book)
 }
 END_TEST
 
+/* ---- life ---- */
+
+static int create_and_destroy(void)
+{
+	struct virtio_env env = { .mem = mem, .loop = loop };
+	int err;
+
+	destroyed = false;
+	disk = fake_disk_create(DISK_SIZE);
+	disk->destroyed = &destroyed;
+	err = virtio_blk_create(&dev, &env, &disk->disk, &conf);
+	if (!err)
+		dev->type->destroy(dev);
+	ck_assert(destroyed);
+	return err;
+}
+
+START_TEST(create_fails_step_by_step)
+{
+	mem = fake_mem(0);
+	conf.nr_queues = 4;
+	ck_assert_int_eq(loop_create(&loop, "test"), 0);
+	fds_exhaust(create_and_destroy);
+	loop_destroy(loop);
+	mem_destroy(mem);
+}
+END_TEST
+
+START_TEST(small_pool)
+{
+	struct virtio_env env;
+
+	disk = fake_disk_create(DISK_SIZE);
+	disk->destroyed = &destroyed;
+	mem = fake_mem(0);
+	ck_assert_int_eq(loop_create(&loop, "test"), 0);
+	env = (struct virtio_env){ .mem = mem, .loop = loop, .small_pool = true };
+	ck_assert_int_eq(virtio_blk_create(&dev, &env, &disk->disk, &conf), 0);
+	fake_transport_attach(&irq, dev);
+	ck_assert_uint_eq(dev->queues[0].max_size, 64);
+	ck_assert_uint_eq(virtio_config_read(dev, 12, 4), 30);
+	start(BLK_F_FLUSH, 64);
+	for (unsigned i = 0; i < 64; i++)
+		post(0, i, BLK_T_IN, 0, BUFFER, 512);
+	kick(0);
+	ck_assert_uint_eq(disk->nr_pending, 64);
+	teardown();
+}
+END_TEST
+
 SUITE_MAIN("virtio/blk", features_and_config, features_of_a_read_only_disk, write_then_read,
 	   odd_framing, bounds, unknown_types_are_answered, get_id, discard_and_write_zeroes,
 	   segment_behind_the_header, without_unmap_when_the_disk_cannot, disk_full_and_then_not,
 	   failed_read_has_no_length, flush_waits_for_earlier_writes, several_flushes,
 	   write_through_without_flush, one_interrupt_a_batch, a_kick_is_bounded, slots_run_out,
 	   delayed, reset_in_the_middle, reset_of_one_queue, memory_is_let_go,
-	   no_room_for_an_answer, more_pieces_than_seg_max, black_book)
+	   no_room_for_an_answer, more_pieces_than_seg_max, black_book,
+	   create_fails_step_by_step, small_pool)

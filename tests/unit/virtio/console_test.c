@@ -8,6 +8,7 @@
 #include "lkvm/chardev.h"
 #include "tests/fake/driver.h"
 #include "tests/fake/transport.h"
+#include "tests/unit/fds.h"
 #include "tests/unit/suite.h"
 #include "virtio/types.h"
 
@@ -451,7 +452,31 @@ START_TEST(long_chains)
 }
 END_TEST
 
+static int create_and_destroy(void)
+{
+	struct virtio_env env = { .mem = mem, .loop = loop };
+	int err;
+
+	chr = (struct chardev){ .ops = &chr_ops };
+	err = virtio_console_create(&dev, &env, &chr);
+	if (!err)
+		dev->type->destroy(dev);
+	ck_assert_ptr_null(chr.client);
+	return err;
+}
+
+START_TEST(create_fails_step_by_step)
+{
+	mem = fake_mem(0);
+	ck_assert_int_eq(loop_create(&loop, "test"), 0);
+	fds_exhaust(create_and_destroy);
+	loop_destroy(loop);
+	mem_destroy(mem);
+}
+END_TEST
+
 SUITE_MAIN("virtio/console", output, output_before_start, back_pressure,
 	   chain_changes_while_stalled, stalled_without_a_hold, input, input_asks_for_kicks,
 	   receive_when_not_running, reset_prints_the_rest, reset_while_stalled,
-	   queue_reset_while_stalled, a_kick_is_bounded, window_size, bad_buffers, long_chains)
+	   queue_reset_while_stalled, a_kick_is_bounded, window_size, bad_buffers, long_chains,
+	   create_fails_step_by_step)

@@ -2,15 +2,20 @@
 /* Opening an image: what is refused, what the disk looks like, who may have it at the same time. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <linux/loop.h>
+#include <linux/seccomp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "tests/unit/fds.h"
 #include "tests/unit/suite.h"
 #include "virtio/disk.h"
 
@@ -254,6 +259,60 @@ START_TEST(file_size_limit)
 }
 END_TEST
 
+START_TEST(open_fails_step_by_step)
+{
+	setup();
+	image("x", 64 * KiB);
+	for (unsigned i = 0; i < 4; i++) {
+		conf.no_uring = i & 1;
+		conf.direct = i & 2;
+		fds_exhaust(open_close);
+	}
+	teardown();
+}
+END_TEST
+
+/* True if a thread of ours has that name. */
+static bool have_thread(const char *name)
+{
+	char cmd[96];
+
+	snprintf(cmd, sizeof(cmd), "cat /proc/%d/task/*/comm | grep -qx %s", getpid(), name);
+	return system(cmd) == 0;
+}
+
+/* io_uring forbidden, as container runtimes do it: a thread takes its place. */
+START_TEST(io_uring_forbidden)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_io_uring_setup, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog prog = { ARRAY_SIZE(code), code };
+	static char buf[4096], in[4096];
+	struct disk *d;
+
+	setup();
+	image("x", 64 * KiB);
+	ck_assert_int_eq(disk_open(&d, &conf, loop), 0);
+	if (have_thread("lkvm-disk"))
+		printf("skip: io_uring is forbidden here already\n");
+	d->ops->destroy(d);
+	ck_assert_int_eq(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+	ck_assert_int_eq(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog), 0);
+	ck_assert_int_eq(disk_open(&d, &conf, loop), 0);
+	ck_assert(have_thread("lkvm-disk"));
+	memset(buf, 'u', sizeof(buf));
+	ck_assert_int_eq(do_one(d, DISK_WRITE, 512, sizeof(buf), buf), 0);
+	ck_assert_int_eq(do_one(d, DISK_READ, 512, sizeof(in), in), 0);
+	ck_assert_mem_eq(in, buf, sizeof(in));
+	d->ops->destroy(d);
+	teardown();
+}
+END_TEST
+
 START_TEST(mounted_device)
 {
 	struct stat st;
@@ -285,13 +344,14 @@ END_TEST
 
 static void on_block_device(const char *path)
 {
-	static char buf[8192];
+	static _Alignas(4096) char buf[8192];
 	struct disk *d;
 
-	for (unsigned i = 0; i < 2; i++) {
+	for (unsigned i = 0; i < 4; i++) {
 		memset(&conf, 0, sizeof(conf));
 		conf.nr_queues = 1;
-		conf.no_uring = i;
+		conf.no_uring = i & 1;
+		conf.direct = i & 2;
 		strcpy(conf.path, path);
 		ck_assert_int_eq(disk_open(&d, &conf, loop), 0);
 		ck_assert_uint_eq(d->size, 1 * MiB);
@@ -335,4 +395,5 @@ START_TEST(block_device)
 END_TEST
 
 SUITE_MAIN("virtio/disk_raw", a_file, refused, odd_size_is_rounded_down, raw_is_never_probed,
-	   no_permission, locks, either_backend, file_size_limit, mounted_device, block_device)
+	   no_permission, locks, either_backend, file_size_limit,
+	   open_fails_step_by_step, io_uring_forbidden, mounted_device, block_device)
