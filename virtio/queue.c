@@ -22,6 +22,7 @@
 #include "virtio/queue.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "virtio/device.h"
 
@@ -64,8 +65,14 @@ static void head_flip(struct virtqueue *q, u16 head)
 
 void queue_reset(struct virtqueue *q)
 {
-	/* [virtio 1.3 §4.1.4.3.1] On reset queue_size is the maximum, all else 0. */
-	*q = (struct virtqueue){ .index = q->index, .max_size = q->max_size, .size = q->max_size };
+	size_t from = offsetof(struct virtqueue, size);
+
+	/*
+	 * [virtio 1.3 §4.1.4.3.1] On reset queue_size is the maximum, all else 0. But for index and
+	 * max_size: a doorbell may ring at any time, and the loop finds the device by the index.
+	 */
+	memset((char *)q + from, 0, sizeof(*q) - from);
+	q->size = q->max_size;
 }
 
 int queue_check(const struct virtqueue *q)

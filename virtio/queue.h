@@ -14,9 +14,11 @@
 #define QUEUE_MAX_SIZE 1024u /* the largest ring any device of ours offers */
 
 struct virtqueue {
-	/* What the driver set up through the transport; frozen while enabled. */
+	/* Constant, read by any thread. */
 	u16 index;
 	u16 max_size; /* offered by the device */
+
+	/* What the driver set up through the transport; frozen while enabled. */
 	u16 size;     /* chosen by the driver: power of two, 1..max_size */
 	bool enabled;
 	u64 desc;   /* descriptor area */
