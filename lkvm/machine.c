@@ -133,7 +133,14 @@ static int create_vm(struct machine *m)
 		return -E2BIG;
 	}
 	err = kvm_vm_create(&m->kvm, max ? m->realm_ops->vm_type(bits) : 0);
-	return err ? host_failed("create a VM", err) : 0;
+	if (err)
+		return host_failed("create a VM", err);
+	/*
+	 * Without it, a load or store that the syndrome does not describe ends KVM_RUN with ENOSYS. A
+	 * protected VM and kernels before 5.5 refuse: there it stays so.
+	 */
+	kvm_enable_cap(&m->kvm, KVM_CAP_ARM_NISV_TO_USER, 0);
+	return 0;
 }
 
 /* What only the host can tell: how many CPUs, which interrupt controller. */
@@ -335,12 +342,12 @@ static int populate(struct machine *m)
 	return 0;
 }
 
-/* All vCPUs and devices exist: start the GIC, set the entry state, seal the memory. */
+/* All vCPUs and devices exist: set the entry state, seal the memory. */
 static int finish(struct machine *m)
 {
-	int err = gic_init(m->gic);
+	int err = 0;
 
-	if (!err && m->c->pvtime && !m->realm_ops->confidential)
+	if (m->c->pvtime && !m->realm_ops->confidential)
 		err = pvtime_create(&m->pvtime, &m->kvm);
 	for (unsigned i = 0; i < m->nr_vcpus && !err; i++)
 		err = cpu_attach(&m->cpu_model, vcpu_fd(m->vcpus[i]), i, m->pvtime);
@@ -383,6 +390,8 @@ static int build(struct machine *m)
 	if ((err = create_vcpus(m)))
 		return err;
 	if ((err = create_irqchip(m)))
+		return err;
+	if ((err = gic_init(m->gic))) /* before the devices: KVM takes no irqfd until it is done */
 		return err;
 	if ((err = create_loops(m)))
 		return err;
