@@ -379,7 +379,8 @@ static void test_registers(const struct vdev *d)
 	vset(d, R_DESC_LO, 0xdead0000);
 	vset(d, R_QUEUE_SIZE, 2);
 	vset(d, R_QUEUE_ENABLE, 0);
-	checkf("an enabled queue stays", vget(d, R_QUEUE_ENABLE) == 1, "%s", kind);
+	/* For mmio, writing 0 is how a driver lets go of a queue [4.2.2]. */
+	checkf("an enabled queue stays", !d->pci || vget(d, R_QUEUE_ENABLE) == 1, "%s", kind);
 	for (u32 off = 0; off < d->config_len + 64; off += 4) {
 		fault_begin();
 		write32(d->config + off, ~0u);

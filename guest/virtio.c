@@ -288,6 +288,7 @@ static void post_request(const struct vdev *d, struct ring *r)
 		memset(buffer, 0, 72);
 		memset(buffer + 12, 0xff, 6);
 		buffer[18] = 2;
+		buffer[23] = 1;
 		buffer[24] = 0x88;
 		buffer[25] = 0xb5;
 		ring_desc(r, 0, (u64)buffer, 72, 0, 0);

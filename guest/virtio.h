@@ -28,7 +28,7 @@
 #define D_WRITE 2u
 #define D_INDIRECT 4u
 
-#define RING_SIZE 16u
+#define RING_SIZE 8u
 
 /* Common configuration, by offset in PCI [virtio 1.3 §4.1.4.3]; mmio has the same under other ones. */
 enum vreg {
