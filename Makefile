@@ -165,7 +165,9 @@ $(call unit,virtio/blk_disk,virtio/blk.c virtio/blk_req.c virtio/blk_config.c vi
 
 $(call unit,arm64/board,arm64/board.c arm64/serial.c arm64/rtc.c lkvm/bus.c lkvm/log.c)
 $(call unit,arm64/boot,arm64/boot.c arm64/image.c lkvm/mem.c lkvm/mem_map.c lkvm/log.c)
+$(call unit,arm64/boot_bad,arm64/boot.c arm64/image.c lkvm/mem.c lkvm/mem_map.c lkvm/log.c)
 $(call unit,arm64/serial,arm64/serial.c lkvm/bus.c lkvm/log.c)
+$(call unit,arm64/serial_input,arm64/serial.c lkvm/bus.c lkvm/log.c)
 $(call unit,arm64/rtc,arm64/rtc.c lkvm/bus.c lkvm/log.c)
 $(call unit,arm64/gic,arm64/gic.c arm64/board.c arm64/serial.c arm64/rtc.c lkvm/kvm.c lkvm/bus.c lkvm/log.c)
 $(call unit,arm64/cpu,arm64/cpu.c arm64/pvtime.c lkvm/kvm.c lkvm/log.c)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The board: which device lies where and which interrupt it has. `struct board_layout` is a pure
- * function of `struct board_conf`, which is filled from the options: no KVM, no host, no randomness.
- * So `--dump-dtb` and the predicted measurement work on any machine.
+ * function of `struct board_conf`, which is filled from the options: no KVM, no host, no
+ * randomness. So `--dump-dtb` and the predicted measurement work on any machine.
  */
 #ifndef ARM64_BOARD_H
 #define ARM64_BOARD_H
@@ -47,8 +47,8 @@ struct board_layout {
 	struct board_span its;
 	struct board_span gicc; /* GICv2 */
 	struct board_span v2m;
-	unsigned nr_spis; /* INTIDs 32 .. 32 + nr_spis - 1 exist; multiple of 32 */
-	unsigned ipa_bits; /* smallest IPA width (>= 32) that holds the board; a Realm needs one more */
+	unsigned nr_spis;  /* INTIDs 32 .. 32 + nr_spis - 1 exist; multiple of 32 */
+	unsigned ipa_bits; /* smallest width (>= 32) that holds the board; a Realm adds one */
 };
 
 /*

@@ -3,10 +3,10 @@
  * The loader: kernel or firmware, initrd, and the place of the device tree.
  *
  * Thread: main, before the first vCPU runs.
- * Trust:  the user's files, which may come from anywhere: see image.c. Sizes and offsets out of them
- *         are checked against RAM before use.
- * Spec:   realm-vm.md of veraison/cca-realm-measurements (placement); booting.rst of Linux (registers,
- *         text_offset).
+ * Trust:  the user's files, which may come from anywhere: see image.c. Sizes and offsets out of
+ *         them are checked against RAM before use.
+ * Spec:   realm-vm.md of veraison/cca-realm-measurements (placement); booting.rst of Linux
+ *         (registers, text_offset).
  */
 #include "arm64/boot.h"
 
@@ -36,8 +36,9 @@ struct boot_span boot_pages(struct boot_span s)
 }
 
 /*
- * Open a file of the user. `what` is "kernel", "initrd" or "firmware". Test suites of other projects
- * look for the words "Fatal: Unable to open kernel FILE" to tell a missing file from a failing guest.
+ * Open a file of the user. `what` is "kernel", "initrd" or "firmware". Test suites of other
+ * projects look for the words "Fatal: Unable to open kernel FILE" to tell a missing file from a
+ * failing guest.
  */
 static int open_file(const char *what, const char *name, int *fd, u64 *size)
 {

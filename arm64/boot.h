@@ -14,8 +14,8 @@
  *
  * If kernel, initrd and DTB do not fit into the window, the window is all of RAM. The bytes around
  * the initrd are zero up to page boundaries, and no two payloads share a 4 KiB page: a Realm is
- * populated with whole pages, and the verifiers expect the initrd at its 4-byte aligned place inside
- * them. `struct boot_info` gives both views.
+ * populated with whole pages, and the verifiers expect the initrd at its 4-byte aligned place
+ * inside them. `struct boot_info` gives both views.
  *
  * Kernel formats: Image, gzip'd Image, EFI zboot (gzip or zstd inside), anything else: flat binary.
  */
@@ -46,17 +46,17 @@ struct boot_span {
 
 struct boot_info {
 	gpa_t entry;		/* pc of vCPU 0; its x0 is dtb.base */
-	struct boot_span image; /* kernel or firmware: bytes that came from the file, decompressed */
-	u64 image_mem_len;	/* the same with the zero tail its header asks for; >= image.len */
+	struct boot_span image; /* kernel or firmware: bytes of the file, decompressed */
+	u64 image_mem_len;	/* with the zero tail its header asks for; >= image.len */
 	struct boot_span initrd;
 	struct boot_span dtb; /* always BOOT_DTB_SIZE; filled by the caller */
 };
 
 /*
  * Load the files through mem_load_ptr() and say where everything is. Without kernel and firmware
- * only the DTB is placed (entry = RAM start). Main thread, before mem_seal().
- * On error one log_error names the file and what to do, and the result is -errno: -ENOENT, -EACCES,
- * ... of open(2), -EISDIR, -ENOEXEC (empty, corrupt, unsupported compression), -E2BIG (does not fit),
+ * only the DTB is placed (entry = RAM start). Main thread, before mem_seal(). On error one
+ * log_error names the file and what to do, and the result is -errno: -ENOENT, -EACCES, ... of
+ * open(2), -EISDIR, -ENOEXEC (empty, corrupt, unsupported compression), -E2BIG (does not fit),
  * -EINVAL (firmware address), -EIO. `*out` is then undefined.
  */
 int boot_load(struct mem *m, const struct boot_conf *c, struct boot_info *out);

@@ -126,8 +126,8 @@ int cpu_choose(struct cpu_model *out, struct kvm *k, const struct cpu_conf *c)
 /* ---- initialisation ---- */
 
 /*
- * Take away the vector lengths above the maximum. Bit i stands for (i + 1) * 128 bits; KVM insists on
- * all the shorter ones that the host has, so they stay.
+ * Take away the vector lengths above the maximum. Bit i stands for (i + 1) * 128 bits; KVM insists
+ * on all the shorter ones that the host has, so they stay.
  */
 static int limit_sve(const struct cpu_model *m, int vcpu_fd)
 {

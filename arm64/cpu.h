@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What a vCPU is before its first instruction. Feature selection (a VM-wide decision), initialisation
- * and registers are separate steps, because a Realm backend has its say between them:
+ * What a vCPU is before its first instruction. Feature selection (a VM-wide decision),
+ * initialisation and registers are separate steps, because a Realm backend has its say between
+ * them:
  *
  *   cpu_choose      once per VM: features from the options and from what the VM can do
  *   cpu_init        each vCPU, in index order: KVM_ARM_VCPU_INIT, SVE vector lengths
@@ -24,7 +25,7 @@ struct cpu_conf {
 	bool pmu;	       /* --pmu: -ENODEV if the host has none */
 	unsigned pmu_counters; /* --pmu-counters; 0: as many as the host gives */
 	bool no_sve;	       /* --disable-sve */
-	unsigned sve_max_vl; /* --sve-max-vl, bits: a power of two 128..2048; 0: the host's maximum */
+	unsigned sve_max_vl;   /* --sve-max-vl, bits: a power of two 128..2048; 0: host's maximum */
 	/*
 	 * Offer memory tagging where the host has it. KVM wants RAM that can carry tags: private
 	 * anonymous memory, no hugetlbfs.

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The device tree of the board, fixed by the options alone: same options, same bytes, on every host.
+ * The device tree of the board, fixed by the options alone: same options, same bytes, on every
+ * host.
  */
 #ifndef ARM64_FDT_H
 #define ARM64_FDT_H
@@ -18,8 +19,8 @@ struct fdt_conf {
 };
 
 /*
- * Write the tree into `buf` of `size` bytes and zero what follows the tree (its totalsize says where).
- * -ENOSPC with one log_error when it does not fit (a huge command line).
+ * Write the tree into `buf` of `size` bytes and zero what follows the tree (its totalsize says
+ * where). -ENOSPC with one log_error when it does not fit (a huge command line).
  */
 int fdt_build(void *buf, u32 size, const struct fdt_conf *c);
 

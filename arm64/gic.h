@@ -24,8 +24,8 @@ const char *gic_name(enum board_gic gic);
 int gic_choose(struct kvm *k, enum board_gic want, enum board_gic *out);
 
 /*
- * Create the devices and set their addresses, each or-ed with `alias` (0, or the bit that selects the
- * shared half where a simulated Realm looks for its devices).
+ * Create the devices and set their addresses, each or-ed with `alias` (0, or the bit that selects
+ * the shared half where a simulated Realm looks for its devices).
  */
 int gic_create(struct gic **out, struct kvm *k, const struct board_layout *l, u64 alias);
 

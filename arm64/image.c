@@ -3,8 +3,8 @@
  * Reading a kernel image: format detection and decompression.
  *
  * Thread: main.
- * Trust:  the file may be anything: every offset and size in it is checked before use, and output is
- *         bounded by the caller's buffer, so a decompression bomb fills RAM at worst.
+ * Trust:  the file may be anything: every offset and size in it is checked before use, and output
+ *         is bounded by the caller's buffer, so a decompression bomb fills RAM at worst.
  * Spec:   Linux booting.rst (Image), zboot-header.S (EFI zboot), RFC 1952 (gzip), RFC 8878 (zstd),
  *         Microsoft PE/COFF 3 (sections).
  */
@@ -338,7 +338,7 @@ struct image_header image_header(const void *first, u64 len)
 		return h;
 	h.present = true;
 	h.image_size = get_le64(p + 16);
-	/* Kernels before 3.17 have no image_size, and their text_offset has no defined endianness. */
+	/* Before 3.17: no image_size, and a text_offset of no defined endianness. */
 	if (h.image_size)
 		h.text_offset = get_le64(p + 8);
 	return h;

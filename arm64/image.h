@@ -2,8 +2,8 @@
 /*
  * Reading a kernel image: what format a file has, and its bytes, decompressed, in order.
  *
- * Plain files, gzip, zstd, and EFI zboot with one of the two inside. Nothing is buffered as a whole:
- * the decompressed bytes go straight to where the caller wants them.
+ * Plain files, gzip, zstd, and EFI zboot with one of the two inside. Nothing is buffered as a
+ * whole: the decompressed bytes go straight to where the caller wants them.
  */
 #ifndef ARM64_IMAGE_H
 #define ARM64_IMAGE_H

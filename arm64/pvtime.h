@@ -13,8 +13,9 @@ struct kvm;
 struct pvtime;
 
 /*
- * Map the block into the VM as a memory slot of its own. *out is NULL, and the result 0, when this host or
- * this VM (a Realm) has no stolen time: a guest does without. 0 or -errno with one log_error.
+ * Map the block into the VM as a memory slot of its own. *out is NULL, and the result 0, when this
+ * host or this VM (a Realm) has no stolen time: a guest does without. 0 or -errno with one
+ * log_error.
  */
 int pvtime_create(struct pvtime **out, struct kvm *k);
 

@@ -3,14 +3,14 @@
  * MC146818 real-time clock.
  *
  * Thread: register handlers on vCPU threads, under r->lock (taken by the bus).
- * Trust:  register writes come from the guest: any byte may stand in any register. Dates that do not
- *         exist are taken as the day so many days later; nothing overflows.
+ * Trust:  register writes come from the guest: any byte may stand in any register. Dates that do
+ *         not exist are taken as the day so many days later; nothing overflows.
  * Spec:   Motorola MC146818 data sheet; century register at 0x32 as firmware for PCs has it.
  *
- * Nothing ticks. The time registers are computed from the clock of the host plus an offset when they
- * are read, and the offset is computed when they are written. Two details keep readers from seeing
- * half of a carry: register A announces an update 244 us ahead, and a look at it that shows none fixes
- * the time for reads that follow shortly after (an exit can take longer than 244 us).
+ * Nothing ticks. The time registers are computed from the clock of the host plus an offset when
+ * they are read, and the offset is computed when they are written. Two details keep readers from
+ * seeing half of a carry: register A announces an update 244 us ahead, and a look at it that shows
+ * none fixes the time for reads that follow shortly after (an exit can take longer than 244 us).
  */
 #include "arm64/rtc.h"
 

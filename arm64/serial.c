@@ -8,8 +8,8 @@
  * Spec:   National Semiconductor PC16550D data sheet, section numbers of which are cited as [8.x].
  *
  * Output. A byte goes to the chardev within the write that brings it, so the transmitter is always
- * empty (THRE and TEMT set) and a guest that prints pays one exit per character and nothing else. Only
- * while the chardev is full do bytes wait here; THRE is clear until the last of them has gone.
+ * empty (THRE and TEMT set) and a guest that prints pays one exit per character and nothing else.
+ * Only while the chardev is full do bytes wait here; THRE is clear until the last of them has gone.
  * More than a FIFO's worth may wait, because some guests write without looking at THRE.
  *
  * Input. The chardev is told to send only when someone is listening: the driver has enabled the
@@ -98,7 +98,7 @@ struct serial {
 	bool rx_asked;	/* the chardev has been told that there is room */
 	unsigned polls; /* see POLLS_LISTENING */
 
-	/* Received characters, oldest at rx_first; LSR_BI in the second byte of those that are breaks. */
+	/* Received characters, oldest at rx_first. `err` is LSR_BI for a break. */
 	struct {
 		u8 ch;
 		u8 err;
@@ -186,7 +186,7 @@ static u8 rx_pop(struct serial *s)
 	return ch;
 }
 
-/* Ask for input when it can be taken. The guest drains the FIFO in a burst: ask once, at its end. */
+/* Ask for input when it can be taken: once for the burst in which the guest drains the FIFO. */
 static void rx_ask(struct serial *s)
 {
 	if (s->rx_asked || !s->out || s->rx_nr || !listening(s))
@@ -287,7 +287,7 @@ static u8 lsr_read(struct serial *s)
 	return lsr;
 }
 
-/* Modem lines: in loopback the outputs come back as inputs, else a terminal is always there [8.7]. */
+/* Modem lines: in loopback the outputs come back as inputs, else a terminal is there [8.7]. */
 static u8 msr_lines(const struct serial *s)
 {
 	if (!(s->mcr & MCR_LOOP))
@@ -318,8 +318,8 @@ static u8 iir_read(struct serial *s)
 }
 
 /*
- * Turning the FIFOs off empties them. Turning them on does on the real chip, too, but drivers do that
- * after they have enabled the receive interrupt, and the first byte of a pipe would be lost.
+ * Turning the FIFOs off empties them. Turning them on does on the real chip, too, but drivers do
+ * that after they have enabled the receive interrupt, and the first byte of a pipe would be lost.
  */
 static void fcr_write(struct serial *s, u8 val)
 {
@@ -338,7 +338,7 @@ static void fcr_write(struct serial *s, u8 val)
 
 static void ier_write(struct serial *s, u8 val)
 {
-	/* Enabling the interrupt while the transmitter is empty raises it (drivers probe for this). */
+	/* Enabling it while the transmitter is empty raises it: drivers probe for this. */
 	if (val & ~s->ier & IER_THRI && !s->tx_nr)
 		s->thre_pending = true;
 	s->ier = val & IER_MASK;

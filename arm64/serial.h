@@ -15,7 +15,8 @@ struct serial;
 
 /*
  * UART number `index` at `base` with level interrupt `spi`. `c` is what stands behind it, or NULL:
- * no one. The caller keeps `c`, `bus`, `irq` and lets them outlive the UART. Before other threads run.
+ * no one. The caller keeps `c`, `bus`, `irq` and lets them outlive the UART. Before other threads
+ * run.
  */
 int serial_create(struct serial **out, unsigned index, gpa_t base, u32 spi, struct bus *bus,
 		  struct irq *irq, struct chardev *c);

@@ -2,8 +2,8 @@
 /*
  * GICv2m frame: a message is the number of an SPI written to one register.
  *
- * Thread: register handlers on vCPU threads, under v->lock (taken by the bus); seam functions on any
- *         thread: they hold no state here.
+ * Thread: register handlers on vCPU threads, under v->lock (taken by the bus); seam functions on
+ *         any thread: they hold no state here.
  * Trust:  messages and register writes are the guest's: only the frame's own SPIs can be hit.
  * Spec:   ARM Server Base System Architecture, appendix "GICv2m".
  */
@@ -93,7 +93,7 @@ static void v2m_msi_unbind(struct irq *i, int *route, int fd)
 	*route = -1;
 }
 
-/* The route is the SPI. A message to anywhere but the doorbell is a write to memory: no interrupt. */
+/* The route is the SPI. A message to anywhere but the doorbell raises no interrupt. */
 static int v2m_msi_bind(struct irq *i, int *route, const struct msi_msg *msg, int fd)
 {
 	int spi = msg->addr == MEMMAP_V2M + MSI_SETSPI ? spi_of(msg->data) : -EINVAL;

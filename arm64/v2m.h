@@ -11,7 +11,10 @@
 struct bus;
 struct v2m;
 
-/* Frame at MEMMAP_V2M on `bus`; interrupts go to `under`, which the caller keeps and lets outlive it. */
+/*
+ * Frame at MEMMAP_V2M on `bus`; interrupts go to `under`, which the caller keeps and lets outlive
+ * it.
+ */
 int v2m_create(struct v2m **out, struct bus *bus, struct irq *under);
 
 /* No vCPU and no device thread runs. Takes NULL. */

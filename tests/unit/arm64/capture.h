@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the code under test writes to stderr. Each test of Check runs in a process of its own, so the
- * redirection ends with the test.
+ * What the code under test writes to stderr. Each test of Check runs in a process of its own, so
+ * the redirection ends with the test.
  */
 #ifndef TESTS_UNIT_ARM64_CAPTURE_H
 #define TESTS_UNIT_ARM64_CAPTURE_H

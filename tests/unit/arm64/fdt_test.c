@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The device tree: golden trees in tests/golden, compared node by node and property by property with
- * what dtc makes of the text; dtc's own checks; bytes that must not vary.
+ * The device tree: golden trees in tests/golden, compared node by node and property by property
+ * with what dtc makes of the text; dtc's own checks; bytes that must not vary.
  *
  * `make golden` (GOLDEN=write) writes the texts anew. Read the diff: it changes measurements.
  */
