@@ -10,9 +10,10 @@ struct opt_spec;
 
 struct cmd {
 	const char *name;
-	int (*run)(int argc, char **argv); /* NULL: known from kvmtool, comes with a later release */
-	const char *help;		   /* one line for `lkvm help` */
-	const struct opt_spec *options;	   /* for `lkvm help COMMAND`; NULL: the command has none */
+	int (*run)(int argc,
+		   char **argv);	/* NULL: known from kvmtool, comes with a later release */
+	const char *help;		/* one line for `lkvm help` */
+	const struct opt_spec *options; /* for `lkvm help COMMAND`; NULL: the command has none */
 };
 
 /* The table, ended by a NULL name; defined in main.c, used by help and shell completion. */

@@ -29,7 +29,7 @@ void help_print(void)
 	printf("\n See 'lkvm help COMMAND' for more information on a specific command.\n\n");
 }
 
-/* A bash function that completes commands, options and files; sourced or put in bash-completion's folder. */
+/* A bash function that completes commands, options and files. Bash sources it. */
 static void print_completion(void)
 {
 	printf("_lkvm()\n{\n"
@@ -110,7 +110,8 @@ static int help_about(const char *name)
 
 	if (!c || !c->run) {
 		help_print();
-		log_error(c ? "lkvm %s comes with a later release" : "there is no command '%s'", name);
+		log_error(c ? "lkvm %s comes with a later release" : "there is no command '%s'",
+			  name);
 		return EXIT_NO_COMMAND;
 	}
 	printf("\n lkvm %s: %s\n", c->name, c->help);

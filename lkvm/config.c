@@ -68,14 +68,13 @@ static void default_ram(struct config *c)
 		c->ram_size = align_down(c->ram_size, 2 * MiB);
 	} else if (host && c->ram_size > host) {
 		log_warn("Guest memory size %lluMB exceeds host physical RAM size %lluMB",
-			 (unsigned long long)(c->ram_size / MiB),
-			 (unsigned long long)(host / MiB));
+			 (unsigned long long)(c->ram_size / MiB), (unsigned long long)(host / MiB));
 	}
 }
 
 /*
- * kvmtool's list. The kernels of /boot are the host's own, so they are of use only where the host is
- * what the guest is.
+ * kvmtool's list. The kernels of /boot are the host's own, so they are of use only where the host
+ * is what the guest is.
  */
 static int default_kernel(struct config *c)
 {
@@ -103,8 +102,9 @@ static int default_kernel(struct config *c)
 	}
 	if (c->dump_dtb)
 		return 0;
-	log_error("Could not find default kernel image in: %s %s %s %s%s %s%s (name one with --kernel)",
-		  trees[0], trees[1], trees[2], boots[0], u.release, boots[1], u.release);
+	log_error(
+		"Could not find default kernel image in: %s %s %s %s%s %s%s (name one with --kernel)",
+		trees[0], trees[1], trees[2], boots[0], u.release, boots[1], u.release);
 	return -ENOENT;
 }
 
@@ -115,8 +115,9 @@ static int default_name(struct config *c)
 		c->name = c->name_buf;
 	}
 	if (!*c->name || strlen(c->name) >= CONFIG_NAME_MAX || strchr(c->name, '/')) {
-		log_error("--name: '%s' is no name for a guest, use 1 to %u characters other than '/'",
-			  c->name, CONFIG_NAME_MAX - 1);
+		log_error(
+			"--name: '%s' is no name for a guest, use 1 to %u characters other than '/'",
+			c->name, CONFIG_NAME_MAX - 1);
 		return -EINVAL;
 	}
 	return 0;
@@ -143,8 +144,9 @@ static int check_disks(const struct config *c)
 	for (unsigned i = 0; i < c->nr_disks; i++) {
 		if (!is_dir(c->disks[i]))
 			continue;
-		log_error("--disk %s: a directory as root file system comes with a later release, give a disk image or --initrd",
-			  c->disks[i]);
+		log_error(
+			"--disk %s: a directory as root file system comes with a later release, give a disk image or --initrd",
+			c->disks[i]);
 		return -EINVAL;
 	}
 	return 0;
@@ -168,14 +170,16 @@ static int check_payload(const struct config *c)
 		return refuse("--firmware-address is of no use without --firmware");
 	/* kvmtool makes a root file system of its own here. */
 	if (!has_root(c) && !c->dump_dtb)
-		return refuse("nothing to boot into: give a root file system with --disk or --initrd, or --nodefaults for a kernel that needs none");
+		return refuse(
+			"nothing to boot into: give a root file system with --disk or --initrd, or --nodefaults for a kernel that needs none");
 	return check_disks(c);
 }
 
 static int check_cpu(const struct config *c)
 {
 	if (c->sve_max_vl && !c->sve)
-		return refuse("SVE VL requested when SVE is disabled: use --sve-max-vl or --disable-sve");
+		return refuse(
+			"SVE VL requested when SVE is disabled: use --sve-max-vl or --disable-sve");
 	if (c->pmu_counters && !c->pmu)
 		return refuse("--pmu-counters is of no use without --pmu");
 	return 0;
@@ -201,7 +205,8 @@ int config_complete(struct config *c)
 /* ---- kernel command line ---- */
 
 /* Append to the string in buf; false when it does not fit. */
-__attribute__((format(printf, 3, 4))) static bool append(char *buf, size_t size, const char *fmt, ...)
+__attribute__((format(printf, 3, 4))) static bool append(char *buf, size_t size, const char *fmt,
+							 ...)
 {
 	size_t used = strlen(buf);
 	va_list ap;
@@ -223,7 +228,8 @@ int config_cmdline(const struct config *c, char *buf, size_t size)
 
 	buf[0] = 0;
 	if (!as_is)
-		ok = append(buf, size, " console=%s", c->console == CONSOLE_VIRTIO ? "hvc0" : "ttyS0");
+		ok = append(buf, size, " console=%s",
+			    c->console == CONSOLE_VIRTIO ? "hvc0" : "ttyS0");
 	if (c->earlycon)
 		ok = ok && append(buf, size, "%searlycon=uart8250,mmio,0x%x%s", as_is ? "" : " ",
 				  MEMMAP_UART, as_is && *c->params ? " " : "");

@@ -16,21 +16,27 @@
 #define CONFIG_MAX_NICS 4u
 #define CONFIG_MAX_CPUS 512u /* more than KVM on arm64 takes */
 #define CONFIG_NR_TTYS 4u
-#define CONFIG_NAME_MAX 64u /* the name becomes part of a socket's path */
+#define CONFIG_NAME_MAX 64u	  /* the name becomes part of a socket's path */
 #define CONFIG_CMDLINE_SIZE 2048u /* bytes, with the final NUL [Linux arm64 COMMAND_LINE_SIZE] */
 
 enum config_console { CONSOLE_SERIAL, CONSOLE_VIRTIO };
 enum config_transport { TRANSPORT_PCI, TRANSPORT_MMIO };
 enum config_realm { REALM_OFF, REALM_SIM };
-enum config_irqchip { IRQCHIP_AUTO, IRQCHIP_GICV2, IRQCHIP_GICV2M, IRQCHIP_GICV3, IRQCHIP_GICV3_ITS };
+enum config_irqchip {
+	IRQCHIP_AUTO,
+	IRQCHIP_GICV2,
+	IRQCHIP_GICV2M,
+	IRQCHIP_GICV3,
+	IRQCHIP_GICV3_ITS
+};
 
 struct config {
 	/* basic; what is 0 or NULL is filled in by config_complete() */
-	const char *name; /* guest-<pid> */
-	u32 cpus;	  /* number of online host CPUs */
-	u64 ram_size;	  /* bytes; 64 MiB x (cpus + 3), at most 80 % of host RAM */
-	u64 ram_base;	  /* 0x80000000 unless -m SIZE@ADDR */
-	const char *kvm_dev;  /* "/dev/kvm" */
+	const char *name;    /* guest-<pid> */
+	u32 cpus;	     /* number of online host CPUs */
+	u64 ram_size;	     /* bytes; 64 MiB x (cpus + 3), at most 80 % of host RAM */
+	u64 ram_base;	     /* 0x80000000 unless -m SIZE@ADDR */
+	const char *kvm_dev; /* "/dev/kvm" */
 	const char *hugetlbfs;
 	const char *disks[CONFIG_MAX_DISKS]; /* --disk arguments as given; virtio/disk.h parses */
 	unsigned nr_disks;
@@ -55,12 +61,12 @@ struct config {
 	/* arm64 */
 	enum config_irqchip irqchip;
 	bool pmu;
-	u32 pmu_counters;      /* 0: host's */
-	bool pvtime;	       /* default true */
-	bool sve;	       /* default true: if the host has it */
-	u32 sve_max_vl;	       /* bits; 0: host's */
-	u64 kaslr_seed;	       /* 0: none */
-	u32 cntfrq;	       /* --override-bad-firmware-cntfrq; 0: not */
+	u32 pmu_counters; /* 0: host's */
+	bool pvtime;	  /* default true */
+	bool sve;	  /* default true: if the host has it */
+	u32 sve_max_vl;	  /* bits; 0: host's */
+	u64 kaslr_seed;	  /* 0: none */
+	u32 cntfrq;	  /* --override-bad-firmware-cntfrq; 0: not */
 	const char *vcpu_affinity;
 	bool earlycon;
 

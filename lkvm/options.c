@@ -60,8 +60,10 @@ static int store_number(const struct parse *p, const struct opt *o, void *to, co
 {
 	u64 v;
 
+	assert(val);
 	if (options_number(val, o->max, &v)) {
-		log_error("--%s wants a number from 0 to %" PRIu64 ", not '%s'", o->name, o->max, val);
+		log_error("--%s wants a number from 0 to %" PRIu64 ", not '%s'", o->name, o->max,
+			  val);
 		return usage_error(p->spec);
 	}
 	if (o->store == OPT_U32)
@@ -232,7 +234,7 @@ static int parse_long(struct parse *p, const char *word)
 	return store(p, m[0].o, val, m[0].negated);
 }
 
-/* -m512, -m 512: the value is the rest of the word or the next word. Our short options all have one. */
+/* -m512, -m 512: the value is the rest of the word or the next word. Short options all have one. */
 static int parse_short(struct parse *p, const char *word)
 {
 	const struct opt *o = find_letter(p->spec, *word);
@@ -259,7 +261,9 @@ static int parse_short(struct parse *p, const char *word)
 
 int options_parse(const struct opt_spec *spec, void *conf, int argc, char **argv)
 {
-	struct parse p = { .spec = spec, .conf = conf, .next = argv + (argc > 0), .end = argv + argc };
+	struct parse p = {
+		.spec = spec, .conf = conf, .next = argv + (argc > 0), .end = argv + argc
+	};
 	bool only_words = false;
 	int status = 0;
 

@@ -29,17 +29,18 @@ enum opt_store {
 };
 
 struct opt {
-	const char *name; /* without the dashes */
-	char letter;	  /* short form, or 0 */
-	bool own;	  /* lkvm's own: never makes an abbreviation of kvmtool's ambiguous */
+	const char *name;  /* without the dashes */
+	char letter;	   /* short form, or 0 */
+	bool own;	   /* lkvm's own: never makes an abbreviation of kvmtool's ambiguous */
 	bool arg_optional; /* --name or --name=ARG */
 	enum opt_store store;
 	const char *arg; /* what help calls the value; NULL: a flag */
 	size_t offset;
 	u64 max;
-	int (*parse)(void *conf, const char *name, const char *val); /* val NULL: flag or no value */
-	const char *help; /* one sentence or more, no final full stop */
-	const char *why;  /* OPT_REFUSE: completes "--name: " */
+	int (*parse)(void *conf, const char *name,
+		     const char *val); /* val NULL: flag or no value */
+	const char *help;	       /* one sentence or more, no final full stop */
+	const char *why;	       /* OPT_REFUSE: completes "--name: " */
 };
 
 struct opt_spec {
@@ -51,9 +52,9 @@ struct opt_spec {
 };
 
 /*
- * Parse argv[1..]. 0, or the exit status after one log_error() line: EXIT_USAGE for words that do not
- * follow the grammar (and after the usage that -h asks for), EXIT_DIE for values that make no sense
- * and for options that are refused.
+ * Parse argv[1..]. 0, or the exit status after one log_error() line: EXIT_USAGE for words that do
+ * not follow the grammar (and after the usage that -h asks for), EXIT_DIE for values that make no
+ * sense and for options that are refused.
  */
 int options_parse(const struct opt_spec *spec, void *conf, int argc, char **argv);
 

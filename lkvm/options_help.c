@@ -19,10 +19,12 @@ static void option_head(const struct opt *o, char *buf, size_t size)
 
 	if (o->letter)
 		snprintf(letter, sizeof(letter), "-%c, ", o->letter);
-	snprintf(buf, size, "%s--%s%s%s%s%s", letter, o->name,
-		 !o->arg ? "" : o->arg_optional ? "[=" : " ", o->arg && !o->arg_optional ? "<" : "",
-		 o->arg ? o->arg : "",
-		 !o->arg ? "" : o->arg_optional ? "]" : ">");
+	if (!o->arg)
+		snprintf(buf, size, "%s--%s", letter, o->name);
+	else if (o->arg_optional)
+		snprintf(buf, size, "%s--%s[=%s]", letter, o->name, o->arg);
+	else
+		snprintf(buf, size, "%s--%s <%s>", letter, o->name, o->arg);
 }
 
 /* Print `text`, broken at blanks so that no line gets longer than USAGE_WIDTH. */
@@ -70,7 +72,8 @@ void options_usage(const struct opt_spec *spec, FILE *f)
 			fprintf(f, "    %-*s", USAGE_INDENT - 4, head);
 		print_wrapped(f, o->help);
 	}
-	fprintf(f, "\n    %-*sthis text; --no-<flag> undoes a flag\n\n", USAGE_INDENT - 4, "-h, --help");
+	fprintf(f, "\n    %-*sthis text; --no-<flag> undoes a flag\n\n", USAGE_INDENT - 4,
+		"-h, --help");
 }
 
 /* A '-' that is meant as one needs a backslash, and so does a backslash. */

@@ -19,8 +19,8 @@
 #include "lkvm/log.h"
 
 /*
- * A number and its unit; *p moves behind both. `shift` is what counts without a unit. *has_unit says
- * whether there was one. -EINVAL for no number, -ERANGE past u64.
+ * A number and its unit; *p moves behind both. `shift` is what counts without a unit. *has_unit
+ * says whether there was one. -EINVAL for no number, -ERANGE past u64.
  */
 static int mem_number(const char **p, unsigned shift, bool *has_unit, u64 *out)
 {
@@ -80,7 +80,9 @@ int options_mem(const char *s, u64 *size, u64 *base)
 	else if (err == -EDESTADDRREQ)
 		log_error("Missing memory address: --mem SIZE@ADDRESS, not %s", s);
 	else if (err)
-		log_error("Invalid memory specifier: --mem wants SIZE[BKMGTP][@ADDRESS[BKMGTP]], not '%s'", s);
+		log_error(
+			"Invalid memory specifier: --mem wants SIZE[BKMGTP][@ADDRESS[BKMGTP]], not '%s'",
+			s);
 	if (err || !new_size)
 		return -EINVAL;
 	*size = new_size;
@@ -165,8 +167,9 @@ static int parse_transport(void *conf, const char *name, const char *val)
 	}
 	c->transport = pci ? TRANSPORT_PCI : TRANSPORT_MMIO;
 	if (strstr(val, "-legacy"))
-		log_info("--%s %s: the devices are modern ones, as any guest since Linux 4.0 knows them",
-			 name, val);
+		log_info(
+			"--%s %s: the devices are modern ones, as any guest since Linux 4.0 knows them",
+			name, val);
 	return 0;
 }
 
@@ -213,7 +216,8 @@ static int parse_irqchip(void *conf, const char *name, const char *val)
 			return 0;
 		}
 	}
-	log_error("%s: unknown type \"%s\", known are gicv2, gicv2m, gicv3 and gicv3-its", name, val);
+	log_error("%s: unknown type \"%s\", known are gicv2, gicv2m, gicv3 and gicv3-its", name,
+		  val);
 	return -EINVAL;
 }
 
@@ -260,22 +264,44 @@ static int kernel_word(void *conf, const char *word)
 	(offsetof(struct config, member) +                                                         \
 	 0 * sizeof((type *)NULL == &((struct config *)NULL)->member))
 
-#define HEADING(title) { .store = OPT_HEADING, .help = title }
-#define TRUE(n, member, h) { .name = n, .store = OPT_TRUE, .offset = FIELD(bool, member), .help = h }
-#define FALSE(n, member, h) { .name = n, .store = OPT_FALSE, .offset = FIELD(bool, member), .help = h }
+#define HEADING(title)                                                                             \
+	{                                                                                          \
+		.store = OPT_HEADING, .help = title                                                \
+	}
+#define TRUE(n, member, h)                                                                         \
+	{                                                                                          \
+		.name = n, .store = OPT_TRUE, .offset = FIELD(bool, member), .help = h             \
+	}
+#define FALSE(n, member, h)                                                                        \
+	{                                                                                          \
+		.name = n, .store = OPT_FALSE, .offset = FIELD(bool, member), .help = h            \
+	}
 #define STRING(l, n, a, member, h)                                                                 \
-	{ .letter = l, .name = n, .arg = a, .store = OPT_STRING,                                   \
-	  .offset = FIELD(const char *, member), .help = h }
+	{                                                                                          \
+		.letter = l, .name = n, .arg = a, .store = OPT_STRING,                             \
+		.offset = FIELD(const char *, member), .help = h                                   \
+	}
 #define NUMBER(l, n, a, member, top, h)                                                            \
-	{ .letter = l, .name = n, .arg = a, .store = OPT_U32, .offset = FIELD(u32, member),        \
-	  .max = top, .help = h }
+	{                                                                                          \
+		.letter = l, .name = n, .arg = a, .store = OPT_U32, .offset = FIELD(u32, member),  \
+		.max = top, .help = h                                                              \
+	}
 #define CALL(l, n, a, fn, h)                                                                       \
-	{ .letter = l, .name = n, .arg = a, .store = OPT_CALL, .parse = fn, .help = h }
-#define REFUSE(n, a, reason) { .name = n, .arg = a, .store = OPT_REFUSE, .why = reason }
+	{                                                                                          \
+		.letter = l, .name = n, .arg = a, .store = OPT_CALL, .parse = fn, .help = h        \
+	}
+#define REFUSE(n, a, reason)                                                                       \
+	{                                                                                          \
+		.name = n, .arg = a, .store = OPT_REFUSE, .why = reason                            \
+	}
 #define REFUSE_OPTIONAL(n, a, reason)                                                              \
-	{ .name = n, .arg = a, .arg_optional = true, .store = OPT_REFUSE, .why = reason }
+	{                                                                                          \
+		.name = n, .arg = a, .arg_optional = true, .store = OPT_REFUSE, .why = reason      \
+	}
 #define OWN_REFUSE(n, a, reason)                                                                   \
-	{ .name = n, .arg = a, .own = true, .store = OPT_REFUSE, .why = reason }
+	{                                                                                          \
+		.name = n, .arg = a, .own = true, .store = OPT_REFUSE, .why = reason               \
+	}
 
 #define LATER " come with a later release"
 #define NO_REALM "Realms" LATER

@@ -61,8 +61,9 @@ START_TEST(defaults_come_from_the_host)
 	conf();
 	c.cpus = CONFIG_MAX_CPUS;
 	ck_assert_int_eq(config_complete(&c), 0);
-	ck_assert_uint_eq(c.ram_size,
-			  align_down(MIN(64 * MiB * (CONFIG_MAX_CPUS + 3), host / 100 * 80), 2 * MiB));
+	ck_assert_uint_eq(
+		c.ram_size,
+		align_down(MIN(64 * MiB * (CONFIG_MAX_CPUS + 3), host / 100 * 80), 2 * MiB));
 }
 END_TEST
 
@@ -74,8 +75,10 @@ START_TEST(too_much_is_warned_about)
 	c.ram_size = UINT64_C(1) << 46;
 	ck_assert_int_eq(config_complete(&c), 0);
 	ck_assert_uint_eq(c.cpus, CONFIG_MAX_CPUS);
-	ck_assert_ptr_nonnull(strstr(captured(), "  Warning: Limiting the number of CPUs to 512\n"));
-	ck_assert_ptr_nonnull(strstr(captured(), "  Warning: Guest memory size 67108864MB exceeds"));
+	ck_assert_ptr_nonnull(
+		strstr(captured(), "  Warning: Limiting the number of CPUs to 512\n"));
+	ck_assert_ptr_nonnull(
+		strstr(captured(), "  Warning: Guest memory size 67108864MB exceeds"));
 	ck_assert_uint_eq(c.ram_size, UINT64_C(1) << 46);
 }
 END_TEST
@@ -104,9 +107,10 @@ START_TEST(a_missing_kernel)
 		return;
 	}
 	ck_assert_int_eq(config_complete(&c), -ENOENT);
-	captured_one_error("Could not find default kernel image in: ./bzImage arch/arm64/boot/bzImage "
-			   "../../arch/arm64/boot/bzImage /boot/vmlinuz-",
-			   u.release);
+	captured_one_error(
+		"Could not find default kernel image in: ./bzImage arch/arm64/boot/bzImage "
+		"../../arch/arm64/boot/bzImage /boot/vmlinuz-",
+		u.release);
 	/* A device tree can be had without. */
 	c.dump_dtb = "x.dtb";
 	ck_assert_int_eq(config_complete(&c), 0);
@@ -121,7 +125,8 @@ START_TEST(the_kernel_of_a_build_tree)
 
 	ck_assert_ptr_nonnull(mkdtemp(dir));
 	ck_assert_int_eq(chdir(dir), 0);
-	ck_assert(!mkdir("arch", 0755) && !mkdir("arch/arm64", 0755) && !mkdir("arch/arm64/boot", 0755));
+	ck_assert(!mkdir("arch", 0755) && !mkdir("arch/arm64", 0755) &&
+		  !mkdir("arch/arm64/boot", 0755));
 	f = fopen("arch/arm64/boot/bzImage", "w");
 	ck_assert_ptr_nonnull(f);
 	fclose(f);
@@ -170,8 +175,10 @@ END_TEST
 
 START_TEST(names)
 {
-	static const char *const bad[] = { "", "a/b", "../x",
-					   "0123456789012345678901234567890123456789012345678901234567890123" };
+	static const char *const bad[] = {
+		"", "a/b", "../x",
+		"0123456789012345678901234567890123456789012345678901234567890123"
+	};
 
 	capture_start();
 	for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
@@ -276,13 +283,16 @@ END_TEST
 
 START_TEST(cpu_lists)
 {
-	static const char *const bad[] = { "",	  ",",	 "-",	"1-",	"-1", "3-1", "1,",  ",1", "1,,2",
-					   "1-2-3", "a", "1a", "0x1", " 1", "1 ", "1024", "0-1024", "99999999999999999999" };
+	static const char *const bad[] = {
+		"",	 ",", "-",  "1-",  "-1", "3-1", "1,",	",1",	  "1,,2",
+		"1-2-3", "a", "1a", "0x1", " 1", "1 ",	"1024", "0-1024", "99999999999999999999"
+	};
 	cpu_set_t set;
 
 	ck_assert_int_eq(config_cpulist("0-3,6,1023", &set), 0);
 	ck_assert_int_eq(CPU_COUNT(&set), 6);
-	ck_assert(CPU_ISSET(0, &set) && CPU_ISSET(3, &set) && !CPU_ISSET(4, &set) && CPU_ISSET(6, &set));
+	ck_assert(CPU_ISSET(0, &set) && CPU_ISSET(3, &set) && !CPU_ISSET(4, &set) &&
+		  CPU_ISSET(6, &set));
 	ck_assert(CPU_ISSET(1023, &set));
 	ck_assert_int_eq(config_cpulist("5", &set), 0);
 	ck_assert(CPU_COUNT(&set) == 1 && CPU_ISSET(5, &set));
@@ -293,7 +303,7 @@ START_TEST(cpu_lists)
 }
 END_TEST
 
-SUITE_MAIN("lkvm/config", what_is_given_stays, defaults_come_from_the_host, too_much_is_warned_about,
-	   a_missing_kernel, the_kernel_of_a_build_tree, contradictions, names, what_can_be_booted,
-	   the_command_line_is_kvmtools, earlycon_knows_the_board, nodefaults_and_firmware_get_it_as_is,
-	   command_lines_have_an_end, cpu_lists)
+SUITE_MAIN("lkvm/config", what_is_given_stays, defaults_come_from_the_host,
+	   too_much_is_warned_about, a_missing_kernel, the_kernel_of_a_build_tree, contradictions,
+	   names, what_can_be_booted, the_command_line_is_kvmtools, earlycon_knows_the_board,
+	   nodefaults_and_firmware_get_it_as_is, command_lines_have_an_end, cpu_lists)

@@ -125,7 +125,8 @@ START_TEST(commands_of_later)
 
 	for (unsigned i = 0; i < ARRAY_SIZE(later); i++) {
 		ck_assert_int_eq(LKVM(later[i], "-a"), EXIT_DIE);
-		snprintf(line, sizeof(line), "  Error: lkvm %s comes with a later release\n", later[i]);
+		snprintf(line, sizeof(line), "  Error: lkvm %s comes with a later release\n",
+			 later[i]);
 		ck_assert_str_eq(captured(), line);
 		ck_assert_str_eq(out(), "");
 	}
@@ -144,7 +145,8 @@ END_TEST
 START_TEST(help_about_a_command)
 {
 	ck_assert_int_eq(LKVM("help", "run"), 0);
-	ck_assert(printed("usage: lkvm run [<options>] [<kernel image>]") && printed("--kernel <file>"));
+	ck_assert(printed("usage: lkvm run [<options>] [<kernel image>]") &&
+		  printed("--kernel <file>"));
 	ck_assert_int_eq(LKVM("help", "version"), 0);
 	ck_assert(printed("usage: lkvm version"));
 	ck_assert_int_eq(LKVM("help", "frobnicate"), 22);
@@ -256,6 +258,7 @@ START_TEST(a_device_tree_without_a_guest)
 }
 END_TEST
 
-SUITE_MAIN("lkvm/main", general_help, no_such_command, commands_of_later, version, help_about_a_command,
-	   usage_of_run, a_guest_that_ends, loglevel_counts, a_guest_that_fails,
-	   a_machine_that_cannot_be_built, reboots, firmware_in_the_banner, a_device_tree_without_a_guest)
+SUITE_MAIN("lkvm/main", general_help, no_such_command, commands_of_later, version,
+	   help_about_a_command, usage_of_run, a_guest_that_ends, loglevel_counts,
+	   a_guest_that_fails, a_machine_that_cannot_be_built, reboots, firmware_in_the_banner,
+	   a_device_tree_without_a_guest)

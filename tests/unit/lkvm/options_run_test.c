@@ -17,7 +17,8 @@ static int parse(const char *const *argv, int argc)
 }
 
 #define PARSE(...)                                                                                 \
-	parse((const char *[]){ "run", __VA_ARGS__ }, (int)ARRAY_SIZE(((const char *[]){ "run", __VA_ARGS__ })))
+	parse((const char *[]){ "run", __VA_ARGS__ },                                              \
+	      (int)ARRAY_SIZE(((const char *[]){ "run", __VA_ARGS__ })))
 
 static const struct opt *find(const char *name)
 {
@@ -120,11 +121,13 @@ START_TEST(the_table_is_sound)
 		}
 		ck_assert_msg(find(o->name) == o, "--%s twice", o->name);
 		ck_assert_msg(!o->letter || o->arg, "-%c has no value", o->letter);
-		ck_assert_msg((o->store == OPT_REFUSE) == !!o->why && (o->store == OPT_REFUSE) == !o->help,
+		ck_assert_msg((o->store == OPT_REFUSE) == !!o->why &&
+				      (o->store == OPT_REFUSE) == !o->help,
 			      "--%s", o->name);
 		/* The text for people is one sentence that the manual ends with a full stop. */
-		ck_assert_msg((o->help ? o->help : o->why)[strlen(o->help ? o->help : o->why) - 1] != '.',
-			      "--%s", o->name);
+		ck_assert_msg(
+			(o->help ? o->help : o->why)[strlen(o->help ? o->help : o->why) - 1] != '.',
+			"--%s", o->name);
 		ck_assert_msg(o->store != OPT_CALL || o->parse, "--%s", o->name);
 		for (unsigned j = 0; j < i; j++)
 			ck_assert(!o->letter || o->letter != options_run.opts[j].letter);
@@ -165,38 +168,48 @@ START_TEST(defaults)
 {
 	ck_assert_int_eq(parse((const char *[]){ "run" }, 1), 0);
 	ck_assert_str_eq(c.kvm_dev, "/dev/kvm");
-	ck_assert(c.pvtime && c.sve && !c.pmu && !c.rng && !c.nodefaults && !c.reboot && !c.earlycon);
+	ck_assert(c.pvtime && c.sve && !c.pmu && !c.rng && !c.nodefaults && !c.reboot &&
+		  !c.earlycon);
 	ck_assert(!c.cpus && !c.ram_size && !c.nr_disks && !c.nr_nics && !c.kaslr_seed);
-	ck_assert(c.ram_base == 0x80000000 && c.transport == TRANSPORT_PCI && c.console == CONSOLE_SERIAL);
+	ck_assert(c.ram_base == 0x80000000 && c.transport == TRANSPORT_PCI &&
+		  c.console == CONSOLE_SERIAL);
 	ck_assert(c.irqchip == IRQCHIP_AUTO && c.loglevel == LOG_INFO && !*c.params);
 }
 END_TEST
 
 START_TEST(values_reach_their_fields)
 {
-	ck_assert_int_eq(PARSE("--name", "n", "-c4", "-m", "64", "-d", "a,ro", "--disk=b", "--rng", "--nodefaults",
-			       "--console=virtio", "--dev", "/dev/kvm0", "--tty=0", "--tty", "3", "--hugetlbfs",
-			       "/h", "--virtio-transport=mmio", "--loglevel", "warning", "--reboot"), 0);
+	ck_assert_int_eq(PARSE("--name", "n", "-c4", "-m", "64", "-d", "a,ro", "--disk=b", "--rng",
+			       "--nodefaults", "--console=virtio", "--dev", "/dev/kvm0", "--tty=0",
+			       "--tty", "3", "--hugetlbfs", "/h", "--virtio-transport=mmio",
+			       "--loglevel", "warning", "--reboot"),
+			 0);
 	ck_assert_str_eq(c.name, "n");
 	ck_assert_str_eq(c.kvm_dev, "/dev/kvm0");
 	ck_assert_str_eq(c.hugetlbfs, "/h");
-	ck_assert(c.cpus == 4 && c.ram_size == 64 * MiB && c.nr_disks == 2 && c.rng && c.nodefaults);
-	ck_assert(!strcmp(c.disks[0], "a,ro") && !strcmp(c.disks[1], "b") && c.console == CONSOLE_VIRTIO);
+	ck_assert(c.cpus == 4 && c.ram_size == 64 * MiB && c.nr_disks == 2 && c.rng &&
+		  c.nodefaults);
+	ck_assert(!strcmp(c.disks[0], "a,ro") && !strcmp(c.disks[1], "b") &&
+		  c.console == CONSOLE_VIRTIO);
 	ck_assert(c.tty[0] && !c.tty[1] && !c.tty[2] && c.tty[3] && c.transport == TRANSPORT_MMIO);
 	ck_assert(c.loglevel == LOG_WARNING && c.reboot);
 
-	ck_assert_int_eq(PARSE("-kK", "-iI", "-pa b", "-fF", "--earlycon", "-n", "mode=user", "-nmode=none",
-			       "--no-dhcp", "--firmware-address", "0x81000000"), 0);
+	ck_assert_int_eq(PARSE("-kK", "-iI", "-pa b", "-fF", "--earlycon", "-n", "mode=user",
+			       "-nmode=none", "--no-dhcp", "--firmware-address", "0x81000000"),
+			 0);
 	ck_assert(!strcmp(c.kernel, "K") && !strcmp(c.initrd, "I") && !strcmp(c.params, "a b"));
 	ck_assert(!strcmp(c.firmware, "F") && c.earlycon && c.nr_nics == 2);
 	ck_assert(!strcmp(c.nics[0], "mode=user") && !strcmp(c.nics[1], "mode=none"));
 	ck_assert(c.firmware_addr_set && c.firmware_addr == 0x81000000);
 
-	ck_assert_int_eq(PARSE("--pmu", "--pmu-counters=6", "--vcpu-affinity", "0-1", "--kaslr-seed=0xfedcba9876543210",
-			       "--no-pvtime", "--disable-sve", "--sve-max-vl=256", "--dump-dtb", "D",
-			       "--override-bad-firmware-cntfrq", "24000000", "--irqchip=gicv3", "--disable-mte",
-			       "--debug", "--debug-mmio", "--debug-iodelay", "20"), 0);
-	ck_assert(c.pmu && c.pmu_counters == 6 && c.kaslr_seed == 0xfedcba9876543210 && !c.pvtime && !c.sve);
+	ck_assert_int_eq(PARSE("--pmu", "--pmu-counters=6", "--vcpu-affinity", "0-1",
+			       "--kaslr-seed=0xfedcba9876543210", "--no-pvtime", "--disable-sve",
+			       "--sve-max-vl=256", "--dump-dtb", "D",
+			       "--override-bad-firmware-cntfrq", "24000000", "--irqchip=gicv3",
+			       "--disable-mte", "--debug", "--debug-mmio", "--debug-iodelay", "20"),
+			 0);
+	ck_assert(c.pmu && c.pmu_counters == 6 && c.kaslr_seed == 0xfedcba9876543210 && !c.pvtime &&
+		  !c.sve);
 	ck_assert(c.sve_max_vl == 256 && !strcmp(c.dump_dtb, "D") && c.cntfrq == 24000000);
 	ck_assert(c.irqchip == IRQCHIP_GICV3 && c.loglevel == LOG_DEBUG && c.debug_mmio);
 	ck_assert(c.disk_delay_ms == 20 && !strcmp(c.vcpu_affinity, "0-1"));
@@ -247,9 +260,11 @@ START_TEST(transports_old_and_new)
 
 	for (unsigned i = 0; i < ARRAY_SIZE(words); i++) {
 		capture_start();
-		ck_assert_int_eq(PARSE(i < 4 ? "--rng" : "--virtio-transport=mmio", words[i].word), 0);
+		ck_assert_int_eq(PARSE(i < 4 ? "--rng" : "--virtio-transport=mmio", words[i].word),
+				 0);
 		ck_assert_int_eq(c.transport, words[i].t);
-		ck_assert_msg(!strncmp(captured(), "  Info: ", 8) == words[i].info, "%s", captured());
+		ck_assert_msg(!strncmp(captured(), "  Info: ", 8) == words[i].info, "%s",
+			      captured());
 	}
 }
 END_TEST
@@ -311,7 +326,9 @@ END_TEST
 /* Abbreviations people use; an option of our own must not break them. */
 START_TEST(kvmtools_abbreviations)
 {
-	ck_assert_int_eq(PARSE("--init", "I", "--net", "mode=none", "--par", "p", "--ker", "K", "--irq", "gicv3"), 0);
+	ck_assert_int_eq(PARSE("--init", "I", "--net", "mode=none", "--par", "p", "--ker", "K",
+			       "--irq", "gicv3"),
+			 0);
 	ck_assert(!strcmp(c.initrd, "I") && !strcmp(c.kernel, "K") && c.irqchip == IRQCHIP_GICV3);
 	ck_assert_int_eq(PARSE("--virtio-t", "mmio", "--nodef", "--mem", "8"), 0);
 	ck_assert_int_eq(PARSE("--no-pv"), 0);

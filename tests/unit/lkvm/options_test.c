@@ -48,22 +48,59 @@ static int word(void *conf, const char *w)
 static const struct opt table[] = {
 	{ .store = OPT_HEADING, .help = "Things" },
 	{ .name = "flag", .store = OPT_TRUE, .offset = offsetof(struct conf, flag), .help = "a" },
-	{ .name = "no-pvtime", .store = OPT_FALSE, .offset = offsetof(struct conf, pvtime), .help = "b" },
-	{ .name = "mode-two", .store = OPT_SET, .max = 2, .offset = offsetof(struct conf, mode), .help = "c" },
-	{ .name = "string", .letter = 's', .arg = "text", .store = OPT_STRING,
-	  .offset = offsetof(struct conf, string), .help = "d" },
-	{ .name = "number", .letter = 'n', .arg = "n", .store = OPT_U32, .max = 100,
-	  .offset = offsetof(struct conf, n32), .help = "e" },
-	{ .name = "number-wide", .arg = "n", .store = OPT_U64, .max = UINT64_MAX,
-	  .offset = offsetof(struct conf, n64), .help = "f" },
+	{ .name = "no-pvtime",
+	  .store = OPT_FALSE,
+	  .offset = offsetof(struct conf, pvtime),
+	  .help = "b" },
+	{ .name = "mode-two",
+	  .store = OPT_SET,
+	  .max = 2,
+	  .offset = offsetof(struct conf, mode),
+	  .help = "c" },
+	{ .name = "string",
+	  .letter = 's',
+	  .arg = "text",
+	  .store = OPT_STRING,
+	  .offset = offsetof(struct conf, string),
+	  .help = "d" },
+	{ .name = "number",
+	  .letter = 'n',
+	  .arg = "n",
+	  .store = OPT_U32,
+	  .max = 100,
+	  .offset = offsetof(struct conf, n32),
+	  .help = "e" },
+	{ .name = "number-wide",
+	  .arg = "n",
+	  .store = OPT_U64,
+	  .max = UINT64_MAX,
+	  .offset = offsetof(struct conf, n64),
+	  .help = "f" },
 	{ .name = "call", .letter = 'c', .arg = "x", .store = OPT_CALL, .parse = call, .help = "g" },
 	{ .name = "call-flag", .store = OPT_CALL, .parse = call, .help = "h" },
-	{ .name = "maybe", .arg = "x", .arg_optional = true, .store = OPT_CALL, .parse = call, .help = "i" },
+	{ .name = "maybe",
+	  .arg = "x",
+	  .arg_optional = true,
+	  .store = OPT_CALL,
+	  .parse = call,
+	  .help = "i" },
 	{ .name = "nothing", .store = OPT_NOTHING, .help = "so it is" },
 	{ .name = "refuse", .store = OPT_REFUSE, .why = "refused flag" },
-	{ .name = "refuse-arg", .letter = 'F', .arg = "file", .store = OPT_REFUSE, .why = "refused value" },
-	{ .name = "stringify", .own = true, .store = OPT_TRUE, .offset = offsetof(struct conf, flag), .help = "j" },
-	{ .name = "own", .own = true, .store = OPT_TRUE, .offset = offsetof(struct conf, flag), .help = "k" },
+	{ .name = "refuse-arg",
+	  .letter = 'F',
+	  .arg = "file",
+	  .store = OPT_REFUSE,
+	  .why = "refused value" },
+	{ .name = "stringify",
+	  .own = true,
+	  .store = OPT_TRUE,
+	  .offset = offsetof(struct conf, flag),
+	  .help = "j" },
+	{ .name = "own",
+	  .own = true,
+	  .store = OPT_TRUE,
+	  .offset = offsetof(struct conf, flag),
+	  .help = "k" },
 };
 
 static const struct opt_spec spec = {
@@ -91,7 +128,8 @@ static void refused(int got, int want, const char *text)
 	ck_assert_int_eq(got, want);
 	ck_assert_msg(!strncmp(s, "  Error: ", 9) && strstr(s, text), "'%s' has no '%s'", s, text);
 	/* What follows the error is the usage, for words that are no grammar. */
-	ck_assert_msg(!strstr(s, "usage: lkvm test [<options>]") == (want != EXIT_USAGE), "'%s'", s);
+	ck_assert_msg(!strstr(s, "usage: lkvm test [<options>]") == (want != EXIT_USAGE), "'%s'",
+		      s);
 	ck_assert_int_eq(ftruncate(capture_fd, 0), 0);
 	lseek(capture_fd, 0, SEEK_SET);
 }
@@ -179,8 +217,10 @@ END_TEST
 
 START_TEST(bad_numbers)
 {
-	static const char *const bad[] = { "",	"-1", "+1",   " 1",  "1 ", "101", "1k", "0x",
-					   "x", "0x-1", "0x 1", "1.0", "a", "18446744073709551616" };
+	static const char *const bad[] = {
+		"",   "-1", "+1",   " 1",   "1 ",  "101", "1k",
+		"0x", "x",  "0x-1", "0x 1", "1.0", "a",	  "18446744073709551616"
+	};
 
 	capture_start();
 	for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
@@ -235,7 +275,8 @@ END_TEST
 START_TEST(ambiguous_and_missing)
 {
 	capture_start();
-	refused(PARSE("--num=1"), EXIT_USAGE, "ambiguous option '--num': could be --number or --number-wide");
+	refused(PARSE("--num=1"), EXIT_USAGE,
+		"ambiguous option '--num': could be --number or --number-wide");
 	refused(PARSE("--m"), EXIT_USAGE, "ambiguous option '--m': could be --mode-two or --maybe");
 	refused(PARSE("--no"), EXIT_USAGE, "ambiguous option '--no'");
 	refused(PARSE("--string"), EXIT_USAGE, "option --string requires a value");
@@ -316,13 +357,16 @@ START_TEST(manual_and_completion_list_the_same_table)
 	char *man = text(options_man), *comp = text(options_completion);
 
 	ck_assert_ptr_nonnull(strstr(man, ".SS Things\n"));
-	ck_assert_ptr_nonnull(strstr(man, ".TP\n\\fB\\-s\\fR, \\fB\\-\\-string\\fR \\fItext\\fR\nd.\n"));
+	ck_assert_ptr_nonnull(
+		strstr(man, ".TP\n\\fB\\-s\\fR, \\fB\\-\\-string\\fR \\fItext\\fR\nd.\n"));
 	ck_assert_ptr_nonnull(strstr(man, "\\fB\\-\\-maybe\\fR[=\\fIx\\fR]\n"));
 	/* Refused ones last, with the reason. */
 	ck_assert_ptr_nonnull(strstr(strstr(man, ".SS Refused options"), "refused value.\n"));
 	ck_assert_ptr_null(strstr(strstr(man, ".SS Refused options"), "so it is"));
-	ck_assert_str_eq(comp, "--flag\n--no-pvtime\n--mode-two\n--string=\n--number=\n--number-wide=\n--call=\n"
-			       "--call-flag\n--maybe=\n--nothing\n--stringify\n--own\n--help\n");
+	ck_assert_str_eq(
+		comp,
+		"--flag\n--no-pvtime\n--mode-two\n--string=\n--number=\n--number-wide=\n--call=\n"
+		"--call-flag\n--maybe=\n--nothing\n--stringify\n--own\n--help\n");
 	free(man);
 	free(comp);
 }
