@@ -24,30 +24,32 @@ need() {
 	done
 }
 
-# install_modules KERNEL_DIR ROOT MODULE...: the modules and what they depend on, unpacked, as
-# ROOT/lib/modules/*.ko, and in ROOT/lib/modules/load in an order in which insmod can take them.
-# A module that is built in, or that this kernel does not have, is left out.
+# install_modules KERNEL_DIR ROOT MODULE...: the modules and what they depend on, unpacked, for
+# modprobe, and in ROOT/lib/modules/load their paths in an order in which insmod can take them. A
+# module that is built in, or that this kernel does not have, is left out.
 install_modules() {
-	local kdir=$1 root=$2 version path name module
+	local kdir=$1 root=$2 version path name module how
 	shift 2
 	version=$(cat "$kdir/version")
-	mkdir -p "$root/lib/modules"
+	mkdir -p "$root/lib/modules/$version"
 	for module; do
 		modprobe -d "$kdir/modules" -S "$version" --show-depends "$module" 2>/dev/null || :
 	done | while read -r how path _; do
 		[ "$how" = insmod ] || continue
-		name=$(basename "${path%.xz}")
+		name=$version/$(basename "${path%.xz}")
 		[ -e "$root/lib/modules/$name" ] && continue
 		case $path in
 		*.xz) xz -dc "$path" >"$root/lib/modules/$name" ;;
 		*) cp "$path" "$root/lib/modules/$name" ;;
 		esac
-		echo "$name"
+		echo "/lib/modules/$name"
 	done >"$root/lib/modules/load"
+	cp "$kdir/modules/lib/modules/$version/"modules.{order,builtin,builtin.modinfo} "$root/lib/modules/$version/"
+	depmod -b "$root" "$version"
+	rm -f "$root/lib/modules/$version/"modules.{*.bin,order,builtin.modinfo}
 }
 
-# pack ROOT: the tree as an uncompressed cpio on stdout (links are followed: a tree may be made of
-# links), sorted and owned by root, so that the same tree gives the same bytes.
+# pack ROOT: the tree as an uncompressed cpio on stdout, sorted and owned by root.
 pack() {
 	(cd "$1" && find . -mindepth 1 -printf '%P\0' | LC_ALL=C sort -z |
 		cpio --quiet -o -0 -H newc -R 0:0 --reproducible)
