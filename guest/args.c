@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Payload: the state in which a kernel is entered, and the facts of the device tree that x0 points to,
- * printed for the host to compare with its options.
+ * Payload: the state in which a kernel is entered, and the facts of the device tree that x0 points
+ * to, printed for the host to compare with its options.
  *
  * Thread: CPU 0.
  * Trust:  the device tree is under test.

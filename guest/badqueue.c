@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Payload: a hostile driver. Posts everything a driver must not post, writes registers in every wrong
- * way, then at random; after each, the device must say NEEDS_RESET where the spec says so, and work
- * again after a reset. Over PCI, or over virtio-mmio with "mmio" on the command line.
+ * Payload: a hostile driver. Posts everything a driver must not post, writes registers in every
+ * wrong way, then at random; after each, the device must say NEEDS_RESET where the spec says so,
+ * and work again after a reset. Over PCI, or over virtio-mmio with "mmio" on the command line.
  *
  * Thread: CPU 0.
  * Trust:  this is the hostile side itself.
@@ -310,7 +310,9 @@ static void test_rings(const struct vdev *d)
 		ring_desc(&ring, 0, DATA, 16, D_WRITE, 0);
 		ring_post(&ring, 0);
 		vdev_notify(d, vdev_queue_of(d));
-		/* It may refuse at once, or when it is asked to run; it never serves such a ring. */
+		/*
+		 * It may refuse at once, or when it is asked to run; it never serves such a ring.
+		 */
 		delay_ms(1);
 		if (ring_used_idx(&ring) && (bad[i].size == RING_SIZE))
 			checkf("bad ring is served", false, "%s: %s", vdev_kind(d), bad[i].name);
@@ -361,7 +363,9 @@ static void test_registers(const struct vdev *d)
 {
 	const char *kind = vdev_kind(d);
 
-	/* DRIVER_OK out of the blue, doorbells with nothing behind them, queues that do not exist. */
+	/*
+	 * DRIVER_OK out of the blue, doorbells with nothing behind them, queues that do not exist.
+	 */
 	vdev_reset(d);
 	vset(d, R_STATUS, S_DRIVER_OK);
 	vdev_notify(d, 0);
@@ -417,7 +421,9 @@ static void test_random(const struct vdev *d, unsigned rounds)
 			u64 r = random_next(&seed), where = r >> 8 & 0xff;
 			unsigned width = 1u << (r & 3);
 
-			/* Mostly registers; now and then a descriptor or an index under the device. */
+			/*
+			 * Mostly registers; now and then a descriptor or an index under the device.
+			 */
 			fault_begin();
 			if ((r >> 4 & 15) < 11)
 				write_width(d->common + (where & ~(u64)(width - 1)) %

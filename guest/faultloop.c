@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Payload: faults for ever inside its own fault handler, as a guest does whose memory is gone; with
- * "data" on the command line, by touching a device that is not there. The VMM must stay stoppable and
- * must not flood its log.
+ * "data" on the command line, by touching a device that is not there. The VMM must stay stoppable
+ * and must not flood its log.
  *
  * Thread: CPU 0.
  * Trust:  none needed.

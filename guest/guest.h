@@ -2,8 +2,8 @@
 /*
  * What payloads share: printing, checks, MMIO, faults, interrupts, PSCI, the device tree.
  *
- * A payload defines payload_main() and says for each property "ok NAME" or "FAIL NAME: why"; the last
- * line is "PASS n" or "FAILED n of m". Returning powers the machine off.
+ * A payload defines payload_main() and says for each property "ok NAME" or "FAIL NAME: why"; the
+ * last line is "PASS n" or "FAILED n of m". Returning powers the machine off.
  */
 #ifndef GUEST_GUEST_H
 #define GUEST_GUEST_H
@@ -138,8 +138,8 @@ struct fault {
 };
 
 /*
- * Between the two, a synchronous exception is recorded and the instruction skipped; at any other time
- * it ends the payload with "PANIC". fault_end() returns how many there were.
+ * Between the two, a synchronous exception is recorded and the instruction skipped; at any other
+ * time it ends the payload with "PANIC". fault_end() returns how many there were.
  */
 void fault_begin(void);
 unsigned fault_end(void);

@@ -386,7 +386,10 @@ long cpu_on(unsigned index, u64 mpidr, void (*fn)(u64 arg), u64 arg)
 
 	top[-2] = (u64)fn;
 	top[-1] = arg;
-	/* Also to memory: the new CPU enables its MMU before it looks, but let nothing depend on it. */
+	/*
+	 * Also to memory: the new CPU enables its MMU before it looks, but let nothing depend on
+	 * it.
+	 */
 	__asm__ volatile("dc civac, %0" : : "r"(top - 2) : "memory");
 	dsb();
 	return hvc(PSCI_CPU_ON, mpidr, (u64)secondary_entry, (u64)top);

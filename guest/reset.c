@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Payload: resets the machine (PSCI SYSTEM_RESET). With --reboot it comes round again; the RTC's RAM
- * does not survive, so the host counts the lines.
+ * Payload: resets the machine (PSCI SYSTEM_RESET). With --reboot it comes round again; the RTC's
+ * RAM does not survive, so the host counts the lines.
  *
  * Thread: CPU 0.
  * Trust:  none needed.

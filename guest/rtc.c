@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Payload: the MC146818: valid, in BCD and 24 hours, advancing; prints the time for the host to compare.
+ * Payload: the MC146818: valid, in BCD and 24 hours, advancing; prints the time for the host to
+ *          compare.
  *
  * Thread: CPU 0.
  * Trust:  the RTC is under test.

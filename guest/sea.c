@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Payload: touches where nothing is and touches devices in ways they do not know. Nothing there is a
- * synchronous external abort; a device that does not take an access reads as ones and ignores writes.
+ * Payload: touches where nothing is and touches devices in ways they do not know. Nothing there is
+ * a synchronous external abort; a device that does not take an access reads as ones and ignores
+ * writes.
  *
  * Thread: CPU 0.
  * Trust:  the VMM's answers are under test.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Payload: brings up every CPU of the device tree; each reports, gets an inter-processor interrupt's
- * worth of work through shared memory, and answers.
+ * Payload: brings up every CPU of the device tree; each reports, gets an inter-processor
+ * interrupt's worth of work through shared memory, and answers.
  *
  * Thread: all CPUs.
  * Trust:  the device tree and PSCI of the VMM are under test.

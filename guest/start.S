@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * First instructions of every payload: optional Image header, entry of the boot CPU and of the others,
- * caches and MMU on, exception vectors.
+ * First instructions of every payload: optional Image header, entry of the boot CPU and of the
+ * others, caches and MMU on, exception vectors.
  *
- * The MMU is on because memory shared with a device must be cacheable to be coherent on a host without
- * FEAT_S2FWB, and because exclusives need it. The map is the identity: 2 GiB of device memory below
- * MEMMAP_RAM, 2 GiB of normal memory above.
+ * The MMU is on because memory shared with a device must be cacheable to be coherent on a host
+ * without FEAT_S2FWB, and because exclusives need it. The map is the identity: 2 GiB of device
+ * memory below MEMMAP_RAM, 2 GiB of normal memory above.
  */
 #include "arm64/memmap.h"
 
@@ -60,7 +60,9 @@ entry:
 	bl	payload_main
 	b	system_off
 
-/* PSCI CPU_ON brings a CPU here with the top of its stack in x0; the word below it is what it runs. */
+/*
+ * PSCI CPU_ON brings a CPU here with the top of its stack in x0; the word below it is what it runs.
+ */
 	.globl	secondary_entry
 secondary_entry:
 	mov	x20, x0

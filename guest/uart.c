@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Payload: the 16550A as drivers know it: scratch, divisor latch, loopback, FIFO, the interrupts and
- * their identification; with "input" on the command line it prints the line it is sent.
+ * Payload: the 16550A as drivers know it: scratch, divisor latch, loopback, FIFO, the interrupts
+ * and their identification; with "input" on the command line it prints the line it is sent.
  *
  * Thread: CPU 0 and its interrupts.
  * Trust:  the UART is under test.

@@ -284,7 +284,10 @@ static void post_request(const struct vdev *d, struct ring *r)
 		ring_desc(r, 0, (u64)buffer, 1, 0, 0);
 		break;
 	default:
-		/* A broadcast frame of 60 bytes of an experimental ethertype after the 12-byte header. */
+		/*
+		 * A broadcast frame of 60 bytes of an experimental ethertype after the 12-byte
+		 * header.
+		 */
 		memset(buffer, 0, 72);
 		memset(buffer + 12, 0xff, 6);
 		buffer[18] = 2;

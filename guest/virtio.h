@@ -30,7 +30,9 @@
 
 #define RING_SIZE 8u
 
-/* Common configuration, by offset in PCI [virtio 1.3 §4.1.4.3]; mmio has the same under other ones. */
+/*
+ * Common configuration, by offset in PCI [virtio 1.3 §4.1.4.3]; mmio has the same under other ones.
+ */
 enum vreg {
 	R_DEVICE_FEATURES_SEL,
 	R_DEVICE_FEATURES,

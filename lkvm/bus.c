@@ -2,8 +2,8 @@
 /*
  * MMIO dispatch: a sorted array of ranges, searched by halves.
  *
- * Thread: any. The array is under `lock`; the device's lock is taken only after it was dropped, on a
- *         copy of the range, so that handlers may add and remove ranges.
+ * Thread: any. The array is under `lock`; the device's lock is taken only after it was dropped, on
+ *         a copy of the range, so that handlers may add and remove ranges.
  * Trust:  address, length and value of an access are the guest's.
  */
 #include "lkvm/bus.h"

@@ -12,13 +12,16 @@ struct chardev;
 
 struct chardev_ops {
 	/*
-	 * Take up to `len` bytes for output; returns how many were taken (fewer: full, try again after
-	 * client->writable). Never blocks. Any thread; the implementation locks. It may gather bytes
-	 * for a few milliseconds before they reach the file descriptor. `buf` is only copied.
+	 * Take up to `len` bytes for output; returns how many were taken (fewer: full, try again
+	 * after client->writable). Never blocks. Any thread; the implementation locks. It may
+	 * gather bytes for a few milliseconds before they reach the file descriptor. `buf` is only
+	 * copied.
 	 */
 	size_t (*write)(struct chardev *c, const void *buf, size_t len);
 
-	/* The client has room for more input (true) or has none (false; initial state). Any thread. */
+	/*
+	 * The client has room for more input (true) or has none (false; initial state). Any thread.
+	 */
 	void (*rx_ready)(struct chardev *c, bool ready);
 
 	/* Size of the window in characters; false if there is none. May be NULL. Any thread. */
@@ -27,7 +30,10 @@ struct chardev_ops {
 
 /* What the device registers. Called on the chardev's loop, without locks. */
 struct chardev_client {
-	/* Input; only after rx_ready(true). Returns bytes taken; fewer than len means: not ready now. */
+	/*
+	 * Input; only after rx_ready(true). Returns bytes taken; fewer than len means: not ready
+	 * now.
+	 */
 	size_t (*receive)(void *arg, const void *buf, size_t len);
 	/* Room again after write() returned less than it was given. */
 	void (*writable)(void *arg);
@@ -37,7 +43,8 @@ struct chardev_client {
 
 struct chardev {
 	const struct chardev_ops *ops;
-	const struct chardev_client *client; /* set once, before any thread runs; NULL: nobody listens */
+	/* Set once, before any thread runs. NULL: nobody listens. */
+	const struct chardev_client *client;
 	void *client_arg;
 };
 

@@ -8,8 +8,8 @@
  * forgets its oldest output instead; an output that is gone (closed pipe) swallows the rest.
  *
  * Input of a terminal is read even while the guest takes none, so that Ctrl-a x always works; what
- * does not fit a small buffer is lost, as on a real terminal. A pipe or file is read only as fast as
- * the guest takes it. End of input is not an event for the guest.
+ * does not fit a small buffer is lost, as on a real terminal. A pipe or file is read only as fast
+ * as the guest takes it. End of input is not an event for the guest.
  */
 #ifndef LKVM_CONSOLE_H
 #define LKVM_CONSOLE_H
@@ -23,20 +23,21 @@ struct console_conf {
 	int in_fd;  /* -1: no input. Stays the caller's */
 	int out_fd; /* -1: output is swallowed. Stays the caller's */
 	/*
-	 * Ctrl-a x was typed (only when in_fd is a terminal). On the loop, without locks; only asks for
-	 * a stop. May be NULL.
+	 * Ctrl-a x was typed (only when in_fd is a terminal). On the loop, without locks; only asks
+	 * for a stop. May be NULL.
 	 */
 	void (*stop)(void *arg);
 	void *stop_arg;
 };
 
 /*
- * All: main thread, before other threads run (from then on SIGWINCH and SIGCONT are blocked, SIGPIPE is
- * ignored). `loop` is where the chardev's client is called. 0 or -errno after one log_error() line.
+ * All: main thread, before other threads run (from then on SIGWINCH and SIGCONT are blocked,
+ * SIGPIPE is ignored). `loop` is where the chardev's client is called. 0 or -errno after one
+ * log_error() line.
  *
  * A terminal as in_fd is put in raw mode at once, or when lkvm stops being a background job; it is
- * restored by console_destroy(), exit() and fatal signals. The console with an in_fd is the one that
- * learns of window size changes: at most one.
+ * restored by console_destroy(), exit() and fatal signals. The console with an in_fd is the one
+ * that learns of window size changes: at most one.
  */
 int console_create(struct console **out, const struct console_conf *conf, struct loop *loop);
 
@@ -47,8 +48,8 @@ int console_create_pty(struct console **out, unsigned index, struct loop *loop);
 struct chardev *console_chardev(struct console *c);
 
 /*
- * Write out what the guest printed; gives up when the output takes nothing for two seconds. Loop not
- * running, or on it.
+ * Write out what the guest printed; gives up when the output takes nothing for two seconds. Loop
+ * not running, or on it.
  */
 void console_flush(struct console *c);
 

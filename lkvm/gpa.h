@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A guest physical address is its own type, so that the compiler refuses to mix it up with a length,
- * an offset or a host pointer. Only lkvm/mem.c turns one into a pointer. A gpa never travels without
- * a length.
+ * A guest physical address is its own type, so that the compiler refuses to mix it up with a
+ * length, an offset or a host pointer. Only lkvm/mem.c turns one into a pointer. A gpa never
+ * travels without a length.
  */
 #ifndef LKVM_GPA_H
 #define LKVM_GPA_H

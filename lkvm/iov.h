@@ -23,7 +23,10 @@ struct iov_cur iov_cur(const struct iovec *iov, unsigned nr);
 /* Total bytes of `iov[0..nr)`. */
 size_t iov_len(const struct iovec *iov, unsigned nr);
 
-/* Copy up to `len` bytes out of (into) the memory behind the cursor and advance; returns bytes copied. */
+/*
+ * Copy up to `len` bytes out of (into) the memory behind the cursor and advance; returns bytes
+ * copied.
+ */
 size_t iov_read(struct iov_cur *c, void *buf, size_t len);
 size_t iov_write(struct iov_cur *c, const void *buf, size_t len);
 

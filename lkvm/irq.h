@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The seam between devices and the interrupt controller: a doorbell comes in, an interrupt goes out.
- * lkvm/kvm_event.c implements it with KVM (irqfd, MSI routing, ioeventfd), tests/fake/irq.c without.
+ * The seam between devices and the interrupt controller: a doorbell comes in, an interrupt goes
+ * out. lkvm/kvm_event.c implements it with KVM (irqfd, MSI routing, ioeventfd), tests/fake/irq.c
+ * without.
  *
  * Interrupt numbers here are SPI numbers as in the device tree (SPI 0 = INTID 32).
  * Any thread; the implementation locks. Every op is present.
@@ -29,7 +30,8 @@ struct irq_ops {
 
 	/*
 	 * Each write to `fd` sends the message. *route is -1 the first time and keeps the number of
-	 * the route afterwards; calling it again with the same route changes the message. 0 or -errno.
+	 * the route afterwards; calling it again with the same route changes the message. 0 or
+	 * -errno.
 	 */
 	int (*msi_bind)(struct irq *i, int *route, const struct msi_msg *msg, int fd);
 	/* Undo; *route becomes -1. Nothing happens for -1. */

@@ -39,7 +39,9 @@ int kvm_open(struct kvm *k, const char *path)
 {
 	*k = (struct kvm){ .dev_fd = -1, .vm_fd = -1 };
 #ifndef __aarch64__
-	/* A foreign KVM would accept half of what follows and run nonsense. Tests fake the ioctls. */
+	/*
+	 * A foreign KVM would accept half of what follows and run nonsense. Tests fake the ioctls.
+	 */
 	if (!strcmp(path, "/dev/kvm")) {
 		log_error("lkvm runs guests on arm64 hosts only; here, tests/rig/host runs a command on an emulated one");
 		return -ENODEV;
@@ -73,7 +75,9 @@ int kvm_vm_create(struct kvm *k, unsigned long type)
 {
 	int fd;
 
-	/* The kernel allocates page tables here and gives EINTR to a process with a signal pending. */
+	/*
+	 * The kernel allocates page tables here and gives EINTR to a process with a signal pending.
+	 */
 	do
 		fd = kvm_ioctl_val(k->dev_fd, KVM_CREATE_VM, type);
 	while (fd == -EINTR);

@@ -18,7 +18,10 @@ struct kvm {
 	u32 nr_slots; /* memory slots handed out so far */
 };
 
-/* The one system call of this floor; tests link another implementation (tests/fake/kvm.c). EINTR is returned. */
+/*
+ * The one system call of this floor; tests link another implementation (tests/fake/kvm.c). EINTR is
+ * returned.
+ */
 int kvm_ioctl(int fd, unsigned long req, void *arg);
 int kvm_ioctl_val(int fd, unsigned long req, unsigned long val);
 
@@ -28,7 +31,10 @@ int kvm_ioctl_val(int fd, unsigned long req, unsigned long val);
  */
 int kvm_open(struct kvm *k, const char *path);
 
-/* Create the VM with the type word `type` (IPA width and flavour). -errno, no message: a caller may probe. */
+/*
+ * Create the VM with the type word `type` (IPA width and flavour). -errno, no message: a caller may
+ * probe.
+ */
 int kvm_vm_create(struct kvm *k, unsigned long type);
 
 /* Closes what is open; fine on a zeroed struct with fds -1. */
@@ -39,7 +45,10 @@ int kvm_cap(const struct kvm *k, unsigned cap);
 int kvm_vm_cap(const struct kvm *k, unsigned cap);
 int kvm_enable_cap(const struct kvm *k, unsigned cap, u64 arg0);
 
-/* Map `host` (page aligned, stays the caller's) at `g` as a new slot; *slot (may be NULL) gets its number. */
+/*
+ * Map `host` (page aligned, stays the caller's) at `g` as a new slot; *slot (may be NULL) gets its
+ * number.
+ */
 int kvm_add_slot(struct kvm *k, gpa_t g, u64 size, void *host, u32 flags, u32 *slot);
 
 /* Device control API. kvm_device_create() returns the fd. */
@@ -56,7 +65,9 @@ int kvm_reg_get64(int vcpu_fd, u64 id, u64 *val);
 /* ---- kvm_event.c: irq.h on top of KVM ---- */
 struct kvm_event;
 
-/* `msi_alias` is or-ed into MSI addresses and doorbells (a simulated Realm's devices live there). */
+/*
+ * `msi_alias` is or-ed into MSI addresses and doorbells (a simulated Realm's devices live there).
+ */
 int kvm_event_create(struct kvm_event **out, const struct kvm *k, bool has_msi, u64 alias);
 void kvm_event_destroy(struct kvm_event *e);
 struct irq *kvm_event_irq(struct kvm_event *e);

@@ -6,9 +6,9 @@
  * Trust:  MSI messages are the guest's: KVM checks them when it sends one.
  * Spec:   [KVM api 4.25 IRQ_LINE, 4.52 SET_GSI_ROUTING, 4.59 IOEVENTFD, 4.75 IRQFD]
  *
- * KVM starts with the routes gsi n -> SPI n. SET_GSI_ROUTING replaces the whole table, so ours holds
- * both: an entry for each SPI that has an irqfd, and one for each MSI. GSIs of SPIs are their numbers,
- * MSIs are numbered from GSI_MSI.
+ * KVM starts with the routes gsi n -> SPI n. SET_GSI_ROUTING replaces the whole table, so ours
+ * holds both: an entry for each SPI that has an irqfd, and one for each MSI. GSIs of SPIs are their
+ * numbers, MSIs are numbered from GSI_MSI.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -46,7 +46,9 @@ static void line(struct irq *i, u32 spi, bool level)
 				   .level = level };
 	int err = kvm_ioctl(of_irq(i)->vm_fd, KVM_IRQ_LINE, &l);
 
-	/* Only for an interrupt the GIC does not have, and the board has given it all it hands out. */
+	/*
+	 * Only for an interrupt the GIC does not have, and the board has given it all it hands out.
+	 */
 	assert(err >= 0);
 }
 

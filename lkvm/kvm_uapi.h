@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The part of KVM's user ABI that lkvm uses, arm64 numbering, written down here instead of taken from
- * <linux/kvm.h>: the build machine's header may be older than the running kernel, it is another
- * architecture's on the machines where tests run, and no header has all CCA generations.
+ * The part of KVM's user ABI that lkvm uses, arm64 numbering, written down here instead of taken
+ * from <linux/kvm.h>: the build machine's header may be older than the running kernel, it is
+ * another architecture's on the machines where tests run, and no header has all CCA generations.
  * Names and values are the kernel's. [KVM api] = Documentation/virt/kvm/api.rst
  */
 #ifndef LKVM_KVM_UAPI_H

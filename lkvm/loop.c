@@ -5,10 +5,10 @@
  * Thread: see loop.h; a loop's lists are touched by its own thread only, `calls` and `quit` by all.
  * Trust:  nothing from the guest but the readiness of fds.
  *
- * Timers live in a list sorted by deadline; one timerfd is armed for the first. There are few timers
- * (one per network interface, console, ...), so a list beats a heap. A registration that a callback
- * deletes while epoll events for it are still in the current batch is put on `dead` and freed after
- * the batch.
+ * Timers live in a list sorted by deadline; one timerfd is armed for the first. There are few
+ * timers (one per network interface, console, ...), so a list beats a heap. A registration that a
+ * callback deletes while epoll events for it are still in the current batch is put on `dead` and
+ * freed after the batch.
  */
 #include "lkvm/loop.h"
 
@@ -188,8 +188,9 @@ int loop_timer_add(struct loop *l, loop_timer_fn fn, void *arg, struct loop_time
 }
 
 /*
- * Set the timerfd for the first deadline. A timer that was pushed back leaves it too early: the tick
- * then finds nothing due and sets it right, which is cheaper than a system call for every re-arm.
+ * Set the timerfd for the first deadline. A timer that was pushed back leaves it too early: the
+ * tick then finds nothing due and sets it right, which is cheaper than a system call for every
+ * re-arm.
  */
 static void program_timerfd(struct loop *l)
 {
@@ -385,7 +386,10 @@ static void enter(struct loop *l)
 	atomic_store(&l->running, true);
 }
 
-/* Whoever queued a call before `running` went false is served; afterwards loop_call() runs directly. */
+/*
+ * Whoever queued a call before `running` went false is served; afterwards loop_call() runs
+ * directly.
+ */
 static void leave(struct loop *l)
 {
 	on_wake(l, 0);
@@ -430,8 +434,8 @@ int loop_start(struct loop *l)
 
 	assert(!l->started && !atomic_load(&l->running));
 	/*
-	 * From here on nobody but the new thread is "here": a loop_call() must not run directly just
-	 * because the thread has not come up yet.
+	 * From here on nobody but the new thread is "here": a loop_call() must not run directly
+	 * just because the thread has not come up yet.
 	 */
 	atomic_store(&l->self, NO_THREAD);
 	atomic_store(&l->running, true);

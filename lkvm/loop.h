@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * An epoll loop: file descriptors, timers, calls from other threads. Each loop is run by exactly one
- * thread; all callbacks run on it. The only file with epoll, timerfd and (with vcpu.c) pthread_create.
+ * An epoll loop: file descriptors, timers, calls from other threads. Each loop is run by exactly
+ * one thread; all callbacks run on it. The only file with epoll, timerfd and (with vcpu.c)
+ * pthread_create.
  */
 #ifndef LKVM_LOOP_H
 #define LKVM_LOOP_H
@@ -16,7 +17,9 @@ struct loop_timer;
 
 int loop_create(struct loop **out, const char *name);
 
-/* The loop is stopped (or never started). Whatever is still registered is dropped, fds stay open. */
+/*
+ * The loop is stopped (or never started). Whatever is still registered is dropped, fds stay open.
+ */
 void loop_destroy(struct loop *l);
 
 /* Run on a new thread called `name`, all signals blocked. */
@@ -70,8 +73,8 @@ u64 loop_now_ns(void);
 typedef void (*loop_call_fn)(void *arg);
 
 /*
- * Run fn(arg) on the loop's thread and wait for it; on that thread, or when nobody runs the loop, it
- * is called directly. The caller must hold no lock that a callback of the loop takes.
+ * Run fn(arg) on the loop's thread and wait for it; on that thread, or when nobody runs the loop,
+ * it is called directly. The caller must hold no lock that a callback of the loop takes.
  */
 void loop_call(struct loop *l, loop_call_fn fn, void *arg);
 

@@ -136,8 +136,8 @@ static int create_vm(struct machine *m)
 	if (err)
 		return host_failed("create a VM", err);
 	/*
-	 * Without it, a load or store that the syndrome does not describe ends KVM_RUN with ENOSYS. A
-	 * protected VM and kernels before 5.5 refuse: there it stays so.
+	 * Without it, a load or store that the syndrome does not describe ends KVM_RUN with ENOSYS.
+	 * A protected VM and kernels before 5.5 refuse: there it stays so.
 	 */
 	kvm_enable_cap(&m->kvm, KVM_CAP_ARM_NISV_TO_USER, 0);
 	return 0;

@@ -10,9 +10,9 @@
  * with one answers look-ups only where every page of the range has its bit set.
  *
  * Un-sharing must not pull a page from under a device that holds a pointer into it. `holds` counts
- * those who may have pointers. A converter raises `closing`, waits for the count to reach zero, flips
- * the pages, bumps the generation and lets newcomers in again. mem_hold() adds first and looks at
- * `closing` second, the converter stores `closing` first and looks at `holds` second, both
+ * those who may have pointers. A converter raises `closing`, waits for the count to reach zero,
+ * flips the pages, bumps the generation and lets newcomers in again. mem_hold() adds first and
+ * looks at `closing` second, the converter stores `closing` first and looks at `holds` second, both
  * sequentially consistent: one of them sees the other.
  */
 #include "lkvm/mem.h"
@@ -275,8 +275,8 @@ static void mark_pages(struct region *r, u64 off, u64 len, bool shared)
 }
 
 /*
- * `lock` is held by the caller: one conversion at a time. pthread_cond_wait() drops it while waiting
- * for holds, but `closing` keeps other converters out meanwhile (they wait for it below).
+ * `lock` is held by the caller: one conversion at a time. pthread_cond_wait() drops it while
+ * waiting for holds, but `closing` keeps other converters out meanwhile (they wait for it below).
  */
 static int unshare_locked(struct mem *m, struct region *r, u64 off, u64 len)
 {

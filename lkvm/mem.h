@@ -29,7 +29,8 @@ enum mem_access { MEM_READ = 1, MEM_WRITE = 2, MEM_RW = 3 };
 #define MEM_PROTECTED BIT(1) /* starts with nothing shared: Realms and --bounce */
 /*
  * The simulator's memory: protected pages are private to what the vCPUs see, shared pages are other
- * memory, and the devices' view maps nothing else. A page loses its content whenever it changes sides.
+ * memory, and the devices' view maps nothing else. A page loses its content whenever it changes
+ * sides.
  */
 #define MEM_SPLIT_VIEW BIT(2)
 /* With MEM_SPLIT_VIEW: a shared page is gone from where it was while protected (no ITS then). */
@@ -48,8 +49,8 @@ int mem_create(struct mem **out);
 void mem_destroy(struct mem *m);
 
 /*
- * Map `size` bytes of RAM at `base` (both page aligned). `hugetlbfs` is NULL or the path of a mounted
- * hugetlbfs to take the pages from. Before any other thread runs.
+ * Map `size` bytes of RAM at `base` (both page aligned). `hugetlbfs` is NULL or the path of a
+ * mounted hugetlbfs to take the pages from. Before any other thread runs.
  * Errors: -EINVAL (alignment, overlap, hugetlbfs not one), -ENOMEM, -errno of open/mmap.
  */
 int mem_add_ram(struct mem *m, gpa_t base, u64 size, u64 flags, const char *hugetlbfs);
@@ -76,9 +77,9 @@ int mem_read(struct mem *m, gpa_t g, void *buf, u64 len);
 int mem_write(struct mem *m, gpa_t g, const void *buf, u64 len);
 
 /*
- * Describe [g, g + len) as iovec elements (one per contiguous host range; adjacent to iov[-1] is not
- * merged). Returns the number of elements used (1 for the common case), -EFAULT, -EINVAL (len 0) or
- * -ENOBUFS.
+ * Describe [g, g + len) as iovec elements (one per contiguous host range; adjacent to iov[-1] is
+ * not merged). Returns the number of elements used (1 for the common case), -EFAULT, -EINVAL
+ * (len 0) or -ENOBUFS.
  */
 int mem_iov(struct mem *m, gpa_t g, u64 len, enum mem_access access, struct iovec *iov,
 	    unsigned max);
@@ -143,9 +144,9 @@ void mem_seal(struct mem *m);
 /* ---- page states: realm/ripas.c and --bounce ---- */
 
 /*
- * Make [g, g + len) (page aligned, inside RAM) shared or protected. Un-sharing waits until all holds
- * are released, then bumps the generation. With MEM_SPLIT_VIEW the pages read zero afterwards, without
- * it their content stays. -EINVAL, -EFAULT. Never call it with a hold.
+ * Make [g, g + len) (page aligned, inside RAM) shared or protected. Un-sharing waits until all
+ * holds are released, then bumps the generation. With MEM_SPLIT_VIEW the pages read zero
+ * afterwards, without it their content stays. -EINVAL, -EFAULT. Never call it with a hold.
  */
 int mem_set_shared(struct mem *m, gpa_t g, u64 len, bool shared);
 bool mem_is_shared(struct mem *m, gpa_t g, u64 len);

@@ -5,12 +5,12 @@
  * Thread: main while the machine is built; region_change() on a vCPU thread under mem.c's lock.
  * Trust:  sizes and paths are the user's.
  *
- * Split view. Protected pages are anonymous memory that only the vCPUs' mapping (`host`) has. Shared
- * pages are pages of a memfd, mapped at the same offset of the devices' mapping (`shared_view`), whose
- * other pages are PROT_NONE: a wild pointer of ours faults instead of leaking. KVM's ITS reads the
- * guest's tables, which are shared, at their protected address; so `host` has the memfd's page there
- * too, or, strict, nothing. A page that changes sides is replaced by an empty one: content is lost in
- * either direction, as the RMM demands.
+ * Split view. Protected pages are anonymous memory that only the vCPUs' mapping (`host`) has.
+ * Shared pages are pages of a memfd, mapped at the same offset of the devices' mapping
+ * (`shared_view`), whose other pages are PROT_NONE: a wild pointer of ours faults instead of
+ * leaking. KVM's ITS reads the guest's tables, which are shared, at their protected address; so
+ * `host` has the memfd's page there too, or, strict, nothing. A page that changes sides is replaced
+ * by an empty one: content is lost in either direction, as the RMM demands.
  */
 #include "lkvm/mem_map.h"
 
@@ -29,8 +29,8 @@
 #define MEM_HUGE_PAGE (2 * MiB)
 
 /*
- * Map at an address that is congruent to `base` modulo 2 MiB, so that a huge page of the host can back
- * a block of stage 2: a block saves the guest 511 faults and each walk a level.
+ * Map at an address that is congruent to `base` modulo 2 MiB, so that a huge page of the host can
+ * back a block of stage 2: a block saves the guest 511 faults and each walk a level.
  */
 static void *map_aligned(u64 base, u64 size, int prot, int flags, int fd)
 {

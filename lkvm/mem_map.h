@@ -16,7 +16,9 @@ struct region {
 	bitmap_word *shared; /* one bit a page, NULL: all of it is shared */
 };
 
-/* Map r->pub.base, size (the rest zero, fd -1) as mem_add_ram() says. On error call region_unmap(). */
+/*
+ * Map r->pub.base, size (the rest zero, fd -1) as mem_add_ram() says. On error call region_unmap().
+ */
 int region_map(struct region *r, u64 flags, const char *hugetlbfs);
 void region_unmap(struct region *r);
 

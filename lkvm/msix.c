@@ -4,8 +4,8 @@
  *
  * Thread: msix_fire() on any; table and capability on vCPU threads. Entries are under `lock`, which
  *         is held during irq's bind calls and by nobody who waits for a loop.
- * Trust:  the table is the guest's: a message is passed on, not interpreted; a message that the host
- *         does not take leaves its vector masked.
+ * Trust:  the table is the guest's: a message is passed on, not interpreted; a message that the
+ *         host does not take leaves its vector masked.
  * Spec:   PCI Local Bus 3.0 §6.8.2, §6.8.3
  *
  * A vector is *open* when MSI-X is enabled, neither mask is set and its eventfd is bound to the
@@ -15,9 +15,10 @@
  *	opened by the guest	under the lock; sends what is pending
  *	closed by the guest	under the lock
  *
- * So a fire that finds the vector closed and one that opens it agree on who sends: no message is lost
- * and none is sent twice. A fire that found it open just before the guest closed it is a message that
- * was already on its way. The binding outlives a mask, so it goes to where the guest wanted it last.
+ * So a fire that finds the vector closed and one that opens it agree on who sends: no message is
+ * lost and none is sent twice. A fire that found it open just before the guest closed it is a
+ * message that was already on its way. The binding outlives a mask, so it goes to where the guest
+ * wanted it last.
  */
 #include "lkvm/msix.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * MSI-X of one PCI function: table, pending bits, masks. Each vector has an eventfd, which irq.h binds
- * to the message when the guest unmasks it for the first time; from then on an interrupt is one
- * write(2).
+ * MSI-X of one PCI function: table, pending bits, masks. Each vector has an eventfd, which irq.h
+ * binds to the message when the guest unmasks it for the first time; from then on an interrupt is
+ * one write(2).
  */
 #ifndef LKVM_MSIX_H
 #define LKVM_MSIX_H
@@ -15,8 +15,8 @@
 struct msix;
 
 /*
- * Give `f` the capability, with `nr` vectors in its BAR `bar`. The BAR's ops pass reads and writes on
- * to msix_read() and msix_write(). Before pci_add(). 0 or -errno.
+ * Give `f` the capability, with `nr` vectors in its BAR `bar`. The BAR's ops pass reads and writes
+ * on to msix_read() and msix_write(). Before pci_add(). 0 or -errno.
  */
 int msix_create(struct msix **out, struct pci_func *f, unsigned bar, unsigned nr,
 		const struct bus_ops *ops);

@@ -121,8 +121,8 @@ static const char *match_prefix(struct match m)
 }
 
 /*
- * Does `word` (of `len` characters) mean option `o`? The negation of "no-pvtime" is "pvtime", besides
- * "no-no-pvtime".
+ * Does `word` (of `len` characters) mean option `o`? The negation of "no-pvtime" is "pvtime",
+ * besides "no-no-pvtime".
  */
 static bool matches(const struct opt *o, const char *word, size_t len, struct match *m)
 {
@@ -200,7 +200,9 @@ static int parse_long(struct parse *p, const char *word)
 		options_usage(p->spec, stderr);
 		return EXIT_USAGE;
 	}
-	/* An own option counts when it is spelled out, or when kvmtool has none of that beginning. */
+	/*
+	 * An own option counts when it is spelled out, or when kvmtool has none of that beginning.
+	 */
 	nr = find_long(p->spec, word, len, false, m);
 	if (nr != 1 || !is_exact(m[0], word, len)) {
 		struct match mo[2];

@@ -6,8 +6,8 @@
  *         bytes in [head, head + len) belong to the loop, the rest to writers.
  * Trust:  the bytes are the guest's and go through unseen; how fast they come is the guest's too.
  *
- * The first byte after a pause goes out at once. Then the loop looks every WINDOW_NS, until it finds
- * nothing: `looking` tells writers that they need not wake it. A buffer that is half full wakes it
+ * The first byte after a pause goes out at once. Then the loop looks every WINDOW_NS, until it
+ * finds nothing: `looking` tells writers that they need not wake it. A buffer that is half full wakes it
  * before that. When the descriptor takes no more the loop waits for it to become writable.
  */
 #include "lkvm/outbuf.h"
@@ -48,13 +48,13 @@ struct outbuf {
 
 	pthread_mutex_t lock;
 	size_t head, len;
-	bool looking; /* the loop will look without being woken */
-	bool hurried; /* it was woken before the window ended */
+	bool looking;	  /* the loop will look without being woken */
+	bool hurried;	  /* it was woken before the window ended */
 	bool short_write; /* somebody waits for writable() */
-	bool writing; /* the loop is in write(2) with [head, ...) */
-	bool dead;    /* no output any more: swallow */
-	bool waiting; /* for fd to become writable; loop only */
-	u64 stalled_ns; /* since when the descriptor takes nothing; 0: it does */
+	bool writing;	  /* the loop is in write(2) with [head, ...) */
+	bool dead;	  /* no output any more: swallow */
+	bool waiting;	  /* for fd to become writable; loop only */
+	u64 stalled_ns;	  /* since when the descriptor takes nothing; 0: it does */
 
 	u8 ring[SIZE];
 };

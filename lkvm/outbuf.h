@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Output of a console: gathers bytes for a few milliseconds and writes them to a file descriptor on a
- * loop, so that nobody who prints waits for a terminal.
+ * Output of a console: gathers bytes for a few milliseconds and writes them to a file descriptor on
+ * a loop, so that nobody who prints waits for a terminal.
  */
 #ifndef LKVM_OUTBUF_H
 #define LKVM_OUTBUF_H
@@ -25,8 +25,8 @@ int outbuf_create(struct outbuf **out, struct loop *loop, int fd, u32 flags,
 size_t outbuf_write(struct outbuf *o, const void *buf, size_t len);
 
 /*
- * Write everything, giving up when nothing moves for two seconds (at once, if lossy). On the loop, or
- * when it is not running.
+ * Write everything, giving up when nothing moves for two seconds (at once, if lossy). On the loop,
+ * or when it is not running.
  */
 void outbuf_flush(struct outbuf *o);
 

@@ -113,7 +113,9 @@ static gpa_t ecam_of(const struct pci *p, unsigned slot)
 	return gpa_add(p->map.ecam, slot * ECAM_SLOT_SIZE);
 }
 
-/* A range for each function 0, and one for the seven functions behind it (the last: and all buses). */
+/*
+ * A range for each function 0, and one for the seven functions behind it (the last: and all buses).
+ */
 static int empty_add_all(struct pci *p)
 {
 	int err = p->map.io_size ? empty_add(p, p->map.io, p->map.io_size) : 0;
@@ -221,7 +223,9 @@ static u32 bar_wanted(const struct pci_func *f, unsigned i)
 
 	if (!f->bars[i].size || !(get16(&f->cfg[CFG_COMMAND]) & COMMAND_MEMORY))
 		return 0;
-	/* What the bridge does not forward arrives nowhere; all ones while sizing is such a place. */
+	/*
+	 * What the bridge does not forward arrives nowhere; all ones while sizing is such a place.
+	 */
 	if (addr < map->mem.a || !range_within(addr - map->mem.a, f->bars[i].size, map->mem_size))
 		return 0;
 	return addr;
@@ -284,8 +288,8 @@ void pci_intx_update(struct pci_func *f)
 	bool want, line;
 
 	/*
-	 * The answer is computed under the lock, after whatever changed it: of two threads that race
-	 * here the last one sees both changes, so the line ends where the device's state says.
+	 * The answer is computed under the lock, after whatever changed it: of two threads that
+	 * race here the last one sees both changes, so the line ends where the device's state says.
 	 */
 	pthread_mutex_lock(&f->intx_lock);
 	want = f->ops->intx(f->dev);
@@ -395,8 +399,9 @@ void pci_func_init(struct pci_func *f, const struct pci_id *id)
 	put16(&f->cfg[CFG_SUBSYS], id->subsys);
 	f->cfg[CFG_INT_PIN] = 1; /* INTA# */
 	/*
-	 * Parity and SERR are stored because drivers set them. Bus Master too, and it stops nothing:
-	 * DMA and messages here cross no bus, and DRIVER_OK is what a virtio device waits for.
+	 * Parity and SERR are stored because drivers set them. Bus Master too, and it stops
+	 * nothing: DMA and messages here cross no bus, and DRIVER_OK is what a virtio device waits
+	 *          for.
 	 */
 	put16(&f->wmask[CFG_COMMAND], COMMAND_MEMORY | COMMAND_MASTER | COMMAND_PARITY |
 					      COMMAND_SERR | COMMAND_INTX_DISABLE);

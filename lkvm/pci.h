@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * PCI host bridge with ECAM: one bus, 32 devices, function 0 only. Functions have a type 0 header, up
- * to six 32-bit memory BARs, a list of capabilities and INTA#.
+ * PCI host bridge with ECAM: one bus, 32 devices, function 0 only. Functions have a type 0 header,
+ * up to six 32-bit memory BARs, a list of capabilities and INTA#.
  *
- * Threads: pci_create() .. pci_bar_add() and the destructors before and after vCPUs run. Configuration
- * space is accessed by vCPU threads under the function's lock (taken by the bus). pci_intx_update() on
- * any thread.
+ * Threads: pci_create() .. pci_bar_add() and the destructors before and after vCPUs run.
+ * Configuration space is accessed by vCPU threads under the function's lock (taken by the bus).
+ * pci_intx_update() on any thread.
  *
  * Locks: function's lock, then the bridge's map lock, then those of bus and irq. The INTx lock is
  * taken with or without the function's, and only irq's is taken under it. None but the function's
@@ -52,8 +52,8 @@ struct pci_ops {
 	 */
 	bool (*intx)(void *dev);
 	/*
-	 * BAR `bar` begins (on) or ceases to answer at `at`. Any vCPU thread, maybe one that works on
-	 * another function; calls are serialised by the map lock.
+	 * BAR `bar` begins (on) or ceases to answer at `at`. Any vCPU thread, maybe one that works
+	 * on another function; calls are serialised by the map lock.
 	 */
 	void (*bar_mapped)(void *dev, unsigned bar, gpa_t at, bool on);
 };
@@ -117,15 +117,15 @@ void pci_bar_add(struct pci_func *f, unsigned bar, u32 size, unsigned widths,
 		 const struct bus_ops *ops);
 
 /*
- * Append a capability of `len` bytes (multiple of 4), the first two of which (id, next) are filled in
- * here; `wmask` NULL: nothing is writable. Returns its offset. Before pci_add().
+ * Append a capability of `len` bytes (multiple of 4), the first two of which (id, next) are filled
+ * in here; `wmask` NULL: nothing is writable. Returns its offset. Before pci_add().
  */
 u8 pci_cap_add(struct pci_func *f, u8 id, const void *body, const void *wmask, u8 len,
 	       const struct pci_cap_ops *ops, void *arg);
 
 /*
- * Plug `f` in: BARs at addresses fixed by the slot, memory decoding and bus mastering on, as firmware
- * leaves it. -EINVAL (no such slot), -EBUSY (slot taken), -EEXIST.
+ * Plug `f` in: BARs at addresses fixed by the slot, memory decoding and bus mastering on, as
+ * firmware leaves it. -EINVAL (no such slot), -EBUSY (slot taken), -EEXIST.
  */
 int pci_add(struct pci *p, struct pci_func *f, unsigned slot);
 /* Nothing happens for one that is not plugged in. */
@@ -135,8 +135,8 @@ void pci_remove(struct pci_func *f);
 void pci_intx_update(struct pci_func *f);
 
 /*
- * An access to BAR `bar` that does not come over the bus. With the function's lock. As bus_access();
- * BUS_UNMAPPED when there is no such BAR or it is shorter.
+ * An access to BAR `bar` that does not come over the bus. With the function's lock. As
+ * bus_access(); BUS_UNMAPPED when there is no such BAR or it is shorter.
  */
 enum bus_result pci_bar_access(struct pci_func *f, unsigned bar, u64 off, unsigned len,
 			       bool is_write, u64 *val);

@@ -5,9 +5,9 @@
  * Thread: see terminal.h; signal handlers run on any.
  * Trust:  nothing from the guest.
  *
- * The saved modes are a mutable file static: a signal handler has no argument, and a process has one
- * controlling terminal. `is_raw` is set after the rest is filled in and cleared before it is used up,
- * so a handler sees all of it or nothing.
+ * The saved modes are a mutable file static: a signal handler has no argument, and a process has
+ * one controlling terminal. `is_raw` is set after the rest is filled in and cleared before it is
+ * used up, so a handler sees all of it or nothing.
  */
 #include "lkvm/terminal.h"
 
@@ -48,7 +48,7 @@ static void on_fatal(int sig)
 /* Only where nobody else has a plan: signals that main handles in order are left alone. */
 static void hook_signals(void)
 {
-	static const int fatal[] = { SIGHUP, SIGINT,  SIGQUIT, SIGTERM, SIGABRT, SIGSEGV,
+	static const int fatal[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGABRT, SIGSEGV,
 				     SIGBUS, SIGFPE, SIGILL,  SIGSYS,  SIGXCPU, SIGXFSZ };
 	struct sigaction sa = { .sa_handler = on_fatal, .sa_flags = (int)SA_RESETHAND };
 	struct sigaction old;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Raw mode of the terminal that lkvm was started on, and its restoration on every way out: by call, at
- * exit(), and by fatal signals. There is one such terminal. Main thread, or the console's loop.
+ * Raw mode of the terminal that lkvm was started on, and its restoration on every way out: by call,
+ * at exit(), and by fatal signals. There is one such terminal. Main thread, or the console's loop.
  */
 #ifndef LKVM_TERMINAL_H
 #define LKVM_TERMINAL_H
@@ -9,9 +9,9 @@
 #include "lkvm/util.h"
 
 /*
- * Put `fd` in raw mode (again: after a SIGCONT the shell may have changed it) and remember how it was
- * at the first time. `fd` stays open until terminal_restore(). 1: raw now, 0: not, because lkvm is a
- * background job of that terminal; or -errno.
+ * Put `fd` in raw mode (again: after a SIGCONT the shell may have changed it) and remember how it
+ * was at the first time. `fd` stays open until terminal_restore(). 1: raw now, 0: not, because lkvm
+ * is a background job of that terminal; or -errno.
  */
 int terminal_raw(int fd);
 

@@ -190,7 +190,10 @@ static void handle_exit(struct vcpu *v)
 		exit_system_event(v);
 		return;
 	case KVM_EXIT_ARM_NISV:
-		/* A load or store whose syndrome says nothing (pair, write-back): no device decodes it. */
+		/*
+		 * A load or store whose syndrome says nothing (pair, write-back): no device decodes
+		 * it.
+		 */
 		if (v->env->log_mmio)
 			guest_err("debug-mmio", "vCPU %u: undecodable access at %#llx", v->index,
 				  (unsigned long long)run->arm_nisv.fault_ipa);

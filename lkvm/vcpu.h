@@ -24,7 +24,10 @@ struct vcpu_env {
 	bool log_mmio; /* --debug-mmio: tell about accesses that nobody answers */
 };
 
-/* Create vCPU `index` in the VM (not initialised yet: arm64/cpu.h does that). 0 or -errno, no message. */
+/*
+ * Create vCPU `index` in the VM (not initialised yet: arm64/cpu.h does that). 0 or -errno, no
+ * message.
+ */
 int vcpu_create(struct vcpu **out, const struct vcpu_env *env, unsigned index);
 
 /* The thread has been joined or was never started. Takes NULL. */

@@ -6,8 +6,8 @@
  * Trust:  frames come from our side of the network; how long they wait is up to the guest.
  *
  * Entries lie one behind the other; one that does not fit before the end starts again at 0, and an
- * entry of length 0 says so. The queue fills up seldom and is then emptied as a whole, so no cleverer
- * use of the space is worth its code.
+ * entry of length 0 says so. The queue fills up seldom and is then emptied as a whole, so no
+ * cleverer use of the space is worth its code.
  */
 #include "net/backlog.h"
 
@@ -50,7 +50,10 @@ void backlog_clear(struct backlog *b)
 	b->head = b->tail = 0;
 }
 
-/* Where an entry of `need` bytes can start without the tail catching up with the head; size: nowhere. */
+/*
+ * Where an entry of `need` bytes can start without the tail catching up with the head; size:
+ * nowhere.
+ */
 static size_t find_room(const struct backlog *b, size_t need)
 {
 	if (b->tail < b->head)

@@ -9,8 +9,8 @@
 #include "lkvm/util.h"
 
 /*
- * `sum` plus the sum of `len` bytes as big-endian 16-bit words; an odd last byte is padded with zero.
- * Pieces may be added one by one as long as all but the last have an even length.
+ * `sum` plus the sum of `len` bytes as big-endian 16-bit words; an odd last byte is padded with
+ * zero. Pieces may be added one by one as long as all but the last have an even length.
  */
 u64 csum_add(u64 sum, const void *buf, size_t len);
 

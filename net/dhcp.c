@@ -7,9 +7,9 @@
  *         message, and nothing of it is used as an offset.
  * Spec:   RFC 2131, RFC 2132
  *
- * Addresses are bound to hardware addresses for as long as the VM runs: a guest that comes back gets
- * its old one without our writing anything down. A lease is given to whoever asks (that is what a
- * virtual wire is for) until DHCP_NR_LEASES are out.
+ * Addresses are bound to hardware addresses for as long as the VM runs: a guest that comes back
+ * gets its old one without our writing anything down. A lease is given to whoever asks (that is
+ * what a virtual wire is for) until DHCP_NR_LEASES are out.
  */
 #include "net/dhcp.h"
 
@@ -85,7 +85,10 @@ static void use_option(struct request *r, u8 code, const u8 *val, u8 len)
 		}
 		break;
 	case OPT_MAX_SIZE:
-		/* Counts the IP and UDP headers; below the minimum it is a mistake [RFC 2132 §9.10]. */
+		/*
+		 * Counts the IP and UDP headers; below the minimum it is a mistake [RFC 2132
+		 * §9.10].
+		 */
 		if (len == 2)
 			r->max_size = be16_at(val);
 		break;
@@ -127,7 +130,10 @@ static bool parse(struct request *r, const u8 *msg, size_t len)
 		return false;
 	r->ciaddr = be32_at(msg + BOOTP_CIADDR);
 
-	/* Options may continue in "file", then in "sname" [RFC 2131 section 4.1]; not further from there. */
+	/*
+	 * Options may continue in "file", then in "sname" [RFC 2131 section 4.1]; not further from
+	 * there.
+	 */
 	u8 overload = walk_options(r, msg + BOOTP_OPTIONS, len - BOOTP_OPTIONS);
 
 	if (overload & 1)
@@ -274,7 +280,10 @@ static size_t reply_end(struct reply *o, const struct dhcp *d, const u8 *dst_mac
 	return ETH_HDR + IP4_HDR + udp_len;
 }
 
-/* Where a reply goes [RFC 2131 section 4.1]: known address, everybody if asked or NAK, else by hardware. */
+/*
+ * Where a reply goes [RFC 2131 section 4.1]: known address, everybody if asked or NAK, else by
+ * hardware.
+ */
 static size_t deliver(struct reply *o, const struct dhcp *d, const struct request *r, u8 type,
 		      u32 yiaddr)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Where the fields of Ethernet, ARP, IP, UDP, TCP and ICMP headers lie, as offsets into bytes: frames
- * come unaligned, and a byte access is always right.
+ * Where the fields of Ethernet, ARP, IP, UDP, TCP and ICMP headers lie, as offsets into bytes:
+ * frames come unaligned, and a byte access is always right.
  */
 #ifndef NET_ETH_H
 #define NET_ETH_H

@@ -29,8 +29,8 @@ struct guard_pkt {
 
 /*
  * Check and normalise one frame of *len bytes in place: lengths, versions, header checksum, source
- * addresses, protocols that libslirp speaks. Padding is cut off, checksums that were left to us (`o`)
- * are filled in, TCP urgent data becomes ordinary data.
+ * addresses, protocols that libslirp speaks. Padding is cut off, checksums that were left to us
+ * (`o`) are filled in, TCP urgent data becomes ordinary data.
  *
  * 0: fine, *pkt is filled. -EPROTONOSUPPORT: nothing wrong, but nobody here to take it (IGMP, LLDP,
  * VLANs, ...). -EBADMSG: malformed or forged, *why says what.

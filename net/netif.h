@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The wall between virtio-net and the network: Ethernet frames in, Ethernet frames out. No queue, no
- * guest address on this side. Everything runs on one loop, that of the virtio-net device.
+ * The wall between virtio-net and the network: Ethernet frames in, Ethernet frames out. No queue,
+ * no guest address on this side. Everything runs on one loop, that of the virtio-net device.
  */
 #ifndef NET_NETIF_H
 #define NET_NETIF_H
@@ -27,7 +27,10 @@ struct netif;
 
 enum netif_gso { NETIF_GSO_NONE = 0, NETIF_GSO_TCPV4 = 1, NETIF_GSO_TCPV6 = 4 };
 
-/* Travels beside a frame. All zero: nothing to do. Validated by virtio-net against the frame's length. */
+/*
+ * Travels beside a frame. All zero: nothing to do. Validated by virtio-net against the frame's
+ * length.
+ */
 struct netif_offload {
 	bool needs_csum; /* checksum from csum_start to the end goes to csum_start + csum_offset */
 	bool data_valid; /* rx only: checksum verified */
@@ -38,15 +41,17 @@ struct netif_offload {
 
 struct netif_ops {
 	/*
-	 * A driver has taken over and accepted `offloads`, a subset of n->offloads: frames in either
-	 * direction use no others. Frames that still wait for an earlier driver are forgotten.
+	 * A driver has taken over and accepted `offloads`, a subset of n->offloads: frames in
+	 * either direction use no others. Frames that still wait for an earlier driver are
+	 * forgotten.
 	 */
 	void (*up)(struct netif *n, u32 offloads);
 	/* No driver any more: frames for the guest are dropped until the next up(). */
 	void (*down)(struct netif *n);
 	/*
-	 * One frame from the guest, at most NETIF_FRAME_MAX bytes; the iovec is only good during the
-	 * call, and the guest may change the bytes meanwhile: gather first, then look. 0: taken.
+	 * One frame from the guest, at most NETIF_FRAME_MAX bytes; the iovec is only good during
+	 * the call, and the guest may change the bytes meanwhile: gather first, then look. 0:
+	 * taken.
 	 * -EAGAIN: keep it, client->writable will be called. Other -errno: dropped.
 	 * receive() may be called from inside.
 	 */
@@ -60,7 +65,10 @@ struct netif_ops {
 };
 
 struct netif_client {
-	/* One frame for the guest. 0: delivered or dropped for good. -EAGAIN: no room; wait for rx_ready(). */
+	/*
+	 * One frame for the guest. 0: delivered or dropped for good. -EAGAIN: no room; wait for
+	 * rx_ready().
+	 */
 	int (*receive)(void *arg, const struct netif_offload *o, const struct iovec *iov,
 		       unsigned nr_iov);
 	/* No more receive() in this batch for now: tell the guest. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * `--network key=value[,key=value...]` as plain data: kvmtool's keys with kvmtool's spelling, defaults
- * and messages, and a few of our own. Nothing is opened here. Any thread.
+ * `--network key=value[,key=value...]` as plain data: kvmtool's keys with kvmtool's spelling,
+ * defaults and messages, and a few of our own. Nothing is opened here. Any thread.
  */
 #ifndef NET_NETOPT_H
 #define NET_NETOPT_H
@@ -55,14 +55,15 @@ struct net_conf {
 };
 
 /*
- * The `index`-th NIC (from 0). `arg` NULL: the one NIC of a run without any --network, in user mode.
- * With `arg` the mode defaults to tap. 0, or -EINVAL after one log_error() line.
+ * The `index`-th NIC (from 0). `arg` NULL: the one NIC of a run without any --network, in user
+ * mode. With `arg` the mode defaults to tap. 0, or -EINVAL after one log_error() line.
  */
 int netopt_parse(struct net_conf *c, const char *arg, unsigned index);
 
 /*
  * What the NICs of a run may not have in common: two with one MAC, two user-mode networks with one
- * subnet ("Only one usermode network device allowed at a time"). 0, or -EINVAL after a log_error() line.
+ * subnet ("Only one usermode network device allowed at a time"). 0, or -EINVAL after a log_error()
+ * line.
  */
 int netopt_check(const struct net_conf *confs, unsigned nr);
 

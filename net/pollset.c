@@ -10,8 +10,9 @@
  * reports errors and hang-ups even then, so the first such report removes the registration, or it
  * would spin.
  *
- * A number that is closed and opened again between two lists would keep a stale entry here while the
- * kernel has dropped its own: pollset_forget() before each close is what keeps the two together.
+ * A number that is closed and opened again between two lists would keep a stale entry here while
+ * the kernel has dropped its own: pollset_forget() before each close is what keeps the two
+ * together.
  */
 #include "net/pollset.h"
 
@@ -65,7 +66,9 @@ static struct slot *find(const struct pollset *p, int fd)
 	return fd >= 0 && fd < p->nr_by_fd ? p->by_fd[fd] : NULL;
 }
 
-/* Room for descriptor `fd` and one more slot. The tables only grow: up to the limit of open files. */
+/*
+ * Room for descriptor `fd` and one more slot. The tables only grow: up to the limit of open files.
+ */
 static int grow(struct pollset *p, int fd)
 {
 	if (fd >= p->nr_by_fd) {
@@ -134,7 +137,9 @@ static void on_event(void *arg, u32 events)
 		unregister(s);
 		return;
 	}
-	/* An event of this batch may be older than the list: never report what was not asked for. */
+	/*
+	 * An event of this batch may be older than the list: never report what was not asked for.
+	 */
 	if (s->want & EPOLLIN)
 		s->ready |= events & (s->want | EPOLLERR | EPOLLHUP);
 	else if (events & (s->want | EPOLLERR | EPOLLHUP))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * poll(2) for code that hands over its whole list of descriptors each time, on top of the epoll loop:
- * registrations stay from one list to the next, and only differences become system calls.
+ * poll(2) for code that hands over its whole list of descriptors each time, on top of the epoll
+ * loop: registrations stay from one list to the next, and only differences become system calls.
  * The loop's thread only.
  */
 #ifndef NET_POLLSET_H
@@ -29,9 +29,9 @@ int pollset_want(struct pollset *p, int fd, u32 events);
 void pollset_commit(struct pollset *p);
 
 /*
- * What became ready since the last pollset_clear(), never more than was wanted: EPOLLERR and EPOLLHUP
- * only beside a wanted EPOLLIN; a descriptor that is only wanted for writing is writable after an
- * error. 0 for unknown descriptors.
+ * What became ready since the last pollset_clear(), never more than was wanted: EPOLLERR and
+ * EPOLLHUP only beside a wanted EPOLLIN; a descriptor that is only wanted for writing is writable
+ * after an error. 0 for unknown descriptors.
  */
 u32 pollset_ready(const struct pollset *p, int fd);
 void pollset_clear(struct pollset *p);

@@ -3,7 +3,8 @@
  * IPv4 reassembly.
  *
  * Thread: the loop of the netif.
- * Trust:  fragments come from the guest; addresses, offsets and lengths were only checked one by one.
+ * Trust:  fragments come from the guest; addresses, offsets and lengths were only checked one by
+ *         one.
  * Spec:   RFC 791 section 3.2, RFC 1122 section 3.3.2, RFC 5722 section 4
  *
  * A datagram is a bitmap of the 8-byte units that have come. A fragment that overlaps one that came

@@ -3,20 +3,21 @@
  * Large TCP segments at a small MTU.
  *
  * Thread: the loop of the netif.
- * Trust:  frames of the guest have passed net/guard.c; frames of libslirp carry bytes of the network
- *         but headers that libslirp made. Both are bounded here all the same.
- * Spec:   RFC 9293 section 3.7.1 (MSS), RFC 791 section 3.2 (fragmentation), virtio 1.3 section 5.1.6
+ * Trust:  frames of the guest have passed net/guard.c; frames of libslirp carry bytes of the
+ *         network but headers that libslirp made. Both are bounded here all the same.
+ * Spec:   RFC 9293 section 3.7.1 (MSS), RFC 791 section 3.2 (fragmentation), virtio 1.3 section
+ *         5.1.6
  *
  * Most of the price of a byte is the price of its frame: an interrupt, an exit, a system call, two
  * walks through a TCP. From the guest, TSO gives large frames, and libslirp takes them as they are.
- * To the guest, libslirp makes segments of the size that its interface MTU allows (SEGMENT_MTU), for
- * connections that the guest opens whatever MSS that announced. A driver with GUEST_TSO gets them
- * whole, the true segment size beside them; for others they are cut here, which is still cheaper than
- * having libslirp make many small ones.
+ * To the guest, libslirp makes segments of the size that its interface MTU allows (SEGMENT_MTU),
+ * for connections that the guest opens whatever MSS that announced. A driver with GUEST_TSO gets
+ * them whole, the true segment size beside them; for others they are cut here, which is still
+ * cheaper than having libslirp make many small ones.
  *
  * Only for connections to the guest (forwards) does libslirp heed the MSS of the guest: there the
- * announced one is raised. A guest that announces less than its MTU allows has a reason (it routes for
- * somebody with a smaller one) and is left alone.
+ * announced one is raised. A guest that announces less than its MTU allows has a reason (it routes
+ * for somebody with a smaller one) and is left alone.
  */
 #include "net/segment.h"
 
@@ -155,7 +156,10 @@ static void emit_large(const struct segment *s, const u8 *frame, size_t len,
 	emit(arg, &o, iov, 2);
 }
 
-/* Headers of the piece [off, off + n) of the payload of a large segment. `h` holds those of the whole. */
+/*
+ * Headers of the piece [off, off + n) of the payload of a large segment. `h` holds those of the
+ * whole.
+ */
 static void cut_headers(u8 *h, const struct guard_pkt *pkt, size_t hdr, size_t off, size_t n,
 			bool last)
 {

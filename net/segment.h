@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Large TCP segments at a small MTU: libslirp and virtio-net exchange segments of up to 32 KiB while
- * the guest's interface keeps its ordinary MTU, as with a network card that segments in hardware.
- * One thread.
+ * Large TCP segments at a small MTU: libslirp and virtio-net exchange segments of up to 32 KiB
+ * while the guest's interface keeps its ordinary MTU, as with a network card that segments in
+ * hardware. One thread.
  */
 #ifndef NET_SEGMENT_H
 #define NET_SEGMENT_H
@@ -11,8 +11,8 @@
 
 /*
  * The MTU that libslirp is to have, unless the guest's is larger. Linux opens connections with a
- * window of 64240 bytes, and no window of libslirp's passes 65535: of segments of up to 32120 bytes two
- * fit, and one can be on its way while the other is acknowledged.
+ * window of 64240 bytes, and no window of libslirp's passes 65535: of segments of up to 32120 bytes
+ * two fit, and one can be on its way while the other is acknowledged.
  */
 #define SEGMENT_MTU (32120u + 40u)
 
@@ -33,7 +33,8 @@ typedef void (*segment_emit_fn)(void *arg, const struct netif_offload *o, const 
 
 /*
  * A frame from libslirp, of any size. It leaves through emit() as the driver can take it: as a
- * large TCP segment, cut into small ones, in IPv4 fragments; other large packets do not leave at all.
+ * large TCP segment, cut into small ones, in IPv4 fragments; other large packets do not leave at
+ * all.
  */
 void segment_emit(const struct segment *s, const u8 *frame, size_t len, segment_emit_fn emit,
 		  void *arg);

@@ -7,10 +7,10 @@
  * Trust:  frames come from the guest and have passed net/guard.c; sockets are the network's; the
  *         library is the distribution's.
  *
- * libslirp is found at run time: lkvm starts, and its other networks work, without it. It wants to be
- * asked before each sleep which sockets to watch and told after it which are ready. Asking is a walk
- * over its sockets, so it is done once per batch: after the frames of one kick, after one socket
- * event, after a timeout. net/pollset.c keeps the epoll registrations.
+ * libslirp is found at run time: lkvm starts, and its other networks work, without it. It wants to
+ * be asked before each sleep which sockets to watch and told after it which are ready. Asking is a
+ * walk over its sockets, so it is done once per batch: after the frames of one kick, after one
+ * socket event, after a timeout. net/pollset.c keeps the epoll registrations.
  */
 #include "net/slirp.h"
 
@@ -63,13 +63,17 @@ bool slirp_version_fits(const char *version)
 {
 	unsigned major, minor;
 
-	/* Newer libraries accept the configuration of 4.7; another major number is another interface. */
+	/*
+	 * Newer libraries accept the configuration of 4.7; another major number is another
+	 * interface.
+	 */
 	return sscanf(version, "%u.%u", &major, &minor) == 2 && major == 4 && minor >= 7;
 }
 
 /*
- * GLib, below libslirp, complains on stderr, and the guest can make it complain as often as it likes.
- * The types are those of GLib's stable interface; its headers are not needed for one function.
+ * GLib, below libslirp, complains on stderr, and the guest can make it complain as often as it
+ * likes. The types are those of GLib's stable interface; its headers are not needed for one
+ * function.
  */
 typedef void (*glib_log_fn)(const char *domain, int level, const char *msg, void *data);
 typedef unsigned (*glib_set_handler_fn)(const char *domain, int levels, glib_log_fn fn, void *data);
@@ -121,8 +125,8 @@ static const char *find_all(struct lib *lib, void *dl)
 static int lib_load(struct lib *lib)
 {
 	/*
-	 * Lazy: a third of the instructions of binding everything. There is no dlclose(), because GLib
-	 * cannot be unloaded.
+	 * Lazy: a third of the instructions of binding everything. There is no dlclose(), because
+	 * GLib cannot be unloaded.
 	 */
 	void *dl = dlopen(SONAME, RTLD_LAZY | RTLD_LOCAL);
 	const char *missing;
@@ -219,7 +223,9 @@ static void cb_timer_mod(void *timer, int64_t expire_ms, void *opaque)
 		loop_timer_arm(t->timer, at > now ? at - now : 0);
 }
 
-/* Sockets are registered when they turn up in a list; libslirp says so here before it closes one. */
+/*
+ * Sockets are registered when they turn up in a list; libslirp says so here before it closes one.
+ */
 static void cb_register_poll_fd(int fd, void *opaque)
 {
 	(void)fd, (void)opaque;
@@ -232,7 +238,10 @@ static void cb_unregister_poll_fd(int fd, void *opaque)
 	pollset_forget(s->polls, fd);
 }
 
-/* A socket may be read again. It happens inside input() or pollfds_poll(), and refresh() follows both. */
+/*
+ * A socket may be read again. It happens inside input() or pollfds_poll(), and refresh() follows
+ * both.
+ */
 static void cb_notify(void *opaque)
 {
 	(void)opaque;
@@ -270,8 +279,8 @@ static int add_poll(int fd, int events, void *opaque)
 }
 
 /*
- * Errors without a wanted read never arrive as such (see pollset_ready()): libslirp would read, and it
- * asserts that it has room to read into.
+ * Errors without a wanted read never arrive as such (see pollset_ready()): libslirp would read, and
+ * it asserts that it has room to read into.
  */
 static int get_revents(int idx, void *opaque)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * libslirp as a room of its own: IPv4 and IPv6 frames in and out, sockets and timers on a loop. What
- * comes in must have passed net/guard.c. The loop's thread only, or before it runs.
+ * libslirp as a room of its own: IPv4 and IPv6 frames in and out, sockets and timers on a loop.
+ * What comes in must have passed net/guard.c. The loop's thread only, or before it runs.
  */
 #ifndef NET_SLIRP_H
 #define NET_SLIRP_H
@@ -22,15 +22,18 @@ struct slirp_conf {
 };
 
 struct slirp_client {
-	/* A frame for the guest, of any size up to 64 KiB; from inside feed(), settle() or the loop. */
+	/*
+	 * A frame for the guest, of any size up to 64 KiB; from inside feed(), settle() or the
+	 * loop.
+	 */
 	void (*frame)(void *arg, const u8 *frame, size_t len);
 	/* The frames of one event of the loop have been handed over. */
 	void (*batch_end)(void *arg);
 };
 
 /*
- * Load libslirp if need be and start an instance. 0, or after one log_error() line: -ENOENT when the
- * library is missing or too old, -EIO, -ENOMEM.
+ * Load libslirp if need be and start an instance. 0, or after one log_error() line: -ENOENT when
+ * the library is missing or too old, -EIO, -ENOMEM.
  */
 int slirp_open(struct slirp **out, const struct slirp_conf *c, struct loop *loop,
 	       const struct slirp_client *client, void *arg);
@@ -43,8 +46,8 @@ int slirp_forward(struct slirp *s, bool udp, struct in_addr host, u16 host_port,
 		  struct in_addr guest, u16 guest_port);
 
 /*
- * A frame from the guest. `neighbour`: ARP or ICMPv6, after which packets that waited for an address
- * may be sent. The batch ends with slirp_settle().
+ * A frame from the guest. `neighbour`: ARP or ICMPv6, after which packets that waited for an
+ * address may be sent. The batch ends with slirp_settle().
  */
 void slirp_feed(struct slirp *s, const u8 *frame, size_t len, bool neighbour);
 void slirp_settle(struct slirp *s);
@@ -55,7 +58,9 @@ void slirp_pause(struct slirp *s, bool paused);
 /* Sockets in use. */
 unsigned slirp_sockets(const struct slirp *s);
 
-/* Does a libslirp that calls itself `version` have the interface that we need? (4.7 and later 4.x) */
+/*
+ * Does a libslirp that calls itself `version` have the interface that we need? (4.7 and later 4.x)
+ */
 bool slirp_version_fits(const char *version);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Digests. The low-level calls of OpenSSL: they need no provider to be loaded, so a Realm's start does
- * not pay for one.
+ * Digests. The low-level calls of OpenSSL: they need no provider to be loaded, so a Realm's start
+ * does not pay for one.
  *
  * Thread: any.
  * Trust:  lengths are checked by the callers.

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The life cycle of a guest as far as confidential computing changes it. One ops table, one
- * implementation per way to run a guest; devices never learn which one runs, and no other room asks.
+ * implementation per way to run a guest; devices never learn which one runs, and no other room
+ * asks.
  *
  *   NEW -> realm_create -> CREATED -> realm_populate* -> realm_finalize (each vCPU)
  *       -> realm_activate -> ACTIVE
@@ -28,8 +29,8 @@ struct realm_conf {
 struct realm_ops {
 	const char *name;
 	/*
-	 * The guest does not trust the host: it calls the RSI by SMC, bounces its I/O through pages that
-	 * it shares, and its registers are not ours to read.
+	 * The guest does not trust the host: it calls the RSI by SMC, bounces its I/O through pages
+	 * that it shares, and its registers are not ours to read.
 	 */
 	bool confidential;
 	/* One sentence for the user about what this backend does not do, or NULL. */
@@ -50,7 +51,10 @@ struct realm_ops {
 	int (*activate)(struct realm *r);
 	/* Exits that ordinary VMs do not have. 0: handled. On vCPU thread `index`. */
 	int (*exit)(struct realm *r, unsigned index, int vcpu_fd, struct kvm_run *run);
-	/* KVM_RUN gave EFAULT without saying why: memory behind the guest's access is inaccessible. 0: handled. */
+	/*
+	 * KVM_RUN gave EFAULT without saying why: memory behind the guest's access is inaccessible.
+	 * 0: handled.
+	 */
 	int (*fault)(struct realm *r, int vcpu_fd);
 	void (*destroy)(struct realm *r);
 };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Page states of a Realm whose RMM we play. RAM is RIPAS RAM from the start, as a host
- * leaves it that calls RTT_INIT_RIPAS over all of it; everything else in the protected half is EMPTY. A page of
- * RAM that is EMPTY is a shared page: one bitmap, mem.h's, holds both.
+ * leaves it that calls RTT_INIT_RIPAS over all of it; everything else in the protected half is
+ * EMPTY. A page of RAM that is EMPTY is a shared page: one bitmap, mem.h's, holds both.
  */
 #ifndef REALM_RIPAS_H
 #define REALM_RIPAS_H
@@ -15,8 +15,8 @@ struct mem;
 u64 ripas_run(struct mem *m, u64 base, u64 top, enum rsi_ripas *ripas);
 
 /*
- * Change [base, top). Pages that are in the state already keep their content, the others lose it. EMPTY
- * is what there is outside of RAM: asking for it there succeeds, asking for RAM stops there.
+ * Change [base, top). Pages that are in the state already keep their content, the others lose it.
+ * EMPTY is what there is outside of RAM: asking for it there succeeds, asking for RAM stops there.
  * *reached: first address not changed. 0, or -errno when it is not `top`.
  */
 int ripas_set(struct mem *m, u64 base, u64 top, enum rsi_ripas ripas, u64 *reached);

@@ -110,8 +110,8 @@ static u64 token_init(struct rsi_realm *r, struct rsi_rec *rec, u64 x[])
 }
 
 /*
- * [RMM 1.0 B5.3.1] The next bytes of the token; SUCCESS comes with the last one. Linux adds x1 to its
- * offset whatever the status says, so it is 0 on errors.
+ * [RMM 1.0 B5.3.1] The next bytes of the token; SUCCESS comes with the last one. Linux adds x1 to
+ * its offset whatever the status says, so it is 0 on errors.
  */
 static u64 token_continue(struct rsi_realm *r, struct rsi_rec *rec, u64 x[])
 {
@@ -169,7 +169,9 @@ static u64 ipa_state_set(struct rsi_realm *r, u64 x[])
 	if (r->env->ripas_set(r->env_arg, base, top, (enum rsi_ripas)ripas, &reached)) {
 		x[1] = reached;
 		x[2] = ripas == RSI_RIPAS_RAM ? RSI_REJECT : RSI_ACCEPT;
-		/* Only a change to RAM can be rejected; without progress Linux would ask for ever. */
+		/*
+		 * Only a change to RAM can be rejected; without progress Linux would ask for ever.
+		 */
 		return x[2] == RSI_REJECT ? RSI_SUCCESS : RSI_ERROR_INPUT;
 	}
 	x[1] = reached;

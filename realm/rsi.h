@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The Realm Services Interface as a Realm's guest sees it [RMM 1.0 B5]: a pure state machine. It knows
- * registers and rules; memory, page states, hashing and tokens are asked for through struct rsi_env.
- * No KVM, so every clause is tested on any machine.
+ * The Realm Services Interface as a Realm's guest sees it [RMM 1.0 B5]: a pure state machine. It
+ * knows registers and rules; memory, page states, hashing and tokens are asked for through struct
+ * rsi_env. No KVM, so every clause is tested on any machine.
  */
 #ifndef REALM_RSI_H
 #define REALM_RSI_H
@@ -60,7 +60,10 @@ struct rsi_env {
 	/* out = H(a || b), `rsi_hash_len(alg)` bytes. */
 	void (*hash)(void *arg, enum rsi_hash alg, const void *a, u32 a_len, const void *b, u32 b_len,
 		     u8 *out);
-	/* Make the token for this challenge: *len bytes at *token, good until the next call for `rec`. */
+	/*
+	 * Make the token for this challenge: *len bytes at *token, good until the next call for
+	 * `rec`.
+	 */
 	int (*token)(void *arg, unsigned rec, const u8 challenge[64], const u8 **token, u32 *len);
 	/* gprs[0..30] in and out. */
 	void (*host_call)(void *arg, u16 imm, u64 gprs[31]);
@@ -90,8 +93,8 @@ u32 rsi_hash_len(enum rsi_hash alg);
 
 /*
  * Answer one call: x[0] is the function id, x[1..10] the arguments; results replace them. Registers
- * that are not results of a known call are returned as 0 up to x3 (x8 for MEASUREMENT_READ); *nr_out
- * says how many registers to write back. Any vCPU thread; takes the lock.
+ * that are not results of a known call are returned as 0 up to x3 (x8 for MEASUREMENT_READ);
+ * *nr_out says how many registers to write back. Any vCPU thread; takes the lock.
  */
 void rsi_call(struct rsi_realm *r, struct rsi_rec *rec, u64 x[RSI_NR_REGS], unsigned *nr_out);
 

@@ -7,10 +7,10 @@
  * Trust:  registers of the guest.
  * Spec:   [RMM 1.0 A5.2 address space, B5 RSI], [KVM devices/vm.rst 6 SMCCC filter]
  *
- * The IPA space has one bit more than the board needs. The lower half is the protected one: a slot with
- * the memory that only vCPUs see. The upper half is the shared alias: a slot with the devices' view, in
- * which a protected page is inaccessible, so that KVM_RUN fails with EFAULT there and the guest gets
- * the synchronous external abort that an RMM would give it.
+ * The IPA space has one bit more than the board needs. The lower half is the protected one: a slot
+ * with the memory that only vCPUs see. The upper half is the shared alias: a slot with the devices'
+ * view, in which a protected page is inaccessible, so that KVM_RUN fails with EFAULT there and the
+ * guest gets the synchronous external abort that an RMM would give it.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -221,7 +221,9 @@ static int exit_(struct realm *r, unsigned index, int vcpu_fd, struct kvm_run *r
 	return answer_call(realm_state(r), index, vcpu_fd);
 }
 
-/* A protected page reached through the alias, or (strict) a shared page at its protected address. */
+/*
+ * A protected page reached through the alias, or (strict) a shared page at its protected address.
+ */
 static int fault(struct realm *r, int vcpu_fd)
 {
 	(void)r;

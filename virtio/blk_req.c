@@ -4,8 +4,8 @@
  *
  * Thread: the device's loop.
  * Trust:  header and segments are the guest's: copied once, then checked. Data is not looked at.
- * Spec:   virtio 1.3 §5.2.6; framing §2.7.4 (the driver may cut the parts as it likes, so the header
- *         is the first 16 readable bytes and the status the last writable one)
+ * Spec:   virtio 1.3 §5.2.6; framing §2.7.4 (the driver may cut the parts as it likes, so the
+ *         header is the first 16 readable bytes and the status the last writable one)
  */
 #include "virtio/blk_req.h"
 
@@ -181,8 +181,8 @@ u32 blk_req_answer(struct blk_req *r, u8 status)
 {
 	*r->status = status;
 	/*
-	 * [virtio 1.3 §2.7.8.2] At least `len` bytes from the first writable one on are written: all
-	 * or, when there is something unwritten before the status byte, none.
+	 * [virtio 1.3 §2.7.8.2] At least `len` bytes from the first writable one on are written:
+	 * all or, when there is something unwritten before the status byte, none.
 	 */
 	return (r->fills && status == BLK_S_OK) || r->write_len == 1 ? r->write_len : 0;
 }

@@ -37,15 +37,15 @@ struct blk_limits {
 struct blk_req {
 	struct disk_req io;
 	u32 type;
-	u8 *status;	/* in guest memory */
-	u32 write_len;	/* device-writable bytes, status included */
-	bool fills;	/* when it succeeds all of them are written */
+	u8 *status;    /* in guest memory */
+	u32 write_len; /* device-writable bytes, status included */
+	bool fills;    /* when it succeeds all of them are written */
 };
 
 /*
  * Parse the chain `c`; c->iov becomes the request's. The header is copied once.
- * 1: r->io (except done) is for the disk. 0: answer with *status. -EBADMSG: no room for the header or
- * for the status byte, so the driver cannot be answered.
+ * 1: r->io (except done) is for the disk. 0: answer with *status. -EBADMSG: no room for the header
+ * or for the status byte, so the driver cannot be answered.
  */
 int blk_req_parse(struct blk_req *r, const struct chain *c, const struct blk_limits *l, u8 *status);
 

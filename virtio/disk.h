@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The seam between virtio-blk and what holds the bytes. Asynchronous: submit() queues, commit() hands
- * the batch to the kernel, done() tells. Everything here runs on the disk's loop (or before it runs).
+ * The seam between virtio-blk and what holds the bytes. Asynchronous: submit() queues, commit()
+ * hands the batch to the kernel, done() tells. Everything here runs on the disk's loop (or before
+ * it runs).
  */
 #ifndef VIRTIO_DISK_H
 #define VIRTIO_DISK_H
@@ -11,7 +12,7 @@
 
 #include "lkvm/loop.h"
 
-#define DISK_SECTOR 512u   /* the unit of virtio-blk, whatever the block size [virtio 1.3 §5.2.4] */
+#define DISK_SECTOR 512u /* the unit of virtio-blk, whatever the block size [virtio 1.3 §5.2.4] */
 #define DISK_MAX_QUEUES 16u
 #define DISK_SERIAL_LEN 20u /* bytes a guest sees of a serial [virtio 1.3 §5.2.6] */
 
@@ -28,15 +29,15 @@ struct disk_req {
 	struct iovec *iov; /* READ, WRITE: exactly len bytes, nr_iov >= 1; the disk may advance it */
 	unsigned nr_iov;
 	/*
-	 * err: 0 (all of it) or -errno (-EIO, -ENOSPC, -EOPNOTSUPP, ...). A WRITE that is done may be
-	 * lost until a FLUSH submitted after that is done. The request is the submitter's again when
-	 * this is called, which may submit it or another one; that needs no commit().
+	 * err: 0 (all of it) or -errno (-EIO, -ENOSPC, -EOPNOTSUPP, ...). A WRITE that is done may
+	 * be lost until a FLUSH submitted after that is done. The request is the submitter's again
+	 * when this is called, which may submit it or another one; that needs no commit().
 	 */
 	void (*done)(struct disk_req *r, int err);
 
 	/* The disk's, while submitted. */
 	struct disk_req *next;
-	u64 pos;     /* bytes finished */
+	u64 pos; /* bytes finished */
 	int result;
 	u32 attempt; /* which way of doing it is being tried */
 	u32 retries; /* since the last byte of progress */
@@ -46,7 +47,9 @@ struct disk_req {
 struct disk_ops {
 	/* Queue the request. Always leads to one done(), never from inside submit(). */
 	void (*submit)(struct disk *d, struct disk_req *r);
-	/* No more requests in this batch for now: hand them over. May call done() of what is ready. */
+	/*
+	 * No more requests in this batch for now: hand them over. May call done() of what is ready.
+	 */
 	void (*commit)(struct disk *d);
 	/* Wait until every request is done, those submitted from done() too. */
 	void (*drain)(struct disk *d);
@@ -59,11 +62,14 @@ struct disk {
 	u64 size;	  /* bytes, multiple of 512 */
 	bool read_only;	  /* the submitter sends no WRITE, DISCARD, WRITE_ZEROES */
 	bool can_discard; /* DISCARD and unmapping WRITE_ZEROES have an effect */
-	u32 block_size;	  /* logical: 512 for files, a block device's own; requests may be smaller */
-	u32 physical_block_size; /* >= block_size, power of two */
+	u32 block_size; /* logical: 512 for files, a block device's own; requests may be smaller */
+	u32 physical_block_size;      /* >= block_size, power of two */
 	char id[DISK_SERIAL_LEN + 1]; /* default serial: derived from the file's name */
 
-	/* Called after each group of done() calls, so that a group costs the guest one interrupt. May be NULL. */
+	/*
+	 * Called after each group of done() calls, so that a group costs the guest one interrupt.
+	 * May be NULL.
+	 */
 	void (*batch_end)(void *arg);
 	void *batch_arg;
 };
@@ -75,8 +81,8 @@ struct disk_conf {
 	char path[PATH_MAX];
 	enum disk_format format; /* explicit: a raw image is never probed for another format */
 	bool read_only;
-	bool direct;   /* O_DIRECT */
-	bool no_uring; /* use the thread instead of io_uring */
+	bool direct;			  /* O_DIRECT */
+	bool no_uring;			  /* use the thread instead of io_uring */
 	unsigned nr_queues;		  /* 1..DISK_MAX_QUEUES */
 	char serial[DISK_SERIAL_LEN + 1]; /* "": derived from the file */
 };
@@ -90,9 +96,10 @@ int disk_conf_parse(const char *arg, struct disk_conf *conf);
 
 /*
  * Open a regular file or block device. `loop` is where done() runs.
- * 0, or -errno after one log_error() line (directory, missing, smaller than a sector, no permission,
- * in use by another lkvm (lock), mounted block device, format not available). A file whose size is
- * not a multiple of 512 is used without its last partial sector, after a warning (as kvmtool did).
+ * 0, or -errno after one log_error() line (directory, missing, smaller than a sector, no
+ * permission, in use by another lkvm (lock), mounted block device, format not available). A file
+ * whose size is not a multiple of 512 is used without its last partial sector, after a warning (as
+ * kvmtool did).
  */
 int disk_open(struct disk **out, const struct disk_conf *conf, struct loop *loop);
 

@@ -16,8 +16,8 @@
 #include "virtio/disk.h"
 
 /*
- * Copy the field at *p up to a single comma, with ",," read as a comma; *p moves behind the comma or
- * to the end. 1: a comma was there, so another field follows; 0: the last one; -E2BIG.
+ * Copy the field at *p up to a single comma, with ",," read as a comma; *p moves behind the comma
+ * or to the end. 1: a comma was there, so another field follows; 0: the last one; -E2BIG.
  */
 static int next_field(const char **p, char *buf, size_t size)
 {

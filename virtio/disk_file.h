@@ -40,7 +40,8 @@ void disk_io_begin(struct disk_req *r);
 void disk_io_next(const struct disk_file *f, struct disk_req *r, struct disk_io *io);
 
 /*
- * The system call answered `res` (bytes, 0, or -errno). True: the request is finished, with r->result.
+ * The system call answered `res` (bytes, 0, or -errno). True: the request is finished, with
+ * r->result.
  * False: make the next one.
  */
 bool disk_io_finished(const struct disk_file *f, struct disk_req *r, int res);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Raw disk without io_uring: one worker thread makes blocking system calls. For hosts where io_uring
- * is missing or forbidden, and for the calls that io_uring does not have.
+ * Raw disk without io_uring: one worker thread makes blocking system calls. For hosts where
+ * io_uring is missing or forbidden, and for the calls that io_uring does not have.
  *
  * Thread: the client's loop; work() on the worker's loop. `lock` guards the two lists between them.
  * Trust:  requests were checked by blk.c.

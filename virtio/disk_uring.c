@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Raw disk on io_uring: a batch of requests costs one system call, and what the page cache can answer
- * at once is finished when that call returns. The only file that includes liburing.
+ * Raw disk on io_uring: a batch of requests costs one system call, and what the page cache can
+ * answer at once is finished when that call returns. The only file that includes liburing.
  *
  * Thread: the disk's loop.
  * Trust:  requests were checked by blk.c; completions come from the kernel.
  *
- * The ring's own file descriptor is in the loop: it is readable while completions wait, so nothing has
- * to be read to be woken. `todo` holds requests that have no place in the submission queue yet;
+ * The ring's own file descriptor is in the loop: it is readable while completions wait, so nothing
+ * has to be read to be woken. `todo` holds requests that have no place in the submission queue yet;
  * pump() moves them there, enters the kernel, and reaps until nothing moves any more.
  */
 #include <errno.h>
@@ -271,7 +271,7 @@ static const struct disk_ops uring_ops = {
 static int ring_init(struct uring *u)
 {
 	static const int needed[] = {
-		IORING_OP_NOP,	 IORING_OP_READ,  IORING_OP_WRITE,     IORING_OP_READV,
+		IORING_OP_NOP,	  IORING_OP_READ,  IORING_OP_WRITE,	IORING_OP_READV,
 		IORING_OP_WRITEV, IORING_OP_FSYNC, IORING_OP_FALLOCATE,
 	};
 	unsigned workers[2] = { MAX_KERNEL_WORKERS, MAX_KERNEL_WORKERS };

@@ -2,13 +2,14 @@
 /*
  * virtio-mmio: registers, interrupt and doorbells of one device at a fixed address.
  *
- * Thread: registers on vCPU threads under d->lock; interrupt_*() on any, the device's loop above all.
+ * Thread: registers on vCPU threads under d->lock; interrupt_*() on any, the device's loop above
+ *         all.
  * Trust:  every offset, width and value of a register access is the guest's.
  * Spec:   virtio 1.3 §4.2.2
  *
  * The interrupt is edge-triggered, one edge for each cause, also when InterruptStatus has the bit
- * already: the driver may be between its read and its acknowledgement, and of a second cause in there
- * only the edge remains.
+ * already: the driver may be between its read and its acknowledgement, and of a second cause in
+ * there only the edge remains.
  */
 #include "virtio/mmio.h"
 

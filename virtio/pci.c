@@ -2,16 +2,17 @@
 /*
  * virtio-pci: one device on the PCI bus: BARs, capabilities, interrupts, doorbells.
  *
- * Thread: registers on vCPU threads under d->lock; interrupt_*() on any, the device's loop above all.
+ * Thread: registers on vCPU threads under d->lock; interrupt_*() on any, the device's loop above
+ *         all.
  * Trust:  every offset, width and value of a register access is the guest's.
  * Spec:   virtio 1.3 §4.1
  *
- * Interrupts come from the loop while a vCPU may hold d->lock and wait for that loop, so they take no
- * lock but the leaves of pci.c and msix.c: what they read here is atomic.
+ * Interrupts come from the loop while a vCPU may hold d->lock and wait for that loop, so they take
+ * no lock but the leaves of pci.c and msix.c: what they read here is atomic.
  *
  * ISR and INTx: who raises sets a bit, who reads the register takes all bits, and both then let
- * pci_intx_update() compute the line from what is set now. A bit that is set after the read raises the
- * line again; one that is set before is part of what the driver has read.
+ * pci_intx_update() compute the line from what is set now. A bit that is set after the read raises
+ * the line again; one that is set before is part of what the driver has read.
  */
 #include "virtio/pci.h"
 
@@ -100,7 +101,10 @@ static const struct virtio_transport_ops transport_ops = {
 	.interrupt_config = interrupt_config,
 };
 
-/* [virtio 1.3 §4.1.4.5.1] INTx is the or of all bits; [PCI 3.0 §6.8.3.3] not while MSI-X is enabled. */
+/*
+ * [virtio 1.3 §4.1.4.5.1] INTx is the or of all bits; [PCI 3.0 §6.8.3.3] not while MSI-X is
+ * enabled.
+ */
 static bool intx(void *dev)
 {
 	struct virtio_pci *v = dev;
@@ -219,8 +223,9 @@ static u32 cfg32(const struct virtio_pci *v, unsigned off)
 }
 
 /*
- * [virtio 1.3 §4.1.4.9] pci_cfg_data is a window on cap.length bytes at cap.offset of BAR cap.bar, for
- * drivers that cannot map BARs. What the BAR does not take reads as ones, as it does over the bus.
+ * [virtio 1.3 §4.1.4.9] pci_cfg_data is a window on cap.length bytes at cap.offset of BAR cap.bar,
+ * for drivers that cannot map BARs. What the BAR does not take reads as ones, as it does over the
+ * bus.
  */
 static void window_access(struct virtio_pci *v, bool is_write)
 {

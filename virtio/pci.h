@@ -2,8 +2,8 @@
 /*
  * virtio over PCI, without legacy [virtio 1.3 §4.1].
  *
- * BAR 0: page 0 common configuration, 1 ISR, 2 device configuration, 3 notifications: whole pages, so
- * that a guest may map each of them on its own. BAR 2: MSI-X, when the board has MSIs.
+ * BAR 0: page 0 common configuration, 1 ISR, 2 device configuration, 3 notifications: whole pages,
+ * so that a guest may map each of them on its own. BAR 2: MSI-X, when the board has MSIs.
  */
 #ifndef VIRTIO_PCI_H
 #define VIRTIO_PCI_H
@@ -14,8 +14,8 @@
 struct virtio_pci;
 
 /*
- * Put `d` into `slot` of `p`. All of d, p and irq stay the caller's and outlive it. Before vCPUs run.
- * 0, or -errno after one log_error() line.
+ * Put `d` into `slot` of `p`. All of d, p and irq stay the caller's and outlive it. Before vCPUs
+ * run. 0, or -errno after one log_error() line.
  */
 int virtio_pci_create(struct virtio_pci **out, struct virtio_device *d, struct pci *p,
 		      struct irq *irq, unsigned slot);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The common configuration structure of virtio-pci: the registers a driver brings the device up with.
+ * The common configuration structure of virtio-pci: the registers a driver brings the device up
+ * with.
  *
  * Thread: vCPU threads, under d->lock.
  * Trust:  every offset, width and value is the guest's.
@@ -116,7 +117,9 @@ static void set_high(u64 *reg, u32 val)
 	*reg = (*reg & UINT32_MAX) | (u64)val << 32;
 }
 
-/* [virtio 1.3 §4.1.4.3.2] What describes the ring is the driver's only until it enables the queue. */
+/*
+ * [virtio 1.3 §4.1.4.3.2] What describes the ring is the driver's only until it enables the queue.
+ */
 static void ring_write(struct virtqueue *q, u32 off, u32 val)
 {
 	if (q->enabled)

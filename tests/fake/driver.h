@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The guest half of a virtqueue: builds good chains and every kind of bad one. It writes guest memory
- * through the vCPUs' view, as a guest does, and knows no transport; driver_dev.h drives a device's
- * registers. Tests only: it asserts that the test uses it sensibly.
+ * The guest half of a virtqueue: builds good chains and every kind of bad one. It writes guest
+ * memory through the vCPUs' view, as a guest does, and knows no transport; driver_dev.h drives a
+ * device's registers. Tests only: it asserts that the test uses it sensibly.
  */
 #ifndef TESTS_FAKE_DRIVER_H
 #define TESTS_FAKE_DRIVER_H
@@ -48,8 +48,9 @@ struct fake_ring {
 void fake_ring_init(struct fake_ring *r, struct mem *m, u64 base, u16 size, bool event_idx);
 
 /*
- * Post one good chain, readable buffers first, and publish it: from the ring's own table, or through
- * an indirect table at `table`. Returns the head. The caller keeps at most `size` descriptors busy.
+ * Post one good chain, readable buffers first, and publish it: from the ring's own table, or
+ * through an indirect table at `table`. Returns the head. The caller keeps at most `size`
+ * descriptors busy.
  */
 u16 fake_ring_add(struct fake_ring *r, const struct fake_buf *bufs, unsigned nr);
 u16 fake_ring_add_indirect(struct fake_ring *r, const struct fake_buf *bufs, unsigned nr,
@@ -61,7 +62,9 @@ bool fake_ring_used(struct fake_ring *r, u32 *id, u32 *len);
 /* Would a driver kick for what it published since the last call? [virtio 1.3 §2.7.13.4, §2.7.10] */
 bool fake_ring_wants_kick(struct fake_ring *r);
 
-/* Ask for an interrupt for the next used buffer, or for none (with EVENT_IDX: for one far ahead). */
+/*
+ * Ask for an interrupt for the next used buffer, or for none (with EVENT_IDX: for one far ahead).
+ */
 void fake_ring_interrupts(struct fake_ring *r, bool on);
 
 /* ---- by hand ---- */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A kind of device that takes every chain and gives it back untouched, and counts what happens to it:
- * for tests of device.c and of transports.
+ * A kind of device that takes every chain and gives it back untouched, and counts what happens to
+ * it: for tests of device.c and of transports.
  */
 #ifndef TESTS_FAKE_ECHO_H
 #define TESTS_FAKE_ECHO_H

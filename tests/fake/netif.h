@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Both sides of the wall between virtio-net and the network: a netif that remembers what it was given
- * and says what it is told to say, and a client that does the same for frames of a netif. Tests only.
+ * Both sides of the wall between virtio-net and the network: a netif that remembers what it was
+ * given and says what it is told to say, and a client that does the same for frames of a netif.
+ * Tests only.
  */
 #ifndef TESTS_FAKE_NETIF_H
 #define TESTS_FAKE_NETIF_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Running out of file descriptors, step by step: a constructor that needs n of them is called with room
- * for 0, 1, ... n, so that each of its error paths is taken once.
+ * Running out of file descriptors, step by step: a constructor that needs n of them is called with
+ * room for 0, 1, ... n, so that each of its error paths is taken once.
  */
 #ifndef TESTS_UNIT_FDS_H
 #define TESTS_UNIT_FDS_H

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Messages: prefixes, levels, one write per line, and the budget of a site that a guest can reach. */
+/*
+ * Messages: prefixes, levels, one write per line, and the budget of a site that a guest can reach.
+ */
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>

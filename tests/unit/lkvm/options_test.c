@@ -181,7 +181,10 @@ START_TEST(values_in_each_form)
 	ck_assert_str_eq(c.string, "abc");
 	ck_assert_int_eq(PARSE("-s=abc"), 0);
 	ck_assert_str_eq(c.string, "=abc");
-	/* The next word is the value, whatever it looks like: kernel parameters may begin with a dash. */
+	/*
+	 * The next word is the value, whatever it looks like: kernel parameters may begin with a
+	 * dash.
+	 */
 	ck_assert_int_eq(PARSE("--string", "--flag"), 0);
 	ck_assert_str_eq(c.string, "--flag");
 	ck_assert(!c.flag);

@@ -358,7 +358,9 @@ START_TEST(memory_decoding)
 }
 END_TEST
 
-/* Linux swaps BARs with decoding on: the one that comes too early gets its place when it is free. */
+/*
+ * Linux swaps BARs with decoding on: the one that comes too early gets its place when it is free.
+ */
 START_TEST(bars_swap)
 {
 	struct rig x;

@@ -389,7 +389,9 @@ START_TEST(refused_connections_are_reset)
 }
 END_TEST
 
-/* [virtio 1.3 §5.1.6.2]: a TSO frame with a partial checksum arrives as the bytes that it carries. */
+/*
+ * [virtio 1.3 §5.1.6.2]: a TSO frame with a partial checksum arrives as the bytes that it carries.
+ */
 START_TEST(tso_frames_of_the_guest_are_taken_whole)
 {
 	static u8 f[40000], data[30000], buf[30000];
@@ -426,7 +428,10 @@ START_TEST(tso_frames_of_the_guest_are_taken_whole)
 }
 END_TEST
 
-/* Receive `total` bytes of the pattern that fill() writes, acknowledging; returns the largest segment. */
+/*
+ * Receive `total` bytes of the pattern that fill() writes, acknowledging; returns the largest
+ * segment.
+ */
 static size_t tcp_drain(struct conn *c, size_t total, bool *gso)
 {
 	size_t got = 0, largest = 0, len;
@@ -482,7 +487,9 @@ START_TEST(large_segments_for_a_driver_that_takes_them)
 	setsockopt(sk, SOL_SOCKET, SO_SNDBUF, &big, sizeof(big));
 	tcp_open(&c, &w, sk, port);
 	fill(c.server, 200000);
-	/* Two segments fit into the first window of Linux. (libslirp 4.7 takes off 20 bytes more.) */
+	/*
+	 * Two segments fit into the first window of Linux. (libslirp 4.7 takes off 20 bytes more.)
+	 */
 	largest = tcp_drain(&c, 200000, &gso);
 	ck_assert_uint_ge(largest, 32100);
 	ck_assert_uint_le(largest, 32120);
@@ -523,7 +530,10 @@ START_TEST(small_segments_for_a_driver_that_wants_none)
 }
 END_TEST
 
-/* A guest without buffers loses nothing: frames wait, sockets are left alone, the loop does not spin. */
+/*
+ * A guest without buffers loses nothing: frames wait, sockets are left alone, the loop does not
+ * spin.
+ */
 START_TEST(back_pressure_loses_nothing)
 {
 	struct world w;

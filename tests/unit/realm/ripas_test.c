@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Page states over real guest memory: runs, conversions, loss of content, what lies outside of RAM. */
+/*
+ * Page states over real guest memory: runs, conversions, loss of content, what lies outside of RAM.
+ */
 #include <errno.h>
 
 #include "lkvm/mem.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * virtio-console on a fake chardev: bytes both ways, back-pressure without loss or repetition, window
- * size, resets, and drivers that break the rules.
+ * virtio-console on a fake chardev: bytes both ways, back-pressure without loss or repetition,
+ * window size, resets, and drivers that break the rules.
  */
 #include <string.h>
 

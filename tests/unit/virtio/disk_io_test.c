@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Which system call comes next: continuation, fallbacks, alignment, and no way to go on for ever. */
+/*
+ * Which system call comes next: continuation, fallbacks, alignment, and no way to go on for ever.
+ */
 #include <errno.h>
 #include <fcntl.h>
 

@@ -226,7 +226,9 @@ START_TEST(inert_when_ready)
 }
 END_TEST
 
-/* [virtio 1.3 §4.2.3.2] A size that is too large in the upper half must not pass for a small one. */
+/*
+ * [virtio 1.3 §4.2.3.2] A size that is too large in the upper half must not pass for a small one.
+ */
 START_TEST(sizes)
 {
 	static const u32 bad[] = { 0, 7, 512, 0x10008, UINT32_MAX };

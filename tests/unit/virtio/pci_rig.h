@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* An echo device in slot 1 of a PCI bus with a fake interrupt controller, and a driver beside it. */
+/*
+ * An echo device in slot 1 of a PCI bus with a fake interrupt controller, and a driver beside it.
+ */
 #ifndef TESTS_UNIT_VIRTIO_PCI_RIG_H
 #define TESTS_UNIT_VIRTIO_PCI_RIG_H
 

@@ -344,7 +344,9 @@ START_TEST(isr_races)
 		pthread_mutex_lock(&r.x.irq.lock);
 		level = r.x.irq.level[SPI];
 		pthread_mutex_unlock(&r.x.irq.lock);
-		/* A guest reads only after an interrupt; now and then a shared line makes it look. */
+		/*
+		 * A guest reads only after an interrupt; now and then a shared line makes it look.
+		 */
 		if (!level && atomic_load(&r.handled) % 8)
 			continue;
 		if (rd(&r.x, r.x.f.isr, 1))
@@ -359,8 +361,9 @@ START_TEST(isr_races)
 END_TEST
 
 /*
- * DRIVER_OK and resets wait for the loop with the device's lock held, while the loop interrupts: with
- * buffers posted beforehand it does so inside that very call. Nothing may wait for anything in turn.
+ * DRIVER_OK and resets wait for the loop with the device's lock held, while the loop interrupts:
+ * with buffers posted beforehand it does so inside that very call. Nothing may wait for anything in
+ * turn.
  */
 START_TEST(hand_over_with_interrupts)
 {
