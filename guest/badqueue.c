@@ -426,11 +426,13 @@ static void test_random(const struct vdev *d, unsigned rounds)
 			 */
 			fault_begin();
 			if ((r >> 4 & 15) < 11)
-				write_width(d->common + (where & ~(u64)(width - 1)) %
-								(d->common_len ? d->common_len : 64),
+				write_width(d->common +
+						    (where & ~(u64)(width - 1)) %
+							    (d->common_len ? d->common_len : 64),
 					    width, r >> 20);
 			else if ((r >> 4 & 15) == 11)
-				write_width(d->config + (where & ~(u64)(width - 1)), width, r >> 20);
+				write_width(d->config + (where & ~(u64)(width - 1)), width,
+					    r >> 20);
 			else if ((r >> 4 & 15) < 14)
 				((volatile u64 *)&ring)[where % (sizeof(ring) / 8)] = r;
 			else

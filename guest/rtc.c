@@ -9,7 +9,18 @@
  */
 #include "guest/guest.h"
 
-enum { SEC = 0, MIN = 2, HOUR = 4, MDAY = 7, MON = 8, YEAR = 9, A = 10, B = 11, D = 13, CENTURY = 0x32 };
+enum {
+	SEC = 0,
+	MIN = 2,
+	HOUR = 4,
+	MDAY = 7,
+	MON = 8,
+	YEAR = 9,
+	A = 10,
+	B = 11,
+	D = 13,
+	CENTURY = 0x32
+};
 
 static u8 get(u8 reg)
 {

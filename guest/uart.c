@@ -112,7 +112,8 @@ static void test_input(void)
 	print("ready for input\n");
 	write8(UART(0) + IER, 1);
 	check("input arrives",
-	      wait_for(line_len && (line[line_len - 1] == '\n' || line[line_len - 1] == '\r'), 8000));
+	      wait_for(line_len && (line[line_len - 1] == '\n' || line[line_len - 1] == '\r'),
+		       8000));
 	checkf("by interrupt", nr_rx > 0, "%u", nr_rx);
 	write8(UART(0) + IER, 0);
 	for (unsigned i = 0; i < line_len; i++)

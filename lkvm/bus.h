@@ -43,7 +43,7 @@ struct bus_range {
 enum bus_result {
 	BUS_OK,
 	BUS_UNMAPPED, /* nothing there: the caller gives the architected answer */
-	BUS_BAD,      /* a device is there but does not take this access: reads as ones, writes ignored */
+	BUS_BAD, /* a device is there but does not take this access: reads ones, writes ignored */
 };
 
 int bus_create(struct bus **out);

@@ -22,7 +22,8 @@ struct consoles {
  * Create what the config asks for; Ctrl-a x makes a stop request. Tear down with consoles_fini(),
  * also on error; the loop is not running then. 0 or -errno after one log_error() line.
  */
-int consoles_init(struct consoles *cs, const struct config *c, struct loop *loop, struct stop *stop);
+int consoles_init(struct consoles *cs, const struct config *c, struct loop *loop,
+		  struct stop *stop);
 void consoles_fini(struct consoles *cs);
 
 #endif

@@ -245,8 +245,8 @@ struct kvm_vcpu_init {
 #define KVM_REG_PC KVM_REG_X(32u)
 #define KVM_REG_PSTATE KVM_REG_X(33u)
 #define KVM_REG_SYS(op0, op1, crn, crm, op2)                                                       \
-	(KVM_REG_ARM64 | KVM_REG_SIZE_U64 | KVM_REG_ARM64_SYSREG | ((op0) << 14 | (op1) << 11 |    \
-								    (crn) << 7 | (crm) << 3 | (op2)))
+	(KVM_REG_ARM64 | KVM_REG_SIZE_U64 | KVM_REG_ARM64_SYSREG |                                 \
+	 ((op0) << 14 | (op1) << 11 | (crn) << 7 | (crm) << 3 | (op2)))
 #define KVM_REG_ARM64_SVE_VLS (KVM_REG_ARM64 | KVM_REG_ARM64_SVE | KVM_REG_SIZE_U512 | 0xffffu)
 #define KVM_ARM64_SVE_VLS_WORDS 8
 

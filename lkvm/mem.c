@@ -188,7 +188,8 @@ int mem_write(struct mem *m, gpa_t g, const void *buf, u64 len)
 	return 0;
 }
 
-int mem_iov(struct mem *m, gpa_t g, u64 len, enum mem_access access, struct iovec *iov, unsigned max)
+int mem_iov(struct mem *m, gpa_t g, u64 len, enum mem_access access, struct iovec *iov,
+	    unsigned max)
 {
 	/* All RAM is readable and writable; `access` is here for regions that are not. */
 	(void)access;

@@ -117,7 +117,12 @@ static int check_ndp(const u8 *icmp, size_t len, size_t fixed, const char **why)
 
 static int check_icmp6(const u8 *ip, const u8 *icmp, size_t len, const char **why)
 {
-	enum { ECHO_REQUEST = 128, ROUTER_SOLICIT = 133, NEIGHBOUR_SOLICIT = 135, NEIGHBOUR_ADVERT };
+	enum {
+		ECHO_REQUEST = 128,
+		ROUTER_SOLICIT = 133,
+		NEIGHBOUR_SOLICIT = 135,
+		NEIGHBOUR_ADVERT
+	};
 
 	if (len < ICMP_HDR)
 		return BAD("short ICMPv6 header");

@@ -196,7 +196,9 @@ int pcap_if_create(struct netif **out, const struct net_conf *c, struct netif *i
 		*out = NULL;
 		return fd;
 	}
-	p->netif = (struct netif){ .ops = &pcap_if_ops, .offloads = inner->offloads, .mtu = inner->mtu };
+	p->netif = (struct netif){ .ops = &pcap_if_ops,
+				   .offloads = inner->offloads,
+				   .mtu = inner->mtu };
 	memcpy(p->netif.mac, inner->mac, NETIF_MAC_LEN);
 	p->inner = inner;
 	p->fd = fd;

@@ -117,7 +117,8 @@ static bool place(struct datagram *d, const u8 *frag, u32 off, u32 len, bool las
 	return true;
 }
 
-bool reasm_add(struct reasm *r, const u8 *frag, size_t frag_len, u64 now_ns, u8 **frame, size_t *len)
+bool reasm_add(struct reasm *r, const u8 *frag, size_t frag_len, u64 now_ns, u8 **frame,
+	       size_t *len)
 {
 	const u8 *ip = frag + ETH_HDR;
 	u16 field = be16_at(ip + IP4_FRAG);

@@ -19,6 +19,7 @@ void reasm_destroy(struct reasm *r);
  * `now_ns` a clock that does not go back. When it completes its datagram, *frame and *len are set
  * to the whole one (good until the next call) and true is returned; its L4 part is not checked yet.
  */
-bool reasm_add(struct reasm *r, const u8 *frag, size_t frag_len, u64 now_ns, u8 **frame, size_t *len);
+bool reasm_add(struct reasm *r, const u8 *frag, size_t frag_len, u64 now_ns, u8 **frame,
+	       size_t *len);
 
 #endif

@@ -17,7 +17,7 @@ struct slirp_conf {
 	struct in_addr host, dns, guest; /* the gateway's, the virtual name server's, the guest's */
 	bool ipv6;
 	struct in6_addr prefix6; /* a /64: host ::1, name server ::3 */
-	u16 mtu;		 /* of IP packets for the guest, up to 65521; TCP makes at most 32 KiB of it */
+	u16 mtu; /* of IP packets for the guest, up to 65521; TCP makes at most 32 KiB of it */
 	bool restricted;	 /* the guest reaches nothing but forwards and the name server */
 };
 

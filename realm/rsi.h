@@ -58,8 +58,8 @@ struct rsi_env {
 	/* Change [base, top); *reached is the first address not changed (> base on success). */
 	int (*ripas_set)(void *arg, u64 base, u64 top, enum rsi_ripas ripas, u64 *reached);
 	/* out = H(a || b), `rsi_hash_len(alg)` bytes. */
-	void (*hash)(void *arg, enum rsi_hash alg, const void *a, u32 a_len, const void *b, u32 b_len,
-		     u8 *out);
+	void (*hash)(void *arg, enum rsi_hash alg, const void *a, u32 a_len, const void *b,
+		     u32 b_len, u8 *out);
 	/*
 	 * Make the token for this challenge: *len bytes at *token, good until the next call for
 	 * `rec`.

@@ -65,8 +65,8 @@ static int env_ripas_set(void *arg, u64 base, u64 top, enum rsi_ripas ripas, u64
 	return ripas_set(((struct sim *)arg)->mem, base, top, ripas, reached);
 }
 
-static void env_hash(void *arg, enum rsi_hash alg, const void *a, u32 a_len, const void *b, u32 b_len,
-		     u8 *out)
+static void env_hash(void *arg, enum rsi_hash alg, const void *a, u32 a_len, const void *b,
+		     u32 b_len, u8 *out)
 {
 	(void)arg;
 	digest(alg, a, a_len, b, b_len, out);
@@ -101,9 +101,9 @@ static const struct rsi_env env = {
 /* What an RMM does not offer to its Realm: the guest must not find it here either. */
 static const struct kvm_smccc_filter filters[] = {
 	{ RSI_FID_BASE, RSI_NR_FIDS, KVM_SMCCC_FILTER_FWD_TO_USER, { 0 } },
-	{ 0x84000050, 4, KVM_SMCCC_FILTER_DENY, { 0 } },      /* TRNG, 32 bit [DEN0098] */
-	{ 0xc4000053, 1, KVM_SMCCC_FILTER_DENY, { 0 } },      /* TRNG_RND64 */
-	{ 0x85000000, 0x10000, KVM_SMCCC_FILTER_DENY, { 0 } }, /* standard hypervisor: stolen time */
+	{ 0x84000050, 4, KVM_SMCCC_FILTER_DENY, { 0 } },       /* TRNG, 32 bit [DEN0098] */
+	{ 0xc4000053, 1, KVM_SMCCC_FILTER_DENY, { 0 } },       /* TRNG_RND64 */
+	{ 0x85000000, 0x10000, KVM_SMCCC_FILTER_DENY, { 0 } }, /* hypervisor: stolen time */
 	{ 0xc5000000, 0x10000, KVM_SMCCC_FILTER_DENY, { 0 } },
 	{ 0x86000000, 0x10000, KVM_SMCCC_FILTER_DENY, { 0 } }, /* vendor hypervisor: KVM's own */
 	{ 0xc6000000, 0x10000, KVM_SMCCC_FILTER_DENY, { 0 } },

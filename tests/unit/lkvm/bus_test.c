@@ -134,12 +134,14 @@ START_TEST(refuses_overlap_and_nonsense)
 		u64 base, len;
 		int err;
 	} t[] = {
-		{ 0x1000, 0x1000, -EEXIST }, { 0x0fff, 2, -EEXIST },	   { 0x1fff, 1, -EEXIST },
-		{ 0x0000, 0x9000, -EEXIST }, { 0x1800, 0x1000, -EEXIST },  { 0x1400, 16, -EEXIST },
-		{ 0x0000, UINT64_MAX, -EEXIST },
-		{ 0x3000, 0, -EINVAL },	     { UINT64_MAX, 2, -EINVAL },   { 1, UINT64_MAX, -EEXIST },
-		{ 2, UINT64_MAX, -EINVAL },  { 0x0000, 0x1000, 0 },	   { 0x2000, 0x1000, 0 },
-		{ UINT64_MAX - 15, 16, 0 },  { UINT64_MAX, 1, -EEXIST },
+		{ 0x1000, 0x1000, -EEXIST },	 { 0x0fff, 2, -EEXIST },
+		{ 0x1fff, 1, -EEXIST },		 { 0x0000, 0x9000, -EEXIST },
+		{ 0x1800, 0x1000, -EEXIST },	 { 0x1400, 16, -EEXIST },
+		{ 0x0000, UINT64_MAX, -EEXIST }, { 0x3000, 0, -EINVAL },
+		{ UINT64_MAX, 2, -EINVAL },	 { 1, UINT64_MAX, -EEXIST },
+		{ 2, UINT64_MAX, -EINVAL },	 { 0x0000, 0x1000, 0 },
+		{ 0x2000, 0x1000, 0 },		 { UINT64_MAX - 15, 16, 0 },
+		{ UINT64_MAX, 1, -EEXIST },
 	};
 
 	dev_init(&d, 0);

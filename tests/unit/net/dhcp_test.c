@@ -131,7 +131,9 @@ START_TEST(discover_is_offered_the_first_address)
 	static const struct {
 		u8 code;
 		u32 val;
-	} want[] = { { 54, HOST_IP }, { 51, 14400 }, { 1, 0xffffff00 }, { 3, HOST_IP }, { 6, DNS_IP } };
+	} want[] = {
+		{ 54, HOST_IP }, { 51, 14400 }, { 1, 0xffffff00 }, { 3, HOST_IP }, { 6, DNS_IP }
+	};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(want); i++) {
 		const u8 *v = opt(want[i].code, &len, &at);

@@ -396,8 +396,9 @@ START_TEST(ipv6)
 	l4[TCP_OFF] = 0x50;
 	ck_assert_int_eq(check_with(&o, n), 0);
 	ck_assert_uint_eq(pkt.l4, 54);
-	ck_assert_uint_eq(csum_finish(csum_add(csum_pseudo6(ip + IP6_SRC, ip + IP6_DST, PROTO_TCP, 24),
-					       l4, 24)), 0);
+	ck_assert_uint_eq(csum_finish(csum_add(
+				  csum_pseudo6(ip + IP6_SRC, ip + IP6_DST, PROTO_TCP, 24), l4, 24)),
+			  0);
 	put_ip6("fd33::15", "fd33::1", PROTO_TCP, 64, 24);
 	l4[TCP_OFF] = 0x50;
 	be16_put(ip + IP6_PLEN, 25);

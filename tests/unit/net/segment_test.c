@@ -197,7 +197,8 @@ START_TEST(large_segments_are_invited)
 	static const u8 plain[] = { 2, 4, 0x05, 0xb4 }, small[] = { 2, 4, 0x05, 0x50 };
 	static const u8 odd[] = { 1, 2, 4, 0x05, 0xb4, 0, 0, 0 };
 	static const u8 late[] = { 4, 2, 8, 10, 0, 0, 0, 1, 0, 0, 0, 0, 2, 4, 0x05, 0xb4 };
-	static const u8 broken[] = { 3, 0, 2, 4 }, longer[] = { 3, 99, 2, 4 }, cut[] = { 1, 1, 1, 2 };
+	static const u8 broken[] = { 3, 0, 2, 4 }, longer[] = { 3, 99, 2, 4 },
+			cut[] = { 1, 1, 1, 2 };
 	u32 tso = NETIF_RX_CSUM | NETIF_RX_TSO4;
 
 	ck_assert_uint_eq(invite(plain, 4, tso, 2), SEGMENT_MTU);

@@ -185,7 +185,8 @@ static void udp_echo(struct world *w, int sk, u16 port, size_t len, u8 *buf)
 	for (size_t i = 0; i < len; i++)
 		data[i] = (u8)(i * 7);
 	ck_assert_int_eq(send_frame(w, f, put_udp(f, GUEST_IP, HOST_IP, 5555, port, data, len)), 0);
-	ck_assert_int_eq(recvfrom(sk, buf, 65536, 0, (struct sockaddr *)&from, &flen), (ssize_t)len);
+	ck_assert_int_eq(recvfrom(sk, buf, 65536, 0, (struct sockaddr *)&from, &flen),
+			 (ssize_t)len);
 	ck_assert_mem_eq(buf, data, len);
 	ck_assert_int_eq(sendto(sk, buf, len, 0, (struct sockaddr *)&from, flen), (ssize_t)len);
 }

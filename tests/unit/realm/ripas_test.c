@@ -18,8 +18,8 @@ static void setup(void)
 {
 	ck_assert_int_eq(mem_create(&m), 0);
 	ck_assert_int_eq(mem_add_ram(m, gpa(RAM), SIZE, MEM_PROTECTED | MEM_SPLIT_VIEW, NULL), 0);
-	ck_assert_int_eq(mem_add_ram(m, gpa(RAM + SIZE), SIZE, MEM_PROTECTED | MEM_SPLIT_VIEW, NULL),
-			 0);
+	ck_assert_int_eq(
+		mem_add_ram(m, gpa(RAM + SIZE), SIZE, MEM_PROTECTED | MEM_SPLIT_VIEW, NULL), 0);
 	mem_set_alias(m, PAR_END);
 }
 
@@ -81,7 +81,8 @@ START_TEST(outside_of_ram)
 	ck_assert_int_eq(ripas_set(m, 0, RAM + 4096, RSI_RIPAS_EMPTY, &reached), 0);
 	ck_assert_uint_eq(reached, RAM + 4096);
 	ck_assert(mem_is_shared(m, gpa(RAM), 4096));
-	ck_assert_int_eq(ripas_set(m, RAM, RAM + 2 * SIZE + 4096, RSI_RIPAS_RAM, &reached), -EFAULT);
+	ck_assert_int_eq(ripas_set(m, RAM, RAM + 2 * SIZE + 4096, RSI_RIPAS_RAM, &reached),
+			 -EFAULT);
 	ck_assert_uint_eq(reached, RAM + 2 * SIZE);
 	ck_assert(!mem_is_shared(m, gpa(RAM), 4096));
 	ck_assert_int_eq(ripas_set(m, 0, 4096, RSI_RIPAS_RAM, &reached), -EFAULT);

@@ -22,7 +22,8 @@ static u16 seen_imm;
 
 static int page_of(u64 ipa)
 {
-	return ipa >= RAM && ipa < RAM + PAGES * RSI_GRANULE ? (int)((ipa - RAM) / RSI_GRANULE) : -1;
+	return ipa >= RAM && ipa < RAM + PAGES * RSI_GRANULE ? (int)((ipa - RAM) / RSI_GRANULE)
+							     : -1;
 }
 
 static int t_read(void *arg, u64 ipa, void *buf, u32 len)

@@ -197,7 +197,8 @@ START_TEST(frames_go_out)
 		ck_assert_uint_eq(x.n->sent.nr, 2);
 		ck_assert_uint_eq(x.n->sent.f[0].len, 60);
 		ck_assert_uint_eq(x.n->sent.f[1].len, 1514);
-		ck_assert_mem_eq(x.n->sent.f[1].data, fake_ptr(x.mem, FAKE_DATA + 4108, 1514), 1514);
+		ck_assert_mem_eq(x.n->sent.f[1].data, fake_ptr(x.mem, FAKE_DATA + 4108, 1514),
+				 1514);
 		ck_assert(!x.n->sent.f[0].o.needs_csum);
 		ck_assert_uint_eq(x.n->nr_flush, 1); /* one batch */
 		ck_assert(fake_ring_used(&x.tx, &id, &len));
@@ -245,10 +246,10 @@ START_TEST(headers_that_lie)
 		{ { .flags = 1, .csum_start = 43, .csum_offset = 16 }, 60, F_CSUM },
 		{ { .flags = 1, .csum_start = 65535, .csum_offset = 65535 }, 60, F_CSUM },
 		{ { .flags = 1, .gso_type = 1, .gso_size = 1460, .csum_offset = 16 }, 60, F_CSUM },
-		{ { .flags = 1, .gso_type = 1 }, 60, F_OFFLOADS },		    /* size 0 */
-		{ { .gso_type = 1, .gso_size = 1460 }, 60, F_OFFLOADS },	    /* no checksum */
-		{ { .flags = 1, .gso_type = 4, .gso_size = 1460 }, 60, F_OFFLOADS }, /* TSO6 */
-		{ { .flags = 1, .gso_type = 3, .gso_size = 1460 }, 60, F_OFFLOADS }, /* UFO */
+		{ { .flags = 1, .gso_type = 1 }, 60, F_OFFLOADS },	 /* size 0 */
+		{ { .gso_type = 1, .gso_size = 1460 }, 60, F_OFFLOADS }, /* no checksum */
+		{ { .flags = 1, .gso_type = 4, .gso_size = 1460 }, 60, F_OFFLOADS },	/* TSO6 */
+		{ { .flags = 1, .gso_type = 3, .gso_size = 1460 }, 60, F_OFFLOADS },	/* UFO */
 		{ { .flags = 1, .gso_type = 0x81, .gso_size = 1460 }, 60, F_OFFLOADS }, /* ECN */
 		{ { .flags = 1, .gso_type = 1, .gso_size = 9, .hdr_len = 61 }, 60, F_OFFLOADS },
 		{ { .num_buffers = 0 }, 13, 0 },
@@ -279,7 +280,8 @@ END_TEST
 START_TEST(chains_that_are_no_frames)
 {
 	static const struct fake_buf shorter = { FAKE_DATA, 11, false };
-	static const struct fake_buf mixed[] = { { FAKE_DATA, 100, false }, { FAKE_DATA, 100, true } };
+	static const struct fake_buf mixed[] = { { FAKE_DATA, 100, false },
+						 { FAKE_DATA, 100, true } };
 	struct rig x;
 
 	rig_up(&x, F_BASE);
@@ -421,8 +423,8 @@ START_TEST(large_frames_take_several_buffers)
 		u32 skip = i ? 0 : 12;
 
 		ck_assert(fake_ring_used(&x.rx, &id, &len));
-		ck_assert_mem_eq(fake_ptr(x.mem, FAKE_DATA + i * 4096 + skip, len - skip), frame + at,
-				 len - skip);
+		ck_assert_mem_eq(fake_ptr(x.mem, FAKE_DATA + i * 4096 + skip, len - skip),
+				 frame + at, len - skip);
 		at += len - skip;
 	}
 	ck_assert_uint_eq(at, sizeof(frame));

@@ -48,9 +48,11 @@ struct rig {
 	struct fake_ring r[2];
 };
 
-static const struct pci_map rig_map = {
-	.ecam = { ECAM }, .ecam_size = 256 * MiB, .mem = { WINDOW }, .mem_size = 768 * MiB, .spi = 64
-};
+static const struct pci_map rig_map = { .ecam = { ECAM },
+					.ecam_size = 256 * MiB,
+					.mem = { WINDOW },
+					.mem_size = 768 * MiB,
+					.spi = 64 };
 
 static inline void rig_prepare(struct rig *x, bool has_msi)
 {
