@@ -5,11 +5,11 @@
  * Thread: create and destroy on main; input on the loop; write, rx_ready and size on any.
  * Trust:  the user's own input. Output is the guest's: outbuf.c.
  *
- * Descriptors that can block are opened anew through /proc/self/fd, because O_NONBLOCK belongs to the
- * open file: on stdin itself it would hit the shell and everybody else who has that terminal. Where
- * that fails (sockets, somebody else's tty) they are duplicated and used with care. Regular files keep
- * their file offset, so they are duplicated too; epoll does not know them (EPERM), and they are read a
- * piece per round of the loop instead (`pump`).
+ * Descriptors that can block are opened anew through /proc/self/fd, because O_NONBLOCK belongs to
+ * the open file: on stdin itself it would hit the shell and everybody else who has that terminal.
+ * Where that fails (sockets, somebody else's tty) they are duplicated and used with care. Regular
+ * files keep their file offset, so they are duplicated too; epoll does not know them (EPERM), and
+ * they are read a piece per round of the loop instead (`pump`).
  */
 #include "lkvm/console.h"
 
@@ -178,7 +178,10 @@ static void take_terminal(struct console *c)
 {
 	if (!c->tty)
 		return;
-	/* A background job that reads its terminal is stopped: so not before it is in the foreground. */
+	/*
+	 * A background job that reads its terminal is stopped: so not before it is in the
+	 * foreground.
+	 */
 	c->at_end = terminal_raw(c->in) <= 0;
 	update_input(c);
 }
@@ -268,8 +271,8 @@ static int input_init(struct console *c)
 }
 
 /*
- * SIGWINCH and SIGCONT go to the process: blocked in all threads (they inherit it) only the signalfd
- * gets them. Only one console may have it, the one with the input.
+ * SIGWINCH and SIGCONT go to the process: blocked in all threads (they inherit it) only the
+ * signalfd gets them. Only one console may have it, the one with the input.
  */
 static int signals_init(struct console *c)
 {
@@ -308,8 +311,13 @@ static struct console *alloc(struct loop *loop)
 	struct console *c = calloc(1, sizeof(*c));
 
 	if (c)
-		*c = (struct console){ .chr.ops = &console_ops, .loop = loop, .in = -1, .out = -1,
-				       .slave = -1, .wake = -1, .signals = -1 };
+		*c = (struct console){ .chr.ops = &console_ops,
+				       .loop = loop,
+				       .in = -1,
+				       .out = -1,
+				       .slave = -1,
+				       .wake = -1,
+				       .signals = -1 };
 	return c;
 }
 

@@ -6,8 +6,8 @@
  *         bytes in [head, head + len) belong to the loop, the rest to writers.
  * Trust:  the bytes are the guest's and go through unseen; how fast they come is the guest's too.
  *
- * The first byte after a pause goes out at once. Then the loop looks every WINDOW_NS, until it
- * finds nothing: `looking` tells writers that they need not wake it. A buffer that is half full wakes it
+ * The first byte after a pause goes out at once. Then the loop looks every WINDOW_NS until it finds
+ * nothing: `looking` tells writers that they need not wake it. A buffer that is half full wakes it
  * before that. When the descriptor takes no more the loop waits for it to become writable.
  */
 #include "lkvm/outbuf.h"

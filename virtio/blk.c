@@ -7,14 +7,14 @@
  *         checked; data is the guest's and goes through unseen.
  * Spec:   virtio 1.3 §5.2
  *
- * Life of a request: taken from a queue into a slot; parsed by blk_req.c; answered at once, or given
- * to the disk. When the disk is done: made durable if the driver has no FLUSH, delayed if the user
- * wants slow disks, then status byte and used ring. Slots are made once; when all are busy the queue
- * is left alone (`starved`) until some are free.
+ * Life of a request: taken from a queue into a slot; parsed by blk_req.c; answered at once, or
+ * given to the disk. When the disk is done: made durable if the driver has no FLUSH, delayed if the
+ * user wants slow disks, then status byte and used ring. Slots are made once; when all are busy the
+ * queue is left alone (`starved`) until some are free.
  *
  * From taking to pushing a request has its own hold on the guest's memory, because the kernel reads
- * and writes there meanwhile. The hold of the first request of a group that finishes is kept until the
- * group is published: so the rings are there too, wherever completion happens.
+ * and writes there meanwhile. The hold of the first request of a group that finishes is kept until
+ * the group is published: so the rings are there too, wherever completion happens.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -27,8 +27,8 @@
 #include "virtio/types.h"
 
 /*
- * Ring and segments. 128 pieces a request (header, data, status) let Linux build half-MiB requests from
- * scattered pages; with 256 slots the iovecs are 512 KiB, touched only as far as they are used.
+ * Ring and segments. 128 pieces a request (header, data, status) let Linux build half-MiB requests
+ * from scattered pages; 256 slots have 512 KiB of iovecs, touched only as far as they are used.
  */
 #define QUEUE_SIZE 256u
 #define NR_SLOTS 256u
@@ -47,11 +47,11 @@ struct slot {
 	struct blk *b;
 	struct virtqueue *q;
 	u16 head;
-	bool write;   /* changes the disk */
-	u64 seq;      /* of a write: its number in its queue; of a FLUSH: writes before it */
+	bool write;	/* changes the disk */
+	u64 seq;	/* of a write: its number in its queue; of a FLUSH: writes before it */
 	unsigned waits; /* FLUSH: that many of them are not done yet */
 	int err;
-	u64 due; /* when delayed: loop_now_ns() of the answer */
+	u64 due;	   /* when delayed: loop_now_ns() of the answer */
 	struct slot *next; /* free, waiting flushes, delayed */
 	struct iovec *iov;
 };
@@ -141,9 +141,9 @@ static void publish(struct blk *b)
 static void finish_disk(struct slot *s)
 {
 	if (s->err && !discarded(s))
-		guest_err(s->b->dev.name, "%s of %llu bytes at %llu: %s",
-			  blk_req_name(&s->req), (unsigned long long)s->req.io.len,
-			  (unsigned long long)s->req.io.off, strerror(-s->err));
+		guest_err(s->b->dev.name, "%s of %llu bytes at %llu: %s", blk_req_name(&s->req),
+			  (unsigned long long)s->req.io.len, (unsigned long long)s->req.io.off,
+			  strerror(-s->err));
 	finish(s, !s->err ? BLK_S_OK : s->err == -EOPNOTSUPP ? BLK_S_UNSUPP : BLK_S_IOERR);
 }
 
@@ -231,8 +231,8 @@ static void disk_batch_end(void *arg)
 /* ---- the way there ---- */
 
 /*
- * [virtio 1.3 §5.2.6.2] A FLUSH covers the writes that have completed; a driver that does not wait for
- * its writes gets what it means all the same.
+ * [virtio 1.3 §5.2.6.2] A FLUSH covers the writes that have completed; a driver that does not wait
+ * for its writes gets what it means all the same.
  */
 static void flush(struct slot *s)
 {

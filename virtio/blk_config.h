@@ -45,7 +45,8 @@ struct blk_config {
 };
 static_assert(sizeof(struct blk_config) == 64, "virtio 1.3 section 5.2.4");
 static_assert(offsetof(struct blk_config, num_queues) == 34, "virtio 1.3 section 5.2.4");
-static_assert(offsetof(struct blk_config, write_zeroes_may_unmap) == 56, "virtio 1.3 section 5.2.4");
+static_assert(offsetof(struct blk_config, write_zeroes_may_unmap) == 56,
+	      "virtio 1.3 section 5.2.4");
 
 u64 blk_features(const struct disk *disk, unsigned nr_queues);
 

@@ -7,9 +7,10 @@
  * Trust:  descriptors are checked by chain.c; the bytes go through unseen.
  * Spec:   virtio 1.3 §5.3
  *
- * Output that the chardev does not take now stays in the ring: the chain is put back (queue_untake),
- * and `sent` remembers how much of it has gone. So a stalled terminal costs no hold on the guest's
- * memory and no buffer of ours. A guest that changes the chain meanwhile only garbles its own output.
+ * Output that the chardev does not take now stays in the ring: the chain is put back
+ * (queue_untake), and `sent` remembers how much of it has gone. So a stalled terminal costs no hold
+ * on the guest's memory and no buffer of ours. A guest that changes the chain meanwhile only
+ * garbles its own output.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -64,7 +65,8 @@ static bool print(struct vcon *v, const struct chain *c)
 
 		skip -= from;
 		if (from < len)
-			n = v->chr->ops->write(v->chr, (char *)c->iov[i].iov_base + from, len - from);
+			n = v->chr->ops->write(v->chr, (char *)c->iov[i].iov_base + from,
+					       len - from);
 		v->sent += n;
 		if (n < len - from)
 			return false;
@@ -166,8 +168,8 @@ static size_t con_receive(void *arg, const void *buf, size_t len)
 /* ---- window size ---- */
 
 /*
- * The configuration space is guarded by the device's lock, whose holder may be waiting for this very
- * loop: so only try, and come back.
+ * The configuration space is guarded by the device's lock, whose holder may be waiting for this
+ * very loop: so only try, and come back.
  */
 static void update_size(void *arg)
 {

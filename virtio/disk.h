@@ -26,7 +26,7 @@ struct disk_req {
 	bool unmap; /* WRITE_ZEROES may deallocate */
 	u64 off;    /* bytes; the submitter has checked that [off, off + len) is on the disk */
 	u64 len;
-	struct iovec *iov; /* READ, WRITE: exactly len bytes, nr_iov >= 1; the disk may advance it */
+	struct iovec *iov; /* READ, WRITE: exactly len bytes in nr_iov >= 1; the disk advances it */
 	unsigned nr_iov;
 	/*
 	 * err: 0 (all of it) or -errno (-EIO, -ENOSPC, -EOPNOTSUPP, ...). A WRITE that is done may
@@ -59,10 +59,10 @@ struct disk_ops {
 
 struct disk {
 	const struct disk_ops *ops;
-	u64 size;	  /* bytes, multiple of 512 */
-	bool read_only;	  /* the submitter sends no WRITE, DISCARD, WRITE_ZEROES */
-	bool can_discard; /* DISCARD and unmapping WRITE_ZEROES have an effect */
-	u32 block_size; /* logical: 512 for files, a block device's own; requests may be smaller */
+	u64 size;		      /* bytes, multiple of 512 */
+	bool read_only;		      /* the submitter sends no WRITE, DISCARD, WRITE_ZEROES */
+	bool can_discard;	      /* DISCARD and unmapping WRITE_ZEROES have an effect */
+	u32 block_size;		      /* logical; 512 for files. Requests may be smaller */
 	u32 physical_block_size;      /* >= block_size, power of two */
 	char id[DISK_SERIAL_LEN + 1]; /* default serial: derived from the file's name */
 

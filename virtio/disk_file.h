@@ -10,7 +10,7 @@
 
 struct disk_file {
 	int fd;		 /* with O_DIRECT if asked for */
-	int buffered_fd; /* the same file without O_DIRECT, for what O_DIRECT does not take; else -1 */
+	int buffered_fd; /* without O_DIRECT, for what O_DIRECT does not take; else -1 */
 	bool is_blk;
 	u32 dio_off_align; /* O_DIRECT: of offsets and lengths; power of two */
 	u32 dio_mem_align; /* O_DIRECT: of buffers; power of two */

@@ -7,9 +7,9 @@
  * Trust:  requests were checked by blk.c; results come from the kernel.
  * Spec:   virtio 1.3 §5.2.6 (what discard and write-zeroes must leave behind).
  *
- * A request is a sequence of attempts. r->attempt says which way is tried, r->pos how many bytes are
- * finished. Transfers continue after a short count. Zeroes are made by the first way that the file
- * supports: punch a hole (only if the guest allows to deallocate), zero the range, write zeroes.
+ * A request is a sequence of attempts. r->attempt says which way is tried, r->pos how many bytes
+ * are finished. Transfers continue after a short count. Zeroes are made by the first way that the
+ * file supports: punch a hole (only if the guest allows to deallocate), zero the range, write them.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -54,7 +54,8 @@ static bool dio_possible(const struct disk_file *f, const struct iovec *iov, uns
  * The page cache stays coherent with direct transfers: the kernel writes back and drops the range
  * around each of them. So a misaligned transfer may go through the cache.
  */
-static int transfer_fd(const struct disk_file *f, const struct disk_req *r, const struct disk_io *io)
+static int transfer_fd(const struct disk_file *f, const struct disk_req *r,
+		       const struct disk_io *io)
 {
 	if (f->buffered_fd < 0)
 		return f->fd;
@@ -67,12 +68,13 @@ static void next_zeroes(const struct disk_file *f, struct disk_req *r, struct di
 {
 	if (r->attempt != ZEROES_WRITE) {
 		io->kind = DISK_IO_FALLOCATE;
-		io->mode = FALLOC_FL_KEEP_SIZE |
-			   (r->attempt == ZEROES_PUNCH ? FALLOC_FL_PUNCH_HOLE : FALLOC_FL_ZERO_RANGE);
+		io->mode =
+			FALLOC_FL_KEEP_SIZE |
+			(r->attempt == ZEROES_PUNCH ? FALLOC_FL_PUNCH_HOLE : FALLOC_FL_ZERO_RANGE);
 		return;
 	}
-	r->zero_iov = (struct iovec){ .iov_base = (void *)zeroes,
-				      .iov_len = MIN(io->len, ZEROES_LEN) };
+	r->zero_iov =
+		(struct iovec){ .iov_base = (void *)zeroes, .iov_len = MIN(io->len, ZEROES_LEN) };
 	io->kind = DISK_IO_WRITEV;
 	io->fd = f->buffered_fd >= 0 ? f->buffered_fd : f->fd;
 	io->iov = &r->zero_iov;

@@ -6,8 +6,8 @@
  * Trust:  the user's file; its content is never looked at, so a guest cannot make it look like
  *         another format.
  *
- * Two VMs that write one image destroy it, so the file is locked: shared by readers, exclusive for a
- * writer. The lock belongs to the open file (F_OFD_SETLK), so one lkvm that opens the same image
+ * Two VMs that write one image destroy it, so the file is locked: shared by readers, exclusive for
+ * a writer. The lock belongs to the open file (F_OFD_SETLK), so one lkvm that opens the same image
  * twice is refused too. A block device that is mounted is refused, and is claimed with O_EXCL for
  * writing, which also keeps it from being mounted meanwhile.
  */
@@ -25,8 +25,9 @@
 #include "lkvm/log.h"
 #include "virtio/disk_file.h"
 
-#define FILE_PHYSICAL_BLOCK 4096u /* what file systems allocate: told to guests so that they align */
-#define DIO_SAFE_ALIGN 4096u	  /* when the kernel does not say: no disk wants more */
+#define FILE_PHYSICAL_BLOCK                                                                        \
+	4096u		     /* what file systems allocate: told to guests so that they align */
+#define DIO_SAFE_ALIGN 4096u /* when the kernel does not say: no disk wants more */
 
 void disk_file_close(struct disk_file *f)
 {
@@ -76,7 +77,8 @@ static bool is_mounted(dev_t dev)
 static int open_error(const char *path, bool read_only, int err)
 {
 	if (err == -EBUSY)
-		log_error("%s: in use by another virtual machine, a mount elsewhere, swap or RAID", path);
+		log_error("%s: in use by another virtual machine, a mount elsewhere, swap or RAID",
+			  path);
 	else if (!read_only && (err == -EACCES || err == -EROFS || err == -EPERM))
 		log_error("%s: no permission to write: %s (for a read-only disk add ',ro')", path,
 			  strerror(-err));
@@ -137,8 +139,9 @@ static int lock_file(const struct disk_conf *conf, const struct disk_file *f)
 	if (fcntl(f->fd, F_OFD_SETLK, &lock) == 0)
 		return 0;
 	if (errno == EAGAIN || errno == EACCES) {
-		log_error("%s: in use by another virtual machine (only read-only disks can be shared)",
-			  conf->path);
+		log_error(
+			"%s: in use by another virtual machine (only read-only disks can be shared)",
+			conf->path);
 		return -EBUSY;
 	}
 	log_warn("%s: cannot be locked against other virtual machines: %s", conf->path,
@@ -214,13 +217,17 @@ static int probe_file(const struct disk_conf *conf, const struct disk_file *f, s
 	if (d->size && d->size != (u64)st.st_size)
 		log_warn("%s: the size is not a multiple of %u, the last %u bytes are not used",
 			 conf->path, DISK_SECTOR, (unsigned)((u64)st.st_size - d->size));
-	/* The same for every file: what the guest sees does not depend on the host's file system. */
+	/*
+	 * The same for every file: what the guest sees does not depend on the host's file system.
+	 */
 	d->block_size = DISK_SECTOR;
 	d->physical_block_size = FILE_PHYSICAL_BLOCK;
-	/* Behind the end there is nothing to punch: this only asks whether the file system could. */
-	d->can_discard = !conf->read_only &&
-			 fallocate(f->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, st.st_size,
-				   FILE_PHYSICAL_BLOCK) == 0;
+	/*
+	 * Behind the end there is nothing to punch: this only asks whether the file system could.
+	 */
+	d->can_discard =
+		!conf->read_only && fallocate(f->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+					      st.st_size, FILE_PHYSICAL_BLOCK) == 0;
 	return 0;
 }
 
@@ -251,7 +258,8 @@ static int choose_backend(struct disk **out, const struct disk_conf *conf, const
 	if (!conf->no_uring) {
 		err = disk_uring_create(out, proto, f, loop);
 		if (err)
-			log_debug("%s: no io_uring (%s), using a thread", conf->path, strerror(-err));
+			log_debug("%s: no io_uring (%s), using a thread", conf->path,
+				  strerror(-err));
 	}
 	if (err)
 		err = disk_threads_create(out, proto, f, loop);

@@ -515,6 +515,34 @@ START_TEST(sockets)
 }
 END_TEST
 
+/* The reader of our stdout stands still: the loop does not, and nothing is lost. */
+START_TEST(blocked_output)
+{
+	static char line[1000], buf[4096];
+	size_t sent = 0, taken = 0, n;
+	int out[2];
+
+	alarm(30);
+	ck_assert_int_eq(pipe(out), 0);
+	create(-1, out[1]);
+	while ((n = chr->ops->write(chr, line, sizeof(line)))) {
+		sent += n;
+		steps(2);
+	}
+	ck_assert(sleeps());
+	fcntl(out[0], F_SETFL, O_NONBLOCK);
+	for (unsigned i = 0; i < 10000 && taken < sent; i++) {
+		ssize_t r = read(out[0], buf, sizeof(buf));
+
+		taken += (size_t)MAX(r, 0);
+		loop_step(loop, 1);
+	}
+	ck_assert_uint_eq(taken, sent);
+	ck_assert_uint_ge(nr_writable, 1);
+	teardown();
+}
+END_TEST
+
 START_TEST(nothing_at_all)
 {
 	create(-1, -1);
@@ -639,5 +667,5 @@ END_TEST
 
 SUITE_MAIN("lkvm/console", on_a_terminal, escapes, escape_when_the_guest_is_deaf, hang_up,
 	   window_size, every_way_out_restores, background, input_from_a_pipe, pipe_closed_early,
-	   input_from_a_file, dev_null, dev_zero, sockets, nothing_at_all, bad_descriptor,
-	   bytes_are_gathered, pty, create_fails_step_by_step)
+	   input_from_a_file, dev_null, dev_zero, sockets, blocked_output, nothing_at_all,
+	   bad_descriptor, bytes_are_gathered, pty, create_fails_step_by_step)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * virtio-blk on real disks: long random runs against a copy in memory, with both backends, direct
- * and not, and resets in the middle. Each request has its own sectors while it is in flight, as a sane
- * driver sees to; so every byte read is known.
+ * and not, and resets in the middle. Each request has its own sectors while it is in flight, as a
+ * sane driver sees to; so every byte read is known.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -148,7 +148,7 @@ static unsigned cut(unsigned i, struct fake_buf *bufs, u32 len, bool write)
 
 static void post(unsigned i)
 {
-	static const u32 types[] = { BLK_T_IN,	   BLK_T_IN,	  BLK_T_OUT,	      BLK_T_OUT,
+	static const u32 types[] = { BLK_T_IN,	BLK_T_IN,    BLK_T_OUT,		 BLK_T_OUT,
 				     BLK_T_OUT, BLK_T_FLUSH, BLK_T_WRITE_ZEROES, BLK_T_DISCARD };
 	struct fake_buf bufs[16] = { { LINE(i), 16, false } };
 	struct slot *s = &slots[i];
@@ -212,8 +212,8 @@ static unsigned take(void)
 		while (fake_ring_used(&ring[q], &id, &len)) {
 			unsigned i = 0;
 
-			while (i < NR_SLOTS && !(slots[i].busy && slots[i].head == id &&
-						 i % NR_QUEUES == q))
+			while (i < NR_SLOTS &&
+			       !(slots[i].busy && slots[i].head == id && i % NR_QUEUES == q))
 				i++;
 			ck_assert_uint_lt(i, NR_SLOTS);
 			check(i);

@@ -56,8 +56,7 @@ static void start(u64 features, u16 size)
 {
 	ck_assert(fake_negotiate(dev, features | VIRTIO_F_VERSION_1 | VIRTIO_F_INDIRECT_DESC));
 	for (u16 i = 0; i < conf.nr_queues; i++) {
-		fake_ring_init(&ring[i], mem, FAKE_RING(i), size,
-			       features & VIRTIO_F_EVENT_IDX);
+		fake_ring_init(&ring[i], mem, FAKE_RING(i), size, features & VIRTIO_F_EVENT_IDX);
 		fake_queue(dev, i, &ring[i]);
 	}
 	fake_driver_ok(dev);
@@ -116,7 +115,8 @@ static u16 post(unsigned q, unsigned i, u32 type, u64 sector, u64 data, u32 len)
 
 	header(i, type, sector);
 	if (len)
-		bufs[nr++] = (struct fake_buf){ data, len, type == BLK_T_IN || type == BLK_T_GET_ID };
+		bufs[nr++] =
+			(struct fake_buf){ data, len, type == BLK_T_IN || type == BLK_T_GET_ID };
 	bufs[nr++] = (struct fake_buf){ STATUS(i), 1, true };
 	return fake_ring_add_indirect(&ring[q], bufs, nr, TABLE(i));
 }
@@ -182,9 +182,9 @@ static u8 run_segment(u32 type, u64 sector, u32 nr, u32 flags)
 START_TEST(features_and_config)
 {
 	create(0);
-	ck_assert_uint_eq(dev->offered & 0xffffff,
-			  BLK_F_SEG_MAX | BLK_F_BLK_SIZE | BLK_F_FLUSH | BLK_F_TOPOLOGY |
-				  BLK_F_DISCARD | BLK_F_WRITE_ZEROES);
+	ck_assert_uint_eq(dev->offered & 0xffffff, BLK_F_SEG_MAX | BLK_F_BLK_SIZE | BLK_F_FLUSH |
+							   BLK_F_TOPOLOGY | BLK_F_DISCARD |
+							   BLK_F_WRITE_ZEROES);
 	ck_assert_uint_eq(virtio_config_read(dev, 0, 8), SECTORS);
 	ck_assert_uint_eq(virtio_config_read(dev, 8, 4), 0);
 	ck_assert_uint_eq(virtio_config_read(dev, 12, 4), 126); /* seg_max */
@@ -257,7 +257,7 @@ END_TEST
 START_TEST(odd_framing)
 {
 	struct fake_buf one_in[] = { { HEADER(0), 16, false }, { BUFFER, 513, true } };
-	struct fake_buf pieces[] = { { HEADER(1), 1, false },	 { HEADER(1) + 1, 10, false },
+	struct fake_buf pieces[] = { { HEADER(1), 1, false },	   { HEADER(1) + 1, 10, false },
 				     { HEADER(1) + 11, 5, false }, { BUFFER, 100, true },
 				     { BUFFER + 1000, 411, true }, { BUFFER + 2000, 1, true },
 				     { STATUS(1), 1, true } };
@@ -730,7 +730,9 @@ START_TEST(reset_of_one_queue)
 }
 END_TEST
 
-/* In flight, the guest cannot take its memory back; afterwards it can (this would block for ever). */
+/*
+ * In flight, the guest cannot take its memory back; afterwards it can (this would block for ever).
+ */
 START_TEST(memory_is_let_go)
 {
 	create(MEM_PROTECTED);
@@ -881,5 +883,5 @@ SUITE_MAIN("virtio/blk", features_and_config, features_of_a_read_only_disk, writ
 	   failed_read_has_no_length, flush_waits_for_earlier_writes, several_flushes,
 	   write_through_without_flush, one_interrupt_a_batch, a_kick_is_bounded, slots_run_out,
 	   delayed, reset_in_the_middle, reset_of_one_queue, memory_is_let_go,
-	   no_room_for_an_answer, more_pieces_than_seg_max, black_book,
-	   create_fails_step_by_step, small_pool)
+	   no_room_for_an_answer, more_pieces_than_seg_max, black_book, create_fails_step_by_step,
+	   small_pool)

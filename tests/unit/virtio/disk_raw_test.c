@@ -395,5 +395,5 @@ START_TEST(block_device)
 END_TEST
 
 SUITE_MAIN("virtio/disk_raw", a_file, refused, odd_size_is_rounded_down, raw_is_never_probed,
-	   no_permission, locks, either_backend, file_size_limit,
-	   open_fails_step_by_step, io_uring_forbidden, mounted_device, block_device)
+	   no_permission, locks, either_backend, file_size_limit, open_fails_step_by_step,
+	   io_uring_forbidden, mounted_device, block_device)
