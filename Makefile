@@ -181,6 +181,8 @@ $(call unit,virtio/net,virtio/net.c virtio/device.c virtio/queue.c virtio/chain.
 	tests/fake/driver_bad.c tests/fake/transport.c)
 $(call unit,net/user,$(net-all) tests/fake/netif.c lkvm/loop.c lkvm/log.c lkvm/iov.c)
 $(call unit,net/netopt,net/netopt.c lkvm/log.c)
+$(call unit,net/slirp,net/pollset.c lkvm/loop.c lkvm/log.c)
+$(call unit,net/pollset,net/pollset.c lkvm/loop.c)
 $(call unit,net/dhcp,net/dhcp.c net/csum.c)
 $(call unit,net/guard,net/guard.c net/csum.c)
 $(call unit,net/segment,net/segment.c net/reasm.c net/backlog.c net/csum.c tests/fake/netif.c lkvm/iov.c)
@@ -220,6 +222,7 @@ FUZZERS :=
 fuzz = $(eval FUZZERS += $(1))$(eval fuzz-srcs-$(1) := $(2))
 
 $(call fuzz,chain,virtio/queue.c virtio/chain.c lkvm/mem.c lkvm/mem_map.c lkvm/log.c tests/fake/driver.c)
+$(call fuzz,virtio_pci,virtio/mmio.c $(virtio_pci_srcs))
 $(call fuzz,boot,arm64/boot.c arm64/image.c lkvm/mem.c lkvm/mem_map.c)
 
 FUZZ_SAN := -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
@@ -273,9 +276,25 @@ $(GUEST_OUT)/%.img: $(GUEST_OBJ)/guest/start-image.o $(GUEST_OBJ)/guest/%.o $(GU
 	@mkdir -p $(@D)
 	$(Q)$(guest_link)
 
+# What boot tests and bench run inside guests and hosts: static, so that it runs in all of them.
+build/arm64/tests/%: tests/boot/%.c
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(GUEST_CC) $(CSTD) -O2 -Wall -Wextra $(WERROR) $(REPRO) -static -o $@ $<
+build/arm64/tests/%: tests/bench/%.c
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(GUEST_CC) $(CSTD) -O2 -Wall -Wextra $(WERROR) $(REPRO) -static -o $@ $<
+
 .PHONY: payloads
 .SECONDARY: $(PAYLOADS:%=$(GUEST_OBJ)/guest/%.o) $(GUEST_LIB:%.c=$(GUEST_OBJ)/%.o)
-payloads: $(PAYLOADS:%=$(GUEST_OUT)/%.flat) $(GUEST_OUT)/hello.img $(GUEST_OUT)/args.img
+payloads: build/arm64/tests/tool $(PAYLOADS:%=$(GUEST_OUT)/%.flat) $(GUEST_OUT)/hello.img $(GUEST_OUT)/args.img
+
+# ---- boots in the rig ----------------------------------------------------------------------------
+
+# BOOT="payload cloud" runs only these groups.
+boot: arm64 payloads
+	$(Q)tests/boot/run $(BOOT)
 
 # ---- manual, installation ------------------------------------------------------------------------
 #

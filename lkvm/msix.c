@@ -125,7 +125,8 @@ static void vector_update(struct msix *m, unsigned i)
 	err = bind(m, v);
 	if (err) {
 		atomic_store(&v->open, false);
-		guest_err(m->func->name, "the host cannot send MSI-X vector %u (error %d)", i, -err);
+		guest_err(m->func->name, "the host cannot send MSI-X vector %u (error %d)", i,
+			  -err);
 		return;
 	}
 	atomic_store(&v->open, true);

@@ -325,8 +325,8 @@ static u64 cfg_read(void *dev, u64 off, unsigned len)
 	if (c && c->ops && c->ops->read)
 		c->ops->read(c->arg, (unsigned)off - c->off, len);
 	/* [PCI 3.0 §6.2.3] Interrupt Status shows the request whether or not INTx is disabled. */
-	put16(&f->cfg[CFG_STATUS], atomic_load(&f->intx_status) ? STATUS_CAP_LIST | STATUS_INTX :
-								   STATUS_CAP_LIST);
+	put16(&f->cfg[CFG_STATUS],
+	      atomic_load(&f->intx_status) ? STATUS_CAP_LIST | STATUS_INTX : STATUS_CAP_LIST);
 	for (unsigned i = 0; i < len; i++)
 		val |= (u64)f->cfg[off + i] << (8 * i);
 	return val;
@@ -340,8 +340,7 @@ static void header_written(struct pci_func *f, unsigned off)
 		bars_update(f);
 	if (command) {
 		/* [PCI 3.0 §6.2.2] bit 10 */
-		atomic_store(&f->intx_disable,
-			     get16(&f->cfg[CFG_COMMAND]) & COMMAND_INTX_DISABLE);
+		atomic_store(&f->intx_disable, get16(&f->cfg[CFG_COMMAND]) & COMMAND_INTX_DISABLE);
 		pci_intx_update(f);
 	}
 }

@@ -58,7 +58,7 @@ struct virtio_pci {
 	u8 cap_pci_cfg;	   /* offset in configuration space */
 
 	struct pci_common common;
-	_Atomic u8 isr; /* any thread */
+	_Atomic u8 isr;		       /* any thread */
 	bool bound[VIRTIO_MAX_QUEUES]; /* doorbells; under the bridge's map lock */
 };
 
@@ -285,8 +285,8 @@ static void add_window_cap(struct virtio_pci *v)
 	u8 wmask[CAP_LEN + 4] = { [CAP_BAR] = 0xff };
 
 	memset(&wmask[CAP_OFFSET], 0xff, sizeof(wmask) - CAP_OFFSET);
-	v->cap_pci_cfg = pci_cap_add(&v->func, CAP_ID_VENDOR, body, wmask, sizeof(body),
-				     &window_ops, v);
+	v->cap_pci_cfg =
+		pci_cap_add(&v->func, CAP_ID_VENDOR, body, wmask, sizeof(body), &window_ops, v);
 }
 
 static void add_caps(struct virtio_pci *v)
@@ -320,8 +320,7 @@ static int build(struct virtio_pci *v, struct pci *p, struct irq *irq, unsigned 
 	pci_func_init(&v->func, &id);
 	pci_bar_add(&v->func, REGS_BAR, REGS_SIZE, BUS_W1 | BUS_W2 | BUS_W4, &regs_ops);
 	if (irq->has_msi) {
-		int err = msix_create(&v->msix, &v->func, MSIX_BAR, v->d->nr_queues + 1,
-				      &msix_ops);
+		int err = msix_create(&v->msix, &v->func, MSIX_BAR, v->d->nr_queues + 1, &msix_ops);
 
 		if (err)
 			return err;

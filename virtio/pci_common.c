@@ -32,12 +32,15 @@ enum {
 
 /* [virtio 1.3 §4.1.3.1] Fields are accessed in their own width, 64-bit ones in two halves. */
 static const u8 common_width[PCI_COMMON_LEN] = {
-	[DEVICE_FEATURE_SELECT] = 4, [DEVICE_FEATURE] = 4,    [DRIVER_FEATURE_SELECT] = 4,
-	[DRIVER_FEATURE] = 4,	     [CONFIG_MSIX_VECTOR] = 2, [NUM_QUEUES] = 2,
-	[DEVICE_STATUS] = 1,	     [CONFIG_GENERATION] = 1, [QUEUE_SELECT] = 2,
-	[QUEUE_SIZE] = 2,	     [QUEUE_MSIX_VECTOR] = 2, [QUEUE_ENABLE] = 2,
-	[QUEUE_NOTIFY_OFF] = 2,	     [QUEUE_DESC] = 4,	      [QUEUE_DESC + 4] = 4,
-	[QUEUE_DRIVER] = 4,	     [QUEUE_DRIVER + 4] = 4,  [QUEUE_DEVICE] = 4,
+	[DEVICE_FEATURE_SELECT] = 4, [DEVICE_FEATURE] = 4,
+	[DRIVER_FEATURE_SELECT] = 4, [DRIVER_FEATURE] = 4,
+	[CONFIG_MSIX_VECTOR] = 2,    [NUM_QUEUES] = 2,
+	[DEVICE_STATUS] = 1,	     [CONFIG_GENERATION] = 1,
+	[QUEUE_SELECT] = 2,	     [QUEUE_SIZE] = 2,
+	[QUEUE_MSIX_VECTOR] = 2,     [QUEUE_ENABLE] = 2,
+	[QUEUE_NOTIFY_OFF] = 2,	     [QUEUE_DESC] = 4,
+	[QUEUE_DESC + 4] = 4,	     [QUEUE_DRIVER] = 4,
+	[QUEUE_DRIVER + 4] = 4,	     [QUEUE_DEVICE] = 4,
 	[QUEUE_DEVICE + 4] = 4,	     [QUEUE_RESET] = 2,
 };
 

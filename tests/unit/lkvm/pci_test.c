@@ -191,8 +191,8 @@ START_TEST(header)
 	ck_assert_uint_eq(rd(&x, cfg(0, 8), 4), 0x02030407);
 	ck_assert_uint_eq(rd(&x, cfg(0, 0x0e), 1), 0); /* type 0, one function */
 	ck_assert_uint_eq(rd(&x, cfg(0, 0x2c), 4), 0xdef09abc);
-	ck_assert_uint_eq(rd(&x, cfg(0, 0x30), 4), 0); /* no ROM */
-	ck_assert_uint_eq(rd(&x, cfg(0, 0x3d), 1), 1); /* INTA# */
+	ck_assert_uint_eq(rd(&x, cfg(0, 0x30), 4), 0);	/* no ROM */
+	ck_assert_uint_eq(rd(&x, cfg(0, 0x3d), 1), 1);	/* INTA# */
 	ck_assert_uint_eq(rd(&x, cfg(0, 0x100), 4), 0); /* no extended capability */
 	ck_assert_uint_eq(rd(&x, cfg(0, 0xffc), 4), 0);
 	wr(&x, cfg(0, 0x100), 4, ONES);
@@ -205,9 +205,8 @@ END_TEST
 START_TEST(nobody_home)
 {
 	struct rig x;
-	const u64 at[] = { cfg(2, 0),	       cfg(31, 0),	 cfg(0, 0x1000),
-			   cfg(0, 0x7ffc),     cfg(1, 0x3000),	 cfg(31, 0x7ffc),
-			   ECAM + 0x100000,    ECAM + ECAM_SIZE - 4 };
+	const u64 at[] = { cfg(2, 0),	   cfg(31, 0),	    cfg(0, 0x1000),  cfg(0, 0x7ffc),
+			   cfg(1, 0x3000), cfg(31, 0x7ffc), ECAM + 0x100000, ECAM + ECAM_SIZE - 4 };
 
 	rig_up(&x);
 	for (size_t i = 0; i < ARRAY_SIZE(at); i++) {

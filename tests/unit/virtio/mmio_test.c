@@ -15,8 +15,7 @@
 #define BASE UINT64_C(0x3000200)
 #define SPI 5u
 #define F_BASE (VIRTIO_F_VERSION_1 | VIRTIO_F_RING_RESET)
-#define S_ALIVE                                                                                    \
-	(VIRTIO_S_ACKNOWLEDGE | VIRTIO_S_DRIVER | VIRTIO_S_FEATURES_OK | VIRTIO_S_DRIVER_OK)
+#define S_ALIVE (VIRTIO_S_ACKNOWLEDGE | VIRTIO_S_DRIVER | VIRTIO_S_FEATURES_OK | VIRTIO_S_DRIVER_OK)
 
 struct rig {
 	struct mem *mem;

@@ -402,10 +402,10 @@ START_TEST(cfg_window_abused)
 		u32 off, len;
 		bool access; /* it is one, to nowhere: ones */
 	} t[] = {
-		{ 0, 0x14, 0, false },	   { 0, 0x14, 3, false }, { 0, 0x14, 8, false },
-		{ 0, 0x14, 1u << 31, false }, { 1, 0, 4, true },	  { 6, 0, 4, true },
-		{ 255, 0, 4, true },	   { 0, 0x4000, 4, true }, { 0, 0xfffffffc, 4, true },
-		{ 0, 0x15, 2, true },	   { 2, 0, 1, true },	  { 0, 0x3fff, 4, true },
+		{ 0, 0x14, 0, false },	      { 0, 0x14, 3, false },  { 0, 0x14, 8, false },
+		{ 0, 0x14, 1u << 31, false }, { 1, 0, 4, true },      { 6, 0, 4, true },
+		{ 255, 0, 4, true },	      { 0, 0x4000, 4, true }, { 0, 0xfffffffc, 4, true },
+		{ 0, 0x15, 2, true },	      { 2, 0, 1, true },      { 0, 0x3fff, 4, true },
 	};
 	struct rig x;
 	u64 data;
