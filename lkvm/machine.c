@@ -226,17 +226,20 @@ static struct irq *device_irq(const struct machine *m)
 	return m->v2m ? v2m_irq(m->v2m) : kvm_event_irq(m->event);
 }
 
+/* The GIC first: only then does KVM know whether messages must carry a device id. */
 static int create_irqchip(struct machine *m)
 {
 	bool its = m->layout.gic == BOARD_GIC_V3_ITS;
-	int err = kvm_event_create(&m->event, &m->kvm, its, realm_alias(m->realm));
+	int err = gic_create(&m->gic, &m->kvm, &m->layout, realm_alias(m->realm));
 
 	if (err)
+		return err;
+	err = kvm_event_create(&m->event, &m->kvm, its, realm_alias(m->realm));
+	if (err)
 		return host_failed("allocate memory", err);
-	err = gic_create(&m->gic, &m->kvm, &m->layout, realm_alias(m->realm));
-	if (!err && m->layout.gic == BOARD_GIC_V2M)
-		err = v2m_create(&m->v2m, m->bus, kvm_event_irq(m->event));
-	return err;
+	return m->layout.gic == BOARD_GIC_V2M ?
+		       v2m_create(&m->v2m, m->bus, kvm_event_irq(m->event)) :
+		       0;
 }
 
 /* ---- loops and signals ---- */
