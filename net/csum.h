@@ -8,9 +8,12 @@
 
 #include "lkvm/util.h"
 
+#define CSUM_MAX_LEN (256u * 1024)
+
 /*
- * `sum` plus the sum of `len` bytes as big-endian 16-bit words; an odd last byte is padded with
- * zero. Pieces may be added one by one as long as all but the last have an even length.
+ * `sum` plus the sum of `len` bytes (at most CSUM_MAX_LEN) as big-endian 16-bit words; an odd last
+ * byte is padded with zero. Pieces may be added one by one as long as all but the last have an even
+ * length.
  */
 u64 csum_add(u64 sum, const void *buf, size_t len);
 

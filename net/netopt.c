@@ -333,7 +333,15 @@ static void set_defaults(struct net_conf *c, unsigned index)
 {
 	static const u8 mac[6] = { 0x02, 0x15, 0x15, 0x15, 0x15, 0x15 };
 
-	*c = (struct net_conf){ .mode = NET_MODE_USER, .fd = -1, .dhcp = true };
+	/* One by one: clearing some 16 KiB of paths would cost more than the rest of the parser. */
+	c->mode = NET_MODE_USER;
+	c->trans = NET_TRANS_DEFAULT;
+	c->mtu = 0;
+	c->script[0] = c->downscript[0] = c->tapif[0] = c->domain[0] = c->pcap[0] = '\0';
+	c->fd = -1;
+	c->nr_dns = c->nr_hostfwd = 0;
+	c->ipv6 = c->restricted = false;
+	c->dhcp = true;
 	memcpy(c->mac, mac, sizeof(mac));
 	c->mac[5] = (u8)(c->mac[5] + index);
 	c->host_ip.s_addr = htonl(0xc0a82101);  /* 192.168.33.1 */

@@ -27,6 +27,7 @@
 #include "net/tap_setup.h"
 
 #define MAX_PIECES 256u
+#define RX_SIZE (TAP_HDR_LEN + NETIF_FRAME_MAX)
 #define RX_BATCH 64 /* frames for one event: others wait for the loop, too */
 
 static_assert(sizeof(struct virtio_net_hdr_v1) == TAP_HDR_LEN, "header as set by tap_setup()");
@@ -40,7 +41,7 @@ struct tap_if {
 	bool up;     /* a driver is there */
 	bool stuck;  /* send() said -EAGAIN: tell when the kernel has room */
 	size_t kept; /* bytes of the frame in rx (with header) that the guest has no room for */
-	u8 rx[TAP_HDR_LEN + NETIF_FRAME_MAX];
+	u8 *rx;	     /* RX_SIZE bytes */
 };
 
 static struct tap_if *tap_if(struct netif *n)
@@ -95,7 +96,7 @@ static void read_frames(struct tap_if *t)
 	size_t hdr = t->tap.vnet_hdr ? TAP_HDR_LEN : 0;
 
 	for (int i = 0; i < RX_BATCH; i++) {
-		ssize_t n = read(t->tap.fd, t->rx, sizeof(t->rx));
+		ssize_t n = read(t->tap.fd, t->rx, RX_SIZE);
 
 		if (n < 0 || (size_t)n <= hdr) {
 			/* EAGAIN: all read. EBADFD, EIO: the interface is down or gone. */
@@ -212,6 +213,7 @@ static void tap_if_destroy(struct netif *n)
 
 	loop_fd_del(t->reg);
 	tap_close(&t->tap);
+	free(t->rx);
 	free(t);
 }
 
@@ -229,8 +231,11 @@ int tap_if_create(struct netif **out, const struct net_conf *c, struct loop *loo
 	struct tap_if *t = calloc(1, sizeof(*t));
 	int err;
 
-	if (!t) {
+	if (t)
+		t->rx = malloc(RX_SIZE);
+	if (!t || !t->rx) {
 		log_error("tap: %s", strerror(ENOMEM));
+		free(t);
 		return -ENOMEM;
 	}
 	t->loop = loop;

@@ -50,7 +50,7 @@ struct user_if {
 	bool up;       /* a driver is there */
 	bool blocked;  /* it has no buffers: wait for rx_ready() */
 	bool received; /* receive() was called since the last flush */
-	u8 frame[NETIF_FRAME_MAX];
+	u8 *frame; /* NETIF_FRAME_MAX bytes: the frame that is looked at; touched as far as used */
 };
 
 static struct user_if *user_if(struct netif *n)
@@ -168,7 +168,7 @@ static int user_if_send(struct netif *n, const struct netif_offload *o, const st
 	u8 *frame = s->frame;
 
 	assert(loop_here(s->loop));
-	if (len > sizeof(s->frame))
+	if (len > NETIF_FRAME_MAX)
 		return -EMSGSIZE;
 	iov_read(&c, s->frame, len);
 
@@ -240,6 +240,7 @@ static void user_if_destroy(struct netif *n)
 	slirp_close(s->slirp);
 	reasm_destroy(s->reasm);
 	backlog_fini(&s->backlog);
+	free(s->frame);
 	free(s);
 }
 
@@ -363,7 +364,8 @@ int user_if_create(struct netif **out, const struct net_conf *c, struct loop *lo
 			    NETIF_RX_TSO4 | NETIF_RX_TSO6;
 	memcpy(s->netif.mac, c->mac, NETIF_MAC_LEN);
 	configure(s, c);
-	if (backlog_init(&s->backlog, BACKLOG_BYTES) || reasm_create(&s->reasm)) {
+	s->frame = malloc(NETIF_FRAME_MAX);
+	if (!s->frame || backlog_init(&s->backlog, BACKLOG_BYTES) || reasm_create(&s->reasm)) {
 		log_error("user-mode networking: %s", strerror(ENOMEM));
 		goto fail;
 	}

@@ -79,6 +79,11 @@ struct net {
 	bool in_kick;	  /* the caller of kick() has a hold */
 	bool mergeable;	  /* MRG_RXBUF negotiated */
 	int rx_needed;	  /* buffers that the frame at the head of the netif's backlog needs at least */
+	struct scratch *s;
+};
+
+/* Room to work in during one call. Apart, so that it need not be cleared: touched as far as used. */
+struct scratch {
 	struct iovec tx_iov[QUEUE_SIZE], tx_frame[QUEUE_SIZE];
 	struct iovec rx_first[QUEUE_SIZE], rx_iov[QUEUE_SIZE];
 	u16 rx_heads[QUEUE_SIZE];
@@ -189,15 +194,15 @@ static int net_transmit(struct net *n, const struct chain *c)
 		guest_err(n->dev.name, "dropped: %s", why);
 		return 0;
 	}
-	nr = iov_take(&cur, cur.left, n->tx_frame, ARRAY_SIZE(n->tx_frame));
+	nr = iov_take(&cur, cur.left, n->s->tx_frame, ARRAY_SIZE(n->s->tx_frame));
 	assert(nr > 0);
-	return n->netif->ops->send(n->netif, &o, n->tx_frame, (unsigned)nr) == -EAGAIN ? -EAGAIN : 0;
+	return n->netif->ops->send(n->netif, &o, n->s->tx_frame, (unsigned)nr) == -EAGAIN ? -EAGAIN : 0;
 }
 
 /* One chain: 1, 0 (none there, or none wanted now), or -errno after failing the device. */
 static int net_serve_tx(struct net *n, struct virtqueue *q)
 {
-	struct chain c = { .iov = n->tx_iov, .max = ARRAY_SIZE(n->tx_iov) };
+	struct chain c = { .iov = n->s->tx_iov, .max = ARRAY_SIZE(n->s->tx_iov) };
 	int err = chain_take(q, &c);
 
 	if (!err)
@@ -284,7 +289,7 @@ static int take_buffer(struct virtqueue *q, struct chain *c, struct iov_cur *cur
 static int fill_buffers(struct net *n, struct virtqueue *q, struct iov_cur *frame,
 			struct chain *first, unsigned *nr)
 {
-	struct chain c = { .iov = n->rx_iov, .max = ARRAY_SIZE(n->rx_iov) };
+	struct chain c = { .iov = n->s->rx_iov, .max = ARRAY_SIZE(n->s->rx_iov) };
 	struct iov_cur to;
 	int err = 1;
 
@@ -295,8 +300,8 @@ static int fill_buffers(struct net *n, struct virtqueue *q, struct iov_cur *fram
 		err = take_buffer(q, into, &to, skip);
 		if (err <= 0)
 			return err;
-		n->rx_heads[*nr] = into->head;
-		n->rx_lens[*nr] = (u32)(skip + iov_copy(&to, frame, SIZE_MAX));
+		n->s->rx_heads[*nr] = into->head;
+		n->s->rx_lens[*nr] = (u32)(skip + iov_copy(&to, frame, SIZE_MAX));
 	}
 	return !frame->left;
 }
@@ -304,7 +309,7 @@ static int fill_buffers(struct net *n, struct virtqueue *q, struct iov_cur *fram
 static void untake(struct net *n, struct virtqueue *q, unsigned nr)
 {
 	while (nr)
-		queue_untake(q, n->rx_heads[--nr]);
+		queue_untake(q, n->s->rx_heads[--nr]);
 }
 
 /* The driver is to kick for the next buffer; one that came meanwhile rings the bell just as well. */
@@ -331,7 +336,7 @@ static int net_receive(struct net *n, const struct netif_offload *o, const struc
 		       unsigned nr_iov)
 {
 	struct virtqueue *q = &n->dev.queues[RXQ];
-	struct chain first = { .iov = n->rx_first, .max = ARRAY_SIZE(n->rx_first) };
+	struct chain first = { .iov = n->s->rx_first, .max = ARRAY_SIZE(n->s->rx_first) };
 	struct iov_cur frame = iov_cur(iov, nr_iov);
 	struct net_hdr h;
 	unsigned nr = 0;
@@ -359,7 +364,7 @@ static int net_receive(struct net *n, const struct netif_offload *o, const struc
 
 	iov_write(&at, &h, sizeof(h));
 	for (unsigned i = 0; i < nr; i++)
-		queue_push(q, n->rx_heads[i], n->rx_lens[i]);
+		queue_push(q, n->s->rx_heads[i], n->s->rx_lens[i]);
 	return 0;
 }
 
@@ -436,6 +441,7 @@ static void net_destroy(struct virtio_device *d)
 
 	netif_destroy(n->netif);
 	virtio_fini(&n->dev);
+	free(n->s);
 	free(n);
 }
 
@@ -470,7 +476,9 @@ int virtio_net_create(struct virtio_device **out, const struct virtio_env *env, 
 	struct net *n = calloc(1, sizeof(*n));
 	int err = -ENOMEM;
 
-	if (n) {
+	if (n)
+		n->s = malloc(sizeof(*n->s));
+	if (n && n->s) {
 		n->netif = netif;
 		err = virtio_init(&n->dev, &net_type, env->instance, env->mem, env->loop,
 				  net_features(n, env->small_pool), sizes, NR_QUEUES);
@@ -478,6 +486,8 @@ int virtio_net_create(struct virtio_device **out, const struct virtio_env *env, 
 	if (err) {
 		log_error("virtio-net: %s", strerror(-err));
 		netif_destroy(netif);
+		if (n)
+			free(n->s);
 		free(n);
 		return err;
 	}
