@@ -181,6 +181,7 @@ $(call unit,virtio/net,virtio/net.c virtio/device.c virtio/queue.c virtio/chain.
 	tests/fake/driver_bad.c tests/fake/transport.c)
 $(call unit,net/user,$(net-all) tests/fake/netif.c lkvm/loop.c lkvm/log.c lkvm/iov.c)
 $(call unit,net/netopt,net/netopt.c lkvm/log.c)
+$(call unit,net/tap,$(net-all) tests/fake/netif.c lkvm/loop.c lkvm/log.c lkvm/iov.c)
 $(call unit,net/slirp,net/pollset.c lkvm/loop.c lkvm/log.c)
 $(call unit,net/pollset,net/pollset.c lkvm/loop.c)
 $(call unit,net/dhcp,net/dhcp.c net/csum.c)
@@ -239,6 +240,10 @@ build/fuzz/$(1): $(patsubst %.c,build/fuzz/obj/%.o,tests/fuzz/$(1).c $(fuzz-srcs
 endef
 $(foreach f,$(FUZZERS),$(eval $(call fuzz_rule,$(f))))
 
+.PHONY: corpora
+corpora: $(FUZZERS:%=build/fuzz/%)
+	$(Q)tests/run-corpora $(FUZZERS)
+
 # ---- payloads of guest/: freestanding arm64 binaries ----------------------------------------------
 
 PAYLOADS := hello reset spin faultloop smp timer args sea uart rtc pci badqueue
@@ -289,6 +294,15 @@ build/arm64/tests/%: tests/bench/%.c
 .PHONY: payloads
 .SECONDARY: $(PAYLOADS:%=$(GUEST_OBJ)/guest/%.o) $(GUEST_LIB:%.c=$(GUEST_OBJ)/%.o)
 payloads: build/arm64/tests/tool $(PAYLOADS:%=$(GUEST_OUT)/%.flat) $(GUEST_OUT)/hello.img $(GUEST_OUT)/args.img
+
+# ---- all of it -----------------------------------------------------------------------------------
+
+check:
+	$(Q)tests/rig/deps check
+	$(Q)MAKE='$(MAKE)' tests/check
+
+deps:
+	$(Q)tests/rig/deps build
 
 # ---- boots in the rig ----------------------------------------------------------------------------
 
