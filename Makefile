@@ -222,8 +222,15 @@ golden: build/unit/arm64/fdt
 FUZZERS :=
 fuzz = $(eval FUZZERS += $(1))$(eval fuzz-srcs-$(1) := $(2))
 
+$(call fuzz,guard,net/guard.c net/reasm.c net/segment.c net/csum.c)
+$(call fuzz,dhcp,net/dhcp.c net/csum.c)
+$(call fuzz,virtio_net,virtio/net.c virtio/device.c virtio/queue.c virtio/chain.c lkvm/mem.c lkvm/mem_map.c \
+	lkvm/iov.c lkvm/log.c lkvm/loop.c tests/fake/netif.c tests/fake/driver.c tests/fake/transport.c)
 $(call fuzz,chain,virtio/queue.c virtio/chain.c lkvm/mem.c lkvm/mem_map.c lkvm/log.c tests/fake/driver.c)
 $(call fuzz,virtio_pci,virtio/mmio.c $(virtio_pci_srcs))
+$(call fuzz,blk,virtio/blk.c virtio/blk_req.c virtio/blk_config.c virtio/device.c virtio/queue.c \
+	virtio/chain.c lkvm/mem.c lkvm/mem_map.c lkvm/iov.c lkvm/log.c lkvm/loop.c tests/fake/disk.c \
+	tests/fake/driver.c tests/fake/transport.c)
 $(call fuzz,boot,arm64/boot.c arm64/image.c lkvm/mem.c lkvm/mem_map.c)
 $(call fuzz,options,lkvm/options.c lkvm/options_help.c lkvm/options_run.c lkvm/config.c net/netopt.c \
 	virtio/disk_conf.c)

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A command line from anywhere: it is taken, or refused with exactly one error line, and what is
+ * taken is within its limits.
+ *
+ * Thread: one.
+ * Trust:  the input is argv[1..], words separated by NUL bytes.
+ */
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lkvm/cmd.h"
+#include "lkvm/options_run.h"
+#include "net/netopt.h"
+#include "virtio/disk.h"
+
+#define MAX_WORDS 64
+
+int LLVMFuzzerInitialize(int *argc, char ***argv);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+
+static unsigned errors;
+
+/* In place of lkvm/log.c: what is said is formatted, counted and dropped. */
+void log_msg(enum log_level level, const char *fmt, ...)
+{
+	char line[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	errors += level == LOG_ERROR;
+}
+
+bool log_enabled(enum log_level level)
+{
+	(void)level;
+	return true;
+}
+
+/* The usage is not what is tested, and there would be a lot of it. libFuzzer writes elsewhere. */
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	(void)argc;
+	(void)argv;
+	stderr = fopen("/dev/null", "w");
+	return stderr ? 0 : -1;
+}
+
+/* The options that have a grammar of their own; their owners parse them when the VM is built. */
+static void parse_parts(const struct config *c)
+{
+	static struct net_conf net;
+	static struct disk_conf disk;
+
+	for (unsigned i = 0; i < c->nr_disks; i++) {
+		errors = 0;
+		assert(!disk_conf_parse(c->disks[i], &disk) == !errors && errors <= 1);
+	}
+	for (unsigned i = 0; i < c->nr_nics; i++) {
+		errors = 0;
+		assert(!netopt_parse(&net, c->nics[i], i) == !errors && errors <= 1);
+	}
+}
+
+static void check(const struct config *c)
+{
+	char line[CONFIG_CMDLINE_SIZE];
+	int err;
+
+	assert(c->cpus && c->cpus <= CONFIG_MAX_CPUS && c->ram_size && c->kvm_dev && c->params);
+	assert(c->nr_disks <= CONFIG_MAX_DISKS && c->nr_nics <= CONFIG_MAX_NICS);
+	assert(config_bootable(c) || c->dump_dtb);
+	assert(*c->name && strlen(c->name) < CONFIG_NAME_MAX);
+	err = config_cmdline(c, line, sizeof(line));
+	assert(strlen(line) < sizeof(line));
+	assert(err || strstr(line, c->params));
+	parse_parts(c);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	static struct config c;
+	char *words = malloc(len + 1), *argv[MAX_WORDS + 1] = { (char[]){ "run" } };
+	int argc = 1, status;
+
+	memcpy(words, data, len);
+	words[len] = 0;
+	for (size_t at = 0; at < len && argc < MAX_WORDS; at += strlen(words + at) + 1)
+		argv[argc++] = words + at;
+
+	errors = 0;
+	config_init(&c);
+	status = options_parse(&options_run, &c, argc, argv);
+	/* -h is no error, and yet the end. */
+	assert(status == 0 || status == EXIT_DIE || status == EXIT_USAGE);
+	assert(errors <= 1 && (status != EXIT_DIE || errors == 1) && (status || !errors));
+	if (!status) {
+		status = config_complete(&c);
+		assert(!status == !errors && errors <= 1);
+		if (!status)
+			check(&c);
+	}
+	free(words);
+	return 0;
+}
