@@ -45,10 +45,10 @@ static void print_completion(void)
 	fflush(stdout);
 	options_completion(&options_run, stdout);
 	printf("'\n\telse\n"
-	       "\t\tCOMPREPLY=($(compgen -f -- \"$cur\"))\n"
+	       "\t\tmapfile -t COMPREPLY < <(compgen -f -- \"$cur\")\n"
 	       "\t\treturn\n"
 	       "\tfi\n"
-	       "\tCOMPREPLY=($(compgen -W \"$options\" -- \"$cur\"))\n"
+	       "\tmapfile -t COMPREPLY < <(compgen -W \"$options\" -- \"$cur\")\n"
 	       "\t[[ ${COMPREPLY[0]} == *= ]] && compopt -o nospace\n"
 	       "}\n"
 	       "complete -o filenames -F _lkvm lkvm\n");
