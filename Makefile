@@ -337,7 +337,7 @@ install: $(O)/lkvm
 
 # ---- lints: each script of tests/lint/ is one, and says what it is for ----------------------------
 
-LINTS := layering primitives room-cards size words
+LINTS := layering primitives room-cards size words shell self-test
 .PHONY: lint-headers lint-tidy lint-cppcheck lint-man
 lint: lint-headers lint-man lint-cppcheck
 	$(Q)tests/lint/run $(LINTS)
