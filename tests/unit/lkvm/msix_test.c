@@ -7,6 +7,7 @@
 
 #include "lkvm/msix.h"
 #include "tests/fake/irq.h"
+#include "tests/unit/race.h"
 #include "tests/unit/suite.h"
 
 #define ECAM UINT64_C(0x40000000)
@@ -323,53 +324,114 @@ START_TEST(out_of_routes)
 }
 END_TEST
 
-struct race {
-	struct rig rig;
-	_Atomic bool stop;
-};
-
-static void *toggle(void *arg)
+static void fire_once(void *arg)
 {
-	struct race *r = arg;
-	struct rig *x = &r->rig;
+	struct rig *x = arg;
 
-	for (unsigned i = 0; !atomic_load(&r->stop); i++) {
-		if (i % 3) {
-			mask(x, 0, true);
-			mask(x, 0, false);
-		} else {
-			control(x, true, true);
-			control(x, true, false);
-		}
-	}
-	return NULL;
+	msix_fire(x->msix, 0);
+}
+
+static void mask_and_unmask(void *arg)
+{
+	struct rig *x = arg;
+
+	mask(x, 0, true);
+	mask(x, 0, false);
+}
+
+static void mask_all_and_unmask(void *arg)
+{
+	struct rig *x = arg;
+
+	control(x, true, true);
+	control(x, true, false);
+}
+
+static void expect_one(void *arg)
+{
+	struct rig *x = arg;
+
+	ck_assert_uint_eq(sent(x, 9), 1);
+	ck_assert_uint_eq(rd(x, PBA, 8), 0);
 }
 
 /* One fire is one message, whatever the guest does with the masks meanwhile. */
 START_TEST(fire_races_with_masks)
 {
-	struct race r;
+	struct rig x;
+
+	rig_up(&x);
+	control(&x, true, false);
+	message(&x, 0, 9);
+	mask(&x, 0, false);
+	race_run(fire_once, mask_and_unmask, expect_one, &x, 5000);
+	race_run(fire_once, mask_all_and_unmask, expect_one, &x, 1000);
+	rig_down(&x);
+}
+END_TEST
+
+#define OPENINGS 300u
+
+struct opening {
+	struct rig rig;
+	int (*bind)(struct irq *i, int *route, const struct msi_msg *msg, int fd);
+	_Atomic unsigned opening, firing, fired; /* rounds */
+};
+
+/* A host that takes its time: meanwhile somebody fires, who still finds the vector closed. */
+static int bind_slowly(struct irq *i, int *route, const struct msi_msg *msg, int fd)
+{
+	struct opening *o = container_of(i, struct opening, rig.irq.irq);
+	unsigned round = atomic_fetch_add(&o->opening, 1) + 1;
+
+	while (atomic_load(&o->firing) != round)
+		sched_yield();
+	for (unsigned k = 0; k < 20; k++)
+		sched_yield();
+	return o->bind(i, route, msg, fd);
+}
+
+static void *fire_meanwhile(void *arg)
+{
+	struct opening *o = arg;
+
+	for (unsigned round = 1; round <= OPENINGS; round++) {
+		while (atomic_load(&o->opening) != round)
+			sched_yield();
+		atomic_store(&o->firing, round);
+		msix_fire(o->rig.msix, 0);
+		atomic_store(&o->fired, round);
+	}
+	return NULL;
+}
+
+/* The fire that waits for the lock finds the vector open when it gets it. */
+START_TEST(fire_while_opening)
+{
+	struct opening o;
+	struct irq_ops slow;
 	pthread_t t;
 
-	rig_up(&r.rig);
-	atomic_init(&r.stop, false);
-	control(&r.rig, true, false);
-	message(&r.rig, 0, 9);
-	mask(&r.rig, 0, false);
-	ck_assert_int_eq(pthread_create(&t, NULL, toggle, &r), 0);
-	for (unsigned i = 0; i < 3000; i++) {
-		u64 n;
-
-		msix_fire(r.rig.msix, 0);
-		while (!(n = sent(&r.rig, 9)))
+	rig_up(&o.rig);
+	atomic_init(&o.opening, 0);
+	atomic_init(&o.firing, 0);
+	atomic_init(&o.fired, 0);
+	slow = *o.rig.irq.irq.ops;
+	o.bind = slow.msi_bind;
+	slow.msi_bind = bind_slowly;
+	o.rig.irq.irq.ops = &slow;
+	control(&o.rig, true, false);
+	message(&o.rig, 0, 9);
+	ck_assert_int_eq(pthread_create(&t, NULL, fire_meanwhile, &o), 0);
+	for (unsigned round = 1; round <= OPENINGS; round++) {
+		mask(&o.rig, 0, false);
+		while (atomic_load(&o.fired) != round)
 			sched_yield();
-		ck_assert_uint_eq(n, 1);
+		ck_assert_uint_eq(sent(&o.rig, 9), 1);
+		mask(&o.rig, 0, true);
 	}
-	atomic_store(&r.stop, true);
 	pthread_join(t, NULL);
-	ck_assert_uint_eq(sent(&r.rig, 9), 0);
-	ck_assert_uint_eq(rd(&r.rig, PBA, 8), 0);
-	rig_down(&r.rig);
+	rig_down(&o.rig);
 }
 END_TEST
 
@@ -416,4 +478,4 @@ END_TEST
 
 SUITE_MAIN("lkvm/msix", capability, table, fires_when_open, vector_mask, function_mask,
 	   message_changes, enable_and_disable, out_of_routes, fire_races_with_masks,
-	   out_of_file_descriptors, hostile_writes)
+	   fire_while_opening, out_of_file_descriptors, hostile_writes)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* virtio over PCI at work: doorbells, MSI-X, INTx and ISR, resets, and the races between them. */
-#include <sched.h>
-
+#include "tests/unit/race.h"
 #include "tests/unit/virtio/pci_rig.h"
 
 /* Kick as a driver does; `direct`: the write comes over the bus, not through a doorbell. */
@@ -303,59 +302,56 @@ END_TEST
 
 /* ---- races: the loop runs on its own thread ---- */
 
-struct raiser {
+struct isr_race {
 	struct rig x;
-	_Atomic unsigned handled; /* interrupts that the "guest" has seen the cause of */
-	_Atomic bool stop;
+	u64 read; /* by the racing reader */
 };
 
-static void *raise_and_wait(void *arg)
+static void raise_queue(void *arg)
 {
-	struct raiser *r = arg;
+	struct isr_race *r = arg;
 
-	for (unsigned i = 0; i < 4000; i++) {
-		unsigned seen = atomic_load(&r->handled);
-
-		if (i & 1)
-			r->x.e.dev.tops->interrupt_queue(r->x.e.dev.transport, 0);
-		else
-			r->x.e.dev.tops->interrupt_config(r->x.e.dev.transport);
-		/* A lost interrupt hangs here, and the suite's timeout tells. */
-		while (atomic_load(&r->handled) == seen)
-			sched_yield();
-	}
-	atomic_store(&r->stop, true);
-	return NULL;
+	r->x.e.dev.tops->interrupt_queue(r->x.e.dev.transport, 0);
 }
 
-/* Raising races with reading ISR: each cause is seen once, and the line ends low. */
+static void read_isr(void *arg)
+{
+	struct isr_race *r = arg;
+
+	r->read = rd(&r->x, r->x.f.isr, 1);
+}
+
+static void toggle_intx(void *arg)
+{
+	struct isr_race *r = arg;
+
+	wr(&r->x, CFG + 4, 2, 0x406);
+	wr(&r->x, CFG + 4, 2, 0x006);
+	r->read = 0;
+}
+
+/* The cause was read, or it is still there and the line says so; never both, never neither. */
+static void expect_seen_once(void *arg)
+{
+	struct isr_race *r = arg;
+	bool level = r->x.irq.level[SPI];
+	u64 left = rd(&r->x, r->x.f.isr, 1);
+
+	ck_assert_uint_eq(r->read + left, 1);
+	ck_assert_uint_eq(level, left);
+	ck_assert(!r->x.irq.level[SPI]);
+}
+
+/* Raising against reading ISR, and against Interrupt Disable. */
 START_TEST(isr_races)
 {
-	struct raiser r;
-	pthread_t t;
+	struct isr_race r;
 
 	memset(&r, 0, sizeof(r));
 	rig_up(&r.x, false);
 	bring_up(&r.x, F_BASE, false);
-	ck_assert_int_eq(pthread_create(&t, NULL, raise_and_wait, &r), 0);
-	while (!atomic_load(&r.stop)) {
-		bool level;
-
-		pthread_mutex_lock(&r.x.irq.lock);
-		level = r.x.irq.level[SPI];
-		pthread_mutex_unlock(&r.x.irq.lock);
-		/*
-		 * A guest reads only after an interrupt; now and then a shared line makes it look.
-		 */
-		if (!level && atomic_load(&r.handled) % 8)
-			continue;
-		if (rd(&r.x, r.x.f.isr, 1))
-			atomic_fetch_add(&r.handled, 1);
-	}
-	pthread_join(t, NULL);
-	ck_assert_uint_eq(atomic_load(&r.handled), 4000);
-	ck_assert_uint_eq(rd(&r.x, r.x.f.isr, 1), 0);
-	ck_assert(!r.x.irq.level[SPI]);
+	race_run(raise_queue, read_isr, expect_seen_once, &r, 10000);
+	race_run(raise_queue, toggle_intx, expect_seen_once, &r, 4000);
 	rig_down(&r.x);
 }
 END_TEST
@@ -401,10 +397,15 @@ START_TEST(hand_over_with_interrupts)
 }
 END_TEST
 
+struct meddler {
+	struct rig x;
+	_Atomic bool stop;
+};
+
 /* The second vCPU of a hostile guest. */
 static void *meddle(void *arg)
 {
-	struct raiser *r = arg;
+	struct meddler *r = arg;
 	struct rig *x = &r->x;
 	u64 seed = 99, val;
 
@@ -427,7 +428,7 @@ static void *meddle(void *arg)
 /* Two vCPUs and the loop, all over each other. */
 START_TEST(hostile_writes)
 {
-	struct raiser r;
+	struct meddler r;
 	pthread_t t;
 	u64 seed = 5, val;
 
