@@ -57,8 +57,8 @@ START_TEST(mistakes)
 	static const char *const bad[] = {
 		"",
 		",ro",
-		"a,readonly", /* kvmtool took it for "ro"; and "r" for nothing */
-		"a,r",
+		"a,rofl",     /* kvmtool took it for "ro", */
+		"a,readonly", /* and this, the user's disk at risk, for nothing */
 		"a,ro=1",
 		"a,,ro,x",
 		"a,direct,",
