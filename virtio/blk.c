@@ -33,9 +33,15 @@
 #define QUEUE_SIZE 256u
 #define NR_SLOTS 256u
 #define MAX_IOV 128u
-#define SMALL_QUEUE_SIZE 64u
-#define SMALL_NR_SLOTS 64u
-#define SMALL_MAX_IOV 32u
+/*
+ * Where the guest bounces, a request must fit what Linux gives a Realm of 256 MiB to bounce in: 256
+ * KiB, half of which virtio-net fills. 4 requests of 8 pages fit; without a limit the first request of
+ * a readahead is larger than the pool and can never be mapped.
+ */
+#define SMALL_QUEUE_SIZE 4u
+#define SMALL_NR_SLOTS 16u
+#define SMALL_MAX_IOV 10u
+#define SMALL_SEG_BYTES 4096u
 
 /* What one kick may do before the loop turns to its other fds. */
 #define KICK_BYTES (16 * MiB)
@@ -415,6 +421,7 @@ int virtio_blk_create(struct virtio_device **out, const struct virtio_env *env, 
 		      const struct virtio_blk_conf *conf)
 {
 	struct blk *b = calloc(1, sizeof(*b));
+	u32 seg_bytes = env->small_pool ? SMALL_SEG_BYTES : 0;
 	u16 sizes[DISK_MAX_QUEUES];
 	int err = -ENOMEM;
 
@@ -437,13 +444,13 @@ int virtio_blk_create(struct virtio_device **out, const struct virtio_env *env, 
 		err = loop_timer_add(env->loop, delay_over, b, &b->delay);
 	if (!err)
 		err = virtio_init(&b->dev, &blk_type, env->instance, env->mem, env->loop,
-				  blk_features(disk, conf->nr_queues), sizes, conf->nr_queues);
+				  blk_features(disk, conf->nr_queues, seg_bytes), sizes, conf->nr_queues);
 	if (err) {
 		blk_destroy(&b->dev);
 		goto fail;
 	}
 	/* Two pieces of a request are for header and status. */
-	blk_config_init(&b->config, disk, b->max_iov - 2u, conf->nr_queues);
+	blk_config_init(&b->config, disk, seg_bytes, b->max_iov - 2u, conf->nr_queues);
 	b->dev.config = (u8 *)&b->config;
 	b->dev.config_len = sizeof(b->config);
 	limits_init(b);

@@ -8,10 +8,12 @@
  */
 #include "virtio/blk_config.h"
 
-u64 blk_features(const struct disk *disk, unsigned nr_queues)
+u64 blk_features(const struct disk *disk, unsigned nr_queues, u32 seg_bytes)
 {
 	u64 f = BLK_F_SEG_MAX | BLK_F_BLK_SIZE | BLK_F_FLUSH | BLK_F_TOPOLOGY;
 
+	if (seg_bytes)
+		f |= BLK_F_SIZE_MAX;
 	if (nr_queues > 1)
 		f |= BLK_F_MQ;
 	if (disk->read_only)
@@ -19,12 +21,14 @@ u64 blk_features(const struct disk *disk, unsigned nr_queues)
 	return f | BLK_F_WRITE_ZEROES | (disk->can_discard ? BLK_F_DISCARD : 0);
 }
 
-void blk_config_init(struct blk_config *c, const struct disk *disk, u32 seg_max, unsigned nr_queues)
+void blk_config_init(struct blk_config *c, const struct disk *disk, u32 seg_bytes, u32 seg_max,
+		     unsigned nr_queues)
 {
 	u32 per_physical = disk->physical_block_size / disk->block_size;
 
 	*c = (struct blk_config){
 		.capacity = le64_of(disk->size / DISK_SECTOR),
+		.size_max = le32_of(seg_bytes),
 		.seg_max = le32_of(seg_max),
 		.blk_size = le32_of(disk->block_size),
 		.physical_block_exp = (u8)__builtin_ctz(per_physical),

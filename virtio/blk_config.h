@@ -7,6 +7,7 @@
 #include "virtio/disk.h"
 
 /* Feature bits [virtio 1.3 §5.2.3]. */
+#define BLK_F_SIZE_MAX BIT(1)
 #define BLK_F_SEG_MAX BIT(2)
 #define BLK_F_RO BIT(5)
 #define BLK_F_BLK_SIZE BIT(6)
@@ -20,7 +21,7 @@
 #define BLK_MAX_DISCARD_SECTORS ((u32)(1 * GiB / DISK_SECTOR))
 #define BLK_MAX_ZEROES_SECTORS ((u32)(64 * MiB / DISK_SECTOR))
 
-/* [virtio 1.3 §5.2.4]; size_max, geometry, writeback and secure erase are not offered and 0. */
+/* [virtio 1.3 §5.2.4]; geometry, writeback and secure erase are not offered and 0. */
 struct blk_config {
 	le64 capacity;
 	le32 size_max;
@@ -48,9 +49,10 @@ static_assert(offsetof(struct blk_config, num_queues) == 34, "virtio 1.3 section
 static_assert(offsetof(struct blk_config, write_zeroes_may_unmap) == 56,
 	      "virtio 1.3 section 5.2.4");
 
-u64 blk_features(const struct disk *disk, unsigned nr_queues);
+/* `seg_bytes`: largest segment a driver may post (SIZE_MAX), 0: no limit. */
+u64 blk_features(const struct disk *disk, unsigned nr_queues, u32 seg_bytes);
 
-void blk_config_init(struct blk_config *c, const struct disk *disk, u32 seg_max,
+void blk_config_init(struct blk_config *c, const struct disk *disk, u32 seg_bytes, u32 seg_max,
 		     unsigned nr_queues);
 
 #endif

@@ -64,10 +64,10 @@ enum { RXQ, TXQ, NR_QUEUES };
 
 #define QUEUE_SIZE 256u
 /*
- * In a Realm each buffer of a ring takes its place in the bounce pool, which is 512 KiB in a small
- * guest: 64 receive buffers of 2 KiB leave room for disks.
+ * In a Realm each buffer of a ring takes its place in the bounce pool, which is 256 KiB in a guest of
+ * 256 MiB: 32 buffers of 2 KiB each way leave half of it for disks.
  */
-#define QUEUE_SIZE_SMALL 64u
+#define QUEUE_SIZE_SMALL 32u
 #define TX_PUBLISH 64u /* chains: the driver can reuse them while we go on */
 
 #define ETH_HDR_LEN 14u
