@@ -106,14 +106,13 @@ int board_layout(struct board_layout *out, const struct board_conf *c)
 	return err;
 }
 
-/* Aff0 holds 16 CPUs, because ICC_SGI1R_EL1 addresses 16 at a time; then 256 clusters each. */
+/*
+ * Aff0 (bits 7:0) holds 16 CPUs, because ICC_SGI1R_EL1 addresses 16 at a time; the rest of the number
+ * goes on in Aff1 and Aff2.
+ */
 u64 board_mpidr(unsigned cpu)
 {
-	u64 aff0 = cpu & 0xf;
-	u64 aff1 = cpu >> 4 & 0xff;
-	u64 aff2 = cpu >> 12 & 0xff;
-
-	return aff2 << 16 | aff1 << 8 | aff0;
+	return (u64)(cpu >> 4) << 8 | (cpu & 0xf);
 }
 
 int board_create(struct board **out, struct bus *bus, struct irq *irq,

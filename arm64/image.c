@@ -139,7 +139,7 @@ static int open_zboot(struct image *im, const u8 *head)
 			im->name, ZBOOT_TYPE_LEN, type);
 		return -ENOEXEC;
 	}
-	if (off < IMAGE_HEADER_LEN || !size || !range_within(off, size, im->end)) {
+	if (!size || !range_within(off, size, im->end)) {
 		log_error("%s is truncated: its EFI zboot header promises more than the file holds",
 			  im->name);
 		return -ENOEXEC;

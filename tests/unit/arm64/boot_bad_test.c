@@ -169,6 +169,12 @@ START_TEST(truncated_image)
 	refuse_kernel("cut2", img, 0x2000, -ENOEXEC, "truncated");
 	refuse_kernel("cut3", img, 64 + 24 + 240 + 41, -ENOEXEC, "truncated");
 	refuse_kernel("cut4", img, 80, -ENOEXEC, "truncated");
+	/* Tables that lie far outside the file, and outside RAM. */
+	img[64 + 6] = img[64 + 7] = 0xff;
+	memset(section, 0, len - (size_t)(section - img));
+	refuse_kernel("sections", img, len, -ENOEXEC, "truncated");
+	put32(img + 60, 0xfffffff0);
+	refuse_kernel("header", img, len, -ENOEXEC, "truncated");
 	free(img);
 	done();
 }
@@ -228,6 +234,12 @@ START_TEST(initrds_too_big_for_ram)
 	refuse(c, 16 * MiB, -E2BIG, "initrd too big to contain in guest memory.", "rd");
 	c.initrd = sparse("rd", 4096 * GiB);
 	refuse(c, 16 * MiB, -E2BIG, "initrd too big", "rd");
+	/* All of RAM below the tree, and four bytes less. */
+	c = (struct boot_conf){ .initrd = sparse("rd", 14 * MiB) };
+	refuse(c, 16 * MiB, -E2BIG, "initrd too big", "rd");
+	c.initrd = sparse("rd", 14 * MiB - 4);
+	ck_assert_int_eq(load(c, 16 * MiB), 0);
+	ck_assert_uint_eq(info.initrd.base.a, MEMMAP_RAM);
 	free(k);
 	done();
 }

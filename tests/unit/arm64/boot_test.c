@@ -151,6 +151,9 @@ START_TEST(payloads_do_not_share_pages)
 	c.initrd = sparse("rd", dtb - kernel_end);
 	ck_assert_int_eq(load(c, 6 * MiB), -E2BIG);
 	captured_one_error("initrd overlaps with kernel image.", "--mem");
+	c.kernel = file("k", k, 100); /* the same page, but no byte of it */
+	ck_assert_int_eq(load(c, 6 * MiB), -E2BIG);
+	captured_one_error("initrd overlaps with kernel image.", "--mem");
 	free(k);
 	done();
 }

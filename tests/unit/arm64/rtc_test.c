@@ -153,6 +153,48 @@ START_TEST(set_in_every_format)
 }
 END_TEST
 
+START_TEST(noon_and_midnight_in_twelve_hours)
+{
+	setup(NOW);
+	wr(0x0b, 0x80);
+	wr(4, 0x12); /* 12 AM */
+	wr(0x0b, 0x02);
+	ck_assert_uint_eq(rd(4), 0x00);
+	wr(0x0b, 0x80);
+	wr(4, 0x92); /* 12 PM */
+	wr(0x0b, 0x02);
+	ck_assert_uint_eq(rd(4), 0x12);
+	teardown();
+}
+END_TEST
+
+/* SET without writing anything stops the clock for so long, and loses nothing else. */
+START_TEST(set_freezes)
+{
+	setup(NOW);
+	wr(0x0b, 0x82);
+	host += 100 * SEC;
+	shows(0x20, 0x26, 0x11, 0x22, 0x21, 0x04, 0x05);
+	wr(0x0b, 0x02);
+	shows(0x20, 0x26, 0x11, 0x22, 0x21, 0x04, 0x05);
+	host += SEC;
+	ck_assert_uint_eq(rd(0), 0x06);
+	teardown();
+}
+END_TEST
+
+/* What register A has fixed is over as soon as the guest sets the time. */
+START_TEST(setting_ends_a_held_reading)
+{
+	setup(NOW + SEC - 300000);
+	ck_assert_uint_eq(rd(0x0a) & 0x80, 0);
+	host = NOW + SEC + SEC / 50;
+	wr(0, 0x30);
+	ck_assert_uint_eq(rd(0), 0x30);
+	teardown();
+}
+END_TEST
+
 START_TEST(fields_written_while_running)
 {
 	setup(NOW);
@@ -289,6 +331,8 @@ START_TEST(years_of_other_centuries)
 {
 	setup(-INT64_C(3786825600) * SEC); /* 1850-01-01 */
 	shows(0x18, 0x50, 0x01, 0x01, 0, 0, 0);
+	host += SEC / 2;
+	shows(0x18, 0x50, 0x01, 0x01, 0, 0, 0);
 	teardown();
 }
 END_TEST
@@ -303,6 +347,7 @@ START_TEST(host_clock_is_utc_now)
 END_TEST
 
 SUITE_MAIN("arm64/rtc", host_time_in_bcd, binary_and_twelve_hours, linux_sets_the_time,
-	   set_in_every_format, fields_written_while_running, update_in_progress,
+	   set_in_every_format, noon_and_midnight_in_twelve_hours, set_freezes,
+	   setting_ends_a_held_reading, fields_written_while_running, update_in_progress,
 	   reads_after_uip_do_not_tear, a_clock_that_goes_back, update_ended_flag, memory_and_index,
 	   nonsense_dates, years_of_other_centuries, host_clock_is_utc_now)

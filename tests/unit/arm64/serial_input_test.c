@@ -116,8 +116,10 @@ START_TEST(back_pressure)
 
 		ck_assert_uint_eq(n, 16);
 		ck_assert_uint_eq(far.ready_calls, asked);
-		for (size_t i = 0; i < n; i++, got++)
+		for (size_t i = 0; i < n; i++, got++) {
+			ck_assert_uint_eq(far.ready_calls, asked);
 			ck_assert_uint_eq(rd(RBR), 'p');
+		}
 		ck_assert_uint_eq(far.ready_calls, ++asked);
 	}
 	ck_assert_uint_eq(far.c.client->receive(far.c.client_arg, text, 4), 4);
