@@ -107,8 +107,8 @@ int board_layout(struct board_layout *out, const struct board_conf *c)
 }
 
 /*
- * Aff0 (bits 7:0) holds 16 CPUs, because ICC_SGI1R_EL1 addresses 16 at a time; the rest of the number
- * goes on in Aff1 and Aff2.
+ * Aff0 (bits 7:0) holds 16 CPUs, because ICC_SGI1R_EL1 addresses 16 at a time; the rest of the
+ * number goes on in Aff1 and Aff2.
  */
 u64 board_mpidr(unsigned cpu)
 {
