@@ -48,7 +48,7 @@ WERROR ?=
 CSTD := -std=gnu17 -D_GNU_SOURCE -I.
 HARDEN := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
 HARDEN += $(if $(findstring aarch64,$(shell $(CC) -dumpmachine)),-mbranch-protection=standard)
-REPRO := -ffile-prefix-map=$(CURDIR)/=
+REPRO := -ffile-prefix-map=$(CURDIR)=.
 OPT ?= -O2 -g
 SYSROOT ?=
 ALL_CFLAGS = $(if $(SYSROOT),--sysroot=$(SYSROOT)) $(CSTD) $(WARN) $(WERROR) $(OPT) $(HARDEN) $(REPRO) $(DEFS) -MMD -MP $(CFLAGS)
