@@ -252,10 +252,11 @@ void segment_emit(const struct segment *s, const u8 *frame, size_t len, segment_
 
 	bool tcp = find_tcp(frame, len, &pkt);
 
-	if (tcp && (frame[pkt.l4 + TCP_FLAGS] & TCP_SYN)) {
-		emit_syn(s, frame, len, &pkt, emit, arg);
-	} else if (len <= (size_t)s->mtu + ETH_HDR) {
-		emit(arg, &o, &iov, 1);
+	if (len <= (size_t)s->mtu + ETH_HDR) {
+		if (tcp && (frame[pkt.l4 + TCP_FLAGS] & TCP_SYN))
+			emit_syn(s, frame, len, &pkt, emit, arg);
+		else
+			emit(arg, &o, &iov, 1);
 	} else if (tcp) {
 		bool whole = s->offloads &
 			     (pkt.type == ETHERTYPE_IP6 ? NETIF_RX_TSO6 : NETIF_RX_TSO4);

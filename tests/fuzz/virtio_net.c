@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A network driver that means harm, in front of a netif that checks what it is given: every frame has
+ * a legal length, every offload lies inside it and was negotiated.
+ *
+ * Thread: one.
+ * Trust:  plays the driver, and a netif with frames of any size.
+ * Spec:   virtio 1.3 §5.1
+ *
+ * Input: 8 bytes of features, then operations of one byte with their operands.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/fake/driver.h"
+#include "tests/fake/netif.h"
+#include "tests/fake/transport.h"
+#include "virtio/types.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+
+struct input {
+	const u8 *p;
+	size_t left;
+};
+
+static u64 in(struct input *i, unsigned bytes)
+{
+	u64 val = 0;
+
+	for (unsigned k = 0; k < bytes && i->left; k++, i->p++, i->left--)
+		val |= (u64)*i->p << (8 * k);
+	return val;
+}
+
+struct rig {
+	struct mem *mem;
+	struct loop *loop;
+	struct virtio_device *d;
+	struct fake_netif *n;
+	struct netif_ops ops;
+	struct fake_transport t;
+	struct fake_ring ring[2];
+	u64 features;
+	int say; /* what send() answers */
+};
+
+static struct rig rig;
+
+static void check(bool ok)
+{
+	if (!ok)
+		abort();
+}
+
+static int on_send(struct netif *n, const struct netif_offload *o, const struct iovec *iov,
+		   unsigned nr)
+{
+	struct iov_cur c = iov_cur(iov, nr);
+	size_t len = c.left;
+
+	check(len >= 14 && len <= NETIF_FRAME_MAX && nr <= 256);
+	if (o->needs_csum)
+		check((size_t)o->csum_start + o->csum_offset + 2 <= len &&
+		      (rig.n->offloads & NETIF_TX_CSUM));
+	if (o->gso != NETIF_GSO_NONE)
+		check(o->gso_size && o->needs_csum && o->hdr_len <= len &&
+		      (rig.n->offloads & (o->gso == NETIF_GSO_TCPV4 ? NETIF_TX_TSO4 : NETIF_TX_TSO6)));
+	return rig.say;
+}
+
+static void start(void)
+{
+	virtio_status_set(rig.d, 0);
+	for (u16 q = 0; q < 2; q++)
+		fake_ring_init(&rig.ring[q], rig.mem, FAKE_RING(q), 16,
+			       rig.features & VIRTIO_F_EVENT_IDX);
+	if (!fake_negotiate(rig.d, rig.features))
+		return;
+	fake_queue(rig.d, 0, &rig.ring[0]);
+	fake_queue(rig.d, 1, &rig.ring[1]);
+	fake_driver_ok(rig.d);
+}
+
+/* A chain of up to four buffers anywhere in the second half of RAM, or a little past its end. */
+static void post(struct input *i)
+{
+	struct fake_ring *r = &rig.ring[in(i, 1) & 1];
+	unsigned nr = 1 + in(i, 1) % 4;
+	struct fake_buf b[4];
+	u8 how = (u8)in(i, 1);
+
+	for (unsigned k = 0; k < nr; k++) {
+		b[k].addr = FAKE_DATA + in(i, 3) % (2 * MiB + 4096);
+		b[k].len = (u32)in(i, how & 1 ? 2 : 1);
+		b[k].write = (how >> (k + 1)) & 1;
+	}
+	fake_ring_add(r, b, nr);
+}
+
+static void put_header(struct input *i)
+{
+	u64 a = FAKE_DATA + in(i, 3) % (2 * MiB - 12);
+	u8 *p = fake_ptr(rig.mem, a, 12);
+
+	for (unsigned k = 0; k < 12; k++)
+		p[k] = (u8)in(i, 1);
+}
+
+static void frame_in(struct input *i)
+{
+	static u8 frame[NETIF_FRAME_MAX];
+	struct netif_offload o = { .data_valid = true };
+	size_t len = 14 + in(i, 2) % (NETIF_FRAME_MAX - 14);
+	int err = fake_netif_receive(rig.n, &o, frame, len);
+
+	check(err == 0 || err == -EAGAIN);
+	if (in(i, 1) & 1)
+		fake_netif_flush(rig.n);
+}
+
+static void operate(struct input *i)
+{
+	switch (in(i, 1) % 8) {
+	case 0:
+	case 1:
+		post(i);
+		break;
+	case 2:
+		put_header(i);
+		break;
+	case 3:
+		virtio_notify(rig.d, (u32)in(i, 1) & 1);
+		loop_step(rig.loop, 0);
+		break;
+	case 4:
+		frame_in(i);
+		break;
+	case 5:
+		rig.say = (int[]){ 0, -EAGAIN, -EBADMSG, 0 }[in(i, 1) & 3];
+		rig.n->netif.client->writable(rig.n->netif.client_arg);
+		break;
+	case 6:
+		virtio_queue_reset(rig.d, &rig.d->queues[in(i, 1) & 1]);
+		break;
+	case 7:
+		start();
+		break;
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	struct input i = { data, len };
+
+	memset(&rig, 0, sizeof(rig));
+	rig.mem = fake_mem(0);
+	rig.n = fake_netif(0x3f, 1500);
+	rig.ops = *rig.n->netif.ops;
+	rig.ops.send = on_send;
+	rig.n->netif.ops = &rig.ops;
+	check(!loop_create(&rig.loop, "fuzz"));
+
+	struct virtio_env env = { .mem = rig.mem, .loop = rig.loop };
+
+	check(!virtio_net_create(&rig.d, &env, &rig.n->netif));
+	fake_transport_attach(&rig.t, rig.d);
+	rig.features = (in(&i, 8) & rig.d->offered) | VIRTIO_F_VERSION_1;
+	start();
+	while (i.left)
+		operate(&i);
+	virtio_status_set(rig.d, 0);
+	rig.d->type->destroy(rig.d);
+	loop_destroy(rig.loop);
+	mem_destroy(rig.mem);
+	return 0;
+}
