@@ -12,7 +12,7 @@
 #define BLOCK_NORMAL 0x701		  /* 1 GiB, attribute 0, inner shareable, accessed */
 #define BLOCK_DEVICE 0x60000000000405	  /* attribute 1, never executed */
 #define MAIR 0x04ff			  /* 0: write-back, 1: device nGnRE */
-#define TCR 0x200803519			  /* 39-bit TTBR0 only, 4 KiB pages, write-back, 40-bit PA */
+#define TCR 0x200803519			  /* 39-bit TTBR0 4 KiB pages, write-back, PA 40 bit */
 #define SCTLR_ON 0x1005			  /* I, C, M */
 
 	.section .head, "ax"

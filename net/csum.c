@@ -33,8 +33,8 @@ typedef u32 lanes __attribute__((vector_size(16)));
 #define STEP (4 * sizeof(lanes))
 
 /*
- * The sum of `nr` STEPs. Upper and lower halves of the lanes are added apart: a lane overflows after
- * 2^16 additions, which is 1 MiB.
+ * The sum of `nr` STEPs. Upper and lower halves of the lanes are added apart: a lane overflows
+ * after 2^16 additions, which is 1 MiB.
  */
 static u64 add_steps(const u8 *p, size_t nr)
 {

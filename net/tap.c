@@ -3,12 +3,13 @@
  * Tap and macvtap devices: the host's kernel is on the other end of the wire.
  *
  * Thread: main until the loop runs, then the loop of the netif.
- * Trust:  frames and offload headers of the guest go to the kernel, which does not trust them either;
- *         what it hands us is its own. virtio-net has checked offloads against the frame's length.
+ * Trust:  frames and offload headers of the guest go to the kernel, which does not trust them
+ *         either; what it hands us is its own. virtio-net has checked offloads against the frame's
+ *         length.
  * Spec:   Documentation/networking/tuntap.rst; the header is that of virtio 1.3 section 5.1.6
  *
- * A frame that the guest has no room for stays in `rx` and nothing more is read until there is room:
- * the queue is the kernel's.
+ * A frame that the guest has no room for stays in `rx` and nothing more is read until there is
+ * room: the queue is the kernel's.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * User-mode networking: the netif that needs no privilege. Frames pass the guard, our own DHCP server
- * and the segment sizer on their way between the guest and libslirp.
+ * User-mode networking: the netif that needs no privilege. Frames pass the guard, our own DHCP
+ * server and the segment sizer on their way between the guest and libslirp.
  *
  * Thread: the loop of the netif.
- * Trust:  frames come from the guest: gathered once into a private buffer, then checked by net/guard.c
- *         before anything else looks at them.
+ * Trust:  frames come from the guest: gathered once into a private buffer, then checked by
+ *         net/guard.c before anything else looks at them.
  *
  * Towards the guest there is no flow control in libslirp but TCP's. When the guest has no buffers,
- * frames wait in a short backlog and sockets are not read; what does not fit is dropped, and TCP sends
- * it again.
+ * frames wait in a short backlog and sockets are not read; what does not fit is dropped, and TCP
+ * sends it again.
  */
 #include <arpa/inet.h>
 #include <errno.h>

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A driver that means harm, before virtio-blk on a fake disk: requests of any type, framing and size,
- * interleaved with completions in any order, errors of the disk, and resets of queues and device.
+ * A driver that means harm, before virtio-blk on a fake disk: requests of any type, framing and
+ * size, interleaved with completions in any order, errors of the disk, and resets of queues and
+ * device.
  *
- * Checked besides the sanitizers: the disk gets only what lies on it (tests/fake/disk.c), nothing is
- * in flight after a reset, no request is answered twice, and the memory is let go at the end.
+ * Checked besides the sanitizers: the disk gets only what lies on it (tests/fake/disk.c), nothing
+ * is in flight after a reset, no request is answered twice, and the memory is let go at the end.
  *
  * Thread: one.
  * Trust:  plays the hostile side itself.

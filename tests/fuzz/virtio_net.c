@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A network driver that means harm, in front of a netif that checks what it is given: every frame has
- * a legal length, every offload lies inside it and was negotiated.
+ * A network driver that means harm, in front of a netif that checks what it is given: every frame
+ * has a legal length, every offload lies inside it and was negotiated.
  *
  * Thread: one.
  * Trust:  plays the driver, and a netif with frames of any size.

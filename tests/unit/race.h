@@ -38,8 +38,8 @@ static inline void *race_other(void *p)
 }
 
 /*
- * `rounds` times: one() on this thread and other() on another at about the same moment, then check()
- * on this one when both are over.
+ * `rounds` times: one() on this thread and other() on another at about the same moment, then
+ * check() on this one when both are over.
  */
 static inline void race_run(void (*one)(void *), void (*other)(void *), void (*check)(void *),
 			    void *arg, unsigned rounds)

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Poll lists on epoll: what is wanted is watched, what is not is not, and numbers are used again. */
+/*
+ * Poll lists on epoll: what is wanted is watched, what is not is not, and numbers are used again.
+ */
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>

@@ -28,7 +28,9 @@ static const char *fake_version(void)
 	return pretended;
 }
 
-/* dlsym() itself cannot be replaced here, so slirp.c is compiled into this file with another one. */
+/*
+ * dlsym() itself cannot be replaced here, so slirp.c is compiled into this file with another one.
+ */
 static void *test_dlsym(void *dl, const char *name)
 {
 	if (lacks && !strcmp(name, lacks))

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-/* A real tap device in a network namespace of the test's own. Skipped where that is not permitted. */
+/*
+ * A real tap device in a network namespace of the test's own. Skipped where that is not permitted.
+ */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
