@@ -381,11 +381,20 @@ static void root(struct tree *t)
 	end(t);
 }
 
+/*
+ * Each property gets its own copy of its name: looking for the same one among the others was a third
+ * of lkvm's instructions before the guest's first. With many CPUs the copies would not fit.
+ */
+#define MAX_CPUS_OWN_NAMES 64u
+
 int fdt_build(void *buf, u32 size, const struct fdt_conf *c)
 {
 	struct tree t = { .fdt = buf, .conf = c };
 
-	did(&t, fdt_create(buf, (int)size));
+	did(&t, fdt_create_with_flags(buf, (int)size,
+				      c->board->nr_cpus > MAX_CPUS_OWN_NAMES ?
+					      0 :
+					      FDT_CREATE_FLAG_NO_NAME_DEDUP));
 	if (!t.err)
 		did(&t, fdt_finish_reservemap(buf));
 	root(&t);
