@@ -26,9 +26,9 @@ say = @printf '  %-8s%s\n' '$(1)' '$(2)'
 LKVM_SRCS := \
 	lkvm/log.c lkvm/iov.c lkvm/mem.c lkvm/mem_map.c lkvm/loop.c lkvm/bus.c lkvm/pci.c lkvm/msix.c \
 	lkvm/kvm.c lkvm/kvm_ioctl.c lkvm/kvm_event.c lkvm/stop.c lkvm/vcpu.c \
-	lkvm/main.c lkvm/options.c lkvm/options_help.c lkvm/options_run.c lkvm/config.c \
+	lkvm/main.c lkvm/options.c lkvm/options_help.c lkvm/options_run.c lkvm/options_realm.c lkvm/config.c \
 	lkvm/cmd_help.c lkvm/cmd_run.c \
-	lkvm/machine.c lkvm/payload.c lkvm/devices.c lkvm/consoles.c lkvm/console.c lkvm/outbuf.c lkvm/terminal.c \
+	lkvm/machine.c lkvm/backend.c lkvm/payload.c lkvm/devices.c lkvm/consoles.c lkvm/console.c lkvm/outbuf.c lkvm/terminal.c \
 	virtio/queue.c virtio/chain.c virtio/device.c virtio/pci.c virtio/pci_common.c virtio/mmio.c \
 	virtio/rng.c virtio/net.c virtio/console.c \
 	virtio/blk.c virtio/blk_req.c virtio/blk_config.c \
@@ -38,7 +38,8 @@ LKVM_SRCS := \
 	net/dhcp.c net/segment.c net/backlog.c net/csum.c net/tap.c net/tap_setup.c net/pcap.c \
 	arm64/board.c arm64/boot.c arm64/image.c arm64/fdt.c arm64/gic.c arm64/v2m.c arm64/cpu.c \
 	arm64/pvtime.c arm64/serial.c arm64/rtc.c \
-	realm/realm.c realm/none.c realm/sim.c realm/rsi.c realm/ripas.c realm/digest.c
+	realm/realm.c realm/none.c realm/sim.c realm/rsi.c realm/ripas.c realm/digest.c \
+	realm/probe.c realm/rme.c realm/rmi.c realm/pkvm.c realm/gmem.c
 
 # ---- how -----------------------------------------------------------------------------------------
 
@@ -121,7 +122,7 @@ $(call unit,lkvm/pci,lkvm/pci.c lkvm/bus.c tests/fake/irq.c)
 $(call unit,lkvm/msix,lkvm/msix.c lkvm/pci.c lkvm/bus.c lkvm/log.c tests/fake/irq.c)
 $(call unit,lkvm/kvm_event,lkvm/kvm_event.c lkvm/kvm.c lkvm/log.c)
 $(call unit,lkvm/vcpu,lkvm/vcpu.c lkvm/stop.c lkvm/kvm.c lkvm/bus.c lkvm/mem.c lkvm/mem_map.c lkvm/log.c realm/realm.c realm/none.c)
-options := lkvm/options.c lkvm/options_help.c lkvm/options_run.c lkvm/config.c lkvm/log.c
+options := lkvm/options.c lkvm/options_help.c lkvm/options_run.c lkvm/options_realm.c lkvm/config.c lkvm/log.c
 $(call unit,lkvm/options,$(options))
 $(call unit,lkvm/options_run,$(options))
 $(call unit,lkvm/config,lkvm/config.c lkvm/log.c)
@@ -232,7 +233,7 @@ $(call fuzz,blk,virtio/blk.c virtio/blk_req.c virtio/blk_config.c virtio/device.
 	virtio/chain.c lkvm/mem.c lkvm/mem_map.c lkvm/iov.c lkvm/log.c lkvm/loop.c tests/fake/disk.c \
 	tests/fake/driver.c tests/fake/transport.c)
 $(call fuzz,boot,arm64/boot.c arm64/image.c lkvm/mem.c lkvm/mem_map.c)
-$(call fuzz,options,lkvm/options.c lkvm/options_help.c lkvm/options_run.c lkvm/config.c net/netopt.c \
+$(call fuzz,options,lkvm/options.c lkvm/options_help.c lkvm/options_run.c lkvm/options_realm.c lkvm/config.c net/netopt.c \
 	virtio/disk_conf.c)
 
 FUZZ_SAN := -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
@@ -302,7 +303,7 @@ build/arm64/tests/%: tests/bench/%.c
 
 .PHONY: payloads
 .SECONDARY: $(PAYLOADS:%=$(GUEST_OBJ)/guest/%.o) $(GUEST_LIB:%.c=$(GUEST_OBJ)/%.o)
-payloads: build/arm64/tests/tool $(PAYLOADS:%=$(GUEST_OUT)/%.flat) $(GUEST_OUT)/hello.img $(GUEST_OUT)/args.img
+payloads: build/arm64/tests/tool build/arm64/tests/count $(PAYLOADS:%=$(GUEST_OUT)/%.flat) $(GUEST_OUT)/hello.img $(GUEST_OUT)/args.img
 
 # ---- all of it -----------------------------------------------------------------------------------
 
@@ -314,6 +315,14 @@ deps:
 	$(Q)tests/rig/deps build
 
 # ---- boots in the rig ----------------------------------------------------------------------------
+
+demo:
+	$(Q)tests/rig/deps demo
+	$(Q)$(MAKE) --no-print-directory arm64
+	$(Q)tests/boot/demo
+
+bench: arm64 payloads
+	$(Q)tests/bench/run
 
 # BOOT="payload cloud" runs only these groups.
 boot: arm64 payloads
