@@ -175,6 +175,60 @@ static int check_payload(const struct config *c)
 	return check_disks(c);
 }
 
+/*
+ * Options about Realms mean something in a Realm only, and in a simulated one. kvmtool's wording
+ * where it has one.
+ */
+static int check_realm_options(const struct config *c)
+{
+	const struct {
+		bool given;
+		const char *name;
+	} opts[] = {
+		{ c->measurement_algo, "measurement-algo" },
+		{ c->has_realm_pv, "realm-pv" },
+		{ c->realm_only_sve_vl, "sve-vl" },
+		{ c->restricted_mem, "restricted_mem" },
+		{ c->services, "service-ip" },
+		{ c->swiotlb, "swiotlb" },
+		{ c->sim_strict, "sim-strict" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(opts) && c->realm == REALM_OFF; i++) {
+		if (!opts[i].given)
+			continue;
+		log_error("--%s valid only with --realm", opts[i].name);
+		return -EINVAL;
+	}
+	if (c->sim_strict && c->realm != REALM_SIM)
+		return refuse("--sim-strict valid only with --realm=sim");
+	if (c->sim_strict && c->irqchip == IRQCHIP_GICV3_ITS)
+		return refuse("--sim-strict hides the guest's ITS tables from KVM: use --irqchip gicv3");
+	return 0;
+}
+
+static int check_realm(const struct config *c)
+{
+	int err = check_realm_options(c);
+
+	if (err || (c->realm == REALM_OFF && !c->protected_vm))
+		return err;
+	if (c->realm != REALM_OFF && c->protected_vm)
+		return refuse("A guest is either a Realm (--realm) or a protected VM (--protected)");
+	if (c->hugetlbfs)
+		return refuse("--hugetlbfs is not possible with --realm or --protected: the guest's "
+			      "own memory is not the host's to choose");
+	if (c->irqchip == IRQCHIP_GICV2 || c->irqchip == IRQCHIP_GICV2M)
+		return refuse("A Realm has a GICv3: use --irqchip gicv3-its or gicv3");
+	/* What the public layout of Realm VMs says, and what blocks of stage 2 want. */
+	if (c->realm != REALM_OFF && !is_aligned(c->ram_size | c->ram_base, 2 * MiB)) {
+		log_error("--mem: the memory of a Realm is a multiple of 2 MiB, %llu bytes are not",
+			  (unsigned long long)c->ram_size);
+		return -EINVAL;
+	}
+	return 0;
+}
+
 static int check_cpu(const struct config *c)
 {
 	if (c->sve_max_vl && !c->sve)
@@ -192,6 +246,8 @@ int config_complete(struct config *c)
 	if (!err)
 		err = check_cpu(c);
 	if (!err)
+		err = check_realm(c);
+	if (!err)
 		err = default_kernel(c);
 	if (!err)
 		err = default_name(c);
@@ -199,6 +255,8 @@ int config_complete(struct config *c)
 		return err;
 	default_cpus(c);
 	default_ram(c);
+	if (c->sim_strict)
+		c->irqchip = IRQCHIP_GICV3;
 	return 0;
 }
 
@@ -222,7 +280,7 @@ __attribute__((format(printf, 3, 4))) static bool append(char *buf, size_t size,
  * The bytes are part of the device tree, which a Realm's verifier computes on its own from the
  * options: blanks in front and twice are kvmtool's and stay.
  */
-int config_cmdline(const struct config *c, char *buf, size_t size)
+int config_cmdline(const struct config *c, u64 alias, char *buf, size_t size)
 {
 	bool ok = true, as_is = c->nodefaults || c->firmware;
 
@@ -231,12 +289,15 @@ int config_cmdline(const struct config *c, char *buf, size_t size)
 		ok = append(buf, size, " console=%s",
 			    c->console == CONSOLE_VIRTIO ? "hvc0" : "ttyS0");
 	if (c->earlycon)
-		ok = ok && append(buf, size, "%searlycon=uart8250,mmio,0x%x%s", as_is ? "" : " ",
-				  MEMMAP_UART, as_is && *c->params ? " " : "");
+		ok = ok && append(buf, size, "%searlycon=uart8250,mmio,0x%llx", as_is ? "" : " ",
+				  (unsigned long long)(MEMMAP_UART | alias));
+	/* The guest counts in slabs of 2 KiB [Linux kernel-parameters.txt, swiotlb=]. */
+	if (c->swiotlb)
+		ok = ok && append(buf, size, "%sswiotlb=%u", *buf ? " " : "", c->swiotlb * 512);
 	if (!as_is && !strstr(c->params, "root="))
 		ok = ok && append(buf, size, " root=/dev/vda rw ");
 	if (*c->params)
-		ok = ok && append(buf, size, "%s%s", as_is ? "" : " ", c->params);
+		ok = ok && append(buf, size, "%s%s", *buf ? " " : "", c->params);
 	return ok ? 0 : -E2BIG;
 }
 

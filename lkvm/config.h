@@ -21,7 +21,7 @@
 
 enum config_console { CONSOLE_SERIAL, CONSOLE_VIRTIO };
 enum config_transport { TRANSPORT_PCI, TRANSPORT_MMIO };
-enum config_realm { REALM_OFF, REALM_SIM };
+enum config_realm { REALM_OFF, REALM_ANY, REALM_RME, REALM_RMI, REALM_SIM };
 enum config_irqchip {
 	IRQCHIP_AUTO,
 	IRQCHIP_GICV2,
@@ -70,11 +70,15 @@ struct config {
 	const char *vcpu_affinity;
 	bool earlycon;
 
-	/* Realm */
+	/* Realm, or protected VM */
 	enum config_realm realm;
+	bool protected_vm; /* pKVM; not together with realm */
 	bool sim_strict;
-	bool realm_sha512; /* --measurement-algo; otherwise sha256 */
-	u8 realm_pv[64];   /* --realm-pv, zero-padded */
+	bool measurement_algo; /* given, which is an error without --realm; so the next three */
+	bool realm_sha512;     /* otherwise sha256 */
+	bool has_realm_pv, realm_only_sve_vl, restricted_mem, services;
+	u8 realm_pv[64]; /* --realm-pv, zero-padded */
+	u32 swiotlb;	 /* MiB of the guest's bounce pool; 0: the guest's own choice */
 
 	/* debug */
 	enum log_level loglevel;
@@ -101,10 +105,11 @@ bool config_bootable(const struct config *c);
 
 /*
  * The kernel command line: console=, root= and the user's --params as kvmtool composes them
- * (nodefaults and firmware: exactly the user's string). --earlycon adds its argument in each case.
- * -E2BIG when it does not fit `size`.
+ * (nodefaults and firmware: exactly the user's string). --earlycon and --swiotlb add their
+ * arguments in each case; `alias` is what the guest adds to the address of a device (a Realm's
+ * shared half). -E2BIG when it does not fit `size`.
  */
-int config_cmdline(const struct config *c, char *buf, size_t size);
+int config_cmdline(const struct config *c, u64 alias, char *buf, size_t size);
 
 /*
  * A list of host CPUs like "0-3,6" (--vcpu-affinity) as a set. -EINVAL, without a message, for

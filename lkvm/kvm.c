@@ -132,6 +132,41 @@ int kvm_add_slot(struct kvm *k, gpa_t g, u64 size, void *host, u32 flags, u32 *s
 	return 0;
 }
 
+int kvm_gmem_create(const struct kvm *k, u64 size)
+{
+	struct kvm_create_guest_memfd c = { .size = size };
+
+	return kvm_ioctl(k->vm_fd, KVM_CREATE_GUEST_MEMFD, &c);
+}
+
+int kvm_add_gmem_slot(struct kvm *k, gpa_t g, u64 size, void *host, int gmem_fd)
+{
+	struct kvm_userspace_memory_region2 r = {
+		.slot = k->nr_slots,
+		.flags = KVM_MEM_GUEST_MEMFD,
+		.guest_phys_addr = g.a,
+		.memory_size = size,
+		.userspace_addr = (uintptr_t)host,
+		.guest_memfd = (u32)gmem_fd,
+	};
+	int err = kvm_ioctl(k->vm_fd, KVM_SET_USER_MEMORY_REGION2, &r);
+
+	if (!err)
+		k->nr_slots++;
+	return err;
+}
+
+int kvm_set_private(const struct kvm *k, gpa_t g, u64 size, bool is_private)
+{
+	struct kvm_memory_attributes a = {
+		.address = g.a,
+		.size = size,
+		.attributes = is_private ? KVM_MEMORY_ATTRIBUTE_PRIVATE : 0,
+	};
+
+	return kvm_ioctl(k->vm_fd, KVM_SET_MEMORY_ATTRIBUTES, &a);
+}
+
 int kvm_device_create(const struct kvm *k, u32 type, u32 flags)
 {
 	struct kvm_create_device d = { .type = type, .flags = flags };

@@ -51,6 +51,16 @@ int kvm_enable_cap(const struct kvm *k, unsigned cap, u64 arg0);
  */
 int kvm_add_slot(struct kvm *k, gpa_t g, u64 size, void *host, u32 flags, u32 *slot);
 
+/*
+ * Memory that the host cannot map: kvm_gmem_create() returns the fd. The slot shows it at `g` to
+ * the guest's protected half, and `host` to its shared half.
+ */
+int kvm_gmem_create(const struct kvm *k, u64 size);
+int kvm_add_gmem_slot(struct kvm *k, gpa_t g, u64 size, void *host, int gmem_fd);
+
+/* [g, g + size) is private or shared, as far as the VM keeps that (see realm/gmem.h). */
+int kvm_set_private(const struct kvm *k, gpa_t g, u64 size, bool is_private);
+
 /* Device control API. kvm_device_create() returns the fd. */
 int kvm_device_create(const struct kvm *k, u32 type, u32 flags);
 int kvm_attr_set(int fd, u32 group, u64 attr, const void *addr);

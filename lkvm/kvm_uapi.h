@@ -38,6 +38,9 @@
 #define KVM_CAP_ARM_INJECT_EXT_DABT 178
 #define KVM_CAP_STEAL_TIME 187
 #define KVM_CAP_ARM_MTE 205
+#define KVM_CAP_MEMORY_ATTRIBUTES 233
+#define KVM_CAP_GUEST_MEMFD 234
+#define KVM_CAP_GUEST_MEMFD_MEMORY_ATTRIBUTES 250
 
 /* ---- ioctls on /dev/kvm ---- */
 #define KVM_GET_API_VERSION _IO(KVMIO, 0x00)
@@ -57,6 +60,37 @@ struct kvm_userspace_memory_region {
 };
 #define KVM_MEM_READONLY (1u << 1)
 #define KVM_SET_USER_MEMORY_REGION _IOW(KVMIO, 0x46, struct kvm_userspace_memory_region)
+
+/* Memory of the guest that user space cannot map [KVM api 4.140-4.142]. */
+struct kvm_userspace_memory_region2 {
+	u32 slot;
+	u32 flags;
+	u64 guest_phys_addr;
+	u64 memory_size;
+	u64 userspace_addr; /* of the shared view, also with a guest_memfd */
+	u64 guest_memfd_offset;
+	u32 guest_memfd;
+	u32 pad1;
+	u64 pad2[14];
+};
+#define KVM_MEM_GUEST_MEMFD (1u << 2)
+#define KVM_SET_USER_MEMORY_REGION2 _IOW(KVMIO, 0x49, struct kvm_userspace_memory_region2)
+
+struct kvm_memory_attributes {
+	u64 address;
+	u64 size;
+	u64 attributes;
+	u64 flags;
+};
+#define KVM_MEMORY_ATTRIBUTE_PRIVATE BIT(3)
+#define KVM_SET_MEMORY_ATTRIBUTES _IOW(KVMIO, 0xd2, struct kvm_memory_attributes)
+
+struct kvm_create_guest_memfd {
+	u64 size;
+	u64 flags;
+	u64 reserved[6];
+};
+#define KVM_CREATE_GUEST_MEMFD _IOWR(KVMIO, 0xd4, struct kvm_create_guest_memfd)
 
 struct kvm_irq_level {
 	u32 irq;
@@ -129,6 +163,7 @@ struct kvm_enable_cap {
 
 /* Type word of KVM_CREATE_VM: bits 7:0 are the IPA width, 0 means 40. [KVM api 4.2] */
 #define KVM_VM_TYPE_ARM_IPA_SIZE_MASK 0xffu
+#define KVM_VM_TYPE_ARM_PROTECTED (1u << 31) /* pKVM */
 
 /* ---- devices [KVM api 4.79, 4.80; devices/arm-vgic*.rst] ---- */
 struct kvm_create_device {
@@ -263,6 +298,8 @@ struct kvm_vcpu_init {
 #define KVM_EXIT_ARM_NISV 28u
 #define KVM_EXIT_MEMORY_FAULT 39u
 
+#define KVM_MEMORY_EXIT_FLAG_PRIVATE BIT(3)
+
 #define KVM_SYSTEM_EVENT_SHUTDOWN 1u
 #define KVM_SYSTEM_EVENT_RESET 2u
 #define KVM_SYSTEM_EVENT_CRASH 3u
@@ -322,6 +359,9 @@ struct kvm_run {
 };
 
 _Static_assert(sizeof(struct kvm_userspace_memory_region) == 32, "KVM ABI");
+_Static_assert(sizeof(struct kvm_userspace_memory_region2) == 160, "KVM ABI");
+_Static_assert(sizeof(struct kvm_memory_attributes) == 32, "KVM ABI");
+_Static_assert(sizeof(struct kvm_create_guest_memfd) == 64, "KVM ABI");
 _Static_assert(sizeof(struct kvm_irq_routing_entry) == 48, "KVM ABI");
 _Static_assert(sizeof(struct kvm_irqfd) == 32, "KVM ABI");
 _Static_assert(sizeof(struct kvm_ioeventfd) == 64, "KVM ABI");

@@ -20,6 +20,7 @@
 #include "arm64/gic.h"
 #include "arm64/pvtime.h"
 #include "arm64/v2m.h"
+#include "lkvm/backend.h"
 #include "lkvm/bus.h"
 #include "lkvm/consoles.h"
 #include "lkvm/devices.h"
@@ -105,7 +106,7 @@ static int plan_board(struct machine *m)
 		.gic = board_gic(c->irqchip),
 		.nr_virtio_mmio = nr_mmio,
 		.pmu = c->pmu,
-		.psci_smc = m->realm_ops->confidential,
+		.psci_smc = m->realm_ops->realm,
 		.timer_hz = c->cntfrq,
 	};
 	return board_layout(&m->layout, &m->board_conf);
@@ -114,33 +115,7 @@ static int plan_board(struct machine *m)
 /* A Realm's space is twice the board's: the upper half is the shared alias of the lower one. */
 static unsigned ipa_bits(const struct machine *m)
 {
-	return m->layout.ipa_bits + m->realm_ops->confidential;
-}
-
-/*
- * The narrowest IPA space that holds the board: fewer levels of stage 2 to walk. A kernel without
- * KVM_CAP_ARM_VM_IPA_SIZE knows only 40 bits, which is type 0.
- */
-static int create_vm(struct machine *m)
-{
-	unsigned max = (unsigned)kvm_cap(&m->kvm, KVM_CAP_ARM_VM_IPA_SIZE);
-	unsigned bits = ipa_bits(m);
-	int err;
-
-	if (bits > (max ? max : 40)) {
-		log_error("Memory too large for this system (needs %u bits, %u available)", bits,
-			  max ? max : 40);
-		return -E2BIG;
-	}
-	err = kvm_vm_create(&m->kvm, max ? m->realm_ops->vm_type(bits) : 0);
-	if (err)
-		return host_failed("create a VM", err);
-	/*
-	 * Without it, a load or store that the syndrome does not describe ends KVM_RUN with ENOSYS.
-	 * A protected VM and kernels before 5.5 refuse: there it stays so.
-	 */
-	kvm_enable_cap(&m->kvm, KVM_CAP_ARM_NISV_TO_USER, 0);
-	return 0;
+	return m->layout.ipa_bits + m->realm_ops->realm;
 }
 
 /* What only the host can tell: how many CPUs, which interrupt controller. */
@@ -169,7 +144,7 @@ static int create_ram(struct machine *m)
 
 	if (err)
 		return host_failed("allocate memory", err);
-	if (m->realm_ops->confidential)
+	if (m->realm_ops->realm)
 		mem_set_alias(m->mem, BIT(ipa_bits(m) - 1));
 	err = mem_add_ram(m->mem, gpa(c->ram_base), c->ram_size,
 			  m->realm_ops->mem_flags(&m->realm_conf), c->hugetlbfs);
@@ -185,13 +160,14 @@ static int create_vcpus(struct machine *m)
 	struct cpu_conf conf = {
 		.pmu = m->c->pmu,
 		.pmu_counters = m->c->pmu_counters,
-		.no_sve = !m->c->sve,
+		.no_sve = !m->c->sve || !m->realm_conf.sve,
 		.sve_max_vl = m->c->sve_max_vl,
 	};
 	int err = cpu_choose(&m->cpu_model, &m->kvm, &conf);
 
 	if (err)
 		return err;
+	m->cpu_model.features[0] |= m->realm_ops->vcpu_features(&m->realm_conf);
 	m->vcpu_env = (struct vcpu_env){ .kvm = &m->kvm,
 					 .bus = m->bus,
 					 .stop = &m->stop,
@@ -230,11 +206,11 @@ static struct irq *device_irq(const struct machine *m)
 static int create_irqchip(struct machine *m)
 {
 	bool its = m->layout.gic == BOARD_GIC_V3_ITS;
-	int err = gic_create(&m->gic, &m->kvm, &m->layout, realm_alias(m->realm));
+	int err = gic_create(&m->gic, &m->kvm, &m->layout, realm_device_alias(m->realm));
 
 	if (err)
 		return err;
-	err = kvm_event_create(&m->event, &m->kvm, its, realm_alias(m->realm));
+	err = kvm_event_create(&m->event, &m->kvm, its, realm_device_alias(m->realm));
 	if (err)
 		return host_failed("allocate memory", err);
 	return m->layout.gic == BOARD_GIC_V2M ?
@@ -330,6 +306,18 @@ static int load(struct machine *m)
 	return payload_load(&m->boot, m->mem, m->c, &m->board_conf, &m->layout);
 }
 
+/* Everything that a Realm's descriptor is made from. */
+static int define(struct machine *m)
+{
+	int err = 0;
+
+	if (m->c->pvtime && !m->realm_ops->confidential)
+		err = pvtime_create(&m->pvtime, &m->kvm);
+	for (unsigned i = 0; i < m->nr_vcpus && !err; i++)
+		err = cpu_attach(&m->cpu_model, vcpu_fd(m->vcpus[i]), i, m->pvtime);
+	return err ? err : realm_define(m->realm);
+}
+
 /* Measured in this order: ascending addresses, whole pages. */
 static int populate(struct machine *m)
 {
@@ -348,14 +336,8 @@ static int populate(struct machine *m)
 /* All vCPUs and devices exist: set the entry state, seal the memory. */
 static int finish(struct machine *m)
 {
-	int err = 0;
+	int err = cpu_set_regs(vcpu_fd(m->vcpus[0]), m->boot.entry, m->boot.dtb.base);
 
-	if (m->c->pvtime && !m->realm_ops->confidential)
-		err = pvtime_create(&m->pvtime, &m->kvm);
-	for (unsigned i = 0; i < m->nr_vcpus && !err; i++)
-		err = cpu_attach(&m->cpu_model, vcpu_fd(m->vcpus[i]), i, m->pvtime);
-	if (!err)
-		err = cpu_set_regs(vcpu_fd(m->vcpus[0]), m->boot.entry, m->boot.dtb.base);
 	for (unsigned i = 0; i < m->nr_vcpus && !err; i++)
 		err = realm_finalize(m->realm, vcpu_fd(m->vcpus[i]));
 	if (!err)
@@ -374,7 +356,9 @@ static int build(struct machine *m)
 		return err;
 	if ((err = kvm_open(&m->kvm, m->c->kvm_dev)))
 		return err;
-	if ((err = create_vm(m)))
+	if ((err = backend_choose(&m->realm_ops, &m->realm_conf, &m->kvm, m->c)))
+		return err;
+	if ((err = backend_create_vm(&m->kvm, m->realm_ops, &m->realm_conf, ipa_bits(m))))
 		return err;
 	if ((err = settle_board(m)))
 		return err;
@@ -387,7 +371,7 @@ static int build(struct machine *m)
 	if ((err = realm_create(m->realm)))
 		return err;
 	if ((err = realm_set_ram(m->realm)))
-		return host_failed("give the guest its memory", err);
+		return err;
 	if ((err = stop_init(&m->stop)) || (err = bus_create(&m->bus)))
 		return host_failed("allocate memory", err);
 	if ((err = create_vcpus(m)))
@@ -402,7 +386,7 @@ static int build(struct machine *m)
 		return err;
 	if ((err = load(m)))
 		return err;
-	if ((err = populate(m)))
+	if ((err = define(m)) || (err = populate(m)))
 		return err;
 	return finish(m);
 }
@@ -414,9 +398,7 @@ static struct machine *machine_alloc(const struct config *c)
 	if (!m)
 		return NULL;
 	m->c = c;
-	m->realm_ops = c->realm == REALM_SIM ? &realm_sim : &realm_none;
-	m->realm_conf = (struct realm_conf){ .sha512 = c->realm_sha512, .strict = c->sim_strict };
-	memcpy(m->realm_conf.rpv, c->realm_pv, sizeof(m->realm_conf.rpv));
+	m->realm_ops = backend_presume(&m->realm_conf, c);
 	m->kvm.dev_fd = m->kvm.vm_fd = -1;
 	m->stop.fd = m->signal_fd = -1;
 	return m;

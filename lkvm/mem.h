@@ -35,6 +35,11 @@ enum mem_access { MEM_READ = 1, MEM_WRITE = 2, MEM_RW = 3 };
 #define MEM_SPLIT_VIEW BIT(2)
 /* With MEM_SPLIT_VIEW: a shared page is gone from where it was while protected (no ITS then). */
 #define MEM_STRICT BIT(3)
+/*
+ * Without MEM_SPLIT_VIEW: what the guest sees of its protected pages is elsewhere (guest_memfd), so
+ * the host's page goes when it becomes protected, and is a new one when it is shared again.
+ */
+#define MEM_DROP BIT(4)
 
 /* One region of RAM as KVM needs it. The pointers belong to struct mem. */
 struct mem_region {
@@ -145,8 +150,8 @@ void mem_seal(struct mem *m);
 
 /*
  * Make [g, g + len) (page aligned, inside RAM) shared or protected. Un-sharing waits until all
- * holds are released, then bumps the generation. With MEM_SPLIT_VIEW the pages read zero
- * afterwards, without it their content stays. -EINVAL, -EFAULT. Never call it with a hold.
+ * holds are released, then bumps the generation. With MEM_SPLIT_VIEW and MEM_DROP the pages
+ * read zero afterwards, otherwise their content stays. -EINVAL, -EFAULT. Never call it with a hold.
  */
 int mem_set_shared(struct mem *m, gpa_t g, u64 len, bool shared);
 bool mem_is_shared(struct mem *m, gpa_t g, u64 len);

@@ -145,6 +145,7 @@ int region_map(struct region *r, u64 flags, const char *hugetlbfs)
 	if (!r->pub.shared_view)
 		r->pub.shared_view = r->pub.host;
 	r->strict = flags & MEM_STRICT;
+	r->drop = flags & MEM_DROP;
 	r->huge_advice = flags & MEM_HUGE;
 	/* Advice: on a kernel without huge pages everything works, only slower. */
 	if (flags & MEM_HUGE)
@@ -198,7 +199,7 @@ int region_change(struct region *r, u64 off, u64 len, bool shared)
 	char *view = (char *)r->pub.shared_view + off;
 
 	if (r->pub.shared_view == r->pub.host)
-		return 0;
+		return r->drop && !shared && madvise(view, len, MADV_DONTNEED) < 0 ? -errno : 0;
 	if (mprotect(view, len, shared ? PROT_READ | PROT_WRITE : PROT_NONE) < 0)
 		return -errno;
 	/* Whatever was shared here goes, so that it is not there when the page is shared again. */

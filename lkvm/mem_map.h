@@ -12,7 +12,7 @@ typedef _Atomic u64 bitmap_word;
 struct region {
 	struct mem_region pub;
 	u64 huge; /* page size of a hugetlbfs mapping, else 0: unmapped in whole pages of it */
-	bool strict, huge_advice;
+	bool strict, huge_advice, drop;
 	bitmap_word *shared; /* one bit a page, NULL: all of it is shared */
 };
 

@@ -17,6 +17,7 @@
 
 #include "arm64/board.h"
 #include "lkvm/log.h"
+#include "lkvm/options_realm.h"
 
 /*
  * A number and its unit; *p moves behind both. `shift` is what counts without a unit. *has_unit
@@ -294,17 +295,12 @@ static int kernel_word(void *conf, const char *word)
 	{                                                                                          \
 		.name = n, .arg = a, .store = OPT_REFUSE, .why = reason                            \
 	}
-#define REFUSE_OPTIONAL(n, a, reason)                                                              \
-	{                                                                                          \
-		.name = n, .arg = a, .arg_optional = true, .store = OPT_REFUSE, .why = reason      \
-	}
 #define OWN_REFUSE(n, a, reason)                                                                   \
 	{                                                                                          \
 		.name = n, .arg = a, .own = true, .store = OPT_REFUSE, .why = reason               \
 	}
 
 #define LATER " come with a later release"
-#define NO_REALM "Realms" LATER
 #define NO_GRAPHICS "arm64 guests have no graphics, use --console serial or virtio"
 
 /* clang-format off */
@@ -360,7 +356,6 @@ static const struct opt opts[] = {
 	FALSE("disable-sve", sve, "No Scalable Vector Extension for the guest"),
 	NUMBER(0, "sve-max-vl", "bits", sve_max_vl, 2048,
 	       "Longest SVE vectors the guest may use, a power of two from 128 to 2048"),
-	NUMBER(0, "sve-vl", "bits", sve_max_vl, 2048, "The same as --sve-max-vl"),
 	STRING(0, "dump-dtb", "file", dump_dtb,
 	       "Write the guest's device tree to this file. Where no guest can be started (no KVM, nothing "
 	       "to boot) that is all"),
@@ -370,6 +365,31 @@ static const struct opt opts[] = {
 	     "gicv2, gicv2m, gicv3 or gicv3-its; default: the best that the host has"),
 	CALL(0, "firmware-address", "addr", parse_firmware_address,
 	     "Where --firmware is loaded; default: the start of RAM"),
+
+	HEADING("Realm options"),
+	{ .name = "realm", .arg = "rme|rmi|sim", .arg_optional = true, .store = OPT_CALL, .parse = options_realm,
+	  .help = "Start a Realm of the Arm Confidential Compute Architecture, of the kind that the host's kernel "
+		  "has (rme: up to v11 of the KVM patches, rmi: v12 and later). --realm=sim is a simulated one on "
+		  "any arm64 host: a Realm for its guest, without isolation from the host. 'lkvm doctor' tells what "
+		  "this host can do" },
+	CALL(0, "measurement-algo", "sha256|sha512", options_measurement_algo,
+	     "Hash of the Realm's measurements; default sha256"),
+	CALL(0, "realm-pv", "string", options_realm_pv, "Realm Personalization Value, at most 64 bytes"),
+	CALL(0, "realm-pv-hex", "digits", options_realm_pv_hex, "The same in hexadecimal"),
+	CALL(0, "sve-vl", "bits", options_sve_vl, "The same as --sve-max-vl"),
+	TRUE("restricted_mem", restricted_mem, "Guest memory that the host cannot map; a Realm always has it"),
+	TRUE("restricted-mem", restricted_mem, "The same as --restricted_mem"),
+	CALL(0, "service-ip", "host", options_service,
+	     "Server for the firmware's host sessions; they come with a later release"),
+	CALL(0, "service-port", "port", options_service, "Port of that server"),
+	{ .name = "swiotlb", .own = true, .arg = "mib", .store = OPT_U32, .max = 4096, .offset = FIELD(u32, swiotlb),
+	  .help = "Add the swiotlb= parameter: size of the pool through which a Realm does its I/O. Small Realms "
+		  "make themselves a small one. It is part of what is measured" },
+	{ .name = "sim-strict", .own = true, .store = OPT_TRUE, .offset = FIELD(bool, sim_strict),
+	  .help = "With --realm=sim: a shared page is gone from its protected address, which KVM's ITS cannot bear: "
+		  "interrupts without messages" },
+	TRUE("protected", protected_vm, "Start a protected VM of pKVM; it has a console, but no virtio devices"),
+	TRUE("pkvm", protected_vm, "The same as --protected"),
 
 	HEADING("Debug options"),
 	{ .name = "debug", .store = OPT_SET, .max = LOG_DEBUG, .offset = FIELD(enum log_level, loglevel),
@@ -391,26 +411,14 @@ static const struct opt opts[] = {
 	REFUSE("counter-offset", "number", "counter offsets" LATER),
 	REFUSE("nested", NULL, "guests that start in EL2" LATER),
 	REFUSE("e2h0", NULL, "guests that start in EL2" LATER),
-	REFUSE("protected", NULL, "protected guests of pKVM" LATER),
-	REFUSE("pkvm", NULL, "protected guests of pKVM" LATER),
 	REFUSE("guest-memfd", NULL, "guest memory from a guest_memfd will" LATER),
 	REFUSE("debug-single-step", NULL, "lkvm cannot single-step a guest"),
 	REFUSE("debug-ioport", NULL, "arm64 has no I/O port instructions, use --debug-mmio"),
-	REFUSE_OPTIONAL("realm", "rme|rmi|sim", NO_REALM),
-	REFUSE("measurement-algo", "sha256|sha512", NO_REALM),
-	REFUSE("realm-pv", "string", NO_REALM),
-	REFUSE("realm-pv-hex", "digits", NO_REALM),
-	REFUSE("restricted_mem", NULL, NO_REALM),
-	REFUSE("restricted-mem", NULL, NO_REALM),
-	REFUSE("service-ip", "host", NO_REALM),
-	REFUSE("service-port", "port", NO_REALM),
-	OWN_REFUSE("swiotlb", "mib", NO_REALM),
 	{ .name = "bounce", .arg = "mib", .arg_optional = true, .own = true, .store = OPT_REFUSE,
 	  .why = "bounce regions" LATER },
 	REFUSE("dtb", "file", "device trees from a file" LATER),
-	REFUSE("measurement-log", NULL, NO_REALM),
-	OWN_REFUSE("sim-strict", NULL, NO_REALM),
-	OWN_REFUSE("sim-attest-keys", "dir", NO_REALM),
+	REFUSE("measurement-log", NULL, "event logs" LATER),
+	OWN_REFUSE("sim-attest-keys", "dir", "attestation of simulated Realms will" LATER),
 };
 /* clang-format on */
 

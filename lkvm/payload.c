@@ -43,7 +43,7 @@ static int build_dtb(const struct boot_info *boot, struct mem *m, const struct c
 		.kaslr_seed = c->kaslr_seed,
 	};
 	void *dtb = mem_load_ptr(m, boot->dtb.base, boot->dtb.len);
-	int err = config_cmdline(c, cmdline, sizeof(cmdline));
+	int err = config_cmdline(c, mem_alias(m), cmdline, sizeof(cmdline));
 
 	if (err) {
 		log_error("the kernel command line is longer than %u characters",

@@ -35,6 +35,7 @@ struct vcpu {
 	struct kvm_run *run;
 	pthread_t thread;
 	bool started;
+	bool off; /* for good: another vCPU has ended the guest, or is about to */
 };
 
 int vcpu_create(struct vcpu **out, const struct vcpu_env *env, unsigned index)
@@ -137,7 +138,7 @@ static void inject_abort(struct vcpu *v)
 static void exit_mmio(struct vcpu *v)
 {
 	struct kvm_run *run = v->run;
-	u64 raw = 0, alias = realm_alias(v->env->realm);
+	u64 raw = 0, alias = realm_device_alias(v->env->realm);
 	unsigned len = run->mmio.len;
 	bool is_write = run->mmio.is_write;
 	gpa_t g = gpa(run->mmio.phys_addr & ~alias);
@@ -149,7 +150,10 @@ static void exit_mmio(struct vcpu *v)
 	}
 	if (is_write)
 		memcpy(&raw, run->mmio.data, len);
-	/* A Realm's devices are in the shared half only [RMM 1.0 A5.2]. */
+	/*
+	 * A Realm's devices are in the shared half only [RMM 1.0 A5.2]. Where KVM knows Realms, it
+	 * hides the bit and lets through what came with it.
+	 */
 	if ((run->mmio.phys_addr & alias) == alias)
 		res = bus_access(v->env->bus, g, len, is_write, &raw);
 	else
@@ -178,6 +182,17 @@ static void exit_system_event(struct vcpu *v)
 	}
 }
 
+static void exit_realm(struct vcpu *v)
+{
+	int err = realm_exit(v->env->realm, v->index, v->fd, v->run);
+
+	if (err == -ESHUTDOWN)
+		v->off = true;
+	else if (err)
+		fatal_exit(v, "exit %u is not handled by backend '%s'", v->run->exit_reason,
+			   realm_name(v->env->realm));
+}
+
 static void handle_exit(struct vcpu *v)
 {
 	struct kvm_run *run = v->run;
@@ -201,9 +216,9 @@ static void handle_exit(struct vcpu *v)
 		return;
 	case KVM_EXIT_HYPERCALL:
 	case KVM_EXIT_MEMORY_FAULT:
-		if (realm_exit(v->env->realm, v->index, v->fd, run))
-			fatal_exit(v, "exit %u is not handled by backend '%s'", run->exit_reason,
-				   realm_name(v->env->realm));
+	case KVM_EXIT_UNKNOWN:
+	case KVM_EXIT_SHUTDOWN:
+		exit_realm(v);
 		return;
 	case KVM_EXIT_INTR:
 		return;
@@ -221,7 +236,7 @@ static void handle_exit(struct vcpu *v)
 
 static void run_until_stop(struct vcpu *v)
 {
-	while (stop_why(v->env->stop) == STOP_NONE) {
+	while (!v->off && stop_why(v->env->stop) == STOP_NONE) {
 		int ret = kvm_ioctl_val(v->fd, KVM_RUN, 0);
 
 		if (ret >= 0 ||

@@ -5,9 +5,6 @@
  * Thread: main.
  * Trust:  nothing of the guest's.
  */
-#include <errno.h>
-
-#include "lkvm/kvm.h"
 #include "lkvm/mem.h"
 #include "realm/realm.h"
 
@@ -15,55 +12,6 @@ static u64 mem_flags(const struct realm_conf *conf)
 {
 	(void)conf;
 	return MEM_HUGE;
-}
-
-static unsigned long vm_type(unsigned ipa_bits)
-{
-	return ipa_bits;
-}
-
-static int set_ram(struct realm *r)
-{
-	struct mem *m = realm_mem(r);
-
-	for (unsigned i = 0; i < mem_nr_regions(m); i++) {
-		const struct mem_region *reg = mem_region(m, i);
-		int err = kvm_add_slot(realm_kvm(r), reg->base, reg->size, reg->host, 0, NULL);
-
-		if (err)
-			return err;
-	}
-	return 0;
-}
-
-static int nothing(struct realm *r)
-{
-	(void)r;
-	return 0;
-}
-
-static int populate(struct realm *r, gpa_t g, u64 len)
-{
-	(void)r, (void)g, (void)len;
-	return 0;
-}
-
-static int finalize(struct realm *r, int vcpu_fd)
-{
-	(void)r, (void)vcpu_fd;
-	return 0;
-}
-
-static int no_exit(struct realm *r, unsigned index, int vcpu_fd, struct kvm_run *run)
-{
-	(void)r, (void)index, (void)vcpu_fd, (void)run;
-	return -ENOSYS;
-}
-
-static int no_fault(struct realm *r, int vcpu_fd)
-{
-	(void)r, (void)vcpu_fd;
-	return -ENOSYS;
 }
 
 static void destroy(struct realm *r)
@@ -74,13 +22,16 @@ static void destroy(struct realm *r)
 const struct realm_ops realm_none = {
 	.name = "none",
 	.mem_flags = mem_flags,
-	.vm_type = vm_type,
-	.create = nothing,
-	.set_ram = set_ram,
-	.populate = populate,
-	.finalize = finalize,
-	.activate = nothing,
-	.exit = no_exit,
-	.fault = no_fault,
+	.check = realm_accepts_all,
+	.vm_type = realm_plain_vm_type,
+	.vcpu_features = realm_no_vcpu_features,
+	.create = realm_nothing,
+	.set_ram = realm_plain_ram,
+	.define = realm_nothing,
+	.populate = realm_populates_nothing,
+	.finalize = realm_finalizes_nothing,
+	.activate = realm_nothing,
+	.exit = realm_no_exit,
+	.fault = realm_no_fault,
 	.destroy = destroy,
 };

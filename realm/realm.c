@@ -9,10 +9,14 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
+#include "lkvm/kvm.h"
+#include "lkvm/log.h"
 #include "lkvm/mem.h"
 
-enum life { NEW, CREATED, POPULATED, ACTIVE };
+enum life { NEW, CREATED, DEFINED, ACTIVE };
 
 struct realm {
 	const struct realm_ops *ops;
@@ -20,6 +24,7 @@ struct realm {
 	struct kvm *kvm;
 	struct mem *mem;
 	enum life life;
+	u64 populated; /* end of the last range */
 	void *state;
 };
 
@@ -60,22 +65,42 @@ int realm_set_ram(struct realm *r)
 	return r->ops->set_ram(r);
 }
 
+int realm_define(struct realm *r)
+{
+	assert(r->life == CREATED);
+
+	int err = r->ops->define(r);
+
+	if (!err)
+		r->life = DEFINED;
+	return err;
+}
+
+/*
+ * The loader keeps payloads apart by pages of 4 KiB; a host with larger ones has two of them in one
+ * page of its own, which can be populated only once.
+ */
 int realm_populate(struct realm *r, gpa_t g, u64 len)
 {
-	assert(r->life == CREATED || r->life == POPULATED);
-	r->life = POPULATED;
-	return len ? r->ops->populate(r, g, len) : 0;
+	u64 page = (u64)sysconf(_SC_PAGESIZE);
+	u64 from = MAX(align_down(g.a, page), r->populated), end = align_up(g.a + len, page);
+
+	assert(r->life == DEFINED);
+	if (!len || from >= end)
+		return 0;
+	r->populated = end;
+	return r->ops->populate(r, gpa(from), end - from);
 }
 
 int realm_finalize(struct realm *r, int vcpu_fd)
 {
-	assert(r->life == POPULATED);
+	assert(r->life == DEFINED);
 	return r->ops->finalize(r, vcpu_fd);
 }
 
 int realm_activate(struct realm *r)
 {
-	assert(r->life == POPULATED);
+	assert(r->life == DEFINED);
 
 	int err = r->ops->activate(r);
 
@@ -104,9 +129,9 @@ bool realm_confidential(const struct realm *r)
 	return r->ops->confidential;
 }
 
-u64 realm_alias(const struct realm *r)
+u64 realm_device_alias(const struct realm *r)
 {
-	return mem_alias(r->mem);
+	return r->ops->devices_at_alias ? mem_alias(r->mem) : 0;
 }
 
 struct kvm *realm_kvm(struct realm *r)
@@ -132,4 +157,68 @@ void realm_set_state(struct realm *r, void *state)
 void *realm_state(const struct realm *r)
 {
 	return r->state;
+}
+
+/* ---- ops of backends that have nothing to do at a step ---- */
+
+int realm_accepts_all(const struct realm_conf *conf)
+{
+	(void)conf;
+	return 0;
+}
+
+unsigned long realm_plain_vm_type(const struct realm_conf *conf, unsigned ipa_bits)
+{
+	(void)conf;
+	return ipa_bits;
+}
+
+u32 realm_no_vcpu_features(const struct realm_conf *conf)
+{
+	(void)conf;
+	return 0;
+}
+
+int realm_nothing(struct realm *r)
+{
+	(void)r;
+	return 0;
+}
+
+int realm_populates_nothing(struct realm *r, gpa_t g, u64 len)
+{
+	(void)r, (void)g, (void)len;
+	return 0;
+}
+
+int realm_finalizes_nothing(struct realm *r, int vcpu_fd)
+{
+	(void)r, (void)vcpu_fd;
+	return 0;
+}
+
+int realm_no_exit(struct realm *r, unsigned index, int vcpu_fd, struct kvm_run *run)
+{
+	(void)r, (void)index, (void)vcpu_fd, (void)run;
+	return -ENOSYS;
+}
+
+int realm_no_fault(struct realm *r, int vcpu_fd)
+{
+	(void)r, (void)vcpu_fd;
+	return -ENOSYS;
+}
+
+int realm_plain_ram(struct realm *r)
+{
+	int err = 0;
+
+	for (unsigned i = 0; i < mem_nr_regions(r->mem) && !err; i++) {
+		const struct mem_region *reg = mem_region(r->mem, i);
+
+		err = kvm_add_slot(r->kvm, reg->base, reg->size, reg->host, 0, NULL);
+	}
+	if (err)
+		log_error("cannot give the guest its memory: %s", strerror(-err));
+	return err;
 }

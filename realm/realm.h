@@ -4,8 +4,9 @@
  * implementation per way to run a guest; devices never learn which one runs, and no other room
  * asks.
  *
- *   NEW -> realm_create -> CREATED -> realm_populate* -> realm_finalize (each vCPU)
- *       -> realm_activate -> ACTIVE
+ *   NEW -> realm_create -> CREATED -> realm_set_ram -> (vCPUs, interrupt controller, PMU)
+ *       -> realm_define -> DEFINED -> realm_populate* (ascending)
+ *       -> (entry registers) -> realm_finalize (each vCPU, in order) -> realm_activate -> ACTIVE
  *
  * Every op is present in every backend. The order is asserted by realm.c.
  */
@@ -19,37 +20,78 @@ struct kvm_run;
 struct mem;
 struct realm;
 
-/* What the user chose about a Realm. Plain data. */
+/*
+ * Which user ABI for Realms the host kernel has, and where it differs from its siblings. Filled by
+ * realm/probe.c. Plain data.
+ */
+struct realm_host {
+	const char *gen;       /* generation, as the reference calls it: "A", "B1" .. "C5" */
+	unsigned long vm_type; /* bits of the type word above the IPA width */
+	u32 cap;	       /* rme: number of the capability with the sub-commands */
+	u32 rec_feature;       /* rme: vCPU feature that is finalized to make a REC */
+	bool rec_in_init;      /* rme: KVM_ARM_VCPU_INIT wants that feature too */
+	bool gmem;	       /* protected memory is a guest_memfd */
+	bool gmem_attrs;       /* ... which keeps the private/shared attributes itself */
+	bool populate_counts;  /* rmi: v12's populate, which returns bytes */
+	bool sve_told;	       /* rme A: SVE and PMU are told, not found on the vCPUs */
+	bool pmu, sve;	       /* Realms can have one */
+};
+
+/* What the user chose about a Realm, and what the host is. Plain data. */
 struct realm_conf {
-	bool sha512; /* --measurement-algo; otherwise SHA-256 */
-	bool strict; /* --sim-strict */
-	u8 rpv[64];  /* --realm-pv: Realm Personalization Value */
+	bool sha512;  /* --measurement-algo; otherwise SHA-256 */
+	bool strict;  /* --sim-strict */
+	bool has_rpv; /* --realm-pv or --realm-pv-hex */
+	u8 rpv[64];   /* Realm Personalization Value */
+	bool pmu, sve;
+	unsigned pmu_counters; /* 0: the host's */
+	unsigned sve_vl;       /* bits; 0: the host's */
+	struct realm_host host;
 };
 
 struct realm_ops {
 	const char *name;
 	/*
-	 * The guest does not trust the host: it calls the RSI by SMC, bounces its I/O through pages
-	 * that it shares, and its registers are not ours to read.
+	 * The guest does not trust the host: it bounces its I/O through pages that it shares, and
+	 * its registers are not ours to read.
 	 */
 	bool confidential;
+	/* A Realm: the IPA space has a shared half, and calls are made by SMC. */
+	bool realm;
+	/* KVM wants devices and doorbells at their address in the shared half. */
+	bool devices_at_alias;
 	/* One sentence for the user about what this backend does not do, or NULL. */
 	const char *banner;
 	/* Flags for mem_add_ram() [lkvm/mem.h]. */
 	u64 (*mem_flags)(const struct realm_conf *conf);
+	/*
+	 * What the host cannot do of what the user chose: -EINVAL after one line that says so.
+	 * Before the VM.
+	 */
+	int (*check)(const struct realm_conf *conf);
 	/* Type word of KVM_CREATE_VM for an IPA space of `ipa_bits`, the alias bit included. */
-	unsigned long (*vm_type)(unsigned ipa_bits);
+	unsigned long (*vm_type)(const struct realm_conf *conf, unsigned ipa_bits);
+	/* Bits to set in features[0] of KVM_ARM_VCPU_INIT. */
+	u32 (*vcpu_features)(const struct realm_conf *conf);
 	/* Whatever must exist before RAM: descriptor, parameters. VM fd open. */
 	int (*create)(struct realm *r);
-	/* Give KVM the memory of all regions. */
+	/* Give KVM the memory of all regions. This and what follows report their errors. */
 	int (*set_ram)(struct realm *r);
+	/*
+	 * vCPU features, vector lengths, PMU and RAM are final: the Realm's descriptor with its
+	 * parameters, and the state of its pages.
+	 */
+	int (*define)(struct realm *r);
 	/* [g, g + len) holds what the guest must find there at its start (and is measured). */
 	int (*populate)(struct realm *r, gpa_t g, u64 len);
 	/* Registers of this vCPU are final. */
 	int (*finalize)(struct realm *r, int vcpu_fd);
 	/* The next thing that happens is the guest's first instruction. */
 	int (*activate)(struct realm *r);
-	/* Exits that ordinary VMs do not have. 0: handled. On vCPU thread `index`. */
+	/*
+	 * Exits that ordinary VMs do not have. 0: handled; -ESHUTDOWN: this vCPU is off for good,
+	 * another one will say why. On vCPU thread `index`.
+	 */
 	int (*exit)(struct realm *r, unsigned index, int vcpu_fd, struct kvm_run *run);
 	/*
 	 * KVM_RUN gave EFAULT without saying why: memory behind the guest's access is inaccessible.
@@ -66,6 +108,9 @@ void realm_free(struct realm *r);
 
 int realm_create(struct realm *r);
 int realm_set_ram(struct realm *r);
+int realm_define(struct realm *r);
+
+/* Whole pages of the host: bounds are rounded outwards; ascending calls never overlap. */
 int realm_populate(struct realm *r, gpa_t g, u64 len);
 int realm_finalize(struct realm *r, int vcpu_fd);
 int realm_activate(struct realm *r);
@@ -74,16 +119,35 @@ int realm_fault(struct realm *r, int vcpu_fd);
 const char *realm_name(const struct realm *r);
 bool realm_confidential(const struct realm *r);
 
-/* Bit of the IPA that selects the shared alias, 0 in an ordinary VM. */
-u64 realm_alias(const struct realm *r);
+/*
+ * The bit that KVM wants to see in addresses of devices, and shows in those of MMIO exits: that of
+ * the shared alias, or 0 where KVM deals with it itself.
+ */
+u64 realm_device_alias(const struct realm *r);
 
 extern const struct realm_ops realm_none; /* ordinary VM */
+extern const struct realm_ops realm_rme;  /* Realm of the RFC and v2..v11 kernels */
+extern const struct realm_ops realm_rmi;  /* Realm of v12 and later kernels */
+extern const struct realm_ops realm_pkvm; /* protected VM of pKVM */
 extern const struct realm_ops realm_sim;  /* simulated Realm */
 
 /* ---- for backends ---- */
 struct kvm *realm_kvm(struct realm *r);
 struct mem *realm_mem(struct realm *r);
 const struct realm_conf *realm_conf(const struct realm *r);
+
+/* Ops of a backend that has nothing to do at that step. */
+int realm_accepts_all(const struct realm_conf *conf);
+unsigned long realm_plain_vm_type(const struct realm_conf *conf, unsigned ipa_bits);
+u32 realm_no_vcpu_features(const struct realm_conf *conf);
+int realm_nothing(struct realm *r);
+int realm_populates_nothing(struct realm *r, gpa_t g, u64 len);
+int realm_finalizes_nothing(struct realm *r, int vcpu_fd);
+int realm_no_exit(struct realm *r, unsigned index, int vcpu_fd, struct kvm_run *run);
+int realm_no_fault(struct realm *r, int vcpu_fd);
+
+/* set_ram where KVM takes each region as it is. */
+int realm_plain_ram(struct realm *r);
 
 /* The backend's own object: set by create, released by destroy (NULL if create never got there). */
 void realm_set_state(struct realm *r, void *state);

@@ -38,11 +38,6 @@ static u64 mem_flags(const struct realm_conf *conf)
 	return MEM_HUGE | MEM_PROTECTED | MEM_SPLIT_VIEW | (conf->strict ? MEM_STRICT : 0);
 }
 
-static unsigned long vm_type(unsigned ipa_bits)
-{
-	return ipa_bits;
-}
-
 /* ---- what rsi.c asks for ---- */
 
 static int env_read(void *arg, u64 ipa, void *buf, u32 len)
@@ -163,25 +158,9 @@ static int set_ram(struct realm *r)
 			err = kvm_add_slot(k, gpa(reg->base.a | mem_alias(m)), reg->size,
 					   reg->shared_view, 0, NULL);
 	}
+	if (err)
+		log_error("cannot give the guest its memory: %s", strerror(-err));
 	return err;
-}
-
-static int populate(struct realm *r, gpa_t g, u64 len)
-{
-	(void)r, (void)g, (void)len;
-	return 0;
-}
-
-static int finalize(struct realm *r, int vcpu_fd)
-{
-	(void)r, (void)vcpu_fd;
-	return 0;
-}
-
-static int activate(struct realm *r)
-{
-	(void)r;
-	return 0;
 }
 
 /* ---- running ---- */
@@ -215,6 +194,8 @@ static int exit_(struct realm *r, unsigned index, int vcpu_fd, struct kvm_run *r
 	assert(index < SIM_MAX_RECS);
 	if (run->exit_reason == KVM_EXIT_MEMORY_FAULT)
 		return inject_abort(vcpu_fd);
+	if (run->exit_reason != KVM_EXIT_HYPERCALL)
+		return -ENOSYS;
 	/* An RMM makes HVC undefined in a Realm; the filter sees it, so it is "not supported". */
 	if (!(run->hypercall.flags & KVM_HYPERCALL_EXIT_SMC))
 		return kvm_reg_set64(vcpu_fd, KVM_REG_X(0u), RSI_NOT_SUPPORTED);
@@ -243,14 +224,19 @@ static void destroy(struct realm *r)
 const struct realm_ops realm_sim = {
 	.name = "sim",
 	.confidential = true,
+	.realm = true,
+	.devices_at_alias = true,
 	.banner = "simulated Realm: no isolation",
 	.mem_flags = mem_flags,
-	.vm_type = vm_type,
+	.check = realm_accepts_all,
+	.vm_type = realm_plain_vm_type,
+	.vcpu_features = realm_no_vcpu_features,
 	.create = create,
 	.set_ram = set_ram,
-	.populate = populate,
-	.finalize = finalize,
-	.activate = activate,
+	.define = realm_nothing,
+	.populate = realm_populates_nothing,
+	.finalize = realm_finalizes_nothing,
+	.activate = realm_nothing,
 	.exit = exit_,
 	.fault = fault,
 	.destroy = destroy,

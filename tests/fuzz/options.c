@@ -76,7 +76,7 @@ static void check(const struct config *c)
 	assert(c->nr_disks <= CONFIG_MAX_DISKS && c->nr_nics <= CONFIG_MAX_NICS);
 	assert(config_bootable(c) || c->dump_dtb);
 	assert(*c->name && strlen(c->name) < CONFIG_NAME_MAX);
-	err = config_cmdline(c, line, sizeof(line));
+	err = config_cmdline(c, 0, line, sizeof(line));
 	assert(strlen(line) < sizeof(line));
 	assert(err || strstr(line, c->params));
 	parse_parts(c);

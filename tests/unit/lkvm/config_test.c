@@ -212,13 +212,82 @@ START_TEST(what_can_be_booted)
 }
 END_TEST
 
+/* ---- Realms ---- */
+
+static void not_in_a_realm(const char *a, const char *b)
+{
+	ck_assert_int_eq(config_complete(&c), -EINVAL);
+	captured_one_error(a, b);
+}
+
+/* Fail closed: an option that would mean nothing is an error. */
+START_TEST(options_of_realms_want_a_realm)
+{
+	static const struct {
+		size_t field;
+		const char *name;
+	} only[] = {
+		{ offsetof(struct config, measurement_algo), "--measurement-algo" },
+		{ offsetof(struct config, has_realm_pv), "--realm-pv" },
+		{ offsetof(struct config, realm_only_sve_vl), "--sve-vl" },
+		{ offsetof(struct config, restricted_mem), "--restricted_mem" },
+		{ offsetof(struct config, services), "--service-ip" },
+		{ offsetof(struct config, sim_strict), "--sim-strict" },
+	};
+
+	capture_start();
+	for (size_t i = 0; i < ARRAY_SIZE(only); i++) {
+		*((bool *)conf() + only[i].field) = true;
+		not_in_a_realm(only[i].name, "valid only with --realm");
+		c.realm = REALM_SIM;
+		ck_assert_int_eq(config_complete(&c), 0);
+	}
+	conf()->swiotlb = 64;
+	not_in_a_realm("--swiotlb", "valid only with --realm");
+}
+END_TEST
+
+START_TEST(what_no_realm_can_have)
+{
+	capture_start();
+	conf()->realm = REALM_ANY;
+	c.protected_vm = true;
+	not_in_a_realm("--realm", "--protected");
+	conf()->realm = REALM_ANY;
+	c.hugetlbfs = "/dev/hugepages";
+	not_in_a_realm("--hugetlbfs", "--realm");
+	conf()->protected_vm = true;
+	c.hugetlbfs = "/dev/hugepages";
+	not_in_a_realm("--hugetlbfs", "--protected");
+	conf()->realm = REALM_ANY;
+	c.irqchip = IRQCHIP_GICV2M;
+	not_in_a_realm("GICv3", "--irqchip");
+	conf()->realm = REALM_ANY;
+	c.ram_size = 5 * MiB;
+	not_in_a_realm("--mem", "2 MiB");
+	conf()->realm = REALM_ANY;
+	c.ram_base += MiB;
+	not_in_a_realm("--mem", "2 MiB");
+	conf()->realm = REALM_RME;
+	c.sim_strict = true;
+	not_in_a_realm("--sim-strict", "--realm=sim");
+	conf()->realm = REALM_SIM;
+	c.sim_strict = true;
+	c.irqchip = IRQCHIP_GICV3_ITS;
+	not_in_a_realm("--sim-strict", "--irqchip gicv3");
+	conf()->realm = REALM_SIM;
+	c.sim_strict = true;
+	ck_assert(!config_complete(&c) && c.irqchip == IRQCHIP_GICV3);
+}
+END_TEST
+
 /* ---- kernel command line ---- */
 
 static const char *cmdline(const char *params)
 {
 	if (params)
 		c.params = params;
-	ck_assert_int_eq(config_cmdline(&c, buf, sizeof(buf)), 0);
+	ck_assert_int_eq(config_cmdline(&c, 0, buf, sizeof(buf)), 0);
 	return buf;
 }
 
@@ -259,6 +328,21 @@ START_TEST(nodefaults_and_firmware_get_it_as_is)
 }
 END_TEST
 
+/* [uapi reference 6] a Realm's devices are in the shared half; slabs are of 2 KiB */
+START_TEST(realms_get_their_own_arguments)
+{
+	conf()->earlycon = true;
+	c.swiotlb = 8;
+	ck_assert_int_eq(config_cmdline(&c, BIT(32), buf, sizeof(buf)), 0);
+	ck_assert_str_eq(buf, " console=ttyS0 earlycon=uart8250,mmio,0x101000000 swiotlb=4096"
+			      " root=/dev/vda rw ");
+	c.nodefaults = true;
+	c.params = "quiet";
+	ck_assert_int_eq(config_cmdline(&c, BIT(32), buf, sizeof(buf)), 0);
+	ck_assert_str_eq(buf, "earlycon=uart8250,mmio,0x101000000 swiotlb=4096 quiet");
+}
+END_TEST
+
 START_TEST(command_lines_have_an_end)
 {
 	static char params[CONFIG_CMDLINE_SIZE + 1];
@@ -268,14 +352,14 @@ START_TEST(command_lines_have_an_end)
 	memset(params, 'x', CONFIG_CMDLINE_SIZE - 1);
 	ck_assert_uint_eq(strlen(cmdline(params)), CONFIG_CMDLINE_SIZE - 1);
 	c.nodefaults = false;
-	ck_assert_int_eq(config_cmdline(&c, buf, sizeof(buf)), -E2BIG);
+	ck_assert_int_eq(config_cmdline(&c, 0, buf, sizeof(buf)), -E2BIG);
 	c.nodefaults = true;
 	params[CONFIG_CMDLINE_SIZE - 1] = 'x';
-	ck_assert_int_eq(config_cmdline(&c, buf, sizeof(buf)), -E2BIG);
+	ck_assert_int_eq(config_cmdline(&c, 0, buf, sizeof(buf)), -E2BIG);
 	/* However small: the last part must not be written behind the end. */
 	conf();
 	for (size_t size = 1; size < 20; size++)
-		ck_assert_int_eq(config_cmdline(&c, buf, size), -E2BIG);
+		ck_assert_int_eq(config_cmdline(&c, 0, buf, size), -E2BIG);
 }
 END_TEST
 
@@ -306,4 +390,5 @@ END_TEST
 SUITE_MAIN("lkvm/config", what_is_given_stays, defaults_come_from_the_host,
 	   too_much_is_warned_about, a_missing_kernel, the_kernel_of_a_build_tree, contradictions,
 	   names, what_can_be_booted, the_command_line_is_kvmtools, earlycon_knows_the_board,
-	   nodefaults_and_firmware_get_it_as_is, command_lines_have_an_end, cpu_lists)
+	   nodefaults_and_firmware_get_it_as_is, command_lines_have_an_end, cpu_lists,
+	   options_of_realms_want_a_realm, what_no_realm_can_have, realms_get_their_own_arguments)

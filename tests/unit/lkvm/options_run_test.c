@@ -156,9 +156,7 @@ START_TEST(what_comes_later_says_so)
 		snprintf(no, sizeof(no), "--no-%s", o->name);
 		ck_assert_int_eq(PARSE(no), 0);
 	}
-	ck_assert_uint_gt(nr, 30);
-	ck_assert_int_eq(PARSE("--realm"), EXIT_DIE);
-	captured_one_error("--realm: ", "later release");
+	ck_assert_uint_gt(nr, 15);
 	ck_assert_int_eq(PARSE("-F", "x"), EXIT_DIE);
 	captured_one_error("--flash: ", "later release");
 }
@@ -419,7 +417,93 @@ START_TEST(bad_memory_sizes)
 }
 END_TEST
 
+/* ---- Realms ---- */
+
+START_TEST(realms_and_their_options)
+{
+	ck_assert(!PARSE("--realm") && c.realm == REALM_ANY && !c.measurement_algo);
+	ck_assert(!PARSE("--realm=sim", "--sim-strict") && c.realm == REALM_SIM && c.sim_strict);
+	ck_assert(!PARSE("--realm=rme") && c.realm == REALM_RME);
+	ck_assert(!PARSE("--realm=rmi") && c.realm == REALM_RMI);
+	ck_assert(!PARSE("--protected") && c.protected_vm && c.realm == REALM_OFF);
+	ck_assert(!PARSE("--pkvm") && c.protected_vm);
+	ck_assert(!PARSE("--measurement-algo=sha512") && c.realm_sha512 && c.measurement_algo);
+	ck_assert(!PARSE("--measurement-algo", "sha256") && !c.realm_sha512);
+	ck_assert(!PARSE("--restricted_mem") && c.restricted_mem);
+	ck_assert(!PARSE("--restricted-mem") && c.restricted_mem);
+	ck_assert(!PARSE("--sve-vl", "384") && c.sve_max_vl == 384 && c.realm_only_sve_vl);
+	ck_assert(!PARSE("--swiotlb", "64") && c.swiotlb == 64);
+
+	/* raw bytes of the string, zeros behind [kvmtool-compat 1.2] */
+	ck_assert(!PARSE("--realm-pv", "ARMCCA01") && c.has_realm_pv);
+	ck_assert_mem_eq(c.realm_pv, "ARMCCA01\0\0\0", 12);
+	ck_assert(!PARSE("--realm-pv-hex", "00fFa1") && c.has_realm_pv);
+	ck_assert_mem_eq(c.realm_pv, "\x00\xff\xa1\0", 4);
+}
+END_TEST
+
+#define TEXT_64 "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+START_TEST(values_that_no_realm_has)
+{
+	capture_start();
+	ck_assert_int_eq(PARSE("--realm=tdx"), EXIT_DIE);
+	captured_one_error("--realm=tdx", "rme, rmi and sim");
+	ck_assert_int_eq(PARSE("--measurement-algo", "md5"), EXIT_DIE);
+	captured_one_error("unknown realm measurement algorithm", "md5");
+	ck_assert_int_eq(PARSE("--realm-pv", TEXT_64), 0);
+	ck_assert_int_eq(PARSE("--realm-pv", TEXT_64 "x"), EXIT_DIE);
+	captured_one_error("Invalid size for Realm Personalization Value", "64 bytes");
+	ck_assert_int_eq(PARSE("--realm-pv-hex", TEXT_64 TEXT_64), 0);
+	ck_assert_int_eq(PARSE("--realm-pv-hex", TEXT_64 TEXT_64 "00"), EXIT_DIE);
+	captured_one_error("Invalid size for Realm Personalization Value", "64 bytes");
+	ck_assert_int_eq(PARSE("--realm-pv-hex", "123"), EXIT_DIE);
+	captured_one_error("--realm-pv-hex", "pairs");
+	ck_assert_int_eq(PARSE("--realm-pv-hex", "0g"), EXIT_DIE);
+	captured_one_error("--realm-pv-hex", "0g");
+	ck_assert_int_eq(PARSE("--sve-vl", "129"), EXIT_DIE);
+	captured_one_error("SVE VL is not aligned to 128bit", "129");
+	ck_assert_int_eq(PARSE("--sve-vl", "0"), EXIT_DIE);
+	captured_one_error("--sve-vl", "'0'");
+}
+END_TEST
+
+/* kvmtool-compat 5: command lines in public use, and the one this project started from. */
+START_TEST(command_lines_in_the_wild)
+{
+	ck_assert_int_eq(PARSE("--realm", "--disable-sve", "--irqchip=gicv3-its", "--firmware",
+			       "KVMTOOL_EFI.fd", "-c", "1", "-m", "512", "--no-pvtime",
+			       "--force-pci", "--disk", "guest-disk.img",
+			       "--measurement-algo=sha256"), 0);
+	ck_assert(c.realm == REALM_ANY && !config_complete(&c));
+	ck_assert_int_eq(PARSE("--realm", "-c", "2", "-m", "256", "-k", "Image", "-d",
+			       "realm-fs.ext4", "-p", "earlycon"), 0);
+	ck_assert(c.realm == REALM_ANY && !config_complete(&c));
+	ck_assert_int_eq(PARSE("--realm", "-m", "256m", "--restricted_mem", "--kernel", "Image",
+			       "--disk", "guest.ext4", "--params", "root=/dev/vda rw init=/init"),
+			 0);
+	ck_assert(c.realm == REALM_ANY && !config_complete(&c));
+
+	capture_start();
+	ck_assert_int_eq(PARSE("--realm", "--disable-sve", "--irqchip=gicv3-its", "--firmware",
+			       "KVMTOOL_EFI_SECUREBOOT.fd", "-c", "1", "-m", "512", "--no-pvtime",
+			       "--pmu", "--disk", "guest-disk.img", "--virtio-transport", "pci",
+			       "--service-ip", "user-context", "--service-port", "1080",
+			       "--realm-pv", "ARMCCA01"), 0);
+	ck_assert(c.realm == REALM_ANY && !config_complete(&c));
+	ck_assert_ptr_nonnull(strstr(captured(), "later release"));
+	ck_assert_ptr_eq(strchr(captured(), '\n') + 1, captured() + strlen(captured()));
+
+	ck_assert_int_eq(PARSE("--realm", "--disable-sve", "--irqchip=gicv3-its", "--firmware",
+			       "KVMTOOL_EFI.fd", "-c", "1", "-m", "512", "--no-pvtime", "--disk",
+			       "guest-disk.img", "--restricted_mem", "--virtio-transport", "pci",
+			       "--pmu", "--network", "mode=user"), 0);
+	ck_assert(c.realm == REALM_ANY && !config_complete(&c));
+}
+END_TEST
+
 SUITE_MAIN("lkvm/options_run", kvmtools_options_have_kvmtools_spelling, the_table_is_sound,
 	   what_comes_later_says_so, defaults, values_reach_their_fields, words_out_of_a_list,
 	   transports_old_and_new, bad_values, not_too_many, the_first_word_is_the_kernel,
-	   kvmtools_abbreviations, memory_sizes, bad_memory_sizes)
+	   kvmtools_abbreviations, memory_sizes, bad_memory_sizes,
+	   realms_and_their_options, values_that_no_realm_has, command_lines_in_the_wild)

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Which backend runs the guest: the user's wish and what the host has; and the VM of that kind.
+ *
+ * Thread: main.
+ * Trust:  the user's configuration; the kernel.
+ */
+#include "lkvm/backend.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "lkvm/kvm.h"
+#include "lkvm/log.h"
+#include "realm/probe.h"
+
+const struct realm_ops *backend_presume(struct realm_conf *conf, const struct config *c)
+{
+	*conf = (struct realm_conf){
+		.sha512 = c->realm_sha512,
+		.strict = c->sim_strict,
+		.has_rpv = c->has_realm_pv,
+		.pmu = c->pmu,
+		.pmu_counters = c->pmu_counters,
+		.sve = c->sve,
+		.sve_vl = c->sve_max_vl,
+	};
+	memcpy(conf->rpv, c->realm_pv, sizeof(conf->rpv));
+	if (c->protected_vm)
+		return &realm_pkvm;
+	switch (c->realm) {
+	case REALM_OFF:
+		break;
+	case REALM_SIM:
+		return &realm_sim;
+	case REALM_ANY:
+	case REALM_RME:
+	case REALM_RMI:
+		return &realm_rme;
+	}
+	return &realm_none;
+}
+
+static enum probe_want wanted(const struct config *c)
+{
+	if (c->protected_vm)
+		return PROBE_PKVM;
+	if (c->realm == REALM_RME)
+		return PROBE_RME;
+	return c->realm == REALM_RMI ? PROBE_RMI : PROBE_CCA;
+}
+
+int backend_choose(const struct realm_ops **ops, struct realm_conf *conf, const struct kvm *k,
+		   const struct config *c)
+{
+	struct probe p;
+	int err;
+
+	/* The simulator finds out for itself, without a scratch VM. */
+	if (!c->protected_vm && (c->realm == REALM_OFF || c->realm == REALM_SIM))
+		return 0;
+	err = probe_select(&p, k, wanted(c));
+	if (err)
+		return err;
+	*ops = p.ops;
+	conf->host = p.host;
+	/* The RFC's Realms have SVE only with a vector length [uapi reference 4.3]. */
+	if (p.host.sve_told && !conf->sve_vl)
+		conf->sve = false;
+	return p.ops->check(conf);
+}
+
+static int too_wide(unsigned bits, unsigned max)
+{
+	log_error("Memory too large for this system (needs %u bits, %u available)", bits, max);
+	return -E2BIG;
+}
+
+/*
+ * The narrowest IPA space that holds the board: fewer levels of stage 2 to walk. A kernel without
+ * KVM_CAP_ARM_VM_IPA_SIZE knows only 40 bits, which is type 0.
+ */
+int backend_create_vm(struct kvm *k, const struct realm_ops *ops, const struct realm_conf *conf,
+		      unsigned bits)
+{
+	unsigned max = (unsigned)kvm_cap(k, KVM_CAP_ARM_VM_IPA_SIZE);
+	int err;
+
+	if (bits > (max ? max : 40))
+		return too_wide(bits, max ? max : 40);
+	err = kvm_vm_create(k, max ? ops->vm_type(conf, bits) : 0);
+	/* The RMM has a limit of its own, which only shows here [uapi reference 3.1]. */
+	if (err == -EINVAL && conf->host.vm_type)
+		return too_wide(bits, probe_ipa_bits(&(struct probe){ ops, conf->host, NULL }, k));
+	if (err) {
+		log_error("cannot create a VM: %s", strerror(-err));
+		return err;
+	}
+	/*
+	 * Without it, a load or store that the syndrome does not describe ends KVM_RUN with ENOSYS.
+	 * Protected VMs, Realms and kernels before 5.5 refuse: there it stays so.
+	 */
+	kvm_enable_cap(k, KVM_CAP_ARM_NISV_TO_USER, 0);
+	return 0;
+}

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Values of the options about Realms.
+ *
+ * Thread: main.
+ * Trust:  the user's own command line.
+ */
+#include "lkvm/options_realm.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "lkvm/config.h"
+#include "lkvm/log.h"
+#include "lkvm/options.h"
+
+int options_realm(void *conf, const char *name, const char *val)
+{
+	static const char *const names[] = {
+		[REALM_ANY] = "", [REALM_RME] = "rme", [REALM_RMI] = "rmi", [REALM_SIM] = "sim"
+	};
+	struct config *c = conf;
+
+	for (unsigned i = REALM_ANY; i < ARRAY_SIZE(names); i++) {
+		if (!strcmp(val ? val : "", names[i])) {
+			c->realm = (enum config_realm)i;
+			return 0;
+		}
+	}
+	log_error("--%s=%s: unknown kind of Realm, known are rme, rmi and sim", name, val);
+	return -EINVAL;
+}
+
+int options_measurement_algo(void *conf, const char *name, const char *val)
+{
+	struct config *c = conf;
+
+	c->measurement_algo = true;
+	c->realm_sha512 = !strcmp(val, "sha512");
+	if (!strcmp(val, "sha256") || c->realm_sha512)
+		return 0;
+	log_error("unknown realm measurement algorithm: --%s takes sha256 or sha512, not '%s'",
+		  name, val);
+	return -EINVAL;
+}
+
+static int pv_size(const char *name)
+{
+	log_error("Invalid size for Realm Personalization Value: --%s takes at most %zu bytes",
+		  name, sizeof(((struct config *)NULL)->realm_pv));
+	return -EINVAL;
+}
+
+/* The bytes of the string, zeros behind. */
+int options_realm_pv(void *conf, const char *name, const char *val)
+{
+	struct config *c = conf;
+	size_t len = strlen(val);
+
+	if (len > sizeof(c->realm_pv))
+		return pv_size(name);
+	memset(c->realm_pv, 0, sizeof(c->realm_pv));
+	memcpy(c->realm_pv, val, len);
+	c->has_realm_pv = true;
+	return 0;
+}
+
+static int hex_digit(char d)
+{
+	if (d >= '0' && d <= '9')
+		return d - '0';
+	d |= 0x20;
+	return d >= 'a' && d <= 'f' ? d - 'a' + 10 : -1;
+}
+
+int options_realm_pv_hex(void *conf, const char *name, const char *val)
+{
+	struct config *c = conf;
+	size_t len = strlen(val);
+
+	if (len > 2 * sizeof(c->realm_pv))
+		return pv_size(name);
+	memset(c->realm_pv, 0, sizeof(c->realm_pv));
+	for (size_t i = 0; i < len; i++) {
+		int d = hex_digit(val[i]);
+
+		if (d < 0 || len % 2) {
+			log_error("--%s wants pairs of hexadecimal digits, not '%s'", name, val);
+			return -EINVAL;
+		}
+		c->realm_pv[i / 2] |= (u8)(i % 2 ? d : d << 4);
+	}
+	c->has_realm_pv = true;
+	return 0;
+}
+
+/* The older CCA branches' name of --sve-max-vl. */
+int options_sve_vl(void *conf, const char *name, const char *val)
+{
+	struct config *c = conf;
+	u64 bits;
+
+	if (options_number(val, 2048, &bits) || !bits) {
+		log_error("--%s wants a vector length in bits up to 2048, not '%s'", name, val);
+		return -EINVAL;
+	}
+	if (bits % 128) {
+		log_error("SVE VL is not aligned to 128bit: --%s %s", name, val);
+		return -EINVAL;
+	}
+	c->sve_max_vl = (u32)bits;
+	c->realm_only_sve_vl = true;
+	return 0;
+}
+
+/* Where the guest's firmware would find a server, by host calls that are not answered yet. */
+int options_service(void *conf, const char *name, const char *val)
+{
+	struct config *c = conf;
+
+	if (!c->services)
+		log_warn("--%s %s: host sessions (RHI) come with a later release; firmware that "
+			 "asks for one is told that there is none", name, val);
+	c->services = true;
+	return 0;
+}

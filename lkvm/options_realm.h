@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Parsers of options about Realms, as struct opt has them: `conf` is a struct config. */
+#ifndef LKVM_OPTIONS_REALM_H
+#define LKVM_OPTIONS_REALM_H
+
+int options_realm(void *conf, const char *name, const char *val); /* val NULL: any kind */
+int options_measurement_algo(void *conf, const char *name, const char *val);
+int options_realm_pv(void *conf, const char *name, const char *val);
+int options_realm_pv_hex(void *conf, const char *name, const char *val);
+int options_sve_vl(void *conf, const char *name, const char *val);
+int options_service(void *conf, const char *name, const char *val);
+
+#endif

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Pages that change sides, on kernels with guest_memfd.
+ *
+ * Thread: gmem_exit() on vCPU threads, one at a time under `lock`; the rest on main.
+ * Trust:  range and direction of an exit are the guest's choice.
+ * Spec:   [uapi reference 3.2, 3.5, 4.6], [RMM 1.0 A5.2.4 RIPAS change]
+ *
+ * A guest asks for "all of RAM" at boot, for what is so already, and for addresses where nothing
+ * is. Only runs of pages whose state is the other one are touched: a page that stays where it is
+ * keeps its content, and a request without effect costs one look at the bitmap.
+ *
+ * Order. To protected: first the devices lose the page (mem.c waits for those that use it, and
+ * drops it), then KVM learns it. To shared: first KVM lets go of it while it is still private
+ * (freed as shared it would stay delegated to the RMM, 4.6), then the devices may have it.
+ */
+#include "realm/gmem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lkvm/kvm.h"
+#include "lkvm/log.h"
+#include "lkvm/mem.h"
+#include "realm/uapi_rmi.h"
+
+#define MAX_REGIONS 8u
+#define MAX_VCPUS 512u
+#define GRANULE 4096u /* of the RMM, at least */
+
+struct change {
+	u64 base, size;
+	bool is_private;
+};
+
+struct gmem {
+	struct kvm *k;
+	struct mem *m;
+	enum gmem_attrs attrs;
+	unsigned nr; /* fds in use: one a region, same index */
+	int fds[MAX_REGIONS];
+	pthread_mutex_t lock;
+	struct change last[MAX_VCPUS]; /* what each vCPU asked for last */
+};
+
+static int failed(const char *what, int err)
+{
+	log_error("cannot %s: %s", what, strerror(-err));
+	return err;
+}
+
+static int add_region(struct gmem *g, const struct mem_region *reg)
+{
+	int fd = kvm_gmem_create(g->k, reg->size), err;
+
+	if (fd < 0)
+		return failed("create a guest_memfd for the memory of the Realm", fd);
+	g->fds[g->nr++] = fd;
+	err = kvm_add_gmem_slot(g->k, reg->base, reg->size, reg->shared_view, fd);
+	return err ? failed("give the Realm its memory", err) : 0;
+}
+
+int gmem_create(struct gmem **out, struct kvm *k, struct mem *m, enum gmem_attrs attrs)
+{
+	struct gmem *g = calloc(1, sizeof(*g));
+	int err = 0;
+
+	if (!g)
+		return failed("allocate memory", -ENOMEM);
+	g->k = k;
+	g->m = m;
+	g->attrs = attrs;
+	pthread_mutex_init(&g->lock, NULL);
+	assert(mem_nr_regions(m) <= MAX_REGIONS);
+	for (unsigned i = 0; i < mem_nr_regions(m) && !err; i++)
+		err = add_region(g, mem_region(m, i));
+	if (err) {
+		gmem_destroy(g);
+		return err;
+	}
+	*out = g;
+	return 0;
+}
+
+void gmem_destroy(struct gmem *g)
+{
+	if (!g)
+		return;
+	while (g->nr)
+		close(g->fds[--g->nr]);
+	pthread_mutex_destroy(&g->lock);
+	free(g);
+}
+
+int gmem_protect(struct gmem *g)
+{
+	int err = 0;
+
+	for (unsigned i = 0; i < g->nr && !err && g->attrs == GMEM_ATTRS_VM; i++) {
+		const struct mem_region *reg = mem_region(g->m, i);
+
+		err = kvm_set_private(g->k, reg->base, reg->size, true);
+	}
+	return err ? failed("make the memory of the Realm private", err) : 0;
+}
+
+int gmem_drop_loaded(struct gmem *g)
+{
+	int err = 0;
+
+	for (unsigned i = 0; i < g->nr && !err; i++) {
+		const struct mem_region *reg = mem_region(g->m, i);
+
+		err = mem_set_shared(g->m, reg->base, reg->size, false);
+	}
+	return err ? failed("release the memory that was loaded", err) : 0;
+}
+
+/* ---- conversion ---- */
+
+static int punch(int fd, u64 off, u64 len)
+{
+	int err;
+
+	do
+		err = fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)off,
+				(off_t)len);
+	while (err < 0 && errno == EINTR);
+	return err < 0 ? -errno : 0;
+}
+
+static int to_private(struct gmem *g, gpa_t at, u64 len)
+{
+	int err = mem_set_shared(g->m, at, len, false);
+
+	if (!err && g->attrs == GMEM_ATTRS_VM)
+		err = kvm_set_private(g->k, at, len, true);
+	return err;
+}
+
+static int to_shared(struct gmem *g, unsigned region, gpa_t at, u64 len)
+{
+	int err = punch(g->fds[region], at.a - mem_region(g->m, region)->base.a, len);
+
+	if (!err && g->attrs == GMEM_ATTRS_VM)
+		err = kvm_set_private(g->k, at, len, false);
+	return err ? err : mem_set_shared(g->m, at, len, true);
+}
+
+/* The part [a, end) of region `i`: each run of pages that are not yet where they shall be. */
+static int convert_in(struct gmem *g, unsigned i, u64 a, u64 end, bool is_private)
+{
+	bool shared;
+	u64 run;
+	int err = 0;
+
+	for (; a < end && !err; a += run) {
+		run = mem_run(g->m, gpa(a), end - a, &shared);
+		if (shared == !is_private)
+			continue;
+		err = is_private ? to_private(g, gpa(a), run) : to_shared(g, i, gpa(a), run);
+	}
+	return err;
+}
+
+/*
+ * A kernel whose guest_memfd keeps the attributes may wait until they say what the guest asks for,
+ * and come back with the same exit until then [uapi reference 4.6, C5]. v15 refuses, and does not
+ * wait either.
+ */
+static void set_own_attrs(int fd, u64 off, u64 len, bool is_private)
+{
+	struct kvm_memory_attributes2 a = {
+		.offset = off,
+		.size = len,
+		.attributes = is_private ? KVM_MEMORY_ATTRIBUTE_PRIVATE : 0,
+	};
+	int err = kvm_ioctl(fd, KVM_SET_MEMORY_ATTRIBUTES2, &a);
+
+	if (err)
+		log_debug("attributes of the guest_memfd stay as they are: %s", strerror(-err));
+}
+
+static int convert(struct gmem *g, const struct change *c, bool insist)
+{
+	int err = 0;
+
+	for (unsigned i = 0; i < g->nr && !err; i++) {
+		const struct mem_region *reg = mem_region(g->m, i);
+		u64 a = MAX(c->base, reg->base.a);
+		u64 end = MIN(c->base + c->size, reg->base.a + reg->size);
+
+		if (a >= end)
+			continue; /* nothing is there: protected and empty, whatever is asked for */
+		err = convert_in(g, i, a, end, c->is_private);
+		if (!err && insist)
+			set_own_attrs(g->fds[i], a - reg->base.a, end - a, c->is_private);
+	}
+	return err;
+}
+
+int gmem_exit(struct gmem *g, unsigned index, const struct kvm_run *run)
+{
+	struct change c = {
+		.base = run->memory_fault.gpa & ~mem_alias(g->m),
+		.size = run->memory_fault.size,
+		.is_private = run->memory_fault.flags & KVM_MEMORY_EXIT_FLAG_PRIVATE,
+	};
+	struct change *last = &g->last[index];
+	bool again;
+	int err;
+
+	assert(index < MAX_VCPUS);
+
+	/* How vCPUs end whose sibling has called SYSTEM_OFF: v2 to v8, v9 and later [3.5]. */
+	if (run->exit_reason == KVM_EXIT_UNKNOWN || run->exit_reason == KVM_EXIT_SHUTDOWN)
+		return -ESHUTDOWN;
+	if (run->exit_reason != KVM_EXIT_MEMORY_FAULT || c.base + c.size < c.base ||
+	    !is_aligned(c.base | c.size, GRANULE))
+		return -EINVAL;
+	pthread_mutex_lock(&g->lock);
+	again = c.base == last->base && c.size == last->size && c.is_private == last->is_private;
+	*last = c;
+	err = convert(g, &c, again && g->attrs == GMEM_ATTRS_OWN);
+	pthread_mutex_unlock(&g->lock);
+	if (err)
+		log_error("cannot make %llu KiB at %#llx %s: %s",
+			  (unsigned long long)(c.size / KiB), (unsigned long long)c.base,
+			  c.is_private ? "private" : "shared", strerror(-err));
+	return err;
+}
