@@ -49,8 +49,10 @@ install_modules() {
 	rm -f "$root/lib/modules/$version/"modules.{*.bin,order,builtin.modinfo}
 }
 
-# pack ROOT: the tree as an uncompressed cpio on stdout, sorted and owned by root.
+# pack ROOT: the tree as an uncompressed cpio on stdout: sorted, owned by root, and of one date, so
+# that the same files give the same bytes (even the dates make a difference to a run with --icount).
 pack() {
+	find "$1" -exec touch -h -d @1767225600 {} +
 	(cd "$1" && find . -mindepth 1 -printf '%P\0' | LC_ALL=C sort -z |
 		cpio --quiet -o -0 -H newc -R 0:0 --reproducible)
 }
