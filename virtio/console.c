@@ -11,6 +11,11 @@
  * (queue_untake), and `sent` remembers how much of it has gone. So a stalled terminal costs no hold
  * on the guest's memory and no buffer of ours. A guest that changes the chain meanwhile only
  * garbles its own output.
+ *
+ * Input waits until the guest is likely to keep it. Linux posts its buffers before it connects the
+ * port to a tty, and throws away what comes in between; nothing tells us when it has connected. So
+ * input starts when the driver's first burst of output is over, or after a while if it prints
+ * nothing. What was typed or piped in before that is not lost then, only late.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -33,6 +38,11 @@ enum { RX, TX, NR_QUEUES }; /* [virtio 1.3 §5.3.2] receiveq(port0), transmitq(p
 
 #define RESIZE_RETRY_NS 10000000u
 
+/* When input starts: so long after the last output, after the first, and without any. */
+#define OUTPUT_OVER_NS 100000000u
+#define OUTPUT_LONG_NS 2000000000u
+#define NO_OUTPUT_NS 3000000000u
+
 /* [virtio 1.3 §5.3.4] */
 struct console_config {
 	le16 cols;
@@ -47,11 +57,27 @@ struct vcon {
 	struct chardev *chr;
 	struct console_config config;
 	struct loop_timer *resize;
+	bool listening; /* input has started */
+	u64 spoke_ns;	/* when the driver printed first, 0: not yet */
+	struct loop_timer *listen;
 	u64 sent; /* of the chain at the head of TX: bytes that have gone out */
 	struct iovec iov[MAX_IOV];
 };
 
 /* ---- output ---- */
+
+/* The driver prints: another while until input starts. */
+static void spoken(struct vcon *v)
+{
+	u64 now = loop_now_ns(), end;
+
+	if (v->listening)
+		return;
+	if (!v->spoke_ns)
+		v->spoke_ns = now;
+	end = MIN(v->spoke_ns + OUTPUT_LONG_NS, now + OUTPUT_OVER_NS);
+	loop_timer_arm(v->listen, end > now ? end - now : 0);
+}
 
 /* Print the rest of a chain; true if all of it is out. */
 static bool print(struct vcon *v, const struct chain *c)
@@ -91,6 +117,8 @@ static void transmit(struct vcon *v)
 		if (n < 0)
 			break;
 		left--;
+		if (n > 0)
+			spoken(v);
 		if (n == 0) {
 			if (!queue_kick_on(q))
 				break;
@@ -152,6 +180,14 @@ static size_t fill(struct vcon *v, const char *buf, size_t len)
 	return done;
 }
 
+static void start_listening(void *arg)
+{
+	struct vcon *v = arg;
+
+	v->listening = true;
+	v->chr->ops->rx_ready(v->chr, true);
+}
+
 static size_t con_receive(void *arg, const void *buf, size_t len)
 {
 	struct vcon *v = arg;
@@ -203,8 +239,9 @@ static int con_start(struct virtio_device *d)
 	struct vcon *v = container_of(d, struct vcon, dev);
 
 	v->sent = 0;
-	/* Input buffers may have been posted already. */
-	v->chr->ops->rx_ready(v->chr, true);
+	v->listening = false;
+	v->spoke_ns = 0;
+	loop_timer_arm(v->listen, NO_OUTPUT_NS);
 	return 0;
 }
 
@@ -217,7 +254,8 @@ static void con_kick(struct virtio_device *d, struct virtqueue *q)
 		return;
 	}
 	queue_kick_off(q);
-	v->chr->ops->rx_ready(v->chr, true);
+	if (v->listening)
+		v->chr->ops->rx_ready(v->chr, true);
 }
 
 static void con_stop(struct virtio_device *d, struct virtqueue *q)
@@ -230,6 +268,8 @@ static void con_stop(struct virtio_device *d, struct virtqueue *q)
 	if (!q || q->index == TX)
 		con_writable(v);
 	v->sent = 0;
+	if (!q)
+		loop_timer_disarm(v->listen);
 }
 
 static void con_config_written(struct virtio_device *d, u32 off, u32 len)
@@ -243,6 +283,7 @@ static void con_destroy(struct virtio_device *d)
 
 	v->chr->client = NULL;
 	loop_timer_del(v->resize);
+	loop_timer_del(v->listen);
 	virtio_fini(&v->dev);
 	free(v);
 }
@@ -273,6 +314,8 @@ int virtio_console_create(struct virtio_device **out, const struct virtio_env *e
 	if (chr->ops->size && chr->ops->size(chr, &cols, &rows))
 		features |= CONSOLE_F_SIZE;
 	err = loop_timer_add(env->loop, update_size, v, &v->resize);
+	if (!err)
+		err = loop_timer_add(env->loop, start_listening, v, &v->listen);
 	if (!err)
 		err = virtio_init(&v->dev, &console_type, env->instance, env->mem, env->loop,
 				  features, sizes, NR_QUEUES);

@@ -4,6 +4,7 @@
  * window size, resets, and drivers that break the rules.
  */
 #include <string.h>
+#include <unistd.h>
 
 #include "lkvm/chardev.h"
 #include "tests/fake/driver.h"
@@ -130,6 +131,17 @@ static void post_input(unsigned i, u32 len)
 	fake_ring_add(&ring[RX], &b, 1);
 }
 
+/* As a driver that has printed its greeting and is silent since. */
+static void listen_to(unsigned i)
+{
+	say(i, "hi", 2);
+	kick(TX);
+	for (unsigned n = 0; n < 100 && !ready; n++)
+		loop_step(loop, 10);
+	ck_assert(ready);
+	out_len = 0;
+}
+
 static unsigned nr_used(unsigned q)
 {
 	unsigned n = 0;
@@ -249,7 +261,7 @@ START_TEST(input)
 	char *a, *b;
 
 	setup(0);
-	ck_assert(ready);
+	listen_to(10);
 	a = fake_ptr(mem, BUF(0), 4096);
 	b = fake_ptr(mem, BUF(1), 4096);
 	ck_assert_uint_eq(chr.client->receive(chr.client_arg, "x", 1), 0);
@@ -276,11 +288,76 @@ START_TEST(input)
 }
 END_TEST
 
+static u64 ready_after(void)
+{
+	u64 t = loop_now_ns();
+
+	for (unsigned n = 0; n < 1000 && !ready; n++)
+		loop_step(loop, 10);
+	ck_assert(ready);
+	return loop_now_ns() - t;
+}
+
+/*
+ * Linux throws away what comes before it has connected its tty: input starts when the driver has
+ * stopped talking, or has talked for long, or has said nothing for longer.
+ */
+START_TEST(input_waits_for_the_driver)
+{
+	bool paused = false;
+	u64 t, last;
+
+	setup(0);
+	post_input(0, 100);
+	kick(RX);
+	ck_assert(!ready);
+	for (unsigned i = 0; i < 5; i++) {
+		last = loop_now_ns();
+		usleep(30000);
+		say(i, "boot message", 100);
+		kick(TX);
+		nr_used(TX);
+		/* On a busy machine the test itself falls silent. */
+		paused |= loop_now_ns() - last > 80000000;
+		ck_assert(!ready || paused);
+	}
+	if (!paused)
+		ck_assert_uint_ge(ready_after(), 50000000);
+	ready_after();
+	/* From then on it is up to the buffers alone. */
+	ready = false;
+	post_input(1, 100);
+	kick(RX);
+	ck_assert(ready);
+	/* After a reset it is a new driver. */
+	reset();
+	ck_assert(!ready);
+	start(0);
+	ck_assert_uint_ge(ready_after(), 2900000000);
+	reset();
+	start(0);
+	t = last = loop_now_ns();
+	while (!ready) {
+		say(0, "x", 1);
+		kick(TX);
+		nr_used(TX);
+		out_len = 0;
+		ck_assert_uint_lt(loop_now_ns() - t, 10000000000);
+		paused |= loop_now_ns() - last > 50000000;
+		last = loop_now_ns();
+	}
+	if (!paused)
+		ck_assert_uint_ge(loop_now_ns() - t, 1900000000);
+	teardown();
+}
+END_TEST
+
 /* When input has to wait for buffers the driver is asked to kick. */
 START_TEST(input_asks_for_kicks)
 {
 	for (unsigned event_idx = 0; event_idx < 2; event_idx++) {
 		setup(event_idx ? VIRTIO_F_EVENT_IDX : 0);
+		listen_to(10);
 		post_input(0, 1);
 		fake_ring_wants_kick(&ring[RX]);
 		kick(RX);
@@ -477,6 +554,6 @@ END_TEST
 
 SUITE_MAIN("virtio/console", output, output_before_start, back_pressure,
 	   chain_changes_while_stalled, stalled_without_a_hold, input, input_asks_for_kicks,
-	   receive_when_not_running, reset_prints_the_rest, reset_while_stalled,
-	   queue_reset_while_stalled, a_kick_is_bounded, window_size, bad_buffers, long_chains,
-	   create_fails_step_by_step)
+	   receive_when_not_running, input_waits_for_the_driver, reset_prints_the_rest,
+	   reset_while_stalled, queue_reset_while_stalled, a_kick_is_bounded, window_size,
+	   bad_buffers, long_chains, create_fails_step_by_step)
