@@ -118,4 +118,3 @@ void backlog_pop(struct backlog *b)
 	if (backlog_empty(b))
 		backlog_clear(b);
 }
-

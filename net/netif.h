@@ -82,7 +82,7 @@ struct netif {
 	const struct netif_client *client; /* set by virtio-net before the loop runs */
 	void *client_arg;
 	u32 offloads; /* NETIF_TX_*, NETIF_RX_* */
-	u16 mtu; /* IP MTU to tell the guest, 1280..65535; 0: say nothing, which means 1500 */
+	u16 mtu;      /* IP MTU to tell the guest, 1280..65535; 0: say nothing, which means 1500 */
 	u8 mac[NETIF_MAC_LEN]; /* the guest's address */
 };
 

@@ -16,7 +16,7 @@
 
 #include "lkvm/log.h"
 
-#define MTU_MIN 1280u /* of IPv6, and of VIRTIO_NET_F_MTU by custom */
+#define MTU_MIN 1280u  /* of IPv6, and of VIRTIO_NET_F_MTU by custom */
 #define MTU_MAX 65521u /* of libslirp, and of Linux' tap */
 
 /* One key: how its value is stored, and for which mode it means something (NONE: all). */
@@ -267,7 +267,8 @@ static const struct key keys[] = {
 	{ "vhost", parse_vhost, NET_MODE_NONE, "0 (1 is not supported)" },
 	{ "mq", parse_mq, NET_MODE_NONE, "1 (more queue pairs are not supported)" },
 	{ "script", parse_script, NET_MODE_TAP, "run with the interface's name at start" },
-	{ "downscript", parse_downscript, NET_MODE_TAP, "run with the interface's name at the end" },
+	{ "downscript", parse_downscript, NET_MODE_TAP,
+	  "run with the interface's name at the end" },
 	{ "tapif", parse_tapif, NET_MODE_TAP, "name of a tap interface, or /dev/tapN" },
 	{ "fd", parse_fd, NET_MODE_TAP, "file descriptor of an open tap" },
 	{ "dns", parse_dns, NET_MODE_USER, "name server to announce, up to 3 times" },
@@ -293,7 +294,8 @@ static int check_user(const struct net_conf *c)
 	u32 h = host & 0xff, g = guest & 0xff;
 
 	if (host >> 8 != guest >> 8 || host == guest || !h || h == 255 || !g || g == 255)
-		return BAD("network: guest_ip and host_ip are not two addresses of one /24 network");
+		return BAD(
+			"network: guest_ip and host_ip are not two addresses of one /24 network");
 	if (host >> 24 == 0 || host >> 24 == 127 || host >> 28 >= 14)
 		return BAD("network: host_ip is not an address of a host");
 	return 0;
@@ -344,7 +346,7 @@ static void set_defaults(struct net_conf *c, unsigned index)
 	c->dhcp = true;
 	memcpy(c->mac, mac, sizeof(mac));
 	c->mac[5] = (u8)(c->mac[5] + index);
-	c->host_ip.s_addr = htonl(0xc0a82101);  /* 192.168.33.1 */
+	c->host_ip.s_addr = htonl(0xc0a82101);	/* 192.168.33.1 */
 	c->guest_ip.s_addr = htonl(0xc0a8210f); /* 192.168.33.15 */
 }
 

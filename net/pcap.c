@@ -40,8 +40,8 @@ struct packet_header {
 struct pcap_if {
 	struct netif netif;
 	struct netif *inner;
-	int fd;	     /* -1: writing failed, no more capture */
-	bool retry;  /* the next frame of the guest is one that was noted already */
+	int fd;	    /* -1: writing failed, no more capture */
+	bool retry; /* the next frame of the guest is one that was noted already */
 };
 
 static struct pcap_if *pcap_if(struct netif *n)

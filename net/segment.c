@@ -126,8 +126,8 @@ static void emit_syn(const struct segment *s, const u8 *frame, size_t len,
  */
 static void put_partial_csum(u8 *tcp, const u8 *ip, bool v6, size_t len)
 {
-	u64 sum = v6 ? csum_pseudo6(ip + IP6_SRC, ip + IP6_DST, PROTO_TCP, len) :
-		       csum_pseudo4(ip + IP4_SRC, ip + IP4_DST, PROTO_TCP, len);
+	u64 sum = v6 ? csum_pseudo6(ip + IP6_SRC, ip + IP6_DST, PROTO_TCP, len)
+		     : csum_pseudo4(ip + IP4_SRC, ip + IP4_DST, PROTO_TCP, len);
 
 	be16_put(tcp + TCP_CSUM, (u16)~csum_finish(sum));
 }
@@ -176,7 +176,7 @@ static void cut_headers(u8 *h, const struct guard_pkt *pkt, size_t hdr, size_t o
 	}
 	be32_put(tcp + TCP_SEQ, be32_at(tcp + TCP_SEQ) + (u32)off);
 	if (!last)
-		tcp[TCP_FLAGS] &= (u8)~(TCP_FIN | TCP_PSH);
+		tcp[TCP_FLAGS] &= (u8) ~(TCP_FIN | TCP_PSH);
 	put_partial_csum(tcp, ip, pkt->type == ETHERTYPE_IP6, l4_len);
 }
 
@@ -258,8 +258,8 @@ void segment_emit(const struct segment *s, const u8 *frame, size_t len, segment_
 		else
 			emit(arg, &o, &iov, 1);
 	} else if (tcp) {
-		bool whole = s->offloads &
-			     (pkt.type == ETHERTYPE_IP6 ? NETIF_RX_TSO6 : NETIF_RX_TSO4);
+		bool whole =
+			s->offloads & (pkt.type == ETHERTYPE_IP6 ? NETIF_RX_TSO6 : NETIF_RX_TSO4);
 
 		(whole ? emit_large : emit_cut)(s, frame, len, &pkt, emit, arg);
 	} else if (pkt.type == ETHERTYPE_IP4 && frame[ETH_HDR + IP4_VIHL] == 0x45) {

@@ -20,12 +20,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "lkvm/log.h"
 #include "net/pollset.h"
 
 #define SONAME "libslirp.so.0"
 #define STALE_NS UINT64_C(50000000) /* libslirp's idea of "now" may be that old */
+#define MAX_SOCKETS 2048u	    /* at most, and at most half of the descriptors we may have */
 #define IDLE_MS 1000u		    /* what libslirp says when it waits for nothing */
 
 /* The functions of libslirp that we use. Constant once loaded. */
@@ -51,6 +53,7 @@ struct slirp {
 	struct loop_timer *timer;
 	u64 timer_at; /* 0: not armed */
 	u64 polled_at;
+	unsigned max_sockets;
 	bool paused;
 	bool fed;      /* frames went in since the last refresh() */
 	bool resolved; /* among them one that may let a queued packet go */
@@ -133,13 +136,15 @@ static int lib_load(struct lib *lib)
 
 	if (!dl) {
 		log_debug("%s", dlerror());
-		log_error("user-mode networking needs libslirp: install libslirp0, or use --network mode=none");
+		log_error(
+			"user-mode networking needs libslirp: install libslirp0, or use --network mode=none");
 		return -ENOENT;
 	}
 	missing = find_all(lib, dl);
 	if (missing || !slirp_version_fits(lib->version)) {
-		log_error("user-mode networking needs libslirp 4.7 or later (4.x): %s is %s%s", SONAME,
-			  missing ? "without " : "version ", missing ? missing : lib->version);
+		log_error("user-mode networking needs libslirp 4.7 or later (4.x): %s is %s%s",
+			  SONAME, missing ? "without " : "version ",
+			  missing ? missing : lib->version);
 		return -ENOENT;
 	}
 	quiet_glib(dl);
@@ -273,6 +278,12 @@ static int add_poll(int fd, int events, void *opaque)
 		want |= EPOLLPRI;
 	if (events & SLIRP_POLL_OUT)
 		want |= EPOLLOUT;
+	/*
+	 * Peers can open connections, too, through forwards: only connected TCP sockets are asked
+	 * for urgent data, the others wait until there are descriptors again.
+	 */
+	if (!(events & SLIRP_POLL_PRI) && pollset_count(s->polls) > s->max_sockets * 3 / 2)
+		want &= ~(u32)EPOLLIN;
 	if (!want || pollset_want(s->polls, fd, want))
 		return -1;
 	return fd;
@@ -385,9 +396,9 @@ void slirp_pause(struct slirp *s, bool paused)
 	s->paused = paused;
 }
 
-unsigned slirp_sockets(const struct slirp *s)
+bool slirp_crowded(const struct slirp *s)
 {
-	return pollset_count(s->polls);
+	return pollset_count(s->polls) >= s->max_sockets;
 }
 
 int slirp_forward(struct slirp *s, bool udp, struct in_addr host, u16 host_port,
@@ -433,6 +444,15 @@ static int start(struct slirp *s, const struct slirp_conf *c)
 	return 0;
 }
 
+/* The guest must not use up the descriptors that lkvm itself needs. */
+static unsigned socket_limit(void)
+{
+	struct rlimit r = { .rlim_cur = 1024 };
+
+	getrlimit(RLIMIT_NOFILE, &r);
+	return (unsigned)MIN((rlim_t)MAX_SOCKETS, r.rlim_cur / 2);
+}
+
 int slirp_open(struct slirp **out, const struct slirp_conf *c, struct loop *loop,
 	       const struct slirp_client *client, void *arg)
 {
@@ -441,7 +461,9 @@ int slirp_open(struct slirp **out, const struct slirp_conf *c, struct loop *loop
 
 	if (!s)
 		return err;
-	*s = (struct slirp){ .loop = loop, .client = client, .arg = arg };
+	*s = (struct slirp){
+		.loop = loop, .client = client, .arg = arg, .max_sockets = socket_limit()
+	};
 	if (pollset_create(&s->polls, loop, on_ready, s) ||
 	    loop_timer_add(loop, on_timer, s, &s->timer)) {
 		log_error("user-mode networking: %s", strerror(ENOMEM));

@@ -18,7 +18,7 @@ struct slirp_conf {
 	bool ipv6;
 	struct in6_addr prefix6; /* a /64: host ::1, name server ::3 */
 	u16 mtu; /* of IP packets for the guest, up to 65521; TCP makes at most 32 KiB of it */
-	bool restricted;	 /* the guest reaches nothing but forwards and the name server */
+	bool restricted; /* the guest reaches nothing but forwards and the name server */
 };
 
 struct slirp_client {
@@ -55,8 +55,11 @@ void slirp_settle(struct slirp *s);
 /* While paused no socket is read: what arrives stays in the kernel. */
 void slirp_pause(struct slirp *s, bool paused);
 
-/* Sockets in use. */
-unsigned slirp_sockets(const struct slirp *s);
+/*
+ * So many sockets are open that nothing which could open another one should be fed: 2048, or half of
+ * the descriptors that lkvm may have.
+ */
+bool slirp_crowded(const struct slirp *s);
 
 /*
  * Does a libslirp that calls itself `version` have the interface that we need? (4.7 and later 4.x)

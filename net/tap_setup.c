@@ -65,7 +65,8 @@ static int adopt_fd(struct tap *t, int fd)
 
 	if (flags < 0 || ioctl(fd, TUNGETIFF, &ifr) < 0 || !(ifr.ifr_flags & IFF_TAP) ||
 	    !(ifr.ifr_flags & IFF_NO_PI)) {
-		log_error("network parameter fd=%d: not an open tap device (IFF_TAP | IFF_NO_PI)", fd);
+		log_error("network parameter fd=%d: not an open tap device (IFF_TAP | IFF_NO_PI)",
+			  fd);
 		return -EINVAL;
 	}
 	if (fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
@@ -175,7 +176,8 @@ static int configure(const struct tap *t, const struct net_conf *c)
 	if (sk >= 0)
 		close(sk);
 	if (err)
-		log_error("Config tap device error. Are you root? (%s: %s)", t->name, strerror(err));
+		log_error("Config tap device error. Are you root? (%s: %s)", t->name,
+			  strerror(err));
 	return -err;
 }
 

@@ -32,7 +32,6 @@
 #define WHO "user network"
 #define LEASE_S 14400u		   /* as kvmtool: four hours */
 #define BACKLOG_BYTES (512 * 1024) /* eight windows of TCP: libslirp opens none beyond 64 KiB */
-#define MAX_SOCKETS 2048u	   /* the guest may not use up lkvm's file descriptors */
 
 struct user_if {
 	struct netif netif;
@@ -128,8 +127,8 @@ static bool take_dhcp(struct user_if *s, size_t len, const struct guard_pkt *pkt
 		return true;
 	memcpy(&src, ip + IP4_SRC, sizeof(src));
 
-	size_t n = dhcp_answer(&s->dhcp, udp + UDP_HDR, (size_t)be16_at(udp + UDP_LEN) - UDP_HDR, src,
-			       reply);
+	size_t n = dhcp_answer(&s->dhcp, udp + UDP_HDR, (size_t)be16_at(udp + UDP_LEN) - UDP_HDR,
+			       src, reply);
 
 	assert(pkt->l4 + (size_t)be16_at(udp + UDP_LEN) <= len);
 	if (n)
@@ -137,14 +136,14 @@ static bool take_dhcp(struct user_if *s, size_t len, const struct guard_pkt *pkt
 	return true;
 }
 
-/* With this many sockets open, nothing that could open another one passes. */
+/* When libslirp is crowded, nothing that could open another socket passes. */
 static bool over_limit(struct user_if *s, const u8 *frame, const struct guard_pkt *pkt)
 {
-	if (slirp_sockets(s->slirp) < MAX_SOCKETS || pkt->type == ETHERTYPE_ARP4)
+	if (pkt->type == ETHERTYPE_ARP4 || pkt->proto == PROTO_ICMP6 || !slirp_crowded(s->slirp))
 		return false;
 	if (pkt->proto == PROTO_TCP && !(frame[pkt->l4 + TCP_FLAGS] & TCP_SYN))
 		return false;
-	guest_err(WHO, "more than %u connections: new ones are dropped", MAX_SOCKETS);
+	guest_err(WHO, "too many connections: new ones are dropped");
 	return true;
 }
 
@@ -158,7 +157,7 @@ static void input(struct user_if *s, u8 *frame, size_t len, const struct guard_p
 }
 
 static int user_if_send(struct netif *n, const struct netif_offload *o, const struct iovec *iov,
-			 unsigned nr_iov)
+			unsigned nr_iov)
 {
 	struct user_if *s = user_if(n);
 	struct iov_cur c = iov_cur(iov, nr_iov);

@@ -4,14 +4,14 @@
  *
  * Thread: create and destroy before and after the loop runs, everything else on the loop.
  * Trust:  chains are validated by chain.c. The header of a transmitted frame is copied once and
- *         checked against what was negotiated and against the frame's length; the frame's bytes go to
- *         the netif unseen. Of received frames only the buffers' sizes are the guest's.
+ *         checked against what was negotiated and against the frame's length; the frame's bytes go
+ *         to the netif unseen. Of received frames only the buffers' sizes are the guest's.
  * Spec:   virtio 1.3 §5.1
  *
- * Back-pressure, both ways without a drop: a frame that the netif cannot take (-EAGAIN) goes back to
- * its ring until writable(); a frame that finds too few receive buffers makes receive() return
- * -EAGAIN, and the driver's next kick leads to rx_ready(). Kicks of the receive queue are wanted only
- * then.
+ * Back-pressure, both ways without a drop: a frame that the netif cannot take (-EAGAIN) goes back
+ * to its ring until writable(); a frame that finds too few receive buffers makes receive() return
+ * -EAGAIN, and the driver's next kick leads to rx_ready(). Kicks of the receive queue are wanted
+ * only then.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -19,20 +19,8 @@
 
 #include "lkvm/le.h"
 #include "lkvm/log.h"
-#include "net/netif.h"
+#include "virtio/net_hdr.h"
 #include "virtio/types.h"
-
-/* Feature bits [§5.1.3]. */
-#define VIRTIO_NET_F_CSUM BIT(0)
-#define VIRTIO_NET_F_GUEST_CSUM BIT(1)
-#define VIRTIO_NET_F_MTU BIT(3)
-#define VIRTIO_NET_F_MAC BIT(5)
-#define VIRTIO_NET_F_GUEST_TSO4 BIT(7)
-#define VIRTIO_NET_F_GUEST_TSO6 BIT(8)
-#define VIRTIO_NET_F_HOST_TSO4 BIT(11)
-#define VIRTIO_NET_F_HOST_TSO6 BIT(12)
-#define VIRTIO_NET_F_MRG_RXBUF BIT(15)
-#define VIRTIO_NET_F_STATUS BIT(16)
 
 #define VIRTIO_NET_S_LINK_UP 1u
 
@@ -45,44 +33,29 @@ struct net_config {
 };
 static_assert(sizeof(struct net_config) == 12, "as in the specification");
 
-/* In front of each frame [§5.1.6]. */
-struct net_hdr {
-	u8 flags;
-	u8 gso_type;
-	le16 hdr_len;
-	le16 gso_size;
-	le16 csum_start;
-	le16 csum_offset;
-	le16 num_buffers;
-};
-static_assert(sizeof(struct net_hdr) == 12, "as in the specification");
-
-#define HDR_F_NEEDS_CSUM 1u
-#define HDR_F_DATA_VALID 2u
-
 enum { RXQ, TXQ, NR_QUEUES };
 
 #define QUEUE_SIZE 256u
 /*
- * In a Realm each buffer of a ring takes its place in the bounce pool, which is 256 KiB in a guest of
- * 256 MiB: 32 buffers of 2 KiB each way leave half of it for disks.
+ * In a Realm each buffer of a ring takes its place in the bounce pool, which is 256 KiB in a guest
+ * of 256 MiB: 32 buffers of 2 KiB each way leave half of it for disks.
  */
 #define QUEUE_SIZE_SMALL 32u
 #define TX_PUBLISH 64u /* chains: the driver can reuse them while we go on */
-
-#define ETH_HDR_LEN 14u
 
 struct net {
 	struct virtio_device dev;
 	struct netif *netif;
 	struct net_config config;
-	bool in_kick;	  /* the caller of kick() has a hold */
-	bool mergeable;	  /* MRG_RXBUF negotiated */
-	int rx_needed;	  /* buffers that the frame at the head of the netif's backlog needs at least */
+	bool in_kick;	/* the caller of kick() has a hold */
+	bool mergeable; /* MRG_RXBUF negotiated */
+	int rx_needed; /* buffers that the frame that waits in the netif needs at least */
 	struct scratch *s;
 };
 
-/* Room to work in during one call. Apart, so that it need not be cleared: touched as far as used. */
+/*
+ * Room to work in during one call. Apart, so that it need not be cleared: touched as far as used.
+ */
 struct scratch {
 	struct iovec tx_iov[QUEUE_SIZE], tx_frame[QUEUE_SIZE];
 	struct iovec rx_first[QUEUE_SIZE], rx_iov[QUEUE_SIZE];
@@ -95,87 +68,7 @@ static struct net *net_of(struct virtio_device *d)
 	return container_of(d, struct net, dev);
 }
 
-/* Which offloads of a netif are which features; a TSO bit is worth nothing without its checksum bit. */
-static const struct {
-	u64 feature;
-	u32 offload;
-	u64 needs; /* [§5.1.3.1] */
-} offload_map[] = {
-	{ VIRTIO_NET_F_CSUM, NETIF_TX_CSUM, 0 },
-	{ VIRTIO_NET_F_HOST_TSO4, NETIF_TX_TSO4, VIRTIO_NET_F_CSUM },
-	{ VIRTIO_NET_F_HOST_TSO6, NETIF_TX_TSO6, VIRTIO_NET_F_CSUM },
-	{ VIRTIO_NET_F_GUEST_CSUM, NETIF_RX_CSUM, 0 },
-	{ VIRTIO_NET_F_GUEST_TSO4, NETIF_RX_TSO4, VIRTIO_NET_F_GUEST_CSUM },
-	{ VIRTIO_NET_F_GUEST_TSO6, NETIF_RX_TSO6, VIRTIO_NET_F_GUEST_CSUM },
-};
-
-static u64 features_of(u32 offloads)
-{
-	u64 features = 0;
-
-	for (unsigned i = 0; i < ARRAY_SIZE(offload_map); i++)
-		if (offloads & offload_map[i].offload)
-			features |= offload_map[i].feature;
-	return features;
-}
-
-static u32 offloads_of(const struct virtio_device *d)
-{
-	u32 offloads = 0;
-
-	for (unsigned i = 0; i < ARRAY_SIZE(offload_map); i++)
-		if (virtio_has(d, offload_map[i].feature | offload_map[i].needs))
-			offloads |= offload_map[i].offload;
-	return offloads;
-}
-
 /* ---- guest to netif ---- */
-
-static const char *check_csum(struct netif_offload *o, const struct net_hdr *h, size_t len)
-{
-	o->needs_csum = true;
-	o->csum_start = le16_get(h->csum_start);
-	o->csum_offset = le16_get(h->csum_offset);
-	if ((size_t)o->csum_start + o->csum_offset + 2 > len)
-		return "checksum outside the frame";
-	return NULL;
-}
-
-static const char *check_gso(struct netif_offload *o, const struct net_hdr *h, size_t len,
-			     const struct virtio_device *d)
-{
-	bool v4 = h->gso_type == NETIF_GSO_TCPV4, v6 = h->gso_type == NETIF_GSO_TCPV6;
-
-	if (!(v4 && virtio_has(d, VIRTIO_NET_F_HOST_TSO4)) &&
-	    !(v6 && virtio_has(d, VIRTIO_NET_F_HOST_TSO6)))
-		return "segmentation that was not negotiated";
-	o->gso = (enum netif_gso)h->gso_type;
-	o->gso_size = le16_get(h->gso_size);
-	o->hdr_len = le16_get(h->hdr_len);
-	/* [§5.1.6.2.1]: segmentation implies NEEDS_CSUM; hdr_len is a hint, but not beyond the frame. */
-	if (!o->gso_size || !o->needs_csum || o->hdr_len > len)
-		return "segmentation that makes no sense";
-	return NULL;
-}
-
-/* The header of a frame of `len` bytes into *o; or what is wrong with it. Unknown flags are ignored. */
-static const char *check_header(struct netif_offload *o, const struct net_hdr *h, size_t len,
-				const struct virtio_device *d)
-{
-	const char *why = NULL;
-
-	*o = (struct netif_offload){ .gso = NETIF_GSO_NONE };
-	if (len < ETH_HDR_LEN || len > NETIF_FRAME_MAX)
-		return "frame of impossible length";
-	if (h->flags & HDR_F_NEEDS_CSUM) {
-		if (!virtio_has(d, VIRTIO_NET_F_CSUM))
-			return "checksum offload that was not negotiated";
-		why = check_csum(o, h, len);
-	}
-	if (!why && h->gso_type)
-		why = check_gso(o, h, len, d);
-	return why;
-}
 
 /* 0: done with the chain (sent or dropped). -EAGAIN. -EBADMSG: the device needs a reset. */
 static int net_transmit(struct net *n, const struct chain *c)
@@ -189,14 +82,15 @@ static int net_transmit(struct net *n, const struct chain *c)
 	/* [§5.1.6.2]: the whole frame is device-readable, and its header comes first. */
 	if (c->nr_write || iov_read(&cur, &h, sizeof(h)) != sizeof(h))
 		return -EBADMSG;
-	why = check_header(&o, &h, cur.left, &n->dev);
+	why = net_hdr_check(&o, &h, cur.left, &n->dev);
 	if (why) {
 		guest_err(n->dev.name, "dropped: %s", why);
 		return 0;
 	}
 	nr = iov_take(&cur, cur.left, n->s->tx_frame, ARRAY_SIZE(n->s->tx_frame));
 	assert(nr > 0);
-	return n->netif->ops->send(n->netif, &o, n->s->tx_frame, (unsigned)nr) == -EAGAIN ? -EAGAIN : 0;
+	return n->netif->ops->send(n->netif, &o, n->s->tx_frame, (unsigned)nr) == -EAGAIN ? -EAGAIN
+											  : 0;
 }
 
 /* One chain: 1, 0 (none there, or none wanted now), or -errno after failing the device. */
@@ -248,23 +142,6 @@ static void on_writable(void *arg)
 
 /* ---- netif to guest ---- */
 
-static void fill_header(struct net_hdr *h, const struct netif_offload *o, u16 nr_buffers)
-{
-	*h = (struct net_hdr){ .num_buffers = le16_of(nr_buffers) };
-	if (o->needs_csum) {
-		h->flags = HDR_F_NEEDS_CSUM;
-		h->csum_start = le16_of(o->csum_start);
-		h->csum_offset = le16_of(o->csum_offset);
-	} else if (o->data_valid) {
-		h->flags = HDR_F_DATA_VALID;
-	}
-	if (o->gso != NETIF_GSO_NONE) {
-		h->gso_type = (u8)o->gso;
-		h->gso_size = le16_of(o->gso_size);
-		h->hdr_len = le16_of(o->hdr_len);
-	}
-}
-
 /*
  * The next receive buffer into *c, whose first bytes (`skip`) stay free for the header.
  * 1, 0 (none), -errno.
@@ -312,7 +189,9 @@ static void untake(struct net *n, struct virtqueue *q, unsigned nr)
 		queue_untake(q, n->s->rx_heads[--nr]);
 }
 
-/* The driver is to kick for the next buffer; one that came meanwhile rings the bell just as well. */
+/*
+ * The driver is to kick for the next buffer; one that came meanwhile rings the bell just as well.
+ */
 static int wait_for_buffers(struct net *n, struct virtqueue *q)
 {
 	if (queue_kick_on(q))
@@ -358,7 +237,7 @@ static int net_receive(struct net *n, const struct netif_offload *o, const struc
 		return 0;
 	}
 	n->rx_needed = 0;
-	fill_header(&h, o, (u16)nr);
+	net_hdr_fill(&h, o, (u16)nr);
 
 	struct iov_cur at = chain_writer(&first);
 
@@ -421,7 +300,7 @@ static int net_start(struct virtio_device *d)
 
 	n->mergeable = virtio_has(d, VIRTIO_NET_F_MRG_RXBUF);
 	n->rx_needed = 0;
-	n->netif->ops->up(n->netif, offloads_of(d));
+	n->netif->ops->up(n->netif, net_offloads_of(d));
 	return 0;
 }
 
@@ -458,7 +337,7 @@ static const struct virtio_type net_type = {
 static u64 net_features(const struct net *n, bool small_pool)
 {
 	u64 features = VIRTIO_NET_F_MAC | VIRTIO_NET_F_STATUS | VIRTIO_NET_F_MRG_RXBUF |
-		       features_of(n->netif->offloads);
+		       net_features_of(n->netif->offloads);
 
 	if (n->netif->mtu)
 		features |= VIRTIO_NET_F_MTU;

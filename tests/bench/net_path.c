@@ -42,7 +42,7 @@ struct bench {
 	int server;
 	u16 port;
 	u32 seq, acked, ack; /* ours, the peer's acknowledgement of it, ours of the peer's */
-	u32 mss, tx_buf; /* payload and room of a frame */
+	u32 mss, tx_buf;     /* payload and room of a frame */
 	unsigned next_tx;
 	u64 frames_in, frames_out;
 };
@@ -71,8 +71,13 @@ static void send_segment(struct bench *b, u8 flags, size_t len)
 	/* More buffers than a window has frames. */
 	u64 at = TX_BASE + (u64)b->next_tx++ * b->tx_buf % TX_AREA;
 	u8 *p = fake_ptr(b->mem, at, b->tx_buf), *tcp = p + 12 + 34;
-	struct tcp_seg t = { .sport = 40000, .dport = b->port, .seq = b->seq, .ack = b->ack,
-			     .flags = flags, .win = 65535, .mss = flags & TCP_SYN ? 1460 : 0 };
+	struct tcp_seg t = { .sport = 40000,
+			     .dport = b->port,
+			     .seq = b->seq,
+			     .ack = b->ack,
+			     .flags = flags,
+			     .win = 65535,
+			     .mss = flags & TCP_SYN ? 1460 : 0 };
 	size_t n = put_tcp(p + 12, GUEST_IP, HOST_IP, &t);
 	struct fake_buf buf = { at, (u32)(12 + n + len), false };
 	u32 id, used;
@@ -163,7 +168,8 @@ static void set_up(struct bench *b, bool tso)
 		die("listen");
 	b->port = ntohs(a.sin_port);
 	b->mem = fake_mem(0);
-	if (loop_create(&b->loop, "io") || netopt_parse(&c, NULL, 0) || netif_create(&n, &c, b->loop))
+	if (loop_create(&b->loop, "io") || netopt_parse(&c, NULL, 0) ||
+	    netif_create(&n, &c, b->loop))
 		die("network");
 
 	struct virtio_env env = { .mem = b->mem, .loop = b->loop };

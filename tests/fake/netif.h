@@ -32,10 +32,10 @@ void fake_frames_clear(struct fake_frames *l);
 struct fake_netif {
 	struct netif netif;
 	struct fake_frames sent;
-	int send_result;  /* what send() returns; frames are only kept for 0 */
-	unsigned budget;  /* send() returns -EAGAIN once this many were taken; 0: no limit */
+	int send_result; /* what send() returns; frames are only kept for 0 */
+	unsigned budget; /* send() returns -EAGAIN once this many were taken; 0: no limit */
 	unsigned nr_send, nr_flush, nr_up, nr_down, nr_rx_ready;
-	u32 offloads; /* of the last up() */
+	u32 offloads;	 /* of the last up() */
 	bool *destroyed; /* set by destroy, if not NULL */
 	/* Called from rx_ready(), if not NULL: offer frames again. */
 	void (*on_rx_ready)(struct fake_netif *n);

@@ -66,7 +66,8 @@ static int on_send(struct netif *n, const struct netif_offload *o, const struct 
 		      (rig.n->offloads & NETIF_TX_CSUM));
 	if (o->gso != NETIF_GSO_NONE)
 		check(o->gso_size && o->needs_csum && o->hdr_len <= len &&
-		      (rig.n->offloads & (o->gso == NETIF_GSO_TCPV4 ? NETIF_TX_TSO4 : NETIF_TX_TSO6)));
+		      (rig.n->offloads &
+		       (o->gso == NETIF_GSO_TCPV4 ? NETIF_TX_TSO4 : NETIF_TX_TSO6)));
 	return rig.say;
 }
 

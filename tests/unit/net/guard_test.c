@@ -53,8 +53,14 @@ static size_t udp(void)
 
 static size_t tcp(u8 flags)
 {
-	struct tcp_seg t = { .sport = 1, .dport = 2, .seq = 3, .ack = 4, .flags = flags,
-			     .win = 1000, .data = "data", .len = 4 };
+	struct tcp_seg t = { .sport = 1,
+			     .dport = 2,
+			     .seq = 3,
+			     .ack = 4,
+			     .flags = flags,
+			     .win = 1000,
+			     .data = "data",
+			     .len = 4 };
 
 	return put_tcp(f, GUEST_IP, HOST_IP, &t);
 }
@@ -124,7 +130,11 @@ END_TEST
 
 /* A changed IPv4 header with a right checksum. */
 #define REFUSED_IP(build, change)                                                                  \
-	REFUSED(build, do { change; fix_ip4(f); } while (0))
+	REFUSED(                                                                                   \
+		build, do {                                                                        \
+			change;                                                                    \
+			fix_ip4(f);                                                                \
+		} while (0))
 
 START_TEST(bad_ethernet_and_arp)
 {
@@ -229,8 +239,13 @@ START_TEST(urgent_marks_are_removed)
 
 	setup(false);
 	for (unsigned urp = 0; urp < 0x10000; urp += 0x0fff) {
-		struct tcp_seg seg = { .sport = 1, .dport = 2, .flags = TCP_ACK | TCP_URG | TCP_PSH,
-				       .urp = (u16)urp, .win = 77, .data = "abc", .len = 3 };
+		struct tcp_seg seg = { .sport = 1,
+				       .dport = 2,
+				       .flags = TCP_ACK | TCP_URG | TCP_PSH,
+				       .urp = (u16)urp,
+				       .win = 77,
+				       .data = "abc",
+				       .len = 3 };
 
 		ck_assert_int_eq(check(put_tcp(f, GUEST_IP, HOST_IP, &seg)), 0);
 		ck_assert_uint_eq(t[TCP_FLAGS], TCP_ACK | TCP_PSH);
@@ -330,8 +345,11 @@ END_TEST
 
 START_TEST(segmentation_is_for_tcp)
 {
-	struct netif_offload o = { .needs_csum = true, .csum_start = 34, .csum_offset = 16,
-				   .gso = NETIF_GSO_TCPV4, .gso_size = 1460 };
+	struct netif_offload o = { .needs_csum = true,
+				   .csum_start = 34,
+				   .csum_offset = 16,
+				   .gso = NETIF_GSO_TCPV4,
+				   .gso_size = 1460 };
 
 	setup(true);
 	ck_assert_int_eq(check_with(&o, tcp(TCP_ACK)), 0);
@@ -345,8 +363,11 @@ END_TEST
 
 START_TEST(the_largest_frame)
 {
-	struct netif_offload o = { .needs_csum = true, .csum_start = 34, .csum_offset = 16,
-				   .gso = NETIF_GSO_TCPV4, .gso_size = 1460 };
+	struct netif_offload o = { .needs_csum = true,
+				   .csum_start = 34,
+				   .csum_offset = 16,
+				   .gso = NETIF_GSO_TCPV4,
+				   .gso_size = 1460 };
 	static u8 data[65495];
 	struct tcp_seg t = { .flags = TCP_ACK, .data = data, .len = sizeof(data) };
 

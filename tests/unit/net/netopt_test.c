@@ -76,8 +76,9 @@ END_TEST
 
 START_TEST(every_key_of_kvmtool)
 {
-	parse_ok("mode=user,guest_mac=aA:bB:cc:dd:ee:0f,guest_ip=10.1.2.3,host_ip=10.1.2.1,trans=mmio,"
-		 "vhost=0,mq=1");
+	parse_ok(
+		"mode=user,guest_mac=aA:bB:cc:dd:ee:0f,guest_ip=10.1.2.3,host_ip=10.1.2.1,trans=mmio,"
+		"vhost=0,mq=1");
 	ck_assert_int_eq(conf.mode, NET_MODE_USER);
 	ck_assert_int_eq(conf.trans, NET_TRANS_MMIO);
 	ck_assert_uint_eq(conf.mac[1], 0xbb);
@@ -96,8 +97,9 @@ END_TEST
 
 START_TEST(keys_of_our_own)
 {
-	parse_ok("mode=user,mtu=9000,dns=1.1.1.1,dns=8.8.8.8,domain=lab.example,ipv6=on,restrict=on,"
-		 "dhcp=off,pcap=/tmp/x,hostfwd=tcp:127.0.0.1:2222-:22,hostfwd=udp::53-10.0.0.1:5353");
+	parse_ok(
+		"mode=user,mtu=9000,dns=1.1.1.1,dns=8.8.8.8,domain=lab.example,ipv6=on,restrict=on,"
+		"dhcp=off,pcap=/tmp/x,hostfwd=tcp:127.0.0.1:2222-:22,hostfwd=udp::53-10.0.0.1:5353");
 	ck_assert_uint_eq(conf.mtu, 9000);
 	ck_assert_uint_eq(conf.nr_dns, 2);
 	ck_assert_str_eq(addr(conf.dns[1]), "8.8.8.8");
@@ -128,16 +130,34 @@ END_TEST
 START_TEST(values_are_checked)
 {
 	static const char *const bad[] = {
-		"mode",			"guest_mac=1:2:3",	   "guest_mac=03:00:00:00:00:01",
-		"guest_mac=00:00:00:00:00:00", "guest_mac=02:00:00:00:00:01:02", "guest_mac= 2:0:0:0:0:1",
-		"guest_ip=1.2.3",	"host_ip=x",		   "trans=usb",
-		"fd=-1",		"fd=",			   "fd=4x",
-		"vhost=1",		"vhost=2",		   "mq=0",
-		"mq=2",			"mq=9",			   "mtu=1279",
-		"mtu=65522",		"mtu=abc",		   "mode=user,dns=0x1",
+		"mode",
+		"guest_mac=1:2:3",
+		"guest_mac=03:00:00:00:00:01",
+		"guest_mac=00:00:00:00:00:00",
+		"guest_mac=02:00:00:00:00:01:02",
+		"guest_mac= 2:0:0:0:0:1",
+		"guest_ip=1.2.3",
+		"host_ip=x",
+		"trans=usb",
+		"fd=-1",
+		"fd=",
+		"fd=4x",
+		"vhost=1",
+		"vhost=2",
+		"mq=0",
+		"mq=2",
+		"mq=9",
+		"mtu=1279",
+		"mtu=65522",
+		"mtu=abc",
+		"mode=user,dns=0x1",
 		"mode=user,dns=1.1.1.1,dns=1.1.1.1,dns=1.1.1.1,dns=1.1.1.1",
-		"mode=user,domain=",	"mode=user,domain=a b",	   "mode=user,ipv6=yes",
-		"mode=user,restrict=1", "mode=user,dhcp=maybe",	   "script=",
+		"mode=user,domain=",
+		"mode=user,domain=a b",
+		"mode=user,ipv6=yes",
+		"mode=user,restrict=1",
+		"mode=user,dhcp=maybe",
+		"script=",
 		"mode=user,hostfwd=tcp:1-2",
 		"mode=user,hostfwd=sctp::1-:2",
 		"mode=user,hostfwd=tcp::0-:22",

@@ -31,8 +31,9 @@ static void emit(u16 mtu, u32 offloads, size_t len)
 
 static size_t large_tcp(u8 flags, size_t len)
 {
-	struct tcp_seg t = { .seq = 0xfffff000, .ack = 1, .flags = flags, .win = 1000,
-			     .data = data, .len = len };
+	struct tcp_seg t = {
+		.seq = 0xfffff000, .ack = 1, .flags = flags, .win = 1000, .data = data, .len = len
+	};
 
 	for (size_t i = 0; i < len; i++)
 		data[i] = (u8)(i % 253);

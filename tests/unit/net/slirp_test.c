@@ -11,7 +11,7 @@
 #include "tests/unit/suite.h"
 
 /* In place of the C library's: what slirp.c finds is up to the test. */
-static const char *lacks; /* a symbol that the library does not have; "": no library at all */
+static const char *lacks;     /* a symbol that the library does not have; "": no library at all */
 static const char *pretended; /* version, if not NULL */
 
 void *dlopen(const char *file, int mode)
@@ -103,8 +103,9 @@ START_TEST(no_library)
 
 	lacks = "";
 	ck_assert_int_eq(open_it(line, sizeof(line)), -ENOENT);
-	ck_assert_str_eq(line, "  Error: user-mode networking needs libslirp: install libslirp0, or use "
-			       "--network mode=none\n");
+	ck_assert_str_eq(line,
+			 "  Error: user-mode networking needs libslirp: install libslirp0, or use "
+			 "--network mode=none\n");
 }
 END_TEST
 
@@ -114,7 +115,8 @@ START_TEST(a_library_that_is_too_old)
 
 	pretended = "4.4.0";
 	ck_assert_int_eq(open_it(line, sizeof(line)), -ENOENT);
-	ck_assert_ptr_nonnull(strstr(line, "needs libslirp 4.7 or later (4.x): libslirp.so.0 is version 4.4.0"));
+	ck_assert_ptr_nonnull(
+		strstr(line, "needs libslirp 4.7 or later (4.x): libslirp.so.0 is version 4.4.0"));
 	pretended = NULL;
 	lacks = "slirp_handle_timer";
 	ck_assert_int_eq(open_it(line, sizeof(line)), -ENOENT);

@@ -22,7 +22,7 @@
 #include "tests/unit/suite.h"
 
 #define ALL_OFFLOADS                                                                               \
-	(NETIF_TX_CSUM | NETIF_TX_TSO4 | NETIF_TX_TSO6 | NETIF_RX_CSUM | NETIF_RX_TSO4 |          \
+	(NETIF_TX_CSUM | NETIF_TX_TSO4 | NETIF_TX_TSO6 | NETIF_RX_CSUM | NETIF_RX_TSO4 |           \
 	 NETIF_RX_TSO6)
 
 struct world {
@@ -156,7 +156,8 @@ END_TEST
 START_TEST(offloads_both_ways)
 {
 	struct netif_offload o = { .needs_csum = true, .csum_start = 34, .csum_offset = 6 };
-	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(1234),
+	struct sockaddr_in to = { .sin_family = AF_INET,
+				  .sin_port = htons(1234),
 				  .sin_addr.s_addr = htonl(GUEST_IP) };
 	struct world w;
 	char buf[64];
@@ -206,7 +207,8 @@ END_TEST
 /* The queue is the kernel's: what the guest has no room for comes later, in order, all of it. */
 START_TEST(back_pressure_loses_nothing)
 {
-	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(1234),
+	struct sockaddr_in to = { .sin_family = AF_INET,
+				  .sin_port = htons(1234),
 				  .sin_addr.s_addr = htonl(GUEST_IP) };
 	struct world w;
 	u8 f[64];
@@ -237,7 +239,8 @@ START_TEST(back_pressure_loses_nothing)
 	for (unsigned i = 0; i < w.client.got.nr; i++) {
 		const u8 *d = w.client.got.f[i].data;
 
-		if (be16_at(d + ETH_TYPE) == ETHERTYPE_IP4 && d[23] == PROTO_UDP && be16_at(d + 36) == 1234)
+		if (be16_at(d + ETH_TYPE) == ETHERTYPE_IP4 && d[23] == PROTO_UDP &&
+		    be16_at(d + 36) == 1234)
 			ck_assert_uint_eq(d[42], nr++);
 	}
 	ck_assert_uint_eq(nr, 20);
@@ -341,10 +344,12 @@ START_TEST(what_goes_wrong_is_said)
 		const char *arg, *why;
 		int err;
 	} bad[] = {
-		{ "mode=tap,tapif=a-name-that-is-too-long", "TAP device, but creation of one has failed",
-		  -ENAMETOOLONG },
-		{ "mode=tap,tapif=/dev/null", "TAP device, but creation of one has failed", -ENOTTY },
-		{ "mode=tap,tapif=/nowhere/tap3", "TAP device, but creation of one has failed", -ENOENT },
+		{ "mode=tap,tapif=a-name-that-is-too-long",
+		  "TAP device, but creation of one has failed", -ENAMETOOLONG },
+		{ "mode=tap,tapif=/dev/null", "TAP device, but creation of one has failed",
+		  -ENOTTY },
+		{ "mode=tap,tapif=/nowhere/tap3", "TAP device, but creation of one has failed",
+		  -ENOENT },
 		{ "mode=tap,script=/nowhere/script", "network script /nowhere/script", -ENOENT },
 		{ "mode=tap,script=/bin/false", "network script /bin/false tap0 failed", -EIO },
 		{ "mode=tap,pcap=/nowhere/x", "pcap: cannot write /nowhere/x", -ENOENT },

@@ -2,7 +2,9 @@
 /* The user-mode network seen by a tiny guest that does ARP, DHCP, ICMP, UDP and TCP by hand. */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -13,7 +15,7 @@
 #include "tests/unit/suite.h"
 
 #define ALL_OFFLOADS                                                                               \
-	(NETIF_TX_CSUM | NETIF_TX_TSO4 | NETIF_TX_TSO6 | NETIF_RX_CSUM | NETIF_RX_TSO4 |          \
+	(NETIF_TX_CSUM | NETIF_TX_TSO4 | NETIF_TX_TSO6 | NETIF_RX_CSUM | NETIF_RX_TSO4 |           \
 	 NETIF_RX_TSO6)
 
 struct world {
@@ -284,8 +286,14 @@ struct conn {
 static void tcp_send(struct conn *c, u8 flags, const void *data, size_t len)
 {
 	static u8 f[70000];
-	struct tcp_seg t = { .sport = c->sport, .dport = c->dport, .seq = c->seq, .ack = c->ack,
-			     .flags = flags, .win = 64240, .data = data, .len = len };
+	struct tcp_seg t = { .sport = c->sport,
+			     .dport = c->dport,
+			     .seq = c->seq,
+			     .ack = c->ack,
+			     .flags = flags,
+			     .win = 64240,
+			     .data = data,
+			     .len = len };
 
 	if (flags & TCP_SYN)
 		t.mss = 1460;
@@ -396,8 +404,12 @@ END_TEST
 START_TEST(tso_frames_of_the_guest_are_taken_whole)
 {
 	static u8 f[40000], data[30000], buf[30000];
-	struct netif_offload o = { .needs_csum = true, .csum_start = 34, .csum_offset = 16,
-				   .gso = NETIF_GSO_TCPV4, .gso_size = 1460, .hdr_len = 54 };
+	struct netif_offload o = { .needs_csum = true,
+				   .csum_start = 34,
+				   .csum_offset = 16,
+				   .gso = NETIF_GSO_TCPV4,
+				   .gso_size = 1460,
+				   .hdr_len = 54 };
 	struct world w;
 	struct conn c;
 	size_t got = 0;
@@ -409,8 +421,13 @@ START_TEST(tso_frames_of_the_guest_are_taken_whole)
 	for (size_t i = 0; i < sizeof(data); i++)
 		data[i] = (u8)(i % 251);
 
-	struct tcp_seg t = { .sport = c.sport, .dport = port, .seq = c.seq, .ack = c.ack,
-			     .flags = TCP_ACK | TCP_PSH, .win = 64240, .data = data,
+	struct tcp_seg t = { .sport = c.sport,
+			     .dport = port,
+			     .seq = c.seq,
+			     .ack = c.ack,
+			     .flags = TCP_ACK | TCP_PSH,
+			     .win = 64240,
+			     .data = data,
 			     .len = sizeof(data) };
 	size_t n = put_tcp(f, GUEST_IP, HOST_IP, &t);
 
@@ -581,9 +598,15 @@ START_TEST(urgent_data_is_ordinary_data)
 	world_open(&w, NULL, 0);
 	tcp_open(&c, &w, sk, port);
 
-	struct tcp_seg t = { .sport = c.sport, .dport = port, .seq = c.seq, .ack = c.ack,
-			     .flags = TCP_ACK | TCP_PSH | TCP_URG, .win = 64240, .urp = 60000,
-			     .data = "abc", .len = 3 };
+	struct tcp_seg t = { .sport = c.sport,
+			     .dport = port,
+			     .seq = c.seq,
+			     .ack = c.ack,
+			     .flags = TCP_ACK | TCP_PSH | TCP_URG,
+			     .win = 64240,
+			     .urp = 60000,
+			     .data = "abc",
+			     .len = 3 };
 
 	ck_assert_int_eq(send_frame(&w, f, put_tcp(f, GUEST_IP, HOST_IP, &t)), 0);
 	ck_assert_int_eq(recv(c.server, buf, sizeof(buf), MSG_OOB | MSG_DONTWAIT), -1);
@@ -673,6 +696,150 @@ START_TEST(nothing_is_delivered_without_a_driver)
 }
 END_TEST
 
+/* The guest can not use up the descriptors that lkvm itself needs. */
+START_TEST(sockets_are_limited)
+{
+	struct rlimit r = { .rlim_cur = 64, .rlim_max = 64 };
+	struct world w;
+	u8 f[128];
+	u16 port;
+	int fd, sk = listen_on_loopback(SOCK_DGRAM, &port);
+
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &r), 0);
+	world_open(&w, NULL, 0);
+	for (u16 i = 1; i < 200; i++)
+		send_frame(&w, f, put_udp(f, GUEST_IP, HOST_IP, i, port, "x", 1));
+	fd = dup(0);
+	ck_assert_int_ge(fd, 32);
+	ck_assert_int_lt(fd, 56);
+	close(fd);
+	/* ARP still works. */
+	ck_assert_int_eq(send_frame(&w, f, put_arp(f, 1, GUEST_IP, HOST_IP)), 0);
+	ck_assert_ptr_nonnull(next_frame(&w));
+	world_close(&w);
+	close(sk);
+}
+END_TEST
+
+/* A connection whose guest does not read, to a peer that goes away: libslirp must not be misled. */
+START_TEST(peers_that_go_away)
+{
+	struct linger hard = { .l_onoff = 1 };
+	static u8 data[65536];
+	struct world w;
+	struct conn c;
+	u16 port;
+	int sk = listen_on_loopback(SOCK_STREAM, &port);
+
+	world_open(&w, NULL, ALL_OFFLOADS);
+	tcp_open(&c, &w, sk, port);
+	/* Both buffers of libslirp fill up: the peer sends what we do not read, and reads nothing. */
+	for (int i = 0; i < 200; i++) {
+		if (send(c.server, data, sizeof(data), MSG_DONTWAIT) < 0)
+			break;
+		loop_step(w.loop, 0);
+	}
+	for (int i = 0; i < 200; i++) {
+		tcp_send(&c, TCP_ACK | TCP_PSH, data, 1460);
+		loop_step(w.loop, 0);
+	}
+	setsockopt(c.server, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
+	close(c.server); /* a reset */
+	for (int i = 0; i < 20; i++)
+		loop_step(w.loop, 1);
+	ck_assert_uint_gt(w.client.got.nr, 0);
+	world_close(&w);
+	close(sk);
+}
+END_TEST
+
+START_TEST(ipv6_when_asked_for)
+{
+	struct world w;
+	struct fake_frame *r;
+	u8 f[128], *ip = f + ETH_HDR, *icmp = ip + IP6_HDR, prefix[16];
+	u64 sum;
+
+	world_open(&w, "mode=user,ipv6=on", 0);
+	memset(f, 0, sizeof(f));
+	memcpy(f, (u8[]){ 0x33, 0x33, 0, 0, 0, 2 }, 6);
+	memcpy(f + ETH_SRC, guest_mac, 6);
+	be16_put(f + ETH_TYPE, ETHERTYPE_IP6);
+	ip[0] = 0x60;
+	be16_put(ip + IP6_PLEN, 16);
+	ip[IP6_NEXT] = PROTO_ICMP6;
+	ip[IP6_HOPS] = 255;
+	inet_pton(AF_INET6, "fe80::15", ip + IP6_SRC);
+	inet_pton(AF_INET6, "ff02::2", ip + IP6_DST);
+	icmp[0] = 133; /* router solicitation with our hardware address */
+	icmp[8] = 1;
+	icmp[9] = 1;
+	memcpy(icmp + 10, guest_mac, 6);
+	sum = csum_pseudo6(ip + IP6_SRC, ip + IP6_DST, PROTO_ICMP6, 16);
+	be16_put(icmp + 2, csum_finish(csum_add(sum, icmp, 16)));
+	ck_assert_int_eq(send_frame(&w, f, ETH_HDR + IP6_HDR + 16), 0);
+	do
+		r = next_frame(&w);
+	while (r && (be16_at(r->data + ETH_TYPE) != ETHERTYPE_IP6 || r->data[54] != 134));
+	ck_assert_ptr_nonnull(r); /* an advertisement of our prefix */
+	inet_pton(AF_INET6, "fd33::", prefix);
+	ck_assert_ptr_nonnull(memmem(r->data + 54, r->len - 54, prefix, 16));
+	world_close(&w);
+}
+END_TEST
+
+START_TEST(a_restricted_guest_reaches_nothing)
+{
+	struct world w;
+	struct conn c = { .w = &w, .sport = 40000, .seq = 1 };
+	struct fake_frame *r;
+	int sk = listen_on_loopback(SOCK_STREAM, &c.dport);
+
+	world_open(&w, "mode=user,restrict=on", 0);
+	tcp_send(&c, TCP_SYN, NULL, 0);
+	r = next_ip4(&w, PROTO_TCP);
+	ck_assert(!r || (r->data[34 + TCP_FLAGS] & TCP_RST));
+	fcntl(sk, F_SETFL, O_NONBLOCK);
+	ck_assert_int_eq(accept(sk, NULL, NULL), -1);
+	world_close(&w);
+	close(sk);
+}
+END_TEST
+
+START_TEST(other_networks_and_name_servers)
+{
+	static const u8 dns[] = { 6, 8, 1, 1, 1, 1, 8, 8, 8, 8 },
+			domain[] = { 15, 3, 'l', 'a', 'b' };
+	static const u8 mtu[] = { 26, 2, 0x23, 0x28 };
+	u8 f[512], msg[300] = { 1, 1, 6 };
+	struct fake_frame *r;
+	struct world w;
+
+	world_open(
+		&w,
+		"mode=user,host_ip=10.9.8.1,guest_ip=10.9.8.3,dns=1.1.1.1,dns=8.8.8.8,domain=lab,"
+		"mtu=9000",
+		0);
+	ck_assert_uint_eq(w.n->mtu, 9000);
+	memcpy(msg + 28, guest_mac, 6);
+	be32_put(msg + 236, 0x63825363);
+	memcpy(msg + 240, "\x35\x01\x01\xff", 4);
+	ck_assert_int_eq(send_frame(&w, f, put_udp(f, 0, 0xffffffff, 68, 67, msg, sizeof(msg))), 0);
+	r = next_ip4(&w, PROTO_UDP);
+	ck_assert_ptr_nonnull(r);
+	ck_assert_uint_eq(be32_at(r->data + 42 + 16), 0x0a090803);
+	ck_assert_ptr_nonnull(memmem(r->data, r->len, dns, sizeof(dns)));
+	ck_assert_ptr_nonnull(memmem(r->data, r->len, domain, sizeof(domain)));
+	ck_assert_ptr_nonnull(memmem(r->data, r->len, mtu, sizeof(mtu)));
+	/* The virtual name server moves out of the guest's way. */
+	send_frame(&w, f, put_arp(f, 1, 0x0a090803, 0x0a090804));
+	r = next_frame(&w);
+	ck_assert_ptr_nonnull(r);
+	ck_assert_uint_eq(be32_at(r->data + ETH_HDR + ARP_SPA), 0x0a090804);
+	world_close(&w);
+}
+END_TEST
+
 SUITE_MAIN("net/user", arp_for_the_gateway_is_answered, dhcp_gives_the_seeds_lease,
 	   no_dhcp_when_switched_off, ping_of_the_host, udp_to_and_from_the_hosts_loopback,
 	   large_datagrams_for_the_guest_are_fragmented, fragments_of_the_guest_are_put_together,
@@ -682,4 +849,5 @@ SUITE_MAIN("net/user", arp_for_the_gateway_is_answered, dhcp_gives_the_seeds_lea
 	   small_segments_for_a_driver_that_wants_none, back_pressure_loses_nothing,
 	   urgent_data_is_ordinary_data, forwarded_ports_reach_the_guest,
 	   a_port_that_is_taken_is_an_error, bad_frames_are_refused_and_harmless,
-	   nothing_is_delivered_without_a_driver)
+	   nothing_is_delivered_without_a_driver, sockets_are_limited, peers_that_go_away,
+	   ipv6_when_asked_for, a_restricted_guest_reaches_nothing, other_networks_and_name_servers)

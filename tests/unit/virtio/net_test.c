@@ -24,7 +24,7 @@
 #define F_OFFLOADS (F_CSUM | F_GUEST_CSUM | F_GUEST_TSO4 | F_HOST_TSO4)
 
 #define ALL_OFFLOADS                                                                               \
-	(NETIF_TX_CSUM | NETIF_TX_TSO4 | NETIF_TX_TSO6 | NETIF_RX_CSUM | NETIF_RX_TSO4 |          \
+	(NETIF_TX_CSUM | NETIF_TX_TSO4 | NETIF_TX_TSO6 | NETIF_RX_CSUM | NETIF_RX_TSO4 |           \
 	 NETIF_RX_TSO6)
 
 enum { RXQ, TXQ };
@@ -212,8 +212,12 @@ END_TEST
 
 START_TEST(offload_headers_go_along)
 {
-	const struct hdr h = { .flags = 1, .gso_type = 1, .hdr_len = 54, .gso_size = 1460,
-			       .csum_start = 34, .csum_offset = 16 };
+	const struct hdr h = { .flags = 1,
+			       .gso_type = 1,
+			       .hdr_len = 54,
+			       .gso_size = 1460,
+			       .csum_start = 34,
+			       .csum_offset = 16 };
 	struct rig x;
 
 	rig_up(&x, F_BASE | F_OFFLOADS);
@@ -399,8 +403,12 @@ END_TEST
 
 START_TEST(large_frames_take_several_buffers)
 {
-	struct netif_offload o = { .needs_csum = true, .csum_start = 34, .csum_offset = 16,
-				   .gso = NETIF_GSO_TCPV4, .gso_size = 1460, .hdr_len = 54 };
+	struct netif_offload o = { .needs_csum = true,
+				   .csum_start = 34,
+				   .csum_offset = 16,
+				   .gso = NETIF_GSO_TCPV4,
+				   .gso_size = 1460,
+				   .hdr_len = 54 };
 	static u8 frame[5000];
 	struct rig x;
 	struct hdr h;
