@@ -113,7 +113,8 @@ static size_t look_at(struct bench *b, const u8 *f, size_t len)
 	b->acked = be32_at(tcp + TCP_ACKNR);
 	if (tcp[TCP_FLAGS] & TCP_SYN)
 		b->ack = be32_at(tcp + TCP_SEQ) + 1;
-	return len - 34 - (size_t)(tcp[TCP_OFF] >> 4) * 4;
+	/* Small frames are padded. */
+	return MIN(len, (size_t)be16_at(f + 16) + 14) - 34 - (size_t)(tcp[TCP_OFF] >> 4) * 4;
 }
 
 /* Take what has come; acknowledges each frame with payload. Returns its bytes. */

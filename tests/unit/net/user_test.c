@@ -309,9 +309,11 @@ static u8 tcp_next(struct conn *c, const u8 **data, size_t *len)
 	ck_assert_ptr_nonnull(f);
 
 	const u8 *tcp = f->data + 34;
-	size_t hdr = (size_t)(tcp[TCP_OFF] >> 4) * 4, l4 = f->len - 34;
+	size_t hdr = (size_t)(tcp[TCP_OFF] >> 4) * 4;
+	size_t total = be16_at(f->data + ETH_HDR + IP4_TOTAL), l4 = total - IP4_HDR;
 
-	ck_assert_uint_eq(be16_at(f->data + ETH_HDR + IP4_TOTAL), f->len - ETH_HDR);
+	/* libslirp pads to 60 bytes, from 4.8 on. */
+	ck_assert(f->len == ETH_HDR + total || (f->len == 60 && total < 46));
 	ck_assert_uint_eq(csum_finish(csum_add(0, f->data + ETH_HDR, IP4_HDR)), 0);
 
 	ck_assert_uint_eq(be16_at(tcp + TCP_DST), c->sport);
