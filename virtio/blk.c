@@ -35,8 +35,8 @@
 #define MAX_IOV 128u
 /*
  * Where the guest bounces, a request must fit what Linux gives a Realm of 256 MiB to bounce in: 256
- * KiB, half of which virtio-net fills. 4 requests of 8 pages fit; without a limit the first request of
- * a readahead is larger than the pool and can never be mapped.
+ * KiB, half of which virtio-net fills. 4 requests of 8 pages fit; without a limit the first request
+ * of a readahead is larger than the pool and can never be mapped.
  */
 #define SMALL_QUEUE_SIZE 4u
 #define SMALL_NR_SLOTS 16u
@@ -444,7 +444,8 @@ int virtio_blk_create(struct virtio_device **out, const struct virtio_env *env, 
 		err = loop_timer_add(env->loop, delay_over, b, &b->delay);
 	if (!err)
 		err = virtio_init(&b->dev, &blk_type, env->instance, env->mem, env->loop,
-				  blk_features(disk, conf->nr_queues, seg_bytes), sizes, conf->nr_queues);
+				  blk_features(disk, conf->nr_queues, seg_bytes), sizes,
+				  conf->nr_queues);
 	if (err) {
 		blk_destroy(&b->dev);
 		goto fail;
