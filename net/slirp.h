@@ -56,8 +56,8 @@ void slirp_settle(struct slirp *s);
 void slirp_pause(struct slirp *s, bool paused);
 
 /*
- * So many sockets are open that nothing which could open another one should be fed: 2048, or half of
- * the descriptors that lkvm may have.
+ * So many sockets are open that nothing which could open another one should be fed: 2048, or half
+ * of the descriptors that lkvm may have.
  */
 bool slirp_crowded(const struct slirp *s);
 

@@ -735,7 +735,7 @@ START_TEST(peers_that_go_away)
 
 	world_open(&w, NULL, ALL_OFFLOADS);
 	tcp_open(&c, &w, sk, port);
-	/* Both buffers of libslirp fill up: the peer sends what we do not read, and reads nothing. */
+	/* Both buffers of libslirp fill up: the peer sends what we leave, and reads nothing. */
 	for (int i = 0; i < 200; i++) {
 		if (send(c.server, data, sizeof(data), MSG_DONTWAIT) < 0)
 			break;
