@@ -109,13 +109,23 @@ static unsigned nr_net(const struct devices *d)
 	return d->nr_nics;
 }
 
+/*
+ * A guest that bounces takes packets of a page in buffers that do not stay in its pool (Linux does so
+ * for an MTU beyond 1500), and few large packets cost it less than many small ones.
+ */
+#define BOUNCED_MTU 4000u
+
 static int add_net(struct devices *d, unsigned i)
 {
 	struct virtio_env env = env_of(d, i);
+	struct net_conf *conf = &d->nics[i];
 	struct virtio_device *dev;
 	struct netif *n;
-	int err = netif_create(&n, &d->nics[i], d->env->loop);
+	int err;
 
+	if (d->env->bounced && conf->mode == NET_MODE_USER && !conf->mtu)
+		conf->mtu = BOUNCED_MTU;
+	err = netif_create(&n, conf, d->env->loop);
 	if (err || !n)
 		return err;
 	err = virtio_net_create(&dev, &env, n);

@@ -38,7 +38,7 @@
  * KiB, half of which virtio-net fills. 4 requests of 8 pages fit; without a limit the first request
  * of a readahead is larger than the pool and can never be mapped.
  */
-#define SMALL_QUEUE_SIZE 4u
+#define SMALL_QUEUE_SIZE 2u
 #define SMALL_NR_SLOTS 16u
 #define SMALL_MAX_IOV 10u
 #define SMALL_SEG_BYTES 4096u

@@ -37,10 +37,12 @@ enum { RXQ, TXQ, NR_QUEUES };
 
 #define QUEUE_SIZE 256u
 /*
- * In a Realm each buffer of a ring takes its place in the bounce pool, which is 256 KiB in a guest
- * of 256 MiB: 32 buffers of 2 KiB each way leave half of it for disks.
+ * Where the guest bounces, each buffer of a ring takes its place in the pool: 128 slots of 2 KiB in a
+ * Realm of 256 MiB. 16 receive buffers of two pages take half of them. Linux stops sending when a
+ * ring has fewer than 19 free descriptors, so one of 32 holds at most 14 packets, each two slots.
  */
-#define QUEUE_SIZE_SMALL 32u
+#define RX_SIZE_SMALL 16u
+#define TX_SIZE_SMALL 32u
 #define TX_PUBLISH 64u /* chains: the driver can reuse them while we go on */
 
 struct net {
@@ -341,17 +343,21 @@ static u64 net_features(const struct net *n, bool small_pool)
 
 	if (n->netif->mtu)
 		features |= VIRTIO_NET_F_MTU;
-	/* 64 KiB frames would fill the pool; checksums cost nothing there. */
+	/*
+	 * 64 KiB frames would fill the pool; checksums cost nothing there. Buffers that Linux merges are
+	 * pieces of 32 KiB that stay in the pool until the last reader of any of them is done, those
+	 * that it does not merge leave it when the frame arrives.
+	 */
 	if (small_pool)
-		features &= ~(VIRTIO_NET_F_HOST_TSO4 | VIRTIO_NET_F_HOST_TSO6 |
+		features &= ~(VIRTIO_NET_F_MRG_RXBUF | VIRTIO_NET_F_HOST_TSO4 | VIRTIO_NET_F_HOST_TSO6 |
 			      VIRTIO_NET_F_GUEST_TSO4 | VIRTIO_NET_F_GUEST_TSO6);
 	return features;
 }
 
 int virtio_net_create(struct virtio_device **out, const struct virtio_env *env, struct netif *netif)
 {
-	u16 size = env->small_pool ? QUEUE_SIZE_SMALL : QUEUE_SIZE;
-	const u16 sizes[NR_QUEUES] = { size, size };
+	const u16 sizes[NR_QUEUES] = { env->small_pool ? RX_SIZE_SMALL : QUEUE_SIZE,
+				       env->small_pool ? TX_SIZE_SMALL : QUEUE_SIZE };
 	struct net *n = calloc(1, sizeof(*n));
 	int err = -ENOMEM;
 

@@ -148,8 +148,9 @@ START_TEST(features_follow_the_netif_and_the_pool)
 	rig_create(&x, ALL_OFFLOADS, 0, true);
 	ck_assert_uint_eq(x.d->offered & (F_OFFLOADS | F_HOST_TSO6 | F_GUEST_TSO6),
 			  F_CSUM | F_GUEST_CSUM);
-	ck_assert_uint_eq(x.d->queues[RXQ].max_size, 32);
+	ck_assert_uint_eq(x.d->queues[RXQ].max_size, 16);
 	ck_assert_uint_eq(x.d->queues[TXQ].max_size, 32);
+	ck_assert_uint_eq(x.d->offered & F_MRG_RXBUF, 0);
 	rig_down(&x);
 }
 END_TEST
