@@ -195,6 +195,9 @@ fake_host := tests/fake/kvm.c tests/fake/kvm_realm.c lkvm/kvm.c lkvm/mem.c lkvm/
 	realm/realm.c realm/none.c realm/rme.c realm/rmi.c realm/pkvm.c realm/gmem.c realm/probe.c \
 	realm/sim.c realm/rsi.c realm/ripas.c realm/digest.c
 $(call unit,realm/rme,$(fake_host))
+$(call unit,realm/rmi,$(fake_host))
+$(call unit,realm/probe,$(fake_host))
+$(call unit,realm/realm,$(fake_host))
 
 SAN := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 SAN_CFLAGS = $(CSTD) $(WARN) $(WERROR) -O1 -g $(SAN) $(DEFS) -MMD -MP $(SLIRP_CFLAGS) \

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A Realm from /dev/kvm to its end, through realm.h, on a fake host: the steps of machine.c without
+ * its devices.
+ */
+#ifndef TESTS_UNIT_REALM_LAUNCH_H
+#define TESTS_UNIT_REALM_LAUNCH_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "lkvm/kvm.h"
+#include "lkvm/mem.h"
+#include "realm/probe.h"
+#include "tests/fake/kvm.h"
+#include "tests/unit/arm64/capture.h"
+
+#define RAM FAKE_RAM
+#define SIZE (16 * MiB)
+#define IPA 33u
+#define ALIAS BIT(IPA - 1)
+#define NR_VCPUS 2u
+
+static struct kvm kvm;
+static struct mem *mem;
+static struct realm *realm;
+static struct realm_conf conf;
+static struct probe probe;
+static int vcpu[NR_VCPUS];
+static struct kvm_run *run_page[NR_VCPUS];
+
+static inline void tear_down(void)
+{
+	for (unsigned i = 0; i < NR_VCPUS; i++) {
+		if (run_page[i])
+			munmap(run_page[i], kvm.run_size);
+		if (vcpu[i] >= 0)
+			close(vcpu[i]);
+		run_page[i] = NULL;
+		vcpu[i] = -1;
+	}
+	realm_free(realm);
+	realm = NULL;
+	kvm_close(&kvm);
+	mem_destroy(mem);
+	mem = NULL;
+}
+
+static inline int make_vcpus(void)
+{
+	for (unsigned i = 0; i < NR_VCPUS; i++) {
+		struct kvm_vcpu_init init = { .target = 5 };
+		int err;
+
+		init.features[0] = 1u << KVM_ARM_VCPU_PSCI_0_2 | (i ? 1u : 0) |
+				   probe.ops->vcpu_features(&conf);
+		vcpu[i] = kvm_ioctl_val(kvm.vm_fd, KVM_CREATE_VCPU, i);
+		if (vcpu[i] < 0)
+			return vcpu[i];
+		run_page[i] = mmap(NULL, kvm.run_size, PROT_READ | PROT_WRITE, MAP_SHARED,
+				   vcpu[i], 0);
+		err = kvm_ioctl(vcpu[i], KVM_ARM_VCPU_INIT, &init);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static inline int make_gic(void)
+{
+	int fd = kvm_device_create(&kvm, KVM_DEV_TYPE_ARM_VGIC_V3, 0), err;
+
+	if (fd < 0)
+		return fd;
+	err = kvm_attr_set(fd, KVM_DEV_ARM_VGIC_GRP_CTRL, KVM_DEV_ARM_VGIC_CTRL_INIT, NULL);
+	close(fd);
+	return err;
+}
+
+/* Some bytes, so that what is copied is known. */
+static inline void load(u64 base, u64 len)
+{
+	u8 *p = mem_load_ptr(mem, gpa(base), len);
+
+	for (u64 i = 0; i < len; i++)
+		p[i] = (u8)(i * 7 + base / 4096 + 1);
+}
+
+static inline int launch_vm(void)
+{
+	int err = kvm_vm_create(&kvm, probe.ops->vm_type(&conf, IPA));
+
+	if (!err)
+		err = mem_create(&mem);
+	if (err)
+		return err;
+	mem_set_alias(mem, ALIAS);
+	err = mem_add_ram(mem, gpa(RAM), SIZE, probe.ops->mem_flags(&conf), NULL);
+	if (!err)
+		err = realm_new(&realm, probe.ops, &conf, &kvm, mem);
+	if (!err)
+		err = realm_create(realm);
+	if (!err)
+		err = realm_set_ram(realm);
+	if (!err)
+		err = make_vcpus();
+	return err ? err : make_gic();
+}
+
+/* Payloads of 5 and 1 pages. */
+static inline int launch_realm(void)
+{
+	int err = realm_define(realm);
+
+	load(RAM, 5 * 4096);
+	load(RAM + MiB, 4096);
+	if (!err)
+		err = realm_populate(realm, gpa(RAM), 5 * 4096);
+	if (!err)
+		err = realm_populate(realm, gpa(RAM + MiB), 4096);
+	if (!err)
+		err = kvm_reg_set64(vcpu[0], KVM_REG_X(0u), RAM + MiB);
+	if (!err)
+		err = kvm_reg_set64(vcpu[0], KVM_REG_PC, RAM);
+	for (unsigned i = 0; i < NR_VCPUS && !err; i++)
+		err = realm_finalize(realm, vcpu[i]);
+	if (!err)
+		err = realm_activate(realm);
+	mem_seal(mem);
+	return err;
+}
+
+/* `conf` is filled but for the host. -errno of the first step that fails. */
+static inline int launch(void)
+{
+	int err;
+
+	vcpu[0] = vcpu[1] = -1;
+	kvm = (struct kvm){ .dev_fd = -1, .vm_fd = -1 };
+	err = kvm_open(&kvm, "/dev/null");
+	if (!err)
+		err = probe_select(&probe, &kvm, PROBE_CCA);
+	if (err)
+		return err;
+	conf.host = probe.host;
+	err = probe.ops->check(&conf);
+	if (!err)
+		err = launch_vm();
+	return err ? err : launch_realm();
+}
+
+/* Run vCPU `i` as vcpu.c does, until the guest's end or an exit that is not 0: that. */
+static inline int run(unsigned i)
+{
+	for (;;) {
+		int ret = kvm_ioctl_val(vcpu[i], KVM_RUN, 0);
+
+		if (ret < 0 && (ret != -EFAULT || run_page[i]->exit_reason != KVM_EXIT_MEMORY_FAULT))
+			return ret;
+		if (run_page[i]->exit_reason == KVM_EXIT_SYSTEM_EVENT)
+			return 0;
+		ret = realm_exit(realm, i, vcpu[i], run_page[i]);
+		if (ret)
+			return ret;
+	}
+}
+
+#endif

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Realms of the RFC and v2..v11 kernels, against a model of each. */
+#include <check.h>
+
+#include "tests/unit/realm/launch.h"
+
+#define HALF (SIZE / 2)
+#define POOL (RAM + 8 * MiB)
+
+static void begin(enum fake_host host, const struct fake_op *ops)
+{
+	fake_kvm_init(host, ops);
+	memset(&conf, 0, sizeof(conf));
+}
+
+static void is_loaded(u64 base, u64 len)
+{
+	u8 buf[5 * 4096];
+
+	fake_kvm_read_private(base, buf, (u32)len);
+	for (u64 i = 0; i < len; i++)
+		ck_assert_uint_eq(buf[i], (u8)(i * 7 + base / 4096 + 1));
+}
+
+static const struct fake_op nothing[] = { { GUEST_END, 0, 0, NULL } };
+
+START_TEST(every_generation_starts)
+{
+	for (int h = HOST_A1; h <= HOST_B6; h++) {
+		begin((enum fake_host)h, nothing);
+		ck_assert_int_eq(launch(), 0);
+		ck_assert_ptr_eq(probe.ops, &realm_rme);
+		ck_assert_str_eq(conf.host.gen, fake_gen->name);
+		ck_assert_uint_eq(fake_seen.vm_type, 0x100 | IPA);
+		ck_assert(fake_seen.created && fake_seen.active);
+		ck_assert_uint_eq(fake_seen.hash, 256 + 0);
+		ck_assert_uint_eq(fake_seen.nr_recs, NR_VCPUS);
+		ck_assert_uint_eq(fake_seen.entry_pc, RAM);
+		ck_assert_uint_eq(fake_seen.entry_x0, RAM + MiB);
+		/* the payloads, ascending, and nothing else */
+		ck_assert_uint_eq(fake_seen.nr_measured, 2);
+		ck_assert_uint_eq(fake_seen.measured[0].base, RAM);
+		ck_assert_uint_eq(fake_seen.measured[0].size, 5 * 4096);
+		ck_assert_uint_eq(fake_seen.measured[1].base, RAM + MiB);
+		ck_assert_uint_eq(fake_seen.measured[1].size, 4096);
+		if (fake_gen->gmem) {
+			is_loaded(RAM, 5 * 4096);
+			is_loaded(RAM + MiB, 4096);
+		}
+		ck_assert_int_eq(run(0), 0);
+		tear_down();
+	}
+}
+END_TEST
+
+START_TEST(the_user_chooses_hash_and_personalization)
+{
+	for (int h = HOST_A; h <= HOST_B6; h++) {
+		begin((enum fake_host)h, nothing);
+		conf.sha512 = conf.has_rpv = true;
+		memcpy(conf.rpv, "ARMCCA01", 8);
+		ck_assert_int_eq(launch(), 0);
+		ck_assert_uint_eq(fake_seen.hash, 256 + 1);
+		ck_assert_mem_eq(fake_seen.rpv, conf.rpv, 64);
+		tear_down();
+	}
+}
+END_TEST
+
+/* [uapi reference 4.3] what later kernels take from the vCPUs */
+START_TEST(the_rfc_is_told_vectors_and_counters)
+{
+	begin(HOST_A, nothing);
+	conf.sve = conf.pmu = true;
+	conf.sve_vl = 512;
+	conf.pmu_counters = 6;
+	ck_assert_int_eq(launch(), 0);
+	ck_assert_uint_eq(fake_seen.sve_vq, 3);
+	ck_assert_uint_eq(fake_seen.counters, 6);
+	tear_down();
+	begin(HOST_A, nothing);
+	conf.pmu = true;
+	capture_start();
+	ck_assert_int_eq(launch(), -EINVAL);
+	captured_one_error("--pmu", "--pmu-counters");
+	tear_down();
+}
+END_TEST
+
+/* ---- pages that change sides ---- */
+
+static void pool_is_shared(void)
+{
+	u8 b = 0;
+
+	ck_assert(mem_is_shared(mem, gpa(POOL), MiB));
+	ck_assert(!mem_is_shared(mem, gpa(POOL - 4096), 8192));
+	/* at either address [uapi reference 5.3], and only what is shared */
+	ck_assert_int_eq(mem_read(mem, gpa(POOL), &b, 1), 0);
+	ck_assert_uint_eq(b, 0x5a);
+	ck_assert_int_eq(mem_read(mem, gpa(POOL | ALIAS), &b, 1), 0);
+	ck_assert_int_eq(mem_read(mem, gpa(POOL + MiB - 1), &b, 2), -EFAULT);
+	ck_assert_int_eq(mem_read(mem, gpa(RAM), &b, 1), -EFAULT);
+	ck_assert_int_eq(mem_write(mem, gpa(RAM | ALIAS), &b, 1), -EFAULT);
+}
+
+static void nothing_is_shared(void)
+{
+	u8 b = 0;
+
+	ck_assert_int_eq(mem_read(mem, gpa(POOL), &b, 1), -EFAULT);
+	ck_assert_int_eq(mem_write(mem, gpa(POOL | ALIAS), &b, 1), -EFAULT);
+}
+
+static const struct fake_op conversions[] = {
+	{ GUEST_RAM, RAM, SIZE, NULL }, /* Linux, for each memblock range */
+	{ GUEST_CALL, 0, 0, nothing_is_shared },
+	{ GUEST_WRITE_PRIVATE, POOL, 4096, NULL },
+	{ GUEST_WRITE_PRIVATE, POOL - 4096, 4096, NULL },
+	{ GUEST_EMPTY, POOL, MiB, NULL },
+	{ GUEST_ZERO_SHARED, POOL, 4096, NULL },
+	{ GUEST_WRITE_SHARED, POOL, 4096, NULL },
+	{ GUEST_CALL, 0, 0, pool_is_shared },
+	/* A page that is there already keeps its content, its neighbours come along. */
+	{ GUEST_EMPTY, POOL - 8192, MiB, NULL },
+	{ GUEST_IS_SHARED, POOL, 4096, NULL },
+	{ GUEST_ZERO_SHARED, POOL - 4096, 4096, NULL },
+	{ GUEST_RAM, POOL - 8192, 8192, NULL },
+	{ GUEST_ZERO_PRIVATE, POOL - 4096, 4096, NULL },
+	{ GUEST_IS_SHARED, POOL, 4096, NULL },
+	{ GUEST_RAM, RAM, SIZE, NULL },
+	{ GUEST_ZERO_PRIVATE, POOL, 4096, NULL },
+	{ GUEST_CALL, 0, 0, nothing_is_shared },
+	{ GUEST_EMPTY, POOL, 4096, NULL },
+	{ GUEST_ZERO_SHARED, POOL, 4096, NULL },
+	{ GUEST_END, 0, 0, NULL },
+};
+
+/* Content survives in neither direction; devices see what is shared and nothing else. */
+START_TEST(pages_change_sides)
+{
+	for (int h = HOST_B1; h <= HOST_B6; h++) {
+		begin((enum fake_host)h, conversions);
+		ck_assert_int_eq(launch(), 0);
+		ck_assert_int_eq(run(0), 0);
+		ck_assert_uint_eq(fake_seen.exits, 6);
+		tear_down();
+	}
+}
+END_TEST
+
+static const struct fake_op all_ram[] = {
+	{ GUEST_RAM, RAM, SIZE, NULL },
+	{ GUEST_RAM, RAM, SIZE, NULL },
+	{ GUEST_RAM, RAM, HALF, NULL },
+	{ GUEST_RAM, RAM - MiB, MiB, NULL },	      /* nothing is there */
+	{ GUEST_EMPTY, RAM + SIZE, MiB, NULL },
+	{ GUEST_RAM, RAM - MiB, SIZE + 2 * MiB, NULL }, /* and RAM in the middle */
+	{ GUEST_END, 0, 0, NULL },
+};
+
+START_TEST(what_is_so_already_costs_nothing)
+{
+	begin(HOST_B2, all_ram);
+	ck_assert_int_eq(launch(), 0);
+	ck_assert_int_eq(run(0), 0);
+	ck_assert_uint_eq(fake_seen.exits, 6);
+	ck_assert_uint_eq(fake_seen.attr_calls, 0);
+	tear_down();
+}
+END_TEST
+
+static const struct fake_op one_large[] = {
+	{ GUEST_EMPTY, RAM, SIZE, NULL },
+	{ GUEST_RAM, RAM, SIZE, NULL },
+	{ GUEST_END, 0, 0, NULL },
+};
+
+START_TEST(all_of_ram_is_one_call)
+{
+	begin(HOST_B2, one_large);
+	ck_assert_int_eq(launch(), 0);
+	ck_assert_int_eq(run(0), 0);
+	ck_assert_uint_eq(fake_seen.attr_calls, 2);
+	tear_down();
+}
+END_TEST
+
+static const struct fake_op rfc_guest[] = {
+	{ GUEST_RAM, RAM, SIZE, NULL },
+	{ GUEST_EMPTY, POOL, MiB, NULL },
+	{ GUEST_END, 0, 0, NULL },
+};
+
+START_TEST(the_rfc_kernel_changes_pages_itself)
+{
+	begin(HOST_A, rfc_guest);
+	ck_assert_int_eq(launch(), 0);
+	ck_assert_int_eq(run(0), 0);
+	ck_assert(mem_is_shared(mem, gpa(POOL), MiB));
+	run_page[0]->exit_reason = KVM_EXIT_HYPERCALL;
+	ck_assert_int_eq(realm_exit(realm, 0, vcpu[0], run_page[0]), -ENOSYS);
+	tear_down();
+}
+END_TEST
+
+/* ---- what else a guest or a kernel does ---- */
+
+/* [uapi reference 3.5] siblings of the vCPU that called SYSTEM_OFF */
+START_TEST(siblings_go_quietly)
+{
+	for (int h = HOST_B1; h <= HOST_B6; h++) {
+		begin((enum fake_host)h, nothing);
+		ck_assert_int_eq(launch(), 0);
+		ck_assert_int_eq(run(0), 0);
+		ck_assert_int_eq(run(1), -ESHUTDOWN);
+		tear_down();
+	}
+}
+END_TEST
+
+START_TEST(exits_that_make_no_sense)
+{
+	begin(HOST_B2, nothing);
+	ck_assert_int_eq(launch(), 0);
+	run_page[0]->exit_reason = KVM_EXIT_HYPERCALL;
+	ck_assert_int_eq(realm_exit(realm, 0, vcpu[0], run_page[0]), -EINVAL);
+	run_page[0]->exit_reason = KVM_EXIT_MEMORY_FAULT;
+	run_page[0]->memory_fault.gpa = RAM;
+	run_page[0]->memory_fault.size = ~UINT64_C(4095);
+	ck_assert_int_eq(realm_exit(realm, 0, vcpu[0], run_page[0]), -EINVAL);
+	run_page[0]->memory_fault.size = 512;
+	ck_assert_int_eq(realm_exit(realm, 0, vcpu[0], run_page[0]), -EINVAL);
+	run_page[0]->memory_fault.size = 0;
+	ck_assert_int_eq(realm_exit(realm, 0, vcpu[0], run_page[0]), 0);
+	ck_assert_int_eq(realm_fault(realm, vcpu[0]), -ENOSYS);
+	tear_down();
+}
+END_TEST
+
+START_TEST(a_conversion_that_the_kernel_refuses)
+{
+	capture_start();
+	begin(HOST_B2, one_large);
+	ck_assert_int_eq(launch(), 0);
+	fake_kvm_fail(1, ENOMEM); /* KVM_RUN, then the attributes */
+	ck_assert_int_eq(run(0), -ENOMEM);
+	captured_one_error("shared", "Cannot allocate memory");
+	/* the devices have not got what is not theirs */
+	ck_assert(!mem_is_shared(mem, gpa(RAM), 4096));
+	tear_down();
+}
+END_TEST
+
+/* Each ioctl fails once: an error that is told, nothing left behind, or no harm done. */
+START_TEST(every_step_can_fail)
+{
+	static const enum fake_host hosts[] = { HOST_A, HOST_B1, HOST_B3 };
+
+	capture_start();
+	for (size_t h = 0; h < ARRAY_SIZE(hosts); h++) {
+		unsigned failures = 0;
+
+		for (unsigned n = 0; n < 80; n++) {
+			int err;
+
+			begin(hosts[h], nothing);
+			conf.has_rpv = true;
+			fake_kvm_fail(n, EIO);
+			err = launch();
+			if (!err)
+				err = run(0);
+			failures += err < 0;
+			tear_down();
+		}
+		ck_assert_uint_gt(failures, 15);
+	}
+}
+END_TEST
+
+SUITE_MAIN("realm/rme", every_generation_starts, the_user_chooses_hash_and_personalization,
+	   the_rfc_is_told_vectors_and_counters, pages_change_sides,
+	   what_is_so_already_costs_nothing, all_of_ram_is_one_call,
+	   the_rfc_kernel_changes_pages_itself, siblings_go_quietly, exits_that_make_no_sense,
+	   a_conversion_that_the_kernel_refuses, every_step_can_fail)

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Realms of v12 and later kernels, against a model of each. */
+#include <check.h>
+
+#include "tests/unit/realm/launch.h"
+
+#define POOL (RAM + 8 * MiB)
+
+static const enum fake_host hosts[] = { HOST_C1, HOST_C2, HOST_C3, HOST_C4, HOST_C5 };
+
+static void begin(enum fake_host host, const struct fake_op *ops)
+{
+	fake_kvm_init(host, ops);
+	memset(&conf, 0, sizeof(conf));
+}
+
+static void is_loaded(u64 base, u64 len)
+{
+	u8 buf[5 * 4096];
+
+	fake_kvm_read_private(base, buf, (u32)len);
+	for (u64 i = 0; i < len; i++)
+		ck_assert_uint_eq(buf[i], (u8)(i * 7 + base / 4096 + 1));
+}
+
+static const struct fake_op nothing[] = { { GUEST_END, 0, 0, NULL } };
+
+/* The model does three pages a call, and now and then returns EINTR [uapi reference 4.4]. */
+START_TEST(every_generation_starts)
+{
+	for (size_t h = 0; h < ARRAY_SIZE(hosts); h++) {
+		begin(hosts[h], nothing);
+		ck_assert_int_eq(launch(), 0);
+		ck_assert_ptr_eq(probe.ops, &realm_rmi);
+		ck_assert_str_eq(conf.host.gen, fake_gen->name);
+		ck_assert_uint_eq(fake_seen.vm_type, fake_gen->vm_bit | IPA);
+		ck_assert_uint_eq(fake_seen.nr_measured, 2);
+		ck_assert_uint_eq(fake_seen.measured[0].base, RAM);
+		ck_assert_uint_eq(fake_seen.measured[0].size, 5 * 4096);
+		ck_assert_uint_eq(fake_seen.measured[1].base, RAM + MiB);
+		ck_assert_uint_eq(fake_seen.measured[1].size, 4096);
+		is_loaded(RAM, 5 * 4096);
+		is_loaded(RAM + MiB, 4096);
+		/* activation is KVM's, at the first KVM_RUN */
+		ck_assert(!fake_seen.active);
+		ck_assert_int_eq(run(0), 0);
+		ck_assert(fake_seen.active);
+		ck_assert_uint_eq(fake_seen.nr_recs, NR_VCPUS);
+		ck_assert_uint_eq(fake_seen.entry_pc, RAM);
+		ck_assert_uint_eq(fake_seen.entry_x0, RAM + MiB);
+		ck_assert_int_eq(run(1), -ESHUTDOWN);
+		tear_down();
+	}
+}
+END_TEST
+
+/* ---- what these kernels leave no choice about ---- */
+
+static void refused(enum fake_host host, const char *option)
+{
+	ck_assert_int_eq(launch(), -EINVAL);
+	captured_one_error(option, fake_gen->name);
+	ck_assert_uint_eq(fake_seen.created, false);
+	tear_down();
+	begin(host, nothing);
+}
+
+START_TEST(no_choice_is_an_error_not_a_default)
+{
+	capture_start();
+	for (size_t h = 0; h < ARRAY_SIZE(hosts); h++) {
+		begin(hosts[h], nothing);
+		conf.sha512 = true;
+		refused(hosts[h], "--measurement-algo sha512");
+		conf.has_rpv = true;
+		refused(hosts[h], "--realm-pv");
+		conf.pmu = true;
+		if (fake_gen->pmu) {
+			ck_assert_int_eq(launch(), 0);
+			tear_down();
+		} else {
+			refused(hosts[h], "--pmu");
+		}
+	}
+}
+END_TEST
+
+/* ---- pages that change sides ---- */
+
+static void pool_is_shared(void)
+{
+	u8 b = 0;
+
+	ck_assert(mem_is_shared(mem, gpa(POOL), MiB));
+	ck_assert_int_eq(mem_read(mem, gpa(POOL | ALIAS), &b, 1), 0);
+	ck_assert_uint_eq(b, 0x5a);
+	ck_assert_int_eq(mem_read(mem, gpa(POOL - 1), &b, 2), -EFAULT);
+	ck_assert_int_eq(mem_read(mem, gpa(RAM), &b, 1), -EFAULT);
+}
+
+static void pool_is_private(void)
+{
+	u8 b = 0;
+
+	ck_assert_int_eq(mem_write(mem, gpa(POOL | ALIAS), &b, 1), -EFAULT);
+}
+
+static const struct fake_op conversions[] = {
+	{ GUEST_RAM, RAM, SIZE, NULL },
+	{ GUEST_CALL, 0, 0, pool_is_private },
+	{ GUEST_WRITE_PRIVATE, POOL, 4096, NULL },
+	{ GUEST_EMPTY, POOL, MiB, NULL },
+	{ GUEST_ZERO_SHARED, POOL, 4096, NULL },
+	{ GUEST_WRITE_SHARED, POOL, 4096, NULL },
+	{ GUEST_CALL, 0, 0, pool_is_shared },
+	{ GUEST_EMPTY, POOL - 8192, MiB, NULL },
+	{ GUEST_IS_SHARED, POOL, 4096, NULL },
+	{ GUEST_RAM, RAM - MiB, SIZE + 2 * MiB, NULL },
+	{ GUEST_ZERO_PRIVATE, POOL, 4096, NULL },
+	{ GUEST_CALL, 0, 0, pool_is_private },
+	{ GUEST_WRITE_PRIVATE, POOL, 4096, NULL },
+	{ GUEST_EMPTY, POOL, 4096, NULL },
+	{ GUEST_ZERO_SHARED, POOL, 4096, NULL },
+	{ GUEST_END, 0, 0, NULL },
+};
+
+START_TEST(pages_change_sides)
+{
+	for (size_t h = 0; h < ARRAY_SIZE(hosts); h++) {
+		begin(hosts[h], conversions);
+		ck_assert_int_eq(launch(), 0);
+		ck_assert_int_eq(run(0), 0);
+		/* [4.6] C5 comes back until the guest_memfd says what the guest asks for */
+		ck_assert_uint_eq(fake_seen.exits, hosts[h] == HOST_C5 ? 9 : 5);
+		tear_down();
+	}
+}
+END_TEST
+
+static const struct fake_op all_ram[] = {
+	{ GUEST_RAM, RAM, SIZE, NULL },
+	{ GUEST_RAM, RAM, SIZE, NULL },
+	{ GUEST_RAM, RAM, SIZE, NULL },
+	{ GUEST_WRITE_PRIVATE, POOL, 4096, NULL },
+	{ GUEST_RAM, RAM, SIZE, NULL },
+	{ GUEST_IS_PRIVATE, POOL, 4096, NULL },
+	{ GUEST_END, 0, 0, NULL },
+};
+
+/* Also where the same request twice looks like a kernel that waits. */
+START_TEST(what_is_so_already_costs_nothing)
+{
+	for (size_t h = 0; h < ARRAY_SIZE(hosts); h++) {
+		begin(hosts[h], all_ram);
+		ck_assert_int_eq(launch(), 0);
+		ck_assert_int_eq(run(0), 0);
+		ck_assert_uint_eq(fake_seen.exits, 4);
+		ck_assert_uint_eq(fake_seen.attr_calls, 0);
+		tear_down();
+	}
+}
+END_TEST
+
+/* ---- failures ---- */
+
+START_TEST(every_step_can_fail)
+{
+	capture_start();
+	for (size_t h = 0; h < ARRAY_SIZE(hosts); h++) {
+		unsigned failures = 0;
+
+		for (unsigned n = 0; n < 80; n++) {
+			int err;
+
+			begin(hosts[h], nothing);
+			fake_kvm_fail(n, EIO);
+			err = launch();
+			if (!err)
+				err = run(0);
+			failures += err < 0;
+			tear_down();
+		}
+		ck_assert_uint_gt(failures, 12);
+	}
+}
+END_TEST
+
+SUITE_MAIN("realm/rmi", every_generation_starts, no_choice_is_an_error_not_a_default,
+	   pages_change_sides, what_is_so_already_costs_nothing, every_step_can_fail)
