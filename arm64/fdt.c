@@ -382,8 +382,8 @@ static void root(struct tree *t)
 }
 
 /*
- * Each property gets its own copy of its name: looking for the same one among the others was a third
- * of lkvm's instructions before the guest's first. With many CPUs the copies would not fit.
+ * Each property gets its own copy of its name: looking for the same one among the others was a
+ * third of lkvm's instructions before the guest's first. With many CPUs the copies would not fit.
  */
 #define MAX_CPUS_OWN_NAMES 64u
 

@@ -110,8 +110,8 @@ static unsigned nr_net(const struct devices *d)
 }
 
 /*
- * A guest that bounces takes packets of a page in buffers that do not stay in its pool (Linux does so
- * for an MTU beyond 1500), and few large packets cost it less than many small ones.
+ * A guest that bounces takes packets of a page in buffers that do not stay in its pool (Linux does
+ * so for an MTU beyond 1500), and few large packets cost it less than many small ones.
  */
 #define BOUNCED_MTU 4000u
 

@@ -37,8 +37,8 @@ enum { RXQ, TXQ, NR_QUEUES };
 
 #define QUEUE_SIZE 256u
 /*
- * Where the guest bounces, each buffer of a ring takes its place in the pool: 128 slots of 2 KiB in a
- * Realm of 256 MiB. 16 receive buffers of two pages take half of them. Linux stops sending when a
+ * Where the guest bounces, each buffer of a ring takes its place in the pool: 128 slots of 2 KiB in
+ * a Realm of 256 MiB. 16 receive buffers of two pages take half of them. Linux stops sending when a
  * ring has fewer than 19 free descriptors, so one of 32 holds at most 14 packets, each two slots.
  */
 #define RX_SIZE_SMALL 16u
@@ -344,13 +344,14 @@ static u64 net_features(const struct net *n, bool small_pool)
 	if (n->netif->mtu)
 		features |= VIRTIO_NET_F_MTU;
 	/*
-	 * 64 KiB frames would fill the pool; checksums cost nothing there. Buffers that Linux merges are
-	 * pieces of 32 KiB that stay in the pool until the last reader of any of them is done, those
-	 * that it does not merge leave it when the frame arrives.
+	 * 64 KiB frames would fill the pool; checksums cost nothing there. Buffers that Linux merges
+	 * are pieces of 32 KiB that stay in the pool until the last reader of any of them is done,
+	 * those that it does not merge leave it when the frame arrives.
 	 */
 	if (small_pool)
-		features &= ~(VIRTIO_NET_F_MRG_RXBUF | VIRTIO_NET_F_HOST_TSO4 | VIRTIO_NET_F_HOST_TSO6 |
-			      VIRTIO_NET_F_GUEST_TSO4 | VIRTIO_NET_F_GUEST_TSO6);
+		features &= ~(VIRTIO_NET_F_MRG_RXBUF | VIRTIO_NET_F_HOST_TSO4 |
+			      VIRTIO_NET_F_HOST_TSO6 | VIRTIO_NET_F_GUEST_TSO4 |
+			      VIRTIO_NET_F_GUEST_TSO6);
 	return features;
 }
 

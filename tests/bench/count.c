@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * count OUT COMMAND...: runs COMMAND with instruction counters over all its threads and children and
- * writes "user N kernel N guest N ns N" to OUT. Exit status: the command's; 125 if the machine has no
- * such counters (an emulated one has them under --icount only).
+ * count OUT COMMAND...: runs COMMAND with instruction counters over all its threads and children,
+ * and writes "user N kernel N guest N ns N" to OUT. Exit status: the command's; 125 if the machine
+ * has no such counters (an emulated one has them under --icount only).
  *
  * Thread: one.
  * Trust:  none needed.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The native device path, for callgrind: a fake driver posts requests in batches to a device whose back
- * end does nothing, so that what is counted is rings, chains, headers and the loop.
+ * The native device path, for callgrind: a fake driver posts requests in batches to a device whose
+ * back end does nothing, so that what is counted is rings, chains, headers and the loop.
  *
  *	native_virtio net-tx|net-rx|blk-read|blk-write|rng BATCH NR
  *
@@ -67,7 +67,9 @@ static const struct netif_ops null_netif_ops = { .up = null_up,
 						 .flush = null_net,
 						 .rx_ready = null_net,
 						 .destroy = null_net };
-static struct netif null_netif = { .ops = &null_netif_ops, .mtu = 1500, .mac = { 2, 0, 0, 0, 0, 1 } };
+static struct netif null_netif = {
+	.ops = &null_netif_ops, .mtu = 1500, .mac = { 2, 0, 0, 0, 0, 1 }
+};
 
 static struct disk_req *queued;
 
