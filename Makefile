@@ -27,7 +27,7 @@ LKVM_SRCS := \
 	lkvm/log.c lkvm/iov.c lkvm/mem.c lkvm/mem_map.c lkvm/loop.c lkvm/bus.c lkvm/pci.c lkvm/msix.c \
 	lkvm/kvm.c lkvm/kvm_ioctl.c lkvm/kvm_event.c lkvm/stop.c lkvm/vcpu.c \
 	lkvm/main.c lkvm/options.c lkvm/options_help.c lkvm/options_run.c lkvm/options_realm.c lkvm/config.c \
-	lkvm/cmd_help.c lkvm/cmd_run.c \
+	lkvm/cmd_help.c lkvm/cmd_run.c lkvm/cmd_doctor.c \
 	lkvm/machine.c lkvm/backend.c lkvm/payload.c lkvm/devices.c lkvm/consoles.c lkvm/console.c lkvm/outbuf.c lkvm/terminal.c \
 	virtio/queue.c virtio/chain.c virtio/device.c virtio/pci.c virtio/pci_common.c virtio/mmio.c \
 	virtio/rng.c virtio/net.c virtio/net_hdr.c virtio/console.c \
@@ -126,8 +126,12 @@ options := lkvm/options.c lkvm/options_help.c lkvm/options_run.c lkvm/options_re
 $(call unit,lkvm/options,$(options))
 $(call unit,lkvm/options_run,$(options))
 $(call unit,lkvm/config,lkvm/config.c lkvm/log.c)
+fake_host := tests/fake/kvm.c tests/fake/kvm_realm.c lkvm/kvm.c lkvm/mem.c lkvm/mem_map.c \
+	realm/realm.c realm/none.c realm/rme.c realm/rmi.c realm/pkvm.c realm/gmem.c realm/probe.c \
+	realm/sim.c realm/rsi.c realm/ripas.c realm/digest.c
+$(call unit,lkvm/cmd_doctor,lkvm/cmd_doctor.c lkvm/options.c lkvm/options_help.c lkvm/log.c $(fake_host))
 # main_test.c includes lkvm/main.c, to call its main() by another name.
-$(call unit,lkvm/main,lkvm/cmd_help.c lkvm/cmd_run.c net/netopt.c $(options))
+$(call unit,lkvm/main,lkvm/cmd_help.c lkvm/cmd_run.c lkvm/cmd_doctor.c net/netopt.c $(options) $(fake_host))
 $(call unit,lkvm/outbuf,lkvm/outbuf.c lkvm/loop.c lkvm/log.c)
 $(call unit,lkvm/console,lkvm/console.c lkvm/outbuf.c lkvm/terminal.c lkvm/loop.c lkvm/log.c)
 $(call unit,virtio/queue,virtio/queue.c lkvm/mem.c lkvm/mem_map.c lkvm/log.c tests/fake/driver.c)
@@ -191,13 +195,10 @@ $(call unit,net/segment,net/segment.c net/reasm.c net/backlog.c net/csum.c tests
 
 $(call unit,realm/rsi,realm/rsi.c realm/digest.c)
 $(call unit,realm/ripas,realm/ripas.c lkvm/mem.c lkvm/mem_map.c lkvm/log.c)
-fake_host := tests/fake/kvm.c tests/fake/kvm_realm.c lkvm/kvm.c lkvm/mem.c lkvm/mem_map.c lkvm/log.c \
-	realm/realm.c realm/none.c realm/rme.c realm/rmi.c realm/pkvm.c realm/gmem.c realm/probe.c \
-	realm/sim.c realm/rsi.c realm/ripas.c realm/digest.c
-$(call unit,realm/rme,$(fake_host))
-$(call unit,realm/rmi,$(fake_host))
-$(call unit,realm/probe,$(fake_host))
-$(call unit,realm/realm,$(fake_host))
+$(call unit,realm/rme,lkvm/log.c $(fake_host))
+$(call unit,realm/rmi,lkvm/log.c $(fake_host))
+$(call unit,realm/probe,lkvm/log.c $(fake_host))
+$(call unit,realm/realm,lkvm/log.c $(fake_host))
 
 SAN := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 SAN_CFLAGS = $(CSTD) $(WARN) $(WERROR) -O1 -g $(SAN) $(DEFS) -MMD -MP $(SLIRP_CFLAGS) \

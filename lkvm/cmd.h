@@ -26,8 +26,12 @@ extern const struct cmd lkvm_cmds[];
 #define EXIT_USAGE 129	   /* bad option, or -h */
 
 int cmd_run(int argc, char **argv);
+int cmd_doctor(int argc, char **argv);
 int cmd_help(int argc, char **argv);
 int cmd_version(int argc, char **argv);
+
+/* The options of doctor; defined in cmd_doctor.c. */
+extern const struct opt_spec options_doctor;
 
 /* The general help, on stdout. */
 void help_print(void);

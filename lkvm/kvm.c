@@ -10,65 +10,86 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "lkvm/log.h"
 
-static int open_failed(const char *path, int err)
+/* What is wrong, for people. */
+static int open_failed(const char *path, int err, char *why, size_t len)
 {
 	switch (err) {
 	case ENOENT:
 	case ENODEV:
 	case ENXIO:
-		log_error("%s does not exist: this kernel has no KVM, or was not started in EL2",
-			  path);
+		snprintf(why, len,
+			 "%s does not exist: this kernel has no KVM, or was not started in EL2",
+			 path);
 		break;
 	case EACCES:
 	case EPERM:
-		log_error("no permission to open %s: join the group that owns it (usually kvm)",
-			  path);
+		snprintf(why, len,
+			 "no permission to open %s: join the group that owns it (usually kvm)",
+			 path);
 		break;
 	default:
-		log_error("cannot open %s: %s", path, strerror(err));
+		snprintf(why, len, "cannot open %s: %s", path, strerror(err));
 	}
 	return -err;
 }
 
-int kvm_open(struct kvm *k, const char *path)
+static int check_device(struct kvm *k, const char *path, char *why, size_t len)
 {
+	int version = kvm_ioctl_val(k->dev_fd, KVM_GET_API_VERSION, 0);
+	int size = kvm_ioctl_val(k->dev_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
+
+	if (version != KVM_API_VERSION) {
+		snprintf(why, len, "%s does not speak KVM API %d: is it the right device?", path,
+			 KVM_API_VERSION);
+		return -ENODEV;
+	}
+	if (size < (int)sizeof(struct kvm_run)) {
+		snprintf(why, len, "%s: the size of a vCPU's shared page makes no sense (%d)", path,
+			 size);
+		return -ENODEV;
+	}
+	k->run_size = (u32)size;
+	return 0;
+}
+
+int kvm_open_why(struct kvm *k, const char *path, char *why, size_t len)
+{
+	int err;
+
 	*k = (struct kvm){ .dev_fd = -1, .vm_fd = -1 };
 #ifndef __aarch64__
 	/*
 	 * A foreign KVM would accept half of what follows and run nonsense. Tests fake the ioctls.
 	 */
 	if (!strcmp(path, "/dev/kvm")) {
-		log_error("lkvm runs guests on arm64 hosts only; here, tests/rig/host runs a command on an emulated one");
+		snprintf(why, len,
+			 "lkvm runs guests on arm64 hosts only; here, tests/rig/host runs a command on an emulated one");
 		return -ENODEV;
 	}
 #endif
 	k->dev_fd = open(path, O_RDWR | O_CLOEXEC);
 	if (k->dev_fd < 0)
-		return open_failed(path, errno);
-
-	int version = kvm_ioctl_val(k->dev_fd, KVM_GET_API_VERSION, 0);
-
-	if (version != KVM_API_VERSION) {
-		log_error("%s does not speak KVM API %d: is it the right device?", path,
-			  KVM_API_VERSION);
+		return open_failed(path, errno, why, len);
+	err = check_device(k, path, why, len);
+	if (err)
 		kvm_close(k);
-		return -ENODEV;
-	}
+	return err;
+}
 
-	int size = kvm_ioctl_val(k->dev_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
+int kvm_open(struct kvm *k, const char *path)
+{
+	char why[200];
+	int err = kvm_open_why(k, path, why, sizeof(why));
 
-	if (size < (int)sizeof(struct kvm_run)) {
-		log_error("%s: the size of a vCPU's shared page makes no sense (%d)", path, size);
-		kvm_close(k);
-		return -ENODEV;
-	}
-	k->run_size = (u32)size;
-	return 0;
+	if (err)
+		log_error("%s", why);
+	return err;
 }
 
 int kvm_vm_create(struct kvm *k, unsigned long type)

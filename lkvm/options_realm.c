@@ -120,7 +120,8 @@ int options_service(void *conf, const char *name, const char *val)
 
 	if (!c->services)
 		log_warn("--%s %s: host sessions (RHI) come with a later release; firmware that "
-			 "asks for one is told that there is none", name, val);
+			 "asks for one is told that there is none",
+			 name, val);
 	c->services = true;
 	return 0;
 }

@@ -143,8 +143,8 @@ static bool fill_rme(struct realm_host *h, const struct kvm *vm)
  */
 static bool attrs_usable(const struct realm_host *h, const struct kvm *vm)
 {
-	return !h->gmem_attrs || kvm_vm_cap(vm, KVM_CAP_GUEST_MEMFD_MEMORY_ATTRIBUTES) &
-					 KVM_MEMORY_ATTRIBUTE_PRIVATE;
+	return !h->gmem_attrs ||
+	       kvm_vm_cap(vm, KVM_CAP_GUEST_MEMFD_MEMORY_ATTRIBUTES) & KVM_MEMORY_ATTRIBUTE_PRIVATE;
 }
 
 static bool fill_rmi(struct realm_host *h, const struct kvm *vm)
@@ -258,9 +258,9 @@ static const char try_sim[] = "; --realm=sim starts a simulated Realm, without i
 
 static int select_cca(struct probe *p, const struct kvm *k, enum probe_want want)
 {
-	const struct realm_ops *forced = want == PROBE_RME ? &realm_rme :
-					 want == PROBE_RMI ? &realm_rmi :
-							     NULL;
+	const struct realm_ops *forced = want == PROBE_RME   ? &realm_rme
+					 : want == PROBE_RMI ? &realm_rmi
+							     : NULL;
 	struct probe sim;
 
 	probe_cca(p, k);
@@ -268,7 +268,8 @@ static int select_cca(struct probe *p, const struct kvm *k, enum probe_want want
 		return 0;
 	if (p->ops) {
 		log_error("--realm=%s: the Realms of this host's kernel are of the other kind, %s "
-			  "(generation %s)", forced->name, p->ops->name, p->host.gen);
+			  "(generation %s)",
+			  forced->name, p->ops->name, p->host.gen);
 		return -ENODEV;
 	}
 	probe_sim(&sim, k);

@@ -108,7 +108,8 @@ static int lock_ram(struct realm *r)
 			int err = -errno;
 
 			log_error("cannot lock the memory of the Realm: %s; raise the limit with "
-				  "'ulimit -l'", strerror(-err));
+				  "'ulimit -l'",
+				  strerror(-err));
 			return err;
 		}
 	}
@@ -227,9 +228,9 @@ static int exit_(struct realm *r, unsigned index, int vcpu_fd, struct kvm_run *r
 	 * The kernel has changed the page states on its own [uapi reference 4.3]; a sibling of a
 	 * vCPU that has ended the guest comes back here until it is told to stop.
 	 */
-	return run->exit_reason == KVM_EXIT_MEMORY_FAULT || run->exit_reason == KVM_EXIT_UNKNOWN ?
-		       0 :
-		       -ENOSYS;
+	return run->exit_reason == KVM_EXIT_MEMORY_FAULT || run->exit_reason == KVM_EXIT_UNKNOWN
+		       ? 0
+		       : -ENOSYS;
 }
 
 static void destroy(struct realm *r)

@@ -89,8 +89,8 @@ static int populate_all(const struct realm_conf *c, const struct kvm *k, struct 
 {
 	while (p->size) {
 		u64 before = p->size;
-		int err = c->host.populate_counts ? step_v12(k, p) :
-						    kvm_ioctl(k->vm_fd, KVM_ARM_RMI_POPULATE, p);
+		int err = c->host.populate_counts ? step_v12(k, p)
+						  : kvm_ioctl(k->vm_fd, KVM_ARM_RMI_POPULATE, p);
 
 		if (err && err != -EINTR)
 			return err;

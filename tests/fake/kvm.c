@@ -34,9 +34,13 @@ static const struct fake_gen gens[HOST_NR] = {
 	[HOST_PKVM] = { .name = "pkvm" },
 	[HOST_NO_RMM_V5] = { .name = "no RMM, v5", .vm_bit = 0x100, .no_rmm = EINVAL },
 	[HOST_NO_RMM_V7] = { .name = "no RMM, v7", .vm_bit = 0x100, .no_rmm = EPERM },
-	[HOST_NO_RMM_V12] = { .name = "no RMM, v12", .vm_bit = 0x100, .no_rmm = EINVAL,
+	[HOST_NO_RMM_V12] = { .name = "no RMM, v12",
+			      .vm_bit = 0x100,
+			      .no_rmm = EINVAL,
 			      .populate = POPULATE_V12 },
-	[HOST_NO_RMM_V14] = { .name = "no RMM, v14", .vm_bit = 1u << 30, .no_rmm = EINVAL,
+	[HOST_NO_RMM_V14] = { .name = "no RMM, v14",
+			      .vm_bit = 1u << 30,
+			      .no_rmm = EINVAL,
 			      .populate = POPULATE_V13 },
 	[HOST_A1] = { .name = "A", .vm_bit = 0x100, .cap = 300, .rec = 7, .pmu = true },
 	[HOST_A] = { .name = "A", .vm_bit = 0x100, .cap = 300, .rec = 8, .pmu = true },
@@ -409,9 +413,9 @@ int kvm_ioctl(int fd, unsigned long req, void *arg)
 	case KIND_VCPU:
 		return vcpu_ioctl(fds[fd].vm, fds[fd].index, req, arg);
 	case KIND_GMEM:
-		return req == KVM_SET_MEMORY_ATTRIBUTES2 ?
-			       fake_realm_own_attributes(fds[fd].vm, fd, arg) :
-			       -EINVAL;
+		return req == KVM_SET_MEMORY_ATTRIBUTES2
+			       ? fake_realm_own_attributes(fds[fd].vm, fd, arg)
+			       : -EINVAL;
 	case KIND_VGIC:
 	case KIND_ITS:
 		return device_attr(fds[fd].vm, kind == KIND_ITS, arg);

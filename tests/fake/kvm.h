@@ -15,9 +15,9 @@
 
 /* Ways to be a host [uapi reference 1]. */
 enum fake_host {
-	HOST_PLAIN,	      /* released kernel, no CCA */
-	HOST_PKVM,	      /* kvm-arm.mode=protected */
-	HOST_NO_RMM_V5,	      /* CCA kernels on a machine without RMM */
+	HOST_PLAIN,	/* released kernel, no CCA */
+	HOST_PKVM,	/* kvm-arm.mode=protected */
+	HOST_NO_RMM_V5, /* CCA kernels on a machine without RMM */
 	HOST_NO_RMM_V7,
 	HOST_NO_RMM_V12,
 	HOST_NO_RMM_V14,
@@ -45,9 +45,9 @@ enum fake_host {
 #define FAKE_RMM_IPA 40u /* of the RMM, less than the kernel's 48 */
 
 enum fake_op_kind {
-	GUEST_END, /* PSCI SYSTEM_OFF */
-	GUEST_RAM,	   /* RIPAS RAM for [base, base + size) */
-	GUEST_EMPTY,	   /* RIPAS EMPTY */
+	GUEST_END,   /* PSCI SYSTEM_OFF */
+	GUEST_RAM,   /* RIPAS RAM for [base, base + size) */
+	GUEST_EMPTY, /* RIPAS EMPTY */
 	GUEST_WRITE_PRIVATE,
 	GUEST_WRITE_SHARED,
 	GUEST_ZERO_PRIVATE, /* the page must be zero there */
@@ -76,11 +76,11 @@ struct fake_seen {
 	u32 hash, sve_vq, counters;
 	struct fake_range measured[8];
 	unsigned nr_measured;
-	u64 entry_pc, entry_x0;		/* of REC 0 */
-	u32 features[FAKE_MAX_VCPUS];	/* of KVM_ARM_VCPU_INIT */
+	u64 entry_pc, entry_x0;	      /* of REC 0 */
+	u32 features[FAKE_MAX_VCPUS]; /* of KVM_ARM_VCPU_INIT */
 	unsigned nr_recs;
 	unsigned attr_calls; /* KVM_SET_MEMORY_ATTRIBUTES since activation */
-	unsigned exits;	    /* MEMORY_FAULT */
+	unsigned exits;	     /* MEMORY_FAULT */
 };
 extern struct fake_seen fake_seen;
 
@@ -115,9 +115,9 @@ struct fake_slot {
 	int gmem;
 };
 
-#define PG_RAM 1u	/* RIPAS */
+#define PG_RAM 1u /* RIPAS */
 #define PG_POPULATED 2u
-#define PG_PRIVATE 4u	/* the VM's attribute */
+#define PG_PRIVATE 4u	 /* the VM's attribute */
 #define PG_OWN_SHARED 8u /* the guest_memfd's attribute */
 
 struct fake_vcpu {

@@ -372,8 +372,7 @@ static int change_pages(struct fake_vm *vm, struct fake_vcpu *v, const struct fa
 		return memory_fault(v, op->base, op->size, ram, 0);
 	}
 	v->pending = true;
-	return memory_fault(v, op->base, op->size, ram,
-			    fake_gen->late_ripas ? -EFAULT : 0);
+	return memory_fault(v, op->base, op->size, ram, fake_gen->late_ripas ? -EFAULT : 0);
 }
 
 static void access_page(struct fake_vm *vm, const struct fake_op *op)
@@ -385,9 +384,11 @@ static void access_page(struct fake_vm *vm, const struct fake_op *op)
 	u8 buf[PAGE], want[PAGE];
 
 	ck_assert_int_eq(!!(*page_of(vm, op->base) & PG_RAM), to_private);
-	memset(want, op->kind == GUEST_ZERO_PRIVATE || op->kind == GUEST_ZERO_SHARED ? 0 :
-		     to_private							       ? 0xa5 :
-											 0x5a, PAGE);
+	memset(want,
+	       op->kind == GUEST_ZERO_PRIVATE || op->kind == GUEST_ZERO_SHARED ? 0
+	       : to_private						       ? 0xa5
+									       : 0x5a,
+	       PAGE);
 	if (op->kind == GUEST_WRITE_PRIVATE) {
 		ck_assert_int_eq(pwrite(s->gmem, want, PAGE, (off_t)off), PAGE);
 	} else if (op->kind == GUEST_WRITE_SHARED) {
@@ -403,8 +404,8 @@ static void access_page(struct fake_vm *vm, const struct fake_op *op)
 /* Siblings of the one that called SYSTEM_OFF [uapi reference 3.5]. */
 static int sibling_exit(struct fake_vcpu *v)
 {
-	v->run->exit_reason = fake_gen->late_ripas && fake_gen->rec != 8 ? KVM_EXIT_SHUTDOWN :
-									   KVM_EXIT_UNKNOWN;
+	v->run->exit_reason =
+		fake_gen->late_ripas && fake_gen->rec != 8 ? KVM_EXIT_SHUTDOWN : KVM_EXIT_UNKNOWN;
 	return 0;
 }
 

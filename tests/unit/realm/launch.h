@@ -58,8 +58,8 @@ static inline int make_vcpus(void)
 		vcpu[i] = kvm_ioctl_val(kvm.vm_fd, KVM_CREATE_VCPU, i);
 		if (vcpu[i] < 0)
 			return vcpu[i];
-		run_page[i] = mmap(NULL, kvm.run_size, PROT_READ | PROT_WRITE, MAP_SHARED,
-				   vcpu[i], 0);
+		run_page[i] =
+			mmap(NULL, kvm.run_size, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu[i], 0);
 		err = kvm_ioctl(vcpu[i], KVM_ARM_VCPU_INIT, &init);
 		if (err)
 			return err;
@@ -156,7 +156,8 @@ static inline int run(unsigned i)
 	for (;;) {
 		int ret = kvm_ioctl_val(vcpu[i], KVM_RUN, 0);
 
-		if (ret < 0 && (ret != -EFAULT || run_page[i]->exit_reason != KVM_EXIT_MEMORY_FAULT))
+		if (ret < 0 &&
+		    (ret != -EFAULT || run_page[i]->exit_reason != KVM_EXIT_MEMORY_FAULT))
 			return ret;
 		if (run_page[i]->exit_reason == KVM_EXIT_SYSTEM_EVENT)
 			return 0;

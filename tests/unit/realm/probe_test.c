@@ -44,10 +44,13 @@ START_TEST(a_host_without_says_why)
 		enum fake_host host;
 		const char *why;
 	} hosts[] = {
-		{ HOST_PLAIN, "does not know Realms" },	    { HOST_PKVM, "does not know Realms" },
+		{ HOST_PLAIN, "does not know Realms" },
+		{ HOST_PKVM, "does not know Realms" },
 		{ HOST_NO_RMM_V5, "does not know Realms" }, /* it does, but does not show it */
-		{ HOST_NO_RMM_V7, "no RMM" },		    { HOST_NO_RMM_V12, "no RMM" },
-		{ HOST_NO_RMM_V14, "no RMM" },		    { HOST_C4_FIXED, "in_place_conversion" },
+		{ HOST_NO_RMM_V7, "no RMM" },
+		{ HOST_NO_RMM_V12, "no RMM" },
+		{ HOST_NO_RMM_V14, "no RMM" },
+		{ HOST_C4_FIXED, "in_place_conversion" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(hosts); i++) {
@@ -119,5 +122,4 @@ START_TEST(the_simulator_wants_a_filter)
 END_TEST
 
 SUITE_MAIN("realm/probe", every_generation_is_told_by_what_it_does, a_host_without_says_why,
-	   nothing_falls_back_to_the_simulator, a_kind_can_be_forced,
-	   the_simulator_wants_a_filter)
+	   nothing_falls_back_to_the_simulator, a_kind_can_be_forced, the_simulator_wants_a_filter)

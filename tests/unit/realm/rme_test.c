@@ -153,7 +153,7 @@ static const struct fake_op all_ram[] = {
 	{ GUEST_RAM, RAM, SIZE, NULL },
 	{ GUEST_RAM, RAM, SIZE, NULL },
 	{ GUEST_RAM, RAM, HALF, NULL },
-	{ GUEST_RAM, RAM - MiB, MiB, NULL },	      /* nothing is there */
+	{ GUEST_RAM, RAM - MiB, MiB, NULL }, /* nothing is there */
 	{ GUEST_EMPTY, RAM + SIZE, MiB, NULL },
 	{ GUEST_RAM, RAM - MiB, SIZE + 2 * MiB, NULL }, /* and RAM in the middle */
 	{ GUEST_END, 0, 0, NULL },
