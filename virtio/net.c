@@ -344,9 +344,9 @@ static u64 net_features(const struct net *n, bool small_pool)
 	if (n->netif->mtu)
 		features |= VIRTIO_NET_F_MTU;
 	/*
-	 * 64 KiB frames would fill the pool; checksums cost nothing there. Buffers that Linux merges
-	 * are pieces of 32 KiB that stay in the pool until the last reader of any of them is done,
-	 * those that it does not merge leave it when the frame arrives.
+	 * 64 KiB frames would fill the pool; checksums cost nothing there. Buffers that Linux
+	 * merges are pieces of 32 KiB that stay in the pool until the last reader of any of them is
+	 * done, those that it does not merge leave it when the frame arrives.
 	 */
 	if (small_pool)
 		features &= ~(VIRTIO_NET_F_MRG_RXBUF | VIRTIO_NET_F_HOST_TSO4 |
