@@ -5,7 +5,8 @@
  *
  * Thread: the loop; libslirp is not thread-safe and is called from nowhere else.
  * Trust:  frames come from the guest and have passed net/guard.c; sockets are the network's; the
- *         library is the distribution's.
+ *         library is the distribution's. It writes to sockets without MSG_NOSIGNAL: the thread has
+ *         SIGPIPE blocked, or the process ignores it.
  *
  * libslirp is found at run time: lkvm starts, and its other networks work, without it. It wants to
  * be asked before each sleep which sockets to watch and told after it which are ready. Asking is a
@@ -291,12 +292,12 @@ static int add_poll(int fd, int events, void *opaque)
 
 /*
  * Errors without a wanted read never arrive as such (see pollset_ready()): libslirp would read, and
- * it asserts that it has room to read into.
+ * it asserts that it has room to read into. What became readable before a pause waits.
  */
 static int get_revents(int idx, void *opaque)
 {
 	struct slirp *s = opaque;
-	u32 ready = pollset_ready(s->polls, idx);
+	u32 ready = pollset_ready(s->polls, idx) & (s->paused ? (u32)EPOLLOUT : UINT32_MAX);
 
 	return (ready & EPOLLIN ? SLIRP_POLL_IN : 0) | (ready & EPOLLOUT ? SLIRP_POLL_OUT : 0) |
 	       (ready & EPOLLPRI ? SLIRP_POLL_PRI : 0) | (ready & EPOLLERR ? SLIRP_POLL_ERR : 0) |
@@ -343,11 +344,8 @@ static void on_ready(void *arg)
 	struct slirp *s = arg;
 
 	assert(loop_here(s->loop));
-	/* Paused since the list was made: make a new one that does not ask for reading. */
-	if (!s->paused)
-		poll_slirp(s);
-	else
-		pollset_clear(s->polls);
+	/* The new list of a pause does not ask for reading. */
+	poll_slirp(s);
 	refresh(s);
 	s->client->batch_end(s->arg);
 }
