@@ -233,6 +233,7 @@ fuzz = $(eval FUZZERS += $(1))$(eval fuzz-srcs-$(1) := $(2))
 
 $(call fuzz,guard,net/guard.c net/reasm.c net/segment.c net/csum.c)
 $(call fuzz,dhcp,net/dhcp.c net/csum.c)
+$(call fuzz,user_net,$(net-all) lkvm/loop.c lkvm/log.c lkvm/iov.c)
 $(call fuzz,virtio_net,virtio/net.c virtio/net_hdr.c virtio/device.c virtio/queue.c virtio/chain.c lkvm/mem.c lkvm/mem_map.c \
 	lkvm/iov.c lkvm/log.c lkvm/loop.c tests/fake/netif.c tests/fake/driver.c tests/fake/transport.c)
 $(call fuzz,chain,virtio/queue.c virtio/chain.c lkvm/mem.c lkvm/mem_map.c lkvm/log.c tests/fake/driver.c)
