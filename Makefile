@@ -34,7 +34,7 @@ LKVM_SRCS := \
 	virtio/blk.c virtio/blk_req.c virtio/blk_config.c \
 	virtio/disk_conf.c virtio/disk_raw.c virtio/disk_io.c virtio/disk_uring.c \
 	virtio/disk_threads.c \
-	net/netif.c net/netopt.c net/user.c net/slirp.c net/pollset.c net/guard.c net/reasm.c \
+	net/netif.c net/netopt.c net/user.c net/slirp.c net/slirp_lib.c net/pollset.c net/guard.c net/reasm.c \
 	net/dhcp.c net/segment.c net/backlog.c net/csum.c net/tap.c net/tap_setup.c net/pcap.c \
 	arm64/board.c arm64/boot.c arm64/image.c arm64/fdt.c arm64/gic.c arm64/v2m.c arm64/cpu.c \
 	arm64/pvtime.c arm64/serial.c arm64/rtc.c \
@@ -130,6 +130,9 @@ fake_host := tests/fake/kvm.c tests/fake/kvm_realm.c lkvm/kvm.c lkvm/mem.c lkvm/
 	realm/realm.c realm/none.c realm/rme.c realm/rmi.c realm/pkvm.c realm/gmem.c realm/probe.c \
 	realm/sim.c realm/rsi.c realm/ripas.c realm/digest.c
 $(call unit,lkvm/cmd_doctor,lkvm/cmd_doctor.c lkvm/options.c lkvm/options_help.c lkvm/log.c $(fake_host))
+# The whole program below its command line, on a fake host.
+$(call unit,lkvm/machine,$(filter-out lkvm/main.c lkvm/cmd_% lkvm/options% lkvm/kvm_ioctl.c,$(LKVM_SRCS)) \
+	$(filter tests/fake/%,$(fake_host)))
 # main_test.c includes lkvm/main.c, to call its main() by another name.
 $(call unit,lkvm/main,lkvm/cmd_help.c lkvm/cmd_run.c lkvm/cmd_doctor.c net/netopt.c $(options) $(fake_host))
 $(call unit,lkvm/outbuf,lkvm/outbuf.c lkvm/loop.c lkvm/log.c)
@@ -178,7 +181,7 @@ $(call unit,arm64/gic,arm64/gic.c arm64/board.c arm64/serial.c arm64/rtc.c lkvm/
 $(call unit,arm64/cpu,arm64/cpu.c arm64/pvtime.c lkvm/kvm.c lkvm/log.c)
 $(call unit,arm64/v2m,arm64/v2m.c lkvm/bus.c lkvm/log.c)
 $(call unit,arm64/fdt,arm64/fdt.c arm64/board.c arm64/serial.c arm64/rtc.c lkvm/bus.c lkvm/log.c)
-net-user := net/user.c net/slirp.c net/pollset.c net/guard.c net/reasm.c net/dhcp.c net/segment.c \
+net-user := net/user.c net/slirp.c net/slirp_lib.c net/pollset.c net/guard.c net/reasm.c net/dhcp.c net/segment.c \
 	net/backlog.c net/csum.c
 net-all := net/netif.c net/netopt.c $(net-user) net/tap.c net/tap_setup.c net/pcap.c
 $(call unit,virtio/net,virtio/net.c virtio/net_hdr.c virtio/device.c virtio/queue.c virtio/chain.c lkvm/mem.c \
@@ -187,7 +190,7 @@ $(call unit,virtio/net,virtio/net.c virtio/net_hdr.c virtio/device.c virtio/queu
 $(call unit,net/user,$(net-all) tests/fake/netif.c lkvm/loop.c lkvm/log.c lkvm/iov.c)
 $(call unit,net/netopt,net/netopt.c lkvm/log.c)
 $(call unit,net/tap,$(net-all) tests/fake/netif.c lkvm/loop.c lkvm/log.c lkvm/iov.c)
-$(call unit,net/slirp,net/pollset.c lkvm/loop.c lkvm/log.c)
+$(call unit,net/slirp,net/slirp.c net/pollset.c lkvm/loop.c lkvm/log.c)
 $(call unit,net/pollset,net/pollset.c lkvm/loop.c)
 $(call unit,net/dhcp,net/dhcp.c net/csum.c)
 $(call unit,net/guard,net/guard.c net/csum.c)
@@ -199,6 +202,7 @@ $(call unit,realm/rme,lkvm/log.c $(fake_host))
 $(call unit,realm/rmi,lkvm/log.c $(fake_host))
 $(call unit,realm/probe,lkvm/log.c $(fake_host))
 $(call unit,realm/realm,lkvm/log.c $(fake_host))
+$(call unit,realm/replay,lkvm/log.c $(fake_host))
 
 SAN := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 SAN_CFLAGS = $(CSTD) $(WARN) $(WERROR) -O1 -g $(SAN) $(DEFS) -MMD -MP $(SLIRP_CFLAGS) \
@@ -375,7 +379,7 @@ lint: lint-headers lint-man lint-cppcheck
 
 lint-headers:
 	$(call say,LINT,headers compile alone)
-	$(Q)CC='$(CC)' CFLAGS='$(CSTD) $(WARN) -Werror' tests/lint/headers
+	$(Q)CC='$(CC)' CFLAGS='$(CSTD) $(WARN) $(SLIRP_CFLAGS) -Werror' tests/lint/headers
 lint-man: $(O)/lkvm
 	$(call say,LINT,manual)
 	$(Q)tests/lint/man --check $<

@@ -1,52 +1,41 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The only file that knows libslirp, which speaks TCP, UDP and ICMP with the guest and ordinary
- * sockets with the world.
+ * libslirp at work: it speaks TCP, UDP and ICMP with the guest and ordinary sockets with the world.
  *
  * Thread: the loop; libslirp is not thread-safe and is called from nowhere else.
  * Trust:  frames come from the guest and have passed net/guard.c; sockets are the network's; the
  *         library is the distribution's. It writes to sockets without MSG_NOSIGNAL: the thread has
  *         SIGPIPE blocked, or the process ignores it.
  *
- * libslirp is found at run time: lkvm starts, and its other networks work, without it. It wants to
+ * libslirp is found at run time: lkvm starts, and its other networks work, without it. Loading it
+ * and GLib costs as many instructions as all the rest of lkvm's start, so that waits for the first
+ * frame that needs it; at the start we only look whether it is there.
+ *
+ * It wants to
  * be asked before each sleep which sockets to watch and told after it which are ready. Asking is a
  * walk over its sockets, so it is done once per batch: after the frames of one kick, after one
  * socket event, after a timeout. net/pollset.c keeps the epoll registrations.
  */
 #include "net/slirp.h"
 
-#include <dlfcn.h>
 #include <errno.h>
-#include <libslirp.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 
 #include "lkvm/log.h"
 #include "net/pollset.h"
+#include "net/slirp_lib.h"
 
-#define SONAME "libslirp.so.0"
 #define STALE_NS UINT64_C(50000000) /* libslirp's idea of "now" may be that old */
 #define MAX_SOCKETS 2048u	    /* at most, and at most half of the descriptors we may have */
 #define IDLE_MS 1000u		    /* what libslirp says when it waits for nothing */
 
-/* The functions of libslirp that we use. Constant once loaded. */
-struct lib {
-	const char *version; /* "4.7.0" */
-	Slirp *(*create)(const SlirpConfig *cfg, const SlirpCb *cb, void *opaque);
-	void (*cleanup)(Slirp *s);
-	void (*input)(Slirp *s, const uint8_t *pkt, int len);
-	void (*pollfds_fill)(Slirp *s, uint32_t *timeout_ms, SlirpAddPollCb add, void *opaque);
-	void (*pollfds_poll)(Slirp *s, int select_error, SlirpGetREventsCb get, void *opaque);
-	void (*handle_timer)(Slirp *s, SlirpTimerId id, void *cb_opaque);
-	int (*add_hostfwd)(Slirp *s, int is_udp, struct in_addr haddr, int hport,
-			   struct in_addr gaddr, int gport);
-};
-
 struct slirp {
-	struct lib lib;
-	Slirp *slirp;
+	struct slirp_conf conf;
+	struct slirp_lib lib;
+	Slirp *slirp; /* NULL: not started yet */
+	bool failed;  /* nor will it be */
 	struct loop *loop;
 	const struct slirp_client *client;
 	void *arg;
@@ -60,97 +49,6 @@ struct slirp {
 	bool resolved; /* among them one that may let a queued packet go */
 	bool fresh;    /* libslirp's clock was set in this batch */
 };
-
-/* ---- the library ---- */
-
-bool slirp_version_fits(const char *version)
-{
-	unsigned major, minor;
-
-	/*
-	 * Newer libraries accept the configuration of 4.7; another major number is another
-	 * interface.
-	 */
-	return sscanf(version, "%u.%u", &major, &minor) == 2 && major == 4 && minor >= 7;
-}
-
-/*
- * GLib, below libslirp, complains on stderr, and the guest can make it complain as often as it
- * likes. The types are those of GLib's stable interface; its headers are not needed for one
- * function.
- */
-typedef void (*glib_log_fn)(const char *domain, int level, const char *msg, void *data);
-typedef unsigned (*glib_set_handler_fn)(const char *domain, int levels, glib_log_fn fn, void *data);
-#define GLIB_ALL_LEVELS 0xff
-
-static void on_glib_message(const char *domain, int level, const char *msg, void *data)
-{
-	(void)domain, (void)level, (void)data;
-	guest_err("libslirp", "%s", msg);
-}
-
-static void quiet_glib(void *dl)
-{
-	glib_set_handler_fn set = (glib_set_handler_fn)dlsym(dl, "g_log_set_handler");
-
-	/* NULL: messages without a domain; libslirp may have been built either way. */
-	if (set) {
-		set("Slirp", GLIB_ALL_LEVELS, on_glib_message, NULL);
-		set(NULL, GLIB_ALL_LEVELS, on_glib_message, NULL);
-	}
-}
-
-static const char *find_all(struct lib *lib, void *dl)
-{
-	const char *(*version)(void);
-	const struct {
-		const char *name;
-		void **at;
-	} wanted[] = {
-		{ "slirp_version_string", (void **)&version },
-		{ "slirp_new", (void **)&lib->create },
-		{ "slirp_cleanup", (void **)&lib->cleanup },
-		{ "slirp_input", (void **)&lib->input },
-		{ "slirp_pollfds_fill", (void **)&lib->pollfds_fill },
-		{ "slirp_pollfds_poll", (void **)&lib->pollfds_poll },
-		{ "slirp_handle_timer", (void **)&lib->handle_timer },
-		{ "slirp_add_hostfwd", (void **)&lib->add_hostfwd },
-	};
-
-	for (unsigned i = 0; i < ARRAY_SIZE(wanted); i++) {
-		*wanted[i].at = dlsym(dl, wanted[i].name);
-		if (!*wanted[i].at)
-			return wanted[i].name;
-	}
-	lib->version = version();
-	return NULL;
-}
-
-static int lib_load(struct lib *lib)
-{
-	/*
-	 * Lazy: a third of the instructions of binding everything. There is no dlclose(), because
-	 * GLib cannot be unloaded.
-	 */
-	void *dl = dlopen(SONAME, RTLD_LAZY | RTLD_LOCAL);
-	const char *missing;
-
-	if (!dl) {
-		log_debug("%s", dlerror());
-		log_error(
-			"user-mode networking needs libslirp: install libslirp0, or use --network mode=none");
-		return -ENOENT;
-	}
-	missing = find_all(lib, dl);
-	if (missing || !slirp_version_fits(lib->version)) {
-		log_error("user-mode networking needs libslirp 4.7 or later (4.x): %s is %s%s",
-			  SONAME, missing ? "without " : "version ",
-			  missing ? missing : lib->version);
-		return -ENOENT;
-	}
-	quiet_glib(dl);
-	return 0;
-}
 
 /* ---- what libslirp calls ---- */
 
@@ -360,11 +258,59 @@ static void on_timer(void *arg)
 	s->client->batch_end(s->arg);
 }
 
+/* ---- starting it ---- */
+
+static int start(struct slirp *s)
+{
+	const struct slirp_conf *c = &s->conf;
+	int err = slirp_lib_load(&s->lib);
+	SlirpConfig cfg = {
+		.version = 4, /* of 4.7; later libraries take it */
+		.restricted = c->restricted,
+		.in_enabled = true,
+		.vnetwork = c->net,
+		.vnetmask = c->mask,
+		.vhost = c->host,
+		.in6_enabled = c->ipv6,
+		.vprefix_addr6 = c->prefix6,
+		.vprefix_len = 64,
+		.vhost6 = c->prefix6,
+		.vnameserver6 = c->prefix6,
+		.vdhcp_start = c->guest,
+		.vnameserver = c->dns,
+		.if_mtu = c->mtu,
+		.if_mru = c->mtu,
+		.disable_dhcp = true, /* net/dhcp.c */
+	};
+
+	if (err)
+		return err;
+	cfg.vhost6.s6_addr[15] = 1;
+	cfg.vnameserver6.s6_addr[15] = 3;
+	s->slirp = s->lib.create(&cfg, &callbacks, s);
+	if (!s->slirp) {
+		log_error("user-mode networking: libslirp %s refuses to start", s->lib.version);
+		return -EIO;
+	}
+	poll_slirp(s);
+	refresh(s);
+	return 0;
+}
+
+static bool awake(struct slirp *s)
+{
+	if (!s->slirp && !s->failed)
+		s->failed = start(s) != 0;
+	return s->slirp;
+}
+
 /* ---- for net/user.c ---- */
 
 void slirp_feed(struct slirp *s, const u8 *frame, size_t len, bool neighbour)
 {
 	assert(loop_here(s->loop));
+	if (!awake(s))
+		return;
 	/* Time-outs count from libslirp's clock, which only pollfds_poll() sets. */
 	if (!s->fresh && loop_now_ns() - s->polled_at > STALE_NS)
 		poll_slirp(s);
@@ -377,6 +323,8 @@ void slirp_feed(struct slirp *s, const u8 *frame, size_t len, bool neighbour)
 void slirp_settle(struct slirp *s)
 {
 	assert(loop_here(s->loop));
+	if (!s->slirp)
+		return;
 	/* An address was resolved: the packets that wait for it go out with the next poll. */
 	if (s->resolved)
 		poll_slirp(s);
@@ -409,39 +357,6 @@ int slirp_forward(struct slirp *s, bool udp, struct in_addr host, u16 host_port,
 	return 0;
 }
 
-static int start(struct slirp *s, const struct slirp_conf *c)
-{
-	SlirpConfig cfg = {
-		.version = 4, /* of 4.7; later libraries take it */
-		.restricted = c->restricted,
-		.in_enabled = true,
-		.vnetwork = c->net,
-		.vnetmask = c->mask,
-		.vhost = c->host,
-		.in6_enabled = c->ipv6,
-		.vprefix_addr6 = c->prefix6,
-		.vprefix_len = 64,
-		.vhost6 = c->prefix6,
-		.vnameserver6 = c->prefix6,
-		.vdhcp_start = c->guest,
-		.vnameserver = c->dns,
-		.if_mtu = c->mtu,
-		.if_mru = c->mtu,
-		.disable_dhcp = true, /* net/dhcp.c */
-	};
-
-	cfg.vhost6.s6_addr[15] = 1;
-	cfg.vnameserver6.s6_addr[15] = 3;
-	s->slirp = s->lib.create(&cfg, &callbacks, s);
-	if (!s->slirp) {
-		log_error("user-mode networking: libslirp %s refuses to start", s->lib.version);
-		return -EIO;
-	}
-	poll_slirp(s);
-	refresh(s);
-	return 0;
-}
-
 /* The guest must not use up the descriptors that lkvm itself needs. */
 static unsigned socket_limit(void)
 {
@@ -467,9 +382,8 @@ int slirp_open(struct slirp **out, const struct slirp_conf *c, struct loop *loop
 		log_error("user-mode networking: %s", strerror(ENOMEM));
 		goto fail;
 	}
-	err = lib_load(&s->lib);
-	if (!err)
-		err = start(s, c);
+	s->conf = *c;
+	err = c->eager || !slirp_lib_beside_libc() ? start(s) : 0;
 	if (err)
 		goto fail;
 	*out = s;

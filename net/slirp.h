@@ -19,6 +19,7 @@ struct slirp_conf {
 	struct in6_addr prefix6; /* a /64: host ::1, name server ::3 */
 	u16 mtu; /* of IP packets for the guest, up to 65521; TCP makes at most 32 KiB of it */
 	bool restricted; /* the guest reaches nothing but forwards and the name server */
+	bool eager;	 /* start at once: there will be forwards, or IPv6, which speaks first */
 };
 
 struct slirp_client {
@@ -32,8 +33,9 @@ struct slirp_client {
 };
 
 /*
- * Load libslirp if need be and start an instance. 0, or after one log_error() line: -ENOENT when
- * the library is missing or too old, -EIO, -ENOMEM.
+ * An instance of libslirp, which is loaded and started with the first frame that needs it, or at
+ * once (`eager`). 0, or after one log_error() line: -ENOENT when the library is missing or too old,
+ * -EIO, -ENOMEM. What goes wrong later gives that line then, and frames vanish.
  */
 int slirp_open(struct slirp **out, const struct slirp_conf *c, struct loop *loop,
 	       const struct slirp_client *client, void *arg);
@@ -41,7 +43,7 @@ int slirp_open(struct slirp **out, const struct slirp_conf *c, struct loop *loop
 /* Takes NULL. client->frame may be called from inside. */
 void slirp_close(struct slirp *s);
 
-/* Listen on `host` and forward to `guest` (ports in host order). 0 or -errno. */
+/* Eager instances: listen on `host`, forward to `guest` (ports in host order). 0 or -errno. */
 int slirp_forward(struct slirp *s, bool udp, struct in_addr host, u16 host_port,
 		  struct in_addr guest, u16 guest_port);
 
@@ -60,10 +62,5 @@ void slirp_pause(struct slirp *s, bool paused);
  * of the descriptors that lkvm may have.
  */
 bool slirp_crowded(const struct slirp *s);
-
-/*
- * Does a libslirp that calls itself `version` have the interface that we need? (4.7 and later 4.x)
- */
-bool slirp_version_fits(const char *version);
 
 #endif

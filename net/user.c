@@ -326,6 +326,7 @@ static int open_slirp(struct user_if *s, const struct net_conf *c)
 		/* Larger than the guest's: net/segment.c stands between the two. */
 		.mtu = (u16)MAX(SEGMENT_MTU, (unsigned)c->mtu),
 		.restricted = c->restricted,
+		.eager = c->nr_hostfwd || c->ipv6,
 	};
 
 	return slirp_open(&s->slirp, &conf, s->loop, &slirp_client, s);

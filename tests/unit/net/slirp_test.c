@@ -8,6 +8,7 @@
 #include "net/netif.h"
 #include "net/netopt.h"
 #include "net/slirp.h"
+#include "net/slirp_lib.h"
 #include "tests/unit/suite.h"
 
 /* In place of the C library's: what slirp.c finds is up to the test. */
@@ -29,7 +30,8 @@ static const char *fake_version(void)
 }
 
 /*
- * dlsym() itself cannot be replaced here, so slirp.c is compiled into this file with another one.
+ * dlsym() itself cannot be replaced here, so slirp_lib.c is compiled into this file with another
+ * one.
  */
 static void *test_dlsym(void *dl, const char *name)
 {
@@ -41,7 +43,7 @@ static void *test_dlsym(void *dl, const char *name)
 }
 
 #define dlsym test_dlsym
-#include "net/slirp.c"
+#include "net/slirp_lib.c"
 #undef dlsym
 
 /* What slirp_open() says, on stderr and as its result. */
@@ -52,7 +54,8 @@ static int open_it(char *line, size_t size)
 				.host = { htonl(0xc0a82101) },
 				.dns = { htonl(0xc0a82103) },
 				.guest = { htonl(0xc0a8210f) },
-				.mtu = 1500 };
+				.mtu = 1500,
+				.eager = true };
 	static const struct slirp_client client; /* no frames without sockets */
 	struct slirp *s = NULL;
 	struct loop *l;

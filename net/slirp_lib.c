@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Finding libslirp and its functions.
+ *
+ * Thread: main, or the loop.
+ * Trust:  the library is the distribution's.
+ */
+#include "net/slirp_lib.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "lkvm/log.h"
+
+#define SONAME "libslirp.so.0"
+
+bool slirp_version_fits(const char *version)
+{
+	unsigned major, minor;
+
+	/*
+	 * Newer libraries accept the configuration of 4.7; another major number is another
+	 * interface.
+	 */
+	return sscanf(version, "%u.%u", &major, &minor) == 2 && major == 4 && minor >= 7;
+}
+
+/*
+ * GLib, below libslirp, complains on stderr, and the guest can make it complain as often as it
+ * likes. The types are those of GLib's stable interface; its headers are not needed for one
+ * function.
+ */
+typedef void (*glib_log_fn)(const char *domain, int level, const char *msg, void *data);
+typedef unsigned (*glib_set_handler_fn)(const char *domain, int levels, glib_log_fn fn, void *data);
+#define GLIB_ALL_LEVELS 0xff
+
+static void on_glib_message(const char *domain, int level, const char *msg, void *data)
+{
+	(void)domain, (void)level, (void)data;
+	guest_err("libslirp", "%s", msg);
+}
+
+static void quiet_glib(void *dl)
+{
+	glib_set_handler_fn set = (glib_set_handler_fn)dlsym(dl, "g_log_set_handler");
+
+	/* NULL: messages without a domain; libslirp may have been built either way. */
+	if (set) {
+		set("Slirp", GLIB_ALL_LEVELS, on_glib_message, NULL);
+		set(NULL, GLIB_ALL_LEVELS, on_glib_message, NULL);
+	}
+}
+
+static const char *find_all(struct slirp_lib *lib, void *dl)
+{
+	const char *(*version)(void);
+	const struct {
+		const char *name;
+		void **at;
+	} wanted[] = {
+		{ "slirp_version_string", (void **)&version },
+		{ "slirp_new", (void **)&lib->create },
+		{ "slirp_cleanup", (void **)&lib->cleanup },
+		{ "slirp_input", (void **)&lib->input },
+		{ "slirp_pollfds_fill", (void **)&lib->pollfds_fill },
+		{ "slirp_pollfds_poll", (void **)&lib->pollfds_poll },
+		{ "slirp_handle_timer", (void **)&lib->handle_timer },
+		{ "slirp_add_hostfwd", (void **)&lib->add_hostfwd },
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(wanted); i++) {
+		*wanted[i].at = dlsym(dl, wanted[i].name);
+		if (!*wanted[i].at)
+			return wanted[i].name;
+	}
+	lib->version = version();
+	return NULL;
+}
+
+int slirp_lib_load(struct slirp_lib *lib)
+{
+	/*
+	 * Lazy: a third of the instructions of binding everything. There is no dlclose(), because
+	 * GLib cannot be unloaded.
+	 */
+	void *dl = dlopen(SONAME, RTLD_LAZY | RTLD_LOCAL);
+	const char *missing;
+
+	if (!dl) {
+		log_debug("%s", dlerror());
+		log_error(
+			"user-mode networking needs libslirp: install libslirp0, or use --network mode=none");
+		return -ENOENT;
+	}
+	missing = find_all(lib, dl);
+	if (missing || !slirp_version_fits(lib->version)) {
+		log_error("user-mode networking needs libslirp 4.7 or later (4.x): %s is %s%s",
+			  SONAME, missing ? "without " : "version ",
+			  missing ? missing : lib->version);
+		return -ENOENT;
+	}
+	quiet_glib(dl);
+	return 0;
+}
+
+bool slirp_lib_beside_libc(void)
+{
+	char path[PATH_MAX];
+	const char *slash;
+	Dl_info info;
+
+	if (!dladdr((void *)getrlimit, &info) || !info.dli_fname)
+		return false;
+	slash = strrchr(info.dli_fname, '/');
+	if (!slash)
+		return false;
+	snprintf(path, sizeof(path), "%.*s/" SONAME, (int)(slash - info.dli_fname), info.dli_fname);
+	return access(path, R_OK) == 0;
+}

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * libslirp, found at run time: lkvm starts, and its other networks work, without it. Any thread.
+ */
+#ifndef NET_SLIRP_LIB_H
+#define NET_SLIRP_LIB_H
+
+#include <libslirp.h>
+
+#include "lkvm/util.h"
+
+/* The functions of libslirp that we use. Constant once loaded. */
+struct slirp_lib {
+	const char *version; /* "4.7.0" */
+	Slirp *(*create)(const SlirpConfig *cfg, const SlirpCb *cb, void *opaque);
+	void (*cleanup)(Slirp *s);
+	void (*input)(Slirp *s, const uint8_t *pkt, int len);
+	void (*pollfds_fill)(Slirp *s, uint32_t *timeout_ms, SlirpAddPollCb add, void *opaque);
+	void (*pollfds_poll)(Slirp *s, int select_error, SlirpGetREventsCb get, void *opaque);
+	void (*handle_timer)(Slirp *s, SlirpTimerId id, void *cb_opaque);
+	int (*add_hostfwd)(Slirp *s, int is_udp, struct in_addr haddr, int hport,
+			   struct in_addr gaddr, int gport);
+};
+
+/* Does a libslirp that calls itself `version` have the interface that we need? (4.7, later 4.x) */
+bool slirp_version_fits(const char *version);
+
+/* 0, or -ENOENT after one log_error() line. */
+int slirp_lib_load(struct slirp_lib *lib);
+
+/*
+ * Is the library where the C library is? A cheap answer for the common case; where it is no, only
+ * slirp_lib_load() tells.
+ */
+bool slirp_lib_beside_libc(void);
+
+#endif
