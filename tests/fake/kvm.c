@@ -17,6 +17,7 @@
 
 struct fake_seen fake_seen;
 const struct fake_gen *fake_gen;
+void (*fake_kvm_trace)(unsigned long req, const void *arg);
 
 #define RME(n, c, r, init, late)                                                                   \
 	{                                                                                          \
@@ -405,6 +406,8 @@ int kvm_ioctl(int fd, unsigned long req, void *arg)
 {
 	enum kind kind = kind_of(fd);
 
+	if (fake_kvm_trace)
+		fake_kvm_trace(req, arg);
 	if (fails_now())
 		return -fail_err;
 	switch (kind) {

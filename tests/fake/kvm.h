@@ -40,7 +40,7 @@ enum fake_host {
 #define HOST_FIRST_REALM HOST_A1
 
 #define FAKE_RAM UINT64_C(0x80000000)
-#define FAKE_MAX_PAGES 16384u
+#define FAKE_MAX_PAGES 32768u
 #define FAKE_MAX_VCPUS 4u
 #define FAKE_RMM_IPA 40u /* of the RMM, less than the kernel's 48 */
 
@@ -89,6 +89,9 @@ void fake_kvm_init(enum fake_host host, const struct fake_op *ops);
 
 /* The `nth` ioctl from now (0: the next) fails with -err, once. */
 void fake_kvm_fail(unsigned nth, int err);
+
+/* Is called with each ioctl that has a pointer, before it is looked at; NULL: nobody is. */
+extern void (*fake_kvm_trace)(unsigned long req, const void *arg);
 
 /* The page of the guest's own memory at `a`. */
 void fake_kvm_read_private(u64 a, void *buf, u32 len);

@@ -472,8 +472,12 @@ int fake_run(struct fake_vm *vm, unsigned index)
 	vm->ran |= !ret;
 	if (!ret && v->run->immediate_exit)
 		ret = -EINTR;
+	else if (!ret && index && !vm->over)
+		ret = -EAGAIN; /* waits for PSCI CPU_ON, which the script does not call */
 	else if (!ret)
 		ret = step(vm, v);
 	pthread_mutex_unlock(&lock);
+	if (ret == -EAGAIN)
+		usleep(1000);
 	return ret;
 }

@@ -22,6 +22,7 @@
 #define ALIAS BIT(IPA - 1)
 #define NR_VCPUS 2u
 
+static u64 ram_size = SIZE;
 static struct kvm kvm;
 static struct mem *mem;
 static struct realm *realm;
@@ -96,7 +97,7 @@ static inline int launch_vm(void)
 	if (err)
 		return err;
 	mem_set_alias(mem, ALIAS);
-	err = mem_add_ram(mem, gpa(RAM), SIZE, probe.ops->mem_flags(&conf), NULL);
+	err = mem_add_ram(mem, gpa(RAM), ram_size, probe.ops->mem_flags(&conf), NULL);
 	if (!err)
 		err = realm_new(&realm, probe.ops, &conf, &kvm, mem);
 	if (!err)

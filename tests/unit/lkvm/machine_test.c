@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The composition: a whole machine, devices and threads included, on a model of each host kernel.
+ * What is not in the right order there is an errno here, or a failed assertion of the model.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "lkvm/machine.h"
+#include "tests/fake/kvm.h"
+#include "tests/unit/arm64/capture.h"
+
+#define RAM_SIZE (32 * MiB)
+#define KERNEL (FAKE_RAM + 0x80000)
+#define DTB (FAKE_RAM + 30 * MiB)
+#define POOL (FAKE_RAM + 16 * MiB)
+
+static struct config c;
+static char kernel[] = "/tmp/lkvm-machine-XXXXXX", initrd[] = "/tmp/lkvm-machine-XXXXXX";
+static u8 kernel_bytes[10000];
+
+static void write_file(char *name, const void *buf, size_t len)
+{
+	int fd = mkstemp(name);
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(write(fd, buf, len), len);
+	close(fd);
+}
+
+static void make_files(void)
+{
+	static bool made;
+
+	if (made)
+		return;
+	made = true;
+	for (size_t i = 0; i < sizeof(kernel_bytes); i++)
+		kernel_bytes[i] = (u8)(i * 13 + 1);
+	write_file(kernel, kernel_bytes, sizeof(kernel_bytes));
+	write_file(initrd, kernel_bytes, 5000);
+}
+
+static void remove_files(void)
+{
+	unlink(kernel);
+	unlink(initrd);
+}
+
+static struct config *conf(enum config_realm realm)
+{
+	int fd = open("/dev/null", O_RDONLY);
+
+	dup2(fd, STDIN_FILENO);
+	close(fd);
+	make_files();
+	config_init(&c);
+	c.kvm_dev = "/dev/null";
+	c.kernel = kernel;
+	c.initrd = initrd;
+	c.cpus = 2;
+	c.ram_size = RAM_SIZE;
+	c.nics[c.nr_nics++] = "mode=none";
+	c.rng = true;
+	c.realm = realm;
+	ck_assert_int_eq(config_complete(&c), 0);
+	return &c;
+}
+
+static const struct fake_op nothing[] = { { GUEST_END, 0, 0, NULL } };
+static const struct fake_op linux_boot[] = {
+	{ GUEST_RAM, FAKE_RAM, RAM_SIZE, NULL },
+	{ GUEST_WRITE_PRIVATE, POOL, 4096, NULL },
+	{ GUEST_EMPTY, POOL, 4 * MiB, NULL },
+	{ GUEST_ZERO_SHARED, POOL, 4096, NULL },
+	{ GUEST_WRITE_SHARED, POOL, 4096, NULL },
+	{ GUEST_EMPTY, KERNEL + 8192, 4096, NULL },
+	/* what was loaded there is not shown to the shared side */
+	{ GUEST_ZERO_SHARED, KERNEL + 8192, 4096, NULL },
+	{ GUEST_END, 0, 0, NULL },
+};
+
+static enum machine_end start(const struct config *conf)
+{
+	enum machine_end end;
+	struct machine *m;
+
+	if (machine_create(&m, conf))
+		return END_ERROR;
+	end = machine_run(m);
+	machine_destroy(m);
+	return end;
+}
+
+static void is_measured(void)
+{
+	u64 initrd_at = align_down(DTB - 5000 - 4, 4096);
+
+	/* The initrd ends in the page before the tree: the model sees them as one run. */
+	ck_assert_uint_eq(fake_seen.nr_measured, 2);
+	ck_assert_uint_eq(fake_seen.measured[0].base, KERNEL);
+	ck_assert_uint_eq(fake_seen.measured[0].size, align_up(sizeof(kernel_bytes), 4096));
+	ck_assert_uint_eq(fake_seen.measured[1].base, initrd_at);
+	ck_assert_uint_eq(fake_seen.measured[1].size, DTB + 64 * KiB - initrd_at);
+	ck_assert_uint_eq(fake_seen.entry_pc, KERNEL);
+	ck_assert_uint_eq(fake_seen.entry_x0, DTB);
+	ck_assert_uint_eq(fake_seen.nr_recs, 2);
+}
+
+START_TEST(a_realm_on_every_host)
+{
+	for (int h = HOST_FIRST_REALM; h < HOST_NR; h++) {
+		bool rfc = h == HOST_A1 || h == HOST_A;
+
+		if (h == HOST_C4_FIXED)
+			continue;
+		fake_kvm_init((enum fake_host)h, rfc ? nothing : linux_boot);
+		ck_assert_msg(start(conf(REALM_ANY)) == END_POWEROFF, "%s", fake_gen->name);
+		is_measured();
+		/* 26 bits would hold the board's memory; 32 is KVM's least, and the alias */
+		ck_assert_uint_eq(fake_seen.vm_type & 0xff, 33);
+		ck_assert_uint_eq(fake_seen.features[1] & ~1u, fake_seen.features[0]);
+		/* SVE of the RFC is told, and only with a vector length */
+		ck_assert_int_eq(!!(fake_seen.features[0] & 1u << KVM_ARM_VCPU_SVE), !rfc);
+	}
+	remove_files();
+}
+END_TEST
+
+START_TEST(counters_and_vectors_before_the_descriptor)
+{
+	for (int h = HOST_A; h <= HOST_C2; h++) {
+		fake_kvm_init((enum fake_host)h, nothing);
+		conf(REALM_ANY)->pmu = true;
+		c.pmu_counters = 4;
+		c.sve_max_vl = 256;
+		ck_assert_msg(start(&c) == END_POWEROFF, "%s", fake_gen->name);
+		ck_assert(fake_seen.features[0] & 1u << KVM_ARM_VCPU_PMU_V3);
+		ck_assert(fake_seen.features[0] & 1u << KVM_ARM_VCPU_SVE);
+	}
+	remove_files();
+}
+END_TEST
+
+START_TEST(other_guests_on_the_same_hosts)
+{
+	fake_kvm_init(HOST_PLAIN, nothing);
+	ck_assert_int_eq(start(conf(REALM_OFF)), END_POWEROFF);
+	ck_assert_uint_eq(fake_seen.vm_type, 32);
+	ck_assert_uint_eq(fake_seen.nr_vms, 1); /* nothing is probed for an ordinary VM */
+	fake_kvm_init(HOST_C3, nothing);
+	ck_assert_int_eq(start(conf(REALM_OFF)), END_POWEROFF);
+	ck_assert(!fake_seen.created);
+	capture_start();
+	fake_kvm_init(HOST_B2, nothing);
+	ck_assert_int_eq(start(conf(REALM_SIM)), END_POWEROFF);
+	ck_assert_uint_eq(fake_seen.vm_type, 33);
+	ck_assert(strstr(captured(), "simulated Realm: no isolation") && !fake_seen.created);
+	fake_kvm_init(HOST_PKVM, nothing);
+	conf(REALM_OFF)->protected_vm = true;
+	ck_assert_int_eq(start(&c), END_POWEROFF);
+	ck_assert_uint_eq(fake_seen.vm_type, 0x80000000 | 32);
+	remove_files();
+}
+END_TEST
+
+static void refused(const char *a, const char *b)
+{
+	ck_assert_int_eq(start(&c), END_ERROR);
+	captured_one_error(a, b);
+}
+
+/* One line each, and it says what to do. */
+START_TEST(what_a_host_cannot_do)
+{
+	capture_start();
+	fake_kvm_init(HOST_PLAIN, nothing);
+	conf(REALM_ANY);
+	refused("KVM doesn't support Realms", "--realm=sim");
+	conf(REALM_OFF)->protected_vm = true;
+	refused("--protected", "kvm-arm.mode");
+	fake_kvm_init(HOST_NO_RMM_V14, nothing);
+	conf(REALM_ANY);
+	refused("no RMM", "--realm=sim");
+	fake_kvm_init(HOST_C3, nothing);
+	conf(REALM_RME);
+	refused("--realm=rme", "C3");
+	conf(REALM_ANY)->realm_sha512 = true;
+	refused("--measurement-algo", "C3");
+	conf(REALM_ANY)->has_realm_pv = true;
+	refused("--realm-pv", "C3");
+	conf(REALM_ANY)->pmu = true;
+	refused("--pmu", "C3");
+	/* The RMM's limit, and the kernel's. */
+	conf(REALM_ANY)->ram_base = BIT(FAKE_RMM_IPA - 1);
+	refused("Memory too large", "needs 41 bits, 40 available");
+	conf(REALM_ANY)->ram_base = BIT(48);
+	refused("Memory too large", "needs 50 bits, 48 available");
+	fake_kvm_init(HOST_PLAIN, nothing);
+	conf(REALM_SIM)->ram_base = BIT(47);
+	refused("Memory too large", "needs 49 bits, 48 available");
+	conf(REALM_ANY)->irqchip = IRQCHIP_GICV2;
+	fake_kvm_init(HOST_B2, nothing);
+	refused("gicv2", "gicv3");
+	remove_files();
+}
+END_TEST
+
+/* Every ioctl fails once: the machine is taken down again, whole or half built. */
+START_TEST(every_step_can_fail)
+{
+	static const enum fake_host hosts[] = { HOST_B2, HOST_C4 };
+
+	capture_start();
+	for (unsigned h = 0; h < ARRAY_SIZE(hosts); h++) {
+		unsigned failures = 0;
+
+		for (unsigned n = 0; n < 90; n += 2) {
+			fake_kvm_init(hosts[h], nothing);
+			fake_kvm_fail(n + h, EIO);
+			failures += start(conf(REALM_ANY)) == END_ERROR;
+		}
+		ck_assert_uint_gt(failures, 10);
+	}
+	remove_files();
+}
+END_TEST
+
+SUITE_MAIN("lkvm/machine", a_realm_on_every_host, counters_and_vectors_before_the_descriptor,
+	   other_guests_on_the_same_hosts, what_a_host_cannot_do, every_step_can_fail)

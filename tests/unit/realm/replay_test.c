@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Records of real launches (host series v5 and v7 with RMM 1.0): the backend makes the same calls
+ * in the same order, and takes the same exits as the same guest caused there. The records are not
+ * part of the tree: LKVM_VECTORS or ../shared/vectors.
+ */
+#include <check.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "realm/uapi_rme.h"
+#include "tests/unit/realm/launch.h"
+
+#define MAX_STEPS 64u
+
+struct steps {
+	unsigned nr;
+	char text[MAX_STEPS][80];
+};
+
+struct record {
+	struct steps setup; /* what makes the Realm, up to the first KVM_RUN */
+	struct fake_op guest[MAX_STEPS];
+	unsigned nr_guest, nr_changes; /* changes: attributes set because of exits */
+	u64 ram;
+	struct fake_range payload[3];
+	unsigned nr_payloads;
+};
+
+static struct record rec;
+static struct steps seen;
+
+__attribute__((format(printf, 2, 3))) static void add(struct steps *s, const char *fmt, ...)
+{
+	va_list ap;
+
+	ck_assert_uint_lt(s->nr, MAX_STEPS);
+	va_start(ap, fmt);
+	vsnprintf(s->text[s->nr++], sizeof(s->text[0]), fmt, ap);
+	va_end(ap);
+}
+
+/* ---- the record ---- */
+
+static void parse_setup(const char *line)
+{
+	unsigned long long base = 0, size = 0;
+	unsigned cap, cmd, feature;
+	const char *at;
+
+	if ((at = strstr(line, "KVM_ENABLE_CAP cap="))) {
+		ck_assert_int_eq(sscanf(at, "KVM_ENABLE_CAP cap=%u flags=0 args={%u", &cap, &cmd),
+				 2);
+		if ((at = strstr(line, "base=")))
+			ck_assert_int_eq(sscanf(at, "base=%llx size=%llx", &base, &size), 2);
+		if (cmd == RME_POPULATE && rec.nr_payloads < ARRAY_SIZE(rec.payload))
+			rec.payload[rec.nr_payloads++] = (struct fake_range){ base, size };
+		add(&rec.setup, "cap %u %u %llx %llx", cap, cmd, base, size);
+	} else if ((at = strstr(line, "KVM_ARM_VCPU_FINALIZE feature="))) {
+		ck_assert_int_eq(sscanf(at, "KVM_ARM_VCPU_FINALIZE feature=%u", &feature), 1);
+		add(&rec.setup, "finalize %u", feature);
+	} else if ((at = strstr(line, "KVM_CREATE_GUEST_MEMFD size="))) {
+		ck_assert_int_eq(sscanf(at, "KVM_CREATE_GUEST_MEMFD size=%llx", &size), 1);
+		rec.ram = size;
+		add(&rec.setup, "gmem %llx", size);
+	} else if ((at = strstr(line, "KVM_SET_USER_MEMORY_REGION2"))) {
+		ck_assert_int_eq(sscanf(strstr(at, "gpa="), "gpa=%llx size=%llx", &base, &size), 2);
+		add(&rec.setup, "slot %llx %llx", base, size);
+	}
+}
+
+static void parse_run(const char *line)
+{
+	unsigned long long base, size;
+	unsigned flags;
+	const char *at = strstr(line, "MEMORY_FAULT flags=");
+
+	if (strstr(line, "KVM_SET_MEMORY_ATTRIBUTES"))
+		rec.nr_changes++;
+	if (!at)
+		return;
+	ck_assert_int_eq(
+		sscanf(at, "MEMORY_FAULT flags=%x gpa=%llx size=%llx", &flags, &base, &size), 3);
+	ck_assert_uint_lt(rec.nr_guest + 1, MAX_STEPS);
+	rec.guest[rec.nr_guest++] =
+		(struct fake_op){ flags ? GUEST_RAM : GUEST_EMPTY, base, size, NULL };
+}
+
+/* False: there is none. */
+static bool read_record(const char *name)
+{
+	const char *dir = getenv("LKVM_VECTORS");
+	char path[256], line[1024];
+	bool running = false;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", dir ? dir : "../shared/vectors", name);
+	f = fopen(path, "r");
+	if (!f) {
+		printf("skip: no record of a launch at %s\n", path);
+		return false;
+	}
+	memset(&rec, 0, sizeof(rec));
+	/* The second half of a file is another launch, as strace saw it. */
+	while (fgets(line, sizeof(line), f) && !strstr(line, "raw strace")) {
+		running |= !!strstr(line, "KVM_RUN #");
+		if (*line != '#' && running)
+			parse_run(line);
+		else if (*line != '#')
+			parse_setup(line);
+	}
+	fclose(f);
+	rec.guest[rec.nr_guest].kind = GUEST_END;
+	ck_assert_uint_eq(rec.nr_payloads, 3);
+	ck_assert_uint_gt(rec.nr_guest, 5);
+	return true;
+}
+
+/* ---- our side ---- */
+
+static void trace(unsigned long req, const void *arg)
+{
+	if (req == KVM_ENABLE_CAP) {
+		const struct kvm_enable_cap *e = arg;
+		const struct rme_populate *p = (void *)(uintptr_t)e->args[1];
+		bool range = e->args[0] == RME_INIT_RIPAS || e->args[0] == RME_POPULATE;
+
+		add(&seen, "cap %u %u %llx %llx", e->cap, (unsigned)e->args[0],
+		    range ? (unsigned long long)p->base : 0,
+		    range ? (unsigned long long)p->size : 0);
+	} else if (req == KVM_ARM_VCPU_FINALIZE) {
+		add(&seen, "finalize %u", *(const unsigned *)arg);
+	} else if (req == KVM_CREATE_GUEST_MEMFD) {
+		add(&seen, "gmem %llx",
+		    (unsigned long long)((const struct kvm_create_guest_memfd *)arg)->size);
+	} else if (req == KVM_SET_USER_MEMORY_REGION2) {
+		const struct kvm_userspace_memory_region2 *r = arg;
+
+		add(&seen, "slot %llx %llx", (unsigned long long)r->guest_phys_addr,
+		    (unsigned long long)r->memory_size);
+	}
+}
+
+static void set_up(enum fake_host host)
+{
+	fake_kvm_init(host, rec.guest);
+	memset(&conf, 0, sizeof(conf));
+	ram_size = rec.ram;
+	ck_assert_int_eq(kvm_open(&kvm, "/dev/null"), 0);
+	ck_assert_int_eq(probe_select(&probe, &kvm, PROBE_RME), 0);
+	conf.host = probe.host;
+	seen.nr = 0;
+	fake_kvm_trace = trace;
+	ck_assert_int_eq(launch_vm(), 0);
+	ck_assert_int_eq(realm_define(realm), 0);
+	for (unsigned i = 0; i < rec.nr_payloads; i++)
+		ck_assert_int_eq(
+			realm_populate(realm, gpa(rec.payload[i].base), rec.payload[i].size), 0);
+	for (unsigned i = 0; i < NR_VCPUS; i++)
+		ck_assert_int_eq(realm_finalize(realm, vcpu[i]), 0);
+	ck_assert_int_eq(realm_activate(realm), 0);
+	fake_kvm_trace = NULL;
+}
+
+static void replay(enum fake_host host, const char *name)
+{
+	if (!read_record(name))
+		return;
+	set_up(host);
+	ck_assert_uint_ge(seen.nr, 11);
+	ck_assert_uint_eq(seen.nr, rec.setup.nr);
+	for (unsigned i = 0; i < seen.nr; i++)
+		ck_assert_str_eq(seen.text[i], rec.setup.text[i]);
+	ck_assert_int_eq(run(0), 0);
+	ck_assert_uint_eq(fake_seen.exits, rec.nr_guest);
+	/* All but the first, which asks for what is so already. */
+	ck_assert_uint_eq(fake_seen.attr_calls, rec.nr_changes - 1);
+	tear_down();
+}
+
+START_TEST(a_launch_on_v5)
+{
+	replay(HOST_B1, "realm-ioctls-rme-v5.txt");
+}
+END_TEST
+
+START_TEST(a_launch_on_v7)
+{
+	replay(HOST_B2, "realm-ioctls-rme-v7.txt");
+}
+END_TEST
+
+SUITE_MAIN("realm/replay", a_launch_on_v5, a_launch_on_v7)
