@@ -272,13 +272,18 @@ START_TEST(open_fails_step_by_step)
 }
 END_TEST
 
-/* True if a thread of ours has that name. */
-static bool have_thread(const char *name)
+/* True if a thread of ours has that name, or has it soon: a thread names itself when it first runs. */
+static bool have_thread(const char *name, unsigned tries)
 {
 	char cmd[96];
 
 	snprintf(cmd, sizeof(cmd), "cat /proc/%d/task/*/comm | grep -qx %s", getpid(), name);
-	return system(cmd) == 0;
+	while (tries--) {
+		if (system(cmd) == 0)
+			return true;
+		usleep(20000);
+	}
+	return false;
 }
 
 /* io_uring forbidden, as container runtimes do it: a thread takes its place. */
@@ -297,13 +302,13 @@ START_TEST(io_uring_forbidden)
 	setup();
 	image("x", 64 * KiB);
 	ck_assert_int_eq(disk_open(&d, &conf, loop), 0);
-	if (have_thread("lkvm-disk"))
+	if (have_thread("lkvm-disk", 5))
 		printf("skip: io_uring is forbidden here already\n");
 	d->ops->destroy(d);
 	ck_assert_int_eq(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
 	ck_assert_int_eq(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog), 0);
 	ck_assert_int_eq(disk_open(&d, &conf, loop), 0);
-	ck_assert(have_thread("lkvm-disk"));
+	ck_assert(have_thread("lkvm-disk", 500));
 	memset(buf, 'u', sizeof(buf));
 	ck_assert_int_eq(do_one(d, DISK_WRITE, 512, sizeof(buf), buf), 0);
 	ck_assert_int_eq(do_one(d, DISK_READ, 512, sizeof(in), in), 0);
