@@ -272,7 +272,7 @@ START_TEST(open_fails_step_by_step)
 }
 END_TEST
 
-/* True if a thread of ours has that name, or has it soon: a thread names itself when it first runs. */
+/* True if a thread of ours has that name, or has it soon: threads name themselves when they run. */
 static bool have_thread(const char *name, unsigned tries)
 {
 	char cmd[96];
