@@ -264,14 +264,14 @@ static int select_cca(struct probe *p, const struct kvm *k, enum probe_want want
 	struct probe sim;
 
 	probe_cca(p, k);
-	if (p->ops && (!forced || forced == p->ops))
-		return 0;
-	if (p->ops) {
+	if (p->ops && forced && forced != p->ops) {
 		log_error("--realm=%s: the Realms of this host's kernel are of the other kind, %s "
 			  "(generation %s)",
 			  forced->name, p->ops->name, p->host.gen);
 		return -ENODEV;
 	}
+	if (p->ops)
+		return 0;
 	probe_sim(&sim, k);
 	return no("KVM doesn't support Realms", p->why, sim.ops ? try_sim : "");
 }
