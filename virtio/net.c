@@ -95,7 +95,7 @@ static int net_transmit(struct net *n, const struct chain *c)
 											  : 0;
 }
 
-/* One chain: 1, 0 (none there, or none wanted now), or -errno after failing the device. */
+/* One chain: 1; 0: none there; -EAGAIN: wait for writable(); -errno: the device was failed. */
 static int net_serve_tx(struct net *n, struct virtqueue *q)
 {
 	struct chain c = { .iov = n->s->tx_iov, .max = ARRAY_SIZE(n->s->tx_iov) };
@@ -107,7 +107,7 @@ static int net_serve_tx(struct net *n, struct virtqueue *q)
 		err = net_transmit(n, &c);
 	if (err == -EAGAIN) {
 		queue_untake(q, c.head);
-		return 0;
+		return err;
 	}
 	if (err < 0) {
 		virtio_fail(&n->dev, "bad frame", err);
