@@ -48,7 +48,7 @@ WARN := -Wall -Wextra -Wshadow -Wvla -Wformat=2 -Wstrict-prototypes -Wmissing-pr
 WERROR ?=
 CSTD := -std=gnu17 -D_GNU_SOURCE -I.
 HARDEN := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
-HARDEN += $(if $(findstring aarch64,$(shell $(CC) -dumpmachine)),-mbranch-protection=standard)
+HARDEN += $(if $(findstring aarch64,$(shell $(CC) -dumpmachine 2>/dev/null)),-mbranch-protection=standard)
 REPRO := -ffile-prefix-map=$(CURDIR)=.
 OPT ?= -O2 -g
 SYSROOT ?=
@@ -59,7 +59,8 @@ ALL_LDFLAGS = $(if $(SYSROOT),--sysroot=$(SYSROOT)) -pie -Wl,-z,relro,-z,now $(L
 # linked statically where the distribution ships an archive: start-up then costs no relocations.
 lib = $(if $(wildcard $(SYSROOT)/usr/lib/*/lib$(1).a),-l:lib$(1).a,-l$(1))
 LIBS ?= $(call lib,fdt) $(call lib,z) $(call lib,zstd) $(call lib,uring) $(call lib,crypto) -lpthread -ldl
-SLIRP_CFLAGS ?= $(shell $(PKG_CONFIG) --cflags slirp 2>/dev/null)
+# Debian 12's libslirp-dev does not bring the glib-2.0.pc that its own .pc file asks for.
+SLIRP_CFLAGS ?= $(or $(shell $(PKG_CONFIG) --cflags slirp 2>/dev/null),-I/usr/include/slirp)
 
 # The version: the last tag and what came after it, or the base version and the commit, or (no git,
 # as in a source archive) the base version alone. Never a date: same sources, same program.
@@ -71,7 +72,13 @@ VERSION ?= $(or $(shell [ -e .git ] && { git describe --match 'v[0-9]*' --dirty 
 .PHONY: all arm64 check demo bench lint unit fuzz-corpora boot man install clean deps
 all: $(O)/lkvm
 
-$(O)/obj/%.o: %.c
+# A Debian machine without the packages is told which in one sentence, once, before the first compile.
+DEPS := $(if $(SYSROOT),,$(if $(wildcard /usr/bin/dpkg-query),build/deps))
+build/deps: tests/rig/deps
+	$(Q)tests/rig/deps missing build
+	@mkdir -p $(@D) && touch $@
+
+$(O)/obj/%.o: %.c | $(DEPS)
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(SLIRP_CFLAGS) -c -o $@ $<
@@ -271,7 +278,7 @@ corpora: $(FUZZERS:%=build/fuzz/%)
 
 PAYLOADS := hello reset spin faultloop smp timer args sea uart rtc pci badqueue
 GUEST_LIB := guest/lib.c guest/fdt.c guest/gic.c guest/virtio.c
-GUEST_CROSS := $(if $(filter aarch64%,$(shell $(CC) -dumpmachine)),,aarch64-linux-gnu-)
+GUEST_CROSS := $(if $(filter aarch64%,$(shell $(CC) -dumpmachine 2>/dev/null)),,aarch64-linux-gnu-)
 GUEST_CC := $(GUEST_CROSS)gcc
 GUEST_CFLAGS := -std=gnu17 -I. -ffreestanding -fno-pic -fno-stack-protector -mgeneral-regs-only \
 	-mstrict-align -mno-outline-atomics -fno-tree-loop-distribute-patterns -O2 -g \
