@@ -240,3 +240,10 @@ int kvm_reg_get64(int vcpu_fd, u64 id, u64 *val)
 {
 	return kvm_reg_get(vcpu_fd, id, val);
 }
+
+int kvm_inject_abort(int vcpu_fd)
+{
+	struct kvm_vcpu_events ev = { .exception.ext_dabt_pending = 1 };
+
+	return kvm_ioctl(vcpu_fd, KVM_SET_VCPU_EVENTS, &ev);
+}

@@ -75,6 +75,9 @@ int kvm_reg_get(int vcpu_fd, u64 id, void *val);
 int kvm_reg_set64(int vcpu_fd, u64 id, u64 val);
 int kvm_reg_get64(int vcpu_fd, u64 id, u64 *val);
 
+/* The next thing this vCPU sees is a synchronous external abort of its last data access. */
+int kvm_inject_abort(int vcpu_fd);
+
 /* ---- kvm_event.c: irq.h on top of KVM ---- */
 struct kvm_event;
 

@@ -128,8 +128,7 @@ __attribute__((format(printf, 2, 3))) static void fatal_exit(struct vcpu *v, con
  */
 static void inject_abort(struct vcpu *v)
 {
-	struct kvm_vcpu_events ev = { .exception.ext_dabt_pending = 1 };
-	int err = kvm_ioctl(v->fd, KVM_SET_VCPU_EVENTS, &ev);
+	int err = kvm_inject_abort(v->fd);
 
 	if (err)
 		log_debug("vCPU %u: cannot inject an abort: %s", v->index, strerror(-err));

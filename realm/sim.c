@@ -182,18 +182,11 @@ static int answer_call(struct sim *s, unsigned index, int vcpu_fd)
 	return err;
 }
 
-static int inject_abort(int vcpu_fd)
-{
-	struct kvm_vcpu_events ev = { .exception.ext_dabt_pending = 1 };
-
-	return kvm_ioctl(vcpu_fd, KVM_SET_VCPU_EVENTS, &ev);
-}
-
 static int exit_(struct realm *r, unsigned index, int vcpu_fd, struct kvm_run *run)
 {
 	assert(index < SIM_MAX_RECS);
 	if (run->exit_reason == KVM_EXIT_MEMORY_FAULT)
-		return inject_abort(vcpu_fd);
+		return kvm_inject_abort(vcpu_fd);
 	if (run->exit_reason != KVM_EXIT_HYPERCALL)
 		return -ENOSYS;
 	/* An RMM makes HVC undefined in a Realm; the filter sees it, so it is "not supported". */
@@ -208,7 +201,7 @@ static int exit_(struct realm *r, unsigned index, int vcpu_fd, struct kvm_run *r
 static int fault(struct realm *r, int vcpu_fd)
 {
 	(void)r;
-	return inject_abort(vcpu_fd);
+	return kvm_inject_abort(vcpu_fd);
 }
 
 static void destroy(struct realm *r)

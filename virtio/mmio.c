@@ -137,16 +137,6 @@ static u32 register_read(struct virtio_mmio *m, u32 off)
 	return 0;
 }
 
-static void set_low(u64 *reg, u32 val)
-{
-	*reg = (*reg & ~(u64)UINT32_MAX) | val;
-}
-
-static void set_high(u64 *reg, u32 val)
-{
-	*reg = (*reg & UINT32_MAX) | (u64)val << 32;
-}
-
 /* [virtio 1.3 §4.2.2.2] What describes the ring is the driver's only until it sets QueueReady. */
 static void ring_write(struct virtqueue *q, u32 off, u32 val)
 {
@@ -157,22 +147,22 @@ static void ring_write(struct virtqueue *q, u32 off, u32 val)
 		q->size = val <= q->max_size ? (u16)val : 0; /* 0 is refused at QueueReady */
 		break;
 	case QUEUE_DESC_LOW:
-		set_low(&q->desc, val);
+		queue_set_low(&q->desc, val);
 		break;
 	case QUEUE_DESC_HIGH:
-		set_high(&q->desc, val);
+		queue_set_high(&q->desc, val);
 		break;
 	case QUEUE_DRIVER_LOW:
-		set_low(&q->driver, val);
+		queue_set_low(&q->driver, val);
 		break;
 	case QUEUE_DRIVER_HIGH:
-		set_high(&q->driver, val);
+		queue_set_high(&q->driver, val);
 		break;
 	case QUEUE_DEVICE_LOW:
-		set_low(&q->device, val);
+		queue_set_low(&q->device, val);
 		break;
 	case QUEUE_DEVICE_HIGH:
-		set_high(&q->device, val);
+		queue_set_high(&q->device, val);
 		break;
 	}
 }

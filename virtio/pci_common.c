@@ -110,16 +110,6 @@ static u16 vector_of(const struct pci_common *c, u32 val)
 	return val < c->nr_vectors ? (u16)val : VIRTIO_NO_VECTOR;
 }
 
-static void set_low(u64 *reg, u32 val)
-{
-	*reg = (*reg & ~(u64)UINT32_MAX) | val;
-}
-
-static void set_high(u64 *reg, u32 val)
-{
-	*reg = (*reg & UINT32_MAX) | (u64)val << 32;
-}
-
 /*
  * [virtio 1.3 §4.1.4.3.2] What describes the ring is the driver's only until it enables the queue.
  */
@@ -132,22 +122,22 @@ static void ring_write(struct virtqueue *q, u32 off, u32 val)
 		q->size = (u16)val;
 		break;
 	case QUEUE_DESC:
-		set_low(&q->desc, val);
+		queue_set_low(&q->desc, val);
 		break;
 	case QUEUE_DESC + 4:
-		set_high(&q->desc, val);
+		queue_set_high(&q->desc, val);
 		break;
 	case QUEUE_DRIVER:
-		set_low(&q->driver, val);
+		queue_set_low(&q->driver, val);
 		break;
 	case QUEUE_DRIVER + 4:
-		set_high(&q->driver, val);
+		queue_set_high(&q->driver, val);
 		break;
 	case QUEUE_DEVICE:
-		set_low(&q->device, val);
+		queue_set_low(&q->device, val);
 		break;
 	case QUEUE_DEVICE + 4:
-		set_high(&q->device, val);
+		queue_set_high(&q->device, val);
 		break;
 	}
 }

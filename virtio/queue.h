@@ -42,6 +42,17 @@ struct virtqueue {
 /* Stopped, registers as after reset; keeps index and max_size, offers size = max_size. */
 void queue_reset(struct virtqueue *q);
 
+/* Transports give desc, driver and device in two 32-bit halves. */
+static inline void queue_set_low(u64 *area, u32 val)
+{
+	*area = (*area & ~(u64)UINT32_MAX) | val;
+}
+
+static inline void queue_set_high(u64 *area, u32 val)
+{
+	*area = (*area & UINT32_MAX) | (u64)val << 32;
+}
+
 /* Size a power of two within max_size, areas aligned to 16/2/4 bytes [§2.7]; else -EINVAL. */
 int queue_check(const struct virtqueue *q);
 
