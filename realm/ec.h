@@ -9,6 +9,8 @@
 #ifndef REALM_EC_H
 #define REALM_EC_H
 
+#include <sys/uio.h>
+
 #include "lkvm/util.h"
 
 #define EC_COORD_MAX 66u
@@ -34,15 +36,15 @@ size_t ec_coord_len(enum ec_curve curve);
 const char *ec_curve_name(enum ec_curve curve);
 
 /*
- * Does the signature of 2 * ec_coord_len() bytes belong to the message, hashed with SHA-256, 384 or
- * 512 for P-256, 384 or 521? 0; -EBADMSG if it does not; -EINVAL for a key that is no point of its
- * curve; -ENOENT, after one log_error() line, without libcrypto.
+ * Does the signature of 2 * ec_coord_len() bytes belong to the message, which lies in `nr` parts?
+ * The hash is SHA-256, 384 or 512 for P-256, 384 or 521. 0; -EBADMSG if it does not; -EINVAL for a
+ * key that is no point of its curve; -ENOENT without libcrypto.
  */
-int ec_verify(const struct ec_public *key, const void *msg, size_t msg_len, const u8 *sig,
+int ec_verify(const struct ec_public *key, const struct iovec *msg, unsigned nr, const u8 *sig,
 	      size_t sig_len);
 
 /* The signature of the message: 2 * ec_coord_len() bytes. 0 or -errno. */
-int ec_sign(const struct ec_key *key, const void *msg, size_t msg_len, u8 sig[EC_SIG_MAX]);
+int ec_sign(const struct ec_key *key, const struct iovec *msg, unsigned nr, u8 sig[EC_SIG_MAX]);
 
 /* A new key. 0 or -errno. */
 int ec_generate(struct ec_key **out, enum ec_curve curve);
@@ -50,6 +52,8 @@ void ec_free(struct ec_key *key);
 void ec_public_of(const struct ec_key *key, struct ec_public *out);
 
 /*
+ * All that follow give -ENOENT without libcrypto, -EIO where it fails for no fault of the input.
+ *
  * PEM: PKCS #8 for private keys, SubjectPublicKeyInfo for public ones [RFC 7468 10, 13]. Reading
  * gives -EINVAL for what is not the PEM of a key on one of the curves; writing returns the length.
  */

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * CCA attestation tokens: what one says, and whether that can be believed [RMM 1.0 A7.2; RFC 9334;
- * EAT]. Verifying needs no Realm and runs anywhere. No state; any thread.
+ * CCA attestation tokens: what one says, and whether that can be believed [RMM 1.0 A7.2]. Verifying
+ * needs no Realm and runs anywhere. No state; any thread.
  *
  * A token is a pair of COSE_Sign1 in CBOR: the platform's, signed with the CPAK that its vendor
- * vouches for, and the Realm's, signed with the RAK. The platform's names the hash of the RAK, which
- * binds the two. Nothing is allocated: claims point into the caller's bytes.
+ * vouches for, and the Realm's, signed with the RAK. The platform's has the hash of the RAK for its
+ * challenge, which binds the two. Nothing is allocated: claims point into the caller's bytes.
  */
 #ifndef REALM_TOKEN_H
 #define REALM_TOKEN_H
@@ -17,6 +17,7 @@
 #define TOKEN_NR_REMS 4u
 #define TOKEN_CHALLENGE_LEN 64u
 #define TOKEN_WHY_LEN 240u
+#define TOKEN_MAX_UNKNOWN 16u
 
 /* The tag around the pair: an EAT collection (RMM 1.0), or a CMW (tf-rmm since 2025). */
 enum token_form { TOKEN_COLLECTION = 399, TOKEN_CMW = 907 };
@@ -29,6 +30,12 @@ struct token_part {
 
 struct token_component {
 	struct token_part type, measurement, version, signer_id, hash_algo;
+};
+
+/* Claims that are not known here. They are signed like the others, and say nothing to us. */
+struct token_unknown {
+	unsigned nr;
+	s64 key[TOKEN_MAX_UNKNOWN]; /* of the first ones */
 };
 
 /* [RMM 1.0 A7.2.3.2] */
@@ -44,7 +51,7 @@ struct token_platform {
 	u32 lifecycle;
 	unsigned nr_components;
 	struct token_component components[TOKEN_MAX_COMPONENTS];
-	unsigned nr_unknown; /* claims with keys that are not known here; they are ignored */
+	struct token_unknown unknown;
 };
 
 /* [RMM 1.0 A7.2.3.1] */
@@ -54,7 +61,7 @@ struct token_realm {
 	struct token_part challenge; /* 64 bytes */
 	struct token_part rpv;	     /* 64 bytes */
 	struct token_part hash_algo; /* text */
-	struct token_part rim;	     /* as long as a hash of hash_algo */
+	struct token_part rim;	     /* 32, 48 or 64 bytes, so the REMs */
 	struct token_part rem[TOKEN_NR_REMS];
 	struct token_part rak; /* as in the token: a COSE_Key, legacy: 04 || x || y */
 	struct token_part rak_hash_algo;
@@ -62,7 +69,7 @@ struct token_realm {
 	struct token_part instance_id; /* RMM 2.0, may be absent */
 	bool has_mec_policy;	       /* RMM 2.0 */
 	u32 mec_policy;
-	unsigned nr_unknown;
+	struct token_unknown unknown;
 };
 
 enum token_check { TOKEN_UNCHECKED, TOKEN_GOOD, TOKEN_BAD };
@@ -82,9 +89,9 @@ enum token_verdict {
 
 struct token_expect {
 	const struct ec_public *anchor; /* CPAK, or NULL: nobody known */
-	const u8 *challenge;		/* NULL: any; up to 64 bytes, zeros behind */
+	const u8 *challenge;		/* NULL: any; up to 64 bytes, the rest zeros */
 	size_t challenge_len;
-	const u8 *rim; /* NULL: any; of the hash's length, or 64 bytes with zeros behind */
+	const u8 *rim; /* NULL: any; compared as if both had zeros behind, up to 64 bytes */
 	size_t rim_len;
 };
 
