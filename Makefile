@@ -29,7 +29,7 @@ LKVM_SRCS := \
 	lkvm/main.c lkvm/options.c lkvm/options_help.c lkvm/options_run.c lkvm/options_realm.c lkvm/config.c \
 	lkvm/cmd_help.c lkvm/cmd_run.c lkvm/cmd_doctor.c \
 	lkvm/machine.c lkvm/backend.c lkvm/payload.c lkvm/devices.c lkvm/consoles.c lkvm/console.c lkvm/outbuf.c lkvm/terminal.c \
-	virtio/queue.c virtio/chain.c virtio/device.c virtio/pci.c virtio/pci_common.c virtio/mmio.c \
+	virtio/queue.c virtio/account.c virtio/chain.c virtio/device.c virtio/pci.c virtio/pci_common.c virtio/mmio.c \
 	virtio/rng.c virtio/net.c virtio/net_hdr.c virtio/console.c \
 	virtio/blk.c virtio/blk_req.c virtio/blk_config.c \
 	virtio/disk_conf.c virtio/disk_raw.c virtio/disk_io.c virtio/disk_uring.c \
@@ -144,17 +144,19 @@ $(call unit,lkvm/machine,$(filter-out lkvm/main.c lkvm/cmd_% lkvm/options% lkvm/
 $(call unit,lkvm/main,lkvm/cmd_help.c lkvm/cmd_run.c lkvm/cmd_doctor.c net/netopt.c $(options) $(fake_host))
 $(call unit,lkvm/outbuf,lkvm/outbuf.c lkvm/loop.c lkvm/log.c)
 $(call unit,lkvm/console,lkvm/console.c lkvm/outbuf.c lkvm/terminal.c lkvm/loop.c lkvm/log.c)
-$(call unit,virtio/queue,virtio/queue.c lkvm/mem.c lkvm/mem_map.c lkvm/log.c tests/fake/driver.c)
-$(call unit,virtio/chain,virtio/queue.c virtio/chain.c lkvm/mem.c lkvm/mem_map.c lkvm/log.c lkvm/iov.c \
+$(call unit,virtio/queue,virtio/queue.c virtio/account.c lkvm/loop.c lkvm/mem.c lkvm/mem_map.c lkvm/log.c tests/fake/driver.c)
+$(call unit,virtio/chain,virtio/queue.c virtio/account.c lkvm/loop.c virtio/chain.c lkvm/mem.c lkvm/mem_map.c lkvm/log.c lkvm/iov.c \
 	tests/fake/driver.c tests/fake/driver_bad.c)
-$(call unit,virtio/device,virtio/device.c virtio/queue.c virtio/chain.c lkvm/mem.c lkvm/mem_map.c lkvm/log.c lkvm/loop.c \
+$(call unit,virtio/device,virtio/device.c virtio/queue.c virtio/account.c virtio/chain.c lkvm/mem.c lkvm/mem_map.c lkvm/log.c lkvm/loop.c \
 	tests/fake/echo.c tests/fake/driver.c tests/fake/transport.c)
-$(call unit,virtio/device_run,virtio/device.c virtio/queue.c virtio/chain.c lkvm/mem.c lkvm/mem_map.c lkvm/log.c \
+$(call unit,virtio/device_run,virtio/device.c virtio/queue.c virtio/account.c virtio/chain.c lkvm/mem.c lkvm/mem_map.c lkvm/log.c \
 	lkvm/loop.c tests/fake/echo.c tests/fake/driver.c tests/fake/driver_bad.c tests/fake/transport.c)
-$(call unit,virtio/rng,virtio/rng.c virtio/device.c virtio/queue.c virtio/chain.c lkvm/mem.c lkvm/mem_map.c lkvm/log.c \
+$(call unit,virtio/account,virtio/device.c virtio/queue.c virtio/account.c virtio/chain.c lkvm/mem.c lkvm/mem_map.c \
+	lkvm/log.c lkvm/loop.c tests/fake/echo.c tests/fake/driver.c)
+$(call unit,virtio/rng,virtio/rng.c virtio/device.c virtio/queue.c virtio/account.c virtio/chain.c lkvm/mem.c lkvm/mem_map.c lkvm/log.c \
 	lkvm/loop.c tests/fake/driver.c tests/fake/driver_bad.c tests/fake/transport.c)
 
-transport_srcs := lkvm/bus.c lkvm/loop.c lkvm/mem.c lkvm/mem_map.c lkvm/log.c virtio/device.c virtio/queue.c virtio/chain.c \
+transport_srcs := lkvm/bus.c lkvm/loop.c lkvm/mem.c lkvm/mem_map.c lkvm/log.c virtio/device.c virtio/queue.c virtio/account.c virtio/chain.c \
 	tests/fake/irq.c tests/fake/echo.c tests/fake/driver.c tests/fake/driver_bad.c tests/fake/driver_dev.c
 virtio_pci_srcs := virtio/pci.c virtio/pci_common.c lkvm/pci.c lkvm/msix.c $(transport_srcs)
 $(call unit,virtio/pci,$(virtio_pci_srcs))
@@ -168,13 +170,13 @@ disk_srcs := virtio/disk_raw.c virtio/disk_io.c virtio/disk_uring.c virtio/disk_
 $(call unit,virtio/disk_uring,$(disk_srcs))
 $(call unit,virtio/disk_threads,$(disk_srcs))
 $(call unit,virtio/disk_raw,$(disk_srcs))
-$(call unit,virtio/console,virtio/console.c virtio/device.c virtio/queue.c virtio/chain.c lkvm/mem.c lkvm/mem_map.c \
+$(call unit,virtio/console,virtio/console.c virtio/device.c virtio/queue.c virtio/account.c virtio/chain.c lkvm/mem.c lkvm/mem_map.c \
 	lkvm/iov.c lkvm/log.c lkvm/loop.c tests/fake/driver.c tests/fake/driver_bad.c \
 	tests/fake/transport.c)
-$(call unit,virtio/blk,virtio/blk.c virtio/blk_req.c virtio/blk_config.c virtio/device.c virtio/queue.c \
+$(call unit,virtio/blk,virtio/blk.c virtio/blk_req.c virtio/blk_config.c virtio/device.c virtio/queue.c virtio/account.c \
 	virtio/chain.c lkvm/mem.c lkvm/mem_map.c lkvm/iov.c lkvm/log.c lkvm/loop.c tests/fake/disk.c \
 	tests/fake/driver.c tests/fake/driver_bad.c tests/fake/transport.c)
-$(call unit,virtio/blk_disk,virtio/blk.c virtio/blk_req.c virtio/blk_config.c virtio/device.c virtio/queue.c \
+$(call unit,virtio/blk_disk,virtio/blk.c virtio/blk_req.c virtio/blk_config.c virtio/device.c virtio/queue.c virtio/account.c \
 	virtio/chain.c lkvm/mem.c lkvm/mem_map.c lkvm/iov.c $(disk_srcs) tests/fake/driver.c \
 	tests/fake/transport.c)
 
@@ -191,7 +193,7 @@ $(call unit,arm64/fdt,arm64/fdt.c arm64/board.c arm64/serial.c arm64/rtc.c lkvm/
 net-user := net/user.c net/slirp.c net/slirp_lib.c net/pollset.c net/guard.c net/reasm.c net/dhcp.c net/segment.c \
 	net/backlog.c net/csum.c
 net-all := net/netif.c net/netopt.c $(net-user) net/tap.c net/tap_setup.c net/pcap.c
-$(call unit,virtio/net,virtio/net.c virtio/net_hdr.c virtio/device.c virtio/queue.c virtio/chain.c lkvm/mem.c \
+$(call unit,virtio/net,virtio/net.c virtio/net_hdr.c virtio/device.c virtio/queue.c virtio/account.c virtio/chain.c lkvm/mem.c \
 	lkvm/mem_map.c lkvm/iov.c lkvm/log.c lkvm/loop.c tests/fake/netif.c tests/fake/driver.c \
 	tests/fake/driver_bad.c tests/fake/transport.c)
 $(call unit,net/user,$(net-all) tests/fake/netif.c lkvm/loop.c lkvm/log.c lkvm/iov.c)
@@ -245,11 +247,11 @@ fuzz = $(eval FUZZERS += $(1))$(eval fuzz-srcs-$(1) := $(2))
 $(call fuzz,guard,net/guard.c net/reasm.c net/segment.c net/csum.c)
 $(call fuzz,dhcp,net/dhcp.c net/csum.c)
 $(call fuzz,user_net,$(net-all) lkvm/loop.c lkvm/log.c lkvm/iov.c)
-$(call fuzz,virtio_net,virtio/net.c virtio/net_hdr.c virtio/device.c virtio/queue.c virtio/chain.c lkvm/mem.c lkvm/mem_map.c \
+$(call fuzz,virtio_net,virtio/net.c virtio/net_hdr.c virtio/device.c virtio/queue.c virtio/account.c virtio/chain.c lkvm/mem.c lkvm/mem_map.c \
 	lkvm/iov.c lkvm/log.c lkvm/loop.c tests/fake/netif.c tests/fake/driver.c tests/fake/transport.c)
-$(call fuzz,chain,virtio/queue.c virtio/chain.c lkvm/mem.c lkvm/mem_map.c lkvm/log.c tests/fake/driver.c)
+$(call fuzz,chain,virtio/queue.c virtio/account.c lkvm/loop.c virtio/chain.c lkvm/mem.c lkvm/mem_map.c lkvm/log.c tests/fake/driver.c)
 $(call fuzz,virtio_pci,virtio/mmio.c $(virtio_pci_srcs))
-$(call fuzz,blk,virtio/blk.c virtio/blk_req.c virtio/blk_config.c virtio/device.c virtio/queue.c \
+$(call fuzz,blk,virtio/blk.c virtio/blk_req.c virtio/blk_config.c virtio/device.c virtio/queue.c virtio/account.c \
 	virtio/chain.c lkvm/mem.c lkvm/mem_map.c lkvm/iov.c lkvm/log.c lkvm/loop.c tests/fake/disk.c \
 	tests/fake/driver.c tests/fake/transport.c)
 $(call fuzz,boot,arm64/boot.c arm64/image.c lkvm/mem.c lkvm/mem_map.c)
@@ -345,7 +347,7 @@ objs = $(sort $(patsubst %.c,$(O)/obj/%.o,$(1)))
 
 # The native device path, counted by callgrind: no sanitizers, optimised as lkvm is.
 bench-virtio := virtio/net.c virtio/net_hdr.c virtio/blk.c virtio/blk_req.c virtio/blk_config.c \
-	virtio/rng.c virtio/device.c virtio/queue.c virtio/chain.c lkvm/mem.c lkvm/mem_map.c lkvm/iov.c \
+	virtio/rng.c virtio/device.c virtio/queue.c virtio/account.c virtio/chain.c lkvm/mem.c lkvm/mem_map.c lkvm/iov.c \
 	tests/fake/driver.c tests/fake/transport.c
 build/bench/native_virtio: $(call objs,tests/bench/native_virtio.c $(bench-virtio) lkvm/log.c lkvm/loop.c)
 build/bench/net_path: $(call objs,tests/bench/net_path.c $(bench-virtio) $(net-all) \

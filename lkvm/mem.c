@@ -220,6 +220,19 @@ int mem_win_open(struct mem *m, gpa_t g, u32 len, enum mem_access access, struct
 	return 0;
 }
 
+gpa_t mem_gpa_of(const struct mem *m, const void *host)
+{
+	for (unsigned i = 0; i < m->nr_regions; i++) {
+		const struct mem_region *r = &m->regions[i].pub;
+		u64 off = (uintptr_t)host - (uintptr_t)r->shared_view;
+
+		if (off < r->size)
+			return gpa_add(r->base, off);
+	}
+	assert(!"memory that no look-up has answered with");
+	return gpa(0);
+}
+
 u32 mem_generation(const struct mem *m)
 {
 	return atomic_load_explicit(&m->generation, memory_order_relaxed);

@@ -89,6 +89,9 @@ int mem_write(struct mem *m, gpa_t g, const void *buf, u64 len);
 int mem_iov(struct mem *m, gpa_t g, u64 len, enum mem_access access, struct iovec *iov,
 	    unsigned max);
 
+/* The address, without the alias bit, of memory that a look-up has answered with. */
+gpa_t mem_gpa_of(const struct mem *m, const void *host);
+
 /* A piece of shared memory looked up once and used often (a ring). */
 struct mem_win {
 	u8 *host;

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "lkvm/le.h"
+#include "virtio/account.h"
 
 /* [virtio 1.3 §2.7.5] */
 #define DESC_F_NEXT 1u
@@ -35,8 +36,11 @@ struct table {
 	bool indirect;
 };
 
-/* A private copy. The fence keeps the compiler from going back to guest memory for a field. */
-static struct desc desc_copy(const struct table *t, u32 i)
+/*
+ * A private copy. The fence keeps the compiler from going back to guest memory for a field. Inlined
+ * (as table_descend() is), so that the copy lives in registers.
+ */
+static inline __attribute__((always_inline)) struct desc desc_copy(const struct table *t, u32 i)
 {
 	struct desc d;
 
@@ -49,7 +53,8 @@ static struct desc desc_copy(const struct table *t, u32 i)
  * Descend into the table that `d` refers to. WRITE has no meaning on such a descriptor and is
  * ignored [virtio 1.3 §2.7.5.3.2].
  */
-static int table_descend(const struct virtqueue *q, struct table *t, const struct desc *d)
+static inline __attribute__((always_inline)) int
+table_descend(const struct virtqueue *q, struct table *t, const struct desc *d)
 {
 	u32 len = le32_get(d->len);
 
@@ -99,7 +104,7 @@ static int chain_add(struct chain *c, struct mem *m, const struct desc *d)
 	return 0;
 }
 
-static int chain_walk(const struct virtqueue *q, struct chain *c)
+static int chain_walk(struct virtqueue *q, struct chain *c)
 {
 	struct table t = { .win = q->desc_win, .nr = q->size };
 	u32 i = c->head;
@@ -123,11 +128,47 @@ static int chain_walk(const struct virtqueue *q, struct chain *c)
 		if (err)
 			return err;
 		if (!(flags & DESC_F_NEXT))
-			return c->read_len || c->write_len ? 0 : -EBADMSG;
+			break;
 		i = le16_get(d.next);
 		if (i >= t.nr || --left == 0)
 			return -EBADMSG;
 	}
+	if (!c->read_len && !c->write_len)
+		return -EBADMSG;
+	if (q->account)
+		account_chain(q->account, q, c, t.indirect ? &t.win : NULL);
+	return 0;
+}
+
+/*
+ * The chain at `head` refers to memory that cannot be had: look again which, for the account. A
+ * second walk, because to carry each descriptor as far as its error costs the good ones
+ * instructions. A driver that has changed it meanwhile has put a wrong address on record.
+ */
+static __attribute__((cold, noinline)) void blame(const struct virtqueue *q, u16 head)
+{
+	struct table t = { .win = q->desc_win, .nr = q->size };
+	struct desc d = desc_copy(&t, head);
+
+	for (u32 left = t.nr; left; left--) {
+		u16 flags = le16_get(d.flags);
+		u32 len = le32_get(d.len), i = le16_get(d.next);
+
+		if (len && !mem_is_shared(q->mem, gpa(le64_get(d.addr)), len))
+			break;
+		if (flags & DESC_F_INDIRECT) {
+			if (table_descend(q, &t, &d))
+				break;
+			i = 0;
+			left = t.nr + 1;
+		} else if (!(flags & DESC_F_NEXT)) {
+			break;
+		}
+		if (i >= t.nr)
+			break;
+		d = desc_copy(&t, i);
+	}
+	account_refused(q->account, q, le64_get(d.addr), le32_get(d.len));
 }
 
 int chain_take(struct virtqueue *q, struct chain *c)
@@ -141,5 +182,9 @@ int chain_take(struct virtqueue *q, struct chain *c)
 
 	int err = chain_walk(q, c);
 
-	return err ? err : 1;
+	if (!err)
+		return 1;
+	if (err == -EFAULT && q->account)
+		blame(q, c->head);
+	return err;
 }

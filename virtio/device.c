@@ -103,8 +103,19 @@ void virtio_fini(struct virtio_device *d)
 			close(d->doorbell[i]);
 		d->doorbell[i] = -1;
 	}
+	account_destroy(d->account);
+	d->account = NULL;
 	pthread_mutex_destroy(&d->lock);
 	d->type = NULL;
+}
+
+int virtio_account(struct virtio_device *d, u8 n)
+{
+	int err = account_create(&d->account, d->mem, n);
+
+	for (unsigned i = 0; i < d->nr_queues && !err; i++)
+		d->queues[i].account = d->account;
+	return err;
 }
 
 void virtio_attach(struct virtio_device *d, const struct virtio_transport_ops *tops,

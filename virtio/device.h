@@ -15,6 +15,7 @@
 #include <pthread.h>
 
 #include "lkvm/loop.h"
+#include "virtio/account.h"
 #include "virtio/chain.h"
 
 /* Device status [§2.1]. */
@@ -107,6 +108,7 @@ struct virtio_device {
 	struct loop_fd *doorbell_fd[VIRTIO_MAX_QUEUES];
 	bool running; /* loop side: started and not stopped */
 	u32 mem_gen;  /* loop side: generation of the memory that the queues' windows belong to */
+	struct account *account; /* what it touches, if somebody wants to know */
 };
 
 /* ---- for device kinds ---- */
@@ -124,6 +126,12 @@ int virtio_init(struct virtio_device *d, const struct virtio_type *type, unsigne
  * (virtio_status_set(d, 0), by machine.c once the vCPUs are gone).
  */
 void virtio_fini(struct virtio_device *d);
+
+/*
+ * Keep an account of what the device touches (account.h); it comes back as number `n` there. Before
+ * vCPUs run; virtio_fini() destroys it. 0 or -ENOMEM.
+ */
+int virtio_account(struct virtio_device *d, u8 n);
 
 static inline bool virtio_has(const struct virtio_device *d, u64 feature)
 {

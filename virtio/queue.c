@@ -24,6 +24,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "virtio/account.h"
 #include "virtio/device.h"
 
 /* [virtio 1.3 §2.7.6] struct virtq_avail: flags, idx, ring[size], used_event */
@@ -86,6 +87,16 @@ int queue_check(const struct virtqueue *q)
 	return 0;
 }
 
+static int area_open(struct virtqueue *q, u64 addr, u32 len, enum mem_access access,
+		     struct mem_win *w)
+{
+	int err = mem_win_open(q->mem, gpa(addr), len, access, w);
+
+	if (err && q->account)
+		account_refused(q->account, q, addr, len);
+	return err;
+}
+
 int queue_remap(struct virtqueue *q)
 {
 	u32 size = q->size;
@@ -95,15 +106,14 @@ int queue_remap(struct virtqueue *q)
 	 * [virtio 1.3 §2.7] Sizes of the three areas. The event fields belong to them whether or
 	 * not EVENT_IDX was negotiated.
 	 */
-	err = mem_win_open(q->mem, gpa(q->desc), DESC_SIZE * size, MEM_READ, &q->desc_win);
+	err = area_open(q, q->desc, DESC_SIZE * size, MEM_READ, &q->desc_win);
 	if (err)
 		return err;
-	err = mem_win_open(q->mem, gpa(q->driver), AVAIL_RING + 2 * size + 2, MEM_READ,
-			   &q->avail_win);
+	err = area_open(q, q->driver, AVAIL_RING + 2 * size + 2, MEM_READ, &q->avail_win);
 	if (err)
 		return err;
-	return mem_win_open(q->mem, gpa(q->device), USED_RING + USED_ELEM_SIZE * size + 2, MEM_RW,
-			    &q->used_win);
+	return area_open(q, q->device, USED_RING + USED_ELEM_SIZE * size + 2, MEM_RW,
+			 &q->used_win);
 }
 
 int queue_start(struct virtqueue *q, struct mem *m, u64 features)
@@ -128,7 +138,7 @@ int queue_start(struct virtqueue *q, struct mem *m, u64 features)
 void queue_stop(struct virtqueue *q)
 {
 	q->started = false;
-	q->next_avail = q->avail_idx = 0;
+	q->next_avail = q->avail_idx = q->counted = 0;
 	q->next_used = q->used_idx = 0;
 	q->in_flight = 0;
 	for (unsigned i = 0; i < ARRAY_SIZE(q->taken); i++)
@@ -201,6 +211,8 @@ void queue_push(struct virtqueue *q, u16 head, u32 len)
 	mem_win_store32(&q->used_win, off, head);
 	mem_win_store32(&q->used_win, off + 4, len);
 	q->next_used++;
+	if (q->account)
+		account_written(q->account, len);
 }
 
 /* [virtio 1.3 §2.7.10] Does moving an index from `old` to `new` pass the point `event`? */

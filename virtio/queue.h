@@ -11,12 +11,15 @@
 
 #include "lkvm/mem.h"
 
+struct account;
+
 #define QUEUE_MAX_SIZE 1024u /* the largest ring any device of ours offers */
 
 struct virtqueue {
 	/* Constant, read by any thread. */
 	u16 index;
 	u16 max_size; /* offered by the device */
+	struct account *account; /* of the device; NULL: nobody wants one */
 
 	/* What the driver set up through the transport; frozen while enabled. */
 	u16 size;     /* chosen by the driver: power of two, 1..max_size */
@@ -36,6 +39,7 @@ struct virtqueue {
 	u16 next_used;	/* next used entry to fill */
 	u16 used_idx;	/* used->idx as last published */
 	u16 in_flight;	/* chains taken and not yet given back, at most size */
+	u16 counted;	/* next_avail when `account` last got something new */
 	u64 taken[QUEUE_MAX_SIZE / 64]; /* their heads, one bit each */
 };
 
