@@ -21,6 +21,13 @@ void digest(enum rsi_hash alg, const void *a, size_t a_len, const void *b, size_
 		SHA512_Update(&c, a, a_len);
 		SHA512_Update(&c, b, b_len);
 		SHA512_Final(out, &c);
+	} else if (alg == RSI_HASH_SHA384) {
+		SHA512_CTX c;
+
+		SHA384_Init(&c);
+		SHA384_Update(&c, a, a_len);
+		SHA384_Update(&c, b, b_len);
+		SHA384_Final(out, &c);
 	} else {
 		SHA256_CTX c;
 

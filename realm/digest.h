@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* SHA-256 and SHA-512 as the RMM uses them, from OpenSSL. Any thread. */
+/* SHA-256, 384 and 512 as the RMM uses them, from OpenSSL. Any thread. */
 #ifndef REALM_DIGEST_H
 #define REALM_DIGEST_H
 

@@ -38,7 +38,7 @@ static bool range_ok(const struct rsi_realm *r, u64 base, u64 top)
 
 u32 rsi_hash_len(enum rsi_hash alg)
 {
-	return alg == RSI_HASH_SHA512 ? 64 : 32;
+	return alg == RSI_HASH_SHA512 ? 64 : alg == RSI_HASH_SHA384 ? 48 : 32;
 }
 
 /* ---- calls; each returns the status and puts results in x[1..] ---- */

@@ -41,7 +41,7 @@ enum rsi_status {
 };
 #define RSI_NOT_SUPPORTED UINT64_MAX /* SMCCC: -1 */
 
-enum rsi_hash { RSI_HASH_SHA256 = 0, RSI_HASH_SHA512 = 1 };
+enum rsi_hash { RSI_HASH_SHA256 = 0, RSI_HASH_SHA512 = 1, RSI_HASH_SHA384 = 2 };
 enum rsi_ripas { RSI_RIPAS_EMPTY = 0, RSI_RIPAS_RAM = 1 };
 #define RSI_NO_CHANGE_DESTROYED 0u
 #define RSI_CHANGE_DESTROYED 1u
