@@ -106,6 +106,7 @@ static int plan_board(struct machine *m)
 		.gic = board_gic(c->irqchip),
 		.nr_virtio_mmio = nr_mmio,
 		.pmu = c->pmu,
+		.edk2 = c->firmware != NULL,
 		.psci_smc = m->realm_ops->realm,
 		.timer_hz = c->cntfrq,
 	};
