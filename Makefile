@@ -39,6 +39,7 @@ LKVM_SRCS := \
 	arm64/board.c arm64/boot.c arm64/image.c arm64/fdt.c arm64/gic.c arm64/v2m.c arm64/cpu.c \
 	arm64/pvtime.c arm64/serial.c arm64/rtc.c \
 	realm/realm.c realm/none.c realm/sim.c realm/rsi.c realm/ripas.c realm/digest.c \
+	realm/cbor.c realm/cose.c realm/ec.c realm/libcrypto.c realm/token.c realm/token_claims.c \
 	realm/probe.c realm/rme.c realm/rmi.c realm/pkvm.c realm/gmem.c
 
 # ---- how -----------------------------------------------------------------------------------------
