@@ -208,6 +208,7 @@ $(call unit,net/segment,net/segment.c net/reasm.c net/backlog.c net/csum.c tests
 
 $(call unit,realm/rsi,realm/rsi.c realm/digest.c)
 $(call unit,realm/digest,realm/digest.c realm/rsi.c)
+$(call unit,realm/rim,realm/rim.c realm/digest.c realm/rsi.c)
 $(call unit,realm/ripas,realm/ripas.c lkvm/mem.c lkvm/mem_map.c lkvm/log.c)
 $(call unit,realm/rme,lkvm/log.c $(fake_host))
 $(call unit,realm/rmi,lkvm/log.c $(fake_host))
