@@ -51,7 +51,7 @@ static int open_file(const char *what, const char *name, int *fd, u64 *size)
 	else if (S_ISDIR(st.st_mode))
 		err = -EISDIR;
 	if (err) {
-		log_error("Fatal: Unable to open %s %s: %s", what, name, strerror(-err));
+		log_fatal("Unable to open %s %s: %s", what, name, strerror(-err));
 	} else if (!S_ISREG(st.st_mode)) {
 		log_error("%s %s is not a regular file: copy it into one first", what, name);
 		err = -EINVAL;

@@ -23,6 +23,7 @@ static _Atomic bool raw_terminal;
 
 /* kvmtool's prefixes: tools and people grep for them. */
 static const char *const prefixes[] = {
+	[LOG_FATAL] = "  Fatal: ",
 	[LOG_ERROR] = "  Error: ",
 	[LOG_WARNING] = "  Warning: ",
 	[LOG_INFO] = "  Info: ",

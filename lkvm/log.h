@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Messages for the user, on stderr: one line each, prefixed as kvmtool's users know it
- * ("  Info: ", "  Warning: ", "  Error: ", "  Debug: ").
+ * ("  Info: ", "  Warning: ", "  Error: ", "  Fatal: ", "  Debug: ").
  *
  * Any thread. A line is written with one write(2), so lines of two threads never mix. When the
  * terminal is in raw mode lines end in CR LF.
@@ -13,7 +13,8 @@
 
 #include "lkvm/util.h"
 
-enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
+/* FATAL is an error like the others: kvmtool says it of files that it cannot open. */
+enum log_level { LOG_FATAL, LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
 
 /* Messages above `level` are dropped. Default LOG_INFO. Main thread, before others start. */
 void log_set_level(enum log_level level);
@@ -24,6 +25,7 @@ void log_set_raw_terminal(bool raw);
 
 void log_msg(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+#define log_fatal(...) log_msg(LOG_FATAL, __VA_ARGS__)
 #define log_error(...) log_msg(LOG_ERROR, __VA_ARGS__)
 #define log_warn(...) log_msg(LOG_WARNING, __VA_ARGS__)
 #define log_info(...) log_msg(LOG_INFO, __VA_ARGS__)

@@ -191,7 +191,7 @@ static int parse_loglevel(void *conf, const char *name, const char *val)
 	struct config *c = conf;
 
 	(void)name;
-	for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
+	for (unsigned i = LOG_ERROR; i < ARRAY_SIZE(names); i++) {
 		if (!strcmp(val, names[i])) {
 			c->loglevel = (enum log_level)i;
 			return 0;

@@ -35,7 +35,7 @@ void log_msg(enum log_level level, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(line, sizeof(line), fmt, ap);
 	va_end(ap);
-	errors += level == LOG_ERROR;
+	errors += level <= LOG_ERROR;
 }
 
 /* A file that has only a number: its name is a link of /proc. */

@@ -33,7 +33,7 @@ void log_msg(enum log_level level, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(line, sizeof(line), fmt, ap);
 	va_end(ap);
-	errors += level == LOG_ERROR;
+	errors += level <= LOG_ERROR;
 }
 
 bool log_enabled(enum log_level level)

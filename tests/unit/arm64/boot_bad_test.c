@@ -55,7 +55,7 @@ START_TEST(missing_kernel_in_kvmtools_words)
 	capture_start();
 	ck_assert_int_eq(load((struct boot_conf){ .kernel = "_NO_FILE_4Uhere_" }, 16 * MiB),
 			 -ENOENT);
-	captured_one_error("Fatal: Unable to open kernel _NO_FILE_4Uhere_", "");
+	captured_one_error("  Fatal: Unable to open kernel _NO_FILE_4Uhere_", "");
 	done();
 }
 END_TEST
