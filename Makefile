@@ -40,6 +40,8 @@ LKVM_SRCS := \
 	arm64/pvtime.c arm64/serial.c arm64/rtc.c \
 	realm/realm.c realm/none.c realm/sim.c realm/rsi.c realm/ripas.c realm/digest.c \
 	realm/cbor.c realm/cose.c realm/ec.c realm/libcrypto.c realm/token.c realm/token_claims.c \
+	realm/encode.c \
+	realm/plan.c realm/rim.c \
 	realm/probe.c realm/rme.c realm/rmi.c realm/pkvm.c realm/gmem.c
 
 # ---- how -----------------------------------------------------------------------------------------
@@ -207,6 +209,7 @@ $(call unit,net/guard,net/guard.c net/csum.c)
 $(call unit,net/segment,net/segment.c net/reasm.c net/backlog.c net/csum.c tests/fake/netif.c lkvm/iov.c)
 
 $(call unit,realm/rsi,realm/rsi.c realm/digest.c)
+$(call unit,realm/encode,realm/encode.c)
 $(call unit,realm/digest,realm/digest.c realm/rsi.c)
 $(call unit,realm/rim,realm/rim.c realm/digest.c realm/rsi.c)
 $(call unit,realm/ripas,realm/ripas.c lkvm/mem.c lkvm/mem_map.c lkvm/log.c)

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Bytes as text, and back.
+ *
+ * Thread: any.
+ * Trust:  text is anybody's.
+ * Spec:   [RFC 4648 3.5 canonical encoding, 4, 5, 8]
+ */
+#include "realm/encode.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define ALPHANUMERIC "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+
+static const char base64_std[] = ALPHANUMERIC "+/", base64_url[] = ALPHANUMERIC "-_";
+static const char hex[] = "0123456789abcdef";
+
+char *encode_hex(char *out, size_t size, const void *p, size_t len)
+{
+	const u8 *in = p;
+
+	out[0] = 0;
+	if (size < HEX_SIZE(len))
+		return out;
+	for (size_t i = 0; i < len; i++) {
+		out[2 * i] = hex[in[i] >> 4];
+		out[2 * i + 1] = hex[in[i] & 15];
+	}
+	out[2 * len] = 0;
+	return out;
+}
+
+static char *encode_64(char *out, size_t size, const u8 *p, size_t len, const char *alphabet,
+		       bool pad)
+{
+	char *to = out;
+
+	out[0] = 0;
+	if (size < BASE64_SIZE(len))
+		return out;
+	for (; len; p += 3) {
+		size_t n = MIN(len, (size_t)3);
+		u32 bits = (u32)p[0] << 16 | (n > 1 ? (u32)p[1] << 8 : 0) | (n > 2 ? p[2] : 0);
+
+		for (size_t i = 0; i <= n; i++)
+			*to++ = alphabet[bits >> (18 - 6 * i) & 63];
+		for (size_t i = n; pad && i < 3; i++)
+			*to++ = '=';
+		len -= n;
+	}
+	*to = 0;
+	return out;
+}
+
+char *encode_base64(char *out, size_t size, const void *p, size_t len)
+{
+	return encode_64(out, size, p, len, base64_std, true);
+}
+
+char *encode_base64url(char *out, size_t size, const void *p, size_t len)
+{
+	return encode_64(out, size, p, len, base64_url, false);
+}
+
+/* -1: not in the alphabet. NUL is not, although strchr() finds it. */
+static int value(const char *alphabet, char ch)
+{
+	const char *at = ch ? strchr(alphabet, ch) : NULL;
+
+	return at ? (int)(at - alphabet) : -1;
+}
+
+int decode_hex(void *out, size_t size, const char *s, size_t len)
+{
+	u8 *to = out;
+
+	if (len % 2)
+		return -EINVAL;
+	if (len / 2 > size)
+		return -E2BIG;
+	for (size_t i = 0; i < len; i++) {
+		int v = value(hex, s[i] >= 'A' && s[i] <= 'F' ? (char)(s[i] - 'A' + 'a') : s[i]);
+
+		if (v < 0)
+			return -EINVAL;
+		to[i / 2] = (u8)(i % 2 ? to[i / 2] | v : v << 4);
+	}
+	return (int)(len / 2);
+}
+
+/* `len` characters without padding. */
+static int decode_64(u8 *out, size_t size, const char *s, size_t len, const char *alphabet)
+{
+	size_t n = len * 3 / 4;
+	u32 bits = 0;
+
+	if (len % 4 == 1)
+		return -EINVAL;
+	if (n > size)
+		return -E2BIG;
+	for (size_t i = 0; i < len; i++) {
+		int v = value(alphabet, s[i]);
+
+		if (v < 0)
+			return -EINVAL;
+		bits = bits << 6 | (u32)v;
+		if (i % 4)
+			*out++ = (u8)(bits >> (6 - 2 * (i % 4)));
+	}
+	/* 2 characters have 4 bits more than their byte, 3 have 2 [RFC 4648 3.5]. */
+	if ((len % 4 == 2 && (bits & 15)) || (len % 4 == 3 && (bits & 3)))
+		return -EINVAL;
+	return (int)n;
+}
+
+int decode_base64(void *out, size_t size, const char *s, size_t len)
+{
+	size_t pad = 0;
+
+	if (len % 4)
+		return -EINVAL;
+	while (pad < 2 && pad < len && s[len - 1 - pad] == '=')
+		pad++;
+	return decode_64(out, size, s, len - pad, base64_std);
+}
+
+int decode_base64url(void *out, size_t size, const char *s, size_t len)
+{
+	return decode_64(out, size, s, len, base64_url);
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Bytes as text: hexadecimal, and base64 in both alphabets [RFC 4648 4, 5]. No state; any thread. */
+#ifndef REALM_ENCODE_H
+#define REALM_ENCODE_H
+
+#include "lkvm/util.h"
+
+/* With the final NUL. */
+#define HEX_SIZE(len) (2 * (len) + 1)
+#define BASE64_SIZE(len) (((len) + 2) / 3 * 4 + 1)
+
+/* Write at most `size` bytes with the final NUL, all of it or an empty string. Returns `out`. */
+char *encode_hex(char *out, size_t size, const void *p, size_t len);
+char *encode_base64(char *out, size_t size, const void *p, size_t len);	   /* padded */
+char *encode_base64url(char *out, size_t size, const void *p, size_t len); /* not padded */
+
+/*
+ * Read `len` characters, all of which have to belong to it; base64 with its padding, base64url
+ * without; unused bits of the last character are 0. Returns the number of bytes; -EINVAL, or -E2BIG
+ * for more than `size`.
+ */
+int decode_hex(void *out, size_t size, const char *s, size_t len);
+int decode_base64(void *out, size_t size, const char *s, size_t len);
+int decode_base64url(void *out, size_t size, const char *s, size_t len);
+
+#endif

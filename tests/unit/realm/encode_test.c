@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Bytes as text: the vectors of RFC 4648, every length and byte there and back, and what is refused. */
+#include <errno.h>
+#include <string.h>
+
+#include "realm/encode.h"
+#include "tests/unit/suite.h"
+
+/* [RFC 4648 10] */
+START_TEST(vectors_of_the_rfc)
+{
+	static const char *const base64[] = { "",	  "Zg==",     "Zm8=",	 "Zm9v",
+					      "Zm9vYg==", "Zm9vYmE=", "Zm9vYmFy" };
+	static const char *const base16[] = { "", "66", "666f", "666f6f" };
+	char out[16];
+	u8 back[8];
+
+	for (unsigned i = 0; i < ARRAY_SIZE(base64); i++) {
+		ck_assert_str_eq(encode_base64(out, sizeof(out), "foobar", i), base64[i]);
+		ck_assert_int_eq(decode_base64(back, sizeof(back), out, strlen(out)), i);
+		ck_assert(!memcmp(back, "foobar", i));
+	}
+	for (unsigned i = 0; i < ARRAY_SIZE(base16); i++)
+		ck_assert_str_eq(encode_hex(out, sizeof(out), "foo", i), base16[i]);
+	ck_assert_int_eq(decode_hex(back, sizeof(back), "666F6f", 6), 3);
+	ck_assert(!memcmp(back, "foo", 3));
+	/* The alphabets differ in their last two letters. */
+	ck_assert_str_eq(encode_base64(out, sizeof(out), "\xfb\xff", 2), "+/8=");
+	ck_assert_str_eq(encode_base64url(out, sizeof(out), "\xfb\xff", 2), "-_8");
+}
+END_TEST
+
+START_TEST(every_length_there_and_back)
+{
+	u8 in[256], back[256];
+	char out[HEX_SIZE(256)];
+
+	for (unsigned i = 0; i < sizeof(in); i++)
+		in[i] = (u8)(255 - i);
+	for (unsigned len = 0; len <= sizeof(in); len++) {
+		encode_hex(out, sizeof(out), in, len);
+		ck_assert_int_eq(decode_hex(back, len, out, strlen(out)), len);
+		ck_assert(!memcmp(in, back, len));
+		encode_base64(out, BASE64_SIZE(len), in, len);
+		ck_assert_int_eq(decode_base64(back, len, out, strlen(out)), len);
+		ck_assert(!memcmp(in, back, len));
+		encode_base64url(out, BASE64_SIZE(len), in, len);
+		ck_assert_int_eq(decode_base64url(back, len, out, strlen(out)), len);
+		ck_assert(!memcmp(in, back, len));
+	}
+}
+END_TEST
+
+START_TEST(no_room)
+{
+	char out[8] = "x";
+	u8 back[2];
+
+	ck_assert_str_eq(encode_hex(out, 4, "foo", 2), "");
+	ck_assert_str_eq(encode_base64(out, 4, "foo", 3), "");
+	ck_assert_str_eq(encode_base64url(out, 4, "foo", 3), "");
+	ck_assert_int_eq(decode_hex(back, 2, "666f6f", 6), -E2BIG);
+	ck_assert_int_eq(decode_base64(back, 2, "Zm9v", 4), -E2BIG);
+	ck_assert_int_eq(decode_base64url(back, 2, "Zm9v", 4), -E2BIG);
+}
+END_TEST
+
+START_TEST(what_is_no_base64)
+{
+	static const char *const bad[] = { "Zg",   "Zg=",  "Z===", "=",	     "====", "Zg==Zg==",
+					   "Zm8 ", "Zm-v", "Zm_v", "Zm9v\n", "Zh==", "Zm9=" };
+	static const char *const bad_url[] = { "Z", "Zg==", "Zm+v", "Zm/v", "Zh", "Zm9", "Zm9v " };
+	u8 out[16];
+
+	for (unsigned i = 0; i < ARRAY_SIZE(bad); i++)
+		ck_assert_int_eq(decode_base64(out, sizeof(out), bad[i], strlen(bad[i])), -EINVAL);
+	for (unsigned i = 0; i < ARRAY_SIZE(bad_url); i++)
+		ck_assert_int_eq(decode_base64url(out, sizeof(out), bad_url[i], strlen(bad_url[i])),
+				 -EINVAL);
+	ck_assert_int_eq(decode_base64url(out, sizeof(out), "Z\0g", 3), -EINVAL);
+}
+END_TEST
+
+START_TEST(what_is_no_hex)
+{
+	u8 out[4];
+
+	ck_assert_int_eq(decode_hex(out, sizeof(out), "123", 3), -EINVAL);
+	ck_assert_int_eq(decode_hex(out, sizeof(out), "1g", 2), -EINVAL);
+	ck_assert_int_eq(decode_hex(out, sizeof(out), "1G", 2), -EINVAL);
+	ck_assert_int_eq(decode_hex(out, sizeof(out), " 1", 2), -EINVAL);
+	ck_assert_int_eq(decode_hex(out, sizeof(out), "1\0", 2), -EINVAL);
+}
+END_TEST
+
+SUITE_MAIN("realm/encode", vectors_of_the_rfc, every_length_there_and_back, no_room,
+	   what_is_no_base64, what_is_no_hex)
