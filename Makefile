@@ -40,7 +40,7 @@ LKVM_SRCS := \
 	arm64/pvtime.c arm64/serial.c arm64/rtc.c \
 	realm/realm.c realm/none.c realm/sim.c realm/rsi.c realm/ripas.c realm/digest.c \
 	realm/cbor.c realm/cose.c realm/ec.c realm/libcrypto.c realm/token.c realm/token_claims.c \
-	realm/encode.c \
+	realm/encode.c realm/anchor.c realm/keys.c realm/token_make.c realm/attest.c \
 	realm/plan.c realm/rim.c \
 	realm/probe.c realm/rme.c realm/rmi.c realm/pkvm.c realm/gmem.c
 
@@ -61,7 +61,8 @@ ALL_LDFLAGS = $(if $(SYSROOT),--sysroot=$(SYSROOT)) -pie -Wl,-z,relro,-z,now $(L
 # libslirp is loaded at run time (net/slirp.c), so lkvm starts without it. The small libraries are
 # linked statically where the distribution ships an archive: start-up then costs no relocations.
 lib = $(if $(wildcard $(SYSROOT)/usr/lib/*/lib$(1).a),-l:lib$(1).a,-l$(1))
-LIBS ?= $(call lib,fdt) $(call lib,z) $(call lib,zstd) $(call lib,uring) $(call lib,crypto) -lpthread -ldl
+LIBS ?= $(call lib,fdt) $(call lib,z) $(call lib,zstd) $(call lib,uring) $(call lib,crypto) $(call lib,jansson) \
+	-lpthread -ldl
 # Debian 12's libslirp-dev does not bring the glib-2.0.pc that its own .pc file asks for.
 SLIRP_CFLAGS ?= $(or $(shell $(PKG_CONFIG) --cflags slirp 2>/dev/null),-I/usr/include/slirp)
 
@@ -222,7 +223,7 @@ $(call unit,realm/replay,lkvm/log.c $(fake_host))
 SAN := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 SAN_CFLAGS = $(CSTD) $(WARN) $(WERROR) -O1 -g $(SAN) $(DEFS) -MMD -MP $(SLIRP_CFLAGS) \
 	$(shell $(PKG_CONFIG) --cflags check 2>/dev/null)
-SAN_LIBS = $(shell $(PKG_CONFIG) --libs check 2>/dev/null) -lfdt -lz -lzstd -luring -lcrypto -lpthread -ldl
+SAN_LIBS = $(shell $(PKG_CONFIG) --libs check 2>/dev/null) -lfdt -lz -lzstd -luring -lcrypto -ljansson -lpthread -ldl
 
 build/san/%.o: %.c
 	$(call say,CC[san],$<)
@@ -274,7 +275,7 @@ build/fuzz/obj/%.o: %.c
 define fuzz_rule
 build/fuzz/$(1): $(patsubst %.c,build/fuzz/obj/%.o,tests/fuzz/$(1).c $(fuzz-srcs-$(1)))
 	$$(call say,LD,$$@)
-	$$(Q)$$(CLANG) $$(FUZZ_SAN) -o $$@ $$^ -lfdt -lz -lzstd -luring -lpthread -ldl
+	$$(Q)$$(CLANG) $$(FUZZ_SAN) -o $$@ $$^ -lfdt -lz -lzstd -luring -lcrypto -ljansson -lpthread -ldl
 endef
 $(foreach f,$(FUZZERS),$(eval $(call fuzz_rule,$(f))))
 

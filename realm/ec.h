@@ -38,7 +38,7 @@ const char *ec_curve_name(enum ec_curve curve);
 /*
  * Does the signature of 2 * ec_coord_len() bytes belong to the message, which lies in `nr` parts?
  * The hash is SHA-256, 384 or 512 for P-256, 384 or 521. 0; -EBADMSG if it does not; -EINVAL for a
- * key that is no point of its curve; -ENOENT without libcrypto.
+ * key that is no point of its curve; -ELIBACC without libcrypto.
  */
 int ec_verify(const struct ec_public *key, const struct iovec *msg, unsigned nr, const u8 *sig,
 	      size_t sig_len);
@@ -52,7 +52,7 @@ void ec_free(struct ec_key *key);
 void ec_public_of(const struct ec_key *key, struct ec_public *out);
 
 /*
- * All that follow give -ENOENT without libcrypto, -EIO where it fails for no fault of the input.
+ * All that follow give -ELIBACC without libcrypto, -EIO where it fails for no fault of the input.
  *
  * PEM: PKCS #8 for private keys, SubjectPublicKeyInfo for public ones [RFC 7468 10, 13]. Reading
  * gives -EINVAL for what is not the PEM of a key on one of the curves; writing returns the length.

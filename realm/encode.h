@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Bytes as text: hexadecimal, and base64 in both alphabets [RFC 4648 4, 5]. No state; any thread. */
+/* Bytes as text: hexadecimal, and base64 in both alphabets [RFC 4648 4, 5, 8]. Any thread. */
 #ifndef REALM_ENCODE_H
 #define REALM_ENCODE_H
 

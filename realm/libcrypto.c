@@ -34,7 +34,7 @@ int libcrypto_load(struct libcrypto *c)
 	if (!dl) {
 		log_debug("%s", dlerror());
 		log_error("attestation tokens need " SONAME ": install OpenSSL's libssl3");
-		return -ENOENT;
+		return -ELIBACC;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++) {
 		void *f = dlsym(dl, wanted[i].name);
@@ -42,7 +42,7 @@ int libcrypto_load(struct libcrypto *c)
 		if (!f) {
 			log_error("attestation tokens need OpenSSL 3: " SONAME " is without %s",
 				  wanted[i].name);
-			return -ENOENT;
+			return -ELIBACC;
 		}
 		*(void **)((char *)c + wanted[i].offset) = f;
 	}

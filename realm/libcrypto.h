@@ -64,7 +64,7 @@ struct libcrypto {
 };
 
 /*
- * Fill the table; the first call of the process loads the library. 0, or -ENOENT after one
+ * Fill the table; the first call of the process loads the library. 0, or -ELIBACC after one
  * log_error() line.
  */
 int libcrypto_load(struct libcrypto *c);

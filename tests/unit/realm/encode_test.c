@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Bytes as text: the vectors of RFC 4648, every length and byte there and back, and what is refused. */
+/* Bytes as text: the vectors of RFC 4648, every length there and back, and what is refused. */
 #include <errno.h>
 #include <string.h>
 

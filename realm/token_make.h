@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Making CCA tokens of a simulated platform and Realm. They are correct in form, and say in
+ * readable claims what they are; the platform's lifecycle state is not "secured". Any thread.
+ */
+#ifndef REALM_TOKEN_MAKE_H
+#define REALM_TOKEN_MAKE_H
+
+#include "realm/keys.h"
+#include "realm/rsi.h"
+#include "realm/token.h"
+
+/*
+ * The platform token, signed with the CPAK, bound to the RAK: the same for every Realm. *len bytes
+ * of `buf`. 0, -ENOSPC, or as ec_sign().
+ */
+int token_make_platform(const struct attest_keys *keys, u8 *buf, size_t size, size_t *len);
+
+/* The token: the platform's part as it was made, the Realm's with its measurements as they are. */
+int token_make(const struct attest_keys *keys, enum token_form form, const u8 *platform,
+	       size_t platform_len, const struct rsi_realm *realm,
+	       const u8 challenge[TOKEN_CHALLENGE_LEN], u8 *buf, size_t size, size_t *len);
+
+#endif
