@@ -28,7 +28,7 @@ LKVM_SRCS := \
 	lkvm/kvm.c lkvm/kvm_ioctl.c lkvm/kvm_event.c lkvm/stop.c lkvm/vcpu.c \
 	lkvm/main.c lkvm/options.c lkvm/options_help.c lkvm/options_run.c lkvm/options_realm.c lkvm/config.c \
 	lkvm/cmd_help.c lkvm/cmd_run.c lkvm/cmd_doctor.c \
-	lkvm/machine.c lkvm/backend.c lkvm/payload.c lkvm/devices.c lkvm/consoles.c lkvm/console.c lkvm/outbuf.c lkvm/terminal.c \
+	lkvm/machine.c lkvm/launch.c lkvm/backend.c lkvm/payload.c lkvm/devices.c lkvm/consoles.c lkvm/console.c lkvm/outbuf.c lkvm/terminal.c \
 	virtio/queue.c virtio/account.c virtio/chain.c virtio/device.c virtio/pci.c virtio/pci_common.c virtio/mmio.c \
 	virtio/rng.c virtio/net.c virtio/net_hdr.c virtio/console.c \
 	virtio/blk.c virtio/blk_req.c virtio/blk_config.c \
@@ -213,6 +213,7 @@ $(call unit,realm/rsi,realm/rsi.c realm/digest.c)
 $(call unit,realm/encode,realm/encode.c)
 $(call unit,realm/digest,realm/digest.c realm/rsi.c)
 $(call unit,realm/rim,realm/rim.c realm/digest.c realm/rsi.c)
+$(call unit,realm/plan,realm/plan.c realm/rim.c realm/digest.c realm/rsi.c lkvm/mem.c lkvm/mem_map.c lkvm/log.c)
 $(call unit,realm/ripas,realm/ripas.c lkvm/mem.c lkvm/mem_map.c lkvm/log.c)
 $(call unit,realm/rme,lkvm/log.c $(fake_host))
 $(call unit,realm/rmi,lkvm/log.c $(fake_host))

@@ -15,7 +15,6 @@
 #include <unistd.h>
 
 #include "arm64/board.h"
-#include "arm64/boot.h"
 #include "arm64/cpu.h"
 #include "arm64/gic.h"
 #include "arm64/pvtime.h"
@@ -25,10 +24,10 @@
 #include "lkvm/consoles.h"
 #include "lkvm/devices.h"
 #include "lkvm/kvm.h"
+#include "lkvm/launch.h"
 #include "lkvm/log.h"
 #include "lkvm/loop.h"
 #include "lkvm/mem.h"
-#include "lkvm/payload.h"
 #include "lkvm/pci.h"
 #include "lkvm/stop.h"
 #include "lkvm/vcpu.h"
@@ -36,13 +35,11 @@
 
 struct machine {
 	const struct config *c;
-	struct board_conf board_conf;
-	struct board_layout layout;
+	struct launch launch; /* board, memory, payload, plan */
 
 	const struct realm_ops *realm_ops;
 	struct realm_conf realm_conf;
 	struct kvm kvm;
-	struct mem *mem;
 	struct realm *realm;
 
 	struct stop stop;
@@ -62,8 +59,6 @@ struct machine {
 	struct devices_env devices_env;
 	struct devices *devices;
 
-	struct boot_info boot;
-
 	struct cpu_model cpu_model;
 	struct vcpu_env vcpu_env;
 	cpu_set_t affinity;
@@ -80,45 +75,6 @@ static int host_failed(const char *what, int err)
 
 /* ---- board and VM ---- */
 
-static enum board_gic board_gic(enum config_irqchip chip)
-{
-	static const enum board_gic map[] = {
-		[IRQCHIP_AUTO] = BOARD_GIC_AUTO,   [IRQCHIP_GICV2] = BOARD_GIC_V2,
-		[IRQCHIP_GICV2M] = BOARD_GIC_V2M,  [IRQCHIP_GICV3] = BOARD_GIC_V3,
-		[IRQCHIP_GICV3_ITS] = BOARD_GIC_V3_ITS,
-	};
-
-	return map[chip];
-}
-
-static int plan_board(struct machine *m)
-{
-	const struct config *c = m->c;
-	unsigned nr_mmio;
-	int err = devices_count_mmio(c, &nr_mmio);
-
-	if (err)
-		return err;
-	m->board_conf = (struct board_conf){
-		.nr_cpus = c->cpus,
-		.ram_base = c->ram_base,
-		.ram_size = c->ram_size,
-		.gic = board_gic(c->irqchip),
-		.nr_virtio_mmio = nr_mmio,
-		.pmu = c->pmu,
-		.edk2 = c->firmware != NULL,
-		.psci_smc = m->realm_ops->realm,
-		.timer_hz = c->cntfrq,
-	};
-	return board_layout(&m->layout, &m->board_conf);
-}
-
-/* A Realm's space is twice the board's: the upper half is the shared alias of the lower one. */
-static unsigned ipa_bits(const struct machine *m)
-{
-	return m->layout.ipa_bits + m->realm_ops->realm;
-}
-
 /* What only the host can tell: how many CPUs, which interrupt controller. */
 static int settle_board(struct machine *m)
 {
@@ -126,34 +82,16 @@ static int settle_board(struct machine *m)
 	unsigned recommended = (unsigned)kvm_vm_cap(&m->kvm, KVM_CAP_NR_VCPUS);
 	int err;
 
-	if (max && m->board_conf.nr_cpus > max) {
+	if (max && m->launch.board.nr_cpus > max) {
 		log_warn("Limiting the number of CPUs to %u", max);
-		m->board_conf.nr_cpus = max;
-	} else if (recommended && m->board_conf.nr_cpus > recommended) {
+		m->launch.board.nr_cpus = max;
+	} else if (recommended && m->launch.board.nr_cpus > recommended) {
 		log_debug("The maximum recommended amount of VCPUs is %u", recommended);
 	}
-	err = gic_choose(&m->kvm, m->board_conf.gic, &m->board_conf.gic);
+	err = gic_choose(&m->kvm, m->launch.board.gic, &m->launch.board.gic);
 	if (err)
 		return err;
-	return board_layout(&m->layout, &m->board_conf);
-}
-
-static int create_ram(struct machine *m)
-{
-	const struct config *c = m->c;
-	int err = mem_create(&m->mem);
-
-	if (err)
-		return host_failed("allocate memory", err);
-	if (m->realm_ops->realm)
-		mem_set_alias(m->mem, BIT(ipa_bits(m) - 1));
-	err = mem_add_ram(m->mem, gpa(c->ram_base), c->ram_size,
-			  m->realm_ops->mem_flags(&m->realm_conf), c->hugetlbfs);
-	/* With --hugetlbfs mem.c has said what is wrong. */
-	if (err && !c->hugetlbfs)
-		log_error("cannot map %llu MiB of guest memory: %s",
-			  (unsigned long long)(c->ram_size / MiB), strerror(-err));
-	return err;
+	return board_layout(&m->launch.layout, &m->launch.board);
 }
 
 static int create_vcpus(struct machine *m)
@@ -179,10 +117,10 @@ static int create_vcpus(struct machine *m)
 		config_cpulist(m->c->vcpu_affinity, &m->affinity);
 		m->vcpu_env.affinity = &m->affinity;
 	}
-	m->vcpus = calloc(m->board_conf.nr_cpus, sizeof(struct vcpu *));
+	m->vcpus = calloc(m->launch.board.nr_cpus, sizeof(struct vcpu *));
 	if (!m->vcpus)
 		return -ENOMEM;
-	for (unsigned i = 0; i < m->board_conf.nr_cpus; i++) {
+	for (unsigned i = 0; i < m->launch.board.nr_cpus; i++) {
 		err = vcpu_create(&m->vcpus[i], &m->vcpu_env, i);
 		if (err)
 			return host_failed("create a vCPU", err);
@@ -206,15 +144,15 @@ static struct irq *device_irq(const struct machine *m)
 /* The GIC first: only then does KVM know whether messages must carry a device id. */
 static int create_irqchip(struct machine *m)
 {
-	bool its = m->layout.gic == BOARD_GIC_V3_ITS;
-	int err = gic_create(&m->gic, &m->kvm, &m->layout, realm_device_alias(m->realm));
+	bool its = m->launch.layout.gic == BOARD_GIC_V3_ITS;
+	int err = gic_create(&m->gic, &m->kvm, &m->launch.layout, realm_device_alias(m->realm));
 
 	if (err)
 		return err;
 	err = kvm_event_create(&m->event, &m->kvm, its, realm_device_alias(m->realm));
 	if (err)
 		return host_failed("allocate memory", err);
-	return m->layout.gic == BOARD_GIC_V2M ?
+	return m->launch.layout.gic == BOARD_GIC_V2M ?
 		       v2m_create(&m->v2m, m->bus, kvm_event_irq(m->event)) :
 		       0;
 }
@@ -289,7 +227,7 @@ static int create_devices(struct machine *m)
 	if (err)
 		return host_failed("create the PCI bus", err);
 	m->devices_env = (struct devices_env){
-		.mem = m->mem,
+		.mem = m->launch.mem,
 		.loop = m->io_loop,
 		.bus = m->bus,
 		.irq = device_irq(m),
@@ -300,11 +238,13 @@ static int create_devices(struct machine *m)
 	return devices_create(&m->devices, m->c, &m->devices_env);
 }
 
-/* ---- payload ---- */
+/* ---- payload and launch ---- */
 
 static int load(struct machine *m)
 {
-	return payload_load(&m->boot, m->mem, m->c, &m->board_conf, &m->layout);
+	return launch_load(&m->launch,
+			   m->realm_ops->ripas_last ? PLAN_RIPAS_LAST : PLAN_RIPAS_FIRST,
+			   (u64)sysconf(_SC_PAGESIZE));
 }
 
 /* Everything that a Realm's descriptor is made from. */
@@ -316,34 +256,47 @@ static int define(struct machine *m)
 		err = pvtime_create(&m->pvtime, &m->kvm);
 	for (unsigned i = 0; i < m->nr_vcpus && !err; i++)
 		err = cpu_attach(&m->cpu_model, vcpu_fd(m->vcpus[i]), i, m->pvtime);
-	return err ? err : realm_define(m->realm);
+	return err ? err : realm_define(m->realm, vcpu_fd(m->vcpus[0]));
 }
 
-/* Measured in this order: ascending addresses, whole pages. */
-static int populate(struct machine *m)
+/* Entry state, and then no register is ours any more. */
+static int finalize(struct machine *m)
 {
-	const struct boot_span spans[] = { boot_pages(m->boot.image), boot_pages(m->boot.initrd),
-					   boot_pages(m->boot.dtb) };
-
-	for (size_t i = 0; i < ARRAY_SIZE(spans); i++) {
-		int err = realm_populate(m->realm, spans[i].base, spans[i].len);
-
-		if (err)
-			return err;
-	}
-	return 0;
-}
-
-/* All vCPUs and devices exist: set the entry state, seal the memory. */
-static int finish(struct machine *m)
-{
-	int err = cpu_set_regs(vcpu_fd(m->vcpus[0]), m->boot.entry, m->boot.dtb.base);
+	const struct plan *p = &m->launch.plan;
+	int err = cpu_set_regs(vcpu_fd(m->vcpus[0]), p->entry, p->dtb);
 
 	for (unsigned i = 0; i < m->nr_vcpus && !err; i++)
 		err = realm_finalize(m->realm, vcpu_fd(m->vcpus[i]));
+	return err;
+}
+
+static int launch_step(struct machine *m, const struct plan_step *s)
+{
+	switch (s->kind) {
+	case PLAN_CREATE:
+		return define(m);
+	case PLAN_RIPAS:
+		return realm_init_ripas(m->realm, s->base, s->len);
+	case PLAN_DATA:
+	case PLAN_UNMEASURED:
+		return realm_populate(m->realm, s->base, s->len, s->kind == PLAN_DATA);
+	case PLAN_RECS:
+		return finalize(m);
+	}
+	return -EINVAL;
+}
+
+/* All vCPUs and devices exist: build the guest as the plan says, and seal its memory. */
+static int launch(struct machine *m)
+{
+	const struct plan *p = &m->launch.plan;
+	int err = 0;
+
+	for (unsigned i = 0; i < p->nr && !err; i++)
+		err = launch_step(m, &p->steps[i]);
 	if (!err)
 		err = realm_activate(m->realm);
-	mem_seal(m->mem);
+	mem_seal(m->launch.mem);
 	return err;
 }
 
@@ -353,19 +306,20 @@ static int build(struct machine *m)
 {
 	int err;
 
-	if ((err = plan_board(m)))
+	if ((err = launch_board(&m->launch, m->c, m->realm_ops->realm)))
 		return err;
 	if ((err = kvm_open(&m->kvm, m->c->kvm_dev)))
 		return err;
 	if ((err = backend_choose(&m->realm_ops, &m->realm_conf, &m->kvm, m->c)))
 		return err;
-	if ((err = backend_create_vm(&m->kvm, m->realm_ops, &m->realm_conf, ipa_bits(m))))
+	if ((err = backend_create_vm(&m->kvm, m->realm_ops, &m->realm_conf,
+				     launch_ipa_bits(&m->launch))))
 		return err;
 	if ((err = settle_board(m)))
 		return err;
-	if ((err = create_ram(m)))
+	if ((err = launch_ram(&m->launch, m->realm_ops->mem_flags(&m->realm_conf))))
 		return err;
-	if ((err = realm_new(&m->realm, m->realm_ops, &m->realm_conf, &m->kvm, m->mem)))
+	if ((err = realm_new(&m->realm, m->realm_ops, &m->realm_conf, &m->kvm, m->launch.mem)))
 		return err;
 	if (m->realm_ops->banner)
 		log_info("%s", m->realm_ops->banner);
@@ -387,9 +341,7 @@ static int build(struct machine *m)
 		return err;
 	if ((err = load(m)))
 		return err;
-	if ((err = define(m)) || (err = populate(m)))
-		return err;
-	return finish(m);
+	return launch(m);
 }
 
 static struct machine *machine_alloc(const struct config *c)
@@ -443,7 +395,7 @@ void machine_destroy(struct machine *m)
 	realm_free(m->realm);
 	kvm_close(&m->kvm);
 	pvtime_destroy(m->pvtime);
-	mem_destroy(m->mem);
+	launch_fini(&m->launch);
 	bus_destroy(m->bus);
 	free(m);
 }
@@ -455,9 +407,9 @@ int machine_dump_dtb(const struct config *c)
 
 	if (!m)
 		return -ENOMEM;
-	err = plan_board(m);
+	err = launch_board(&m->launch, c, m->realm_ops->realm);
 	if (!err)
-		err = create_ram(m);
+		err = launch_ram(&m->launch, m->realm_ops->mem_flags(&m->realm_conf));
 	if (!err)
 		err = load(m);
 	machine_destroy(m);

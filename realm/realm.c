@@ -24,7 +24,6 @@ struct realm {
 	struct kvm *kvm;
 	struct mem *mem;
 	enum life life;
-	u64 populated; /* end of the last range */
 	void *state;
 };
 
@@ -65,31 +64,28 @@ int realm_set_ram(struct realm *r)
 	return r->ops->set_ram(r);
 }
 
-int realm_define(struct realm *r)
+int realm_define(struct realm *r, int vcpu_fd)
 {
 	assert(r->life == CREATED);
 
-	int err = r->ops->define(r);
+	int err = r->ops->define(r, vcpu_fd);
 
 	if (!err)
 		r->life = DEFINED;
 	return err;
 }
 
-/*
- * The loader keeps payloads apart by pages of 4 KiB; a host with larger ones has two of them in one
- * page of its own, which can be populated only once.
- */
-int realm_populate(struct realm *r, gpa_t g, u64 len)
+int realm_init_ripas(struct realm *r, gpa_t g, u64 len)
 {
-	u64 page = (u64)sysconf(_SC_PAGESIZE);
-	u64 from = MAX(align_down(g.a, page), r->populated), end = align_up(g.a + len, page);
-
 	assert(r->life == DEFINED);
-	if (!len || from >= end)
-		return 0;
-	r->populated = end;
-	return r->ops->populate(r, gpa(from), end - from);
+	return r->ops->init_ripas(r, g, len);
+}
+
+int realm_populate(struct realm *r, gpa_t g, u64 len, bool measured)
+{
+	assert(r->life == DEFINED && len);
+	assert(is_aligned(g.a | len, (u64)sysconf(_SC_PAGESIZE)));
+	return r->ops->populate(r, g, len, measured);
 }
 
 int realm_finalize(struct realm *r, int vcpu_fd)
@@ -185,13 +181,19 @@ int realm_nothing(struct realm *r)
 	return 0;
 }
 
-int realm_populates_nothing(struct realm *r, gpa_t g, u64 len)
+int realm_no_ripas(struct realm *r, gpa_t g, u64 len)
 {
 	(void)r, (void)g, (void)len;
 	return 0;
 }
 
-int realm_finalizes_nothing(struct realm *r, int vcpu_fd)
+int realm_populates_nothing(struct realm *r, gpa_t g, u64 len, bool measured)
+{
+	(void)r, (void)g, (void)len, (void)measured;
+	return 0;
+}
+
+int realm_leaves_vcpu(struct realm *r, int vcpu_fd)
 {
 	(void)r, (void)vcpu_fd;
 	return 0;

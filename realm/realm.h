@@ -5,8 +5,11 @@
  * asks.
  *
  *   NEW -> realm_create -> CREATED -> realm_set_ram -> (vCPUs, interrupt controller, PMU)
- *       -> realm_define -> DEFINED -> realm_populate* (ascending)
- *       -> (entry registers) -> realm_finalize (each vCPU, in order) -> realm_activate -> ACTIVE
+ *       -> realm_define -> DEFINED -> the other steps of the plan [realm/plan.h]
+ *       -> realm_activate -> ACTIVE
+ *
+ * The steps: realm_init_ripas; realm_populate, ascending; realm_finalize of each vCPU, in order,
+ * once its entry registers are set.
  *
  * Every op is present in every backend. The order is asserted by realm.c.
  */
@@ -60,6 +63,11 @@ struct realm_ops {
 	bool realm;
 	/* KVM wants devices and doorbells at their address in the shared half. */
 	bool devices_at_alias;
+	/*
+	 * RECs and the state of RAM come at the first KVM_RUN, in this order, when all else is
+	 * there.
+	 */
+	bool ripas_last;
 	/* One sentence for the user about what this backend does not do, or NULL. */
 	const char *banner;
 	/* Flags for mem_add_ram() [lkvm/mem.h]. */
@@ -79,11 +87,13 @@ struct realm_ops {
 	int (*set_ram)(struct realm *r);
 	/*
 	 * vCPU features, vector lengths, PMU and RAM are final: the Realm's descriptor with its
-	 * parameters, and the state of its pages.
+	 * parameters, which are those of vCPU 0.
 	 */
-	int (*define)(struct realm *r);
-	/* [g, g + len) holds what the guest must find there at its start (and is measured). */
-	int (*populate)(struct realm *r, gpa_t g, u64 len);
+	int (*define)(struct realm *r, int vcpu_fd);
+	/* [g, g + len) is RAM of the guest, and protected. */
+	int (*init_ripas)(struct realm *r, gpa_t g, u64 len);
+	/* [g, g + len) holds what the guest must find there at its start; is it measured? */
+	int (*populate)(struct realm *r, gpa_t g, u64 len, bool measured);
 	/* Registers of this vCPU are final. */
 	int (*finalize)(struct realm *r, int vcpu_fd);
 	/* The next thing that happens is the guest's first instruction. */
@@ -108,10 +118,11 @@ void realm_free(struct realm *r);
 
 int realm_create(struct realm *r);
 int realm_set_ram(struct realm *r);
-int realm_define(struct realm *r);
+int realm_define(struct realm *r, int vcpu_fd);
+int realm_init_ripas(struct realm *r, gpa_t g, u64 len);
 
-/* Whole pages of the host: bounds are rounded outwards; ascending calls never overlap. */
-int realm_populate(struct realm *r, gpa_t g, u64 len);
+/* Whole pages of the host; no page twice. */
+int realm_populate(struct realm *r, gpa_t g, u64 len, bool measured);
 int realm_finalize(struct realm *r, int vcpu_fd);
 int realm_activate(struct realm *r);
 int realm_exit(struct realm *r, unsigned index, int vcpu_fd, struct kvm_run *run);
@@ -141,8 +152,9 @@ int realm_accepts_all(const struct realm_conf *conf);
 unsigned long realm_plain_vm_type(const struct realm_conf *conf, unsigned ipa_bits);
 u32 realm_no_vcpu_features(const struct realm_conf *conf);
 int realm_nothing(struct realm *r);
-int realm_populates_nothing(struct realm *r, gpa_t g, u64 len);
-int realm_finalizes_nothing(struct realm *r, int vcpu_fd);
+int realm_no_ripas(struct realm *r, gpa_t g, u64 len);
+int realm_populates_nothing(struct realm *r, gpa_t g, u64 len, bool measured);
+int realm_leaves_vcpu(struct realm *r, int vcpu_fd); /* define and finalize */
 int realm_no_exit(struct realm *r, unsigned index, int vcpu_fd, struct kvm_run *run);
 int realm_no_fault(struct realm *r, int vcpu_fd);
 

@@ -20,7 +20,7 @@ enum rim_rmm { RIM_RMM_1_0, RIM_RMM_2_0 };
 struct rim_params {
 	enum rsi_hash hash;
 	unsigned ipa_bits; /* with the bit of the shared alias: 33 .. 52 */
-	unsigned nr_bps;   /* breakpoints and watchpoints: what there are, not the register's n - 1 */
+	unsigned nr_bps; /* breakpoints and watchpoints: what there are, not the register's n - 1 */
 	unsigned nr_wps;
 	bool sve, pmu;
 	unsigned sve_vl;      /* longest vectors, bits; only with sve */

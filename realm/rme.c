@@ -160,39 +160,31 @@ static int configure_rfc(struct realm *r)
 	return err;
 }
 
-static int init_ripas(struct realm *r)
-{
-	struct mem *m = realm_mem(r);
-	int err = 0;
-
-	for (unsigned i = 0; i < mem_nr_regions(m) && !err; i++) {
-		const struct mem_region *reg = mem_region(m, i);
-		struct rme_init_ripas a = { .base = reg->base.a, .size = reg->size };
-
-		err = sub_command(r, RME_INIT_RIPAS, &a, "hand over the memory of the Realm");
-	}
-	return err;
-}
-
-static int define(struct realm *r)
+/* The kernel looks at the features of the vCPUs itself. */
+static int define(struct realm *r, int vcpu_fd)
 {
 	int err = configure(r);
 
+	(void)vcpu_fd;
 	if (!err && host(r)->sve_told)
 		err = configure_rfc(r);
-	if (!err)
-		err = sub_command(r, RME_CREATE_REALM, NULL, "create the Realm");
-	if (!err)
-		err = init_ripas(r);
-	if (!err && host(r)->gmem)
-		err = gmem_protect(gmem(r));
-	return err;
+	return err ? err : sub_command(r, RME_CREATE_REALM, NULL, "create the Realm");
+}
+
+static int init_ripas(struct realm *r, gpa_t g, u64 len)
+{
+	struct rme_init_ripas a = { .base = g.a, .size = len };
+	int err = sub_command(r, RME_INIT_RIPAS, &a, "hand over the memory of the Realm");
+
+	return !err && host(r)->gmem ? gmem_protect(gmem(r)) : err;
 }
 
 /* The kernel takes the bytes from our mapping of the same guest address. */
-static int populate(struct realm *r, gpa_t g, u64 len)
+static int populate(struct realm *r, gpa_t g, u64 len, bool measured)
 {
-	struct rme_populate p = { .base = g.a, .size = len, .flags = RME_POPULATE_MEASURE };
+	struct rme_populate p = { .base = g.a,
+				  .size = len,
+				  .flags = measured ? RME_POPULATE_MEASURE : 0 };
 
 	return sub_command(r, RME_POPULATE, &p, "load the Realm");
 }
@@ -253,6 +245,7 @@ const struct realm_ops realm_rme = {
 	.create = create,
 	.set_ram = set_ram,
 	.define = define,
+	.init_ripas = init_ripas,
 	.populate = populate,
 	.finalize = finalize,
 	.activate = activate,

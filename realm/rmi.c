@@ -62,8 +62,9 @@ static int set_ram(struct realm *r)
 	return err;
 }
 
-static int define(struct realm *r)
+static int define(struct realm *r, int vcpu_fd)
 {
+	(void)vcpu_fd;
 	return gmem_protect(realm_state(r));
 }
 
@@ -103,7 +104,7 @@ static int populate_all(const struct realm_conf *c, const struct kvm *k, struct 
 /* An int can count less than 2 GiB of bytes, which is what v12 returns. */
 #define POPULATE_MAX GiB
 
-static int populate(struct realm *r, gpa_t g, u64 len)
+static int populate(struct realm *r, gpa_t g, u64 len, bool measured)
 {
 	const void *from = mem_load_ptr(realm_mem(r), g, len);
 	int err = from ? 0 : -EFAULT;
@@ -113,7 +114,7 @@ static int populate(struct realm *r, gpa_t g, u64 len)
 			.base = g.a + done,
 			.size = MIN(len - done, POPULATE_MAX),
 			.source = (uintptr_t)from + done,
-			.flags = RMI_POPULATE_MEASURE,
+			.flags = measured ? RMI_POPULATE_MEASURE : 0,
 		};
 
 		err = populate_all(realm_conf(r), realm_kvm(r), &p);
@@ -143,6 +144,7 @@ const struct realm_ops realm_rmi = {
 	.name = "rmi",
 	.confidential = true,
 	.realm = true,
+	.ripas_last = true,
 	.mem_flags = mem_flags,
 	.check = check,
 	.vm_type = vm_type,
@@ -150,8 +152,9 @@ const struct realm_ops realm_rmi = {
 	.create = realm_nothing,
 	.set_ram = set_ram,
 	.define = define,
+	.init_ripas = realm_no_ripas,
 	.populate = populate,
-	.finalize = realm_finalizes_nothing,
+	.finalize = realm_leaves_vcpu,
 	.activate = activate,
 	.exit = exit_,
 	.fault = realm_no_fault,

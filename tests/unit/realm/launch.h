@@ -112,14 +112,16 @@ static inline int launch_vm(void)
 /* Payloads of 5 and 1 pages. */
 static inline int launch_realm(void)
 {
-	int err = realm_define(realm);
+	int err = realm_define(realm, vcpu[0]);
 
 	load(RAM, 5 * 4096);
 	load(RAM + MiB, 4096);
 	if (!err)
-		err = realm_populate(realm, gpa(RAM), 5 * 4096);
+		err = realm_init_ripas(realm, gpa(RAM), ram_size);
 	if (!err)
-		err = realm_populate(realm, gpa(RAM + MiB), 4096);
+		err = realm_populate(realm, gpa(RAM), 5 * 4096, true);
+	if (!err)
+		err = realm_populate(realm, gpa(RAM + MiB), 4096, true);
 	if (!err)
 		err = kvm_reg_set64(vcpu[0], KVM_REG_X(0u), RAM + MiB);
 	if (!err)

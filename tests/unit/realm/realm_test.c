@@ -98,24 +98,6 @@ START_TEST(the_model_guards_registers)
 }
 END_TEST
 
-START_TEST(populate_takes_whole_pages_once)
-{
-	ck_assert_int_eq(to_vm(HOST_B2), 0);
-	ck_assert_int_eq(realm_define(realm), 0);
-	ck_assert_int_eq(realm_populate(realm, gpa(RAM + 100), 4096), 0);
-	ck_assert_uint_eq(fake_seen.measured[0].base, RAM);
-	ck_assert_uint_eq(fake_seen.measured[0].size, 8192);
-	/* the next one starts in a page that is done already: its rest, or nothing */
-	ck_assert_int_eq(realm_populate(realm, gpa(RAM + 8000), 10), 0);
-	ck_assert_uint_eq(fake_seen.measured[0].size, 8192);
-	ck_assert_int_eq(realm_populate(realm, gpa(RAM + 8000), 1000), 0);
-	ck_assert_uint_eq(fake_seen.measured[0].size, 3 * 4096);
-	ck_assert_int_eq(realm_populate(realm, gpa(RAM + MiB), 0), 0);
-	ck_assert_uint_eq(fake_seen.nr_measured, 1);
-	tear_down();
-}
-END_TEST
-
 /* A protected VM: devices refuse every page, for we do not know which are shared. */
 START_TEST(a_protected_vm)
 {
@@ -137,4 +119,4 @@ END_TEST
 
 SUITE_MAIN("realm/realm", the_model_of_rme_wants_every_step_in_its_place,
 	   the_model_of_rmi_wants_every_step_in_its_place, the_model_guards_registers,
-	   populate_takes_whole_pages_once, a_protected_vm)
+	   a_protected_vm)

@@ -115,7 +115,8 @@ END_TEST
 static const struct rim_params small = { .ipa_bits = 33, .nr_bps = 6, .nr_wps = 4 };
 
 /* All of the steps; `expected` has the value after each of them, or NULL: not known. */
-static void steps(struct rim *r, enum rim_rmm rmm, enum rsi_hash hash, const char *const expected[6])
+static void steps(struct rim *r, enum rim_rmm rmm, enum rsi_hash hash,
+		  const char *const expected[6])
 {
 	struct rim_params p = small;
 	u8 page[RSI_GRANULE] = { 0 };

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * From options and files to what a guest finds at its start.
+ *
+ * Thread: main.
+ * Trust:  the user's configuration and files.
+ */
+#include "lkvm/launch.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "lkvm/devices.h"
+#include "lkvm/log.h"
+#include "lkvm/mem.h"
+#include "lkvm/payload.h"
+
+static enum board_gic board_gic(enum config_irqchip chip)
+{
+	static const enum board_gic map[] = {
+		[IRQCHIP_AUTO] = BOARD_GIC_AUTO,	[IRQCHIP_GICV2] = BOARD_GIC_V2,
+		[IRQCHIP_GICV2M] = BOARD_GIC_V2M,	[IRQCHIP_GICV3] = BOARD_GIC_V3,
+		[IRQCHIP_GICV3_ITS] = BOARD_GIC_V3_ITS,
+	};
+
+	return map[chip];
+}
+
+int launch_board(struct launch *l, const struct config *c, bool realm)
+{
+	unsigned nr_mmio;
+	int err = devices_count_mmio(c, &nr_mmio);
+
+	if (err)
+		return err;
+	l->c = c;
+	l->realm = realm;
+	l->board = (struct board_conf){
+		.nr_cpus = c->cpus,
+		.ram_base = c->ram_base,
+		.ram_size = c->ram_size,
+		.gic = board_gic(c->irqchip),
+		.nr_virtio_mmio = nr_mmio,
+		.pmu = c->pmu,
+		.edk2 = c->firmware != NULL,
+		.psci_smc = realm,
+		.timer_hz = c->cntfrq,
+	};
+	return board_layout(&l->layout, &l->board);
+}
+
+unsigned launch_ipa_bits(const struct launch *l)
+{
+	return l->layout.ipa_bits + l->realm;
+}
+
+int launch_ram(struct launch *l, u64 flags)
+{
+	const struct config *c = l->c;
+	int err = mem_create(&l->mem);
+
+	if (!err && l->realm)
+		mem_set_alias(l->mem, BIT(launch_ipa_bits(l) - 1));
+	if (!err)
+		err = mem_add_ram(l->mem, gpa(c->ram_base), c->ram_size, flags, c->hugetlbfs);
+	/* With --hugetlbfs mem.c has said what is wrong. */
+	if (err && !c->hugetlbfs)
+		log_error("cannot map %llu MiB of guest memory: %s",
+			  (unsigned long long)(c->ram_size / MiB), strerror(-err));
+	return err;
+}
+
+static struct plan_part part(const char *name, const char *file, struct boot_span s)
+{
+	return (struct plan_part){ .name = name, .file = file, .base = s.base, .len = s.len };
+}
+
+static int make_plan(struct launch *l, enum plan_order order, u64 page)
+{
+	const struct config *c = l->c;
+	struct plan_conf p = {
+		.order = order,
+		.page = page,
+		.ram_base = gpa(c->ram_base),
+		.ram_size = c->ram_size,
+		.nr_vcpus = l->board.nr_cpus,
+		.entry = l->boot.entry,
+		.dtb = l->boot.dtb.base,
+	};
+	int err;
+
+	p.parts[p.nr_parts++] = c->firmware ? part("firmware", c->firmware, l->boot.image)
+					    : part("kernel", c->kernel, l->boot.image);
+	p.parts[p.nr_parts++] = part("initrd", c->initrd, l->boot.initrd);
+	p.parts[p.nr_parts++] = part("device tree", NULL, l->boot.dtb);
+	err = plan_build(&l->plan, &p);
+	assert(!err); /* the loader puts nothing outside of RAM, or two things in one place */
+	return err;
+}
+
+int launch_load(struct launch *l, enum plan_order order, u64 page)
+{
+	int err = payload_load(&l->boot, l->mem, l->c, &l->board, &l->layout);
+
+	return err ? err : make_plan(l, order, page);
+}
+
+void launch_fini(struct launch *l)
+{
+	mem_destroy(l->mem);
+	l->mem = NULL;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The part of a guest that its options and files decide: where everything is, what lies in its
+ * memory at the start, and the plan by which it gets there. No KVM, so `lkvm run` and
+ * `lkvm measure` share it. Main thread.
+ *
+ *   launch_board -> (the host's say about CPUs and GIC) -> launch_ram -> launch_load -> use
+ */
+#ifndef LKVM_LAUNCH_H
+#define LKVM_LAUNCH_H
+
+#include "arm64/board.h"
+#include "arm64/boot.h"
+#include "lkvm/config.h"
+#include "realm/plan.h"
+
+struct launch {
+	const struct config *c;
+	bool realm; /* its IPA space has a shared half */
+	struct board_conf board;
+	struct board_layout layout;
+	struct mem *mem;
+	struct boot_info boot;
+	struct plan plan;
+};
+
+/* All functions: 0, or -errno after one line. `c` stays the caller's. */
+int launch_board(struct launch *l, const struct config *c, bool realm);
+
+/* A Realm's space is twice the board's: the upper half is the shared alias of the lower one. */
+unsigned launch_ipa_bits(const struct launch *l);
+
+/* The memory, with flags as mem_add_ram() takes them. */
+int launch_ram(struct launch *l, u64 flags);
+
+/*
+ * The payload into the memory, and the plan: in the order of that kind of host, which populates
+ * pages of `page` bytes.
+ */
+int launch_load(struct launch *l, enum plan_order order, u64 page);
+
+/* Takes a zeroed and a half-filled one. */
+void launch_fini(struct launch *l);
+
+#endif

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What a guest is built from, step by step, in the order that a Realm is measured in. The machine
+ * follows the plan when it launches a guest, and the prediction follows the same one: so they
+ * cannot differ in what is loaded, where, and in which order.
+ *
+ * Pure: the plan depends on its input alone. Main thread.
+ *
+ *   PLAN_RIPAS_FIRST  CREATE, RIPAS, DATA ascending, RECS, UNMEASURED (hosts with RMM 1.0)
+ *   PLAN_RIPAS_LAST   CREATE, DATA ascending, UNMEASURED, RECS, RIPAS (hosts of the "RMI" kind,
+ *                     where the last two happen at the first KVM_RUN)
+ */
+#ifndef REALM_PLAN_H
+#define REALM_PLAN_H
+
+#include "lkvm/gpa.h"
+#include "realm/rim.h"
+
+struct mem;
+
+enum plan_order { PLAN_RIPAS_FIRST, PLAN_RIPAS_LAST };
+
+/* Something that lies in memory when the guest starts. */
+struct plan_part {
+	const char *name; /* "kernel" */
+	const char *file; /* where it comes from, or NULL: made by us */
+	gpa_t base;
+	u64 len; /* 0: absent */
+	bool unmeasured;
+};
+
+#define PLAN_MAX_PARTS 8u
+
+struct plan_conf {
+	enum plan_order order;
+	u64 page; /* of the host, which populates whole ones: at least 4 KiB */
+	gpa_t ram_base;
+	u64 ram_size;
+	unsigned nr_vcpus;
+	gpa_t entry; /* pc of vCPU 0 */
+	gpa_t dtb;   /* its x0 */
+	struct plan_part parts[PLAN_MAX_PARTS];
+	unsigned nr_parts;
+};
+
+enum plan_kind {
+	PLAN_CREATE,	 /* the descriptor, with the parameters */
+	PLAN_RIPAS,	 /* [base, base + len) is the guest's RAM */
+	PLAN_DATA,	 /* [base, base + len) has content, which is measured */
+	PLAN_UNMEASURED, /* [base, base + len) has content, of which only the place is measured */
+	PLAN_RECS,	 /* the vCPUs in order; only the first is runnable */
+};
+
+struct plan_step {
+	enum plan_kind kind;
+	gpa_t base; /* whole pages, for those kinds that have a range */
+	u64 len;
+	struct plan_part part; /* PLAN_DATA, PLAN_UNMEASURED: what lies in there */
+};
+
+struct plan {
+	gpa_t entry, dtb;
+	unsigned nr_vcpus;
+	unsigned nr;
+	struct plan_step steps[PLAN_MAX_PARTS + 3];
+};
+
+/*
+ * Sort the parts and make the steps. Two parts in one page of the host are one range after the
+ * other: the page belongs to the first of them. -EINVAL for a part that is not in RAM, or that
+ * overlaps another.
+ */
+int plan_build(struct plan *out, const struct plan_conf *c);
+
+/* Told after each step, with the measurement as it is then. */
+typedef void (*plan_seen_fn)(void *arg, const struct plan_step *s, const struct rim *r);
+
+/*
+ * The measurement of a Realm that is built like this, from memory that holds the parts; before
+ * mem_seal(). `seen` may be NULL. -EFAULT when a step is not in memory.
+ */
+int plan_measure(const struct plan *p, enum rim_rmm rmm, const struct rim_params *params,
+		 struct mem *m, plan_seen_fn seen, void *arg, struct rim *out);
+
+#endif
