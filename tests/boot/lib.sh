@@ -129,6 +129,19 @@ guest_results() {
 	case_end
 }
 
+# linux_basics NAME MIB: what every stock kernel must do. Leaves a server and the disks $T/a, $T/b.
+linux_basics() {
+	echo 'nameserver 127.0.0.1' >/etc/resolv.conf
+	$A/tests/tool serve 5001 &
+	server=$!
+	truncate -s 16M $T/a $T/b
+	$A/tests/tool fill $T/a 1 0 16777216
+	kargs="boot_time=$(date +%s)"
+	linux "$1" "cpus2 dhcp dns ping send recv its rng rtc disk_read disk_write" -c 2 -m "$2" --rng \
+		-d $T/a,ro -d $T/b
+	kargs=
+}
+
 # Waits until REGEX is in FILE.
 wait_line() {
 	local i=0
