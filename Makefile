@@ -28,6 +28,7 @@ LKVM_SRCS := \
 	lkvm/kvm.c lkvm/kvm_ioctl.c lkvm/kvm_event.c lkvm/stop.c lkvm/vcpu.c \
 	lkvm/main.c lkvm/options.c lkvm/options_help.c lkvm/options_run.c lkvm/options_realm.c lkvm/config.c \
 	lkvm/cmd_help.c lkvm/cmd_run.c lkvm/cmd_doctor.c \
+	lkvm/cmd_token.c lkvm/token_print.c lkvm/token_json.c lkvm/cmd_attest_keys.c \
 	lkvm/machine.c lkvm/launch.c lkvm/backend.c lkvm/payload.c lkvm/devices.c lkvm/consoles.c lkvm/console.c lkvm/outbuf.c lkvm/terminal.c \
 	virtio/queue.c virtio/account.c virtio/chain.c virtio/device.c virtio/pci.c virtio/pci_common.c virtio/mmio.c \
 	virtio/rng.c virtio/net.c virtio/net_hdr.c virtio/console.c \
@@ -137,6 +138,12 @@ options := lkvm/options.c lkvm/options_help.c lkvm/options_run.c lkvm/options_re
 $(call unit,lkvm/options,$(options))
 $(call unit,lkvm/options_run,$(options))
 $(call unit,lkvm/config,lkvm/config.c lkvm/log.c)
+# Tokens: reading them, and all of it.
+token_read := realm/token.c realm/token_claims.c realm/cose.c realm/cbor.c realm/ec.c realm/libcrypto.c \
+	realm/digest.c realm/rsi.c
+token_all := $(filter-out realm/digest.c realm/rsi.c,$(token_read)) realm/encode.c realm/anchor.c realm/keys.c \
+	realm/token_make.c realm/attest.c
+token_cmds := lkvm/cmd_token.c lkvm/token_print.c lkvm/token_json.c lkvm/cmd_attest_keys.c $(token_all)
 fake_host := tests/fake/kvm.c tests/fake/kvm_realm.c lkvm/kvm.c lkvm/mem.c lkvm/mem_map.c \
 	realm/realm.c realm/none.c realm/rme.c realm/rmi.c realm/pkvm.c realm/gmem.c realm/probe.c \
 	realm/sim.c realm/rsi.c realm/ripas.c realm/digest.c
@@ -145,7 +152,7 @@ $(call unit,lkvm/cmd_doctor,lkvm/cmd_doctor.c lkvm/options.c lkvm/options_help.c
 $(call unit,lkvm/machine,$(filter-out lkvm/main.c lkvm/cmd_% lkvm/options% lkvm/kvm_ioctl.c,$(LKVM_SRCS)) \
 	$(filter tests/fake/%,$(fake_host)))
 # main_test.c includes lkvm/main.c, to call its main() by another name.
-$(call unit,lkvm/main,lkvm/cmd_help.c lkvm/cmd_run.c lkvm/cmd_doctor.c net/netopt.c $(options) $(fake_host))
+$(call unit,lkvm/main,$(token_cmds) lkvm/cmd_help.c lkvm/cmd_run.c lkvm/cmd_doctor.c net/netopt.c $(options) $(fake_host))
 $(call unit,lkvm/outbuf,lkvm/outbuf.c lkvm/loop.c lkvm/log.c)
 $(call unit,lkvm/console,lkvm/console.c lkvm/outbuf.c lkvm/terminal.c lkvm/loop.c lkvm/log.c)
 $(call unit,virtio/queue,virtio/queue.c virtio/account.c lkvm/loop.c lkvm/mem.c lkvm/mem_map.c lkvm/log.c tests/fake/driver.c)

@@ -27,11 +27,16 @@ extern const struct cmd lkvm_cmds[];
 
 int cmd_run(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
+int cmd_token(int argc, char **argv);
+int cmd_attest_keys(int argc, char **argv);
 int cmd_help(int argc, char **argv);
 int cmd_version(int argc, char **argv);
 
 /* The options of doctor; defined in cmd_doctor.c. */
 extern const struct opt_spec options_doctor;
+
+/* In cmd_token.c and cmd_attest_keys.c. */
+extern const struct opt_spec options_token, options_attest_keys;
 
 /* The general help, on stdout. */
 void help_print(void);

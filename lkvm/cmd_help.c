@@ -24,7 +24,7 @@ void help_print(void)
 	       " The most commonly used lkvm commands are:\n");
 	for (const struct cmd *c = lkvm_cmds; c->name; c++) {
 		if (c->run)
-			printf("   %-10s%s\n", c->name, c->help);
+			printf("   %-12s%s\n", c->name, c->help);
 	}
 	printf("\n See 'lkvm help COMMAND' for more information on a specific command.\n\n");
 }

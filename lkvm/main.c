@@ -15,6 +15,10 @@
 const struct cmd lkvm_cmds[] = {
 	{ "run", cmd_run, "Start a guest and stay until it ends", &options_run },
 	{ "doctor", cmd_doctor, "Tell what this host can do, and why not more", &options_doctor },
+	{ "token", cmd_token, "Tell what an attestation token says, and whether to believe it",
+	  &options_token },
+	{ "attest-keys", cmd_attest_keys, "Print the trust anchor of simulated Realms",
+	  &options_attest_keys },
 	{ "version", cmd_version, "Print the version of lkvm", NULL },
 	{ "help", cmd_help, "Print this text, or 'help COMMAND': about a command", NULL },
 	/* kvmtool's other commands: known, so that the answer can be better than "unknown". */

@@ -230,6 +230,13 @@ enum token_verdict token_verify(const void *token, size_t len, const struct toke
 }
 
 /* [RMM 1.0 A7.2.3.2.7]; the low byte is the implementation's. */
+#define LIFECYCLE_SECURED 0x3000u
+
+bool token_lifecycle_secured(u32 lifecycle)
+{
+	return (lifecycle & ~0xffu) == LIFECYCLE_SECURED;
+}
+
 const char *token_lifecycle_name(u32 lifecycle)
 {
 	static const char *const names[] = {

@@ -112,6 +112,12 @@ struct token_report {
 enum token_verdict token_verify(const void *token, size_t len, const struct token_expect *want,
 				struct token_report *report);
 
+/*
+ * Is the platform in the state of one that protects Realms? A token is VERIFIED in others, too: it
+ * is true what it says.
+ */
+bool token_lifecycle_secured(u32 lifecycle);
+
 /* "secured", "unknown" and so on for a lifecycle value [RMM 1.0 A7.2.3.2.7]. */
 const char *token_lifecycle_name(u32 lifecycle);
 

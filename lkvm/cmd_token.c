@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * lkvm token: what a CCA attestation token says, and whether it can be believed.
+ *
+ * Thread: main.
+ * Trust:  the user's own command line; the token is anybody's.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lkvm/cmd.h"
+#include "lkvm/log.h"
+#include "lkvm/options.h"
+#include "lkvm/token_print.h"
+#include "realm/anchor.h"
+#include "realm/encode.h"
+
+#define EXIT_NOT_VERIFIED 1
+#define RIM_MAX 64u
+
+struct token_cmd {
+	const char *file, *anchor, *challenge, *rim;
+	bool json;
+};
+
+static int file_word(void *conf, const char *word)
+{
+	struct token_cmd *cmd = conf;
+
+	if (cmd->file) {
+		log_error("'%s': the token is already given as %s", word, cmd->file);
+		return -EINVAL;
+	}
+	cmd->file = word;
+	return 0;
+}
+
+static int parse_verify(void *conf, const char *name, const char *val)
+{
+	(void)name;
+	return file_word(conf, val);
+}
+
+#define STRING(n, a, member, h)                                                                    \
+	{                                                                                          \
+		.name = n, .arg = a, .store = OPT_STRING,                                          \
+		.offset = offsetof(struct token_cmd, member), .help = h                            \
+	}
+
+static const struct opt opts[] = {
+	{ .store = OPT_HEADING, .help = "Options" },
+	{ .name = "verify",
+	  .arg = "file",
+	  .store = OPT_CALL,
+	  .parse = parse_verify,
+	  .help = "The token, as raw CBOR; - is the standard input" },
+	STRING("trust-anchor", "file", anchor,
+	       "Public key of the platform (CPAK) as JWK or PEM. Without it nothing is verified, as "
+	       "anybody can make a token with a key of his own"),
+	STRING("challenge", "hex|file", challenge,
+	       "The challenge that the token has to be an answer to, in hexadecimal or from a file"),
+	STRING("rim", "hex|base64", rim, "The Realm Initial Measurement that is expected"),
+	{ .name = "json",
+	  .store = OPT_TRUE,
+	  .offset = offsetof(struct token_cmd, json),
+	  .help = "Print a JSON object" },
+};
+
+const struct opt_spec options_token = {
+	.usage = "lkvm token [<options>] --verify <file>",
+	.opts = opts,
+	.nr_opts = ARRAY_SIZE(opts),
+	.word = file_word,
+};
+
+/* ---- files ---- */
+
+/* At most `size` bytes of a file; how many, or -errno. */
+static int read_file(const char *path, void *buf, size_t size)
+{
+	bool from_stdin = !strcmp(path, "-");
+	int fd = from_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+	size_t len = 0;
+	ssize_t n = 1;
+	int err;
+
+	if (fd < 0)
+		return -errno;
+	while (n && len < size) {
+		n = read(fd, (char *)buf + len, size - len);
+		if (n < 0 && errno != EINTR)
+			break;
+		len += (size_t)MAX(n, 0);
+	}
+	err = n < 0 ? -errno : (int)len;
+	if (!from_stdin)
+		close(fd);
+	return err;
+}
+
+/* ---- what is expected ---- */
+
+/* Number of bytes, or -EINVAL after one line. */
+static int challenge_value(const char *s, u8 out[TOKEN_CHALLENGE_LEN])
+{
+	u8 buf[TOKEN_CHALLENGE_LEN + 1];
+	int n = decode_hex(buf, TOKEN_CHALLENGE_LEN, s, strlen(s));
+
+	if (n == -EINVAL)
+		n = read_file(s, buf, sizeof(buf));
+	if (n == -ENOENT) {
+		log_error("--challenge %s: neither hexadecimal digits nor a file", s);
+	} else if (n == -E2BIG || n > (int)TOKEN_CHALLENGE_LEN) {
+		log_error("--challenge %s: a challenge has at most 64 bytes", s);
+	} else if (n < 0) {
+		log_error("--challenge %s: %s", s, strerror(-n));
+	} else if (!n) {
+		log_error("--challenge %s: is empty", s);
+	} else {
+		memcpy(out, buf, (size_t)n);
+		return n;
+	}
+	return -EINVAL;
+}
+
+static int rim_value(const char *s, u8 out[RIM_MAX])
+{
+	size_t len = strlen(s);
+	int n = decode_hex(out, RIM_MAX, s, len);
+
+	if (n < 0)
+		n = decode_base64(out, RIM_MAX, s, len);
+	if (n == 32 || n == 48 || n == 64)
+		return n;
+	log_error("--rim %s: wants 32, 48 or 64 bytes in hexadecimal or base64", s);
+	return -EINVAL;
+}
+
+/* ---- command ---- */
+
+static int print(const struct token_cmd *cmd, const struct token_report *r)
+{
+	if (cmd->json && token_print_json(r)) {
+		log_error("not enough memory");
+		return EXIT_DIE;
+	}
+	if (!cmd->json)
+		token_print_text(r);
+	fflush(stdout);
+	if (r->verdict == TOKEN_VERIFIED)
+		return 0;
+	log_error("not verified: %s", r->why);
+	return EXIT_NOT_VERIFIED;
+}
+
+static int verify_file(const struct token_cmd *cmd, const struct token_expect *want)
+{
+	struct token_report *r = malloc(sizeof(*r));
+	u8 *token = malloc(TOKEN_MAX_LEN + 1);
+	int status = EXIT_DIE, len;
+
+	len = r && token ? read_file(cmd->file, token, TOKEN_MAX_LEN + 1) : -ENOMEM;
+	if (len < 0) {
+		log_error("cannot read the token %s: %s", cmd->file, strerror(-len));
+	} else {
+		token_verify(token, (size_t)len, want, r);
+		status = print(cmd, r);
+	}
+	free(token);
+	free(r);
+	return status;
+}
+
+int cmd_token(int argc, char **argv)
+{
+	u8 challenge[TOKEN_CHALLENGE_LEN], rim[RIM_MAX];
+	struct token_expect want = { 0 };
+	struct token_cmd cmd = { 0 };
+	struct ec_public anchor;
+	int err = options_parse(&options_token, &cmd, argc, argv), n;
+
+	if (err)
+		return err;
+	if (!cmd.file) {
+		log_error("which token? lkvm token --verify FILE");
+		return EXIT_USAGE;
+	}
+	if (cmd.anchor) {
+		if (anchor_load(&anchor, cmd.anchor))
+			return EXIT_DIE;
+		want.anchor = &anchor;
+	}
+	if (cmd.challenge) {
+		n = challenge_value(cmd.challenge, challenge);
+		if (n < 0)
+			return EXIT_DIE;
+		want.challenge = challenge;
+		want.challenge_len = (size_t)n;
+	}
+	if (cmd.rim) {
+		n = rim_value(cmd.rim, rim);
+		if (n < 0)
+			return EXIT_DIE;
+		want.rim = rim;
+		want.rim_len = (size_t)n;
+	}
+	return verify_file(&cmd, &want);
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A token for programs to read: a JSON object. Bytes are hexadecimal, claims that are absent null.
+ *
+ * Thread: main.
+ * Trust:  the claims are anybody's; jansson escapes what JSON cannot have.
+ */
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "lkvm/token_print.h"
+#include "realm/encode.h"
+
+/* All functions here give NULL when there is no memory, and json_pack() passes it on. */
+
+static json_t *bytes(const struct token_part *b)
+{
+	json_t *value;
+	char *hex;
+
+	if (!b->p)
+		return json_null();
+	hex = malloc(HEX_SIZE(b->len));
+	value = hex ? json_string(encode_hex(hex, HEX_SIZE(b->len), b->p, b->len)) : NULL;
+	free(hex);
+	return value;
+}
+
+static json_t *text(const struct token_part *t)
+{
+	return t->p ? json_stringn((const char *)t->p, t->len) : json_null();
+}
+
+static json_t *components(const struct token_platform *p)
+{
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < p->nr_components; i++) {
+		const struct token_component *c = &p->components[i];
+
+		if (json_array_append_new(list,
+					  json_pack("{s:o, s:o, s:o, s:o, s:o}", "type",
+						    text(&c->type), "version", text(&c->version),
+						    "measurement", bytes(&c->measurement),
+						    "signer-id", bytes(&c->signer_id),
+						    "hash-algorithm", text(&c->hash_algo)))) {
+			json_decref(list);
+			return NULL;
+		}
+	}
+	return list;
+}
+
+static json_t *unknown(const struct token_unknown *u)
+{
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < MIN(u->nr, TOKEN_MAX_UNKNOWN); i++)
+		json_array_append_new(list, json_integer(u->key[i]));
+	return list;
+}
+
+static json_t *platform(const struct token_platform *p)
+{
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:i, s:s, s:o, s:o, s:o, s:o, s:s}", "profile",
+			 text(&p->profile), "challenge", bytes(&p->challenge), "implementation-id",
+			 bytes(&p->implementation_id), "instance-id", bytes(&p->instance_id),
+			 "config", bytes(&p->config), "lifecycle", (int)p->lifecycle,
+			 "lifecycle-name", token_lifecycle_name(p->lifecycle), "hash-algorithm",
+			 text(&p->hash_algo), "verification-service", text(&p->verification),
+			 "software-components", components(p), "unknown-claims",
+			 unknown(&p->unknown), "signature-curve", ec_curve_name(p->curve));
+}
+
+static json_t *key(const struct ec_public *k)
+{
+	size_t len = ec_coord_len(k->curve);
+	char x[BASE64_SIZE(EC_COORD_MAX)], y[BASE64_SIZE(EC_COORD_MAX)];
+
+	return json_pack("{s:s, s:s, s:s, s:s}", "kty", "EC", "crv", ec_curve_name(k->curve), "x",
+			 encode_base64url(x, sizeof(x), k->x, len), "y",
+			 encode_base64url(y, sizeof(y), k->y, len));
+}
+
+static json_t *realm(const struct token_realm *r)
+{
+	char rim[BASE64_SIZE(64)];
+
+	return json_pack(
+		"{s:o, s:o, s:o, s:o, s:o, s:s, s:[oooo], s:o, s:o, s:o, s:o, s:o, s:s}", "profile",
+		text(&r->profile), "challenge", bytes(&r->challenge), "personalization-value",
+		bytes(&r->rpv), "hash-algorithm", text(&r->hash_algo), "rim", bytes(&r->rim),
+		"rim-base64", encode_base64(rim, sizeof(rim), r->rim.p, r->rim.len), "rems",
+		bytes(&r->rem[0]), bytes(&r->rem[1]), bytes(&r->rem[2]), bytes(&r->rem[3]),
+		"public-key", key(&r->rak_key), "public-key-hash-algorithm",
+		text(&r->rak_hash_algo), "instance-id", bytes(&r->instance_id), "mec-policy",
+		r->has_mec_policy ? json_integer(r->mec_policy) : json_null(), "unknown-claims",
+		unknown(&r->unknown), "signature-curve", ec_curve_name(r->curve));
+}
+
+static json_t *checks(const struct token_report *r)
+{
+	return json_pack("{s:s, s:s, s:s, s:s, s:s}", "platform-signature",
+			 token_check_name(r->platform_signature), "binding",
+			 token_check_name(r->binding), "realm-signature",
+			 token_check_name(r->realm_signature), "challenge",
+			 token_check_name(r->challenge), "rim", token_check_name(r->rim));
+}
+
+int token_print_json(const struct token_report *r)
+{
+	json_t *root = json_pack("{s:b, s:s, s:s}", "verified", r->verdict == TOKEN_VERIFIED,
+				 "verdict", token_verdict_name(r->verdict), "why", r->why);
+	int err = root ? 0 : -ENOMEM;
+
+	if (!err && r->verdict != TOKEN_MALFORMED) {
+		json_t *rest = json_pack("{s:i, s:o, s:o, s:o}", "tag", (int)r->form, "platform",
+					 platform(&r->platform), "realm", realm(&r->realm),
+					 "checks", checks(r));
+
+		err = rest && !json_object_update(root, rest) ? 0 : -ENOMEM;
+		json_decref(rest);
+	}
+	if (!err) {
+		json_dumpf(root, stdout, JSON_INDENT(2));
+		putchar('\n');
+	}
+	json_decref(root);
+	return err;
+}
