@@ -123,12 +123,27 @@ __attribute__((format(printf, 2, 3))) static void fatal_exit(struct vcpu *v, con
 }
 
 /*
+ * KVM takes what the exit has left behind, and does not enter the guest. A kick that comes in here
+ * is not lost: its reason was there before, and the thread looks for one next.
+ */
+static void complete_access(struct vcpu *v)
+{
+	__atomic_store_n(&v->run->immediate_exit, 1, __ATOMIC_RELEASE);
+	kvm_ioctl_val(v->fd, KVM_RUN, 0);
+	__atomic_exchange_n(&v->run->immediate_exit, 0, __ATOMIC_ACQ_REL);
+}
+
+/*
  * The architected answer to an access that nothing responds to: a synchronous external abort
  * [Arm ARM D8.16]. A kernel too old to inject one leaves a read as zero.
  */
 static void inject_abort(struct vcpu *v)
 {
-	int err = kvm_inject_abort(v->fd);
+	int err;
+
+	if (realm_abort_completed(v->env->realm))
+		complete_access(v);
+	err = kvm_inject_abort(v->fd);
 
 	if (err)
 		log_debug("vCPU %u: cannot inject an abort: %s", v->index, strerror(-err));

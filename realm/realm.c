@@ -130,6 +130,11 @@ u64 realm_device_alias(const struct realm *r)
 	return r->ops->devices_at_alias ? mem_alias(r->mem) : 0;
 }
 
+bool realm_abort_completed(const struct realm *r)
+{
+	return r->ops->abort_completed;
+}
+
 struct kvm *realm_kvm(struct realm *r)
 {
 	return r->kvm;

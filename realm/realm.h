@@ -64,6 +64,11 @@ struct realm_ops {
 	/* KVM wants devices and doorbells at their address in the shared half. */
 	bool devices_at_alias;
 	/*
+	 * Only an MMIO access that has been completed can be turned into an abort: the RMM takes it
+	 * with the entry that would have delivered the value. For others it is too late then.
+	 */
+	bool abort_completed;
+	/*
 	 * RECs and the state of RAM come at the first KVM_RUN, in this order, when all else is
 	 * there.
 	 */
@@ -135,6 +140,9 @@ bool realm_confidential(const struct realm *r);
  * the shared alias, or 0 where KVM deals with it itself.
  */
 u64 realm_device_alias(const struct realm *r);
+
+/* See realm_ops.abort_completed. */
+bool realm_abort_completed(const struct realm *r);
 
 extern const struct realm_ops realm_none; /* ordinary VM */
 extern const struct realm_ops realm_rme;  /* Realm of the RFC and v2..v11 kernels */

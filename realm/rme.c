@@ -250,6 +250,7 @@ const struct realm_ops realm_rme = {
 	.finalize = finalize,
 	.activate = activate,
 	.exit = exit_,
+	.abort_completed = true,
 	.fault = realm_no_fault,
 	.destroy = destroy,
 };

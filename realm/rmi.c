@@ -157,6 +157,7 @@ const struct realm_ops realm_rmi = {
 	.finalize = realm_leaves_vcpu,
 	.activate = activate,
 	.exit = exit_,
+	.abort_completed = true,
 	.fault = realm_no_fault,
 	.destroy = destroy,
 };

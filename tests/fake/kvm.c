@@ -283,6 +283,45 @@ static int get_reg(const struct kvm_one_reg *r)
 	return 0;
 }
 
+int fake_load(struct fake_vcpu *v, u64 addr)
+{
+	v->run->exit_reason = KVM_EXIT_MMIO;
+	v->run->mmio.phys_addr = addr;
+	v->run->mmio.len = 4;
+	v->run->mmio.is_write = 0;
+	v->access = ACCESS_ASKED;
+	return 0;
+}
+
+/* The first thing that KVM_RUN does, also when it does not enter the guest. */
+void fake_complete(struct fake_vcpu *v)
+{
+	if (v->access == ACCESS_ASKED)
+		v->access = ACCESS_DONE;
+}
+
+/* The guest finds what has become of its last access. */
+void fake_enter(struct fake_vcpu *v)
+{
+	fake_seen.aborts += v->access == ACCESS_ABORTED;
+	if (v->access == ACCESS_DONE)
+		memcpy(&fake_seen.loaded, v->run->mmio.data, 4);
+	v->access = ACCESS_NONE;
+}
+
+/*
+ * The RMM takes an abort in place of the value of an access that was emulated [uapi reference 3.5];
+ * otherwise an access that was completed has happened.
+ */
+static int fake_abort(struct fake_vm *vm, struct fake_vcpu *v, const struct kvm_vcpu_events *ev)
+{
+	ck_assert(ev->exception.ext_dabt_pending && !ev->exception.serror_pending);
+	if (v->access != (vm->realm ? ACCESS_DONE : ACCESS_ASKED))
+		return -EINVAL;
+	v->access = ACCESS_ABORTED;
+	return 0;
+}
+
 static int vcpu_ioctl(struct fake_vm *vm, unsigned index, unsigned long req, void *arg)
 {
 	struct fake_vcpu *v = &vm->vcpus[index];
@@ -304,7 +343,7 @@ static int vcpu_ioctl(struct fake_vm *vm, unsigned index, unsigned long req, voi
 	case KVM_HAS_DEVICE_ATTR:
 		return 0;
 	case KVM_SET_VCPU_EVENTS:
-		return -EINVAL; /* no MMIO in flight in these scripts */
+		return fake_abort(vm, v, arg);
 	default:
 		ck_abort_msg("unexpected vCPU ioctl %#lx", req);
 	}

@@ -54,6 +54,7 @@ enum fake_op_kind {
 	GUEST_ZERO_SHARED,
 	GUEST_IS_PRIVATE, /* what GUEST_WRITE_PRIVATE wrote must still be there */
 	GUEST_IS_SHARED,
+	GUEST_LOAD, /* 4 bytes at `base`, which is no RAM: an MMIO exit */
 	GUEST_CALL, /* the test's function */
 };
 
@@ -81,6 +82,8 @@ struct fake_seen {
 	unsigned nr_recs;
 	unsigned attr_calls; /* KVM_SET_MEMORY_ATTRIBUTES since activation */
 	unsigned exits;	     /* MEMORY_FAULT */
+	unsigned aborts;     /* of GUEST_LOAD, the others get... */
+	u32 loaded;	     /* this, the last one's value */
 };
 extern struct fake_seen fake_seen;
 
@@ -123,6 +126,8 @@ struct fake_slot {
 #define PG_PRIVATE 4u	 /* the VM's attribute */
 #define PG_OWN_SHARED 8u /* the guest_memfd's attribute */
 
+enum fake_access { ACCESS_NONE, ACCESS_ASKED, ACCESS_DONE, ACCESS_ABORTED };
+
 struct fake_vcpu {
 	int fd;
 	struct kvm_run *run;
@@ -131,6 +136,7 @@ struct fake_vcpu {
 	u64 x[8], pc;
 	bool pending; /* a RIPAS change that KVM_RUN has told about */
 	struct fake_op change;
+	enum fake_access access;
 };
 
 struct fake_vm {
@@ -153,5 +159,10 @@ int fake_realm_own_attributes(struct fake_vm *vm, int fd, void *arg);
 int fake_realm_populate(struct fake_vm *vm, void *arg, bool v13);
 int fake_realm_finalize(struct fake_vm *vm, unsigned index, u32 feature);
 int fake_run(struct fake_vm *vm, unsigned index);
+
+/* An access outside of RAM: the exit, what the next KVM_RUN makes of it, what the guest gets. */
+int fake_load(struct fake_vcpu *v, u64 addr);
+void fake_complete(struct fake_vcpu *v);
+void fake_enter(struct fake_vcpu *v);
 
 #endif

@@ -420,6 +420,7 @@ static int step(struct fake_vm *vm, struct fake_vcpu *v)
 	}
 	if (vm->over)
 		return sibling_exit(v);
+	fake_enter(v);
 	for (;;) {
 		const struct fake_op *op = vm->next;
 
@@ -430,6 +431,8 @@ static int step(struct fake_vm *vm, struct fake_vcpu *v)
 			return 0;
 		}
 		vm->next++;
+		if (op->kind == GUEST_LOAD)
+			return fake_load(v, op->base);
 		if (op->kind == GUEST_CALL)
 			op->call();
 		else if (op->kind == GUEST_RAM || op->kind == GUEST_EMPTY)
@@ -470,6 +473,7 @@ int fake_run(struct fake_vm *vm, unsigned index)
 	pthread_mutex_lock(&lock);
 	ret = start(vm, v);
 	vm->ran |= !ret;
+	fake_complete(v);
 	if (!ret && v->run->immediate_exit)
 		ret = -EINTR;
 	else if (!ret && index && !vm->over)

@@ -166,6 +166,29 @@ START_TEST(other_guests_on_the_same_hosts)
 }
 END_TEST
 
+static const struct fake_op reads[] = {
+	{ GUEST_LOAD, 0x20000000, 4, NULL }, /* nothing is there */
+	{ GUEST_LOAD, 0x40000000, 4, NULL }, /* configuration space */
+	{ GUEST_LOAD, 0x20000000, 4, NULL },
+	{ GUEST_END, 0, 0, NULL },
+};
+
+/* In a Realm or not, and on every kernel: a synchronous external abort where nothing is. */
+START_TEST(nothing_there_aborts)
+{
+	for (int h = HOST_PLAIN; h < HOST_NR; h++) {
+		if (h == HOST_C4_FIXED || (h >= HOST_NO_RMM_V5 && h <= HOST_NO_RMM_V14))
+			continue;
+		fake_kvm_init((enum fake_host)h, reads);
+		ck_assert_int_eq(start(conf(h < HOST_FIRST_REALM ? REALM_OFF : REALM_ANY)),
+				 END_POWEROFF);
+		ck_assert_msg(fake_seen.aborts == 2, "%s: %u", fake_gen->name, fake_seen.aborts);
+		ck_assert_uint_ne(fake_seen.loaded, 0);
+	}
+	remove_files();
+}
+END_TEST
+
 static void refused(const char *a, const char *b)
 {
 	ck_assert_int_eq(start(&c), END_ERROR);
@@ -228,5 +251,6 @@ START_TEST(every_step_can_fail)
 }
 END_TEST
 
-SUITE_MAIN("lkvm/machine", a_realm_on_every_host, counters_and_vectors_before_the_descriptor,
+SUITE_MAIN("lkvm/machine", a_realm_on_every_host, nothing_there_aborts,
+	   counters_and_vectors_before_the_descriptor,
 	   other_guests_on_the_same_hosts, what_a_host_cannot_do, every_step_can_fail)
