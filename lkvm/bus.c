@@ -121,6 +121,14 @@ int bus_remove(struct bus *b, gpa_t base, void *dev)
 	return err;
 }
 
+void bus_each(struct bus *b, void (*fn)(void *arg, const struct bus_range *r), void *arg)
+{
+	pthread_rwlock_rdlock(&b->lock);
+	for (size_t i = 0; i < b->nr; i++)
+		fn(arg, &b->ranges[i]);
+	pthread_rwlock_unlock(&b->lock);
+}
+
 /* Copy the range that the access touches, if any. */
 static bool lookup(struct bus *b, u64 a, unsigned len, struct bus_range *out)
 {

@@ -52,6 +52,9 @@ void bus_destroy(struct bus *b);
 /* The range is copied. -EEXIST when it overlaps another, -EINVAL when empty or wrapping. */
 int bus_add(struct bus *b, const struct bus_range *r);
 
+/* Calls fn() for each range, ascending; it must not call the bus. Any thread. */
+void bus_each(struct bus *b, void (*fn)(void *arg, const struct bus_range *r), void *arg);
+
 /* Remove the range that starts at `base` and belongs to `dev`; -ENOENT. */
 int bus_remove(struct bus *b, gpa_t base, void *dev);
 

@@ -29,11 +29,20 @@ int cmd_run(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_token(int argc, char **argv);
 int cmd_attest_keys(int argc, char **argv);
+int cmd_list(int argc, char **argv);
+int cmd_stop(int argc, char **argv);
+int cmd_pause(int argc, char **argv);
+int cmd_resume(int argc, char **argv);
+int cmd_stat(int argc, char **argv);
+int cmd_trace(int argc, char **argv);
+int cmd_map(int argc, char **argv);
 int cmd_help(int argc, char **argv);
 int cmd_version(int argc, char **argv);
 
-/* The options of doctor; defined in cmd_doctor.c. */
+/* The options of each; defined beside it. */
 extern const struct opt_spec options_doctor;
+extern const struct opt_spec options_list, options_stop, options_pause, options_resume;
+extern const struct opt_spec options_stat, options_trace, options_map;
 
 /* In cmd_token.c and cmd_attest_keys.c. */
 extern const struct opt_spec options_token, options_attest_keys;

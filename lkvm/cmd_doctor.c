@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "lkvm/cmd.h"
+#include "lkvm/json.h"
 #include "lkvm/kvm.h"
 #include "lkvm/log.h"
 #include "lkvm/options.h"
@@ -93,23 +94,6 @@ static void print_text(const struct findings *f)
 	}
 }
 
-/* A string of JSON [RFC 8259 7]. What is not ASCII can only be the name of a file, in UTF-8. */
-static void print_string(const char *s)
-{
-	putchar('"');
-	for (; *s; s++) {
-		unsigned char ch = (unsigned char)*s;
-
-		if (ch == '"' || ch == '\\')
-			printf("\\%c", ch);
-		else if (ch < 0x20 || ch == 0x7f)
-			printf("\\u%04x", ch);
-		else
-			putchar(ch);
-	}
-	putchar('"');
-}
-
 static void print_json(const struct findings *f)
 {
 	printf("{");
@@ -117,15 +101,15 @@ static void print_json(const struct findings *f)
 		const struct finding *x = &f->list[i];
 
 		printf("%s\n  ", i ? "," : "");
-		print_string(x->key);
+		json_print_string(stdout, x->key);
 		printf(": ");
 		if (x->kind == FOUND_NUMBER) {
 			printf("%u", x->nr);
 		} else if (x->kind == FOUND_TEXT) {
-			print_string(x->text);
+			json_print_string(stdout, x->text);
 		} else {
 			printf("{ \"ok\": %s, \"detail\": ", x->ok ? "true" : "false");
-			print_string(x->text);
+			json_print_string(stdout, x->text);
 			printf(" }");
 		}
 	}

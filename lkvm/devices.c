@@ -8,7 +8,10 @@
 #include "lkvm/devices.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "arm64/board.h"
 #include "lkvm/log.h"
@@ -32,6 +35,7 @@ struct devices {
 	const struct config *c;
 	const struct devices_env *env;
 	struct net_conf nics[CONFIG_MAX_NICS];
+	struct netif *netifs[CONFIG_MAX_NICS]; /* NULL: mode=none */
 	unsigned nr_nics;
 	unsigned nr, nr_pci, nr_mmio;
 	struct slot slots[MAX_DEVICES];
@@ -63,10 +67,14 @@ static int attach(struct devices *d, struct virtio_device *dev, bool mmio)
 	int err;
 
 	assert(d->nr < MAX_DEVICES);
-	if (d->env->bounced)
-		virtio_offer(dev, VIRTIO_F_ACCESS_PLATFORM);
 	s->dev = dev;
 	d->nr++;
+	if (d->env->bounced) {
+		virtio_offer(dev, VIRTIO_F_ACCESS_PLATFORM);
+		err = virtio_account(dev, (u8)(d->nr - 1));
+		if (err)
+			return err;
+	}
 	if (mmio) {
 		unsigned n = d->nr_mmio++;
 
@@ -125,11 +133,15 @@ static int add_net(struct devices *d, unsigned i)
 
 	if (d->env->bounced && conf->mode == NET_MODE_USER && !conf->mtu)
 		conf->mtu = BOUNCED_MTU;
+	conf->may_capture = d->env->bounced;
 	err = netif_create(&n, conf, d->env->loop);
 	if (err || !n)
 		return err;
 	err = virtio_net_create(&dev, &env, n);
-	return err ? err : attach(d, dev, nic_on_mmio(d->c, &d->nics[i]));
+	if (err)
+		return err;
+	d->netifs[i] = n;
+	return attach(d, dev, nic_on_mmio(d->c, &d->nics[i]));
 }
 
 static unsigned nr_console(const struct devices *d)
@@ -223,6 +235,96 @@ int devices_count_mmio(const struct config *c, unsigned *nr)
 		*nr += nics[i].mode != NET_MODE_NONE && nic_on_mmio(c, &nics[i]);
 	free(nics);
 	return err;
+}
+
+/* ---- for those who watch ---- */
+
+unsigned devices_nr(const struct devices *d)
+{
+	return d->nr;
+}
+
+void devices_info(const struct devices *d, unsigned i, struct devices_info *out)
+{
+	unsigned pci = 0, mmio = 0;
+
+	/* Each transport numbers its devices in the order of creation. */
+	for (unsigned k = 0; k < i; k++)
+		*(d->slots[k].mmio ? &mmio : &pci) += 1;
+	out->name = d->slots[i].dev->name;
+	if (d->slots[i].mmio)
+		snprintf(out->bus, sizeof(out->bus), "%llx.virtio",
+			 (unsigned long long)board_virtio_mmio(mmio).a);
+	else
+		snprintf(out->bus, sizeof(out->bus), "0000:00:%02x.0", pci);
+}
+
+bool devices_accounted(const struct devices *d)
+{
+	return d->env->bounced;
+}
+
+/* One call to the loop of the devices; there all of it happens at one moment. */
+struct watch {
+	struct devices *d;
+	struct account_sums *sums;
+	struct account_ring *ring;
+	int fd, err;
+};
+
+static void take_sums(void *arg)
+{
+	struct watch *w = arg;
+
+	for (unsigned i = 0; i < w->d->nr; i++)
+		account_sums(w->d->slots[i].dev->account, &w->sums[i]);
+}
+
+void devices_sums(struct devices *d, struct account_sums *out)
+{
+	struct watch w = { .d = d, .sums = out };
+
+	loop_call(d->env->loop, take_sums, &w);
+}
+
+static void set_ring(void *arg)
+{
+	struct watch *w = arg;
+
+	for (unsigned i = 0; i < w->d->nr; i++)
+		account_trace(w->d->slots[i].dev->account, w->ring);
+}
+
+void devices_trace(struct devices *d, struct account_ring *r)
+{
+	struct watch w = { .d = d, .ring = r };
+
+	loop_call(d->env->loop, set_ring, &w);
+}
+
+static void set_capture(void *arg)
+{
+	struct watch *w = arg;
+
+	w->err = -ENODEV;
+	for (unsigned i = 0; i < w->d->nr_nics; i++) {
+		if (w->d->netifs[i])
+			w->err = netif_capture(w->d->netifs[i],
+					       w->fd < 0 ? -1 : fcntl(w->fd, F_DUPFD_CLOEXEC, 0));
+	}
+}
+
+int devices_capture(struct devices *d, int fd)
+{
+	struct watch w = { .d = d, .fd = fd };
+
+	if (fd >= 0)
+		w.err = netif_capture_begin(fd);
+	if (!w.err)
+		loop_call(d->env->loop, set_capture, &w);
+	if (fd >= 0)
+		close(fd);
+	return w.err;
 }
 
 void devices_reset(struct devices *d)

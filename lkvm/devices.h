@@ -7,6 +7,7 @@
 #define LKVM_DEVICES_H
 
 #include "lkvm/config.h"
+#include "virtio/device.h"
 
 struct bus;
 struct chardev;
@@ -42,6 +43,31 @@ int devices_create(struct devices **out, const struct config *c, const struct de
  * log_error() line when a --network argument makes no sense.
  */
 int devices_count_mmio(const struct config *c, unsigned *nr);
+
+/* ---- what they do, for those who watch; main thread ---- */
+
+struct devices_info {
+	const char *name; /* "virtio-net 0" */
+	char bus[32];	  /* where the guest's kernel has it: "0000:00:01.0", "3000000.virtio" */
+};
+
+unsigned devices_nr(const struct devices *d);
+void devices_info(const struct devices *d, unsigned i, struct devices_info *out);
+
+/* False: nobody keeps an account, since the guest does not bounce. */
+bool devices_accounted(const struct devices *d);
+
+/* The sums of all, taken at one moment; `out` has devices_nr() elements. */
+void devices_sums(struct devices *d, struct account_sums *out);
+
+/* All transfers from now on go to `r`; NULL: no more, and none is under way. */
+void devices_trace(struct devices *d, struct account_ring *r);
+
+/*
+ * All frames from now on go to the capture file `fd` (net/netif.h), which is taken over, also on
+ * error; -1: no more. -ENODEV: the guest has no network, or does not bounce. -errno of write(2).
+ */
+int devices_capture(struct devices *d, int fd);
 
 /* No vCPU runs any more: take the queues back from the loop, wait for what is in flight. */
 void devices_reset(struct devices *d);

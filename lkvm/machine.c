@@ -8,10 +8,8 @@
 #include "lkvm/machine.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "arm64/board.h"
@@ -22,6 +20,7 @@
 #include "lkvm/backend.h"
 #include "lkvm/bus.h"
 #include "lkvm/consoles.h"
+#include "lkvm/control.h"
 #include "lkvm/devices.h"
 #include "lkvm/kvm.h"
 #include "lkvm/launch.h"
@@ -29,6 +28,8 @@
 #include "lkvm/loop.h"
 #include "lkvm/mem.h"
 #include "lkvm/pci.h"
+#include "lkvm/service.h"
+#include "lkvm/signals.h"
 #include "lkvm/stop.h"
 #include "lkvm/vcpu.h"
 #include "realm/realm.h"
@@ -42,10 +43,12 @@ struct machine {
 	struct kvm kvm;
 	struct realm *realm;
 
+	struct control *control; /* NULL: there is no place for its socket */
+	struct service *service;
 	struct stop stop;
 	struct loop *main_loop, *io_loop;
-	struct loop_fd *stop_fd, *signal_reg;
-	int signal_fd;
+	struct loop_fd *stop_fd;
+	struct signals *signals;
 
 	struct bus *bus;
 	struct kvm_event *event;
@@ -61,6 +64,7 @@ struct machine {
 
 	struct cpu_model cpu_model;
 	struct vcpu_env vcpu_env;
+	struct vcpu_gate gate;
 	cpu_set_t affinity;
 	struct vcpu **vcpus;
 	unsigned nr_vcpus;
@@ -111,6 +115,7 @@ static int create_vcpus(struct machine *m)
 					 .bus = m->bus,
 					 .stop = &m->stop,
 					 .realm = m->realm,
+					 .gate = &m->gate,
 					 .log_mmio = m->c->debug_mmio };
 	if (m->c->vcpu_affinity) {
 		/* config_complete() has checked it. */
@@ -167,36 +172,16 @@ static void on_stop(void *arg, u32 events)
 	loop_quit(m->main_loop);
 }
 
-static void on_signal(void *arg, u32 events)
-{
-	struct machine *m = arg;
-	struct signalfd_siginfo si;
-
-	(void)events;
-	if (read(m->signal_fd, &si, sizeof(si)) == sizeof(si))
-		stop_request(&m->stop, STOP_USER);
-}
-
 static int create_loops(struct machine *m)
 {
-	sigset_t set;
 	int err = loop_create(&m->main_loop, "lkvm");
 
 	if (!err)
 		err = loop_create(&m->io_loop, "lkvm-io");
 	if (err)
 		return host_failed("create an event loop", err);
-
-	/* Blocked before the first thread, so that all inherit it and the signals come here. */
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGHUP);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	m->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (m->signal_fd < 0)
-		return host_failed("create a signalfd", -errno);
-	err = loop_fd_add(m->main_loop, m->signal_fd, EPOLLIN, on_signal, m, &m->signal_reg);
+	/* Before the first thread, so that all inherit what is blocked, and signals come here. */
+	err = signals_create(&m->signals, m->main_loop, &m->stop);
 	if (!err)
 		err = loop_fd_add(m->main_loop, m->stop.fd, EPOLLIN, on_stop, m, &m->stop_fd);
 	return err ? host_failed("watch for signals", err) : 0;
@@ -300,12 +285,60 @@ static int launch(struct machine *m)
 	return err;
 }
 
+/* ---- control ---- */
+
+static void kick_vcpus(struct machine *m)
+{
+	for (unsigned i = 0; i < m->nr_vcpus; i++)
+		vcpu_kick(m->vcpus[i]);
+}
+
+static void pause_vcpus(void *arg, bool on)
+{
+	struct machine *m = arg;
+
+	vcpu_gate_set(&m->gate, on);
+	if (on)
+		kick_vcpus(m);
+}
+
+static int create_service(struct machine *m)
+{
+	const struct boot_info *b = &m->launch.boot;
+	const struct service_env env = {
+		.name = m->c->name,
+		.backend = m->realm_ops->confidential ? m->realm_ops->name : "ordinary VM",
+		.confidential = m->realm_ops->confidential,
+		.stop = &m->stop,
+		.loop = m->main_loop,
+		.devices = m->devices,
+		.mem = m->launch.mem,
+		.bus = m->bus,
+		.layout = &m->launch.layout,
+		.has_pvtime = m->pvtime,
+		.loaded = { { m->c->firmware ? "firmware" : "kernel", b->image.base.a, b->image.len },
+			    { "initrd", b->initrd.base.a, b->initrd.len },
+			    { "device tree", b->dtb.base.a, b->dtb.len } },
+		.pause = pause_vcpus,
+		.arg = m,
+	};
+	int err = 0;
+
+	if (m->control)
+		err = service_create(&m->service, &env);
+	if (m->service)
+		err = control_serve(m->control, m->main_loop, &service_ops, m->service);
+	return err ? host_failed("serve the control socket", err) : 0;
+}
+
 /* ---- the machine ---- */
 
 static int build(struct machine *m)
 {
 	int err;
 
+	if ((err = control_create(&m->control, m->c->name)))
+		return err;
 	if ((err = launch_board(&m->launch, m->c, m->realm_ops->realm)))
 		return err;
 	if ((err = kvm_open(&m->kvm, m->c->kvm_dev)))
@@ -341,7 +374,9 @@ static int build(struct machine *m)
 		return err;
 	if ((err = load(m)))
 		return err;
-	return launch(m);
+	if ((err = launch(m)))
+		return err;
+	return create_service(m);
 }
 
 static struct machine *machine_alloc(const struct config *c)
@@ -353,7 +388,8 @@ static struct machine *machine_alloc(const struct config *c)
 	m->c = c;
 	m->realm_ops = backend_presume(&m->realm_conf, c);
 	m->kvm.dev_fd = m->kvm.vm_fd = -1;
-	m->stop.fd = m->signal_fd = -1;
+	m->stop.fd = -1;
+	vcpu_gate_init(&m->gate);
 	return m;
 }
 
@@ -374,6 +410,7 @@ void machine_destroy(struct machine *m)
 {
 	if (!m)
 		return;
+	service_destroy(m->service);
 	devices_destroy(m->devices);
 	pci_destroy(m->pci);
 	board_destroy(m->board);
@@ -383,11 +420,10 @@ void machine_destroy(struct machine *m)
 	for (unsigned i = 0; i < m->nr_vcpus; i++)
 		vcpu_destroy(m->vcpus[i]);
 	free(m->vcpus);
+	vcpu_gate_fini(&m->gate);
 	gic_destroy(m->gic);
-	if (m->signal_reg)
-		loop_fd_del(m->signal_reg);
-	if (m->signal_fd >= 0)
-		close(m->signal_fd);
+	signals_destroy(m->signals);
+	control_destroy(m->control);
 	if (m->main_loop)
 		loop_destroy(m->main_loop);
 	loop_destroy(m->io_loop);
@@ -443,8 +479,8 @@ enum machine_end machine_run(struct machine *m)
 		stop_request(&m->stop, STOP_ERROR);
 	}
 	loop_run(m->main_loop);
-	for (unsigned i = 0; i < m->nr_vcpus; i++)
-		vcpu_kick(m->vcpus[i]);
+	vcpu_gate_set(&m->gate, false);
+	kick_vcpus(m);
 	for (unsigned i = 0; i < m->nr_vcpus; i++)
 		vcpu_join(m->vcpus[i]);
 	devices_reset(m->devices);

@@ -236,11 +236,12 @@ static int parse_long(struct parse *p, const char *word)
 	return store(p, m[0].o, val, m[0].negated);
 }
 
-/* -m512, -m 512: the value is the rest of the word or the next word. Short options all have one. */
+/* -m512, -m 512: the value is the rest of the word or the next word. -ir: two flags. */
 static int parse_short(struct parse *p, const char *word)
 {
 	const struct opt *o = find_letter(p->spec, *word);
 	const char *val = word + 1;
+	int status;
 
 	if (*word == 'h') {
 		options_usage(p->spec, stderr);
@@ -250,7 +251,10 @@ static int parse_short(struct parse *p, const char *word)
 		log_error("unknown option '-%c'", *word);
 		return usage_error(p->spec);
 	}
-	assert(!is_flag(o));
+	if (is_flag(o)) {
+		status = store(p, o, NULL, false);
+		return status || !*val ? status : parse_short(p, val);
+	}
 	if (!*val) {
 		if (p->next == p->end) {
 			log_error("option -%c requires a value", *word);

@@ -8,11 +8,11 @@
  *
  * Kicking. Main sets run->immediate_exit and sends KICK_SIGNAL. A thread inside KVM_RUN leaves it
  * because of the signal; one on its way into KVM_RUN finds the flag and returns at once: no window.
+ * The thread clears the flag, and then looks at the gate and at the stop.
  */
 #include "lkvm/vcpu.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -248,17 +248,68 @@ static void handle_exit(struct vcpu *v)
 	}
 }
 
+/* ---- the gate ---- */
+
+void vcpu_gate_init(struct vcpu_gate *g)
+{
+	pthread_mutex_init(&g->lock, NULL);
+	pthread_cond_init(&g->opened, NULL);
+	atomic_store(&g->closed, false);
+}
+
+void vcpu_gate_fini(struct vcpu_gate *g)
+{
+	pthread_cond_destroy(&g->opened);
+	pthread_mutex_destroy(&g->lock);
+}
+
+void vcpu_gate_set(struct vcpu_gate *g, bool closed)
+{
+	pthread_mutex_lock(&g->lock);
+	atomic_store(&g->closed, closed);
+	pthread_cond_broadcast(&g->opened);
+	pthread_mutex_unlock(&g->lock);
+}
+
+static void pass_gate(struct vcpu *v)
+{
+	struct vcpu_gate *g = v->env->gate;
+
+	if (!g || !atomic_load_explicit(&g->closed, memory_order_relaxed))
+		return;
+	pthread_mutex_lock(&g->lock);
+	while (atomic_load(&g->closed))
+		pthread_cond_wait(&g->opened, &g->lock);
+	pthread_mutex_unlock(&g->lock);
+}
+
+/*
+ * Kicked: clear the flag, and then look why. If a kick comes in between, the flag is set again; if
+ * it came before, the exchange has read what it wrote, and its reason can be seen.
+ */
+static void take_kick(struct vcpu *v)
+{
+	__atomic_exchange_n(&v->run->immediate_exit, 0, __ATOMIC_ACQ_REL);
+}
+
 static void run_until_stop(struct vcpu *v)
 {
-	while (!v->off && stop_why(v->env->stop) == STOP_NONE) {
-		int ret = kvm_ioctl_val(v->fd, KVM_RUN, 0);
+	for (;;) {
+		int ret;
+
+		pass_gate(v);
+		if (v->off || stop_why(v->env->stop) != STOP_NONE)
+			return;
+		ret = kvm_ioctl_val(v->fd, KVM_RUN, 0);
 
 		if (ret >= 0 ||
 		    (ret == -EFAULT && v->run->exit_reason == KVM_EXIT_MEMORY_FAULT))
 			handle_exit(v);
 		else if (ret == -EFAULT && !realm_fault(v->env->realm, v->fd))
 			continue;
-		else if (ret != -EINTR && ret != -EAGAIN)
+		else if (ret == -EINTR)
+			take_kick(v);
+		else if (ret != -EAGAIN)
 			fatal_exit(v, "KVM_RUN: %s", strerror(-ret));
 	}
 }

@@ -5,6 +5,7 @@
 #ifndef LKVM_VCPU_H
 #define LKVM_VCPU_H
 
+#include <pthread.h>
 #include <sched.h>
 
 #include "lkvm/kvm.h"
@@ -14,12 +15,29 @@ struct realm;
 struct stop;
 struct vcpu;
 
+/* Where vCPUs wait while the guest is paused. */
+struct vcpu_gate {
+	pthread_mutex_t lock;
+	pthread_cond_t opened;
+	_Atomic bool closed; /* main writes */
+};
+
+void vcpu_gate_init(struct vcpu_gate *g);
+void vcpu_gate_fini(struct vcpu_gate *g);
+
+/*
+ * Main thread. After closing it, vcpu_kick() all: they wait at the gate before they enter the guest
+ * again, which they do soon, not at once. Open it before a stop.
+ */
+void vcpu_gate_set(struct vcpu_gate *g, bool closed);
+
 /* What the exits of a vCPU lead to; outlives the vCPUs. */
 struct vcpu_env {
 	const struct kvm *kvm;
 	struct bus *bus;
 	struct stop *stop;
 	struct realm *realm;
+	struct vcpu_gate *gate; /* NULL: they cannot be paused */
 	const cpu_set_t *affinity; /* host CPUs for all vCPU threads, or NULL: any */
 	bool log_mmio; /* --debug-mmio: tell about accesses that nobody answers */
 };
@@ -39,8 +57,8 @@ int vcpu_fd(const struct vcpu *v);
 int vcpu_start(struct vcpu *v);
 
 /*
- * Make it look at the stop flag: get it out of the guest and out of any blocking system call. Main
- * thread, after stop_request().
+ * Make it look at the gate and at the stop flag: get it out of the guest and out of any blocking system call. Main
+ * thread, after vcpu_gate_set() or stop_request().
  */
 void vcpu_kick(struct vcpu *v);
 void vcpu_join(struct vcpu *v);

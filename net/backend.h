@@ -16,8 +16,8 @@ int user_if_create(struct netif **out, const struct net_conf *c, struct loop *lo
 int tap_if_create(struct netif **out, const struct net_conf *c, struct loop *loop);
 
 /*
- * A netif that copies every frame that passes to the file c->pcap. Takes over `inner`, also on
- * error.
+ * A netif that copies every frame that passes to the file c->pcap, if there is one, and to that of
+ * netif_capture(). Takes over `inner`, also on error.
  */
 int pcap_if_create(struct netif **out, const struct net_conf *c, struct netif *inner);
 

@@ -29,7 +29,7 @@ int netif_create(struct netif **out, const struct net_conf *c, struct loop *loop
 {
 	int err = create_inner(out, c, loop);
 
-	if (err || !*out || !c->pcap[0])
+	if (err || !*out || (!c->pcap[0] && !c->may_capture))
 		return err;
 	return pcap_if_create(out, c, *out);
 }

@@ -92,6 +92,17 @@ struct netif {
  */
 int netif_create(struct netif **out, const struct net_conf *c, struct loop *loop);
 
+/*
+ * Copy all frames that pass from now on to `fd`, in pcap format behind what netif_capture_begin()
+ * wrote; -1: no more. A blocking write, so a regular file; several may share it, opened O_APPEND.
+ * `fd` is taken over, also on error. On the loop, or when it is not running. -ENODEV: `n` was made
+ * without `may_capture`.
+ */
+int netif_capture(struct netif *n, int fd);
+
+/* The head of a capture file. 0 or -errno. */
+int netif_capture_begin(int fd);
+
 /* Takes NULL. The loop is not running, or the caller is on it. */
 static inline void netif_destroy(struct netif *n)
 {

@@ -52,6 +52,7 @@ struct net_conf {
 	unsigned nr_hostfwd;
 
 	char pcap[PATH_MAX]; /* capture all frames to this file; "": none */
+	bool may_capture;    /* not a key: netif_capture() can be asked for later */
 };
 
 /*

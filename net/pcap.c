@@ -40,7 +40,8 @@ struct packet_header {
 struct pcap_if {
 	struct netif netif;
 	struct netif *inner;
-	int fd;	    /* -1: writing failed, no more capture */
+	int fd;	    /* c->pcap; -1: none, or writing failed */
+	int live;   /* netif_capture(); -1: as above */
 	bool retry; /* the next frame of the guest is one that was noted already */
 };
 
@@ -49,15 +50,26 @@ static struct pcap_if *pcap_if(struct netif *n)
 	return container_of(n, struct pcap_if, netif);
 }
 
+static void append(int *fd, const struct iovec *v, unsigned nr, size_t len)
+{
+	if (*fd < 0 || writev(*fd, v, (int)nr) == (ssize_t)len)
+		return;
+	/* Disk full: the guest's network matters more than its recording. */
+	log_warn("pcap: capture ends here: %s", strerror(errno ? errno : ENOSPC));
+	close(*fd);
+	*fd = -1;
+}
+
 static void note(struct pcap_if *p, const struct iovec *iov, unsigned nr_iov)
 {
 	struct iovec v[1 + MAX_PIECES];
 	struct packet_header h;
 	struct timespec now;
-	size_t len = iov_len(iov, nr_iov);
+	size_t len;
 
-	if (p->fd < 0 || nr_iov > MAX_PIECES)
+	if ((p->fd < 0 && p->live < 0) || nr_iov > MAX_PIECES)
 		return;
+	len = iov_len(iov, nr_iov);
 	clock_gettime(CLOCK_REALTIME, &now);
 	h = (struct packet_header){ .sec = (u32)now.tv_sec,
 				    .usec = (u32)(now.tv_nsec / 1000),
@@ -65,12 +77,8 @@ static void note(struct pcap_if *p, const struct iovec *iov, unsigned nr_iov)
 				    .orig_len = (u32)len };
 	v[0] = (struct iovec){ &h, sizeof(h) };
 	memcpy(v + 1, iov, nr_iov * sizeof(*iov));
-	if (writev(p->fd, v, (int)nr_iov + 1) == (ssize_t)(sizeof(h) + len))
-		return;
-	/* Disk full: the guest's network matters more than its recording. */
-	log_warn("pcap: capture ends here: %s", strerror(errno ? errno : ENOSPC));
-	close(p->fd);
-	p->fd = -1;
+	append(&p->fd, v, nr_iov + 1, sizeof(h) + len);
+	append(&p->live, v, nr_iov + 1, sizeof(h) + len);
 }
 
 /* ---- the side of virtio-net ---- */
@@ -119,6 +127,8 @@ static void pcap_if_destroy(struct netif *n)
 	netif_destroy(p->inner);
 	if (p->fd >= 0)
 		close(p->fd);
+	if (p->live >= 0)
+		close(p->live);
 	free(p);
 }
 
@@ -164,33 +174,55 @@ static const struct netif_client pcap_client = {
 	.writable = on_writable,
 };
 
-static int open_file(const char *path)
+int netif_capture_begin(int fd)
 {
 	const struct file_header h = { .magic = 0xa1b2c3d4,
 				       .major = 2,
 				       .minor = 4,
 				       .max_len = NETIF_FRAME_MAX,
 				       .link_type = 1 /* Ethernet */ };
+
+	errno = 0;
+	if (write(fd, &h, sizeof(h)) == (ssize_t)sizeof(h))
+		return 0;
+	return errno ? -errno : -ENOSPC;
+}
+
+static int open_file(const char *path)
+{
 	/* What passes may be secret: for the user's eyes only. */
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0600);
-	int err = fd < 0 ? errno : 0;
+	int err = fd < 0 ? -errno : netif_capture_begin(fd);
 
-	if (!err && write(fd, &h, sizeof(h)) != (ssize_t)sizeof(h))
-		err = errno ? errno : ENOSPC;
 	if (!err)
 		return fd;
-	log_error("pcap: cannot write %s: %s", path, strerror(err));
+	log_error("pcap: cannot write %s: %s", path, strerror(-err));
 	if (fd >= 0)
 		close(fd);
-	return -err;
+	return err;
+}
+
+int netif_capture(struct netif *n, int fd)
+{
+	struct pcap_if *p = pcap_if(n);
+
+	if (n->ops != &pcap_if_ops) {
+		if (fd >= 0)
+			close(fd);
+		return -ENODEV;
+	}
+	if (p->live >= 0)
+		close(p->live);
+	p->live = fd;
+	return 0;
 }
 
 int pcap_if_create(struct netif **out, const struct net_conf *c, struct netif *inner)
 {
 	struct pcap_if *p = calloc(1, sizeof(*p));
-	int fd = p ? open_file(c->pcap) : -ENOMEM;
+	int fd = !p ? -ENOMEM : c->pcap[0] ? open_file(c->pcap) : -1;
 
-	if (fd < 0) {
+	if (!p || (c->pcap[0] && fd < 0)) {
 		netif_destroy(inner);
 		free(p);
 		*out = NULL;
@@ -202,6 +234,7 @@ int pcap_if_create(struct netif **out, const struct net_conf *c, struct netif *i
 	memcpy(p->netif.mac, inner->mac, NETIF_MAC_LEN);
 	p->inner = inner;
 	p->fd = fd;
+	p->live = -1;
 	inner->client = &pcap_client;
 	inner->client_arg = p;
 	*out = &p->netif;

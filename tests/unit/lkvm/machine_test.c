@@ -56,6 +56,7 @@ static struct config *conf(enum config_realm realm)
 	dup2(fd, STDIN_FILENO);
 	close(fd);
 	make_files();
+	setenv("HOME", "/tmp", 1); /* control sockets go there */
 	config_init(&c);
 	c.kvm_dev = "/dev/null";
 	c.kernel = kernel;

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * lkvm map: the guest physical map of a running guest. Text, JSON, or a picture (map_svg.c).
+ *
+ * Thread: main.
+ * Trust:  the user's own command line; answers of the user's other lkvms.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lkvm/cmd.h"
+#include "lkvm/control_client.h"
+#include "lkvm/guests.h"
+#include "lkvm/json.h"
+#include "lkvm/log.h"
+#include "lkvm/map.h"
+
+#define MAX_RANGES 20000u
+
+struct map_conf {
+	struct guests guests;
+	bool json;
+	const char *svg;
+};
+
+static const struct opt opts[] = {
+	{ .store = OPT_HEADING, .help = "Options" },
+	{ .name = "name",
+	  .letter = 'n',
+	  .arg = "name",
+	  .store = OPT_STRING,
+	  .offset = offsetof(struct guests, name),
+	  .help = "The guest to look at; a word that is no option says the same" },
+	{ .name = "json",
+	  .store = OPT_TRUE,
+	  .offset = offsetof(struct map_conf, json),
+	  .help = "Print a JSON object" },
+	{ .name = "svg",
+	  .arg = "file",
+	  .store = OPT_STRING,
+	  .offset = offsetof(struct map_conf, svg),
+	  .help = "Draw the map into this file instead" },
+};
+
+const struct opt_spec options_map = {
+	.usage = "lkvm map [--svg <file> | --json] <name>",
+	.opts = opts,
+	.nr_opts = ARRAY_SIZE(opts),
+	.word = guests_word,
+};
+
+static const char *const kind_names[] = { [MAP_DEVICE] = "device",
+					  [MAP_WINDOW] = "window",
+					  [MAP_MEMORY] = "memory",
+					  [MAP_SHARED] = "shared",
+					  [MAP_PROTECTED] = "protected" };
+
+/* ---- the answer ---- */
+
+struct answer {
+	struct map map;
+	unsigned room;
+	int err;
+};
+
+static enum map_kind kind_of(const char *word)
+{
+	for (int k = 0; k < MAP_NR_KINDS; k++) {
+		if (!strcmp(word, kind_names[k]))
+			return (enum map_kind)k;
+	}
+	return MAP_DEVICE;
+}
+
+static void take_range(struct answer *a, const struct ask_record *r)
+{
+	struct map_range *x;
+
+	if (a->map.nr == a->room) {
+		unsigned room = MIN(MAX(2 * a->room, 64u), MAX_RANGES);
+		void *more = room > a->room ? realloc(a->map.ranges, room * sizeof(*x)) : NULL;
+
+		if (!more) {
+			a->err = -ENOMEM;
+			return;
+		}
+		a->map.ranges = more;
+		a->room = room;
+	}
+	x = &a->map.ranges[a->map.nr++];
+	*x = (struct map_range){ .base = ask_number(r, 1),
+				 .len = ask_number(r, 2),
+				 .kind = kind_of(ask_text(r, 3)) };
+	snprintf(x->name, sizeof(x->name), "%s", ask_text(r, 4));
+}
+
+static bool take(void *arg, const struct ask_record *r)
+{
+	struct answer *a = arg;
+	struct map *m = &a->map;
+
+	if (ask_is(r, 0, "guest")) {
+		snprintf(m->guest, sizeof(m->guest), "%s", ask_text(r, 1));
+		snprintf(m->backend, sizeof(m->backend), "%s", ask_text(r, 2));
+		m->ram_size = ask_number(r, 3);
+	} else if (ask_is(r, 0, "loaded") && m->nr_loaded < ARRAY_SIZE(m->loaded)) {
+		struct map_range *x = &m->loaded[m->nr_loaded++];
+
+		x->base = ask_number(r, 1);
+		x->len = ask_number(r, 2);
+		snprintf(x->name, sizeof(x->name), "%s", ask_text(r, 3));
+	} else if (ask_is(r, 0, "range")) {
+		take_range(a, r);
+	} else if (ask_is(r, 0, "more")) {
+		m->nr_more = ask_number(r, 1);
+		m->more[MAP_SHARED] = ask_number(r, 2);
+		m->more[MAP_PROTECTED] = ask_number(r, 3);
+	}
+	return !a->err;
+}
+
+/* ---- text ---- */
+
+const char *map_size(char buf[16], u64 len)
+{
+	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB" };
+	unsigned u = 0;
+	u64 unit = 1;
+
+	while (u + 1 < ARRAY_SIZE(units) && len >= unit * 1024) {
+		unit *= 1024;
+		u++;
+	}
+	if (len % unit)
+		snprintf(buf, 16, "%.1f %s", (double)len / (double)unit, units[u]);
+	else
+		snprintf(buf, 16, "%" PRIu64 " %s", len / unit, units[u]);
+	return buf;
+}
+
+u64 map_total(const struct map *m, enum map_kind kind, u64 *nr)
+{
+	u64 sum = m->more[kind];
+
+	*nr = 0;
+	for (unsigned i = 0; i < m->nr; i++) {
+		if (m->ranges[i].kind == kind) {
+			sum += m->ranges[i].len;
+			++*nr;
+		}
+	}
+	return sum;
+}
+
+static void print_range(const struct map_range *r, bool inside, const char *kind)
+{
+	char size[16];
+
+	printf("  0x%08" PRIx64 " - 0x%08" PRIx64 " %10s  %-9s  %s%s\n", r->base,
+	       r->base + (r->len - 1), map_size(size, r->len), kind, inside ? "  " : "", r->name);
+}
+
+static void print_totals(const struct map *m)
+{
+	char size[16];
+	u64 nr, sum;
+
+	printf("\n");
+	for (int k = MAP_PROTECTED; k >= MAP_DEVICE; k--) {
+		sum = map_total(m, (enum map_kind)k, &nr);
+		if (!sum)
+			continue;
+		printf("  %-9s %10s in %" PRIu64 " range%s\n", kind_names[k], map_size(size, sum),
+		       nr, nr == 1 ? "" : "s");
+	}
+	if (m->nr_more)
+		printf("  (%" PRIu64 " more ranges of RAM are not listed; the sums have them)\n",
+		       m->nr_more);
+}
+
+static void print_text(const struct map *m)
+{
+	u64 window_end = 0;
+	char size[16];
+
+	printf("Guest %s (%s), %s of RAM\n\n", m->guest, m->backend, map_size(size, m->ram_size));
+	for (unsigned i = 0; i < m->nr; i++) {
+		const struct map_range *r = &m->ranges[i];
+
+		print_range(r, r->base < window_end, kind_names[r->kind]);
+		if (r->kind == MAP_WINDOW)
+			window_end = r->base + r->len;
+	}
+	if (m->nr_loaded)
+		printf("\n");
+	for (unsigned i = 0; i < m->nr_loaded; i++)
+		print_range(&m->loaded[i], false, "loaded");
+	print_totals(m);
+}
+
+static void print_json_ranges(const char *key, const struct map_range *r, unsigned nr, bool kinds)
+{
+	printf(",\n  \"%s\": [", key);
+	for (unsigned i = 0; i < nr; i++) {
+		printf("%s\n    { \"base\": %" PRIu64 ", \"size\": %" PRIu64, i ? "," : "",
+		       r[i].base, r[i].len);
+		if (kinds)
+			printf(", \"kind\": \"%s\"", kind_names[r[i].kind]);
+		printf(", \"name\": ");
+		json_print_string(stdout, r[i].name);
+		printf(" }");
+	}
+	printf("\n  ]");
+}
+
+static void print_json(const struct map *m)
+{
+	u64 nr;
+
+	printf("{ \"guest\": ");
+	json_print_string(stdout, m->guest);
+	printf(", \"backend\": ");
+	json_print_string(stdout, m->backend);
+	printf(", \"ram\": %" PRIu64, m->ram_size);
+	for (int k = MAP_MEMORY; k < MAP_NR_KINDS; k++)
+		printf(", \"%s\": %" PRIu64, kind_names[k],
+		       map_total(m, (enum map_kind)k, &nr));
+	printf(", \"not_listed\": %" PRIu64, m->nr_more);
+	print_json_ranges("loaded", m->loaded, m->nr_loaded, false);
+	print_json_ranges("ranges", m->ranges, m->nr, true);
+	printf("\n}\n");
+}
+
+/* ---- command ---- */
+
+static int draw(const struct map *m, const char *path)
+{
+	FILE *f = fopen(path, "we");
+	int err = f ? 0 : -errno;
+
+	if (f) {
+		map_svg(m, f);
+		err = ferror(f) ? -EIO : 0;
+		if (fclose(f) && !err)
+			err = -errno;
+	}
+	if (err)
+		log_error("--svg: cannot write %s: %s", path, strerror(-err));
+	return err;
+}
+
+static int map_one(void *arg, const char *name)
+{
+	const struct map_conf *c = arg;
+	struct answer a = { 0 };
+	int err = ask(name, "map", NULL, take, &a);
+
+	if (!err && a.err) {
+		err = a.err;
+		log_error("%s: its map has too many ranges", name);
+	}
+	if (!err && c->svg)
+		err = draw(&a.map, c->svg);
+	else if (!err && c->json)
+		print_json(&a.map);
+	else if (!err)
+		print_text(&a.map);
+	free(a.map.ranges);
+	return err;
+}
+
+int cmd_map(int argc, char **argv)
+{
+	struct map_conf c = { 0 };
+	int status = options_parse(&options_map, &c, argc, argv);
+
+	return status ? status : guests_each(&c.guests, map_one, &c);
+}

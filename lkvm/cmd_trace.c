@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * lkvm trace bounce: each transfer of a guest's devices, as it happens.
+ *
+ * Thread: main.
+ * Trust:  the user's own command line; answers of the user's other lkvms.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "lkvm/cmd.h"
+#include "lkvm/control_client.h"
+#include "lkvm/log.h"
+#include "lkvm/options.h"
+
+#define MAX_DEVICES 32u
+
+struct trace {
+	const char *what, *name, *pcap;
+	u64 count; /* 0: until the end */
+	u64 nr;
+	struct {
+		char name[32], bus[32];
+	} devices[MAX_DEVICES];
+};
+
+static int trace_word(void *conf, const char *word)
+{
+	struct trace *t = conf;
+
+	if (!t->what && strcmp(word, "bounce") != 0) {
+		log_error("'%s' cannot be traced: lkvm trace bounce NAME", word);
+		return -EINVAL;
+	}
+	if (t->what && t->name) {
+		log_error("one guest, please: '%s' and '%s' are two", t->name, word);
+		return -EINVAL;
+	}
+	*(t->what ? &t->name : &t->what) = word;
+	return 0;
+}
+
+static const struct opt opts[] = {
+	{ .store = OPT_HEADING, .help = "Options" },
+	{ .name = "name",
+	  .letter = 'n',
+	  .arg = "name",
+	  .store = OPT_STRING,
+	  .offset = offsetof(struct trace, name),
+	  .help = "The guest to look at; a word that is no option says the same" },
+	{ .name = "count",
+	  .arg = "number",
+	  .store = OPT_U64,
+	  .offset = offsetof(struct trace, count),
+	  .max = UINT64_MAX,
+	  .help = "End after so many transfers" },
+	{ .name = "pcap",
+	  .arg = "file",
+	  .store = OPT_STRING,
+	  .offset = offsetof(struct trace, pcap),
+	  .help = "Also write the frames of the guest's network devices to this file, meanwhile" },
+};
+
+const struct opt_spec options_trace = {
+	.usage = "lkvm trace bounce [--count <number>] [--pcap <file>] <name>",
+	.opts = opts,
+	.nr_opts = ARRAY_SIZE(opts),
+	.word = trace_word,
+};
+
+/* TIME BUS DEVICE queue N out|in|refused ADDRESS LENGTH */
+static void print_transfer(const struct trace *t, const struct ask_record *r)
+{
+	u64 n = MIN(ask_number(r, 2), (u64)MAX_DEVICES - 1);
+
+	printf("%13s %s %s queue %s %s %s %s\n", ask_text(r, 1), t->devices[n].bus,
+	       t->devices[n].name, ask_text(r, 3), ask_text(r, 4), ask_text(r, 5),
+	       ask_text(r, 6));
+}
+
+static bool take(void *arg, const struct ask_record *r)
+{
+	struct trace *t = arg;
+	u64 n = ask_number(r, 1);
+
+	if (ask_is(r, 0, "device") && n < MAX_DEVICES) {
+		snprintf(t->devices[n].name, sizeof(t->devices[n].name), "%s", ask_text(r, 2));
+		snprintf(t->devices[n].bus, sizeof(t->devices[n].bus), "%s", ask_text(r, 3));
+	} else if (ask_is(r, 0, "transfer")) {
+		print_transfer(t, r);
+		t->nr++;
+	} else if (ask_is(r, 0, "lost")) {
+		printf("%13s %s transfers were faster than this trace\n", "", ask_text(r, 1));
+	}
+	/* Live, also into a pipe; and the end when nobody reads any more. */
+	return !fflush(stdout) && (!t->count || t->nr < t->count);
+}
+
+/* The server appends, so that a file is whole also if several NICs write to it. */
+static int open_pcap(const char *path)
+{
+	/* What passes may be secret: for the user's eyes only. */
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOCTTY, 0600);
+
+	if (fd < 0)
+		log_error("--pcap: cannot write %s: %s", path, strerror(errno));
+	return fd;
+}
+
+/* Ctrl-C is the usual end of a trace, and no failure. */
+static int interrupts(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	return signalfd(-1, &set, SFD_CLOEXEC);
+}
+
+int cmd_trace(int argc, char **argv)
+{
+	struct trace t = { 0 };
+	struct ask_more more = { .pass_fd = -1, .stop_fd = -1 };
+	int err, status = options_parse(&options_trace, &t, argc, argv);
+
+	if (status)
+		return status;
+	if (!t.what || !t.name) {
+		log_error("which guest? lkvm trace bounce NAME");
+		return EXIT_DIE;
+	}
+	if (t.pcap && (more.pass_fd = open_pcap(t.pcap)) < 0)
+		return EXIT_DIE;
+	more.stop_fd = interrupts();
+	err = ask(t.name, "trace", &more, take, &t);
+	if (more.stop_fd >= 0)
+		close(more.stop_fd);
+	if (more.pass_fd >= 0)
+		close(more.pass_fd);
+	return err ? EXIT_DIE : 0;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Asking a running guest: the other end of the control socket (control.h), for the commands that
+ * talk to it. Main thread.
+ */
+#ifndef LKVM_CONTROL_CLIENT_H
+#define LKVM_CONTROL_CLIENT_H
+
+#include "lkvm/util.h"
+
+#define ASK_FIELDS 12u
+
+/* One record of the answer; its fields point into it. */
+struct ask_record {
+	unsigned nr;
+	const char *fields[ASK_FIELDS];
+};
+
+/* False: that is enough, hang up. */
+typedef bool (*ask_fn)(void *arg, const struct ask_record *r);
+
+/* For an answer that takes its time; without, silence is an error after a few seconds. */
+struct ask_more {
+	int pass_fd; /* goes with the request; -1: none */
+	int stop_fd; /* hang up when it is readable; -1: none */
+};
+
+/*
+ * Ask guest `name` for `words`, and give each record of the answer to fn(). `more` may be NULL. 0:
+ * all of the answer was there, or one of us hung up. Otherwise -errno after one log_error() line:
+ * there is no such guest, it refused, or it broke off.
+ */
+int ask(const char *name, const char *words, const struct ask_more *more, ask_fn fn, void *arg);
+
+/* Field `i` is `word`. */
+bool ask_is(const struct ask_record *r, unsigned i, const char *word);
+
+/* Field `i` as a number (decimal, or hexadecimal with 0x); 0 if it is none. */
+u64 ask_number(const struct ask_record *r, unsigned i);
+
+/* The field as it is, "" if there is none. */
+const char *ask_text(const struct ask_record *r, unsigned i);
+
+#endif

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The directory of control sockets.
+ *
+ * Thread: main.
+ * Trust:  the user's own home directory; what else lies in it is left alone.
+ */
+#include "lkvm/control_dir.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "lkvm/config.h"
+
+#define DIR_NAME ".lkvm"
+#define SUFFIX ".sock"
+#define BACKLOG 16
+
+static_assert(sizeof(*((struct control_names *)NULL)->names) == CONFIG_NAME_MAX, "a name fits");
+
+/* Through the descriptor: 108 bytes of sun_path are enough for any name. */
+static struct sockaddr_un socket_addr(int dir, const char *name)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+
+	snprintf(a.sun_path, sizeof(a.sun_path), "/proc/self/fd/%d/%.*s" SUFFIX, dir,
+		 (int)CONFIG_NAME_MAX - 1, name);
+	return a;
+}
+
+static void file_name(char *buf, size_t len, const char *name)
+{
+	snprintf(buf, len, "%.*s" SUFFIX, (int)CONFIG_NAME_MAX - 1, name);
+}
+
+/* Ours alone; kvmtool's may be open to others. */
+static int make_private(int fd, const char **what)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (st.st_uid != geteuid()) {
+		*what = "belongs to somebody else";
+		return -EPERM;
+	}
+	return (st.st_mode & 077) && fchmod(fd, 0700) < 0 ? -errno : 0;
+}
+
+int control_dir_open(char *why, size_t why_len)
+{
+	const char *home = getenv("HOME"), *what = NULL;
+	int base, fd = -1, err = 0;
+
+	if (!home || !*home) {
+		snprintf(why, why_len, "$HOME is not set");
+		return -ENOENT;
+	}
+	base = open(home, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (base < 0 || (mkdirat(base, DIR_NAME, 0700) < 0 && errno != EEXIST))
+		err = -errno;
+	if (!err) {
+		fd = openat(base, DIR_NAME, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		err = fd < 0 ? -errno : make_private(fd, &what);
+	}
+	if (base >= 0)
+		close(base);
+	if (!err)
+		return fd;
+	snprintf(why, why_len, "%s/" DIR_NAME ": %s", home, what ? what : strerror(-err));
+	if (fd >= 0)
+		close(fd);
+	return err;
+}
+
+static int new_socket(u32 flags)
+{
+	int s = socket(AF_UNIX, (int)(SOCK_STREAM | SOCK_CLOEXEC | flags), 0);
+
+	return s < 0 ? -errno : s;
+}
+
+/* Does somebody listen? Whoever is too busy to be connected to does. */
+static int try_connect(int s, int dir, const char *name)
+{
+	struct sockaddr_un a = socket_addr(dir, name);
+
+	return connect(s, (struct sockaddr *)&a, sizeof(a)) < 0 ? -errno : 0;
+}
+
+/* What a killed lkvm left. With the lock. */
+static void remove_stale(int dir, const char *name)
+{
+	char file[CONFIG_NAME_MAX + sizeof(SUFFIX)];
+	struct stat st;
+	int s = new_socket(SOCK_NONBLOCK);
+
+	file_name(file, sizeof(file), name);
+	if (s >= 0 && try_connect(s, dir, name) == -ECONNREFUSED &&
+	    !fstatat(dir, file, &st, AT_SYMLINK_NOFOLLOW) && S_ISSOCK(st.st_mode))
+		unlinkat(dir, file, 0);
+	if (s >= 0)
+		close(s);
+}
+
+int control_dir_claim(int dir, const char *name)
+{
+	struct sockaddr_un a = socket_addr(dir, name);
+	int err = 0, s = new_socket(SOCK_NONBLOCK);
+
+	if (s < 0)
+		return s;
+	flock(dir, LOCK_EX);
+	remove_stale(dir, name);
+	/* The mode of an unbound socket is what bind(2) gives the file, so it is never open. */
+	if (fchmod(s, 0600) < 0 || bind(s, (struct sockaddr *)&a, sizeof(a)) < 0 ||
+	    listen(s, BACKLOG) < 0)
+		err = -errno;
+	flock(dir, LOCK_UN);
+	if (!err)
+		return s;
+	close(s);
+	return err;
+}
+
+void control_dir_release(int dir, const char *name)
+{
+	char file[CONFIG_NAME_MAX + sizeof(SUFFIX)];
+
+	file_name(file, sizeof(file), name);
+	unlinkat(dir, file, 0);
+}
+
+int control_dir_connect(int dir, const char *name)
+{
+	/* A guest whose queue is full for so long will not answer either. */
+	const struct timeval patience = { .tv_sec = 5 };
+	int s = new_socket(0), err;
+
+	if (s < 0)
+		return s;
+	setsockopt(s, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+	err = try_connect(s, dir, name);
+	if (!err)
+		return s;
+	close(s);
+	if (err != -ECONNREFUSED)
+		return err;
+	flock(dir, LOCK_EX);
+	remove_stale(dir, name);
+	flock(dir, LOCK_UN);
+	return -ENOENT;
+}
+
+/* ---- names ---- */
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
+
+static int add_name(struct control_names *n, const char *name, size_t len)
+{
+	void *more = realloc(n->names, (n->nr + 1) * sizeof(*n->names));
+
+	if (!more)
+		return -ENOMEM;
+	n->names = more;
+	memcpy(n->names[n->nr], name, len);
+	n->names[n->nr++][len] = 0;
+	return 0;
+}
+
+/* Length of the name in an entry of the wanted type, or 0. */
+static size_t name_in(int dir, const struct dirent *d, mode_t type)
+{
+	size_t len = strlen(d->d_name), suffix = type == S_IFSOCK ? strlen(SUFFIX) : 0;
+	struct stat st;
+
+	if (d->d_name[0] == '.' || len <= suffix || len - suffix >= CONFIG_NAME_MAX ||
+	    strcmp(d->d_name + len - suffix, suffix ? SUFFIX : "") != 0 ||
+	    fstatat(dir, d->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 || (st.st_mode & S_IFMT) != type)
+		return 0;
+	return len - suffix;
+}
+
+static int names_of(int dir, mode_t type, struct control_names *out)
+{
+	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), err = 0;
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *e;
+
+	*out = (struct control_names){ 0 };
+	if (!d) {
+		err = -errno;
+		if (fd >= 0)
+			close(fd);
+		return err;
+	}
+	while (!err && (e = readdir(d))) {
+		size_t len = name_in(dir, e, type);
+
+		if (len)
+			err = add_name(out, e->d_name, len);
+	}
+	closedir(d);
+	if (err)
+		control_names_free(out);
+	else if (out->nr)
+		qsort(out->names, out->nr, sizeof(*out->names), by_name);
+	return err;
+}
+
+int control_dir_guests(int dir, struct control_names *out)
+{
+	return names_of(dir, S_IFSOCK, out);
+}
+
+int control_dir_rootfs(int dir, struct control_names *out)
+{
+	return names_of(dir, S_IFDIR, out);
+}
+
+void control_names_free(struct control_names *n)
+{
+	free(n->names);
+	*n = (struct control_names){ 0 };
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the control socket of a guest answers. The words of protocol version 1 (control.h), and the
+ * records that each is answered with:
+ *
+ *	status		pid PID, state running|paused
+ *	stop		nothing; the answer ends with the guest
+ *	pause, resume	was running|paused
+ *	bounce		time SECONDS, then per device
+ *			device N NAME BUS
+ *			sums N NR_OUT OUT_LEN NR_IN IN_LEN NR_TABLES TABLE_LEN WRITTEN PAGES REFUSED
+ *			(virtio/account.h)
+ *	trace		device records, then until one of both sides ends it
+ *			transfer SECONDS N QUEUE out|in|refused ADDRESS LEN
+ *			lost NR		the client was too slow for so many
+ *			With a descriptor of a regular file: frames of the network go there.
+ *	map		guest NAME BACKEND RAM_BYTES, loaded BASE LEN WHAT (three at most), then
+ *			range BASE LEN device|window|memory|shared|protected NAME
+ *			ascending, a window before what lies in it; after MAP_MAX_RANGES of them
+ *			more NR NR_BYTES_SHARED NR_BYTES_PROTECTED
+ *
+ * Numbers are decimal, addresses hexadecimal with 0x. Main thread.
+ */
+#ifndef LKVM_SERVICE_H
+#define LKVM_SERVICE_H
+
+#include "arm64/board.h"
+#include "lkvm/control.h"
+
+struct bus;
+struct devices;
+struct mem;
+struct service;
+struct stop;
+
+#define MAP_MAX_RANGES 10000u
+
+/* What a guest consists of, as far as requests are about it. All of it outlives the service. */
+struct service_env {
+	const char *name, *backend;
+	bool confidential;
+	struct stop *stop;
+	struct loop *loop; /* of the control socket */
+	struct devices *devices;
+	struct mem *mem;
+	struct bus *bus;
+	const struct board_layout *layout;
+	bool has_pvtime;
+	struct {
+		const char *what;
+		u64 base, len; /* 0: none */
+	} loaded[3];
+	/* Hold or let go the vCPUs. */
+	void (*pause)(void *arg, bool on);
+	void *arg;
+};
+
+/* `env` is copied. 0 or -errno. */
+int service_create(struct service **out, const struct service_env *env);
+
+/*
+ * While the devices exist, and before control_destroy(), which sends what is left: those who follow
+ * get their end. NULL is fine.
+ */
+void service_destroy(struct service *s);
+
+/* For control_serve(), with the service as its argument. */
+extern const struct control_ops service_ops;
+
+#endif

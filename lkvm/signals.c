@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Signals that ask for the end.
+ *
+ * Thread: main.
+ * Trust:  nothing of the guest's.
+ */
+#include "lkvm/signals.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "lkvm/stop.h"
+
+struct signals {
+	int fd;
+	struct loop_fd *reg;
+	struct stop *stop;
+};
+
+static void on_signal(void *arg, u32 events)
+{
+	struct signals *s = arg;
+	struct signalfd_siginfo si;
+
+	(void)events;
+	if (read(s->fd, &si, sizeof(si)) == sizeof(si))
+		stop_request(s->stop, STOP_USER);
+}
+
+int signals_create(struct signals **out, struct loop *loop, struct stop *stop)
+{
+	struct signals *s = calloc(1, sizeof(*s));
+	sigset_t set;
+	int err;
+
+	if (!s)
+		return -ENOMEM;
+	s->stop = stop;
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	s->fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	err = s->fd < 0 ? -errno : loop_fd_add(loop, s->fd, EPOLLIN, on_signal, s, &s->reg);
+	if (err) {
+		signals_destroy(s);
+		return err;
+	}
+	*out = s;
+	return 0;
+}
+
+void signals_destroy(struct signals *s)
+{
+	if (!s)
+		return;
+	loop_fd_del(s->reg);
+	if (s->fd >= 0)
+		close(s->fd);
+	free(s);
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* SIGINT, SIGTERM and SIGHUP as a wish to end. Main thread, before there are others. */
+#ifndef LKVM_SIGNALS_H
+#define LKVM_SIGNALS_H
+
+#include "lkvm/loop.h"
+
+struct signals;
+struct stop;
+
+/*
+ * Block them, for this thread and all that it starts, and turn each into a stop_request() on `loop`.
+ * 0 or -errno.
+ */
+int signals_create(struct signals **out, struct loop *loop, struct stop *stop);
+
+/* They stay blocked. NULL is fine. */
+void signals_destroy(struct signals *s);
+
+#endif
