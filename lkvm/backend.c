@@ -19,6 +19,8 @@ const struct realm_ops *backend_presume(struct realm_conf *conf, const struct co
 	*conf = (struct realm_conf){
 		.sha512 = c->realm_sha512,
 		.strict = c->sim_strict,
+		.sim_cmw = c->sim_cmw,
+		.sim_keys = c->sim_keys,
 		.has_rpv = c->has_realm_pv,
 		.pmu = c->pmu,
 		.pmu_counters = c->pmu_counters,

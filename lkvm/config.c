@@ -192,6 +192,8 @@ static int check_realm_options(const struct config *c)
 		{ c->services, "service-ip" },
 		{ c->swiotlb, "swiotlb" },
 		{ c->sim_strict, "sim-strict" },
+		{ c->sim_keys, "sim-attest-keys" },
+		{ c->sim_token_form, "sim-token-form" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(opts) && c->realm == REALM_OFF; i++) {
@@ -202,6 +204,9 @@ static int check_realm_options(const struct config *c)
 	}
 	if (c->sim_strict && c->realm != REALM_SIM)
 		return refuse("--sim-strict valid only with --realm=sim");
+	if ((c->sim_keys || c->sim_token_form) && c->realm != REALM_SIM)
+		return refuse("--sim-attest-keys and --sim-token-form valid only with --realm=sim: "
+			      "other Realms have the keys of their platform");
 	if (c->sim_strict && c->irqchip == IRQCHIP_GICV3_ITS)
 		return refuse("--sim-strict hides the guest's ITS tables from KVM: use --irqchip gicv3");
 	return 0;

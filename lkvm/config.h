@@ -74,6 +74,8 @@ struct config {
 	enum config_realm realm;
 	bool protected_vm; /* pKVM; not together with realm */
 	bool sim_strict;
+	const char *sim_keys;	    /* directory; NULL: the user's default */
+	bool sim_token_form, sim_cmw; /* form given; 907, otherwise 399 */
 	bool measurement_algo; /* given, which is an error without --realm; so the next three */
 	bool realm_sha512;     /* otherwise sha256 */
 	bool has_realm_pv, realm_only_sve_vl, restricted_mem, services;

@@ -113,6 +113,19 @@ int options_sve_vl(void *conf, const char *name, const char *val)
 	return 0;
 }
 
+/* The tag around the token [realm/token.h]. */
+int options_sim_token_form(void *conf, const char *name, const char *val)
+{
+	struct config *c = conf;
+
+	c->sim_token_form = true;
+	c->sim_cmw = !strcmp(val, "907");
+	if (!strcmp(val, "399") || c->sim_cmw)
+		return 0;
+	log_error("--%s takes 399 or 907, not '%s'", name, val);
+	return -EINVAL;
+}
+
 /* Where the guest's firmware would find a server, by host calls that are not answered yet. */
 int options_service(void *conf, const char *name, const char *val)
 {

@@ -8,6 +8,7 @@ int options_measurement_algo(void *conf, const char *name, const char *val);
 int options_realm_pv(void *conf, const char *name, const char *val);
 int options_realm_pv_hex(void *conf, const char *name, const char *val);
 int options_sve_vl(void *conf, const char *name, const char *val);
+int options_sim_token_form(void *conf, const char *name, const char *val);
 int options_service(void *conf, const char *name, const char *val);
 
 #endif

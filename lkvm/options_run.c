@@ -388,6 +388,12 @@ static const struct opt opts[] = {
 	{ .name = "sim-strict", .own = true, .store = OPT_TRUE, .offset = FIELD(bool, sim_strict),
 	  .help = "With --realm=sim: a shared page is gone from its protected address, which KVM's ITS cannot bear: "
 		  "interrupts without messages" },
+	{ .name = "sim-attest-keys", .own = true, .arg = "dir", .store = OPT_STRING,
+	  .offset = FIELD(const char *, sim_keys),
+	  .help = "With --realm=sim: directory of the keys that sign the guest's attestation tokens; see 'lkvm help "
+		  "attest-keys'" },
+	{ .name = "sim-token-form", .own = true, .arg = "399|907", .store = OPT_CALL, .parse = options_sim_token_form,
+	  .help = "With --realm=sim: tokens as EAT collection (399, as of RMM 1.0; default) or as CMW (907)" },
 	TRUE("protected", protected_vm, "Start a protected VM of pKVM; it has a console, but no virtio devices"),
 	TRUE("pkvm", protected_vm, "The same as --protected"),
 
@@ -418,7 +424,6 @@ static const struct opt opts[] = {
 	  .why = "bounce regions" LATER },
 	REFUSE("dtb", "file", "device trees from a file" LATER),
 	REFUSE("measurement-log", NULL, "event logs" LATER),
-	OWN_REFUSE("sim-attest-keys", "dir", "attestation of simulated Realms will" LATER),
 };
 /* clang-format on */
 

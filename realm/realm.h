@@ -44,6 +44,9 @@ struct realm_host {
 struct realm_conf {
 	bool sha512;  /* --measurement-algo; otherwise SHA-256 */
 	bool strict;  /* --sim-strict */
+	bool sim_cmw; /* --sim-token-form 907 */
+	/* --sim-attest-keys, or NULL: the user's default */
+	const char *sim_keys;
 	bool has_rpv; /* --realm-pv or --realm-pv-hex */
 	u8 rpv[64];   /* Realm Personalization Value */
 	bool pmu, sve;

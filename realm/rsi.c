@@ -95,16 +95,17 @@ static u64 measurement_extend(struct rsi_realm *r, u64 x[])
 static u64 token_init(struct rsi_realm *r, struct rsi_rec *rec, u64 x[])
 {
 	le64 challenge[8];
+	const u8 *token;
 
 	for (unsigned i = 0; i < 8; i++)
 		challenge[i] = le64_of(x[1 + i]);
 	rec->token = NULL;
 	rec->token_done = 0;
 	x[1] = 0;
-	if (r->env->token(r->env_arg, rec->index, (const u8 *)challenge, &rec->token,
-			  &rec->token_len))
+	if (r->env->token(r->env_arg, rec->index, (const u8 *)challenge, &token, &rec->token_len))
 		return RSI_ERROR_UNKNOWN;
 	assert(rec->token_len <= r->token_max);
+	rec->token = token;
 	x[1] = r->token_max;
 	return RSI_SUCCESS;
 }

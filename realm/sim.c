@@ -19,6 +19,7 @@
 #include "lkvm/kvm.h"
 #include "lkvm/log.h"
 #include "lkvm/mem.h"
+#include "realm/attest.h"
 #include "realm/digest.h"
 #include "realm/realm.h"
 #include "realm/ripas.h"
@@ -31,6 +32,8 @@ struct sim {
 	struct rsi_realm rsi;
 	struct mem *mem;
 	struct rsi_rec recs[SIM_MAX_RECS];
+	struct attest *attest;
+	u8 *tokens[SIM_MAX_RECS]; /* SIM_TOKEN_MAX bytes each, once the vCPU has asked for one */
 };
 
 static u64 mem_flags(const struct realm_conf *conf)
@@ -67,11 +70,16 @@ static void env_hash(void *arg, enum rsi_hash alg, const void *a, u32 a_len, con
 	digest(alg, a, a_len, b, b_len, out);
 }
 
-/* No attestation service stands behind this Realm: INIT answers RSI_ERROR_UNKNOWN. */
 static int env_token(void *arg, unsigned rec, const u8 challenge[64], const u8 **token, u32 *len)
 {
-	(void)arg, (void)rec, (void)challenge, (void)token, (void)len;
-	return -ENOSYS;
+	struct sim *s = arg;
+
+	if (!s->tokens[rec])
+		s->tokens[rec] = malloc(SIM_TOKEN_MAX);
+	if (!s->tokens[rec])
+		return -ENOMEM;
+	*token = s->tokens[rec];
+	return attest_token(s->attest, &s->rsi, challenge, s->tokens[rec], SIM_TOKEN_MAX, len);
 }
 
 /* No RHI service either: SMCCC "not supported". */
@@ -127,6 +135,7 @@ static int create(struct realm *r)
 {
 	const struct realm_conf *conf = realm_conf(r);
 	struct sim *s = calloc(1, sizeof(*s));
+	int err;
 
 	if (!s)
 		return -ENOMEM;
@@ -141,7 +150,9 @@ static int create(struct realm *r)
 	pthread_mutex_init(&s->rsi.lock, NULL);
 	for (unsigned i = 0; i < SIM_MAX_RECS; i++)
 		s->recs[i].index = i;
-	return set_filters(realm_kvm(r));
+	err = attest_create(&s->attest, conf->sim_keys,
+			    conf->sim_cmw ? TOKEN_CMW : TOKEN_COLLECTION);
+	return err ? err : set_filters(realm_kvm(r));
 }
 
 static int set_ram(struct realm *r)
@@ -210,6 +221,9 @@ static void destroy(struct realm *r)
 
 	if (!s)
 		return;
+	for (unsigned i = 0; i < SIM_MAX_RECS; i++)
+		free(s->tokens[i]);
+	attest_destroy(s->attest);
 	pthread_mutex_destroy(&s->rsi.lock);
 	free(s);
 }

@@ -233,6 +233,7 @@ START_TEST(options_of_realms_want_a_realm)
 		{ offsetof(struct config, restricted_mem), "--restricted_mem" },
 		{ offsetof(struct config, services), "--service-ip" },
 		{ offsetof(struct config, sim_strict), "--sim-strict" },
+		{ offsetof(struct config, sim_token_form), "--sim-token-form" },
 	};
 
 	capture_start();
@@ -244,6 +245,8 @@ START_TEST(options_of_realms_want_a_realm)
 	}
 	conf()->swiotlb = 64;
 	not_in_a_realm("--swiotlb", "valid only with --realm");
+	conf()->sim_keys = "/keys";
+	not_in_a_realm("--sim-attest-keys", "valid only with --realm");
 }
 END_TEST
 
@@ -271,6 +274,12 @@ START_TEST(what_no_realm_can_have)
 	conf()->realm = REALM_RME;
 	c.sim_strict = true;
 	not_in_a_realm("--sim-strict", "--realm=sim");
+	conf()->realm = REALM_RME;
+	c.sim_keys = "/keys";
+	not_in_a_realm("--sim-attest-keys", "--realm=sim");
+	conf()->realm = REALM_ANY;
+	c.sim_token_form = true;
+	not_in_a_realm("--sim-token-form", "--realm=sim");
 	conf()->realm = REALM_SIM;
 	c.sim_strict = true;
 	c.irqchip = IRQCHIP_GICV3_ITS;

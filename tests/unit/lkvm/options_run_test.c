@@ -423,6 +423,9 @@ START_TEST(realms_and_their_options)
 {
 	ck_assert(!PARSE("--realm") && c.realm == REALM_ANY && !c.measurement_algo);
 	ck_assert(!PARSE("--realm=sim", "--sim-strict") && c.realm == REALM_SIM && c.sim_strict);
+	ck_assert(!PARSE("--realm=sim", "--sim-attest-keys=/k") && !strcmp(c.sim_keys, "/k"));
+	ck_assert(!PARSE("--sim-token-form=907") && c.sim_token_form && c.sim_cmw);
+	ck_assert(!PARSE("--sim-token-form", "399") && c.sim_token_form && !c.sim_cmw);
 	ck_assert(!PARSE("--realm=rme") && c.realm == REALM_RME);
 	ck_assert(!PARSE("--realm=rmi") && c.realm == REALM_RMI);
 	ck_assert(!PARSE("--protected") && c.protected_vm && c.realm == REALM_OFF);
@@ -465,6 +468,8 @@ START_TEST(values_that_no_realm_has)
 	captured_one_error("SVE VL is not aligned to 128bit", "129");
 	ck_assert_int_eq(PARSE("--sve-vl", "0"), EXIT_DIE);
 	captured_one_error("--sve-vl", "'0'");
+	ck_assert_int_eq(PARSE("--sim-token-form", "18"), EXIT_DIE);
+	captured_one_error("--sim-token-form takes 399 or 907", "18");
 }
 END_TEST
 
