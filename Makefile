@@ -31,6 +31,7 @@ LKVM_SRCS := \
 	lkvm/cmd_token.c lkvm/token_print.c lkvm/token_json.c lkvm/cmd_attest_keys.c \
 	lkvm/cmd_guests.c lkvm/cmd_stat.c lkvm/cmd_trace.c lkvm/cmd_map.c lkvm/map_svg.c lkvm/guests.c lkvm/json.c \
 	lkvm/control.c lkvm/control_dir.c lkvm/control_client.c lkvm/service.c lkvm/signals.c \
+	lkvm/cmd_measure.c lkvm/measure.c lkvm/measure_json.c \
 	lkvm/machine.c lkvm/launch.c lkvm/backend.c lkvm/payload.c lkvm/devices.c lkvm/consoles.c lkvm/console.c lkvm/outbuf.c lkvm/terminal.c \
 	virtio/queue.c virtio/account.c virtio/chain.c virtio/device.c virtio/pci.c virtio/pci_common.c virtio/mmio.c \
 	virtio/rng.c virtio/net.c virtio/net_hdr.c virtio/console.c \
@@ -44,7 +45,7 @@ LKVM_SRCS := \
 	realm/realm.c realm/none.c realm/sim.c realm/rsi.c realm/ripas.c realm/digest.c \
 	realm/cbor.c realm/cose.c realm/ec.c realm/libcrypto.c realm/token.c realm/token_claims.c \
 	realm/encode.c realm/anchor.c realm/keys.c realm/token_make.c realm/attest.c \
-	realm/plan.c realm/rim.c \
+	realm/plan.c realm/rim.c realm/profile.c \
 	realm/probe.c realm/rme.c realm/rmi.c realm/pkvm.c realm/gmem.c
 
 # ---- how -----------------------------------------------------------------------------------------
@@ -148,7 +149,7 @@ token_all := $(filter-out realm/digest.c realm/rsi.c,$(token_read)) realm/encode
 token_cmds := lkvm/cmd_token.c lkvm/token_print.c lkvm/token_json.c lkvm/cmd_attest_keys.c $(token_all)
 fake_host := tests/fake/kvm.c tests/fake/kvm_realm.c lkvm/kvm.c lkvm/mem.c lkvm/mem_map.c \
 	realm/realm.c realm/none.c realm/rme.c realm/rmi.c realm/pkvm.c realm/gmem.c realm/probe.c \
-	realm/sim.c realm/rsi.c realm/ripas.c realm/digest.c $(token_all)
+	realm/sim.c realm/rsi.c realm/ripas.c realm/digest.c realm/rim.c realm/profile.c $(token_all)
 $(call unit,lkvm/cmd_doctor,lkvm/cmd_doctor.c lkvm/json.c lkvm/options.c lkvm/options_help.c lkvm/log.c $(fake_host))
 $(call unit,lkvm/control,lkvm/control.c lkvm/control_dir.c lkvm/control_client.c lkvm/options.c lkvm/options_help.c \
 	lkvm/loop.c lkvm/log.c)
@@ -157,8 +158,8 @@ $(call unit,lkvm/machine,$(filter-out lkvm/main.c lkvm/cmd_% lkvm/options% lkvm/
 	lkvm/kvm_ioctl.c,$(LKVM_SRCS)) \
 	$(filter tests/fake/%,$(fake_host)))
 # main_test.c includes lkvm/main.c, to call its main() by another name.
-$(call unit,lkvm/main,$(filter-out $(token_all),$(token_cmds)) lkvm/cmd_help.c lkvm/cmd_run.c lkvm/cmd_doctor.c lkvm/cmd_guests.c lkvm/cmd_stat.c \
-	lkvm/cmd_trace.c lkvm/cmd_map.c lkvm/map_svg.c lkvm/guests.c lkvm/control_client.c lkvm/control_dir.c lkvm/json.c net/netopt.c $(options) $(fake_host))
+$(call unit,lkvm/main,$(filter-out lkvm/main.c lkvm/machine.c lkvm/kvm_ioctl.c,$(LKVM_SRCS)) \
+	$(filter tests/fake/%,$(fake_host)))
 $(call unit,lkvm/outbuf,lkvm/outbuf.c lkvm/loop.c lkvm/log.c)
 $(call unit,lkvm/console,lkvm/console.c lkvm/outbuf.c lkvm/terminal.c lkvm/loop.c lkvm/log.c)
 $(call unit,virtio/queue,virtio/queue.c virtio/account.c lkvm/loop.c lkvm/mem.c lkvm/mem_map.c lkvm/log.c tests/fake/driver.c)

@@ -17,7 +17,7 @@
 const struct realm_ops *backend_presume(struct realm_conf *conf, const struct config *c)
 {
 	*conf = (struct realm_conf){
-		.sha512 = c->realm_sha512,
+		.sha512 = c->realm_hash == HASH_SHA512,
 		.strict = c->sim_strict,
 		.sim_cmw = c->sim_cmw,
 		.sim_keys = c->sim_keys,

@@ -26,6 +26,7 @@ extern const struct cmd lkvm_cmds[];
 #define EXIT_USAGE 129	   /* bad option, or -h */
 
 int cmd_run(int argc, char **argv);
+int cmd_measure(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_token(int argc, char **argv);
 int cmd_attest_keys(int argc, char **argv);
@@ -43,6 +44,9 @@ int cmd_version(int argc, char **argv);
 extern const struct opt_spec options_doctor;
 extern const struct opt_spec options_list, options_stop, options_pause, options_resume;
 extern const struct opt_spec options_stat, options_trace, options_map;
+
+/* Of measure; defined in cmd_measure.c. */
+extern const struct opt_spec options_measure;
 
 /* In cmd_token.c and cmd_attest_keys.c. */
 extern const struct opt_spec options_token, options_attest_keys;

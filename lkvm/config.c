@@ -66,7 +66,7 @@ static void default_ram(struct config *c)
 			c->ram_size = MIN(c->ram_size, host / 100 * RAM_HOST_PERCENT);
 		/* Whole megabytes: the guest's huge pages, and a number people can read. */
 		c->ram_size = align_down(c->ram_size, 2 * MiB);
-	} else if (host && c->ram_size > host) {
+	} else if (host && c->ram_size > host && !c->measure) {
 		log_warn("Guest memory size %lluMB exceeds host physical RAM size %lluMB",
 			 (unsigned long long)(c->ram_size / MiB), (unsigned long long)(host / MiB));
 	}
@@ -169,7 +169,7 @@ static int check_payload(const struct config *c)
 	if (c->firmware_addr_set && !c->firmware)
 		return refuse("--firmware-address is of no use without --firmware");
 	/* kvmtool makes a root file system of its own here. */
-	if (!has_root(c) && !c->dump_dtb)
+	if (!has_root(c) && !c->dump_dtb && !c->measure)
 		return refuse(
 			"nothing to boot into: give a root file system with --disk or --initrd, or --nodefaults for a kernel that needs none");
 	return check_disks(c);
@@ -216,6 +216,9 @@ static int check_realm(const struct config *c)
 {
 	int err = check_realm_options(c);
 
+	if (c->realm_hash == HASH_SHA384 && !c->measure)
+		return refuse("--measurement-algo sha384: no kernel can ask its RMM for it yet, "
+			      "use sha256 or sha512");
 	if (err || (c->realm == REALM_OFF && !c->protected_vm))
 		return err;
 	if (c->realm != REALM_OFF && c->protected_vm)
@@ -244,6 +247,22 @@ static int check_cpu(const struct config *c)
 	return 0;
 }
 
+/* What a guest measures must not depend on the machine that predicts it. */
+static int check_measure(const struct config *c)
+{
+	if (!c->measure)
+		return 0;
+	if (!c->cpus)
+		return refuse("--cpus is missing: the number of vCPUs is measured, and its default "
+			      "is another one on each host");
+	if (!c->ram_size)
+		return refuse("--mem is missing: the size of memory is measured, and its default "
+			      "is another one on each host");
+	if (!c->kernel && !c->firmware)
+		return refuse("--kernel (or --firmware) is missing: it is what is measured");
+	return 0;
+}
+
 int config_complete(struct config *c)
 {
 	int err = check_payload(c);
@@ -252,6 +271,8 @@ int config_complete(struct config *c)
 		err = check_cpu(c);
 	if (!err)
 		err = check_realm(c);
+	if (!err)
+		err = check_measure(c);
 	if (!err)
 		err = default_kernel(c);
 	if (!err)

@@ -21,6 +21,7 @@
 
 enum config_console { CONSOLE_SERIAL, CONSOLE_VIRTIO };
 enum config_transport { TRANSPORT_PCI, TRANSPORT_MMIO };
+enum config_hash { HASH_SHA256, HASH_SHA384, HASH_SHA512 };
 enum config_realm { REALM_OFF, REALM_ANY, REALM_RME, REALM_RMI, REALM_SIM };
 enum config_irqchip {
 	IRQCHIP_AUTO,
@@ -31,6 +32,12 @@ enum config_irqchip {
 };
 
 struct config {
+	/*
+	 * lkvm measure: nothing of this machine may count, so what has a default that depends on it
+	 * has to be given.
+	 */
+	bool measure;
+
 	/* basic; what is 0 or NULL is filled in by config_complete() */
 	const char *name;    /* guest-<pid> */
 	u32 cpus;	     /* number of online host CPUs */
@@ -77,7 +84,7 @@ struct config {
 	const char *sim_keys;	    /* directory; NULL: the user's default */
 	bool sim_token_form, sim_cmw; /* form given; 907, otherwise 399 */
 	bool measurement_algo; /* given, which is an error without --realm; so the next three */
-	bool realm_sha512;     /* otherwise sha256 */
+	enum config_hash realm_hash;
 	bool has_realm_pv, realm_only_sve_vl, restricted_mem, services;
 	u8 realm_pv[64]; /* --realm-pv, zero-padded */
 	u32 swiotlb;	 /* MiB of the guest's bounce pool; 0: the guest's own choice */

@@ -14,6 +14,8 @@
 
 const struct cmd lkvm_cmds[] = {
 	{ "run", cmd_run, "Start a guest and stay until it ends", &options_run },
+	{ "measure", cmd_measure, "Predict how a Realm is measured, on any machine",
+	  &options_measure },
 	{ "doctor", cmd_doctor, "Tell what this host can do, and why not more", &options_doctor },
 	{ "token", cmd_token, "Tell what an attestation token says, and whether to believe it",
 	  &options_token },

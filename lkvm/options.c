@@ -150,6 +150,17 @@ static bool is_exact(struct match m, const char *word, size_t len)
 	return full + 3 == len || (full == len + 3 && strncmp(word, "no-", 3) != 0);
 }
 
+/* The i-th of all options, NULL behind the last one. */
+static const struct opt *opt_at(const struct opt_spec *spec, unsigned i)
+{
+	for (; spec; spec = spec->base) {
+		if (i < spec->nr_opts)
+			return &spec->opts[i];
+		i -= spec->nr_opts;
+	}
+	return NULL;
+}
+
 /*
  * Find what `word` means among kvmtool's options or, `own`, among lkvm's. Returns how many it could
  * be; m[0] and m[1] are the first two.
@@ -159,10 +170,9 @@ static unsigned find_long(const struct opt_spec *spec, const char *word, size_t 
 {
 	unsigned nr = 0;
 	struct match cur;
+	const struct opt *o;
 
-	for (unsigned i = 0; i < spec->nr_opts; i++) {
-		const struct opt *o = &spec->opts[i];
-
+	for (unsigned i = 0; (o = opt_at(spec, i)); i++) {
 		if (o->store == OPT_HEADING || o->own != own || !matches(o, word, len, &cur))
 			continue;
 		if (is_exact(cur, word, len)) {
@@ -178,9 +188,9 @@ static unsigned find_long(const struct opt_spec *spec, const char *word, size_t 
 
 static const struct opt *find_letter(const struct opt_spec *spec, char letter)
 {
-	for (unsigned i = 0; i < spec->nr_opts; i++) {
-		const struct opt *o = &spec->opts[i];
+	const struct opt *o;
 
+	for (unsigned i = 0; (o = opt_at(spec, i)); i++) {
 		if (o->letter == letter)
 			return o;
 	}

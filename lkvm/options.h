@@ -45,6 +45,8 @@ struct opt {
 
 struct opt_spec {
 	const char *usage; /* "lkvm run [<options>] [<kernel image>]" */
+	/* These options too, behind the own ones; of the same object. NULL: no others. */
+	const struct opt_spec *base;
 	const struct opt *opts;
 	unsigned nr_opts;
 	/* A word that is no option. 0, or -EINVAL after one log_error() line. */

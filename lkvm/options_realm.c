@@ -33,12 +33,18 @@ int options_realm(void *conf, const char *name, const char *val)
 
 int options_measurement_algo(void *conf, const char *name, const char *val)
 {
+	static const char *const names[] = { [HASH_SHA256] = "sha256",
+					     [HASH_SHA384] = "sha384",
+					     [HASH_SHA512] = "sha512" };
 	struct config *c = conf;
 
 	c->measurement_algo = true;
-	c->realm_sha512 = !strcmp(val, "sha512");
-	if (!strcmp(val, "sha256") || c->realm_sha512)
-		return 0;
+	for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
+		if (!strcmp(val, names[i])) {
+			c->realm_hash = (enum config_hash)i;
+			return 0;
+		}
+	}
 	log_error("unknown realm measurement algorithm: --%s takes sha256 or sha512, not '%s'",
 		  name, val);
 	return -EINVAL;

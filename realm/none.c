@@ -21,6 +21,7 @@ static void destroy(struct realm *r)
 
 const struct realm_ops realm_none = {
 	.name = "none",
+	.rmm = realm_not_measured,
 	.mem_flags = mem_flags,
 	.check = realm_accepts_all,
 	.vm_type = realm_plain_vm_type,

@@ -35,6 +35,7 @@ const struct realm_ops realm_pkvm = {
 	.name = "pkvm",
 	.confidential = true,
 	.banner = "protected VM: a console, but no virtio devices (the guest's pages are its own)",
+	.rmm = realm_not_measured,
 	.mem_flags = mem_flags,
 	.check = realm_accepts_all,
 	.vm_type = vm_type,

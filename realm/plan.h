@@ -30,6 +30,7 @@ struct plan_part {
 };
 
 #define PLAN_MAX_PARTS 8u
+#define PLAN_MAX_STEPS (PLAN_MAX_PARTS + 3)
 
 struct plan_conf {
 	enum plan_order order;
@@ -62,7 +63,7 @@ struct plan {
 	gpa_t entry, dtb;
 	unsigned nr_vcpus;
 	unsigned nr;
-	struct plan_step steps[PLAN_MAX_PARTS + 3];
+	struct plan_step steps[PLAN_MAX_STEPS];
 };
 
 /*

@@ -246,6 +246,56 @@ void probe_sim(struct probe *p, const struct kvm *k)
 	close(vm.vm_fd);
 }
 
+/* ---- what is measured ---- */
+
+/* A vCPU with all that a Realm's can have. */
+static int full_vcpu(const struct probe *p, const struct kvm *vm)
+{
+	struct kvm_vcpu_init init = { 0 };
+	int fd = kvm_ioctl_val(vm->vm_fd, KVM_CREATE_VCPU, 0), err;
+
+	if (fd < 0)
+		return fd;
+	err = kvm_ioctl(vm->vm_fd, KVM_ARM_PREFERRED_TARGET, &init);
+	init.features[0] = 1u << KVM_ARM_VCPU_PSCI_0_2 |
+			   p->ops->vcpu_features(&(struct realm_conf){ .host = p->host });
+	if (kvm_vm_cap(vm, KVM_CAP_ARM_SVE))
+		init.features[0] |= 1u << KVM_ARM_VCPU_SVE;
+	if (kvm_vm_cap(vm, KVM_CAP_ARM_PMU_V3))
+		init.features[0] |= 1u << KVM_ARM_VCPU_PMU_V3;
+	if (!err)
+		err = kvm_ioctl(fd, KVM_ARM_VCPU_INIT, &init);
+	if (err)
+		close(fd);
+	return err ? err : fd;
+}
+
+int probe_profile(struct profile *out, const struct probe *p, const struct kvm *k)
+{
+	const struct realm_conf conf = { .host = p->host };
+	int rmm = p->ops->rmm(&conf), fd, err;
+	unsigned ipa = p->ops == &realm_sim ? (unsigned)kvm_cap(k, KVM_CAP_ARM_VM_IPA_SIZE)
+					    : probe_ipa_bits(p, k);
+	struct profile got = { 0 };
+	struct kvm vm;
+
+	if (rmm < 0)
+		return rmm;
+	err = scratch_vm(&vm, k, p->ops->vm_type(&conf, REALM_MIN_IPA));
+	if (err)
+		return err;
+	fd = full_vcpu(p, &vm);
+	err = fd < 0 ? fd : profile_read(&got, fd);
+	if (fd >= 0)
+		close(fd);
+	close(vm.vm_fd);
+	profile_set(&got, PROFILE_RMM, (unsigned)rmm);
+	profile_set(&got, PROFILE_IPA_BITS, ipa);
+	if (!err)
+		*out = got;
+	return err;
+}
+
 /* ---- choice ---- */
 
 static int no(const char *option, const char *why, const char *hint)

@@ -8,6 +8,7 @@
 #ifndef REALM_PROBE_H
 #define REALM_PROBE_H
 
+#include "realm/profile.h"
 #include "realm/realm.h"
 
 struct kvm;
@@ -25,6 +26,12 @@ void probe_sim(struct probe *p, const struct kvm *k);
 
 /* Widest IPA space that a Realm can have on this host; 0: none. `p` is probe_cca()'s. */
 unsigned probe_ipa_bits(const struct probe *p, const struct kvm *k);
+
+/*
+ * What of this host a Realm of that kind is measured with, from a scratch vCPU; `p` has ops. 0 or
+ * -errno.
+ */
+int probe_profile(struct profile *out, const struct probe *p, const struct kvm *k);
 
 /* What can be asked for; --realm=sim needs no probe, the simulator says itself what it misses. */
 enum probe_want { PROBE_CCA, PROBE_RME, PROBE_RMI, PROBE_PKVM };

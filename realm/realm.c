@@ -168,6 +168,12 @@ int realm_accepts_all(const struct realm_conf *conf)
 	return 0;
 }
 
+int realm_not_measured(const struct realm_conf *conf)
+{
+	(void)conf;
+	return -ENOTSUP;
+}
+
 unsigned long realm_plain_vm_type(const struct realm_conf *conf, unsigned ipa_bits)
 {
 	(void)conf;

@@ -76,6 +76,11 @@ struct realm_ops {
 	 * there.
 	 */
 	bool ripas_last;
+	/*
+	 * By which rule the Realm is measured: enum rim_rmm [realm/rim.h], or -ENOTSUP: it is not,
+	 * or nobody knows how.
+	 */
+	int (*rmm)(const struct realm_conf *conf);
 	/* One sentence for the user about what this backend does not do, or NULL. */
 	const char *banner;
 	/* Flags for mem_add_ram() [lkvm/mem.h]. */
@@ -160,6 +165,7 @@ const struct realm_conf *realm_conf(const struct realm *r);
 
 /* Ops of a backend that has nothing to do at that step. */
 int realm_accepts_all(const struct realm_conf *conf);
+int realm_not_measured(const struct realm_conf *conf);
 unsigned long realm_plain_vm_type(const struct realm_conf *conf, unsigned ipa_bits);
 u32 realm_no_vcpu_features(const struct realm_conf *conf);
 int realm_nothing(struct realm *r);

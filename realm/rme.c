@@ -22,6 +22,7 @@
 #include "lkvm/mem.h"
 #include "realm/gmem.h"
 #include "realm/realm.h"
+#include "realm/rim.h"
 #include "realm/uapi_rme.h"
 
 struct rme {
@@ -57,6 +58,12 @@ static int check(const struct realm_conf *conf)
 		return -EINVAL;
 	}
 	return 0;
+}
+
+/* The RFC's hosts came with drafts of RMM 1.0. */
+static int rmm(const struct realm_conf *conf)
+{
+	return conf->host.gmem ? RIM_RMM_1_0 : -ENOTSUP;
 }
 
 static unsigned long vm_type(const struct realm_conf *conf, unsigned ipa_bits)
@@ -238,6 +245,7 @@ const struct realm_ops realm_rme = {
 	.name = "rme",
 	.confidential = true,
 	.realm = true,
+	.rmm = rmm,
 	.mem_flags = mem_flags,
 	.check = check,
 	.vm_type = vm_type,

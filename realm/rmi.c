@@ -19,6 +19,7 @@
 #include "lkvm/mem.h"
 #include "realm/gmem.h"
 #include "realm/realm.h"
+#include "realm/rim.h"
 #include "realm/uapi_rmi.h"
 
 static u64 mem_flags(const struct realm_conf *conf)
@@ -44,6 +45,15 @@ static int check(const struct realm_conf *conf)
 	if (conf->pmu && !conf->host.pmu)
 		return cannot(conf, "--pmu is not possible");
 	return 0;
+}
+
+/*
+ * v12 goes with RMM 1.0, and its order, RIPAS behind the data, is one that no published measurement
+ * was made in.
+ */
+static int rmm(const struct realm_conf *conf)
+{
+	return conf->host.populate_counts ? -ENOTSUP : RIM_RMM_2_0;
 }
 
 static unsigned long vm_type(const struct realm_conf *conf, unsigned ipa_bits)
@@ -145,6 +155,7 @@ const struct realm_ops realm_rmi = {
 	.confidential = true,
 	.realm = true,
 	.ripas_last = true,
+	.rmm = rmm,
 	.mem_flags = mem_flags,
 	.check = check,
 	.vm_type = vm_type,

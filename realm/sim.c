@@ -22,6 +22,7 @@
 #include "realm/attest.h"
 #include "realm/digest.h"
 #include "realm/realm.h"
+#include "realm/rim.h"
 #include "realm/ripas.h"
 #include "realm/rsi.h"
 
@@ -39,6 +40,12 @@ struct sim {
 static u64 mem_flags(const struct realm_conf *conf)
 {
 	return MEM_HUGE | MEM_PROTECTED | MEM_SPLIT_VIEW | (conf->strict ? MEM_STRICT : 0);
+}
+
+static int rmm(const struct realm_conf *conf)
+{
+	(void)conf;
+	return RIM_RMM_1_0;
 }
 
 /* ---- what rsi.c asks for ---- */
@@ -234,6 +241,7 @@ const struct realm_ops realm_sim = {
 	.realm = true,
 	.devices_at_alias = true,
 	.banner = "simulated Realm: no isolation",
+	.rmm = rmm,
 	.mem_flags = mem_flags,
 	.check = realm_accepts_all,
 	.vm_type = realm_plain_vm_type,

@@ -211,7 +211,7 @@ START_TEST(what_a_host_cannot_do)
 	fake_kvm_init(HOST_C3, nothing);
 	conf(REALM_RME);
 	refused("--realm=rme", "C3");
-	conf(REALM_ANY)->realm_sha512 = true;
+	conf(REALM_ANY)->realm_hash = HASH_SHA512;
 	refused("--measurement-algo", "C3");
 	conf(REALM_ANY)->has_realm_pv = true;
 	refused("--realm-pv", "C3");

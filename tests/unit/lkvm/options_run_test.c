@@ -430,8 +430,9 @@ START_TEST(realms_and_their_options)
 	ck_assert(!PARSE("--realm=rmi") && c.realm == REALM_RMI);
 	ck_assert(!PARSE("--protected") && c.protected_vm && c.realm == REALM_OFF);
 	ck_assert(!PARSE("--pkvm") && c.protected_vm);
-	ck_assert(!PARSE("--measurement-algo=sha512") && c.realm_sha512 && c.measurement_algo);
-	ck_assert(!PARSE("--measurement-algo", "sha256") && !c.realm_sha512);
+	ck_assert(!PARSE("--measurement-algo=sha512") && c.realm_hash == HASH_SHA512);
+	ck_assert(!PARSE("--measurement-algo", "sha256") && c.realm_hash == HASH_SHA256);
+	ck_assert(c.measurement_algo);
 	ck_assert(!PARSE("--restricted_mem") && c.restricted_mem);
 	ck_assert(!PARSE("--restricted-mem") && c.restricted_mem);
 	ck_assert(!PARSE("--sve-vl", "384") && c.sve_max_vl == 384 && c.realm_only_sve_vl);

@@ -259,7 +259,7 @@ START_TEST(ripas_entries)
 
 	check_entries(33, RAM - 8 * KiB, RAM + 2 * MiB + 4 * KiB, odd, ARRAY_SIZE(odd));
 	check_entries(36, base, top, wide, ARRAY_SIZE(wide));
-	/* 34 bits start at level 2: no entry of 1 GiB. The parameters differ too, so take them out. */
+	/* 34 bits start at level 2: no entry of 1 GiB. The parameters differ too: not those. */
 	p.ipa_bits = 34;
 	rim_create(&narrow, RIM_RMM_1_0, &p);
 	wider = narrow;

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * lkvm measure: the Realm Initial Measurement that `lkvm run` with the same options would get, from
+ * files alone, on any machine.
+ *
+ * Thread: main.
+ * Trust:  the user's own command line and files.
+ *
+ * Nothing that is measured has a silent default: what depends on the host has to be given, or the
+ * command fails and says what is missing.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lkvm/cmd.h"
+#include "lkvm/kvm.h"
+#include "lkvm/log.h"
+#include "lkvm/measure.h"
+#include "lkvm/options_run.h"
+#include "realm/probe.h"
+
+enum form { FORM_TEXT, FORM_JSON, FORM_REFERENCE_VALUES, FORM_NR };
+
+struct measure {
+	struct config c; /* first: the options of `lkvm run` are stored into it */
+	const char *rmm;
+	const char *host; /* --host-params */
+	bool explain;
+	bool form[FORM_NR];
+	struct profile profile;
+};
+
+/* ---- options ---- */
+
+#define MEASURE_FIELD(member) offsetof(struct measure, member)
+
+/* clang-format off */
+static const struct opt opts[] = {
+	{ .store = OPT_HEADING, .help = "Options of measure" },
+	{ .name = "rmm", .own = true, .arg = "1.0|2.0", .store = OPT_STRING, .offset = MEASURE_FIELD(rmm),
+	  .help = "Version of the RMM's interface: 1.0 with hosts up to v12 of the KVM patches, 2.0 with later ones. "
+		  "Needed if neither --realm=rme, rmi or sim nor the host parameters say it" },
+	{ .name = "host-params", .own = true, .arg = "list|file|host", .store = OPT_STRING, .offset = MEASURE_FIELD(host),
+	  .help = "What of the host is measured too: rmm=,ipa_bits=,bps=,wps=,sve_vl=,pmu=,page= as 'lkvm doctor' prints "
+		  "it there, or a file with it, or 'host': the machine this runs on" },
+	{ .name = "explain", .own = true, .store = OPT_TRUE, .offset = MEASURE_FIELD(explain),
+	  .help = "Each measured step, with the measurement after it" },
+	{ .name = "json", .own = true, .store = OPT_TRUE, .offset = MEASURE_FIELD(form[FORM_JSON]),
+	  .help = "Print a JSON object" },
+	{ .name = "reference-values", .own = true, .store = OPT_TRUE, .offset = MEASURE_FIELD(form[FORM_REFERENCE_VALUES]),
+	  .help = "Print the file that the server of the key broker takes" },
+};
+/* clang-format on */
+
+static int word(void *conf, const char *word)
+{
+	return options_run.word(conf, word);
+}
+
+const struct opt_spec options_measure = {
+	.usage = "lkvm measure [<options of measure and of run>] [<kernel image>]",
+	.base = &options_run,
+	.opts = opts,
+	.nr_opts = ARRAY_SIZE(opts),
+	.word = word,
+};
+
+static int refuse(const char *why)
+{
+	log_error("lkvm measure: %s", why);
+	return -EINVAL;
+}
+
+/* ---- the host that is asked for ---- */
+
+#define PROFILE_FILE_MAX 4096u
+
+static int read_profile_file(const char *name, char *buf, size_t *len)
+{
+	int fd = open(name, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, buf, PROFILE_FILE_MAX);
+	int err = n < 0 ? -errno : 0;
+
+	if (fd >= 0)
+		close(fd);
+	if (err)
+		log_error("--host-params: cannot read %s: %s", name, strerror(-err));
+	if (!err && n == PROFILE_FILE_MAX) {
+		log_error("--host-params: %s is too long for a list of parameters", name);
+		err = -E2BIG;
+	}
+	*len = (size_t)MAX(n, 0);
+	return err;
+}
+
+static int profile_of_text(struct measure *m)
+{
+	char buf[PROFILE_FILE_MAX], why[PROFILE_WHY_SIZE];
+	bool is_list = strchr(m->host, '=');
+	const char *text = is_list ? m->host : buf;
+	size_t len = strlen(m->host);
+	int err = is_list ? 0 : read_profile_file(m->host, buf, &len);
+
+	if (err)
+		return err;
+	err = profile_parse(&m->profile, text, len, why);
+	if (err)
+		log_error("--host-params%s%s: %s", is_list ? "" : " ", is_list ? "" : m->host, why);
+	return err;
+}
+
+/* This machine, with the kind of Realm that it has, or the simulated one. */
+static int profile_of_host(struct measure *m)
+{
+	struct probe p = { 0 };
+	struct kvm k;
+	int err = kvm_open(&k, m->c.kvm_dev);
+
+	if (err)
+		return err;
+	if (m->c.realm == REALM_SIM)
+		probe_sim(&p, &k);
+	else
+		probe_cca(&p, &k);
+	err = p.ops ? probe_profile(&m->profile, &p, &k) : -ENODEV;
+	if (!p.ops)
+		log_error("--host-params host: %s", p.why);
+	else if (err)
+		log_error("--host-params host: cannot tell how this host's Realms (generation %s) "
+			  "are measured: %s",
+			  p.host.gen ? p.host.gen : "sim", strerror(-err));
+	kvm_close(&k);
+	return err;
+}
+
+static int get_profile(struct measure *m)
+{
+	if (!m->host)
+		return 0;
+	return strcmp(m->host, "host") ? profile_of_text(m) : profile_of_host(m);
+}
+
+/* ---- which rule ---- */
+
+static const char *const rmm_of_realm[] = {
+	[REALM_RME] = "1.0", [REALM_RMI] = "2.0", [REALM_SIM] = "1.0"
+};
+
+/* --rmm, or what --realm=KIND says, or the profile: they must not contradict each other. */
+static int choose_rmm(const struct measure *m, enum rim_rmm *out)
+{
+	const char *kind = m->c.realm < ARRAY_SIZE(rmm_of_realm) ? rmm_of_realm[m->c.realm] : NULL;
+	const char *rmm = m->rmm ? m->rmm : kind;
+
+	if (m->rmm && kind && strcmp(m->rmm, kind)) {
+		log_error("--rmm %s: a Realm of that kind (--realm=...) is one of RMM %s", m->rmm,
+			  kind);
+		return -EINVAL;
+	}
+	if (rmm) {
+		*out = strcmp(rmm, "1.0") ? RIM_RMM_2_0 : RIM_RMM_1_0;
+		return *out == RIM_RMM_2_0 && strcmp(rmm, "2.0") ? refuse("--rmm is 1.0 or 2.0") : 0;
+	}
+	if (!profile_has(&m->profile, PROFILE_RMM))
+		return refuse("--rmm 1.0 or --rmm 2.0? They measure differently; 'lkvm doctor' on "
+			      "the host tells which one it has");
+	*out = (enum rim_rmm)m->profile.value[PROFILE_RMM];
+	return 0;
+}
+
+static u64 page_size(const struct measure *m)
+{
+	return profile_has(&m->profile, PROFILE_PAGE) ? m->profile.value[PROFILE_PAGE] : BOOT_PAGE;
+}
+
+static int check_rule(const struct measure *m, enum rim_rmm rmm)
+{
+	if (m->c.realm_hash == HASH_SHA384 && rmm == RIM_RMM_1_0)
+		return refuse("--measurement-algo sha384 is for --rmm 2.0: RMM 1.0 has sha256 and "
+			      "sha512");
+	if (rmm == RIM_RMM_2_0 && page_size(m) != BOOT_PAGE)
+		return refuse("--host-params page: how RMM 2.0 measures pages of another size than "
+			      "4096 bytes is not known");
+	return 0;
+}
+
+/* ---- prediction ---- */
+
+static void note(struct measurement *out, const char *text)
+{
+	assert(out->nr_notes < MEASURE_MAX_NOTES);
+	out->notes[out->nr_notes++] = text;
+}
+
+/* What the host could still decide, though nothing but odd hosts would. */
+static void note_assumptions(struct measurement *out, const struct measure *m)
+{
+	if (m->c.irqchip == IRQCHIP_AUTO)
+		note(out, "--irqchip gicv3-its: what a host that has an ITS chooses");
+	if (!profile_has(&m->profile, PROFILE_PAGE))
+		note(out, "page=4096: the page size of the host's kernel");
+}
+
+static void after_step(void *arg, const struct plan_step *s, const struct rim *r)
+{
+	struct measurement *out = arg;
+
+	(void)s;
+	memcpy(out->after[out->nr_after++], r->value, RSI_HASH_MAX);
+}
+
+static int parameters(struct measurement *out, const struct measure *m)
+{
+	static const enum rsi_hash hashes[] = {
+		[HASH_SHA256] = RSI_HASH_SHA256,
+		[HASH_SHA384] = RSI_HASH_SHA384,
+		[HASH_SHA512] = RSI_HASH_SHA512,
+	};
+	const struct config *c = &m->c;
+	const struct profile_wish wish = {
+		.hash = hashes[c->realm_hash],
+		.ipa_bits = launch_ipa_bits(&out->launch),
+		.sve = c->sve,
+		.sve_vl = c->sve_max_vl,
+		.pmu = c->pmu,
+		.counters = c->pmu_counters,
+	};
+	char why[PROFILE_WHY_SIZE];
+	int err = profile_params(&out->params, &m->profile, &wish, why);
+
+	if (err)
+		log_error("--host-params: %s ('lkvm doctor' on the host prints them)", why);
+	return err;
+}
+
+static int predict(struct measurement *out, const struct measure *m)
+{
+	enum plan_order order;
+	int err = choose_rmm(m, &out->rmm);
+
+	if (!err)
+		err = check_rule(m, out->rmm);
+	if (!err)
+		err = launch_board(&out->launch, &m->c, true);
+	if (!err)
+		err = parameters(out, m);
+	if (!err)
+		err = launch_ram(&out->launch, 0);
+	order = out->rmm == RIM_RMM_2_0 ? PLAN_RIPAS_LAST : PLAN_RIPAS_FIRST;
+	if (!err)
+		err = launch_load(&out->launch, order, page_size(m));
+	if (err)
+		return err;
+	note_assumptions(out, m);
+	return plan_measure(&out->launch.plan, out->rmm, &out->params, out->launch.mem, after_step,
+			    out, &out->rim);
+}
+
+/* ---- command ---- */
+
+static int check_form(const struct measure *m, enum form *form)
+{
+	unsigned nr = 0;
+
+	*form = FORM_TEXT;
+	for (unsigned i = FORM_TEXT + 1; i < FORM_NR; i++) {
+		if (m->form[i])
+			*form = (enum form)i;
+		nr += m->form[i];
+	}
+	if (nr > 1)
+		return refuse("one form of output at a time: --json or --reference-values");
+	if (m->explain && *form > FORM_JSON)
+		return refuse("--explain goes with text and with --json");
+	return 0;
+}
+
+static int print(const struct measurement *out, enum form form, bool explain)
+{
+	switch (form) {
+	case FORM_JSON:
+		return measure_print_json(out, explain);
+	case FORM_REFERENCE_VALUES:
+		return measure_print_reference_values(out);
+	case FORM_TEXT:
+	case FORM_NR:
+		break;
+	}
+	measure_print_text(out, explain);
+	return 0;
+}
+
+int cmd_measure(int argc, char **argv)
+{
+	static struct measurement out; /* not on the stack: they are large */
+	static struct measure m;
+	enum form form;
+	int status, err;
+
+	m = (struct measure){ 0 };
+	out = (struct measurement){ 0 };
+	config_init(&m.c);
+	m.c.measure = true;
+	status = options_parse(&options_measure, &m, argc, argv);
+	if (status)
+		return status;
+	log_set_level(m.c.loglevel);
+	if (m.c.protected_vm)
+		return refuse("a protected VM is not measured, only a Realm is") ? EXIT_DIE : 0;
+	if (m.c.realm == REALM_OFF)
+		m.c.realm = REALM_ANY;
+	err = check_form(&m, &form);
+	if (!err)
+		err = config_complete(&m.c);
+	if (!err)
+		err = get_profile(&m);
+	if (!err)
+		err = predict(&out, &m);
+	if (!err)
+		err = print(&out, form, m.explain);
+	launch_fini(&out.launch);
+	return err ? EXIT_DIE : 0;
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A predicted Realm Initial Measurement, and the forms in which `lkvm measure` gives it. Main
+ * thread.
+ */
+#ifndef LKVM_MEASURE_H
+#define LKVM_MEASURE_H
+
+#include "lkvm/launch.h"
+#include "realm/encode.h"
+#include "realm/profile.h"
+
+#define MEASURE_MAX_NOTES 4u
+
+struct measurement {
+	struct launch launch;
+	enum rim_rmm rmm;
+	struct rim_params params;
+	struct rim rim;
+	u8 after[PLAN_MAX_STEPS][RSI_HASH_MAX]; /* the measurement after each step of the plan */
+	unsigned nr_after;
+	const char *notes[MEASURE_MAX_NOTES]; /* what was assumed and counts */
+	unsigned nr_notes;
+};
+
+/* On stdout. For people, with each step if `explain`. */
+void measure_print_text(const struct measurement *m, bool explain);
+
+/* The same as JSON. 0 or -ENOMEM, so the other one. */
+int measure_print_json(const struct measurement *m, bool explain);
+
+/* The file that the key broker's server takes: { "reference-values": [ base64 ] }. */
+int measure_print_reference_values(const struct measurement *m);
+
+/* ---- for the forms ---- */
+
+#define MEASURE_HEX_SIZE HEX_SIZE(RSI_HASH_MAX)
+#define MEASURE_BASE64_SIZE BASE64_SIZE(RSI_HASH_MAX)
+
+/* A measurement, as long as its hash is; `value` may be of a step. Return `out`. */
+const char *measure_hex(const struct measurement *m, const u8 *value, char out[MEASURE_HEX_SIZE]);
+const char *measure_base64(const struct measurement *m, char out[MEASURE_BASE64_SIZE]);
+
+/* Where in its file the range of a step starts; it may start before the file does. */
+s64 measure_file_offset(const struct plan_step *s);
+
+extern const char *const measure_rmm_names[];  /* "1.0" */
+extern const char *const measure_hash_names[]; /* as attestation tokens have them */
+extern const char *const measure_step_names[];
+
+#endif

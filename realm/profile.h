@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What of a host is measured into its Realms, as text: "rmm=1.0,ipa_bits=48,bps=6,wps=4,...".
+ * `lkvm doctor` prints it, --host-params takes it. Main thread.
+ */
+#ifndef REALM_PROFILE_H
+#define REALM_PROFILE_H
+
+#include "realm/rim.h"
+
+enum profile_key {
+	PROFILE_RMM,	  /* rmm: 1.0 or 2.0; enum rim_rmm */
+	PROFILE_IPA_BITS, /* ipa_bits: the widest space of a Realm, alias included */
+	PROFILE_BPS,	  /* bps, wps: breakpoints and watchpoints of a vCPU */
+	PROFILE_WPS,
+	PROFILE_SVE_VL, /* sve_vl: longest vectors in bits; 0: no SVE */
+	PROFILE_PMU,	/* pmu: event counters; 0: no PMU */
+	PROFILE_PAGE,	/* page: of the host's kernel, bytes */
+	PROFILE_NR
+};
+
+struct profile {
+	u32 given; /* BIT(key) */
+	unsigned value[PROFILE_NR];
+};
+
+#define PROFILE_TEXT_SIZE 128u
+#define PROFILE_WHY_SIZE 200u
+
+static inline bool profile_has(const struct profile *p, enum profile_key key)
+{
+	return p->given & BIT(key);
+}
+
+static inline void profile_set(struct profile *p, enum profile_key key, unsigned value)
+{
+	p->given |= (u32)BIT(key);
+	p->value[key] = value;
+}
+
+/*
+ * Words key=value with commas, blanks or line ends between them; # starts a comment. Each key at
+ * most once. -EINVAL with one clause in `why`.
+ */
+int profile_parse(struct profile *out, const char *text, size_t len, char why[PROFILE_WHY_SIZE]);
+
+/* The keys that are given, in one line. */
+void profile_print(const struct profile *p, char out[PROFILE_TEXT_SIZE]);
+
+/* Breakpoints, watchpoints, vectors and counters of this vCPU. 0 or -errno of KVM. */
+int profile_read(struct profile *p, int vcpu_fd);
+
+/* What the user wants of it. */
+struct profile_wish {
+	enum rsi_hash hash;
+	unsigned ipa_bits; /* what the board needs */
+	bool sve;	   /* if the host has it */
+	unsigned sve_vl;   /* at most; 0: as the host */
+	bool pmu;
+	unsigned counters; /* 0: as the host */
+};
+
+/*
+ * The parameters of a Realm on that host. -EINVAL with one clause in `why`: a key that counts is
+ * not given, or the host does not have what is wanted.
+ */
+int profile_params(struct rim_params *out, const struct profile *p, const struct profile_wish *w,
+		   char why[PROFILE_WHY_SIZE]);
+
+#endif
