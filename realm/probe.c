@@ -163,6 +163,28 @@ static bool fill_rmi(struct realm_host *h, const struct kvm *vm)
 	return true;
 }
 
+/*
+ * No VM of a Realm's type can be made; has the kernel the code for them all the same? Up to v6 it
+ * refuses the type like one that it does not know, but it has private memory, which no other arm64
+ * kernel has (seen on v5 without an RMM). v12 and later know an ioctl that an ordinary VM is no
+ * Realm for [uapi reference 2.1.3].
+ */
+static bool knows_realms(const struct kvm *k)
+{
+	struct kvm vm;
+	int err;
+
+	if (kvm_cap(k, KVM_CAP_MEMORY_ATTRIBUTES) & KVM_MEMORY_ATTRIBUTE_PRIVATE)
+		return true;
+	if (scratch_vm(&vm, k, 0))
+		return false;
+	err = kvm_ioctl(vm.vm_fd, KVM_ARM_RMI_POPULATE, NULL);
+	if (err == -EINVAL || err == -ENOTTY)
+		err = kvm_ioctl(vm.vm_fd, KVM_ARM_RMI_POPULATE_V12, NULL);
+	close(vm.vm_fd);
+	return err == -EPERM || err == -ENXIO;
+}
+
 void probe_cca(struct probe *p, const struct kvm *k)
 {
 	static const unsigned long types[] = { KVM_VM_TYPE_ARM_REALM_BIT, KVM_VM_TYPE_ARM_REALM };
@@ -190,14 +212,8 @@ void probe_cca(struct probe *p, const struct kvm *k)
 		if (p->ops == &realm_rmi && !attrs_usable(&p->host, &vm))
 			*p = (struct probe){ .why = no_conversion };
 		close(vm.vm_fd);
-	} else if (!scratch_vm(&vm, k, 0)) {
-		/* A kernel of v12 or later knows the ioctl, but this VM is no Realm [2.1.3]. */
-		err = kvm_ioctl(vm.vm_fd, KVM_ARM_RMI_POPULATE, NULL);
-		if (err == -EINVAL || err == -ENOTTY)
-			err = kvm_ioctl(vm.vm_fd, KVM_ARM_RMI_POPULATE_V12, NULL);
-		if (err == -EPERM || err == -ENXIO)
-			p->why = no_rmm;
-		close(vm.vm_fd);
+	} else if (knows_realms(k)) {
+		p->why = no_rmm;
 	}
 }
 

@@ -33,8 +33,11 @@ void (*fake_kvm_trace)(unsigned long req, const void *arg);
 static const struct fake_gen gens[HOST_NR] = {
 	[HOST_PLAIN] = { .name = "plain", .pmu = true },
 	[HOST_PKVM] = { .name = "pkvm" },
-	[HOST_NO_RMM_V5] = { .name = "no RMM, v5", .vm_bit = 0x100, .no_rmm = EINVAL },
-	[HOST_NO_RMM_V7] = { .name = "no RMM, v7", .vm_bit = 0x100, .no_rmm = EPERM },
+	[HOST_NO_RMM_V5] = { .name = "no RMM, v5",
+			     .vm_bit = 0x100,
+			     .no_rmm = EINVAL,
+			     .gmem = true },
+	[HOST_NO_RMM_V7] = { .name = "no RMM, v7", .vm_bit = 0x100, .no_rmm = EPERM, .gmem = true },
 	[HOST_NO_RMM_V12] = { .name = "no RMM, v12",
 			      .vm_bit = 0x100,
 			      .no_rmm = EINVAL,

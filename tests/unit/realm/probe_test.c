@@ -46,7 +46,7 @@ START_TEST(a_host_without_says_why)
 	} hosts[] = {
 		{ HOST_PLAIN, "does not know Realms" },
 		{ HOST_PKVM, "does not know Realms" },
-		{ HOST_NO_RMM_V5, "does not know Realms" }, /* it does, but does not show it */
+		{ HOST_NO_RMM_V5, "no RMM" },
 		{ HOST_NO_RMM_V7, "no RMM" },
 		{ HOST_NO_RMM_V12, "no RMM" },
 		{ HOST_NO_RMM_V14, "no RMM" },
