@@ -225,6 +225,8 @@ $(call unit,net/segment,net/segment.c net/reasm.c net/backlog.c net/csum.c tests
 
 $(call unit,realm/rsi,realm/rsi.c realm/digest.c)
 $(call unit,realm/encode,realm/encode.c)
+$(call unit,realm/cbor,realm/cbor.c)
+$(call unit,realm/token,$(token_all) realm/digest.c realm/rsi.c lkvm/log.c)
 $(call unit,realm/digest,realm/digest.c realm/rsi.c)
 $(call unit,realm/rim,realm/rim.c realm/digest.c realm/rsi.c)
 $(call unit,realm/plan,realm/plan.c realm/rim.c realm/digest.c realm/rsi.c lkvm/mem.c lkvm/mem_map.c lkvm/log.c)
