@@ -14,6 +14,8 @@
 #include "lkvm/log.h"
 #include "lkvm/mem.h"
 #include "lkvm/payload.h"
+#include "realm/encode.h"
+#include "realm/profile.h"
 
 static enum board_gic board_gic(enum config_irqchip chip)
 {
@@ -103,6 +105,42 @@ int launch_load(struct launch *l, enum plan_order order, u64 page)
 	int err = payload_load(&l->boot, l->mem, l->c, &l->board, &l->layout);
 
 	return err ? err : make_plan(l, order, page);
+}
+
+int launch_predict(struct launch *l, const struct realm_ops *ops, const struct realm_conf *conf,
+		   int vcpu_fd)
+{
+	int rmm = ops->rmm(conf), err;
+	struct rim_params p;
+
+	l->has_predicted = rmm >= 0 && (ops->rim != realm_no_rim || log_enabled(LOG_DEBUG));
+	if (!l->has_predicted)
+		return 0;
+	err = profile_of_vcpu(&p, vcpu_fd, l->board.pmu);
+	p.hash = conf->sha512 ? RSI_HASH_SHA512 : RSI_HASH_SHA256;
+	p.ipa_bits = launch_ipa_bits(l);
+	if (!err)
+		err = plan_measure(&l->plan, (enum rim_rmm)rmm, &p, l->mem, NULL, NULL,
+				   &l->predicted);
+	if (err)
+		log_error("cannot predict how the Realm is measured: %s", strerror(-err));
+	return err;
+}
+
+int launch_check(const struct launch *l, const u8 *rim)
+{
+	char want[HEX_SIZE(RSI_HASH_MAX)], has[HEX_SIZE(RSI_HASH_MAX)];
+	u32 len = rsi_hash_len(l->predicted.hash);
+
+	if (!l->has_predicted)
+		return 0;
+	encode_hex(want, sizeof(want), l->predicted.value, len);
+	log_debug("predicted RIM: %s", want);
+	if (!rim || !memcmp(rim, l->predicted.value, RSI_HASH_MAX))
+		return 0;
+	log_error("the Realm measures %s, not %s as predicted: it is not started",
+		  encode_hex(has, sizeof(has), rim, len), want);
+	return -EBADMSG;
 }
 
 void launch_fini(struct launch *l)

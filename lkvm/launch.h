@@ -13,6 +13,7 @@
 #include "arm64/boot.h"
 #include "lkvm/config.h"
 #include "realm/plan.h"
+#include "realm/realm.h"
 
 struct launch {
 	const struct config *c;
@@ -22,6 +23,8 @@ struct launch {
 	struct mem *mem;
 	struct boot_info boot;
 	struct plan plan;
+	bool has_predicted;
+	struct rim predicted;
 };
 
 /* All functions: 0, or -errno after one line. `c` stays the caller's. */
@@ -38,6 +41,16 @@ int launch_ram(struct launch *l, u64 flags);
  * pages of `page` bytes.
  */
 int launch_load(struct launch *l, enum plan_order order, u64 page);
+
+/*
+ * Predict what a Realm of that kind will measure, when its vCPUs are like this one, which has all
+ * its features: if it tells its measurement, or if somebody reads the log's debug lines.
+ */
+int launch_predict(struct launch *l, const struct realm_ops *ops, const struct realm_conf *conf,
+		   int vcpu_fd);
+
+/* Was it predicted right? `rim` is what the Realm says, or NULL: it does not tell. */
+int launch_check(const struct launch *l, const u8 *rim);
 
 /* Takes a zeroed and a half-filled one. */
 void launch_fini(struct launch *l);

@@ -241,6 +241,9 @@ static int define(struct machine *m)
 		err = pvtime_create(&m->pvtime, &m->kvm);
 	for (unsigned i = 0; i < m->nr_vcpus && !err; i++)
 		err = cpu_attach(&m->cpu_model, vcpu_fd(m->vcpus[i]), i, m->pvtime);
+	if (!err)
+		err = launch_predict(&m->launch, m->realm_ops, &m->realm_conf,
+				     vcpu_fd(m->vcpus[0]));
 	return err ? err : realm_define(m->realm, vcpu_fd(m->vcpus[0]));
 }
 
@@ -281,6 +284,8 @@ static int launch(struct machine *m)
 		err = launch_step(m, &p->steps[i]);
 	if (!err)
 		err = realm_activate(m->realm);
+	if (!err)
+		err = launch_check(&m->launch, realm_rim(m->realm));
 	mem_seal(m->launch.mem);
 	return err;
 }

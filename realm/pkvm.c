@@ -47,6 +47,7 @@ const struct realm_ops realm_pkvm = {
 	.populate = realm_populates_nothing,
 	.finalize = realm_leaves_vcpu,
 	.activate = realm_nothing,
+	.rim = realm_no_rim,
 	.exit = realm_no_exit,
 	.fault = realm_no_fault,
 	.destroy = destroy,

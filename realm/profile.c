@@ -209,6 +209,24 @@ int profile_read(struct profile *p, int vcpu_fd)
 	return err ? err : read_pmu(p, vcpu_fd);
 }
 
+int profile_of_vcpu(struct rim_params *out, int vcpu_fd, bool pmu)
+{
+	struct profile p = { 0 };
+	int err = profile_read(&p, vcpu_fd);
+
+	if (err)
+		return err;
+	*out = (struct rim_params){
+		.nr_bps = p.value[PROFILE_BPS],
+		.nr_wps = p.value[PROFILE_WPS],
+		.sve = p.value[PROFILE_SVE_VL],
+		.sve_vl = p.value[PROFILE_SVE_VL],
+		.pmu = pmu,
+		.nr_counters = p.value[PROFILE_PMU],
+	};
+	return 0;
+}
+
 /* ---- parameters ---- */
 
 /* Only what counts has to be known. */

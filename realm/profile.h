@@ -50,6 +50,12 @@ void profile_print(const struct profile *p, char out[PROFILE_TEXT_SIZE]);
 /* Breakpoints, watchpoints, vectors and counters of this vCPU. 0 or -errno of KVM. */
 int profile_read(struct profile *p, int vcpu_fd);
 
+/*
+ * The parameters of a Realm that has vCPUs like this one, with a PMU or without, but for hash and
+ * ipa_bits. 0 or -errno of KVM.
+ */
+int profile_of_vcpu(struct rim_params *out, int vcpu_fd, bool pmu);
+
 /* What the user wants of it. */
 struct profile_wish {
 	enum rsi_hash hash;

@@ -105,6 +105,12 @@ int realm_activate(struct realm *r)
 	return err;
 }
 
+const u8 *realm_rim(const struct realm *r)
+{
+	assert(r->life == ACTIVE);
+	return r->ops->rim(r);
+}
+
 int realm_exit(struct realm *r, unsigned index, int vcpu_fd, struct kvm_run *run)
 {
 	return r->ops->exit(r, index, vcpu_fd, run);
@@ -208,6 +214,12 @@ int realm_leaves_vcpu(struct realm *r, int vcpu_fd)
 {
 	(void)r, (void)vcpu_fd;
 	return 0;
+}
+
+const u8 *realm_no_rim(const struct realm *r)
+{
+	(void)r;
+	return NULL;
 }
 
 int realm_no_exit(struct realm *r, unsigned index, int vcpu_fd, struct kvm_run *run)

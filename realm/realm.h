@@ -111,6 +111,8 @@ struct realm_ops {
 	int (*finalize)(struct realm *r, int vcpu_fd);
 	/* The next thing that happens is the guest's first instruction. */
 	int (*activate)(struct realm *r);
+	/* The initial measurement of the active Realm, 64 bytes; NULL: this host does not tell. */
+	const u8 *(*rim)(const struct realm *r);
 	/*
 	 * Exits that ordinary VMs do not have. 0: handled; -ESHUTDOWN: this vCPU is off for good,
 	 * another one will say why. On vCPU thread `index`.
@@ -138,6 +140,7 @@ int realm_init_ripas(struct realm *r, gpa_t g, u64 len);
 int realm_populate(struct realm *r, gpa_t g, u64 len, bool measured);
 int realm_finalize(struct realm *r, int vcpu_fd);
 int realm_activate(struct realm *r);
+const u8 *realm_rim(const struct realm *r);
 int realm_exit(struct realm *r, unsigned index, int vcpu_fd, struct kvm_run *run);
 int realm_fault(struct realm *r, int vcpu_fd);
 const char *realm_name(const struct realm *r);
@@ -172,6 +175,7 @@ int realm_nothing(struct realm *r);
 int realm_no_ripas(struct realm *r, gpa_t g, u64 len);
 int realm_populates_nothing(struct realm *r, gpa_t g, u64 len, bool measured);
 int realm_leaves_vcpu(struct realm *r, int vcpu_fd); /* define and finalize */
+const u8 *realm_no_rim(const struct realm *r);
 int realm_no_exit(struct realm *r, unsigned index, int vcpu_fd, struct kvm_run *run);
 int realm_no_fault(struct realm *r, int vcpu_fd);
 

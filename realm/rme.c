@@ -257,6 +257,7 @@ const struct realm_ops realm_rme = {
 	.populate = populate,
 	.finalize = finalize,
 	.activate = activate,
+	.rim = realm_no_rim,
 	.exit = exit_,
 	.abort_completed = true,
 	.fault = realm_no_fault,

@@ -167,6 +167,7 @@ const struct realm_ops realm_rmi = {
 	.populate = populate,
 	.finalize = realm_leaves_vcpu,
 	.activate = activate,
+	.rim = realm_no_rim,
 	.exit = exit_,
 	.abort_completed = true,
 	.fault = realm_no_fault,

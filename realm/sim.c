@@ -21,6 +21,7 @@
 #include "lkvm/mem.h"
 #include "realm/attest.h"
 #include "realm/digest.h"
+#include "realm/profile.h"
 #include "realm/realm.h"
 #include "realm/rim.h"
 #include "realm/ripas.h"
@@ -33,6 +34,7 @@ struct sim {
 	struct rsi_realm rsi;
 	struct mem *mem;
 	struct rsi_rec recs[SIM_MAX_RECS];
+	struct rim rim; /* as the launch goes on */
 	struct attest *attest;
 	u8 *tokens[SIM_MAX_RECS]; /* SIM_TOKEN_MAX bytes each, once the vCPU has asked for one */
 };
@@ -181,6 +183,87 @@ static int set_ram(struct realm *r)
 	return err;
 }
 
+/*
+ * ---- measurement: what an RMM does at the calls that the host makes here ----
+ *
+ * From what is there, not from what was planned: registers of the vCPUs, bytes of the memory.
+ */
+
+static int unreadable(const char *what, int err)
+{
+	log_error("cannot measure %s of the simulated Realm: %s", what, strerror(-err));
+	return err;
+}
+
+static int define(struct realm *r, int vcpu_fd)
+{
+	struct sim *s = realm_state(r);
+	struct rim_params p;
+	int err = profile_of_vcpu(&p, vcpu_fd, realm_conf(r)->pmu);
+
+	if (err)
+		return unreadable("the features", err);
+	p.hash = s->rsi.hash_algo;
+	p.ipa_bits = s->rsi.ipa_bits;
+	rim_create(&s->rim, RIM_RMM_1_0, &p);
+	return 0;
+}
+
+static int init_ripas(struct realm *r, gpa_t g, u64 len)
+{
+	struct sim *s = realm_state(r);
+
+	rim_init_ripas(&s->rim, g.a, g.a + len);
+	return 0;
+}
+
+static int populate(struct realm *r, gpa_t g, u64 len, bool measured)
+{
+	struct sim *s = realm_state(r);
+	u8 granule[RSI_GRANULE];
+	int err = 0;
+
+	for (u64 at = g.a; at < g.a + len && !err; at += sizeof(granule)) {
+		if (measured)
+			err = mem_rmm_read(s->mem, gpa(at), granule, sizeof(granule));
+		if (!err)
+			rim_data(&s->rim, at, measured ? granule : NULL);
+	}
+	return err ? unreadable("the memory", err) : 0;
+}
+
+/* A vCPU that waits for PSCI CPU_ON is a REC that is not runnable. */
+static int finalize(struct realm *r, int vcpu_fd)
+{
+	struct kvm_mp_state state;
+	struct sim *s = realm_state(r);
+	u64 pc, gprs[8];
+	int err = kvm_ioctl(vcpu_fd, KVM_GET_MP_STATE, &state);
+
+	if (!err)
+		err = kvm_reg_get64(vcpu_fd, KVM_REG_PC, &pc);
+	for (unsigned i = 0; i < ARRAY_SIZE(gprs) && !err; i++)
+		err = kvm_reg_get64(vcpu_fd, KVM_REG_X(i), &gprs[i]);
+	if (err)
+		return unreadable("a vCPU", err);
+	rim_rec(&s->rim, state.mp_state == KVM_MP_STATE_RUNNABLE, pc, gprs);
+	return 0;
+}
+
+/* From now on it is what RSI_MEASUREMENT_READ and tokens say. */
+static int activate(struct realm *r)
+{
+	struct sim *s = realm_state(r);
+
+	memcpy(s->rsi.rim, s->rim.value, sizeof(s->rsi.rim));
+	return 0;
+}
+
+static const u8 *rim(const struct realm *r)
+{
+	return ((const struct sim *)realm_state(r))->rsi.rim;
+}
+
 /* ---- running ---- */
 
 static int answer_call(struct sim *s, unsigned index, int vcpu_fd)
@@ -248,11 +331,12 @@ const struct realm_ops realm_sim = {
 	.vcpu_features = realm_no_vcpu_features,
 	.create = create,
 	.set_ram = set_ram,
-	.define = realm_leaves_vcpu,
-	.init_ripas = realm_no_ripas,
-	.populate = realm_populates_nothing,
-	.finalize = realm_leaves_vcpu,
-	.activate = realm_nothing,
+	.define = define,
+	.init_ripas = init_ripas,
+	.populate = populate,
+	.finalize = finalize,
+	.activate = activate,
+	.rim = rim,
 	.exit = exit_,
 	.fault = fault,
 	.destroy = destroy,

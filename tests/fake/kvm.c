@@ -15,6 +15,9 @@
 #define RUN_SIZE 8192
 #define HOST_IPA 48u
 
+#define ID_AA64DFR0_EL1 KVM_REG_SYS(3u, 0u, 0u, 5u, 0u)
+#define PMCR_EL0 KVM_REG_SYS(3u, 3u, 9u, 12u, 0u)
+
 struct fake_seen fake_seen;
 const struct fake_gen *fake_gen;
 void (*fake_kvm_trace)(unsigned long req, const void *arg);
@@ -238,7 +241,11 @@ static int create_vcpu(struct fake_vm *vm, unsigned long id)
 	if (id >= FAKE_MAX_VCPUS)
 		return -EINVAL;
 	ck_assert_uint_eq(id, vm->nr_vcpus);
-	*v = (struct fake_vcpu){ .fd = new_fd(KIND_VCPU, RUN_SIZE, vm, (unsigned)id) };
+	*v = (struct fake_vcpu){
+		.fd = new_fd(KIND_VCPU, RUN_SIZE, vm, (unsigned)id),
+		.sve_vls = 3,	 /* 128 and 256 bits */
+		.pmcr = 6 << 11, /* counters */
+	};
 	if (v->fd < 0)
 		return v->fd;
 	v->run = mmap(NULL, RUN_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, v->fd, 0);
@@ -266,6 +273,10 @@ static int set_reg(struct fake_vm *vm, unsigned index, const struct kvm_one_reg 
 	struct fake_vcpu *v = &vm->vcpus[index];
 	u64 n = (r->id - KVM_REG_X(0u)) / 2, val = *(u64 *)(uintptr_t)r->addr;
 
+	if (r->id == PMCR_EL0)
+		v->pmcr = val;
+	if (r->id == KVM_REG_ARM64_SVE_VLS)
+		v->sve_vls = val;
 	if (r->id == KVM_REG_ARM64_SVE_VLS)
 		return vm->ran || fake_seen.created ? -EBUSY : 0;
 	if (r->id == KVM_REG_PC)
@@ -277,13 +288,37 @@ static int set_reg(struct fake_vm *vm, unsigned index, const struct kvm_one_reg 
 	return 0;
 }
 
-static int get_reg(const struct kvm_one_reg *r)
+static bool has_feature(const struct fake_vcpu *v, unsigned feature)
 {
-	u64 *val = (u64 *)(uintptr_t)r->addr;
+	return v->features & 1u << feature;
+}
 
+static int get_reg(const struct fake_vcpu *v, const struct kvm_one_reg *r)
+{
+	u64 n = (r->id - KVM_REG_X(0u)) / 2, *val = (u64 *)(uintptr_t)r->addr;
+
+	if ((r->id == KVM_REG_ARM64_SVE_VLS && !has_feature(v, KVM_ARM_VCPU_SVE)) ||
+	    (r->id == PMCR_EL0 && !has_feature(v, KVM_ARM_VCPU_PMU_V3)))
+		return -ENOENT;
 	memset(val, 0, r->id == KVM_REG_ARM64_SVE_VLS ? 64 : 8);
-	*val = 3; /* SVE vectors of 128 and 256 bits */
+	if (r->id == KVM_REG_ARM64_SVE_VLS)
+		*val = v->sve_vls;
+	else if (r->id == PMCR_EL0)
+		*val = v->pmcr;
+	else if (r->id == ID_AA64DFR0_EL1)
+		*val = 3 << 20 | 5 << 12; /* 4 watchpoints, 6 breakpoints */
+	else if (r->id == KVM_REG_PC)
+		*val = v->pc;
+	else if (r->id >= KVM_REG_X(0u) && n < 8)
+		*val = v->x[n];
 	return 0;
+}
+
+static int set_pmu_attr(struct fake_vm *vm, unsigned index, const struct kvm_device_attr *a)
+{
+	if (a->attr == KVM_ARM_VCPU_PMU_V3_SET_NR_COUNTERS)
+		vm->vcpus[index].pmcr = (u64)*(u32 *)(uintptr_t)a->addr << 11;
+	return vm->realm && fake_seen.created ? -EBUSY : 0;
 }
 
 int fake_load(struct fake_vcpu *v, u64 addr)
@@ -340,9 +375,14 @@ static int vcpu_ioctl(struct fake_vm *vm, unsigned index, unsigned long req, voi
 	case KVM_SET_ONE_REG:
 		return set_reg(vm, index, arg);
 	case KVM_GET_ONE_REG:
-		return get_reg(arg);
+		return get_reg(v, arg);
 	case KVM_SET_DEVICE_ATTR: /* PMU, which belongs to the descriptor */
-		return vm->realm && fake_seen.created ? -EBUSY : 0;
+		return set_pmu_attr(vm, index, arg);
+	case KVM_GET_MP_STATE:
+		((struct kvm_mp_state *)arg)->mp_state = has_feature(v, KVM_ARM_VCPU_POWER_OFF) ?
+								 KVM_MP_STATE_STOPPED :
+								 KVM_MP_STATE_RUNNABLE;
+		return 0;
 	case KVM_HAS_DEVICE_ATTR:
 		return 0;
 	case KVM_SET_VCPU_EVENTS:

@@ -133,7 +133,7 @@ struct fake_vcpu {
 	struct kvm_run *run;
 	u32 features;
 	bool inited, sve_final, rec;
-	u64 x[8], pc;
+	u64 x[8], pc, sve_vls, pmcr;
 	bool pending; /* a RIPAS change that KVM_RUN has told about */
 	struct fake_op change;
 	enum fake_access access;
