@@ -342,7 +342,7 @@ static void set_defaults(struct net_conf *c, unsigned index)
 	c->script[0] = c->downscript[0] = c->tapif[0] = c->domain[0] = c->pcap[0] = '\0';
 	c->fd = -1;
 	c->nr_dns = c->nr_hostfwd = 0;
-	c->ipv6 = c->restricted = false;
+	c->ipv6 = c->restricted = c->may_capture = false;
 	c->dhcp = true;
 	memcpy(c->mac, mac, sizeof(mac));
 	c->mac[5] = (u8)(c->mac[5] + index);
