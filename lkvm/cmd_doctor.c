@@ -42,7 +42,7 @@ struct finding {
 
 struct findings {
 	unsigned nr;
-	struct finding list[16];
+	struct finding list[20];
 };
 
 static struct finding *add(struct findings *f, const char *key, const char *label, enum kind kind)
@@ -176,6 +176,23 @@ static void examine_vm(struct findings *f, const struct kvm *k)
 	close(vm.vm_fd);
 }
 
+/* What another machine has to know to predict measurements for this one. */
+static void examine_profile(struct findings *f, const struct kvm *k, const struct probe *p,
+			    const char *key, const char *label)
+{
+	char text[PROFILE_TEXT_SIZE];
+	struct profile profile;
+	int err = probe_profile(&profile, p, k);
+
+	if (err == -ENOTSUP)
+		snprintf(text, sizeof(text), "not known for this generation");
+	else if (err)
+		snprintf(text, sizeof(text), "not known: %s", strerror(-err));
+	else
+		profile_print(&profile, text);
+	add_text(f, key, label, text);
+}
+
 static void examine_cca(struct findings *f, const struct kvm *k, struct probe *cca)
 {
 	char rmm[32];
@@ -193,6 +210,7 @@ static void examine_cca(struct findings *f, const struct kvm *k, struct probe *c
 	add_number(f, "realm_ipa_bits", "Realm IPA bits", probe_ipa_bits(cca, k));
 	rmm_version(rmm, sizeof(rmm));
 	add_text(f, "rmi_version", "RMM speaks RMI", rmm);
+	examine_profile(f, k, cca, "realm_profile", "Realm profile");
 }
 
 static void examine_host(struct findings *f, const struct kvm *k, struct probe *p)
@@ -211,6 +229,8 @@ static void examine_host(struct findings *f, const struct kvm *k, struct probe *
 	probe_sim(&p[2], k);
 	add_state(f, "sim", "simulated Realms", p[2].ops, "%s",
 		  p[2].ops ? "--realm=sim, no isolation" : p[2].why);
+	if (p[2].ops)
+		examine_profile(f, k, &p[2], "sim_profile", "simulated profile");
 }
 
 /* ---- command ---- */
