@@ -12,7 +12,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define WIDTH 1120
+#define WIDTH 1160
 #define TOP 84
 #define MARGIN 32
 
@@ -23,9 +23,9 @@
 
 /* The cells. */
 #define GRID_X 620
-#define COLUMNS 48u
+#define COLUMNS 64u
 #define ROWS 32u
-#define CELL 9
+#define CELL 7
 #define GAP 1
 #define STEP (CELL + GAP)
 #define CELLS (COLUMNS * ROWS)
@@ -173,7 +173,9 @@ static void ram_init(struct ram *ram, const struct map *m)
 	/* What is not listed is RAM all the same. */
 	if (m->nr_more)
 		ram->end = MAX(ram->end, ram->base + m->ram_size);
-	ram->cell = align_up(MAX((ram->end - ram->base + CELLS - 1) / CELLS, UINT64_C(1)), 4096);
+	/* A power of two, so that the addresses of rows are round. */
+	for (ram->cell = 4096; ram->cell < (ram->end - ram->base + CELLS - 1) / CELLS;)
+		ram->cell *= 2;
 	for (unsigned i = 0; i < m->nr; i++) {
 		if (map_is_ram(m->ranges[i].kind))
 			fill_cells(ram, &m->ranges[i], false);
@@ -211,7 +213,7 @@ static int draw_grid(FILE *f, const struct ram *ram)
 		row = (unsigned)i / COLUMNS;
 		if (i % COLUMNS == 0 && row % 4 == 0) {
 			snprintf(buf, sizeof(buf), "0x%08" PRIx64, ram->base + i * ram->cell);
-			text_begin(f, GRID_X - 10, TOP + (int)row * STEP + 8, "mono end");
+			text_begin(f, GRID_X - 10, TOP + (int)row * STEP + 7, "mono end");
 			put_text(f, buf);
 			fputs("</text>\n", f);
 		}
@@ -259,7 +261,8 @@ static int draw_legend(FILE *f, const struct map *m, int y)
 void map_svg(const struct map *m, FILE *f)
 {
 	/* Fits the longest list and the fullest grid; what is below the legend stays blank. */
-	const int height = MAX(TOP + (int)(MAX_ROWS / 2 + 2) * ROW, TOP + (int)ROWS * STEP + 9 * ROW);
+	const int height =
+		TOP + MAX((int)(MAX_ROWS / 2 + 2) * ROW, (int)ROWS * STEP + 9 * ROW);
 	struct ram ram;
 	char size[16];
 
@@ -282,7 +285,7 @@ void map_svg(const struct map *m, FILE *f)
 	put_text(f, m->backend);
 	fprintf(f, "), %s of RAM</text>\n", map_size(size, m->ram_size));
 	text(f, MARGIN, TOP - 16, "small", "Guest physical addresses, not to scale");
-	text(f, GRID_X, TOP - 16, "small", "RAM, page by page");
+	text(f, GRID_X, TOP - 16, "small", "RAM, and what of it the guest shares");
 	draw_list(f, m, &ram);
 	draw_legend(f, m, draw_grid(f, &ram) + 8);
 	fputs("</svg>\n", f);

@@ -134,14 +134,15 @@ void account_chain(struct account *a, struct virtqueue *q, const struct chain *c
 	if ((u16)(q->next_avail - 1) != q->counted)
 		return;
 	q->counted = q->next_avail;
-	if (table) {
-		a->sums.nr_tables++;
-		a->sums.table_len += table->len;
-		transfer(a, q, table->host, table->len, ACCOUNT_OUT);
-	}
 	for (unsigned i = 0; i < (unsigned)c->nr_read + c->nr_write; i++)
 		transfer(a, q, c->iov[i].iov_base, c->iov[i].iov_len,
 			 i < c->nr_read ? ACCOUNT_OUT : ACCOUNT_IN);
+	if (!table)
+		return;
+	/* Last, as Linux maps it: who compares the two lists finds them in one order. */
+	a->sums.nr_tables++;
+	a->sums.table_len += table->len;
+	transfer(a, q, table->host, table->len, ACCOUNT_OUT);
 }
 
 void account_written(struct account *a, u32 len)

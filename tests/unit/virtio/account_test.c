@@ -172,11 +172,11 @@ START_TEST(events_of_a_chain)
 		u32 len;
 		enum account_way way;
 	} want[] = {
-		{ FAKE_DATA + 0x8000, 4 * 16, ACCOUNT_OUT }, /* the table */
 		{ FAKE_DATA, 16, ACCOUNT_OUT },
 		{ FAKE_DATA + 0x1ff0, 0x20, ACCOUNT_OUT }, /* without the alias */
 		{ FAKE_DATA + 0x1800, 512, ACCOUNT_IN },
 		{ FAKE_DATA + 0x5000, 1, ACCOUNT_IN },
+		{ FAKE_DATA + 0x8000, 4 * 16, ACCOUNT_OUT }, /* the table */
 	};
 	u64 before = loop_now_ns();
 	struct account_event e;
