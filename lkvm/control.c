@@ -4,7 +4,8 @@
  *
  * Thread: main, on its loop.
  * Trust:  clients are processes of the same user (checked), but what they send may be anything, at
- *         any speed: a request has a bounded length, an answer a bounded buffer, a client a deadline.
+ *         any speed: a request has a bounded length, an answer a bounded buffer, a client a
+ *         deadline.
  *
  * A client goes through READING (one line), ANSWERED (what is in its buffer, then the end) or
  * FOLLOWING (a stream: its buffer may be empty in between). Its deadline runs while we wait for it:

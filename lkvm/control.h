@@ -47,8 +47,8 @@ struct control_ops {
 };
 
 /*
- * Claim the name. 0, or -EADDRINUSE after one log_error() line: such a guest runs. Where there is no
- * place for a socket the guest runs without: one warning, *out is NULL, and 0.
+ * Claim the name. 0, or -EADDRINUSE after one log_error() line: such a guest runs. Where there is
+ * no place for a socket the guest runs without: one warning, *out is NULL, and 0.
  */
 int control_create(struct control **out, const char *name);
 
@@ -56,7 +56,8 @@ int control_create(struct control **out, const char *name);
 int control_serve(struct control *s, struct loop *loop, const struct control_ops *ops, void *arg);
 
 /*
- * Give the name back, then everybody what they have coming, as far as it goes at once. NULL is fine.
+ * Give the name back, then everybody what they have coming, as far as it goes at once. NULL is
+ * fine.
  */
 void control_destroy(struct control *s);
 

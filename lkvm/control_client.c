@@ -205,7 +205,7 @@ int ask(const char *name, const char *words, const struct ask_more *more, ask_fn
 		return a ? s : -ENOMEM;
 	}
 	*a = (struct answer){ .name = name, .fn = fn, .arg = arg };
-	/* Whoever is dropped before it could ask reads the reason in the answer, if there is one. */
+	/* Whoever is dropped before it could ask finds the reason in the answer, if at all. */
 	send_request(s, words, more ? more->pass_fd : -1);
 	err = read_answer(a, s, more);
 	close(s);

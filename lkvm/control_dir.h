@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Where running guests are found: the directory $HOME/.lkvm, with one socket NAME.sock per guest, as
- * kvmtool has it. The directory is its owner's alone (0700) and so are the sockets (0600). Sockets
- * are reached through the directory's descriptor, so no path is too long and nobody can put another
- * directory in its place.
+ * Where running guests are found: the directory $HOME/.lkvm, with one socket NAME.sock per guest,
+ * as kvmtool has it. The directory is its owner's alone (0700) and so are the sockets (0600).
+ * Sockets are reached through the directory's descriptor, so no path is too long and nobody can put
+ * another directory in its place.
  *
  * A socket that nobody listens on is what a killed lkvm left behind; whoever meets it removes it,
  * under a lock of the directory, so that two who start at once do not both think a name is free.

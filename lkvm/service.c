@@ -8,8 +8,8 @@
  *         written to only if it is a regular file. A guest decides how many ranges its memory is
  *         cut into: the map lists the first of them and counts the others.
  *
- * While somebody follows the transfers, devices put them into a ring, which is emptied from a timer:
- * nobody on the device's side waits, or wakes anybody.
+ * While somebody follows the transfers, devices put them into a ring, which is emptied from a
+ * timer: nobody on the device's side waits, or wakes anybody.
  */
 #include "lkvm/service.h"
 

@@ -9,8 +9,8 @@ struct signals;
 struct stop;
 
 /*
- * Block them, for this thread and all that it starts, and turn each into a stop_request() on `loop`.
- * 0 or -errno.
+ * Block them, for this thread and all that it starts, and turn each into a stop_request() on
+ * `loop`. 0 or -errno.
  */
 int signals_create(struct signals **out, struct loop *loop, struct stop *stop);
 

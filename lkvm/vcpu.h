@@ -57,8 +57,8 @@ int vcpu_fd(const struct vcpu *v);
 int vcpu_start(struct vcpu *v);
 
 /*
- * Make it look at the gate and at the stop flag: get it out of the guest and out of any blocking system call. Main
- * thread, after vcpu_gate_set() or stop_request().
+ * Make it look at the gate and at the stop flag: get it out of the guest and out of any blocking
+ * system call. Main thread, after vcpu_gate_set() or stop_request().
  */
 void vcpu_kick(struct vcpu *v);
 void vcpu_join(struct vcpu *v);
