@@ -182,6 +182,13 @@ static int replace_pages(struct region *r, u64 off, u64 len, bool shared)
 	char *at = (char *)r->pub.host + off;
 	int err;
 
+	/*
+	 * A huge page that only loses some of its pages stays one, mapped page by page, and whoever
+	 * asks the host for the age of one page (DAMON does all the time) asks KVM for all 512. This
+	 * advice splits it.
+	 */
+	if (shared)
+		madvise(at, len, MADV_FREE);
 	if (shared && r->strict)
 		return remap(at, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
 			     0);
