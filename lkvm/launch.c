@@ -107,6 +107,18 @@ int launch_load(struct launch *l, enum plan_order order, u64 page)
 	return err ? err : make_plan(l, order, page);
 }
 
+struct rim_contents *launch_contents(struct launch *l)
+{
+	l->contents = rim_contents_create();
+	return l->contents;
+}
+
+static void forget_contents(struct launch *l)
+{
+	rim_contents_destroy(l->contents);
+	l->contents = NULL;
+}
+
 int launch_predict(struct launch *l, const struct realm_ops *ops, const struct realm_conf *conf,
 		   int vcpu_fd)
 {
@@ -119,6 +131,7 @@ int launch_predict(struct launch *l, const struct realm_ops *ops, const struct r
 	err = profile_of_vcpu(&p, vcpu_fd, l->board.pmu);
 	p.hash = conf->sha512 ? RSI_HASH_SHA512 : RSI_HASH_SHA256;
 	p.ipa_bits = launch_ipa_bits(l);
+	p.contents = conf->contents;
 	if (!err)
 		err = plan_measure(&l->plan, (enum rim_rmm)rmm, &p, l->mem, NULL, NULL,
 				   &l->predicted);
@@ -127,11 +140,12 @@ int launch_predict(struct launch *l, const struct realm_ops *ops, const struct r
 	return err;
 }
 
-int launch_check(const struct launch *l, const u8 *rim)
+int launch_check(struct launch *l, const u8 *rim)
 {
 	char want[HEX_SIZE(RSI_HASH_MAX)], has[HEX_SIZE(RSI_HASH_MAX)];
 	u32 len = rsi_hash_len(l->predicted.hash);
 
+	forget_contents(l);
 	if (!l->has_predicted)
 		return 0;
 	encode_hex(want, sizeof(want), l->predicted.value, len);
@@ -145,6 +159,7 @@ int launch_check(const struct launch *l, const u8 *rim)
 
 void launch_fini(struct launch *l)
 {
+	forget_contents(l);
 	mem_destroy(l->mem);
 	l->mem = NULL;
 }

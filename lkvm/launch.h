@@ -25,6 +25,7 @@ struct launch {
 	struct plan plan;
 	bool has_predicted;
 	struct rim predicted;
+	struct rim_contents *contents;
 };
 
 /* All functions: 0, or -errno after one line. `c` stays the caller's. */
@@ -43,6 +44,13 @@ int launch_ram(struct launch *l, u64 flags);
 int launch_load(struct launch *l, enum plan_order order, u64 page);
 
 /*
+ * For the realm_conf: the prediction and a backend that measures hash the contents of the memory
+ * once. So launch_check() is about the calls of the launch; of the contents, it is `lkvm measure`
+ * that has them from elsewhere. The launch's own, until launch_check().
+ */
+struct rim_contents *launch_contents(struct launch *l);
+
+/*
  * Predict what a Realm of that kind will measure, when its vCPUs are like this one, which has all
  * its features: if it tells its measurement, or if somebody reads the log's debug lines.
  */
@@ -50,7 +58,7 @@ int launch_predict(struct launch *l, const struct realm_ops *ops, const struct r
 		   int vcpu_fd);
 
 /* Was it predicted right? `rim` is what the Realm says, or NULL: it does not tell. */
-int launch_check(const struct launch *l, const u8 *rim);
+int launch_check(struct launch *l, const u8 *rim);
 
 /* Takes a zeroed and a half-filled one. */
 void launch_fini(struct launch *l);

@@ -53,6 +53,7 @@ struct realm_conf {
 	unsigned pmu_counters; /* 0: the host's */
 	unsigned sve_vl;       /* bits; 0: the host's */
 	struct realm_host host;
+	struct rim_contents *contents; /* to measure with, or NULL */
 };
 
 struct realm_ops {

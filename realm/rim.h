@@ -13,6 +13,17 @@
 
 enum rim_rmm { RIM_RMM_1_0, RIM_RMM_2_0 };
 
+/*
+ * Digests of granules, in the order in which they were measured. Two measurements that share one
+ * hash what they have in common once: hashing the contents is nearly all of their work. The second
+ * starts (rim_create()) when the first is complete, and what both measure has not changed.
+ */
+struct rim_contents;
+
+/* NULL: no memory, and each hashes for itself. */
+struct rim_contents *rim_contents_create(void);
+void rim_contents_destroy(struct rim_contents *c);
+
 #define RIM_MIN_IPA_BITS 33u
 #define RIM_MAX_IPA_BITS 52u
 
@@ -25,12 +36,14 @@ struct rim_params {
 	bool sve, pmu;
 	unsigned sve_vl;      /* longest vectors, bits; only with sve */
 	unsigned nr_counters; /* event counters; only with pmu */
+	struct rim_contents *contents; /* or NULL; outlives the measurement */
 };
 
 struct rim {
 	enum rim_rmm rmm;
 	enum rsi_hash hash;
 	unsigned ipa_bits;
+	struct rim_contents *contents;
 	u8 value[RSI_HASH_MAX]; /* rsi_hash_len(hash) bytes, zeros behind */
 };
 

@@ -205,6 +205,7 @@ static int define(struct realm *r, int vcpu_fd)
 		return unreadable("the features", err);
 	p.hash = s->rsi.hash_algo;
 	p.ipa_bits = s->rsi.ipa_bits;
+	p.contents = realm_conf(r)->contents;
 	rim_create(&s->rim, RIM_RMM_1_0, &p);
 	return 0;
 }
@@ -256,6 +257,7 @@ static int activate(struct realm *r)
 	struct sim *s = realm_state(r);
 
 	memcpy(s->rsi.rim, s->rim.value, sizeof(s->rsi.rim));
+	s->rim.contents = NULL;
 	return 0;
 }
 
