@@ -97,8 +97,8 @@ static void print_features(void)
 /* PV_TIME_FEATURES through SMCCC [DEN 0057]; the host answers 0 when stolen time is there. */
 static void print_pvtime(void)
 {
-	long there = hvc(0xc5000020, 0xc5000021, 0, 0);
-	long at = there == 0 ? hvc(0xc5000021, 0, 0, 0) : -1;
+	long there = psci(0xc5000020, 0xc5000021, 0, 0);
+	long at = there == 0 ? psci(0xc5000021, 0, 0, 0) : -1;
 
 	print("pvtime: %s", there == 0 ? "yes" : "no");
 	if (at > 0)

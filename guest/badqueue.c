@@ -10,8 +10,8 @@
  */
 #include "guest/virtio.h"
 
-static struct ring ring;
-static u8 data[65536] __attribute__((aligned(4096)));
+static struct ring ring_page, *ring;
+static u8 data_pages[65536] __attribute__((aligned(4096))), *data;
 static u64 ram_base, ram_end;
 
 /* ---- the black book ---- */
@@ -20,124 +20,124 @@ static u64 ram_base, ram_end;
 
 static void self_loop(void)
 {
-	ring_desc(&ring, 0, DATA, 1, D_NEXT | D_WRITE, 0);
-	ring_post(&ring, 0);
+	ring_desc(ring, 0, DATA, 1, D_NEXT | D_WRITE, 0);
+	ring_post(ring, 0);
 }
 
 static void loop_of_two(void)
 {
-	ring_desc(&ring, 0, DATA, 1, D_NEXT | D_WRITE, 1);
-	ring_desc(&ring, 1, DATA, 1, D_NEXT | D_WRITE, 0);
-	ring_post(&ring, 0);
+	ring_desc(ring, 0, DATA, 1, D_NEXT | D_WRITE, 1);
+	ring_desc(ring, 1, DATA, 1, D_NEXT | D_WRITE, 0);
+	ring_post(ring, 0);
 }
 
 static void loop_of_nothing(void)
 {
-	ring_desc(&ring, 0, DATA, 0, D_NEXT | D_WRITE, 0);
-	ring_post(&ring, 0);
+	ring_desc(ring, 0, DATA, 0, D_NEXT | D_WRITE, 0);
+	ring_post(ring, 0);
 }
 
 static void next_out_of_table(void)
 {
-	ring_desc(&ring, 0, DATA, 1, D_NEXT | D_WRITE, RING_SIZE);
-	ring_post(&ring, 0);
+	ring_desc(ring, 0, DATA, 1, D_NEXT | D_WRITE, RING_SIZE);
+	ring_post(ring, 0);
 }
 
 static void next_far_out(void)
 {
-	ring_desc(&ring, 0, DATA, 1, D_NEXT | D_WRITE, 0xffff);
-	ring_post(&ring, 0);
+	ring_desc(ring, 0, DATA, 1, D_NEXT | D_WRITE, 0xffff);
+	ring_post(ring, 0);
 }
 
 static void head_out_of_table(void)
 {
-	ring_post(&ring, RING_SIZE);
+	ring_post(ring, RING_SIZE);
 }
 
 static void head_far_out(void)
 {
-	ring_post(&ring, 0xffff);
+	ring_post(ring, 0xffff);
 }
 
 static void index_jumps_ahead(void)
 {
-	ring.avail.idx = RING_SIZE + 1;
+	ring->avail.idx = RING_SIZE + 1;
 }
 
 static void index_goes_back(void)
 {
-	ring.avail.idx = 0xffff;
+	ring->avail.idx = 0xffff;
 }
 
 static void same_head_twice(void)
 {
 	/* A net or console device may be done with the first before it sees the second. */
-	ring_desc(&ring, 0, DATA, 1, D_NEXT | D_WRITE, 0);
-	ring.avail.ring[0] = ring.avail.ring[1] = 0;
-	ring.avail.idx = 2;
+	ring_desc(ring, 0, DATA, 1, D_NEXT | D_WRITE, 0);
+	ring->avail.ring[0] = ring->avail.ring[1] = 0;
+	ring->avail.idx = 2;
 }
 
 static void readable_after_writable(void)
 {
-	ring_desc(&ring, 0, DATA, 16, D_NEXT | D_WRITE, 1);
-	ring_desc(&ring, 1, DATA, 16, 0, 0);
-	ring_post(&ring, 0);
+	ring_desc(ring, 0, DATA, 16, D_NEXT | D_WRITE, 1);
+	ring_desc(ring, 1, DATA, 16, 0, 0);
+	ring_post(ring, 0);
 }
 
 static void no_bytes(void)
 {
-	ring_desc(&ring, 0, DATA, 0, D_NEXT, 1);
-	ring_desc(&ring, 1, DATA, 0, D_WRITE, 0);
-	ring_post(&ring, 0);
+	ring_desc(ring, 0, DATA, 0, D_NEXT, 1);
+	ring_desc(ring, 1, DATA, 0, D_WRITE, 0);
+	ring_post(ring, 0);
 }
 
 static void below_ram(void)
 {
-	ring_desc(&ring, 0, ram_base - 1, 2, D_WRITE, 0);
-	ring_post(&ring, 0);
+	ring_desc(ring, 0, ram_base - 1, 2, D_WRITE, 0);
+	ring_post(ring, 0);
 }
 
 static void beyond_ram(void)
 {
-	ring_desc(&ring, 0, ram_end, 1, D_WRITE, 0);
-	ring_post(&ring, 0);
+	ring_desc(ring, 0, ram_end, 1, D_WRITE, 0);
+	ring_post(ring, 0);
 }
 
 static void across_end_of_ram(void)
 {
-	ring_desc(&ring, 0, ram_end - 8, 9, D_WRITE, 0);
-	ring_post(&ring, 0);
+	ring_desc(ring, 0, ram_end - 8, 9, D_WRITE, 0);
+	ring_post(ring, 0);
 }
 
 static void on_a_device(void)
 {
-	ring_desc(&ring, 0, MEMMAP_UART, 8, 0, 0);
-	ring_post(&ring, 0);
+	ring_desc(ring, 0, MEMMAP_UART, 8, 0, 0);
+	ring_post(ring, 0);
 }
 
 static void on_the_gic(void)
 {
-	ring_desc(&ring, 0, MEMMAP_GICD, 64, D_WRITE, 0);
-	ring_post(&ring, 0);
+	ring_desc(ring, 0, MEMMAP_GICD, 64, D_WRITE, 0);
+	ring_post(ring, 0);
 }
 
 static void address_wraps(void)
 {
-	ring_desc(&ring, 0, ~7ull, 16, D_WRITE, 0);
-	ring_post(&ring, 0);
+	ring_desc(ring, 0, ~7ull, 16, D_WRITE, 0);
+	ring_post(ring, 0);
 }
 
 static void longer_than_ram(void)
 {
-	ring_desc(&ring, 0, DATA, ~0u, D_WRITE, 0);
-	ring_post(&ring, 0);
+	ring_desc(ring, 0, DATA, ~0u, D_WRITE, 0);
+	ring_post(ring, 0);
 }
 
 static void good_then_outside(void)
 {
-	ring_desc(&ring, 0, DATA, 16, D_NEXT | D_WRITE, 1);
-	ring_desc(&ring, 1, 0, 16, D_WRITE, 0);
-	ring_post(&ring, 0);
+	ring_desc(ring, 0, DATA, 16, D_NEXT | D_WRITE, 1);
+	ring_desc(ring, 1, 0, 16, D_WRITE, 0);
+	ring_post(ring, 0);
 }
 
 static struct desc *table(void)
@@ -147,9 +147,9 @@ static struct desc *table(void)
 
 static void post_table(u32 len, u16 flags)
 {
-	ring_desc(&ring, 0, DATA, len, D_INDIRECT | flags, 1);
-	ring_desc(&ring, 1, DATA, 16, D_WRITE, 0);
-	ring_post(&ring, 0);
+	ring_desc(ring, 0, DATA, len, D_INDIRECT | flags, 1);
+	ring_desc(ring, 1, DATA, 16, D_WRITE, 0);
+	ring_post(ring, 0);
 }
 
 static void indirect_with_next(void)
@@ -182,8 +182,8 @@ static void indirect_huge(void)
 
 static void indirect_outside(void)
 {
-	ring_desc(&ring, 0, ram_end - 16, 32, D_INDIRECT, 0);
-	ring_post(&ring, 0);
+	ring_desc(ring, 0, ram_end - 16, 32, D_INDIRECT, 0);
+	ring_post(ring, 0);
 }
 
 static void indirect_loop(void)
@@ -245,7 +245,7 @@ static void test_book(const struct vdev *d)
 		bool needs_reset;
 
 		vdev_negotiate(d, F_VERSION_1 | (book[i].indirect ? F_INDIRECT_DESC : 0));
-		vdev_queue(d, q, &ring);
+		vdev_queue(d, q, ring);
 		vdev_ok(d);
 		book[i].post();
 		vdev_notify(d, q);
@@ -253,9 +253,9 @@ static void test_book(const struct vdev *d)
 		if (!needs_reset)
 			checkf("needs reset", false, "%s: %s: status %x", vdev_kind(d),
 			       book[i].name, vget(d, R_STATUS));
-		else if (!vdev_works(d, &ring))
+		else if (!vdev_works(d, ring))
 			checkf("works again", false, "%s: %s: status %x, used %u", vdev_kind(d),
-			       book[i].name, vget(d, R_STATUS), ring_used_idx(&ring));
+			       book[i].name, vget(d, R_STATUS), ring_used_idx(ring));
 		else
 			good++;
 	}
@@ -280,7 +280,7 @@ static void enable_at(const struct vdev *d, u64 desc, u64 avail, u64 used, u32 s
 
 static void test_rings(const struct vdev *d)
 {
-	const u64 desc = (u64)&ring.desc, avail = (u64)&ring.avail, used = (u64)&ring.used;
+	const u64 desc = (u64)ring->desc, avail = (u64)&ring->avail, used = (u64)&ring->used;
 	const struct {
 		const char *name;
 		u64 desc, avail, used;
@@ -303,20 +303,20 @@ static void test_rings(const struct vdev *d)
 	unsigned good = 0;
 
 	for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
-		memset(&ring, 0, sizeof(ring));
+		memset(ring, 0, sizeof(*ring));
 		vdev_negotiate(d, F_VERSION_1);
 		enable_at(d, bad[i].desc, bad[i].avail, bad[i].used, bad[i].size);
 		vdev_ok(d);
-		ring_desc(&ring, 0, DATA, 16, D_WRITE, 0);
-		ring_post(&ring, 0);
+		ring_desc(ring, 0, DATA, 16, D_WRITE, 0);
+		ring_post(ring, 0);
 		vdev_notify(d, vdev_queue_of(d));
 		/*
 		 * It may refuse at once, or when it is asked to run; it never serves such a ring.
 		 */
 		delay_ms(1);
-		if (ring_used_idx(&ring) && (bad[i].size == RING_SIZE))
+		if (ring_used_idx(ring) && (bad[i].size == RING_SIZE))
 			checkf("bad ring is served", false, "%s: %s", vdev_kind(d), bad[i].name);
-		else if (!vdev_works(d, &ring))
+		else if (!vdev_works(d, ring))
 			checkf("works again", false, "%s: ring %s", vdev_kind(d), bad[i].name);
 		else
 			good++;
@@ -356,7 +356,7 @@ static void test_features(const struct vdev *d)
 	vset(d, R_DRIVER_FEATURES, ~0u);
 	vset(d, R_STATUS, S_ACKNOWLEDGE);
 	vdev_ok(d);
-	checkf("works after a reset", vdev_works(d, &ring), "%s", kind);
+	checkf("works after a reset", vdev_works(d, ring), "%s", kind);
 }
 
 static void test_registers(const struct vdev *d)
@@ -376,7 +376,7 @@ static void test_registers(const struct vdev *d)
 	vset(d, R_QUEUE_ENABLE, 1);
 	checkf("nor is it enabled", vget(d, R_QUEUE_ENABLE) == 0, "%s", kind);
 	vdev_notify(d, 0xffff);
-	checkf("works after that", vdev_works(d, &ring), "%s", kind);
+	checkf("works after that", vdev_works(d, ring), "%s", kind);
 
 	/* What an enabled queue is cannot be changed. */
 	vset(d, R_QUEUE_SEL, vdev_queue_of(d));
@@ -397,7 +397,7 @@ static void test_registers(const struct vdev *d)
 		write16(d->common + 0x1a, 0x1234);
 		checkf("bad queue vector", read16(d->common + 0x1a) == 0xffff, "%s", kind);
 	}
-	checkf("works after all", vdev_works(d, &ring), "%s", kind);
+	checkf("works after all", vdev_works(d, ring), "%s", kind);
 }
 
 /* ---- at random, the same every time ---- */
@@ -416,7 +416,7 @@ static void test_random(const struct vdev *d, unsigned rounds)
 	unsigned good = 0;
 
 	for (unsigned round = 0; round < rounds; round++) {
-		vdev_works(d, &ring);
+		vdev_works(d, ring);
 		for (unsigned i = 0; i < 60; i++) {
 			u64 r = random_next(&seed), where = r >> 8 & 0xff;
 			unsigned width = 1u << (r & 3);
@@ -434,12 +434,12 @@ static void test_random(const struct vdev *d, unsigned rounds)
 				write_width(d->config + (where & ~(u64)(width - 1)), width,
 					    r >> 20);
 			else if ((r >> 4 & 15) < 14)
-				((volatile u64 *)&ring)[where % (sizeof(ring) / 8)] = r;
+				((volatile u64 *)ring)[where % (sizeof(*ring) / 8)] = r;
 			else
 				vdev_notify(d, (u16)(where & 3));
 			fault_end();
 		}
-		if (vdev_works(d, &ring))
+		if (vdev_works(d, ring))
 			good++;
 	}
 	checkf("random writes", good == rounds, "%s: %u of %u rounds", vdev_kind(d), good, rounds);
@@ -448,7 +448,7 @@ static void test_random(const struct vdev *d, unsigned rounds)
 static void test_device(const struct vdev *d)
 {
 	print("%s %u\n", vdev_kind(d), d->slot);
-	if (!checkf("works", vdev_works(d, &ring), "%s: status %x", vdev_kind(d),
+	if (!checkf("works", vdev_works(d, ring), "%s: status %x", vdev_kind(d),
 		    vget(d, R_STATUS)))
 		return;
 	test_book(d);
@@ -467,6 +467,8 @@ void payload_main(void)
 	struct vdev d;
 	u32 len;
 
+	ring = ring_shared(&ring_page);
+	data = share(data_pages, sizeof(data_pages));
 	if (check("memory node", fdt_find(dtb(), "memory", &memory))) {
 		const u8 *reg = fdt_prop(dtb(), &memory, "reg", &len);
 

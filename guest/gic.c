@@ -68,8 +68,8 @@ bool gic_init(void)
 	if (!compatible || !reg || len < 32)
 		return false;
 	version = str_equal(compatible, "arm,gic-v3") ? 3 : 2;
-	dist = be64(reg);
-	second = be64(reg + 16);
+	dist = io(be64(reg));
+	second = io(be64(reg + 16));
 	if (version == 3)
 		init_v3();
 	else

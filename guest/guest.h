@@ -30,6 +30,8 @@ struct boot_state {
 extern struct boot_state boot_state;
 
 void payload_main(void);
+/* Before payload_main(), from start.S: a Realm finds its devices. */
+void lib_init(void);
 
 /* ---- memcpy and friends, which the compiler wants as well ---- */
 
@@ -52,6 +54,15 @@ __attribute__((format(printf, 3, 4))) bool checkf(const char *name, bool ok, con
 void check_summary(void);
 
 /* ---- MMIO: single instructions that a hypervisor can decode ---- */
+
+/* In a Realm the bit that selects the shared half of the address space, otherwise 0. */
+extern u64 io_alias;
+
+/* Where to reach a device whose address in the memory map is `a`. */
+static inline u64 io(u64 a)
+{
+	return a | io_alias;
+}
 
 static inline u8 read8(u64 a)
 {
@@ -170,7 +181,8 @@ void delay_ms(unsigned ms);
 #define PSCI_AFFINITY_INFO 0xc4000004u
 #define PSCI_FEATURES 0x8400000au
 
-long hvc(u32 function, u64 a, u64 b, u64 c);
+/* By HVC, or by SMC in a Realm. */
+long psci(u32 function, u64 a, u64 b, u64 c);
 __attribute__((noreturn)) void system_off(void);
 __attribute__((noreturn)) void system_reset(void);
 

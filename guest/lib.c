@@ -9,7 +9,8 @@
 
 #include <stdarg.h>
 
-#define UART_LSR (MEMMAP_UART + 5)
+#define UART io(MEMMAP_UART)
+#define UART_LSR (UART + 5)
 #define LSR_THRE 0x20
 #define UART_FIFO 16
 
@@ -17,6 +18,7 @@
 #define PSCI_SYSTEM_RESET 0x84000009u
 
 struct boot_state boot_state;
+u64 io_alias;
 volatile struct fault fault;
 static volatile bool fault_expected;
 static void (*irq_handler)(u32 intid);
@@ -118,7 +120,7 @@ static void put(char c)
 		room = UART_FIFO;
 	}
 	room--;
-	write8(MEMMAP_UART, (u8)c);
+	write8(UART, (u8)c);
 }
 
 static void put_number(u64 v, unsigned base, unsigned width, char pad, bool negative)
@@ -352,27 +354,30 @@ void delay_ms(unsigned ms)
 
 /* ---- PSCI ---- */
 
-long hvc(u32 function, u64 a, u64 b, u64 c)
+long psci(u32 function, u64 a, u64 b, u64 c)
 {
 	register u64 x0 __asm__("x0") = function;
 	register u64 x1 __asm__("x1") = a;
 	register u64 x2 __asm__("x2") = b;
 	register u64 x3 __asm__("x3") = c;
 
-	__asm__ volatile("hvc #0" : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3) : : "memory");
+	if (io_alias)
+		__asm__ volatile("smc #0" : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3) : : "memory");
+	else
+		__asm__ volatile("hvc #0" : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3) : : "memory");
 	return (long)x0;
 }
 
 void system_off(void)
 {
-	hvc(PSCI_SYSTEM_OFF, 0, 0, 0);
+	psci(PSCI_SYSTEM_OFF, 0, 0, 0);
 	for (;;)
 		__asm__ volatile("wfi");
 }
 
 void system_reset(void)
 {
-	hvc(PSCI_SYSTEM_RESET, 0, 0, 0);
+	psci(PSCI_SYSTEM_RESET, 0, 0, 0);
 	for (;;)
 		__asm__ volatile("wfi");
 }
@@ -392,5 +397,5 @@ long cpu_on(unsigned index, u64 mpidr, void (*fn)(u64 arg), u64 arg)
 	 */
 	__asm__ volatile("dc civac, %0" : : "r"(top - 2) : "memory");
 	dsb();
-	return hvc(PSCI_CPU_ON, mpidr, (u64)secondary_entry, (u64)top);
+	return psci(PSCI_CPU_ON, mpidr, (u64)secondary_entry, (u64)top);
 }

@@ -18,7 +18,7 @@
 #define MSIX_MASK_ALL 0x4000
 #define NO_VECTOR 0xffff
 
-static struct ring ring;
+static struct ring ring_page, *ring;
 static volatile unsigned nr_irq;
 static volatile u8 isr_seen;
 static const struct vdev *irq_dev;
@@ -81,14 +81,14 @@ static void test_bars(const struct vdev *d)
 
 	write32(bar, ELSEWHERE);
 	checkf("it moves", read32(bar) == ELSEWHERE, "%x", read32(bar));
-	write8(ELSEWHERE + off + 0x14, 0);
-	check("answers at the new place", read8(ELSEWHERE + off + 0x14) == 0 &&
-						  read16(ELSEWHERE + off + 0x12) >= 1);
+	write8(io(ELSEWHERE + off) + 0x14, 0);
+	check("answers at the new place", read8(io(ELSEWHERE + off) + 0x14) == 0 &&
+						  read16(io(ELSEWHERE + off) + 0x12) >= 1);
 	check("and not at the old one", gone(d->common));
 	write16(d->ecam + COMMAND, (u16)(command & ~2u));
-	check("decoding off: gone", gone(ELSEWHERE + off));
+	check("decoding off: gone", gone(io(ELSEWHERE + off)));
 	write16(d->ecam + COMMAND, command);
-	check("decoding on: back", !gone(ELSEWHERE + off));
+	check("decoding on: back", !gone(io(ELSEWHERE + off)));
 
 	/* On top of other things. Who wins is nobody's business; everything must still stand. */
 	write32(bar, MEMMAP_UART);
@@ -98,7 +98,7 @@ static void test_bars(const struct vdev *d)
 	write32(bar, (u32)d->msix_table);
 	write32(bar, 0xfffff000);
 	write32(bar, (u32)d->bar[i]);
-	checkf("BAR is back", read32(bar) == d->bar[i] && !gone(d->common), "%x", read32(bar));
+	checkf("BAR is back", read32(bar) == (u32)d->bar[i] && !gone(d->common), "%x", read32(bar));
 }
 
 /* The window in configuration space reaches the same registers [4.1.4.9]. */
@@ -152,15 +152,15 @@ static void test_msix(const struct vdev *d)
 	write16(ctrl, MSIX_ENABLE | MSIX_MASK_ALL);
 	check("function mask reads back", (read16(ctrl) & 0xc000) == 0xc000);
 	vdev_negotiate(d, F_VERSION_1);
-	vdev_queue(d, vdev_queue_of(d), &ring);
+	vdev_queue(d, vdev_queue_of(d), ring);
 	write16(d->common + 0x1a, 1);
 	check("queue vector 1 is taken", read16(d->common + 0x1a) == 1);
 	vdev_ok(d);
 	write32(d->msix_table + 16 + 12, 0);
-	ring_desc(&ring, 0, (u64)&ring + 0x800, 64, d->id == VIRTIO_ID_RNG ? D_WRITE : 0, 0);
-	ring_post(&ring, 0);
+	ring_desc(ring, 0, (u64)ring + 0x800, 64, d->id == VIRTIO_ID_RNG ? D_WRITE : 0, 0);
+	ring_post(ring, 0);
 	vdev_notify(d, vdev_queue_of(d));
-	check("request is done", wait_for(ring_used_idx(&ring) == 1, 2000));
+	check("request is done", wait_for(ring_used_idx(ring) == 1, 2000));
 	checkf("pending bit of the masked vector", wait_for(read32(d->msix_pba) & 2, 1000), "%x",
 	       read32(d->msix_pba));
 	vdev_reset(d);
@@ -177,8 +177,8 @@ static void on_irq(u32 intid)
 
 static void post(const struct vdev *d, u16 i)
 {
-	ring_desc(&ring, i, (u64)&ring + 0x800, 64, d->id == VIRTIO_ID_RNG ? D_WRITE : 0, 0);
-	ring_post(&ring, i);
+	ring_desc(ring, i, (u64)ring + 0x800, 64, d->id == VIRTIO_ID_RNG ? D_WRITE : 0, 0);
+	ring_post(ring, i);
 	vdev_notify(d, vdev_queue_of(d));
 }
 
@@ -191,7 +191,7 @@ static void test_intx(const struct vdev *d)
 	isr_seen = 0;
 	gic_enable(32 + MEMMAP_SPI_PCI + d->slot, false);
 	vdev_negotiate(d, F_VERSION_1);
-	vdev_queue(d, vdev_queue_of(d), &ring);
+	vdev_queue(d, vdev_queue_of(d), ring);
 	vdev_ok(d);
 	post(d, 0);
 	checkf("INTx arrives", wait_for(nr_irq, 2000), "%u", nr_irq);
@@ -214,12 +214,13 @@ void payload_main(void)
 	unsigned nr = 0;
 	struct vdev d;
 
+	ring = ring_shared(&ring_page);
 	check("there is a GIC", gic_init());
 	gic_set_handler(on_irq);
 	irq_on();
 	for (u32 slot = 0; slot < MEMMAP_NR_PCI_SLOTS; slot++) {
 		if (!vdev_pci(&d, slot)) {
-			if (read32(MEMMAP_PCI_ECAM + (slot << 15)) != ~0u)
+			if (read32(io(MEMMAP_PCI_ECAM + (slot << 15))) != ~0u)
 				print("slot %u: not virtio\n", slot);
 			continue;
 		}
@@ -233,7 +234,7 @@ void payload_main(void)
 			test_msix(&d);
 			test_intx(&d);
 		}
-		check("works after all that", vdev_works(&d, &ring));
+		check("works after all that", vdev_works(&d, ring));
 		vdev_reset(&d);
 	}
 	print("virtio devices: %u\n", nr);

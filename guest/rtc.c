@@ -24,8 +24,8 @@ enum {
 
 static u8 get(u8 reg)
 {
-	write8(MEMMAP_RTC, reg);
-	return read8(MEMMAP_RTC + 1);
+	write8(io(MEMMAP_RTC), reg);
+	return read8(io(MEMMAP_RTC + 1));
 }
 
 static unsigned bcd(u8 reg)

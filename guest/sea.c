@@ -68,17 +68,17 @@ static void test_odd_widths(void)
 	u32 word;
 
 	fault_begin();
-	word = read32(MEMMAP_UART);
+	word = read32(io(MEMMAP_UART));
 	checkf("32-bit read of the UART is ones or an abort",
 	       fault_end() ? fault_is_sea() : word == ~0u, "%x, %u faults", word, fault.count);
 	fault_begin();
-	write32(MEMMAP_UART, 0x21212121);
+	write32(io(MEMMAP_UART), 0x21212121);
 	checkf("32-bit write of the UART", !fault_end() || fault_is_sea(), "esr %lx", fault.esr);
 	checkf("ECAM behind the last function reads ones",
-	       read32(MEMMAP_PCI_ECAM + (31u << 15)) == ~0u, "%x",
-	       read32(MEMMAP_PCI_ECAM + (31u << 15)));
+	       read32(io(MEMMAP_PCI_ECAM + (31u << 15))) == ~0u, "%x",
+	       read32(io(MEMMAP_PCI_ECAM + (31u << 15))));
 	fault_begin();
-	word = read32(MEMMAP_PCI_ECAM + (1u << 20));
+	word = read32(io(MEMMAP_PCI_ECAM + (1u << 20)));
 	checkf("ECAM of bus 1", fault_end() ? fault_is_sea() : word == ~0u, "%x", word);
 }
 
@@ -88,13 +88,13 @@ void payload_main(void)
 	u32 len;
 
 	for (unsigned i = 0; i < ARRAY_SIZE(holes); i++)
-		test_hole(holes[i].name, holes[i].addr);
+		test_hole(holes[i].name, io(holes[i].addr));
 	if (check("memory node", fdt_find(dtb(), "memory", &memory))) {
 		const u8 *reg = fdt_prop(dtb(), &memory, "reg", &len);
 
-		test_hole("behind the end of RAM", be64(reg) + be64(reg + 8));
+		test_hole("behind the end of RAM", io(be64(reg) + be64(reg + 8)));
 	}
-	test_pairs(0x20000000);
+	test_pairs(io(0x20000000));
 	test_odd_widths();
 	/* And the machine is as well as before. */
 	check("RAM still works", *(volatile u32 *)dtb() == 0xedfe0dd0);

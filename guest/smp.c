@@ -30,8 +30,8 @@ void payload_main(void)
 
 	if (!check("cpus node", fdt_find(dtb(), "cpus", &cpus)))
 		goto out;
-	checkf("psci version", hvc(PSCI_VERSION, 0, 0, 0) >= 0x10000, "%lx",
-	       (u64)hvc(PSCI_VERSION, 0, 0, 0));
+	checkf("psci version", psci(PSCI_VERSION, 0, 0, 0) >= 0x10000, "%lx",
+	       (u64)psci(PSCI_VERSION, 0, 0, 0));
 	for (; fdt_child(dtb(), &cpus, nr, &cpu); nr++) {
 		u32 len;
 		const void *reg = fdt_prop(dtb(), &cpu, "reg", &len);
@@ -52,7 +52,7 @@ void payload_main(void)
 			continue;
 		checkf("it runs", wait_for(alive[nr], 5000), "cpu %u", nr);
 		checkf("its MPIDR", seen_mpidr[nr] == mpidr, "%lx", seen_mpidr[nr]);
-		check("AFFINITY_INFO", hvc(PSCI_AFFINITY_INFO, mpidr, 0, 0) == 0);
+		check("AFFINITY_INFO", psci(PSCI_AFFINITY_INFO, mpidr, 0, 0) == 0);
 	}
 	check("no such cpu",
 	      cpu_on(MAX_CPUS - 1, 0xff00000000, secondary, 0) == PSCI_INVALID_PARAMETERS);

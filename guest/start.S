@@ -5,7 +5,8 @@
  *
  * The MMU is on because memory shared with a device must be cacheable to be coherent on a host
  * without FEAT_S2FWB, and because exclusives need it. The map is the identity: 2 GiB of device
- * memory below MEMMAP_RAM, 2 GiB of normal memory above.
+ * memory below MEMMAP_RAM, 2 GiB of normal memory above. A Realm adds the same once more, at the
+ * shared alias [guest/realm.c].
  */
 #include "arm64/memmap.h"
 
@@ -57,6 +58,7 @@ entry:
 	adrp	x0, boot_stack_top
 	add	x0, x0, :lo12:boot_stack_top
 	mov	sp, x0
+	bl	lib_init
 	bl	payload_main
 	b	system_off
 
@@ -157,6 +159,7 @@ exception_common:
 
 	.section .data
 	.balign	4096
+	.globl	page_table
 page_table:
 	.quad	0x00000000 + BLOCK_DEVICE
 	.quad	0x40000000 + BLOCK_DEVICE

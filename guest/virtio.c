@@ -90,7 +90,7 @@ static void size_bars(struct vdev *d)
 			continue;
 		mask &= mask & 1 ? ~3u : ~15u;
 		d->bar_size[i] = ~mask + 1;
-		d->bar[i] = now & (now & 1 ? ~3u : ~15u);
+		d->bar[i] = io(now & (now & 1 ? ~3u : ~15u));
 	}
 	write16(command, (u16)(old | 6));
 }
@@ -124,7 +124,7 @@ static void take_cap(struct vdev *d, u64 cap)
 
 bool vdev_pci(struct vdev *d, u32 slot)
 {
-	u64 ecam = MEMMAP_PCI_ECAM + ((u64)slot << 15);
+	u64 ecam = io(MEMMAP_PCI_ECAM + ((u64)slot << 15));
 	u16 device = read16(ecam + 2);
 	unsigned hops = 0;
 
@@ -149,7 +149,7 @@ bool vdev_pci(struct vdev *d, u32 slot)
 
 bool vdev_mmio(struct vdev *d, u32 slot)
 {
-	u64 base = MEMMAP_VIRTIO_MMIO + (u64)slot * MEMMAP_VIRTIO_MMIO_STRIDE;
+	u64 base = io(MEMMAP_VIRTIO_MMIO + (u64)slot * MEMMAP_VIRTIO_MMIO_STRIDE);
 	bool there;
 
 	fault_begin();
@@ -191,6 +191,8 @@ u32 vdev_negotiate(const struct vdev *d, u64 features)
 	vdev_reset(d);
 	vset(d, R_STATUS, S_ACKNOWLEDGE);
 	vset(d, R_STATUS, S_ACKNOWLEDGE | S_DRIVER);
+	if (io_alias)
+		features |= F_ACCESS_PLATFORM;
 	vset(d, R_DRIVER_FEATURES_SEL, 0);
 	vset(d, R_DRIVER_FEATURES, (u32)features);
 	vset(d, R_DRIVER_FEATURES_SEL, 1);
@@ -201,11 +203,15 @@ u32 vdev_negotiate(const struct vdev *d, u64 features)
 
 bool vdev_queue(const struct vdev *d, u16 q, struct ring *r)
 {
+	u32 max;
+
 	memset(r, 0, sizeof(*r));
 	vset(d, R_QUEUE_SEL, q);
-	if (vget(d, R_QUEUE_SIZE_MAX) < RING_SIZE)
+	max = vget(d, R_QUEUE_SIZE_MAX);
+	if (!max)
 		return false;
-	vset(d, R_QUEUE_SIZE, RING_SIZE);
+	r->size = (u16)(max < RING_SIZE ? max : RING_SIZE);
+	vset(d, R_QUEUE_SIZE, r->size);
 	vset(d, R_DESC_LO, (u32)(u64)&r->desc);
 	vset(d, R_DESC_HI, (u32)((u64)&r->desc >> 32));
 	vset(d, R_AVAIL_LO, (u32)(u64)&r->avail);
@@ -234,11 +240,23 @@ void vdev_notify(const struct vdev *d, u16 q)
 
 /* ---- rings ---- */
 
+bool vdev_short_ring(const struct vdev *d)
+{
+	vdev_reset(d);
+	vset(d, R_QUEUE_SEL, vdev_queue_of(d));
+	return vget(d, R_QUEUE_SIZE_MAX) < 3;
+}
+
+struct ring *ring_shared(struct ring *r)
+{
+	return share(r, sizeof(*r));
+}
+
 void ring_post(struct ring *r, u16 head)
 {
 	volatile u16 *idx = &r->avail.idx;
 
-	r->avail.ring[*idx % RING_SIZE] = head;
+	r->avail.ring[*idx % (r->size ? r->size : RING_SIZE)] = head;
 	dsb();
 	*idx = (u16)(*idx + 1);
 	dsb();
@@ -253,67 +271,94 @@ u16 ring_used_idx(const struct ring *r)
 
 /* ---- does it work? ---- */
 
-static struct {
-	u32 type, reserved;
-	u64 sector;
-} blk_header;
-static u8 buffer[4096] __attribute__((aligned(4096)));
-static volatile u8 blk_status;
+/* What requests consist of: one page, which a Realm shares. */
+static struct bounce {
+	struct {
+		u32 type, reserved;
+		u64 sector;
+	} header;
+	struct desc table[3];
+	volatile u8 status;
+	u8 data[512];
+} bounce __attribute__((aligned(GRANULE)));
+
+static struct bounce *shared_bounce(void)
+{
+	static struct bounce *b;
+
+	if (!b)
+		b = share(&bounce, GRANULE);
+	return b;
+}
 
 u16 vdev_queue_of(const struct vdev *d)
 {
 	return d->id == VIRTIO_ID_NET || d->id == VIRTIO_ID_CONSOLE ? 1 : 0;
 }
 
-static void post_request(const struct vdev *d, struct ring *r)
+/* A read of sector 0, in three descriptors; in a table of their own if the ring is too short. */
+static void post_blk(struct ring *r, struct bounce *b)
+{
+	bool indirect = r->size < 3;
+	struct desc *t = indirect ? b->table : r->desc;
+
+	b->status = 0xff;
+	memset(&b->header, 0, sizeof(b->header));
+	t[0] = (struct desc){ (u64)&b->header, sizeof(b->header), D_NEXT, 1 };
+	t[1] = (struct desc){ (u64)b->data, sizeof(b->data), D_NEXT | D_WRITE, 2 };
+	t[2] = (struct desc){ (u64)&b->status, 1, D_WRITE, 0 };
+	if (indirect)
+		ring_desc(r, 0, (u64)b->table, sizeof(b->table), D_INDIRECT, 0);
+}
+
+static void post_request(const struct vdev *d, struct ring *r, struct bounce *b)
 {
 	switch (d->id) {
 	case VIRTIO_ID_BLK:
-		blk_status = 0xff;
-		memset(&blk_header, 0, sizeof(blk_header));
-		ring_desc(r, 0, (u64)&blk_header, sizeof(blk_header), D_NEXT, 1);
-		ring_desc(r, 1, (u64)buffer, 512, D_NEXT | D_WRITE, 2);
-		ring_desc(r, 2, (u64)&blk_status, 1, D_WRITE, 0);
+		post_blk(r, b);
 		break;
 	case VIRTIO_ID_RNG:
-		memset(buffer, 0, 64);
-		ring_desc(r, 0, (u64)buffer, 64, D_WRITE, 0);
+		memset(b->data, 0, 64);
+		ring_desc(r, 0, (u64)b->data, 64, D_WRITE, 0);
 		break;
 	case VIRTIO_ID_CONSOLE:
-		buffer[0] = '.';
-		ring_desc(r, 0, (u64)buffer, 1, 0, 0);
+		b->data[0] = '.';
+		ring_desc(r, 0, (u64)b->data, 1, 0, 0);
 		break;
 	default:
 		/*
 		 * A broadcast frame of 60 bytes of an experimental ethertype after the 12-byte
 		 * header.
 		 */
-		memset(buffer, 0, 72);
-		memset(buffer + 12, 0xff, 6);
-		buffer[18] = 2;
-		buffer[23] = 1;
-		buffer[24] = 0x88;
-		buffer[25] = 0xb5;
-		ring_desc(r, 0, (u64)buffer, 72, 0, 0);
+		memset(b->data, 0, 72);
+		memset(b->data + 12, 0xff, 6);
+		b->data[18] = 2;
+		b->data[23] = 1;
+		b->data[24] = 0x88;
+		b->data[25] = 0xb5;
+		ring_desc(r, 0, (u64)b->data, 72, 0, 0);
 	}
 	ring_post(r, 0);
 }
 
 bool vdev_works(const struct vdev *d, struct ring *r)
 {
+	struct bounce *b = shared_bounce();
 	u16 q = vdev_queue_of(d);
 	bool zero = true;
 
-	if (!(vdev_negotiate(d, F_VERSION_1) & S_FEATURES_OK) || !vdev_queue(d, q, r))
+	if (!(vdev_negotiate(d, F_VERSION_1 | (vdev_short_ring(d) ? F_INDIRECT_DESC : 0)) &
+	      S_FEATURES_OK) ||
+	    !vdev_queue(d, q, r))
 		return false;
 	vdev_ok(d);
-	post_request(d, r);
+	post_request(d, r, b);
 	vdev_notify(d, q);
 	if (!wait_for(ring_used_idx(r) == 1, ANSWER_MS) || vget(d, R_STATUS) & S_NEEDS_RESET)
 		return false;
 	if (d->id == VIRTIO_ID_BLK)
-		return blk_status == 0 && r->used.ring[0].len == 513;
+		return b->status == 0 && r->used.ring[0].len == 513;
 	for (unsigned i = 0; i < 64; i++)
-		zero &= !buffer[i];
+		zero &= !b->data[i];
 	return d->id != VIRTIO_ID_RNG || (!zero && r->used.ring[0].len == 64);
 }

@@ -6,7 +6,7 @@
 #ifndef GUEST_VIRTIO_H
 #define GUEST_VIRTIO_H
 
-#include "guest/guest.h"
+#include "guest/realm.h"
 
 #define VIRTIO_ID_NET 1u
 #define VIRTIO_ID_BLK 2u
@@ -22,12 +22,14 @@
 #define F_INDIRECT_DESC (1ull << 28)
 #define F_EVENT_IDX (1ull << 29)
 #define F_VERSION_1 (1ull << 32)
+#define F_ACCESS_PLATFORM (1ull << 33)
 #define F_RING_RESET (1ull << 40)
 
 #define D_NEXT 1u
 #define D_WRITE 2u
 #define D_INDIRECT 4u
 
+/* At most; a device for Realms may have a shorter queue. */
 #define RING_SIZE 8u
 
 /*
@@ -71,6 +73,7 @@ struct ring {
 		} ring[RING_SIZE];
 		u16 avail_event;
 	} used __attribute__((aligned(4)));
+	u16 size; /* the driver's own note */
 } __attribute__((aligned(4096)));
 
 struct vdev {
@@ -101,9 +104,15 @@ void vset(const struct vdev *d, enum vreg r, u32 v);
 /* Writes 0 and waits for 0. False if it never comes. */
 bool vdev_reset(const struct vdev *d);
 u64 vdev_offered(const struct vdev *d);
-/* Reset, ACKNOWLEDGE, DRIVER, features, FEATURES_OK: what status says then. */
+/*
+ * Reset, ACKNOWLEDGE, DRIVER, features (in a Realm with ACCESS_PLATFORM), FEATURES_OK: what status
+ * says then.
+ */
 u32 vdev_negotiate(const struct vdev *d, u64 features);
-/* Zeroes the ring, gives it to queue `q`, enables it. False if the queue does not exist. */
+/*
+ * Zeroes the ring (which is shared), gives it to queue `q`, enables it. False if the queue does not
+ * exist.
+ */
 bool vdev_queue(const struct vdev *d, u16 q, struct ring *r);
 void vdev_ok(const struct vdev *d);
 void vdev_notify(const struct vdev *d, u16 q);
@@ -113,6 +122,8 @@ static inline void ring_desc(struct ring *r, u16 i, u64 addr, u32 len, u16 flags
 	r->desc[i] = (struct desc){ addr, len, flags, next };
 }
 
+/* A page for a ring, shared if this is a Realm. */
+struct ring *ring_shared(struct ring *r);
 /* Make a head available. */
 void ring_post(struct ring *r, u16 head);
 u16 ring_used_idx(const struct ring *r);
@@ -124,5 +135,7 @@ u16 ring_used_idx(const struct ring *r);
 bool vdev_works(const struct vdev *d, struct ring *r);
 /* A queue whose chains the device takes as soon as they come. */
 u16 vdev_queue_of(const struct vdev *d);
+/* Too short for a request of three descriptors: they go into a table. Resets the device. */
+bool vdev_short_ring(const struct vdev *d);
 
 #endif

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The payloads' library for Realms: what they are in, calls to the RMM, sharing.
+ *
+ * Thread: lib_init() on CPU 0 before the payload, the rest on any CPU.
+ * Trust:  the RMM is under test where payloads check it; here it is believed.
+ * Spec:   [RMM 1.0 B5 RSI, A5.2 address space]
+ */
+#include "guest/realm.h"
+
+#define GIB_BITS 30
+#define NR_GIB 4u /* what start.S maps */
+
+extern u64 page_table[];
+
+static struct {
+	u64 ipa_bits;
+	u8 rest[GRANULE - 8];
+} config __attribute__((aligned(4096)));
+
+void smc_call(struct smc *r)
+{
+	u64 *x = r->x;
+
+	__asm__ volatile("mov x18, %0\n"
+			 "ldp x0, x1, [x18]\n"
+			 "ldp x2, x3, [x18, #16]\n"
+			 "ldp x4, x5, [x18, #32]\n"
+			 "ldp x6, x7, [x18, #48]\n"
+			 "ldp x8, x9, [x18, #64]\n"
+			 "ldp x10, x11, [x18, #80]\n"
+			 "ldp x12, x13, [x18, #96]\n"
+			 "ldp x14, x15, [x18, #112]\n"
+			 "ldp x16, x17, [x18, #128]\n"
+			 "smc #0\n"
+			 "stp x0, x1, [x18]\n"
+			 "stp x2, x3, [x18, #16]\n"
+			 "stp x4, x5, [x18, #32]\n"
+			 "stp x6, x7, [x18, #48]\n"
+			 "stp x8, x9, [x18, #64]\n"
+			 "stp x10, x11, [x18, #80]\n"
+			 "stp x12, x13, [x18, #96]\n"
+			 "stp x14, x15, [x18, #112]\n"
+			 "stp x16, x17, [x18, #128]\n"
+			 :
+			 : "r"(x)
+			 : "x0", "x1", "x2", "x3", "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11",
+			   "x12", "x13", "x14", "x15", "x16", "x17", "x18", "memory");
+}
+
+u64 rsi(struct smc *r, u64 function, u64 a, u64 b, u64 c, u64 d)
+{
+	*r = (struct smc){ { function, a, b, c, d } };
+	smc_call(r);
+	return r->x[0];
+}
+
+/* Devices and shared memory, once more where the host sees them. */
+static void map_alias(void)
+{
+	for (unsigned i = 0; i < NR_GIB; i++)
+		page_table[(io_alias >> GIB_BITS) + i] = page_table[i] | io_alias;
+	dsb();
+	isb();
+}
+
+/* Only a Realm's PSCI is called by SMC; on a machine without EL3 the instruction may be undefined. */
+static bool conduit_is_smc(void)
+{
+	struct fdt_node node;
+	const char *method;
+	u32 len;
+
+	if (!fdt_ok(dtb()) || !fdt_find(dtb(), "psci", &node))
+		return false;
+	method = fdt_prop(dtb(), &node, "method", &len);
+	return method && str_equal(method, "smc");
+}
+
+void lib_init(void)
+{
+	struct smc r;
+
+	if (!conduit_is_smc() || rsi(&r, RSI_VERSION, RSI_1_0, 0, 0, 0) != RSI_SUCCESS ||
+	    rsi(&r, RSI_REALM_CONFIG, (u64)&config, 0, 0, 0) != RSI_SUCCESS)
+		return;
+	io_alias = 1ull << (config.ipa_bits - 1);
+	map_alias();
+}
+
+unsigned realm_ipa_bits(void)
+{
+	return io_alias ? (unsigned)config.ipa_bits : 0;
+}
+
+bool set_ripas(u64 base, u64 top, u64 ripas)
+{
+	struct smc r;
+
+	while (base < top) {
+		if (rsi(&r, RSI_IPA_STATE_SET, base, top, ripas, CHANGE_DESTROYED) !=
+			    RSI_SUCCESS ||
+		    r.x[1] <= base || r.x[1] > top || r.x[2])
+			return false;
+		base = r.x[1];
+	}
+	return true;
+}
+
+void *share(void *p, u64 len)
+{
+	if (!io_alias)
+		return p;
+	return set_ripas(pa_of(p), pa_of(p) + len, RIPAS_EMPTY) ? (void *)io((u64)p) : NULL;
+}
+
+bool unshare(void *p, u64 len)
+{
+	return !io_alias || set_ripas(pa_of(p), pa_of(p) + len, RIPAS_RAM);
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A Realm from inside: calls to the RMM, and memory that is shared with the host. In an ordinary VM
+ * sharing does nothing, so that a driver is written once.
+ */
+#ifndef GUEST_REALM_H
+#define GUEST_REALM_H
+
+#include "guest/guest.h"
+
+#define GRANULE 4096u
+
+/* [RMM 1.0 B5.3] */
+#define RSI_VERSION 0xc4000190u
+#define RSI_FEATURES 0xc4000191u
+#define RSI_MEASUREMENT_READ 0xc4000192u
+#define RSI_MEASUREMENT_EXTEND 0xc4000193u
+#define RSI_ATTESTATION_TOKEN_INIT 0xc4000194u
+#define RSI_ATTESTATION_TOKEN_CONTINUE 0xc4000195u
+#define RSI_REALM_CONFIG 0xc4000196u
+#define RSI_IPA_STATE_SET 0xc4000197u
+#define RSI_IPA_STATE_GET 0xc4000198u
+#define RSI_HOST_CALL 0xc4000199u
+
+#define RSI_1_0 0x10000u
+#define RSI_SUCCESS 0u
+#define RSI_ERROR_INPUT 1u
+#define RSI_ERROR_STATE 2u
+#define RSI_INCOMPLETE 3u
+#define NOT_SUPPORTED (~0ull)
+#define RIPAS_EMPTY 0u
+#define RIPAS_RAM 1u
+#define CHANGE_DESTROYED 1u
+
+/* x0..x17 of a call and of its answer [SMCCC 1.2 §2.6] */
+struct smc {
+	u64 x[18];
+};
+
+/* SMC #0. Any CPU. */
+void smc_call(struct smc *r);
+/* The same with up to four arguments and zeros behind; the answer is x0, all of it is in *r. */
+u64 rsi(struct smc *r, u64 function, u64 a, u64 b, u64 c, u64 d);
+
+/* This is a Realm, whose IPA space has so many bits; otherwise 0. */
+unsigned realm_ipa_bits(void);
+
+/*
+ * Whole granules change sides, and lose their content. share() answers with the address to reach
+ * them by from then on; unshare() takes the one that share() was given. False or NULL if the RMM
+ * refuses.
+ */
+void *share(void *p, u64 len);
+bool unshare(void *p, u64 len);
+/* The same, each granule counted from a physical address; base == top does nothing. */
+bool set_ripas(u64 base, u64 top, u64 ripas);
+
+/* Without the alias bit. */
+static inline u64 pa_of(const volatile void *p)
+{
+	return (u64)p & ~io_alias;
+}
+
+#endif
