@@ -28,7 +28,7 @@ LKVM_SRCS := \
 	lkvm/kvm.c lkvm/kvm_ioctl.c lkvm/kvm_event.c lkvm/stop.c lkvm/vcpu.c \
 	lkvm/main.c lkvm/options.c lkvm/options_help.c lkvm/options_run.c lkvm/options_realm.c lkvm/config.c \
 	lkvm/cmd_help.c lkvm/cmd_run.c lkvm/cmd_doctor.c \
-	lkvm/cmd_token.c lkvm/token_print.c lkvm/token_json.c lkvm/cmd_attest_keys.c \
+	lkvm/cmd_token.c lkvm/token_print.c lkvm/token_json.c lkvm/cmd_attest_keys.c lkvm/file.c \
 	lkvm/cmd_guests.c lkvm/cmd_stat.c lkvm/cmd_trace.c lkvm/cmd_map.c lkvm/map_svg.c lkvm/guests.c lkvm/json.c \
 	lkvm/control.c lkvm/control_dir.c lkvm/control_client.c lkvm/service.c lkvm/signals.c \
 	lkvm/cmd_measure.c lkvm/measure.c lkvm/measure_json.c \
@@ -131,6 +131,7 @@ unit = $(eval UNITS += $(1))$(eval unit-srcs-$(1) := $(2))
 $(call unit,lkvm/iov,lkvm/iov.c)
 $(call unit,lkvm/mem,lkvm/mem.c lkvm/mem_map.c lkvm/log.c)
 $(call unit,lkvm/log,lkvm/log.c)
+$(call unit,lkvm/file,lkvm/file.c)
 $(call unit,lkvm/loop,lkvm/loop.c)
 $(call unit,lkvm/bus,lkvm/bus.c)
 $(call unit,lkvm/pci,lkvm/pci.c lkvm/bus.c tests/fake/irq.c)
@@ -160,6 +161,8 @@ $(call unit,lkvm/machine,$(filter-out lkvm/main.c lkvm/cmd_% lkvm/options% lkvm/
 # main_test.c includes lkvm/main.c, to call its main() by another name.
 $(call unit,lkvm/main,$(filter-out lkvm/main.c lkvm/machine.c lkvm/kvm_ioctl.c,$(LKVM_SRCS)) \
 	$(filter tests/fake/%,$(fake_host)))
+$(call unit,lkvm/cmd_measure,lkvm/cmd_measure.c $(filter-out lkvm/main.c lkvm/machine.c lkvm/cmd_% lkvm/map_svg.c \
+	lkvm/kvm_ioctl.c,$(LKVM_SRCS)) $(filter tests/fake/%,$(fake_host)))
 $(call unit,lkvm/outbuf,lkvm/outbuf.c lkvm/loop.c lkvm/log.c)
 $(call unit,lkvm/console,lkvm/console.c lkvm/outbuf.c lkvm/terminal.c lkvm/loop.c lkvm/log.c)
 $(call unit,virtio/queue,virtio/queue.c virtio/account.c lkvm/loop.c lkvm/mem.c lkvm/mem_map.c lkvm/log.c tests/fake/driver.c)

@@ -24,4 +24,11 @@ struct fdt_conf {
  */
 int fdt_build(void *buf, u32 size, const struct fdt_conf *c);
 
+/*
+ * Can a guest on that board use this tree, of which `len` bytes are there? It has to be whole, to
+ * put the memory where the board has it and the initrd where the loader has put it. -EINVAL after
+ * one log_error() that calls the tree `name`.
+ */
+int fdt_check(const char *name, const void *blob, u32 len, const struct fdt_conf *c);
+
 #endif

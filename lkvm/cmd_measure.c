@@ -10,19 +10,18 @@
  * command fails and says what is missing.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "lkvm/cmd.h"
+#include "lkvm/file.h"
 #include "lkvm/kvm.h"
 #include "lkvm/log.h"
 #include "lkvm/measure.h"
 #include "lkvm/options_run.h"
 #include "realm/probe.h"
 
-enum form { FORM_TEXT, FORM_JSON, FORM_REFERENCE_VALUES, FORM_NR };
+enum form { FORM_TEXT, FORM_JSON, FORM_REFERENCE_VALUES, FORM_COMID, FORM_CORIM, FORM_NR };
 
 struct measure {
 	struct config c; /* first: the options of `lkvm run` are stored into it */
@@ -52,6 +51,10 @@ static const struct opt opts[] = {
 	  .help = "Print a JSON object" },
 	{ .name = "reference-values", .own = true, .store = OPT_TRUE, .offset = MEASURE_FIELD(form[FORM_REFERENCE_VALUES]),
 	  .help = "Print the file that the server of the key broker takes" },
+	{ .name = "comid", .own = true, .store = OPT_TRUE, .offset = MEASURE_FIELD(form[FORM_COMID]),
+	  .help = "Print reference values for Veraison: a CoMID as JSON, for 'cocli comid create'" },
+	{ .name = "corim", .own = true, .store = OPT_TRUE, .offset = MEASURE_FIELD(form[FORM_CORIM]),
+	  .help = "Print the CoRIM that such a CoMID goes into, for 'cocli corim create'" },
 };
 /* clang-format on */
 
@@ -80,20 +83,14 @@ static int refuse(const char *why)
 
 static int read_profile_file(const char *name, char *buf, size_t *len)
 {
-	int fd = open(name, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, buf, PROFILE_FILE_MAX);
-	int err = n < 0 ? -errno : 0;
+	int n = file_read(name, buf, PROFILE_FILE_MAX);
 
-	if (fd >= 0)
-		close(fd);
-	if (err)
-		log_error("--host-params: cannot read %s: %s", name, strerror(-err));
-	if (!err && n == PROFILE_FILE_MAX) {
+	if (n == -E2BIG)
 		log_error("--host-params: %s is too long for a list of parameters", name);
-		err = -E2BIG;
-	}
+	else if (n < 0)
+		log_error("--host-params: cannot read %s: %s", name, strerror(-n));
 	*len = (size_t)MAX(n, 0);
-	return err;
+	return MIN(n, 0);
 }
 
 static int profile_of_text(struct measure *m)
@@ -198,7 +195,7 @@ static void note(struct measurement *out, const char *text)
 /* What the host could still decide, though nothing but odd hosts would. */
 static void note_assumptions(struct measurement *out, const struct measure *m)
 {
-	if (m->c.irqchip == IRQCHIP_AUTO)
+	if (m->c.irqchip == IRQCHIP_AUTO && !m->c.dtb)
 		note(out, "--irqchip gicv3-its: what a host that has an ITS chooses");
 	if (!profile_has(&m->profile, PROFILE_PAGE))
 		note(out, "page=4096: the page size of the host's kernel");
@@ -272,7 +269,8 @@ static int check_form(const struct measure *m, enum form *form)
 		nr += m->form[i];
 	}
 	if (nr > 1)
-		return refuse("one form of output at a time: --json or --reference-values");
+		return refuse("one form of output at a time: --json, --reference-values, --comid "
+			      "or --corim");
 	if (m->explain && *form > FORM_JSON)
 		return refuse("--explain goes with text and with --json");
 	return 0;
@@ -285,6 +283,10 @@ static int print(const struct measurement *out, enum form form, bool explain)
 		return measure_print_json(out, explain);
 	case FORM_REFERENCE_VALUES:
 		return measure_print_reference_values(out);
+	case FORM_COMID:
+		return measure_print_comid(out, out->launch.c->realm_pv);
+	case FORM_CORIM:
+		return measure_print_corim(out);
 	case FORM_TEXT:
 	case FORM_NR:
 		break;

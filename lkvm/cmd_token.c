@@ -6,13 +6,12 @@
  * Trust:  the user's own command line; the token is anybody's.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "lkvm/cmd.h"
+#include "lkvm/file.h"
 #include "lkvm/log.h"
 #include "lkvm/options.h"
 #include "lkvm/token_print.h"
@@ -77,44 +76,19 @@ const struct opt_spec options_token = {
 	.word = file_word,
 };
 
-/* ---- files ---- */
-
-/* At most `size` bytes of a file; how many, or -errno. */
-static int read_file(const char *path, void *buf, size_t size)
-{
-	bool from_stdin = !strcmp(path, "-");
-	int fd = from_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
-	size_t len = 0;
-	ssize_t n = 1;
-	int err;
-
-	if (fd < 0)
-		return -errno;
-	while (n && len < size) {
-		n = read(fd, (char *)buf + len, size - len);
-		if (n < 0 && errno != EINTR)
-			break;
-		len += (size_t)MAX(n, 0);
-	}
-	err = n < 0 ? -errno : (int)len;
-	if (!from_stdin)
-		close(fd);
-	return err;
-}
-
 /* ---- what is expected ---- */
 
 /* Number of bytes, or -EINVAL after one line. */
 static int challenge_value(const char *s, u8 out[TOKEN_CHALLENGE_LEN])
 {
-	u8 buf[TOKEN_CHALLENGE_LEN + 1];
+	u8 buf[TOKEN_CHALLENGE_LEN];
 	int n = decode_hex(buf, TOKEN_CHALLENGE_LEN, s, strlen(s));
 
 	if (n == -EINVAL)
-		n = read_file(s, buf, sizeof(buf));
+		n = file_read(s, buf, TOKEN_CHALLENGE_LEN);
 	if (n == -ENOENT) {
 		log_error("--challenge %s: neither hexadecimal digits nor a file", s);
-	} else if (n == -E2BIG || n > (int)TOKEN_CHALLENGE_LEN) {
+	} else if (n == -E2BIG) {
 		log_error("--challenge %s: a challenge has at most 64 bytes", s);
 	} else if (n < 0) {
 		log_error("--challenge %s: %s", s, strerror(-n));
@@ -163,7 +137,10 @@ static int verify_file(const struct token_cmd *cmd, const struct token_expect *w
 	u8 *token = malloc(TOKEN_MAX_LEN + 1);
 	int status = EXIT_DIE, len;
 
-	len = r && token ? read_file(cmd->file, token, TOKEN_MAX_LEN + 1) : -ENOMEM;
+	len = r && token ? file_read(cmd->file, token, TOKEN_MAX_LEN + 1) : -ENOMEM;
+	/* More than that is as much too long. */
+	if (len == -E2BIG)
+		len = TOKEN_MAX_LEN + 1;
 	if (len < 0) {
 		log_error("cannot read the token %s: %s", cmd->file, strerror(-len));
 	} else {

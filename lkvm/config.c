@@ -166,6 +166,9 @@ static int check_payload(const struct config *c)
 {
 	if (c->kernel && c->firmware)
 		return refuse("Only one of --kernel or --firmware can be specified");
+	if (c->dtb && (c->earlycon || c->swiotlb || c->kaslr_seed || c->cntfrq))
+		return refuse("--dtb: --earlycon, --swiotlb, --kaslr-seed and "
+			      "--override-bad-firmware-cntfrq are of no use, put them into that tree");
 	if (c->firmware_addr_set && !c->firmware)
 		return refuse("--firmware-address is of no use without --firmware");
 	/* kvmtool makes a root file system of its own here. */

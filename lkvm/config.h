@@ -63,6 +63,7 @@ struct config {
 	const char *firmware;
 	u64 firmware_addr;
 	bool firmware_addr_set;
+	const char *dtb;      /* a device tree of the user's; NULL: that of the options */
 	const char *dump_dtb; /* write the blob here too */
 
 	/* arm64 */

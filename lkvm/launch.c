@@ -94,7 +94,7 @@ static int make_plan(struct launch *l, enum plan_order order, u64 page)
 	p.parts[p.nr_parts++] = c->firmware ? part("firmware", c->firmware, l->boot.image)
 					    : part("kernel", c->kernel, l->boot.image);
 	p.parts[p.nr_parts++] = part("initrd", c->initrd, l->boot.initrd);
-	p.parts[p.nr_parts++] = part("device tree", NULL, l->boot.dtb);
+	p.parts[p.nr_parts++] = part("device tree", c->dtb, l->boot.dtb);
 	err = plan_build(&l->plan, &p);
 	assert(!err); /* the loader puts nothing outside of RAM, or two things in one place */
 	return err;

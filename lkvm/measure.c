@@ -61,8 +61,8 @@ static void print_data(const struct plan_step *s)
 {
 	s64 off = measure_file_offset(s);
 
-	printf("0x%llx-0x%llx  %llu pages, %s", ull(s->base.a), ull(s->base.a + s->len),
-	       ull(s->len / RSI_GRANULE), s->part.name);
+	printf("0x%llx-0x%llx  %llu page%s, %s", ull(s->base.a), ull(s->base.a + s->len),
+	       ull(s->len / RSI_GRANULE), s->len > RSI_GRANULE ? "s" : "", s->part.name);
 	if (s->part.file && off >= 0)
 		printf(" %s from offset %lld", s->part.file, (long long)off);
 	else if (s->part.file)

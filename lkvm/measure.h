@@ -32,6 +32,13 @@ int measure_print_json(const struct measurement *m, bool explain);
 /* The file that the key broker's server takes: { "reference-values": [ base64 ] }. */
 int measure_print_reference_values(const struct measurement *m);
 
+/*
+ * Endorsements for Veraison: templates from which `cocli comid create` and `cocli corim create`
+ * make the CoMID and the CoRIM around it.
+ */
+int measure_print_comid(const struct measurement *m, const u8 rpv[RSI_HASH_MAX]);
+int measure_print_corim(const struct measurement *m);
+
 /* ---- for the forms ---- */
 
 #define MEASURE_HEX_SIZE HEX_SIZE(RSI_HASH_MAX)

@@ -4,7 +4,8 @@
  *
  * Thread: main.
  * Trust:  names of files are the user's; jansson escapes what JSON cannot have.
- * Spec:   reference values as the server of veraison/keybroker-demo reads them
+ * Spec:   reference values as the server of veraison/keybroker-demo reads them;
+ *         [draft-ydb-rats-cca-endorsements 3.2] Realm Endorsements, in the JSON of veraison/corim
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -135,4 +136,47 @@ int measure_print_reference_values(const struct measurement *m)
 	char base64[MEASURE_BASE64_SIZE];
 
 	return print(json_pack("{s:[s]}", "reference-values", measure_base64(m, base64)));
+}
+
+/* ---- endorsements ---- */
+
+/* A Realm has no name but its measurement. */
+static json_t *tag_id(const char *what, const struct measurement *m)
+{
+	char hex[MEASURE_HEX_SIZE];
+
+	return json_sprintf("%s-%s", what, measure_hex(m, m->rim.value, hex));
+}
+
+static json_t *measured(const char *key, json_t *value)
+{
+	return json_pack("{s:{s:s, s:s}, s:o}", "key", "type", "string", "value", key, "value",
+			 value);
+}
+
+/*
+ * What the guest extends on its own (REM0 to REM3) is not known here: no value stands for any.
+ */
+int measure_print_comid(const struct measurement *m, const u8 rpv[RSI_HASH_MAX])
+{
+	char rim[MEASURE_BASE64_SIZE], pv[MEASURE_BASE64_SIZE];
+	json_t *digest, *raw, *class, *list;
+
+	measure_base64(m, rim);
+	encode_base64(pv, sizeof(pv), rpv, RSI_HASH_MAX);
+	digest = json_pack("{s:[o]}", "digests",
+			   json_sprintf("%s;%s", measure_hash_names[m->rim.hash], rim));
+	raw = json_pack("{s:{s:s, s:s}}", "raw-value", "type", "bytes", "value", pv);
+	class = json_pack("{s:{s:s, s:s}}", "id", "type", "bytes", "value", rim);
+	list = json_pack("[o, o]", measured("cca.rim", digest), measured("cca.rpv", raw));
+	return print(json_pack("{s:{s:o, s:i}, s:{s:[{s:{s:o}, s:o}]}}", "tag-identity", "id",
+			       tag_id("realm", m), "version", 0, "triples", "reference-values",
+			       "environment", "class", class, "measurements", list));
+}
+
+int measure_print_corim(const struct measurement *m)
+{
+	return print(json_pack("{s:o, s:s, s:[{s:s, s:[s]}]}", "corim-id", tag_id("realm-corim", m),
+			       "profile", "tag:arm.com,2025:cca_realm#1.0.0", "entities", "name",
+			       "lkvm measure", "roles", "manifestCreator"));
 }

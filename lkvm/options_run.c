@@ -359,6 +359,9 @@ static const struct opt opts[] = {
 	STRING(0, "dump-dtb", "file", dump_dtb,
 	       "Write the guest's device tree to this file. Where no guest can be started (no KVM, nothing "
 	       "to boot) that is all"),
+	{ .name = "dtb", .own = true, .arg = "file", .store = OPT_STRING, .offset = FIELD(const char *, dtb),
+	  .help = "Give the guest this device tree, with the kernel parameters that are in it, instead of the one that "
+		  "the options make. It is measured as it is" },
 	NUMBER(0, "override-bad-firmware-cntfrq", "hz", cntfrq, UINT32_MAX,
 	       "Frequency of the guest's timer, where the host's firmware has left CNTFRQ_EL0 wrong"),
 	CALL(0, "irqchip", "type", parse_irqchip,
@@ -398,6 +401,9 @@ static const struct opt opts[] = {
 	TRUE("pkvm", protected_vm, "The same as --protected"),
 
 	HEADING("Debug options"),
+	{ .letter = 'v', .name = "verbose", .own = true, .store = OPT_SET, .max = LOG_DEBUG,
+	  .offset = FIELD(enum log_level, loglevel),
+	  .help = "The same as --loglevel debug. Prints how a Realm should be measured, too" },
 	{ .name = "debug", .store = OPT_SET, .max = LOG_DEBUG, .offset = FIELD(enum log_level, loglevel),
 	  .help = "The same as --loglevel debug" },
 	TRUE("debug-mmio", debug_mmio, "Warn when the guest touches an address where nothing is"),
@@ -422,7 +428,6 @@ static const struct opt opts[] = {
 	REFUSE("debug-ioport", NULL, "arm64 has no I/O port instructions, use --debug-mmio"),
 	{ .name = "bounce", .arg = "mib", .arg_optional = true, .own = true, .store = OPT_REFUSE,
 	  .why = "bounce regions" LATER },
-	REFUSE("dtb", "file", "device trees from a file" LATER),
 	REFUSE("measurement-log", NULL, "event logs" LATER),
 };
 /* clang-format on */

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "arm64/fdt.h"
+#include "lkvm/file.h"
 #include "lkvm/log.h"
 #include "lkvm/mem.h"
 
@@ -27,6 +28,31 @@ static int write_file(const char *path, const void *buf, size_t len)
 	if (err)
 		log_error("cannot write %s: %s", path, strerror(-err));
 	return err;
+}
+
+/* Any failure of open(2) or read(2), in one line. */
+static int read_dtb(const char *name, u8 *dtb, u32 size)
+{
+	int n = file_read(name, dtb, size);
+
+	if (n == -E2BIG)
+		log_error("--dtb %s: is larger than %u KiB", name, size / (u32)KiB);
+	else if (n < 0)
+		log_error("--dtb %s: %s", name, strerror(-n));
+	else
+		memset(dtb + n, 0, size - (u32)n);
+	return n;
+}
+
+static int given_dtb(void *dtb, u32 size, const struct config *c, const struct fdt_conf *fdt)
+{
+	int len = read_dtb(c->dtb, dtb, size);
+
+	if (len < 0)
+		return len;
+	if (*c->params)
+		log_warn("--params is of no use: kernel parameters are those of --dtb %s", c->dtb);
+	return fdt_check(c->dtb, dtb, (u32)len, fdt);
 }
 
 static int build_dtb(const struct boot_info *boot, struct mem *m, const struct config *c,
@@ -51,7 +77,8 @@ static int build_dtb(const struct boot_info *boot, struct mem *m, const struct c
 		return err;
 	}
 	assert(dtb);
-	err = fdt_build(dtb, (u32)boot->dtb.len, &fdt);
+	err = c->dtb ? given_dtb(dtb, (u32)boot->dtb.len, c, &fdt) :
+		       fdt_build(dtb, (u32)boot->dtb.len, &fdt);
 	if (!err && c->dump_dtb)
 		err = write_file(c->dump_dtb, dtb, boot->dtb.len);
 	return err;

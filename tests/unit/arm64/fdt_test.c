@@ -253,6 +253,107 @@ START_TEST(a_tree_that_does_not_fit_is_an_error)
 }
 END_TEST
 
+/* ---- trees of the user's ---- */
+
+/* A root, /memory with these cells, and /chosen with an initrd of one cell each; 0: without. */
+static void small_tree(u32 cells, const u32 *reg, unsigned nr_reg, u32 start, u32 end)
+{
+	fdt32_t be[8];
+
+	ck_assert_int_eq(fdt_create(blob, SIZE), 0);
+	ck_assert_int_eq(fdt_finish_reservemap(blob), 0);
+	fdt_begin_node(blob, "");
+	fdt_property_u32(blob, "#address-cells", cells);
+	fdt_property_u32(blob, "#size-cells", cells);
+	fdt_begin_node(blob, "memory@80000000");
+	for (unsigned i = 0; i < nr_reg; i++)
+		be[i] = cpu_to_fdt32(reg[i]);
+	if (nr_reg)
+		fdt_property(blob, "reg", be, (int)(4 * nr_reg));
+	fdt_end_node(blob);
+	fdt_begin_node(blob, "chosen");
+	if (start)
+		fdt_property_u32(blob, "linux,initrd-start", start);
+	if (end)
+		fdt_property_u32(blob, "linux,initrd-end", end);
+	fdt_end_node(blob);
+	fdt_end_node(blob);
+	ck_assert_int_eq(fdt_finish(blob), 0);
+}
+
+#define SMALL(cells, start, end, ...)                                                              \
+	small_tree(cells, (u32[]){ __VA_ARGS__ }, sizeof((u32[]){ __VA_ARGS__ }) / 4, start, end)
+
+START_TEST(what_the_user_gives_has_to_fit)
+{
+	const struct board_conf board = {
+		.nr_cpus = 1, .ram_base = MEMMAP_RAM, .ram_size = 64 * MiB
+	};
+	struct board_layout l;
+	struct fdt_conf c = { .board = &board, .layout = &l };
+
+	ck_assert_int_eq(board_layout(&l, &board), 0);
+	SMALL(1, 0, 0, 0x80000000, 0x4000000);
+	ck_assert_int_eq(fdt_check("t", blob, SIZE, &c), 0);
+	SMALL(2, 0, 0, 0, 0x80000000, 0, 0x2000000);
+	ck_assert_int_eq(fdt_check("t", blob, SIZE, &c), 0);
+	capture_start();
+	/* What is there is less than the header says, or nothing like it. */
+	ck_assert_int_eq(fdt_check("t", blob, fdt_totalsize(blob) - 1, &c), -EINVAL);
+	captured_one_error("--dtb t", "no device tree blob");
+	ck_assert_int_eq(fdt_check("t", blob, 3, &c), -EINVAL);
+	captured_one_error("--dtb t", "no device tree blob");
+	SMALL(1, 0, 0, 0x80000000, 0x4000001);
+	ck_assert_int_eq(fdt_check("t", blob, SIZE, &c), -EINVAL);
+	captured_one_error("--dtb t", "--mem");
+	SMALL(1, 0, 0, 0x7ffff000, 0x1000);
+	ck_assert_int_eq(fdt_check("t", blob, SIZE, &c), -EINVAL);
+	captured_one_error("--dtb t", "--mem");
+	SMALL(2, 0, 0, 0, 0x80000000, 0xffffffff, 0xffffffff);
+	ck_assert_int_eq(fdt_check("t", blob, SIZE, &c), -EINVAL);
+	captured_one_error("--dtb t", "--mem");
+	SMALL(2, 0, 0, 0, 0x80000000, 0);
+	ck_assert_int_eq(fdt_check("t", blob, SIZE, &c), -EINVAL);
+	captured_one_error("--dtb t", "--mem");
+	SMALL(3, 0, 0, 0, 0, 0x80000000, 0, 0, 0x1000);
+	ck_assert_int_eq(fdt_check("t", blob, SIZE, &c), -EINVAL);
+	captured_one_error("--dtb t", "--mem");
+	small_tree(1, NULL, 0, 0, 0);
+	ck_assert_int_eq(fdt_check("t", blob, SIZE, &c), -EINVAL);
+	captured_one_error("--dtb t", "no memory node");
+}
+END_TEST
+
+START_TEST(what_the_user_gives_knows_the_initrd)
+{
+	const struct board_conf board = {
+		.nr_cpus = 1, .ram_base = MEMMAP_RAM, .ram_size = 64 * MiB
+	};
+	struct board_layout l;
+	struct fdt_conf c = { .board = &board, .layout = &l };
+
+	ck_assert_int_eq(board_layout(&l, &board), 0);
+	capture_start();
+	SMALL(1, 0x81000000, 0x81000100, 0x80000000, 0x4000000);
+	ck_assert_int_eq(fdt_check("t", blob, SIZE, &c), -EINVAL);
+	captured_one_error("--dtb t", "no --initrd");
+	c.initrd_base = 0x81000000;
+	c.initrd_len = 0x100;
+	ck_assert_int_eq(fdt_check("t", blob, SIZE, &c), 0);
+	c.initrd_len++;
+	ck_assert_int_eq(fdt_check("t", blob, SIZE, &c), -EINVAL);
+	captured_one_error("/chosen does not say", "0x81000000 up to 0x81000101");
+	c.initrd_base++;
+	c.initrd_len--;
+	ck_assert_int_eq(fdt_check("t", blob, SIZE, &c), -EINVAL);
+	captured_one_error("/chosen does not say", "0x81000001");
+	SMALL(1, 0x81000000, 0, 0x80000000, 0x4000000);
+	ck_assert_int_eq(fdt_check("t", blob, SIZE, &c), -EINVAL);
+	captured_one_error("/chosen does not say", "");
+}
+END_TEST
+
 SUITE_MAIN("arm64/fdt", trees_are_golden, dtc_finds_nothing, same_options_same_bytes,
 	   absent_means_absent, console_is_found_the_way_guests_look_for_it, five_hundred_cpus_fit,
-	   a_tree_that_does_not_fit_is_an_error)
+	   a_tree_that_does_not_fit_is_an_error, what_the_user_gives_has_to_fit,
+	   what_the_user_gives_knows_the_initrd)

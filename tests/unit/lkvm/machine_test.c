@@ -167,6 +167,55 @@ START_TEST(other_guests_on_the_same_hosts)
 }
 END_TEST
 
+/* Host kernels that are not what they seem: vCPU 0 starts elsewhere. */
+static void other_entry(unsigned long req, const void *arg)
+{
+	const struct kvm_one_reg *reg = arg;
+	u64 *value = (u64 *)(uintptr_t)reg->addr;
+
+	if (req == KVM_SET_ONE_REG && reg->id == KVM_REG_PC)
+		*value += 4;
+}
+
+/* The simulator measures what is there, the prediction what was planned. */
+START_TEST(a_simulated_realm_measures_what_was_predicted)
+{
+	const char *s;
+
+	capture_start();
+	fake_kvm_init(HOST_PLAIN, nothing);
+	log_set_level(LOG_DEBUG);
+	ck_assert_int_eq(start(conf(REALM_SIM)), END_POWEROFF);
+	s = strstr(captured(), "predicted RIM: ");
+	ck_assert(s && strspn(s + 15, "0123456789abcdef") == 64);
+	ck_assert_int_eq(ftruncate(capture_fd, 0), 0);
+	lseek(capture_fd, 0, SEEK_SET);
+	c.realm_hash = HASH_SHA512;
+	ck_assert_int_eq(start(&c), END_POWEROFF);
+	s = strstr(captured(), "predicted RIM: ");
+	ck_assert(s && strspn(s + 15, "0123456789abcdef") == 128);
+	/* Where the RMM does not tell, the prediction is still printed. */
+	ck_assert_int_eq(ftruncate(capture_fd, 0), 0);
+	lseek(capture_fd, 0, SEEK_SET);
+	fake_kvm_init(HOST_C4, nothing);
+	ck_assert_int_eq(start(conf(REALM_ANY)), END_POWEROFF);
+	ck_assert(strstr(captured(), "predicted RIM: "));
+	remove_files();
+}
+END_TEST
+
+START_TEST(a_simulated_realm_that_measures_something_else_is_not_started)
+{
+	capture_start();
+	fake_kvm_init(HOST_PLAIN, nothing);
+	fake_kvm_trace = other_entry;
+	ck_assert_int_eq(start(conf(REALM_SIM)), END_ERROR);
+	ck_assert(strstr(captured(), "Error: the Realm measures "));
+	ck_assert(strstr(captured(), "as predicted: it is not started\n"));
+	remove_files();
+}
+END_TEST
+
 static const struct fake_op reads[] = {
 	{ GUEST_LOAD, 0x20000000, 4, NULL }, /* nothing is there */
 	{ GUEST_LOAD, 0x40000000, 4, NULL }, /* configuration space */
@@ -254,4 +303,6 @@ END_TEST
 
 SUITE_MAIN("lkvm/machine", a_realm_on_every_host, nothing_there_aborts,
 	   counters_and_vectors_before_the_descriptor,
+	   a_simulated_realm_measures_what_was_predicted,
+	   a_simulated_realm_that_measures_something_else_is_not_started,
 	   other_guests_on_the_same_hosts, what_a_host_cannot_do, every_step_can_fail)

@@ -120,7 +120,7 @@ START_TEST(the_table_is_sound)
 			continue;
 		}
 		ck_assert_msg(find(o->name) == o, "--%s twice", o->name);
-		ck_assert_msg(!o->letter || o->arg, "-%c has no value", o->letter);
+		ck_assert_msg(!o->letter || o->arg || o->own, "-%c has no value", o->letter);
 		ck_assert_msg((o->store == OPT_REFUSE) == !!o->why &&
 				      (o->store == OPT_REFUSE) == !o->help,
 			      "--%s", o->name);

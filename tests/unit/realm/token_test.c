@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Tokens: good ones of every kind, the examples of others, and each way in which one can be wrong. */
+/* Tokens: good ones of every kind, the examples of others, and each way in which one is wrong. */
 #include <errno.h>
 #include <stdio.h>
 

@@ -72,7 +72,7 @@ static inline void tokens_claims(const u8 *token, size_t len, s64 half, struct t
 }
 
 /*
- * Put the encoded value in the place of that of `key`, or behind all others; NULL: remove the claim.
+ * Put the encoded value in the place of that of `key`, or behind all others; NULL: remove it.
  */
 static inline void tokens_set(struct tokens_half *h, s64 key, const void *value, size_t value_len)
 {

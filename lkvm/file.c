@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Reading a small file into a buffer.
+ *
+ * Thread: main.
+ * Trust:  names are the user's; the content is not looked at.
+ */
+#include "lkvm/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <unistd.h>
+
+static int read_all(int fd, void *buf, size_t size)
+{
+	size_t len = 0;
+	char more;
+
+	for (;;) {
+		bool full = len == size;
+		ssize_t n = read(fd, full ? &more : (char *)buf + len, full ? 1 : size - len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (!n)
+			return (int)len;
+		if (full)
+			return -E2BIG;
+		len += (size_t)n;
+	}
+}
+
+int file_read(const char *path, void *buf, size_t size)
+{
+	int fd, n;
+
+	assert(size <= INT_MAX);
+	if (!strcmp(path, "-"))
+		return read_all(STDIN_FILENO, buf, size);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	n = read_all(fd, buf, size);
+	close(fd);
+	return n;
+}

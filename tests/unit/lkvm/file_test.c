@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Small files: whole, too large, in pieces, and what cannot be read. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lkvm/file.h"
+#include "tests/unit/suite.h"
+
+static char path[] = "/tmp/lkvm-file-XXXXXX";
+static char buf[8];
+
+START_TEST(sizes)
+{
+	int fd = mkstemp(path);
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(file_read(path, buf, sizeof(buf)), 0);
+	ck_assert_int_eq(write(fd, "12345678", 8), 8);
+	ck_assert_int_eq(file_read(path, buf, sizeof(buf)), 8);
+	ck_assert_mem_eq(buf, "12345678", 8);
+	memset(buf, 0, sizeof(buf));
+	ck_assert_int_eq(file_read(path, buf, 7), -E2BIG);
+	ck_assert_mem_eq(buf, "1234567\0", 8);
+	close(fd);
+	unlink(path);
+	ck_assert_int_eq(file_read(path, buf, sizeof(buf)), -ENOENT);
+	ck_assert_int_eq(file_read("/", buf, sizeof(buf)), -EISDIR);
+}
+END_TEST
+
+/* A pipe gives what it has, and then the rest. */
+START_TEST(in_pieces)
+{
+	int fds[2];
+
+	ck_assert_int_eq(pipe(fds), 0);
+	dup2(fds[0], STDIN_FILENO);
+	if (!fork()) {
+		for (unsigned i = 0; i < 4; i++) {
+			usleep(2000);
+			if (write(fds[1], "ab", 2) != 2)
+				_exit(1);
+		}
+		_exit(0);
+	}
+	close(fds[1]);
+	ck_assert_int_eq(file_read("-", buf, sizeof(buf)), 8);
+	ck_assert_mem_eq(buf, "abababab", 8);
+}
+END_TEST
+
+SUITE_MAIN("lkvm/file", sizes, in_pieces)
