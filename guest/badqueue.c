@@ -462,19 +462,12 @@ static void test_device(const struct vdev *d)
 void payload_main(void)
 {
 	bool mmio = has_word(bootargs(), "mmio");
-	struct fdt_node memory;
 	unsigned nr = 0;
 	struct vdev d;
-	u32 len;
 
 	ring = ring_shared(&ring_page);
 	data = share(data_pages, sizeof(data_pages));
-	if (check("memory node", fdt_find(dtb(), "memory", &memory))) {
-		const u8 *reg = fdt_prop(dtb(), &memory, "reg", &len);
-
-		ram_base = be64(reg);
-		ram_end = ram_base + be64(reg + 8);
-	}
+	check("memory node", fdt_ram(&ram_base, &ram_end));
 	for (u32 slot = 0; slot < 16; slot++) {
 		if (mmio ? !vdev_mmio(&d, slot) : !vdev_pci(&d, slot))
 			continue;

@@ -113,6 +113,37 @@ const void *fdt_prop(const void *dtb, const struct fdt_node *n, const char *name
 	return NULL;
 }
 
+bool fdt_ram(u64 *base, u64 *end)
+{
+	struct fdt_node memory;
+	const u8 *reg;
+	u32 len;
+
+	if (!fdt_find(dtb(), "memory", &memory))
+		return false;
+	reg = fdt_prop(dtb(), &memory, "reg", &len);
+	if (!reg || len < 16)
+		return false;
+	*base = be64(reg);
+	*end = *base + be64(reg + 8);
+	return true;
+}
+
+bool fdt_cpu(unsigned i, u64 *mpidr)
+{
+	struct fdt_node cpus, cpu;
+	const void *reg;
+	u32 len;
+
+	if (!fdt_find(dtb(), "cpus", &cpus) || !fdt_child(dtb(), &cpus, i, &cpu))
+		return false;
+	reg = fdt_prop(dtb(), &cpu, "reg", &len);
+	if (!reg)
+		return false;
+	*mpidr = len == 8 ? be64(reg) : be32(reg);
+	return true;
+}
+
 const char *bootargs(void)
 {
 	struct fdt_node chosen;

@@ -220,6 +220,10 @@ bool fdt_child(const void *dtb, const struct fdt_node *n, unsigned i, struct fdt
 const void *fdt_prop(const void *dtb, const struct fdt_node *n, const char *name, u32 *len);
 u32 be32(const void *p);
 u64 be64(const void *p);
+/* The first range of RAM. False: there is none. */
+bool fdt_ram(u64 *base, u64 *end);
+/* MPIDR of the CPU with this index. False: there are no more. */
+bool fdt_cpu(unsigned i, u64 *mpidr);
 /* /chosen/bootargs, or "". */
 const char *bootargs(void);
 static inline const void *dtb(void)

@@ -84,16 +84,12 @@ static void test_odd_widths(void)
 
 void payload_main(void)
 {
-	struct fdt_node memory;
-	u32 len;
+	u64 base, end;
 
 	for (unsigned i = 0; i < ARRAY_SIZE(holes); i++)
 		test_hole(holes[i].name, io(holes[i].addr));
-	if (check("memory node", fdt_find(dtb(), "memory", &memory))) {
-		const u8 *reg = fdt_prop(dtb(), &memory, "reg", &len);
-
-		test_hole("behind the end of RAM", io(be64(reg) + be64(reg + 8)));
-	}
+	if (check("memory node", fdt_ram(&base, &end)))
+		test_hole("behind the end of RAM", io(end));
 	test_pairs(io(0x20000000));
 	test_odd_widths();
 	/* And the machine is as well as before. */

@@ -25,22 +25,14 @@ static void secondary(u64 index)
 
 void payload_main(void)
 {
-	struct fdt_node cpus, cpu;
 	unsigned nr = 0;
+	u64 mpidr;
 
-	if (!check("cpus node", fdt_find(dtb(), "cpus", &cpus)))
-		goto out;
 	checkf("psci version", psci(PSCI_VERSION, 0, 0, 0) >= 0x10000, "%lx",
 	       (u64)psci(PSCI_VERSION, 0, 0, 0));
-	for (; fdt_child(dtb(), &cpus, nr, &cpu); nr++) {
-		u32 len;
-		const void *reg = fdt_prop(dtb(), &cpu, "reg", &len);
-		u64 mpidr;
+	for (; nr < MAX_CPUS && fdt_cpu(nr, &mpidr); nr++) {
 		long err;
 
-		if (!reg || nr >= MAX_CPUS)
-			break;
-		mpidr = len == 8 ? be64(reg) : be32(reg);
 		if (nr == 0) {
 			check("boot cpu is cpu 0", (read_sysreg(mpidr_el1) & 0xff00ffffff) == mpidr);
 			check("cpu 0 is on already",
@@ -57,6 +49,5 @@ void payload_main(void)
 	check("no such cpu",
 	      cpu_on(MAX_CPUS - 1, 0xff00000000, secondary, 0) == PSCI_INVALID_PARAMETERS);
 	print("cpus: %u\n", nr);
-out:
 	check_summary();
 }
