@@ -387,7 +387,7 @@ bench: arm64 payloads build/bench/native_virtio build/bench/net_path
 	$(Q)tests/bench/run
 
 # BOOT="payload cloud" runs only these groups.
-boot: arm64 payloads
+boot: all arm64 payloads
 	$(Q)tests/boot/run $(BOOT)
 
 # ---- manual, installation ------------------------------------------------------------------------
