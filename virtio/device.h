@@ -14,6 +14,7 @@
 
 #include <pthread.h>
 
+#include "lkvm/log.h"
 #include "lkvm/loop.h"
 #include "virtio/account.h"
 #include "virtio/chain.h"
@@ -108,6 +109,7 @@ struct virtio_device {
 	struct loop_fd *doorbell_fd[VIRTIO_MAX_QUEUES];
 	bool running; /* loop side: started and not stopped */
 	u32 mem_gen;  /* loop side: generation of the memory that the queues' windows belong to */
+	struct log_site failures; /* lines about needing a reset */
 	struct account *account; /* what it touches, if somebody wants to know */
 };
 

@@ -8,6 +8,7 @@
 #include "tests/fake/driver.h"
 #include "tests/fake/echo.h"
 #include "tests/fake/transport.h"
+#include "tests/unit/arm64/capture.h"
 #include "tests/unit/suite.h"
 
 #define F_ALL                                                                                      \
@@ -264,7 +265,37 @@ START_TEST(no_fds_left)
 }
 END_TEST
 
+/*
+ * A guest that breaks one device over and over is told of a few times, and that says nothing about
+ * the others.
+ */
+START_TEST(each_device_may_say_that_it_failed)
+{
+	struct fake_echo other;
+	const char *s;
+	unsigned nr = 0;
+	struct rig x;
+
+	rig_up(&x);
+	ck_assert_int_eq(fake_echo_init(&other, 8, x.mem, x.loop), 0);
+	capture_start();
+	for (unsigned i = 0; i < 100; i++) {
+		virtio_fail(&x.e.dev, "bad", -EFAULT);
+		virtio_status_set(&x.e.dev, 0);
+	}
+	for (s = captured(); (s = strstr(s, "virtio-echo 7: ")); s++)
+		nr++;
+	ck_assert_uint_eq(nr, LOG_SITE_BURST + 1);
+	virtio_fail(&other.dev, "bad", -EFAULT);
+	ck_assert_ptr_nonnull(
+		strstr(captured(), "virtio-echo 8: bad (Bad address); it needs a reset\n"));
+	virtio_status_set(&other.dev, 0);
+	fake_echo_fini(&other);
+	rig_down(&x);
+}
+END_TEST
+
 SUITE_MAIN("virtio/device", offer, features_ok_only_for_a_subset_with_version_1,
 	   features_are_final_once_ok, status_bits_are_only_added,
 	   no_driver_ok_without_features_ok, config_space, config_change, fini_takes_anything,
-	   no_fds_left)
+	   no_fds_left, each_device_may_say_that_it_failed)
