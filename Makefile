@@ -305,7 +305,7 @@ corpora: $(FUZZERS:%=build/fuzz/%)
 
 # ---- payloads of guest/: freestanding arm64 binaries ----------------------------------------------
 
-PAYLOADS := hello reset spin faultloop smp timer args sea uart rtc pci badqueue rsi rsibad
+PAYLOADS := hello reset spin faultloop smp timer args sea uart rtc pci badqueue rsi rsibad protected
 GUEST_LIB := guest/lib.c guest/fdt.c guest/gic.c guest/realm.c guest/virtio.c
 GUEST_CROSS := $(if $(filter aarch64%,$(shell $(CC) -dumpmachine 2>/dev/null)),,aarch64-linux-gnu-)
 GUEST_CC := $(GUEST_CROSS)gcc
