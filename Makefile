@@ -282,6 +282,7 @@ $(call fuzz,blk,virtio/blk.c virtio/blk_req.c virtio/blk_config.c virtio/device.
 	virtio/chain.c lkvm/mem.c lkvm/mem_map.c lkvm/iov.c lkvm/log.c lkvm/loop.c tests/fake/disk.c \
 	tests/fake/driver.c tests/fake/transport.c)
 $(call fuzz,boot,arm64/boot.c arm64/image.c lkvm/mem.c lkvm/mem_map.c)
+$(call fuzz,token,$(token_all) realm/digest.c realm/rsi.c lkvm/token_print.c lkvm/token_json.c lkvm/log.c)
 $(call fuzz,options,lkvm/options.c lkvm/options_help.c lkvm/options_run.c lkvm/options_realm.c lkvm/config.c net/netopt.c \
 	virtio/disk_conf.c)
 
