@@ -86,13 +86,21 @@ static int attach(struct devices *d, struct virtio_device *dev, bool mmio)
 	return err;
 }
 
+/* Linux gives a Realm a thousandth of its memory, if the command line does not say more. */
+static u64 pool_size(const struct devices *d)
+{
+	if (!d->env->bounced)
+		return 0;
+	return d->c->swiotlb ? d->c->swiotlb * MiB : d->c->ram_size / 1024;
+}
+
 static struct virtio_env env_of(const struct devices *d, unsigned instance)
 {
 	return (struct virtio_env){
 		.mem = d->env->mem,
 		.loop = d->env->loop,
 		.instance = instance,
-		.small_pool = d->env->bounced,
+		.pool = pool_size(d),
 	};
 }
 

@@ -336,7 +336,7 @@ static const struct virtio_type net_type = {
 	.destroy = net_destroy,
 };
 
-static u64 net_features(const struct net *n, bool small_pool)
+static u64 net_features(const struct net *n, bool bounced)
 {
 	u64 features = VIRTIO_NET_F_MAC | VIRTIO_NET_F_STATUS | VIRTIO_NET_F_MRG_RXBUF |
 		       net_features_of(n->netif->offloads);
@@ -348,7 +348,7 @@ static u64 net_features(const struct net *n, bool small_pool)
 	 * merges are pieces of 32 KiB that stay in the pool until the last reader of any of them is
 	 * done, those that it does not merge leave it when the frame arrives.
 	 */
-	if (small_pool)
+	if (bounced)
 		features &= ~(VIRTIO_NET_F_MRG_RXBUF | VIRTIO_NET_F_HOST_TSO4 |
 			      VIRTIO_NET_F_HOST_TSO6 | VIRTIO_NET_F_GUEST_TSO4 |
 			      VIRTIO_NET_F_GUEST_TSO6);
@@ -357,8 +357,8 @@ static u64 net_features(const struct net *n, bool small_pool)
 
 int virtio_net_create(struct virtio_device **out, const struct virtio_env *env, struct netif *netif)
 {
-	const u16 sizes[NR_QUEUES] = { env->small_pool ? RX_SIZE_SMALL : QUEUE_SIZE,
-				       env->small_pool ? TX_SIZE_SMALL : QUEUE_SIZE };
+	const u16 sizes[NR_QUEUES] = { env->pool ? RX_SIZE_SMALL : QUEUE_SIZE,
+				       env->pool ? TX_SIZE_SMALL : QUEUE_SIZE };
 	struct net *n = calloc(1, sizeof(*n));
 	int err = -ENOMEM;
 
@@ -367,7 +367,7 @@ int virtio_net_create(struct virtio_device **out, const struct virtio_env *env, 
 	if (n && n->s) {
 		n->netif = netif;
 		err = virtio_init(&n->dev, &net_type, env->instance, env->mem, env->loop,
-				  net_features(n, env->small_pool), sizes, NR_QUEUES);
+				  net_features(n, env->pool), sizes, NR_QUEUES);
 	}
 	if (err) {
 		log_error("virtio-net: %s", strerror(-err));

@@ -18,7 +18,11 @@ struct virtio_env {
 	struct mem *mem;
 	struct loop *loop;
 	unsigned instance; /* n-th of its kind, from 0 */
-	bool small_pool;   /* bounce memory is scarce (Realm): small rings and segments */
+	/*
+	 * Bytes that the guest has to bounce in (Realm): rings and segments are sized for it. 0: it
+	 * does not bounce.
+	 */
+	u64 pool;
 };
 
 int virtio_rng_create(struct virtio_device **out, const struct virtio_env *env);

@@ -855,7 +855,7 @@ START_TEST(create_fails_step_by_step)
 }
 END_TEST
 
-START_TEST(small_pool)
+static void create_with_pool(u64 pool, unsigned nr_queues)
 {
 	struct virtio_env env;
 
@@ -863,20 +863,47 @@ START_TEST(small_pool)
 	disk->destroyed = &destroyed;
 	mem = fake_mem(0);
 	ck_assert_int_eq(loop_create(&loop, "test"), 0);
-	env = (struct virtio_env){ .mem = mem, .loop = loop, .small_pool = true };
+	env = (struct virtio_env){ .mem = mem, .loop = loop, .pool = pool };
+	conf.nr_queues = nr_queues;
 	ck_assert_int_eq(virtio_blk_create(&dev, &env, &disk->disk, &conf), 0);
 	fake_transport_attach(&irq, dev);
-	/* A full ring of the largest requests takes a quarter of a 256 KiB pool. */
+}
+
+START_TEST(small_pool)
+{
+	create_with_pool(256 * KiB, 1);
+	/* A full ring of the largest requests takes a quarter of the pool. */
 	ck_assert(dev->offered & BLK_F_SIZE_MAX);
 	ck_assert_uint_eq(dev->queues[0].max_size * virtio_config_read(dev, 8, 4) *
 				  virtio_config_read(dev, 12, 4),
 			  64 * KiB);
-	start(BLK_F_FLUSH, 2);
-	for (unsigned i = 0; i < 2; i++)
+	start(BLK_F_FLUSH, 4);
+	for (unsigned i = 0; i < 4; i++)
 		post(0, i, BLK_T_IN, 0, BUFFER, 512);
 	kick(0);
-	ck_assert_uint_eq(disk->nr_pending, 2);
+	ck_assert_uint_eq(disk->nr_pending, 4);
 	teardown();
+}
+END_TEST
+
+START_TEST(segments_follow_the_pool)
+{
+	static const struct {
+		u64 pool;
+		unsigned nr_queues;
+		u32 seg_max;
+	} cases[] = {
+		{ 512 * KiB, 1, 8 }, { 512 * KiB, 4, 2 }, { 64 * KiB, 1, 1 },
+		{ 4 * KiB, 4, 1 },   { 16 * MiB, 1, 32 }, { 0, 1, 126 },
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+		create_with_pool(cases[i].pool, cases[i].nr_queues);
+		ck_assert_uint_eq(virtio_config_read(dev, 12, 4), cases[i].seg_max);
+		/* a request without indirect descriptors: header, data, status */
+		ck_assert_uint_ge(dev->queues[0].max_size, 3);
+		teardown();
+	}
 }
 END_TEST
 
@@ -887,4 +914,4 @@ SUITE_MAIN("virtio/blk", features_and_config, features_of_a_read_only_disk, writ
 	   write_through_without_flush, one_interrupt_a_batch, a_kick_is_bounded, slots_run_out,
 	   delayed, reset_in_the_middle, reset_of_one_queue, memory_is_let_go,
 	   no_room_for_an_answer, more_pieces_than_seg_max, black_book, create_fails_step_by_step,
-	   small_pool)
+	   small_pool, segments_follow_the_pool)

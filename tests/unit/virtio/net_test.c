@@ -45,14 +45,14 @@ struct hdr {
 
 static const struct netif_offload none = { .gso = NETIF_GSO_NONE };
 
-static void rig_create(struct rig *x, u32 offloads, u16 mtu, bool small_pool)
+static void rig_create(struct rig *x, u32 offloads, u16 mtu, bool bounced)
 {
 	memset(x, 0, sizeof(*x));
 	x->mem = fake_mem(0);
 	x->n = fake_netif(offloads, mtu);
 	ck_assert_int_eq(loop_create(&x->loop, "test"), 0);
 
-	struct virtio_env env = { .mem = x->mem, .loop = x->loop, .small_pool = small_pool };
+	struct virtio_env env = { .mem = x->mem, .loop = x->loop, .pool = bounced ? 256 * KiB : 0 };
 
 	ck_assert_int_eq(virtio_net_create(&x->d, &env, &x->n->netif), 0);
 	fake_transport_attach(&x->t, x->d);
