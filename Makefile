@@ -154,6 +154,7 @@ fake_host := tests/fake/kvm.c tests/fake/kvm_realm.c lkvm/kvm.c lkvm/mem.c lkvm/
 $(call unit,lkvm/cmd_doctor,lkvm/cmd_doctor.c lkvm/json.c lkvm/options.c lkvm/options_help.c lkvm/log.c $(fake_host))
 $(call unit,lkvm/control,lkvm/control.c lkvm/control_dir.c lkvm/control_client.c lkvm/options.c lkvm/options_help.c \
 	lkvm/loop.c lkvm/log.c)
+$(call unit,lkvm/cmd_token,$(token_cmds) realm/digest.c realm/rsi.c lkvm/file.c lkvm/options.c lkvm/options_help.c lkvm/log.c)
 # The whole program below its command line, on a fake host.
 $(call unit,lkvm/machine,$(filter-out lkvm/main.c lkvm/cmd_% lkvm/options% lkvm/control_client.c lkvm/guests.c lkvm/map_svg.c \
 	lkvm/kvm_ioctl.c,$(LKVM_SRCS)) \
@@ -229,6 +230,7 @@ $(call unit,net/segment,net/segment.c net/reasm.c net/backlog.c net/csum.c tests
 $(call unit,realm/rsi,realm/rsi.c realm/digest.c)
 $(call unit,realm/encode,realm/encode.c)
 $(call unit,realm/cbor,realm/cbor.c)
+$(call unit,realm/keys,$(token_all) realm/digest.c realm/rsi.c lkvm/log.c)
 $(call unit,realm/token,$(token_all) realm/digest.c realm/rsi.c lkvm/log.c)
 $(call unit,realm/digest,realm/digest.c realm/rsi.c)
 $(call unit,realm/rim,realm/rim.c realm/digest.c realm/rsi.c)

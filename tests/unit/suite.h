@@ -8,7 +8,10 @@
 
 #include "lkvm/util.h"
 
-#define SUITE_MAIN(name, ...)                                                                      \
+#define SUITE_MAIN(name, ...) SUITE_MAIN_FIXTURE(name, NULL, NULL, __VA_ARGS__)
+
+/* The same with functions that run before and after each test, in its process. */
+#define SUITE_MAIN_FIXTURE(name, before, after, ...)                                               \
 	int main(void)                                                                             \
 	{                                                                                          \
 		const TTest *const tests[] = { __VA_ARGS__ };                                      \
@@ -18,6 +21,7 @@
 		int failed;                                                                        \
                                                                                                    \
 		tcase_set_timeout(tc, 60);                                                         \
+		tcase_add_checked_fixture(tc, before, after);                                      \
 		for (size_t i = 0; i < ARRAY_SIZE(tests); i++)                                     \
 			tcase_add_test(tc, tests[i]);                                              \
 		suite_add_tcase(s, tc);                                                            \

@@ -81,11 +81,11 @@ static int measure(const char *line)
 		const char *f = argv[i];
 
 		if (f[0] == '%')
-			argv[i] = strdup(in_dir(f[1] == 'K'   ? "kernel" :
-						f[1] == 'I' ? "initrd" :
-						f[1] == 'F' ? "firmware" :
-						f[1] == 'P' ? "profile" :
-							      "dtb"));
+			argv[i] = strdup(in_dir(f[1] == 'K'   ? "kernel"
+						: f[1] == 'I' ? "initrd"
+						: f[1] == 'F' ? "firmware"
+						: f[1] == 'P' ? "profile"
+							      : "dtb"));
 	}
 	ck_assert_int_eq(ftruncate(out_fd, 0), 0);
 	lseek(out_fd, 0, SEEK_SET);
@@ -177,11 +177,15 @@ START_TEST(values_stay)
 		const char *line, *rim;
 	} cases[] = {
 		{ BOOT HOST, "c202c7f0a3886913fded6b97fca25510428d1f3c9a00848f496316c3f9a31f72" },
-		{ BOOT "-i %I --pmu " HOST, "d2feea464f3d22d3b9c11d1a7a67972000a9a5fe0b69cce92e2339c9eb35dde0" },
-		{ BOOT "--measurement-algo sha512 " HOST, "3912ad047152638bb06f959a4b20e8182fa47538c17d0c8042133f7517ea084b"
+		{ BOOT "-i %I --pmu " HOST,
+		  "d2feea464f3d22d3b9c11d1a7a67972000a9a5fe0b69cce92e2339c9eb35dde0" },
+		{ BOOT "--measurement-algo sha512 " HOST,
+		  "3912ad047152638bb06f959a4b20e8182fa47538c17d0c8042133f7517ea084b"
 		  "ad81d7f7fa63d5a61b11b1704981fc2b661b00c713ed282ca135ec63d43d31d9" },
-		{ "-f %F -c 1 -m 256 --disable-sve " HOST, "bc68ab2ec99cb12f6f19819339cc44d62a680c2eb6e8a5b64437022e587b6570" },
-		{ BOOT "--rmm 2.0 --host-params bps=6,wps=4,sve_vl=0", "b8df4cbd399a4f5242ab0810a68516a871956cda2a37997a4f143825577a83bf" },
+		{ "-f %F -c 1 -m 256 --disable-sve " HOST,
+		  "bc68ab2ec99cb12f6f19819339cc44d62a680c2eb6e8a5b64437022e587b6570" },
+		{ BOOT "--rmm 2.0 --host-params bps=6,wps=4,sve_vl=0",
+		  "b8df4cbd399a4f5242ab0810a68516a871956cda2a37997a4f143825577a83bf" },
 		{ BOOT "--rmm 2.0 --measurement-algo sha384 --host-params bps=6,wps=4,sve_vl=0",
 		  "0f00ceec9b904b77267ef7ca01699cdb8c56084d5ade2dc9eb92f4f2d98ac0c9"
 		  "df34e0b10848aa05ce63245d28c5577b" },
@@ -418,27 +422,7 @@ START_TEST(what_cannot_be)
 }
 END_TEST
 
-int main(void)
-{
-	const TTest *const tests[] = {
-		a_published_value_from_files, values_stay,	 what_counts,
-		a_tree_from_a_file,	      text_for_people,	 json_for_programs,
-		files_for_verifiers,	      a_profile_from_a_file, the_profile_of_this_host,
-		what_is_missing,	      what_cannot_be,
-	};
-	Suite *s = suite_create("lkvm/cmd_measure");
-	TCase *tc = tcase_create("lkvm/cmd_measure");
-	SRunner *sr;
-	int failed;
-
-	tcase_set_timeout(tc, 60);
-	tcase_add_checked_fixture(tc, setup, teardown);
-	for (size_t i = 0; i < ARRAY_SIZE(tests); i++)
-		tcase_add_test(tc, tests[i]);
-	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
-}
+SUITE_MAIN_FIXTURE("lkvm/cmd_measure", setup, teardown, a_published_value_from_files, values_stay,
+		   what_counts, a_tree_from_a_file, text_for_people, json_for_programs,
+		   files_for_verifiers, a_profile_from_a_file, the_profile_of_this_host,
+		   what_is_missing, what_cannot_be)
