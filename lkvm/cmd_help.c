@@ -88,8 +88,10 @@ static int print_man(const char *part)
 		options_man(&options_run, stdout);
 	} else if (!strcmp(part, "network")) {
 		netopt_help(print_key_man, NULL);
+	} else if (!strcmp(part, "measure")) {
+		options_man(&options_measure, stdout);
 	} else {
-		log_error("the manual has the parts options and network, not '%s'", part);
+		log_error("the manual has the parts options, network and measure, not '%s'", part);
 		return EXIT_USAGE;
 	}
 	return 0;

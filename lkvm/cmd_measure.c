@@ -40,7 +40,7 @@ struct measure {
 static const struct opt opts[] = {
 	{ .store = OPT_HEADING, .help = "Options of measure" },
 	{ .name = "rmm", .own = true, .arg = "1.0|2.0", .store = OPT_STRING, .offset = MEASURE_FIELD(rmm),
-	  .help = "Version of the RMM's interface: 1.0 with hosts up to v12 of the KVM patches, 2.0 with later ones. "
+	  .help = "Version of the RMM's interface: 1.0 with hosts of v2 to v11 of the KVM patches, 2.0 from v13 on. "
 		  "Needed if neither --realm=rme, rmi or sim nor the host parameters say it" },
 	{ .name = "host-params", .own = true, .arg = "list|file|host", .store = OPT_STRING, .offset = MEASURE_FIELD(host),
 	  .help = "What of the host is measured too: rmm=,ipa_bits=,bps=,wps=,sve_vl=,pmu=,page= as 'lkvm doctor' prints "

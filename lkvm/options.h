@@ -63,7 +63,9 @@ int options_parse(const struct opt_spec *spec, void *conf, int argc, char **argv
 /* Usage: line and options, wrapped for a terminal. Refused options are not listed. */
 void options_usage(const struct opt_spec *spec, FILE *f);
 
-/* The options for the manual page, in man(7) markup, headings as .SS; refused ones at the end. */
+/*
+ * The own options for the manual page, in man(7) markup, headings as .SS; refused ones at the end.
+ */
 void options_man(const struct opt_spec *spec, FILE *f);
 
 /* A piece of text in man(7) markup. */

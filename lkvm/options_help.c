@@ -104,6 +104,15 @@ static void man_option(FILE *f, const struct opt *o, const char *text)
 	fputs(".\n", f);
 }
 
+static bool refuses_any(const struct opt_spec *spec)
+{
+	unsigned i = 0;
+
+	while (i < spec->nr_opts && spec->opts[i].store != OPT_REFUSE)
+		i++;
+	return i < spec->nr_opts;
+}
+
 void options_man(const struct opt_spec *spec, FILE *f)
 {
 	for (unsigned i = 0; i < spec->nr_opts; i++) {
@@ -114,6 +123,8 @@ void options_man(const struct opt_spec *spec, FILE *f)
 		else if (o->store != OPT_REFUSE)
 			man_option(f, o, o->help);
 	}
+	if (!refuses_any(spec))
+		return;
 	fputs(".SS Refused options\n"
 	      "These are parsed as their other users write them, and then refused with one line.\n",
 	      f);

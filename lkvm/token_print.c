@@ -135,7 +135,7 @@ static void print_platform(const struct token_platform *p)
 	print_bytes("implementation id", &p->implementation_id);
 	print_bytes("instance id", &p->instance_id);
 	print_bytes("config", &p->config);
-	printf(COLUMN "%#06x (%s)\n", "lifecycle", p->lifecycle,
+	printf(COLUMN "0x%04x (%s)\n", "lifecycle", p->lifecycle,
 	       token_lifecycle_name(p->lifecycle));
 	print_text("hash algorithm", &p->hash_algo, NULL);
 	print_text("verification service", &p->verification, NULL);

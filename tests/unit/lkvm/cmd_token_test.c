@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * lkvm token and lkvm attest-keys as their users see them: what is printed, the exit status, and one
- * line for each thing that is wrong.
+ * lkvm token and lkvm attest-keys as their users see them: what is printed, the exit status, and
+ * one line for each thing that is wrong.
  */
 #include <jansson.h>
 #include <stdio.h>

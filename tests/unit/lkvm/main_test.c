@@ -158,6 +158,8 @@ START_TEST(help_about_a_command)
 	ck_assert(printed(".SS Basic options\n"));
 	ck_assert_int_eq(LKVM("help", "--man", "network"), 0);
 	ck_assert(printed(".TP\n\\fBmode\\fR\n"));
+	ck_assert_int_eq(LKVM("help", "--man", "measure"), 0);
+	ck_assert(printed("\\fB\\-\\-explain\\fR") && !printed("kernel") && !printed("Refused"));
 	ck_assert_int_eq(LKVM("help", "--man", "poem"), 129);
 	ck_assert_int_eq(LKVM("help", "--completion"), 0);
 	ck_assert(printed("complete ") && printed("--kernel=\n"));

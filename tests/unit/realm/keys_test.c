@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Keys of the simulated platform: made once, for nobody else, the same ones for everybody who asks at
- * the same time; what others could have read or written is refused. And trust anchors in files.
+ * Keys of the simulated platform: made once, for nobody else, the same ones for everybody who asks
+ * at the same time; what others could have read or written is refused. And trust anchors in files.
  */
 #include <errno.h>
 #include <fcntl.h>
