@@ -32,7 +32,7 @@ LKVM_SRCS := \
 	lkvm/cmd_guests.c lkvm/cmd_stat.c lkvm/cmd_trace.c lkvm/cmd_map.c lkvm/map_svg.c lkvm/guests.c lkvm/json.c \
 	lkvm/control.c lkvm/control_dir.c lkvm/control_client.c lkvm/service.c lkvm/signals.c \
 	lkvm/cmd_measure.c lkvm/measure.c lkvm/measure_json.c \
-	lkvm/machine.c lkvm/launch.c lkvm/backend.c lkvm/payload.c lkvm/devices.c lkvm/consoles.c lkvm/console.c lkvm/outbuf.c lkvm/terminal.c \
+	lkvm/machine.c lkvm/launch.c lkvm/backend.c lkvm/payload.c lkvm/devices.c lkvm/consoles.c lkvm/console.c lkvm/outbuf.c lkvm/terminal.c lkvm/progress.c \
 	virtio/queue.c virtio/account.c virtio/chain.c virtio/device.c virtio/pci.c virtio/pci_common.c virtio/mmio.c \
 	virtio/rng.c virtio/net.c virtio/net_hdr.c virtio/console.c \
 	virtio/blk.c virtio/blk_req.c virtio/blk_config.c \
@@ -132,6 +132,7 @@ $(call unit,lkvm/iov,lkvm/iov.c)
 $(call unit,lkvm/mem,lkvm/mem.c lkvm/mem_map.c lkvm/log.c)
 $(call unit,lkvm/log,lkvm/log.c)
 $(call unit,lkvm/file,lkvm/file.c)
+$(call unit,lkvm/progress,lkvm/progress.c)
 $(call unit,lkvm/loop,lkvm/loop.c)
 $(call unit,lkvm/bus,lkvm/bus.c)
 $(call unit,lkvm/pci,lkvm/pci.c lkvm/bus.c tests/fake/irq.c)

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lkvm/devices.h"
 #include "lkvm/log.h"
@@ -137,6 +138,41 @@ int launch_predict(struct launch *l, const struct realm_ops *ops, const struct r
 				   &l->predicted);
 	if (err)
 		log_error("cannot predict how the Realm is measured: %s", strerror(-err));
+	return err;
+}
+
+static bool is_populated(const struct plan_step *s)
+{
+	return s->kind == PLAN_DATA || s->kind == PLAN_UNMEASURED;
+}
+
+/* Not for the blink of an eye that a fast host needs. */
+#define PATIENCE_MS 300u
+
+static void begin_progress(struct launch *l)
+{
+	u64 total = 0;
+
+	for (unsigned i = 0; i < l->plan.nr; i++)
+		total += is_populated(&l->plan.steps[i]) ? l->plan.steps[i].len : 0;
+	progress_begin(&l->progress, STDERR_FILENO, log_enabled(LOG_INFO) ? total : 0, PATIENCE_MS);
+}
+
+int launch_populate(struct launch *l, struct realm *r, const struct plan_step *s)
+{
+	u64 done = 0, n;
+	int err = 0;
+
+	if (!l->progress.total)
+		begin_progress(l);
+	for (; done < s->len && !err; done += n) {
+		n = progress_piece(&l->progress, s->len - done);
+		err = realm_populate(r, gpa(s->base.a + done), n, s->kind == PLAN_DATA);
+		if (!err)
+			progress_add(&l->progress, n);
+	}
+	if (err || l->progress.done == l->progress.total)
+		progress_end(&l->progress);
 	return err;
 }
 

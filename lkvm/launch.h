@@ -12,6 +12,7 @@
 #include "arm64/board.h"
 #include "arm64/boot.h"
 #include "lkvm/config.h"
+#include "lkvm/progress.h"
 #include "realm/plan.h"
 #include "realm/realm.h"
 
@@ -26,6 +27,7 @@ struct launch {
 	bool has_predicted;
 	struct rim predicted;
 	struct rim_contents *contents;
+	struct progress progress;
 };
 
 /* All functions: 0, or -errno after one line. `c` stays the caller's. */
@@ -56,6 +58,9 @@ struct rim_contents *launch_contents(struct launch *l);
  */
 int launch_predict(struct launch *l, const struct realm_ops *ops, const struct realm_conf *conf,
 		   int vcpu_fd);
+
+/* The bytes of a step of the plan into the Realm. Who waits at a terminal sees how far it is. */
+int launch_populate(struct launch *l, struct realm *r, const struct plan_step *s);
 
 /* Was it predicted right? `rim` is what the Realm says, or NULL: it does not tell. */
 int launch_check(struct launch *l, const u8 *rim);

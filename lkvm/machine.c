@@ -267,7 +267,7 @@ static int launch_step(struct machine *m, const struct plan_step *s)
 		return realm_init_ripas(m->realm, s->base, s->len);
 	case PLAN_DATA:
 	case PLAN_UNMEASURED:
-		return realm_populate(m->realm, s->base, s->len, s->kind == PLAN_DATA);
+		return launch_populate(&m->launch, m->realm, s);
 	case PLAN_RECS:
 		return finalize(m);
 	}

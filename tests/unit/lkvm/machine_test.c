@@ -6,9 +6,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "lkvm/machine.h"
+#include "realm/uapi_rme.h"
 #include "tests/fake/kvm.h"
 #include "tests/unit/arm64/capture.h"
 
@@ -216,6 +219,57 @@ START_TEST(a_simulated_realm_that_measures_something_else_is_not_started)
 }
 END_TEST
 
+static unsigned nr_populates;
+
+/* Each takes a while, as an RMM does. */
+static void slow_rmm(unsigned long req, const void *arg)
+{
+	const struct kvm_enable_cap *e = arg;
+
+	if (req == KVM_ENABLE_CAP && e->args[0] == RME_POPULATE) {
+		nr_populates++;
+		nanosleep(&(struct timespec){ .tv_nsec = 160000000 }, NULL);
+	}
+}
+
+static void measures_a_large_kernel(unsigned populates)
+{
+	nr_populates = 0;
+	fake_kvm_init(HOST_B2, nothing);
+	fake_kvm_trace = slow_rmm;
+	ck_assert_int_eq(start(&c), END_POWEROFF);
+	ck_assert_uint_eq(nr_populates, populates);
+	ck_assert_uint_eq(fake_seen.measured[0].base, KERNEL);
+	ck_assert_uint_eq(fake_seen.measured[0].size, 640 * KiB);
+}
+
+/* In the largest runs that there are; in pieces only for who waits at a terminal. */
+START_TEST(progress_is_shown_on_a_terminal)
+{
+	static u8 large[640 * KiB];
+	char name[] = "/tmp/lkvm-machine-XXXXXX", seen[4096];
+	int screen = posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK), tty;
+	ssize_t n;
+
+	write_file(name, large, sizeof(large));
+	conf(REALM_ANY)->kernel = name;
+	ck_assert(screen >= 0 && !grantpt(screen) && !unlockpt(screen));
+	tty = open(ptsname(screen), O_RDWR | O_NOCTTY);
+	ck_assert_int_ge(tty, 0);
+	dup2(tty, STDERR_FILENO);
+	measures_a_large_kernel(3 + 2);
+	n = read(screen, seen, sizeof(seen) - 1);
+	seen[MAX(n, 0)] = 0;
+	ck_assert_msg(strstr(seen, "loading, 0 of 0 MiB (71 %)"), "%s", seen);
+	ck_assert_str_eq(seen + strlen(seen) - 5, "\r\033[K\r");
+	capture_start();
+	measures_a_large_kernel(1 + 2);
+	ck_assert_str_eq(captured(), "");
+	unlink(name);
+	remove_files();
+}
+END_TEST
+
 static const struct fake_op reads[] = {
 	{ GUEST_LOAD, 0x20000000, 4, NULL }, /* nothing is there */
 	{ GUEST_LOAD, 0x40000000, 4, NULL }, /* configuration space */
@@ -305,4 +359,5 @@ SUITE_MAIN("lkvm/machine", a_realm_on_every_host, nothing_there_aborts,
 	   counters_and_vectors_before_the_descriptor,
 	   a_simulated_realm_measures_what_was_predicted,
 	   a_simulated_realm_that_measures_something_else_is_not_started,
+	   progress_is_shown_on_a_terminal,
 	   other_guests_on_the_same_hosts, what_a_host_cannot_do, every_step_can_fail)
