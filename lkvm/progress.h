@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * How far a long step is, for a person who waits at a terminal; silent for everybody else, and while
- * the step is short. Main thread.
+ * How far a long step is, for a person who waits at a terminal; silent for everybody else, and
+ * while the step is short. Main thread.
  *
  * The cursor stays at the start of the line, so whatever is printed meanwhile overwrites it.
  */

@@ -35,9 +35,9 @@
 #define MAX_IOV 128u
 /*
  * Where the guest bounces, a full ring of the largest requests takes a quarter of its pool: Linux
- * gives a Realm of 256 MiB 256 KiB, half of which virtio-net fills. Without a limit the first request
- * of a readahead is larger than the pool and can never be mapped. A ring has room for a request of
- * a driver without indirect descriptors, which needs three; EDK2 takes none that has not.
+ * gives a Realm of 256 MiB 256 KiB, half of which virtio-net fills. Without a limit the first
+ * request of a readahead is larger than the pool and can never be mapped. A ring has room for a
+ * request of a driver without indirect descriptors, which needs three; EDK2 takes none that has not.
  */
 #define SMALL_QUEUE_SIZE 4u
 #define SMALL_NR_SLOTS 16u

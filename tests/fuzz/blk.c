@@ -199,7 +199,9 @@ static void create(struct rig *x, u8 setup)
 	x->disk = fake_disk_create(DISK_SIZE);
 	x->disk->disk.read_only = setup & 1;
 	x->disk->disk.can_discard = !(setup & 3);
-	env = (struct virtio_env){ .mem = x->mem, .loop = x->loop, .pool = setup & 4 ? 256 * KiB : 0 };
+	env = (struct virtio_env){
+		.mem = x->mem, .loop = x->loop, .pool = setup & 4 ? 256 * KiB : 0
+	};
 	check(!virtio_blk_create(&x->dev, &env, &x->disk->disk, &conf));
 	fake_transport_attach(&x->irq, x->dev);
 	x->features = VIRTIO_F_VERSION_1 | VIRTIO_F_INDIRECT_DESC | VIRTIO_F_RING_RESET |
