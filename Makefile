@@ -237,6 +237,7 @@ $(call unit,realm/digest,realm/digest.c realm/rsi.c)
 $(call unit,realm/rim,realm/rim.c realm/digest.c realm/rsi.c)
 $(call unit,realm/plan,realm/plan.c realm/rim.c realm/digest.c realm/rsi.c lkvm/mem.c lkvm/mem_map.c lkvm/log.c)
 $(call unit,realm/ripas,realm/ripas.c lkvm/mem.c lkvm/mem_map.c lkvm/log.c)
+$(call unit,realm/ripas_calls,realm/ripas.c lkvm/mem.c lkvm/mem_map.c lkvm/log.c)
 $(call unit,realm/rme,lkvm/log.c $(fake_host))
 $(call unit,realm/rmi,lkvm/log.c $(fake_host))
 $(call unit,realm/probe,lkvm/log.c $(fake_host))
@@ -309,7 +310,7 @@ corpora: $(FUZZERS:%=build/fuzz/%)
 
 # ---- payloads of guest/: freestanding arm64 binaries ----------------------------------------------
 
-PAYLOADS := hello reset spin faultloop smp timer args sea uart rtc pci badqueue rsi rsibad protected
+PAYLOADS := hello reset spin faultloop smp timer args sea uart rtc pci badqueue rsi rsibad protected convert
 GUEST_LIB := guest/lib.c guest/fdt.c guest/gic.c guest/realm.c guest/virtio.c
 GUEST_CROSS := $(if $(filter aarch64%,$(shell $(CC) -dumpmachine 2>/dev/null)),,aarch64-linux-gnu-)
 GUEST_CC := $(GUEST_CROSS)gcc

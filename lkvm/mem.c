@@ -26,11 +26,18 @@
 
 #define MEM_MAX_REGIONS 8u
 
+/*
+ * Borders between shared and protected pages, all regions together. Each may cost two mappings (one
+ * a view), a process has 65530 by default (vm.max_map_count), and the program needs some itself.
+ */
+#define MEM_MAX_BORDERS 24000
+
 struct mem {
 	unsigned nr_regions;
 	struct region regions[MEM_MAX_REGIONS];
 	u64 alias;
 	bool sealed;
+	s64 borders; /* of regions with a split view; under lock */
 
 	_Atomic u32 generation;
 	_Atomic u32 holds;
@@ -301,9 +308,58 @@ static int unshare_locked(struct mem *m, struct region *r, u64 off, u64 len)
 
 	int err = region_change(r, off, len, false);
 
+	if (err)
+		mark_pages(r, off, len, true);
 	atomic_fetch_add_explicit(&m->generation, 1, memory_order_relaxed);
 	atomic_store(&m->closing, false);
 	pthread_cond_broadcast(&m->changed);
+	return err;
+}
+
+static bool page_shared(const struct region *r, u64 off)
+{
+	return pages_shared(r, off, MEM_PAGE);
+}
+
+/* How many more borders there are when [off, off + len) is in one state. */
+static s64 more_borders(struct mem *m, const struct region *r, u64 off, u64 len, bool shared)
+{
+	u64 end = off + len;
+	s64 more = 0;
+	bool here;
+
+	for (u64 a = off; a < end;) {
+		a += mem_run(m, gpa_add(r->pub.base, a), end - a, &here);
+		more -= a < end;
+	}
+	if (off) {
+		here = page_shared(r, off - MEM_PAGE);
+		more += (here != shared) - (here != page_shared(r, off));
+	}
+	if (end < r->pub.size) {
+		here = page_shared(r, end);
+		more += (here != shared) - (here != page_shared(r, end - MEM_PAGE));
+	}
+	return more;
+}
+
+static int change_locked(struct mem *m, struct region *r, u64 off, u64 len, bool shared)
+{
+	s64 more = r->split ? more_borders(m, r, off, len, shared) : 0;
+	int err;
+
+	if (more > 0 && m->borders + more > MEM_MAX_BORDERS)
+		return -ENOSPC;
+	if (!shared) {
+		err = unshare_locked(m, r, off, len);
+	} else {
+		/* The view first: a look-up that sees the bit must be able to use the pointer. */
+		err = region_change(r, off, len, true);
+		if (!err)
+			mark_pages(r, off, len, true);
+	}
+	if (!err)
+		m->borders += more;
 	return err;
 }
 
@@ -315,7 +371,7 @@ int mem_set_shared(struct mem *m, gpa_t g, u64 len, bool shared)
 		return -EINVAL;
 
 	struct region *r = region_of(m, a, len);
-	int err = 0;
+	int err;
 
 	if (!r)
 		return -EFAULT;
@@ -327,14 +383,7 @@ int mem_set_shared(struct mem *m, gpa_t g, u64 len, bool shared)
 	pthread_mutex_lock(&m->lock);
 	while (atomic_load(&m->closing))
 		pthread_cond_wait(&m->changed, &m->lock);
-	if (!shared) {
-		err = unshare_locked(m, r, off, len);
-	} else {
-		/* The view first: a look-up that sees the bit must be able to use the pointer. */
-		err = region_change(r, off, len, true);
-		if (!err)
-			mark_pages(r, off, len, true);
-	}
+	err = change_locked(m, r, off, len, shared);
 	pthread_mutex_unlock(&m->lock);
 	return err;
 }

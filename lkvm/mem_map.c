@@ -144,6 +144,7 @@ int region_map(struct region *r, u64 flags, const char *hugetlbfs)
 		return err;
 	if (!r->pub.shared_view)
 		r->pub.shared_view = r->pub.host;
+	r->split = flags & MEM_SPLIT_VIEW;
 	r->strict = flags & MEM_STRICT;
 	r->drop = flags & MEM_DROP;
 	r->huge_advice = flags & MEM_HUGE;
@@ -184,8 +185,8 @@ static int replace_pages(struct region *r, u64 off, u64 len, bool shared)
 
 	/*
 	 * A huge page that only loses some of its pages stays one, mapped page by page, and whoever
-	 * asks the host for the age of one page (DAMON does all the time) asks KVM for all 512. This
-	 * advice splits it.
+	 * asks the host for the age of one page (DAMON does all the time) asks KVM for all 512.
+	 * This advice splits it.
 	 */
 	if (shared)
 		madvise(at, len, MADV_FREE);
@@ -201,17 +202,33 @@ static int replace_pages(struct region *r, u64 off, u64 len, bool shared)
 	return err;
 }
 
-int region_change(struct region *r, u64 off, u64 len, bool shared)
+/*
+ * Each step may fail for want of mappings (vm.max_map_count), and then has done nothing: splitting
+ * comes before unmapping. Taking back the first step needs none, as its pieces merge again.
+ */
+static int change_views(struct region *r, u64 off, u64 len, bool shared)
 {
 	char *view = (char *)r->pub.shared_view + off;
+	int err = 0;
 
-	if (r->pub.shared_view == r->pub.host)
-		return r->drop && !shared && madvise(view, len, MADV_DONTNEED) < 0 ? -errno : 0;
 	if (mprotect(view, len, shared ? PROT_READ | PROT_WRITE : PROT_NONE) < 0)
 		return -errno;
 	/* Whatever was shared here goes, so that it is not there when the page is shared again. */
 	if (!shared && fallocate(r->pub.fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)off,
 				 (off_t)len) < 0)
-		return -errno;
-	return replace_pages(r, off, len, shared);
+		err = -errno;
+	if (!err)
+		err = replace_pages(r, off, len, shared);
+	if (err)
+		mprotect(view, len, shared ? PROT_NONE : PROT_READ | PROT_WRITE);
+	return err;
+}
+
+int region_change(struct region *r, u64 off, u64 len, bool shared)
+{
+	char *view = (char *)r->pub.shared_view + off;
+
+	if (r->split)
+		return change_views(r, off, len, shared);
+	return r->drop && !shared && madvise(view, len, MADV_DONTNEED) < 0 ? -errno : 0;
 }

@@ -12,7 +12,7 @@ typedef _Atomic u64 bitmap_word;
 struct region {
 	struct mem_region pub;
 	u64 huge; /* page size of a hugetlbfs mapping, else 0: unmapped in whole pages of it */
-	bool strict, huge_advice, drop;
+	bool split, strict, huge_advice, drop;
 	bitmap_word *shared; /* one bit a page, NULL: all of it is shared */
 };
 
@@ -22,7 +22,10 @@ struct region {
 int region_map(struct region *r, u64 flags, const char *hugetlbfs);
 void region_unmap(struct region *r);
 
-/* The views of pages that change sides; nothing to do without a split view. 0 or -errno. */
+/*
+ * The views of pages that change sides; nothing to do without a split view. 0, or -errno: they are
+ * where they were, but may have lost their content already.
+ */
 int region_change(struct region *r, u64 off, u64 len, bool shared);
 
 #endif

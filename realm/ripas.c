@@ -7,13 +7,18 @@
  * Spec:   [RMM 1.0 A5.2.2 RIPAS, A5.4 RIPAS change]
  *
  * A change walks runs of pages in one state, not pages: "all of RAM", which Linux asks for at boot,
- * is one step.
+ * is one step. A guest that has cut its memory into many pieces asks again: a call takes a bounded
+ * time, because other vCPUs wait for the lock and the machine may be asked to stop.
  */
 #include "realm/ripas.h"
 
 #include <errno.h>
+#include <string.h>
 
+#include "lkvm/log.h"
 #include "lkvm/mem.h"
+
+#define MAX_STEPS 256u /* a call, each a few system calls */
 
 /* First RAM address at or above `a`, at most `top`. */
 static u64 next_ram(struct mem *m, u64 a, u64 top)
@@ -48,17 +53,35 @@ u64 ripas_run(struct mem *m, u64 base, u64 top, enum rsi_ripas *ripas)
 	return at;
 }
 
+/* Pages of RAM, all in one state, into the other one. */
+static int change(struct mem *m, u64 at, u64 len, bool shared)
+{
+	int err = mem_set_shared(m, gpa(at), len, shared);
+
+	if (err == -ENOSPC)
+		guest_err("simulated Realm", "memory is shared in too many pieces; refused");
+	else if (err)
+		guest_err("simulated Realm", "cannot make %llu KiB at %#llx %s: %s",
+			  (unsigned long long)(len / KiB), (unsigned long long)at,
+			  shared ? "shared" : "protected", strerror(-err));
+	return err;
+}
+
 int ripas_set(struct mem *m, u64 base, u64 top, enum rsi_ripas ripas, u64 *reached)
 {
 	bool want_shared = ripas == RSI_RIPAS_EMPTY, shared;
+	unsigned steps = 0;
 	int err = 0;
 
 	for (*reached = base; *reached < top && !err;) {
 		u64 at = *reached, run = mem_run(m, gpa(at), top - at, &shared);
 
-		if (run && shared != want_shared)
-			err = mem_set_shared(m, gpa(at), run, want_shared);
-		else if (!run && !want_shared)
+		if (run && shared != want_shared) {
+			if (steps++ == MAX_STEPS)
+				break;
+			err = change(m, at, run, want_shared);
+		}
+		if (!run && !want_shared)
 			err = -EFAULT;
 		if (!err)
 			*reached = run ? at + run : next_ram(m, at, top);

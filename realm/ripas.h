@@ -17,7 +17,8 @@ u64 ripas_run(struct mem *m, u64 base, u64 top, enum rsi_ripas *ripas);
 /*
  * Change [base, top). Pages that are in the state already keep their content, the others lose it.
  * EMPTY is what there is outside of RAM: asking for it there succeeds, asking for RAM stops there.
- * *reached: first address not changed. 0, or -errno when it is not `top`.
+ * *reached: first address not changed, beyond `base`; not `top` if there are too many pieces for
+ * one call. Or -errno: the page there cannot be changed.
  */
 int ripas_set(struct mem *m, u64 base, u64 top, enum rsi_ripas ripas, u64 *reached);
 
