@@ -265,19 +265,6 @@ static void test_book(const struct vdev *d)
 
 /* ---- rings where they must not be ---- */
 
-static void enable_at(const struct vdev *d, u64 desc, u64 avail, u64 used, u32 size)
-{
-	vset(d, R_QUEUE_SEL, vdev_queue_of(d));
-	vset(d, R_QUEUE_SIZE, size);
-	vset(d, R_DESC_LO, (u32)desc);
-	vset(d, R_DESC_HI, (u32)(desc >> 32));
-	vset(d, R_AVAIL_LO, (u32)avail);
-	vset(d, R_AVAIL_HI, (u32)(avail >> 32));
-	vset(d, R_USED_LO, (u32)used);
-	vset(d, R_USED_HI, (u32)(used >> 32));
-	vset(d, R_QUEUE_ENABLE, 1);
-}
-
 static void test_rings(const struct vdev *d)
 {
 	const u64 desc = (u64)ring->desc, avail = (u64)&ring->avail, used = (u64)&ring->used;
@@ -305,7 +292,8 @@ static void test_rings(const struct vdev *d)
 	for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
 		memset(ring, 0, sizeof(*ring));
 		vdev_negotiate(d, F_VERSION_1);
-		enable_at(d, bad[i].desc, bad[i].avail, bad[i].used, bad[i].size);
+		vdev_queue_at(d, vdev_queue_of(d), bad[i].desc, bad[i].avail, bad[i].used,
+			      bad[i].size);
 		vdev_ok(d);
 		ring_desc(ring, 0, DATA, 16, D_WRITE, 0);
 		ring_post(ring, 0);
@@ -401,14 +389,6 @@ static void test_registers(const struct vdev *d)
 }
 
 /* ---- at random, the same every time ---- */
-
-static u64 random_next(u64 *state)
-{
-	*state ^= *state << 13;
-	*state ^= *state >> 7;
-	*state ^= *state << 17;
-	return *state;
-}
 
 static void test_random(const struct vdev *d, unsigned rounds)
 {

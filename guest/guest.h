@@ -43,6 +43,9 @@ bool str_equal(const char *a, const char *b);
 /* `word` is one of the words of `s`, separated by spaces. */
 bool has_word(const char *s, const char *word);
 
+/* At random, the same every time. *state is not 0. */
+u64 random_next(u64 *state);
+
 /* ---- output ---- */
 
 /* %c %s %d %u %x %lx (64 bit) with optional 0 and width; one line at a time, from any CPU. */

@@ -87,6 +87,14 @@ bool has_word(const char *s, const char *word)
 	return false;
 }
 
+u64 random_next(u64 *state)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 7;
+	*state ^= *state << 17;
+	return *state;
+}
+
 /* ---- output ---- */
 
 static u32 lock;

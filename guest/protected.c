@@ -282,33 +282,25 @@ static void test_taken_back(const struct vdev *d, const struct kind *k)
 
 static void test_ring_places(const struct vdev *d)
 {
-	const u64 r = dma(ring[0]), secret_at = (u64)mem.b | address_bits;
-	const u64 desc = 0, avail = offsetof(struct ring, avail), used = offsetof(struct ring, used);
+	const u64 desc = dma(&ring[0]->desc), avail = dma(&ring[0]->avail);
+	const u64 used = dma(&ring[0]->used), secret_at = (u64)mem.b | address_bits;
 	const struct {
 		const char *name;
 		u64 desc, avail, used;
 	} bad[] = {
-		{ "descriptors", secret_at, r + avail, r + used },
-		{ "available ring", r + desc, secret_at, r + used },
-		{ "used ring", r + desc, r + avail, secret_at },
-		{ "end of the descriptors", secret_at - 16, r + avail, r + used },
-		{ "end of the available ring", r + desc, secret_at - 4, r + used },
-		{ "end of the used ring", r + desc, r + avail, secret_at - 4 },
+		{ "descriptors", secret_at, avail, used },
+		{ "available ring", desc, secret_at, used },
+		{ "used ring", desc, avail, secret_at },
+		{ "end of the descriptors", secret_at - 16, avail, used },
+		{ "end of the available ring", desc, secret_at - 4, used },
+		{ "end of the used ring", desc, avail, secret_at - 4 },
 	};
 	u16 q = vdev_queue_of(d);
 	unsigned good = 0;
 
 	for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
 		vdev_negotiate(d, F_VERSION_1);
-		vset(d, R_QUEUE_SEL, q);
-		vset(d, R_QUEUE_SIZE, 2);
-		vset(d, R_DESC_LO, (u32)bad[i].desc);
-		vset(d, R_DESC_HI, (u32)(bad[i].desc >> 32));
-		vset(d, R_AVAIL_LO, (u32)bad[i].avail);
-		vset(d, R_AVAIL_HI, (u32)(bad[i].avail >> 32));
-		vset(d, R_USED_LO, (u32)bad[i].used);
-		vset(d, R_USED_HI, (u32)(bad[i].used >> 32));
-		vset(d, R_QUEUE_ENABLE, 1);
+		vdev_queue_at(d, q, bad[i].desc, bad[i].avail, bad[i].used, 2);
 		vdev_ok(d);
 		vdev_notify(d, q);
 		good += refused(d, vdev_kind(d), bad[i].name);

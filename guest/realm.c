@@ -64,7 +64,7 @@ static void map_alias(void)
 	isb();
 }
 
-/* Only a Realm's PSCI is called by SMC; on a machine without EL3 the instruction may be undefined. */
+/* Only a Realm's PSCI is called by SMC. Without EL3 the instruction may be undefined. */
 static bool conduit_is_smc(void)
 {
 	struct fdt_node node;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Payload: what each call to the RMM is for, and what it must not do besides. With "reset" on the
- * command line it only looks whether its measurements are those of a new Realm, leaves its mark, and
- * resets. rsibad.c has the wrong arguments.
+ * command line it only looks whether its measurements are those of a new Realm, leaves its mark,
+ * and resets. rsibad.c has the wrong arguments.
  *
  * Thread: CPU 0, and CPU 1 if there is one.
  * Trust:  the (simulated) RMM is under test.

@@ -201,6 +201,19 @@ u32 vdev_negotiate(const struct vdev *d, u64 features)
 	return vget(d, R_STATUS);
 }
 
+void vdev_queue_at(const struct vdev *d, u16 q, u64 desc, u64 avail, u64 used, u32 size)
+{
+	vset(d, R_QUEUE_SEL, q);
+	vset(d, R_QUEUE_SIZE, size);
+	vset(d, R_DESC_LO, (u32)desc);
+	vset(d, R_DESC_HI, (u32)(desc >> 32));
+	vset(d, R_AVAIL_LO, (u32)avail);
+	vset(d, R_AVAIL_HI, (u32)(avail >> 32));
+	vset(d, R_USED_LO, (u32)used);
+	vset(d, R_USED_HI, (u32)(used >> 32));
+	vset(d, R_QUEUE_ENABLE, 1);
+}
+
 bool vdev_queue(const struct vdev *d, u16 q, struct ring *r)
 {
 	u32 max;
@@ -211,14 +224,7 @@ bool vdev_queue(const struct vdev *d, u16 q, struct ring *r)
 	if (!max)
 		return false;
 	r->size = (u16)(max < RING_SIZE ? max : RING_SIZE);
-	vset(d, R_QUEUE_SIZE, r->size);
-	vset(d, R_DESC_LO, (u32)(u64)&r->desc);
-	vset(d, R_DESC_HI, (u32)((u64)&r->desc >> 32));
-	vset(d, R_AVAIL_LO, (u32)(u64)&r->avail);
-	vset(d, R_AVAIL_HI, (u32)((u64)&r->avail >> 32));
-	vset(d, R_USED_LO, (u32)(u64)&r->used);
-	vset(d, R_USED_HI, (u32)((u64)&r->used >> 32));
-	vset(d, R_QUEUE_ENABLE, 1);
+	vdev_queue_at(d, q, (u64)&r->desc, (u64)&r->avail, (u64)&r->used, r->size);
 	return true;
 }
 

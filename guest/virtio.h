@@ -114,6 +114,8 @@ u32 vdev_negotiate(const struct vdev *d, u64 features);
  * exist.
  */
 bool vdev_queue(const struct vdev *d, u16 q, struct ring *r);
+/* Rings anywhere, of any size; their memory is not touched. */
+void vdev_queue_at(const struct vdev *d, u16 q, u64 desc, u64 avail, u64 used, u32 size);
 void vdev_ok(const struct vdev *d);
 void vdev_notify(const struct vdev *d, u16 q);
 

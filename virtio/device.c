@@ -280,7 +280,7 @@ void virtio_fail(struct virtio_device *d, const char *why, int err)
 {
 	if (atomic_exchange(&d->broken, true))
 		return;
-	/* Of its own budget: what one device is asked to do must not hide the failure of another. */
+	/* Of its own budget: the failures of one device must not hide those of another. */
 	guest_err_msg(&d->failures, d->name, "%s (%s); it needs a reset", why, strerror(-err));
 	/* [virtio 1.3 §2.1.2] A configuration change notification, but only after DRIVER_OK. */
 	if (d->status & VIRTIO_S_DRIVER_OK)
