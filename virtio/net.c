@@ -51,6 +51,8 @@ struct net {
 	struct net_config config;
 	bool in_kick;	/* the caller of kick() has a hold */
 	bool mergeable; /* MRG_RXBUF negotiated */
+	bool bounced;
+	bool ring_seen; /* since the driver was ready: see check_ring() */
 	int rx_needed; /* buffers that the frame that waits in the netif needs at least */
 	struct scratch *s;
 };
@@ -68,6 +70,30 @@ struct scratch {
 static struct net *net_of(struct virtio_device *d)
 {
 	return container_of(d, struct net, dev);
+}
+
+/*
+ * With the first kick: a driver fills its receive ring, then kicks, then sends. (EDK2 takes half of
+ * it, for two descriptors each.) Where it bounces and has given less, its pool had no room for
+ * more: Linux goes on so, slowly or not at all, and says why only in its own log.
+ */
+static void check_ring(struct net *n)
+{
+	struct virtqueue *q = &n->dev.queues[RXQ];
+	int nr;
+
+	if (n->ring_seen)
+		return;
+	n->ring_seen = true;
+	nr = queue_available(q);
+	if (!n->bounced || nr < 0)
+		return;
+	nr += q->next_avail; /* those that are used already were given, too */
+	if (nr < q->size && nr != q->size / 2)
+		guest_err(n->dev.name,
+			  "the guest gave %d of %u receive buffers, its bounce pool (SWIOTLB) is "
+			  "too small: --swiotlb MiB makes it larger, and is measured",
+			  nr, q->size);
 }
 
 /* ---- guest to netif ---- */
@@ -289,6 +315,7 @@ static void net_kick(struct virtio_device *d, struct virtqueue *q)
 	struct net *n = net_of(d);
 
 	n->in_kick = true;
+	check_ring(n);
 	if (q->index == TXQ)
 		net_kick_tx(n, q);
 	else
@@ -302,6 +329,7 @@ static int net_start(struct virtio_device *d)
 
 	n->mergeable = virtio_has(d, VIRTIO_NET_F_MRG_RXBUF);
 	n->rx_needed = 0;
+	n->ring_seen = false;
 	n->netif->ops->up(n->netif, net_offloads_of(d));
 	return 0;
 }
@@ -366,6 +394,7 @@ int virtio_net_create(struct virtio_device **out, const struct virtio_env *env, 
 		n->s = malloc(sizeof(*n->s));
 	if (n && n->s) {
 		n->netif = netif;
+		n->bounced = env->pool;
 		err = virtio_init(&n->dev, &net_type, env->instance, env->mem, env->loop,
 				  net_features(n, env->pool), sizes, NR_QUEUES);
 	}

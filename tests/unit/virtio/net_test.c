@@ -2,6 +2,7 @@
 /* The network device: headers, buffers, back-pressure, and drivers that lie. */
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tests/fake/driver.h"
 #include "tests/fake/netif.h"
@@ -509,6 +510,48 @@ START_TEST(back_pressure)
 }
 END_TEST
 
+/* Lines about the pool, after `nr` receive buffers and two kicks of queue `q`. */
+static unsigned lines_about_the_pool(bool bounced, unsigned nr, u16 q)
+{
+	char said[1000];
+	unsigned lines = 0;
+	int saved = dup(2), p[2];
+	struct rig x;
+	ssize_t n;
+
+	rig_create(&x, ALL_OFFLOADS, 0, bounced);
+	rig_start(&x, F_BASE);
+	for (u64 i = 0; i < nr; i++)
+		post_rx(&x, i * 4096, 1526);
+	ck_assert_int_eq(pipe(p), 0);
+	dup2(p[1], 2);
+	kick(&x, q);
+	kick(&x, q);
+	dup2(saved, 2);
+	close(saved);
+	close(p[1]);
+	n = read(p[0], said, sizeof(said) - 1);
+	close(p[0]);
+	said[MAX(n, 0)] = 0;
+	for (const char *at = said; (at = strstr(at, "--swiotlb")); at++)
+		lines++;
+	rig_down(&x);
+	return lines;
+}
+
+START_TEST(a_bounce_pool_that_is_too_small)
+{
+	/* Linux kicks when it has filled the ring; the other queue if there was nothing. */
+	ck_assert_uint_eq(lines_about_the_pool(true, 7, RXQ), 1);
+	ck_assert_uint_eq(lines_about_the_pool(true, 15, RXQ), 1);
+	ck_assert_uint_eq(lines_about_the_pool(true, 0, TXQ), 1);
+	/* EDK2 fills half of it. */
+	ck_assert_uint_eq(lines_about_the_pool(true, 8, RXQ), 0);
+	ck_assert_uint_eq(lines_about_the_pool(true, 16, TXQ), 0);
+	ck_assert_uint_eq(lines_about_the_pool(false, 0, RXQ), 0);
+}
+END_TEST
+
 START_TEST(frames_that_can_never_fit_are_dropped)
 {
 	static u8 frame[3000];
@@ -637,6 +680,6 @@ SUITE_MAIN("virtio/net", identity_and_config, features_follow_the_netif_and_the_
 	   frames_go_out, offload_headers_go_along, headers_that_lie, chains_that_are_no_frames,
 	   the_black_book, a_netif_that_is_full_keeps_frames_in_the_ring,
 	   a_full_netif_and_a_broken_ring, what_the_netif_drops_is_done_with, frames_come_in,
-	   large_frames_take_several_buffers, back_pressure, frames_that_can_never_fit_are_dropped,
-	   bad_receive_buffers, frames_without_a_driver_are_dropped, work_per_kick_is_bounded,
-	   a_queue_is_reset_alone)
+	   large_frames_take_several_buffers, back_pressure, a_bounce_pool_that_is_too_small,
+	   frames_that_can_never_fit_are_dropped, bad_receive_buffers,
+	   frames_without_a_driver_are_dropped, work_per_kick_is_bounded, a_queue_is_reset_alone)
