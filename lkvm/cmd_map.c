@@ -276,5 +276,9 @@ int cmd_map(int argc, char **argv)
 	struct map_conf c = { 0 };
 	int status = options_parse(&options_map, &c, argc, argv);
 
+	if (!status && c.json && c.svg) {
+		log_error("--json prints the map and --svg draws it: give one of them");
+		status = EXIT_DIE;
+	}
 	return status ? status : guests_each(&c.guests, map_one, &c);
 }

@@ -91,8 +91,8 @@ static bool take(void *arg, const struct ask_record *r)
 static void print_text(const struct answer *a, const char *name)
 {
 	printf("Guest %s after %s s, what its devices touched:\n\n", name, a->seconds);
-	printf("%-18s %-14s %9s %12s %9s %12s %12s %7s %8s\n", "DEVICE", "BUS", "OUT", "BYTES",
-	       "IN", "ROOM", "BYTES", "PAGES", "REFUSED");
+	printf("%-18s %-14s %9s %12s %9s %12s %12s %7s %8s\n", "DEVICE", "BUS", "OUT",
+	       "OUT-BYTES", "IN", "IN-ROOM", "IN-BYTES", "PAGES", "REFUSED");
 	for (unsigned i = 0; i < a->nr; i++) {
 		const struct device *d = &a->devices[i];
 
