@@ -34,11 +34,11 @@ LKVM_SRCS := \
 	lkvm/cmd_measure.c lkvm/measure.c lkvm/measure_json.c \
 	lkvm/machine.c lkvm/launch.c lkvm/backend.c lkvm/payload.c lkvm/devices.c lkvm/consoles.c lkvm/console.c lkvm/outbuf.c lkvm/terminal.c lkvm/progress.c \
 	virtio/queue.c virtio/account.c virtio/chain.c virtio/device.c virtio/pci.c virtio/pci_common.c virtio/mmio.c \
-	virtio/rng.c virtio/net.c virtio/net_hdr.c virtio/console.c \
+	virtio/rng.c virtio/net.c virtio/net_hdr.c virtio/pool.c virtio/console.c \
 	virtio/blk.c virtio/blk_req.c virtio/blk_config.c \
 	virtio/disk_conf.c virtio/disk_raw.c virtio/disk_io.c virtio/disk_uring.c \
 	virtio/disk_threads.c \
-	net/netif.c net/netopt.c net/user.c net/slirp.c net/slirp_lib.c net/pollset.c net/guard.c net/reasm.c \
+	net/netif.c net/netopt.c net/user.c net/slirp.c net/slirp_lib.c net/pollset.c net/guard.c net/merge.c net/reasm.c \
 	net/dhcp.c net/segment.c net/backlog.c net/csum.c net/tap.c net/tap_setup.c net/pcap.c \
 	arm64/board.c arm64/boot.c arm64/image.c arm64/fdt.c arm64/gic.c arm64/v2m.c arm64/cpu.c \
 	arm64/pvtime.c arm64/serial.c arm64/rtc.c \
@@ -196,10 +196,11 @@ $(call unit,virtio/disk_raw,$(disk_srcs))
 $(call unit,virtio/console,virtio/console.c virtio/device.c virtio/queue.c virtio/account.c virtio/chain.c lkvm/mem.c lkvm/mem_map.c \
 	lkvm/iov.c lkvm/log.c lkvm/loop.c tests/fake/driver.c tests/fake/driver_bad.c \
 	tests/fake/transport.c)
-$(call unit,virtio/blk,virtio/blk.c virtio/blk_req.c virtio/blk_config.c virtio/device.c virtio/queue.c virtio/account.c \
+$(call unit,virtio/pool,virtio/pool.c)
+$(call unit,virtio/blk,virtio/pool.c virtio/blk.c virtio/blk_req.c virtio/blk_config.c virtio/device.c virtio/queue.c virtio/account.c \
 	virtio/chain.c lkvm/mem.c lkvm/mem_map.c lkvm/iov.c lkvm/log.c lkvm/loop.c tests/fake/disk.c \
 	tests/fake/driver.c tests/fake/driver_bad.c tests/fake/transport.c)
-$(call unit,virtio/blk_disk,virtio/blk.c virtio/blk_req.c virtio/blk_config.c virtio/device.c virtio/queue.c virtio/account.c \
+$(call unit,virtio/blk_disk,virtio/pool.c virtio/blk.c virtio/blk_req.c virtio/blk_config.c virtio/device.c virtio/queue.c virtio/account.c \
 	virtio/chain.c lkvm/mem.c lkvm/mem_map.c lkvm/iov.c $(disk_srcs) tests/fake/driver.c \
 	tests/fake/transport.c)
 
@@ -213,10 +214,10 @@ $(call unit,arm64/gic,arm64/gic.c arm64/board.c arm64/serial.c arm64/rtc.c lkvm/
 $(call unit,arm64/cpu,arm64/cpu.c arm64/pvtime.c lkvm/kvm.c lkvm/log.c)
 $(call unit,arm64/v2m,arm64/v2m.c lkvm/bus.c lkvm/log.c)
 $(call unit,arm64/fdt,arm64/fdt.c arm64/board.c arm64/serial.c arm64/rtc.c lkvm/bus.c lkvm/log.c)
-net-user := net/user.c net/slirp.c net/slirp_lib.c net/pollset.c net/guard.c net/reasm.c net/dhcp.c net/segment.c \
+net-user := net/user.c net/slirp.c net/slirp_lib.c net/pollset.c net/guard.c net/merge.c net/reasm.c net/dhcp.c net/segment.c \
 	net/backlog.c net/csum.c
 net-all := net/netif.c net/netopt.c $(net-user) net/tap.c net/tap_setup.c net/pcap.c
-$(call unit,virtio/net,virtio/net.c virtio/net_hdr.c virtio/device.c virtio/queue.c virtio/account.c virtio/chain.c lkvm/mem.c \
+$(call unit,virtio/net,virtio/pool.c virtio/net.c virtio/net_hdr.c virtio/device.c virtio/queue.c virtio/account.c virtio/chain.c lkvm/mem.c \
 	lkvm/mem_map.c lkvm/iov.c lkvm/log.c lkvm/loop.c tests/fake/netif.c tests/fake/driver.c \
 	tests/fake/driver_bad.c tests/fake/transport.c)
 $(call unit,net/user,$(net-all) tests/fake/netif.c lkvm/loop.c lkvm/log.c lkvm/iov.c)
@@ -226,6 +227,7 @@ $(call unit,net/slirp,net/slirp.c net/pollset.c lkvm/loop.c lkvm/log.c)
 $(call unit,net/pollset,net/pollset.c lkvm/loop.c)
 $(call unit,net/dhcp,net/dhcp.c net/csum.c)
 $(call unit,net/guard,net/guard.c net/csum.c)
+$(call unit,net/merge,net/merge.c net/guard.c net/csum.c)
 $(call unit,net/segment,net/segment.c net/reasm.c net/backlog.c net/csum.c tests/fake/netif.c lkvm/iov.c)
 
 $(call unit,realm/rsi,realm/rsi.c realm/digest.c)
@@ -278,11 +280,11 @@ fuzz = $(eval FUZZERS += $(1))$(eval fuzz-srcs-$(1) := $(2))
 $(call fuzz,guard,net/guard.c net/reasm.c net/segment.c net/csum.c)
 $(call fuzz,dhcp,net/dhcp.c net/csum.c)
 $(call fuzz,user_net,$(net-all) lkvm/loop.c lkvm/log.c lkvm/iov.c)
-$(call fuzz,virtio_net,virtio/net.c virtio/net_hdr.c virtio/device.c virtio/queue.c virtio/account.c virtio/chain.c lkvm/mem.c lkvm/mem_map.c \
+$(call fuzz,virtio_net,virtio/pool.c virtio/net.c virtio/net_hdr.c virtio/device.c virtio/queue.c virtio/account.c virtio/chain.c lkvm/mem.c lkvm/mem_map.c \
 	lkvm/iov.c lkvm/log.c lkvm/loop.c tests/fake/netif.c tests/fake/driver.c tests/fake/transport.c)
 $(call fuzz,chain,virtio/queue.c virtio/account.c lkvm/loop.c virtio/chain.c lkvm/mem.c lkvm/mem_map.c lkvm/log.c tests/fake/driver.c)
 $(call fuzz,virtio_pci,virtio/mmio.c $(virtio_pci_srcs))
-$(call fuzz,blk,virtio/blk.c virtio/blk_req.c virtio/blk_config.c virtio/device.c virtio/queue.c virtio/account.c \
+$(call fuzz,blk,virtio/pool.c virtio/blk.c virtio/blk_req.c virtio/blk_config.c virtio/device.c virtio/queue.c virtio/account.c \
 	virtio/chain.c lkvm/mem.c lkvm/mem_map.c lkvm/iov.c lkvm/log.c lkvm/loop.c tests/fake/disk.c \
 	tests/fake/driver.c tests/fake/transport.c)
 $(call fuzz,boot,arm64/boot.c arm64/image.c lkvm/mem.c lkvm/mem_map.c)
@@ -378,7 +380,7 @@ demo:
 objs = $(sort $(patsubst %.c,$(O)/obj/%.o,$(1)))
 
 # The native device path, counted by callgrind: no sanitizers, optimised as lkvm is.
-bench-virtio := virtio/net.c virtio/net_hdr.c virtio/blk.c virtio/blk_req.c virtio/blk_config.c \
+bench-virtio := virtio/pool.c virtio/net.c virtio/net_hdr.c virtio/blk.c virtio/blk_req.c virtio/blk_config.c \
 	virtio/rng.c virtio/device.c virtio/queue.c virtio/account.c virtio/chain.c lkvm/mem.c lkvm/mem_map.c lkvm/iov.c \
 	tests/fake/driver.c tests/fake/transport.c
 build/bench/native_virtio: $(call objs,tests/bench/native_virtio.c $(bench-virtio) lkvm/log.c lkvm/loop.c)

@@ -20,6 +20,7 @@
 #include "virtio/disk.h"
 #include "virtio/mmio.h"
 #include "virtio/pci.h"
+#include "virtio/pool.h"
 #include "virtio/types.h"
 
 #define MAX_DEVICES (CONFIG_MAX_DISKS + CONFIG_MAX_NICS + 2u)
@@ -86,12 +87,15 @@ static int attach(struct devices *d, struct virtio_device *dev, bool mmio)
 	return err;
 }
 
-/* Linux gives a Realm a thousandth of its memory, if the command line does not say more. */
-static u64 pool_size(const struct devices *d)
+/*
+ * What Linux will bounce in, or NULL. The least that any version makes of it [arm64 mm/init.c]; the
+ * user's word is counted in slots and comes first.
+ */
+static const struct virtio_pool *pool_of(const struct devices *d)
 {
-	if (!d->env->bounced)
-		return 0;
-	return d->c->swiotlb ? d->c->swiotlb * MiB : d->c->ram_size / 1024;
+	u64 bytes = d->c->swiotlb ? d->c->swiotlb * MiB : MIN(d->c->ram_size / 1024, 64 * MiB);
+
+	return d->env->bounced ? virtio_pool_fit(bytes) : NULL;
 }
 
 static struct virtio_env env_of(const struct devices *d, unsigned instance)
@@ -100,7 +104,7 @@ static struct virtio_env env_of(const struct devices *d, unsigned instance)
 		.mem = d->env->mem,
 		.loop = d->env->loop,
 		.instance = instance,
-		.pool = pool_size(d),
+		.pool = pool_of(d),
 	};
 }
 
@@ -125,12 +129,6 @@ static unsigned nr_net(const struct devices *d)
 	return d->nr_nics;
 }
 
-/*
- * A guest that bounces takes packets of a page in buffers that do not stay in its pool (Linux does
- * so for an MTU beyond 1500), and few large packets cost it less than many small ones.
- */
-#define BOUNCED_MTU 4000u
-
 static int add_net(struct devices *d, unsigned i)
 {
 	struct virtio_env env = env_of(d, i);
@@ -139,8 +137,8 @@ static int add_net(struct devices *d, unsigned i)
 	struct netif *n;
 	int err;
 
-	if (d->env->bounced && conf->mode == NET_MODE_USER && !conf->mtu)
-		conf->mtu = BOUNCED_MTU;
+	if (env.pool && conf->mode == NET_MODE_USER && !conf->mtu)
+		conf->mtu = env.pool->mtu;
 	conf->may_capture = d->env->bounced;
 	err = netif_create(&n, conf, d->env->loop);
 	if (err || !n)
@@ -236,9 +234,8 @@ int devices_count_mmio(const struct config *c, unsigned *nr)
 	if (!nics)
 		return -ENOMEM;
 	err = parse_nics(c, nics, &nr_nics);
-	*nr = c->transport == TRANSPORT_MMIO ?
-		      c->rng + (c->console == CONSOLE_VIRTIO) + c->nr_disks :
-		      0;
+	*nr = c->transport == TRANSPORT_MMIO ? c->rng + (c->console == CONSOLE_VIRTIO) + c->nr_disks
+					     : 0;
 	for (unsigned i = 0; i < nr_nics && !err; i++)
 		*nr += nics[i].mode != NET_MODE_NONE && nic_on_mmio(c, &nics[i]);
 	free(nics);

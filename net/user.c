@@ -25,6 +25,7 @@
 #include "net/dhcp.h"
 #include "net/eth.h"
 #include "net/guard.h"
+#include "net/merge.h"
 #include "net/reasm.h"
 #include "net/segment.h"
 #include "net/slirp.h"
@@ -44,6 +45,7 @@ struct user_if {
 	char domain[NET_MAX_DOMAIN + 1];
 	struct segment seg;
 	struct reasm *reasm;
+	struct merge merge; /* what the guest sends in one batch */
 	struct backlog backlog;
 
 	bool up;       /* a driver is there */
@@ -147,13 +149,25 @@ static bool over_limit(struct user_if *s, const u8 *frame, const struct guard_pk
 	return true;
 }
 
+static void feed_held(struct user_if *s)
+{
+	size_t len = merge_take(&s->merge);
+
+	if (len)
+		slirp_feed(s->slirp, s->merge.frame, len, false);
+}
+
 static void input(struct user_if *s, u8 *frame, size_t len, const struct guard_pkt *pkt)
 {
 	bool neighbour = pkt->type == ETHERTYPE_ARP4 || pkt->proto == PROTO_ICMP6;
 
 	segment_invite(&s->seg, frame, pkt);
-	if (!over_limit(s, frame, pkt))
-		slirp_feed(s->slirp, frame, len, neighbour);
+	if (over_limit(s, frame, pkt) || merge_append(&s->merge, frame, len, pkt))
+		return;
+	feed_held(s);
+	if (frame == s->frame && merge_hold(&s->merge, &s->frame, len, pkt))
+		return;
+	slirp_feed(s->slirp, frame, len, neighbour);
 }
 
 static int user_if_send(struct netif *n, const struct netif_offload *o, const struct iovec *iov,
@@ -192,6 +206,7 @@ static void user_if_flush(struct netif *n)
 {
 	struct user_if *s = user_if(n);
 
+	feed_held(s);
 	slirp_settle(s->slirp);
 	flush_client(s);
 }
@@ -240,6 +255,7 @@ static void user_if_destroy(struct netif *n)
 	reasm_destroy(s->reasm);
 	backlog_fini(&s->backlog);
 	free(s->frame);
+	free(s->merge.frame);
 	free(s);
 }
 
@@ -365,7 +381,9 @@ int user_if_create(struct netif **out, const struct net_conf *c, struct loop *lo
 	memcpy(s->netif.mac, c->mac, NETIF_MAC_LEN);
 	configure(s, c);
 	s->frame = malloc(NETIF_FRAME_MAX);
-	if (!s->frame || backlog_init(&s->backlog, BACKLOG_BYTES) || reasm_create(&s->reasm)) {
+	s->merge.frame = malloc(NETIF_FRAME_MAX);
+	if (!s->frame || !s->merge.frame || backlog_init(&s->backlog, BACKLOG_BYTES) ||
+	    reasm_create(&s->reasm)) {
 		log_error("user-mode networking: %s", strerror(ENOMEM));
 		goto fail;
 	}

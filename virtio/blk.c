@@ -24,6 +24,7 @@
 #include "lkvm/log.h"
 #include "virtio/blk_config.h"
 #include "virtio/blk_req.h"
+#include "virtio/pool.h"
 #include "virtio/types.h"
 
 /*
@@ -33,16 +34,9 @@
 #define QUEUE_SIZE 256u
 #define NR_SLOTS 256u
 #define MAX_IOV 128u
-/*
- * Where the guest bounces, a full ring of the largest requests takes a quarter of its pool: Linux
- * gives a Realm of 256 MiB 256 KiB, half of which virtio-net fills. Without a limit the first
- * request of a readahead is larger than the pool and can never be mapped. A ring has room for a
- * request of a driver without indirect descriptors, which needs three; EDK2 takes none that has not.
- */
-#define SMALL_QUEUE_SIZE 4u
-#define SMALL_NR_SLOTS 16u
-#define SMALL_SEG_BYTES 4096u
-#define SMALL_SEG_MAX 32u
+/* Where the guest bounces. EDK2 takes no ring that has not a request's three descriptors. */
+#define BOUNCED_SEG_BYTES 4096u
+#define BOUNCED_MIN_SIZE 4u
 
 /* What one kick may do before the loop turns to its other fds. */
 #define KICK_BYTES (16 * MiB)
@@ -418,19 +412,27 @@ static int slots_init(struct blk *b, unsigned nr)
 	return 0;
 }
 
-/* Header and status are pieces, too. */
-static u16 max_iov(u64 pool, unsigned nr_queues)
+/* What one of several queues may have in flight. */
+static u16 queue_size(const struct virtio_pool *pool, unsigned nr_queues)
 {
-	u64 segs = pool / 4 / (SMALL_SEG_BYTES * SMALL_QUEUE_SIZE * nr_queues);
+	unsigned size = pool ? pool->blk : QUEUE_SIZE;
 
-	return pool ? (u16)(2 + MIN(MAX(segs, 1u), SMALL_SEG_MAX)) : MAX_IOV;
+	for (; pool && nr_queues > 1 && size > BOUNCED_MIN_SIZE; nr_queues = (nr_queues + 1) / 2)
+		size /= 2;
+	return (u16)size;
+}
+
+/* Header and status are pieces, too. */
+static u16 max_iov(const struct virtio_pool *pool, u16 size)
+{
+	return pool ? (u16)MIN(pool->blk_pages + 2u, size) : MAX_IOV;
 }
 
 int virtio_blk_create(struct virtio_device **out, const struct virtio_env *env, struct disk *disk,
 		      const struct virtio_blk_conf *conf)
 {
 	struct blk *b = calloc(1, sizeof(*b));
-	u32 seg_bytes = env->pool ? SMALL_SEG_BYTES : 0;
+	u32 seg_bytes = env->pool ? BOUNCED_SEG_BYTES : 0;
 	u16 sizes[DISK_MAX_QUEUES];
 	int err = -ENOMEM;
 
@@ -440,15 +442,15 @@ int virtio_blk_create(struct virtio_device **out, const struct virtio_env *env, 
 		goto fail;
 	}
 	b->disk = disk;
-	b->max_iov = max_iov(env->pool, conf->nr_queues);
+	b->max_iov = max_iov(env->pool, queue_size(env->pool, conf->nr_queues));
 	b->delay_ns = (u64)conf->delay_ms * 1000000u;
 	b->delayed_tail = &b->delayed;
 	for (unsigned i = 0; i < conf->nr_queues; i++)
-		sizes[i] = env->pool ? SMALL_QUEUE_SIZE : QUEUE_SIZE;
+		sizes[i] = queue_size(env->pool, conf->nr_queues);
 	disk->batch_end = disk_batch_end;
 	disk->batch_arg = b;
 	snprintf(b->serial, sizeof(b->serial), "%s", conf->serial ? conf->serial : disk->id);
-	err = slots_init(b, env->pool ? SMALL_NR_SLOTS : NR_SLOTS);
+	err = slots_init(b, env->pool ? sizes[0] / 2u * conf->nr_queues : NR_SLOTS);
 	if (!err)
 		err = loop_timer_add(env->loop, delay_over, b, &b->delay);
 	if (!err)
@@ -459,6 +461,8 @@ int virtio_blk_create(struct virtio_device **out, const struct virtio_env *env, 
 		blk_destroy(&b->dev);
 		goto fail;
 	}
+	if (env->pool)
+		b->dev.offered &= ~VIRTIO_F_INDIRECT_DESC;
 	blk_config_init(&b->config, disk, seg_bytes, b->max_iov - 2u, conf->nr_queues);
 	b->dev.config = (u8 *)&b->config;
 	b->dev.config_len = sizeof(b->config);

@@ -20,6 +20,7 @@
 #include "lkvm/le.h"
 #include "lkvm/log.h"
 #include "virtio/net_hdr.h"
+#include "virtio/pool.h"
 #include "virtio/types.h"
 
 #define VIRTIO_NET_S_LINK_UP 1u
@@ -36,13 +37,6 @@ static_assert(sizeof(struct net_config) == 12, "as in the specification");
 enum { RXQ, TXQ, NR_QUEUES };
 
 #define QUEUE_SIZE 256u
-/*
- * Where the guest bounces, each buffer of a ring takes its place in the pool: 128 slots of 2 KiB in
- * a Realm of 256 MiB. 16 receive buffers of two pages take half of them. Linux stops sending when a
- * ring has fewer than 19 free descriptors, so one of 32 holds at most 14 packets, each two slots.
- */
-#define RX_SIZE_SMALL 16u
-#define TX_SIZE_SMALL 32u
 #define TX_PUBLISH 64u /* chains: the driver can reuse them while we go on */
 
 struct net {
@@ -53,7 +47,7 @@ struct net {
 	bool mergeable; /* MRG_RXBUF negotiated */
 	bool bounced;
 	bool ring_seen; /* since the driver was ready: see check_ring() */
-	int rx_needed; /* buffers that the frame that waits in the netif needs at least */
+	int rx_needed;	/* buffers that the frame that waits in the netif needs at least */
 	struct scratch *s;
 };
 
@@ -80,6 +74,7 @@ static struct net *net_of(struct virtio_device *d)
 static void check_ring(struct net *n)
 {
 	struct virtqueue *q = &n->dev.queues[RXQ];
+	unsigned mtu = le16_get(n->config.mtu), all = q->size;
 	int nr;
 
 	if (n->ring_seen)
@@ -89,11 +84,13 @@ static void check_ring(struct net *n)
 	if (!n->bounced || nr < 0)
 		return;
 	nr += q->next_avail; /* those that are used already were given, too */
-	if (nr < q->size && nr != q->size / 2)
+	if (mtu > 1500)
+		all /= virtio_pool_rx_pieces((u16)mtu);
+	if ((unsigned)nr < all && nr != q->size / 2)
 		guest_err(n->dev.name,
 			  "the guest gave %d of %u receive buffers, its bounce pool (SWIOTLB) is "
 			  "too small: --swiotlb MiB makes it larger, and is measured",
-			  nr, q->size);
+			  nr, all);
 }
 
 /* ---- guest to netif ---- */
@@ -364,7 +361,7 @@ static const struct virtio_type net_type = {
 	.destroy = net_destroy,
 };
 
-static u64 net_features(const struct net *n, bool bounced)
+static u64 net_features(const struct net *n, const struct virtio_pool *pool)
 {
 	u64 features = VIRTIO_NET_F_MAC | VIRTIO_NET_F_STATUS | VIRTIO_NET_F_MRG_RXBUF |
 		       net_features_of(n->netif->offloads);
@@ -372,21 +369,22 @@ static u64 net_features(const struct net *n, bool bounced)
 	if (n->netif->mtu)
 		features |= VIRTIO_NET_F_MTU;
 	/*
-	 * 64 KiB frames would fill the pool; checksums cost nothing there. Buffers that Linux
-	 * merges are pieces of 32 KiB that stay in the pool until the last reader of any of them is
-	 * done, those that it does not merge leave it when the frame arrives.
+	 * Buffers that Linux merges are pieces of 32 KiB that stay in the pool until the last reader
+	 * of any of them is done, those that it does not merge leave it when the frame arrives; so
+	 * there are no large frames to the guest, whose checksums cost nothing.
 	 */
-	if (bounced)
-		features &= ~(VIRTIO_NET_F_MRG_RXBUF | VIRTIO_NET_F_HOST_TSO4 |
-			      VIRTIO_NET_F_HOST_TSO6 | VIRTIO_NET_F_GUEST_TSO4 |
+	if (pool)
+		features &= ~(VIRTIO_NET_F_MRG_RXBUF | VIRTIO_NET_F_GUEST_TSO4 |
 			      VIRTIO_NET_F_GUEST_TSO6);
+	if (pool && !pool->tso)
+		features &= ~(VIRTIO_NET_F_HOST_TSO4 | VIRTIO_NET_F_HOST_TSO6);
 	return features;
 }
 
 int virtio_net_create(struct virtio_device **out, const struct virtio_env *env, struct netif *netif)
 {
-	const u16 sizes[NR_QUEUES] = { env->pool ? RX_SIZE_SMALL : QUEUE_SIZE,
-				       env->pool ? TX_SIZE_SMALL : QUEUE_SIZE };
+	const u16 sizes[NR_QUEUES] = { env->pool ? env->pool->rx : QUEUE_SIZE,
+				       env->pool ? env->pool->tx : QUEUE_SIZE };
 	struct net *n = calloc(1, sizeof(*n));
 	int err = -ENOMEM;
 
@@ -394,7 +392,7 @@ int virtio_net_create(struct virtio_device **out, const struct virtio_env *env, 
 		n->s = malloc(sizeof(*n->s));
 	if (n && n->s) {
 		n->netif = netif;
-		n->bounced = env->pool;
+		n->bounced = env->pool != NULL;
 		err = virtio_init(&n->dev, &net_type, env->instance, env->mem, env->loop,
 				  net_features(n, env->pool), sizes, NR_QUEUES);
 	}
@@ -412,6 +410,8 @@ int virtio_net_create(struct virtio_device **out, const struct virtio_env *env, 
 	n->config.mtu = le16_of(netif->mtu);
 	n->dev.config = (u8 *)&n->config;
 	n->dev.config_len = sizeof(n->config);
+	if (env->pool)
+		n->dev.offered &= ~VIRTIO_F_INDIRECT_DESC;
 	netif->client = &net_client;
 	netif->client_arg = n;
 	*out = &n->dev;

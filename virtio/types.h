@@ -12,17 +12,15 @@
 struct chardev;
 struct disk;
 struct netif;
+struct virtio_pool;
 
 /* Where a device lives. */
 struct virtio_env {
 	struct mem *mem;
 	struct loop *loop;
 	unsigned instance; /* n-th of its kind, from 0 */
-	/*
-	 * Bytes that the guest has to bounce in (Realm): rings and segments are sized for it. 0: it
-	 * does not bounce.
-	 */
-	u64 pool;
+	/* The guest bounces (Realm), in a pool like this one; NULL: it does not. Constant. */
+	const struct virtio_pool *pool;
 };
 
 int virtio_rng_create(struct virtio_device **out, const struct virtio_env *env);

@@ -23,6 +23,7 @@
 #include "tests/fake/driver.h"
 #include "tests/fake/transport.h"
 #include "virtio/blk_config.h"
+#include "virtio/pool.h"
 #include "virtio/types.h"
 
 #define DISK_SIZE (64 * KiB)
@@ -199,9 +200,9 @@ static void create(struct rig *x, u8 setup)
 	x->disk = fake_disk_create(DISK_SIZE);
 	x->disk->disk.read_only = setup & 1;
 	x->disk->disk.can_discard = !(setup & 3);
-	env = (struct virtio_env){
-		.mem = x->mem, .loop = x->loop, .pool = setup & 4 ? 256 * KiB : 0
-	};
+	env = (struct virtio_env){ .mem = x->mem,
+				   .loop = x->loop,
+				   .pool = setup & 4 ? virtio_pool_fit(0) : NULL };
 	check(!virtio_blk_create(&x->dev, &env, &x->disk->disk, &conf));
 	fake_transport_attach(&x->irq, x->dev);
 	x->features = VIRTIO_F_VERSION_1 | VIRTIO_F_INDIRECT_DESC | VIRTIO_F_RING_RESET |

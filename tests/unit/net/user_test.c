@@ -384,6 +384,49 @@ START_TEST(tcp_to_the_hosts_loopback)
 }
 END_TEST
 
+/* What the guest sends in one batch is one segment for libslirp, with one answer. */
+START_TEST(segments_of_a_batch_are_merged)
+{
+	static const struct netif_offload none = { .gso = NETIF_GSO_NONE };
+	static u8 f[2000], data[4 * 1001], buf[8000];
+	struct world w;
+	struct conn c;
+	const u8 *answer;
+	size_t len;
+	u16 port;
+	int sk = listen_on_loopback(SOCK_STREAM, &port);
+
+	world_open(&w, NULL, 0);
+	tcp_open(&c, &w, sk, port);
+	for (size_t i = 0; i < sizeof(data); i++)
+		data[i] = (u8)(i % 253);
+	for (unsigned i = 0; i < 4; i++) {
+		struct tcp_seg t = { .sport = c.sport,
+				     .dport = port,
+				     .seq = c.seq + i * 1001,
+				     .ack = c.ack,
+				     .flags = TCP_ACK,
+				     .win = 64240,
+				     .data = data + i * 1001,
+				     .len = 1001 };
+		struct iovec iov = { f, put_tcp(f, GUEST_IP, HOST_IP, &t) };
+
+		ck_assert_int_eq(w.n->ops->send(w.n, &none, &iov, 1), 0);
+	}
+	ck_assert_int_eq(recv(c.server, buf, sizeof(buf), MSG_DONTWAIT), -1);
+	w.n->ops->flush(w.n);
+	ck_assert_int_eq(read(c.server, buf, sizeof(buf)), sizeof(data));
+	ck_assert_mem_eq(buf, data, sizeof(data));
+	tcp_next(&c, &answer, &len);
+	ck_assert_uint_eq(be32_at(w.client.got.f[w.seen - 1].data + 34 + TCP_ACKNR),
+			  c.seq + sizeof(data));
+	ck_assert_uint_eq(w.client.got.nr, w.seen);
+	world_close(&w);
+	close(c.server);
+	close(sk);
+}
+END_TEST
+
 START_TEST(refused_connections_are_reset)
 {
 	struct world w;
@@ -894,7 +937,7 @@ END_TEST
 SUITE_MAIN("net/user", arp_for_the_gateway_is_answered, dhcp_gives_the_seeds_lease,
 	   no_dhcp_when_switched_off, ping_of_the_host, udp_to_and_from_the_hosts_loopback,
 	   large_datagrams_for_the_guest_are_fragmented, fragments_of_the_guest_are_put_together,
-	   tcp_to_the_hosts_loopback, refused_connections_are_reset,
+	   tcp_to_the_hosts_loopback, segments_of_a_batch_are_merged, refused_connections_are_reset,
 	   tso_frames_of_the_guest_are_taken_whole, large_segments_for_a_driver_that_takes_them,
 	   small_segments_for_a_driver_that_wants_checksums,
 	   small_segments_for_a_driver_that_wants_none, back_pressure_loses_nothing,

@@ -14,6 +14,7 @@
 #include "tests/unit/suite.h"
 #include "virtio/blk_config.h"
 #include "virtio/blk_req.h"
+#include "virtio/pool.h"
 #include "virtio/types.h"
 
 #define DISK_SIZE (1 * MiB)
@@ -54,7 +55,8 @@ static void create(u64 mem_flags)
 
 static void start(u64 features, u16 size)
 {
-	ck_assert(fake_negotiate(dev, features | VIRTIO_F_VERSION_1 | VIRTIO_F_INDIRECT_DESC));
+	ck_assert(fake_negotiate(dev, features | VIRTIO_F_VERSION_1 |
+					      (dev->offered & VIRTIO_F_INDIRECT_DESC)));
 	for (u16 i = 0; i < conf.nr_queues; i++) {
 		fake_ring_init(&ring[i], mem, FAKE_RING(i), size, features & VIRTIO_F_EVENT_IDX);
 		fake_queue(dev, i, &ring[i]);
@@ -118,6 +120,8 @@ static u16 post(unsigned q, unsigned i, u32 type, u64 sector, u64 data, u32 len)
 		bufs[nr++] =
 			(struct fake_buf){ data, len, type == BLK_T_IN || type == BLK_T_GET_ID };
 	bufs[nr++] = (struct fake_buf){ STATUS(i), 1, true };
+	if (!(dev->offered & VIRTIO_F_INDIRECT_DESC))
+		return fake_ring_add(&ring[q], bufs, nr);
 	return fake_ring_add_indirect(&ring[q], bufs, nr, TABLE(i));
 }
 
@@ -855,7 +859,7 @@ START_TEST(create_fails_step_by_step)
 }
 END_TEST
 
-static void create_with_pool(u64 pool, unsigned nr_queues)
+static void create_with_pool(const struct virtio_pool *pool, unsigned nr_queues)
 {
 	struct virtio_env env;
 
@@ -869,41 +873,48 @@ static void create_with_pool(u64 pool, unsigned nr_queues)
 	fake_transport_attach(&irq, dev);
 }
 
+/* The ring is the limit of what is in flight, and the largest request fits into it. */
 START_TEST(small_pool)
 {
-	create_with_pool(256 * KiB, 1);
-	/* A full ring of the largest requests takes a quarter of the pool. */
+	const struct virtio_pool *pool = virtio_pool_fit(256 * KiB);
+	unsigned nr = pool->blk / 3u;
+
+	create_with_pool(pool, 1);
 	ck_assert(dev->offered & BLK_F_SIZE_MAX);
-	ck_assert_uint_eq(dev->queues[0].max_size * virtio_config_read(dev, 8, 4) *
-				  virtio_config_read(dev, 12, 4),
-			  64 * KiB);
-	start(BLK_F_FLUSH, 4);
-	for (unsigned i = 0; i < 4; i++)
+	ck_assert(!(dev->offered & VIRTIO_F_INDIRECT_DESC));
+	ck_assert_uint_eq(virtio_config_read(dev, 8, 4), 4 * KiB);
+	ck_assert_uint_eq(virtio_config_read(dev, 12, 4), pool->blk_pages);
+	ck_assert_uint_eq(dev->queues[0].max_size, pool->blk);
+	ck_assert_uint_le(pool->blk_pages + 2u, pool->blk);
+	start(BLK_F_FLUSH, pool->blk);
+	for (unsigned i = 0; i < nr; i++)
 		post(0, i, BLK_T_IN, 0, BUFFER, 512);
 	kick(0);
-	ck_assert_uint_eq(disk->nr_pending, 4);
+	ck_assert_uint_eq(disk->nr_pending, nr);
 	teardown();
 }
 END_TEST
 
-START_TEST(segments_follow_the_pool)
+START_TEST(queues_share_the_pool)
 {
 	static const struct {
-		u64 pool;
 		unsigned nr_queues;
-		u32 seg_max;
-	} cases[] = {
-		{ 512 * KiB, 1, 8 }, { 512 * KiB, 4, 2 }, { 64 * KiB, 1, 1 },
-		{ 4 * KiB, 4, 1 },   { 16 * MiB, 1, 32 }, { 0, 1, 126 },
-	};
+		u16 size;
+	} cases[] = { { 1, 64 }, { 2, 32 }, { 3, 16 }, { 4, 16 }, { 5, 8 }, { 16, 4 } };
 
 	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
-		create_with_pool(cases[i].pool, cases[i].nr_queues);
-		ck_assert_uint_eq(virtio_config_read(dev, 12, 4), cases[i].seg_max);
-		/* a request without indirect descriptors: header, data, status */
-		ck_assert_uint_ge(dev->queues[0].max_size, 3);
+		create_with_pool(virtio_pool_fit(512 * KiB), cases[i].nr_queues);
+		ck_assert_uint_eq(dev->queues[cases[i].nr_queues - 1].max_size, cases[i].size);
+		ck_assert_uint_eq(virtio_config_read(dev, 12, 4), MIN(cases[i].size - 2u, 32u));
 		teardown();
 	}
+	create_with_pool(virtio_pool_fit(256 * KiB), 16);
+	ck_assert_uint_eq(dev->queues[15].max_size, 4); /* EDK2 wants three */
+	teardown();
+	create_with_pool(NULL, 1);
+	ck_assert(dev->offered & VIRTIO_F_INDIRECT_DESC);
+	ck_assert_uint_eq(virtio_config_read(dev, 12, 4), 126);
+	teardown();
 }
 END_TEST
 
@@ -914,4 +925,4 @@ SUITE_MAIN("virtio/blk", features_and_config, features_of_a_read_only_disk, writ
 	   write_through_without_flush, one_interrupt_a_batch, a_kick_is_bounded, slots_run_out,
 	   delayed, reset_in_the_middle, reset_of_one_queue, memory_is_let_go,
 	   no_room_for_an_answer, more_pieces_than_seg_max, black_book, create_fails_step_by_step,
-	   small_pool, segments_follow_the_pool)
+	   small_pool, queues_share_the_pool)

@@ -8,6 +8,7 @@
 #include "tests/fake/netif.h"
 #include "tests/fake/transport.h"
 #include "tests/unit/suite.h"
+#include "virtio/pool.h"
 #include "virtio/types.h"
 
 /* [virtio 1.3 §5.1.3] */
@@ -46,14 +47,16 @@ struct hdr {
 
 static const struct netif_offload none = { .gso = NETIF_GSO_NONE };
 
-static void rig_create(struct rig *x, u32 offloads, u16 mtu, bool bounced)
+static void rig_create(struct rig *x, u32 offloads, u16 mtu, bool small_pool)
 {
 	memset(x, 0, sizeof(*x));
 	x->mem = fake_mem(0);
 	x->n = fake_netif(offloads, mtu);
 	ck_assert_int_eq(loop_create(&x->loop, "test"), 0);
 
-	struct virtio_env env = { .mem = x->mem, .loop = x->loop, .pool = bounced ? 256 * KiB : 0 };
+	struct virtio_env env = { .mem = x->mem,
+				  .loop = x->loop,
+				  .pool = small_pool ? virtio_pool_fit(0) : NULL };
 
 	ck_assert_int_eq(virtio_net_create(&x->d, &env, &x->n->netif), 0);
 	fake_transport_attach(&x->t, x->d);
@@ -511,7 +514,7 @@ START_TEST(back_pressure)
 END_TEST
 
 /* Lines about the pool, after `nr` receive buffers and two kicks of queue `q`. */
-static unsigned lines_about_the_pool(bool bounced, unsigned nr, u16 q)
+static unsigned lines_about_the_pool(bool bounced, u16 mtu, unsigned nr, u16 q)
 {
 	char said[1000];
 	unsigned lines = 0;
@@ -519,7 +522,7 @@ static unsigned lines_about_the_pool(bool bounced, unsigned nr, u16 q)
 	struct rig x;
 	ssize_t n;
 
-	rig_create(&x, ALL_OFFLOADS, 0, bounced);
+	rig_create(&x, ALL_OFFLOADS, mtu, bounced);
 	rig_start(&x, F_BASE);
 	for (u64 i = 0; i < nr; i++)
 		post_rx(&x, i * 4096, 1526);
@@ -542,13 +545,16 @@ static unsigned lines_about_the_pool(bool bounced, unsigned nr, u16 q)
 START_TEST(a_bounce_pool_that_is_too_small)
 {
 	/* Linux kicks when it has filled the ring; the other queue if there was nothing. */
-	ck_assert_uint_eq(lines_about_the_pool(true, 7, RXQ), 1);
-	ck_assert_uint_eq(lines_about_the_pool(true, 15, RXQ), 1);
-	ck_assert_uint_eq(lines_about_the_pool(true, 0, TXQ), 1);
+	ck_assert_uint_eq(lines_about_the_pool(true, 0, 7, RXQ), 1);
+	ck_assert_uint_eq(lines_about_the_pool(true, 0, 15, RXQ), 1);
+	ck_assert_uint_eq(lines_about_the_pool(true, 0, 0, TXQ), 1);
 	/* EDK2 fills half of it. */
-	ck_assert_uint_eq(lines_about_the_pool(true, 8, RXQ), 0);
-	ck_assert_uint_eq(lines_about_the_pool(true, 16, TXQ), 0);
-	ck_assert_uint_eq(lines_about_the_pool(false, 0, RXQ), 0);
+	ck_assert_uint_eq(lines_about_the_pool(true, 0, 8, RXQ), 0);
+	ck_assert_uint_eq(lines_about_the_pool(true, 0, 16, TXQ), 0);
+	/* Larger ones take several descriptors each. */
+	ck_assert_uint_eq(lines_about_the_pool(true, 8192, 3, RXQ), 1);
+	ck_assert_uint_eq(lines_about_the_pool(true, 8192, 4, RXQ), 0);
+	ck_assert_uint_eq(lines_about_the_pool(false, 0, 0, RXQ), 0);
 }
 END_TEST
 

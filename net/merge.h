@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * TCP segments of the guest that continue each other, made one: a guest that may not send large
+ * segments sends many small ones in a batch, and each costs libslirp a system call and an answer.
+ * The loop's thread.
+ */
+#ifndef NET_MERGE_H
+#define NET_MERGE_H
+
+#include "net/guard.h"
+
+struct merge {
+	u8 *frame;   /* NETIF_FRAME_MAX bytes, the caller's */
+	size_t len;  /* of what is held in it; 0: nothing */
+	u32 l3, l4;  /* offsets, as in struct guard_pkt */
+	u32 next;    /* the sequence number that continues it */
+	bool longer; /* something was appended: the checksum is to be made from this: */
+	u64 sum;     /* of the data, as a big-endian number that starts at an even offset */
+};
+
+/*
+ * May `frame`, which guard_check() has passed, be held until the end of the batch? Plain data of an
+ * established connection over IPv4: no options, no flags but ACK and PSH. If so it is held: `*frame`
+ * becomes the frame that was there before, which nobody needs. Nothing is held then (merge_take()).
+ */
+bool merge_hold(struct merge *m, u8 **frame, size_t len, const struct guard_pkt *pkt);
+
+/* Append the frame if it continues what is held; its acknowledgement and window are the newer ones. */
+bool merge_append(struct merge *m, const u8 *frame, size_t len, const struct guard_pkt *pkt);
+
+/*
+ * What is held, complete with checksums, which are right where those of all its parts are, and its
+ * length; 0: nothing. Good until the next merge_hold().
+ */
+size_t merge_take(struct merge *m);
+
+#endif

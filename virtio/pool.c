@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What devices ask of a guest that bounces: a line for each size of pool.
+ *
+ * Thread: any.
+ * Trust:  none needed.
+ * Spec:   Linux 7.x kernel/dma/swiotlb.c (slots of 2 KiB), drivers/net/virtio_net.c (add_recvbuf_big():
+ *         a receive buffer is a header, the rest of a page, and mtu / 4 KiB pages; start_xmit(): a ring
+ *         with fewer than 19 free descriptors is stopped), drivers/block/virtio_blk.c
+ */
+#include "virtio/pool.h"
+
+#define SLOT (2 * KiB)
+#define PAGE (4 * KiB)
+#define TX_STOP 19u
+#define TCP_IP_HEADERS 40u
+
+/* Ascending. */
+static const struct virtio_pool pools[] = {
+	{ .kib = 256, .mtu = 8192, .rx = 16, .tx = 32, .blk = 16, .blk_pages = 14 },
+	{ .kib = 512, .mtu = 16384, .rx = 32, .tx = 32, .blk = 64, .blk_pages = 32 },
+	{ .kib = 1024, .mtu = 16384, .rx = 64, .tx = 32, .blk = 64, .blk_pages = 32, .tso = true },
+	{ .kib = 4096, .mtu = 16384, .rx = 128, .tx = 64, .blk = 256, .blk_pages = 64, .tso = true },
+};
+
+const struct virtio_pool *virtio_pool_fit(u64 bytes)
+{
+	unsigned i = ARRAY_SIZE(pools) - 1;
+
+	while (i && pools[i].kib * KiB > bytes)
+		i--;
+	return &pools[i];
+}
+
+unsigned virtio_pool_rx_pieces(u16 mtu)
+{
+	return 2 + (unsigned)((mtu + PAGE - 1) / PAGE);
+}
+
+u64 virtio_pool_worst(const struct virtio_pool *p)
+{
+	u64 pieces = virtio_pool_rx_pieces(p->mtu);
+	u64 rx = p->rx / pieces * (SLOT + (pieces - 1) * PAGE);
+	/* Headers are apart from the data, which is in two pieces (three of 64 KiB) at most. */
+	u64 tx = p->tso ? ((p->tx - TX_STOP) / 3 + 1) * (SLOT + 64 * KiB + 2 * SLOT)
+			: ((p->tx - TX_STOP) / 2 + 1) *
+				  (SLOT + align_up(p->mtu - TCP_IP_HEADERS, SLOT) + SLOT);
+	/* So are those of requests, and their status. */
+	u64 requests = (p->blk + p->blk_pages + 1u) / (p->blk_pages + 2u);
+
+	return rx + tx + requests * 2 * SLOT + (p->blk - requests * 2) * PAGE;
+}

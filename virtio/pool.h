@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What devices ask of a guest that bounces. Linux 7.x gives a Realm RAM / 1024 to bounce in (256 KiB at
+ * least) and drops a packet that finds no room there. So the rings are as small as that, and without
+ * tables of indirect descriptors, which make a ring's size a limit of what can be in flight. Pure.
+ */
+#ifndef VIRTIO_POOL_H
+#define VIRTIO_POOL_H
+
+#include "lkvm/util.h"
+
+struct virtio_pool {
+	u32 kib; /* for pools of that size and larger ones */
+	u16 mtu; /* Linux takes packets beyond 1500 in buffers that leave the pool at once */
+	u16 rx, tx, blk; /* sizes of rings */
+	u16 blk_pages;	 /* that a request is made of at most */
+	bool tso;	 /* the guest may send packets of 64 KiB */
+};
+
+/* The largest that fits; with a pool that is too small for all, the smallest. */
+const struct virtio_pool *virtio_pool_fit(u64 bytes);
+
+/* Descriptors of one of Linux's receive buffers for such a MTU, beyond 1500. */
+unsigned virtio_pool_rx_pieces(u16 mtu);
+
+/* How much of the pool a network card and a disk can have in use together, bytes. */
+u64 virtio_pool_worst(const struct virtio_pool *p);
+
+#endif
