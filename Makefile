@@ -40,7 +40,7 @@ LKVM_SRCS := \
 	virtio/disk_threads.c \
 	net/netif.c net/netopt.c net/user.c net/slirp.c net/slirp_lib.c net/pollset.c net/guard.c net/merge.c net/reasm.c \
 	net/dhcp.c net/segment.c net/backlog.c net/csum.c net/tap.c net/tap_setup.c net/pcap.c \
-	arm64/board.c arm64/boot.c arm64/image.c arm64/fdt.c arm64/gic.c arm64/v2m.c arm64/cpu.c \
+	arm64/board.c arm64/boot.c arm64/image.c arm64/infile.c arm64/fdt.c arm64/gic.c arm64/v2m.c arm64/cpu.c \
 	arm64/pvtime.c arm64/serial.c arm64/rtc.c \
 	realm/realm.c realm/none.c realm/sim.c realm/rsi.c realm/ripas.c realm/digest.c \
 	realm/cbor.c realm/cose.c realm/ec.c realm/libcrypto.c realm/token.c realm/token_claims.c \
@@ -205,8 +205,9 @@ $(call unit,virtio/blk_disk,virtio/pool.c virtio/blk.c virtio/blk_req.c virtio/b
 	tests/fake/transport.c)
 
 $(call unit,arm64/board,arm64/board.c arm64/serial.c arm64/rtc.c lkvm/bus.c lkvm/log.c)
-$(call unit,arm64/boot,arm64/boot.c arm64/image.c lkvm/mem.c lkvm/mem_map.c lkvm/log.c)
-$(call unit,arm64/boot_bad,arm64/boot.c arm64/image.c lkvm/mem.c lkvm/mem_map.c lkvm/log.c)
+$(call unit,arm64/boot,arm64/boot.c arm64/image.c arm64/infile.c lkvm/mem.c lkvm/mem_map.c lkvm/log.c)
+$(call unit,arm64/infile,arm64/infile.c lkvm/log.c)
+$(call unit,arm64/boot_bad,arm64/boot.c arm64/image.c arm64/infile.c lkvm/mem.c lkvm/mem_map.c lkvm/log.c)
 $(call unit,arm64/serial,arm64/serial.c lkvm/bus.c lkvm/log.c)
 $(call unit,arm64/serial_input,arm64/serial.c lkvm/bus.c lkvm/log.c)
 $(call unit,arm64/rtc,arm64/rtc.c lkvm/bus.c lkvm/log.c)
@@ -287,7 +288,7 @@ $(call fuzz,virtio_pci,virtio/mmio.c $(virtio_pci_srcs))
 $(call fuzz,blk,virtio/pool.c virtio/blk.c virtio/blk_req.c virtio/blk_config.c virtio/device.c virtio/queue.c virtio/account.c \
 	virtio/chain.c lkvm/mem.c lkvm/mem_map.c lkvm/iov.c lkvm/log.c lkvm/loop.c tests/fake/disk.c \
 	tests/fake/driver.c tests/fake/transport.c)
-$(call fuzz,boot,arm64/boot.c arm64/image.c lkvm/mem.c lkvm/mem_map.c)
+$(call fuzz,boot,arm64/boot.c arm64/image.c arm64/infile.c lkvm/mem.c lkvm/mem_map.c)
 $(call fuzz,token,$(token_all) realm/digest.c realm/rsi.c lkvm/token_print.c lkvm/token_json.c lkvm/log.c)
 $(call fuzz,options,lkvm/options.c lkvm/options_help.c lkvm/options_run.c lkvm/options_realm.c lkvm/config.c net/netopt.c \
 	virtio/disk_conf.c)

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "arm64/image.h"
+#include "arm64/infile.h"
 #include "lkvm/log.h"
 #include "lkvm/mem.h"
 
@@ -64,6 +65,8 @@ static int open_file(const char *what, const char *name, int *fd, u64 *size)
 			close(f);
 		return err;
 	}
+	/* It was there for FIFOs; with it io_uring would not wait for a disk. */
+	fcntl(f, F_SETFL, 0);
 	*fd = f;
 	*size = (u64)st.st_size;
 	return 0;
@@ -161,23 +164,6 @@ static int load_kernel(struct mem *m, const struct boot_conf *c, struct boot_inf
 
 /* ---- files that are taken as they are ---- */
 
-static int read_all(int fd, const char *name, u8 *dst, u64 len)
-{
-	for (u64 n = 0; n < len;) {
-		ssize_t got = pread(fd, dst + n, len - n, (off_t)n);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0) {
-			log_error("Reading %s: %s", name,
-				  got ? strerror(errno) : "the file became shorter meanwhile");
-			return -EIO;
-		}
-		n += (u64)got;
-	}
-	return 0;
-}
-
 static int load_firmware(struct mem *m, const struct boot_conf *c, struct boot_info *out)
 {
 	u64 off = c->has_firmware_addr ? c->firmware_addr - c->ram_base : 0;
@@ -201,7 +187,8 @@ static int load_firmware(struct mem *m, const struct boot_conf *c, struct boot_i
 		out->image = (struct boot_span){ gpa(c->ram_base + off), size };
 		out->image_mem_len = size;
 		out->entry = out->image.base;
-		err = read_all(fd, c->firmware, mem_load_ptr(m, out->image.base, size), size);
+		err = infile_read(fd, c->firmware, mem_load_ptr(m, out->image.base, size), size,
+				  0);
 	} else {
 		log_error("firmware %s (%" PRIu64
 			  " KiB) does not fit into guest memory: increase --mem",
@@ -271,7 +258,7 @@ static int place_and_load(struct mem *m, const struct boot_conf *c, int fd, u64 
 
 	if (err || fd < 0)
 		return err;
-	return read_all(fd, c->initrd, mem_load_ptr(m, out->initrd.base, len), len);
+	return infile_read(fd, c->initrd, mem_load_ptr(m, out->initrd.base, len), len, 0);
 }
 
 static int load_initrd(struct mem *m, const struct boot_conf *c, struct boot_info *out)

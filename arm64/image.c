@@ -17,6 +17,7 @@
 #include <zlib.h>
 #include <zstd.h>
 
+#include "arm64/infile.h"
 #include "lkvm/le.h"
 #include "lkvm/log.h"
 
@@ -151,24 +152,6 @@ static int open_zboot(struct image *im, const u8 *head)
 
 /* ---- reading ---- */
 
-/* pread() until `len` bytes are there. A file that shrinks under us is as bad as a disk error. */
-static int read_at(const struct image *im, void *buf, size_t len, u64 off)
-{
-	for (size_t n = 0; n < len;) {
-		ssize_t got = pread(im->fd, (u8 *)buf + n, len - n, (off_t)(off + n));
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0) {
-			log_error("Reading %s: %s", im->name,
-				  got ? strerror(errno) : "the file became shorter meanwhile");
-			return -EIO;
-		}
-		n += (size_t)got;
-	}
-	return 0;
-}
-
 static int corrupt(const struct image *im, const char *why)
 {
 	log_error("%s is corrupt (%s): get it again", im->name, why);
@@ -185,7 +168,7 @@ static int refill(struct image *im)
 		return 0;
 	if (!n)
 		return corrupt(im, "truncated compressed data");
-	err = read_at(im, im->in, n, im->pos);
+	err = infile_read(im->fd, im->name, im->in, n, im->pos);
 	if (err)
 		return err;
 	im->pos += n;
@@ -233,7 +216,7 @@ static int zstd_step(struct image *im, u8 *out, u64 room, u64 *got)
 static int read_plain(struct image *im, void *buf, u64 len, u64 *got)
 {
 	u64 n = MIN(len, im->end - im->pos);
-	int err = read_at(im, buf, n, im->pos);
+	int err = infile_read(im->fd, im->name, buf, n, im->pos);
 
 	if (err)
 		return err;
@@ -293,7 +276,7 @@ int image_open(struct image **out, int fd, u64 size, const char *name)
 	im->fd = fd;
 	im->name = name;
 	im->end = size;
-	err = read_at(im, head, head_len, 0);
+	err = infile_read(im->fd, im->name, head, head_len, 0);
 	if (err)
 		goto fail;
 	if (is_gzip(head, head_len))

@@ -10,9 +10,9 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <limits.h>
+#include <link.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "lkvm/log.h"
@@ -108,17 +108,25 @@ int slirp_lib_load(struct slirp_lib *lib)
 	return 0;
 }
 
+/* dladdr() would do, but it looks at every symbol of the C library. */
+static int try_beside_libc(struct dl_phdr_info *object, size_t size, void *found)
+{
+	const char *slash = strrchr(object->dlpi_name, '/');
+	char path[PATH_MAX];
+
+	(void)size;
+	if (!slash || strcmp(slash + 1, "libc.so.6"))
+		return 0;
+	snprintf(path, sizeof(path), "%.*s/" SONAME, (int)(slash - object->dlpi_name),
+		 object->dlpi_name);
+	*(bool *)found = access(path, R_OK) == 0;
+	return 1;
+}
+
 bool slirp_lib_beside_libc(void)
 {
-	char path[PATH_MAX];
-	const char *slash;
-	Dl_info info;
+	bool found = false;
 
-	if (!dladdr((void *)getrlimit, &info) || !info.dli_fname)
-		return false;
-	slash = strrchr(info.dli_fname, '/');
-	if (!slash)
-		return false;
-	snprintf(path, sizeof(path), "%.*s/" SONAME, (int)(slash - info.dli_fname), info.dli_fname);
-	return access(path, R_OK) == 0;
+	dl_iterate_phdr(try_beside_libc, &found);
+	return found;
 }

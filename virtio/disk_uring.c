@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Raw disk on io_uring: a batch of requests costs one system call, and what the page cache can
- * answer at once is finished when that call returns. The only file that includes liburing.
+ * answer at once is finished when that call returns. (liburing is included here and in
+ * arm64/infile.c.)
  *
  * Thread: the disk's loop.
  * Trust:  requests were checked by blk.c; completions come from the kernel.
