@@ -7,9 +7,9 @@
  *
  * The kernel image is most of what a start costs the host. read(2) copies with the instructions for
  * user memory, 8 bytes at a time on arm64; into a buffer that io_uring has pinned the kernel copies
- * with its own memcpy, which takes 3 of 21 million instructions off (make bench). Whatever keeps the
- * ring from working (a kernel without it, a sandbox, RLIMIT_MEMLOCK, a file system), read(2) does
- * the rest.
+ * with its own memcpy, which takes 3 of 21 million instructions off (make bench). Whatever keeps
+ * the ring from working (a kernel without it, a sandbox, RLIMIT_MEMLOCK, a file system), read(2)
+ * does the rest.
  */
 #include "arm64/infile.h"
 
