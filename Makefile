@@ -45,7 +45,7 @@ LKVM_SRCS := \
 	realm/realm.c realm/none.c realm/sim.c realm/rsi.c realm/ripas.c realm/digest.c \
 	realm/cbor.c realm/cose.c realm/ec.c realm/libcrypto.c realm/token.c realm/token_claims.c \
 	realm/encode.c realm/anchor.c realm/keys.c realm/token_make.c realm/attest.c \
-	realm/plan.c realm/rim.c realm/profile.c \
+	realm/plan.c realm/rim.c realm/profile.c realm/eventlog.c \
 	realm/probe.c realm/rme.c realm/rmi.c realm/pkvm.c realm/gmem.c
 
 # ---- how -----------------------------------------------------------------------------------------
@@ -239,6 +239,8 @@ $(call unit,realm/token,$(token_all) realm/digest.c realm/rsi.c lkvm/log.c)
 $(call unit,realm/digest,realm/digest.c realm/rsi.c)
 $(call unit,realm/rim,realm/rim.c realm/digest.c realm/rsi.c)
 $(call unit,realm/plan,realm/plan.c realm/rim.c realm/digest.c realm/rsi.c lkvm/mem.c lkvm/mem_map.c lkvm/log.c)
+$(call unit,realm/eventlog,realm/eventlog.c realm/plan.c realm/rim.c realm/digest.c realm/rsi.c lkvm/mem.c lkvm/mem_map.c \
+	lkvm/log.c)
 $(call unit,realm/ripas,realm/ripas.c lkvm/mem.c lkvm/mem_map.c lkvm/log.c)
 $(call unit,realm/ripas_calls,realm/ripas.c lkvm/mem.c lkvm/mem_map.c lkvm/log.c)
 $(call unit,realm/rme,lkvm/log.c $(fake_host))

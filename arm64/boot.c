@@ -216,14 +216,18 @@ static const char *place(const struct boot_conf *c, u64 window, u64 initrd_len,
 			 struct boot_info *out)
 {
 	struct boot_span image = { out->image.base, out->image_mem_len };
-	u64 end = c->ram_base + window;
+	u64 end = c->ram_base + window, log_len = c->log ? BOOT_LOG_SIZE : 0;
 
-	if (window < DTB_ALIGN + BOOT_DTB_SIZE)
+	if (window < DTB_ALIGN + BOOT_DTB_SIZE + log_len)
 		return "no room for the device tree";
+	end -= log_len;
+	out->log = (struct boot_span){ gpa(end), log_len };
 	out->dtb.base = gpa(align_up(end - BOOT_DTB_SIZE - DTB_ALIGN, DTB_ALIGN));
 	out->dtb.len = BOOT_DTB_SIZE;
 	if (spans_meet(out->dtb, image))
 		return "fdt overlaps with kernel image.";
+	if (log_len && spans_meet(out->log, image))
+		return "measurement log overlaps with kernel image.";
 	out->initrd = (struct boot_span){ gpa(0), 0 };
 	if (!initrd_len)
 		return NULL;

@@ -11,6 +11,7 @@
  *   DTB       64 KiB, zero-padded, at ALIGN_UP(window end - 64 KiB - 2 MiB, 2 MiB):
  *             0x8fe00000 for 256 MiB and more
  *   initrd    ALIGN_UP(DTB - length - 4, 4): 4-byte aligned, directly below the DTB
+ *   log       if asked for: the last 64 KiB of the window, and the DTB below it by the same rule
  *
  * If kernel, initrd and DTB do not fit into the window, the window is all of RAM. The bytes around
  * the initrd are zero up to page boundaries, and no two payloads share a 4 KiB page: a Realm is
@@ -27,6 +28,7 @@
 struct mem;
 
 #define BOOT_DTB_SIZE (64 * KiB)
+#define BOOT_LOG_SIZE (64 * KiB)
 #define BOOT_PAGE (4 * KiB)
 
 struct boot_conf {
@@ -37,6 +39,7 @@ struct boot_conf {
 	u64 firmware_addr; /* where, if has_firmware_addr */
 	u64 ram_base;
 	u64 ram_size;
+	bool log; /* leave room for a measurement log */
 };
 
 struct boot_span {
@@ -50,6 +53,7 @@ struct boot_info {
 	u64 image_mem_len;	/* with the zero tail its header asks for; >= image.len */
 	struct boot_span initrd;
 	struct boot_span dtb; /* always BOOT_DTB_SIZE; filled by the caller */
+	struct boot_span log; /* BOOT_LOG_SIZE or absent; filled by the caller */
 };
 
 /*

@@ -179,6 +179,20 @@ static void memory(struct tree *t)
 	end(t);
 }
 
+/* Memory that the guest leaves alone; its firmware or its programs find the log by this node. */
+static void measurement_log(struct tree *t)
+{
+	node(t, "reserved-memory");
+	prop_list(t, "#address-cells", 2);
+	prop_list(t, "#size-cells", 2);
+	prop_flag(t, "ranges");
+	node_at(t, "event-log", t->conf->log_base);
+	prop_str(t, "compatible", "cc-event-log");
+	prop_reg(t, t->conf->log_base, t->conf->log_len);
+	end(t);
+	end(t);
+}
+
 static void cpus(struct tree *t)
 {
 	node(t, "cpus");
@@ -374,6 +388,8 @@ static void root(struct tree *t)
 	aliases(t);
 	chosen(t);
 	memory(t);
+	if (t->conf->log_len)
+		measurement_log(t);
 	cpus(t);
 	psci(t);
 	gic(t);

@@ -14,6 +14,8 @@ struct fdt_conf {
 	const char *bootargs;		   /* complete kernel command line, or NULL: no property */
 	u64 initrd_base;
 	u64 initrd_len;	     /* 0: no initrd */
+	u64 log_base;
+	u64 log_len;	     /* 0: no measurement log */
 	bool has_kaslr_seed; /* otherwise no property: nothing random unless asked for */
 	u64 kaslr_seed;
 };

@@ -22,6 +22,7 @@ const struct realm_ops *backend_presume(struct realm_conf *conf, const struct co
 		.sim_cmw = c->sim_cmw,
 		.sim_keys = c->sim_keys,
 		.has_rpv = c->has_realm_pv,
+		.log = c->measurement_log,
 		.pmu = c->pmu,
 		.pmu_counters = c->pmu_counters,
 		.sve = c->sve,

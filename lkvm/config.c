@@ -193,6 +193,7 @@ static int check_realm_options(const struct config *c)
 		{ c->realm_only_sve_vl, "sve-vl" },
 		{ c->restricted_mem, "restricted_mem" },
 		{ c->services, "service-ip" },
+		{ c->measurement_log, "measurement-log" },
 		{ c->swiotlb, "swiotlb" },
 		{ c->sim_strict, "sim-strict" },
 		{ c->sim_keys, "sim-attest-keys" },

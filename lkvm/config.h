@@ -87,6 +87,7 @@ struct config {
 	bool measurement_algo; /* given, which is an error without --realm; so the next three */
 	enum config_hash realm_hash;
 	bool has_realm_pv, realm_only_sve_vl, restricted_mem, services;
+	bool measurement_log; /* for the guest, in its memory; also an error without --realm */
 	u8 realm_pv[64]; /* --realm-pv, zero-padded */
 	u32 swiotlb;	 /* MiB of the guest's bounce pool; 0: the guest's own choice */
 

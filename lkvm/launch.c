@@ -16,6 +16,7 @@
 #include "lkvm/mem.h"
 #include "lkvm/payload.h"
 #include "realm/encode.h"
+#include "realm/eventlog.h"
 #include "realm/profile.h"
 
 static enum board_gic board_gic(enum config_irqchip chip)
@@ -73,9 +74,12 @@ int launch_ram(struct launch *l, u64 flags)
 	return err;
 }
 
-static struct plan_part part(const char *name, const char *file, struct boot_span s)
+static struct plan_part part(const char *name, const char *log, const char *file,
+			     struct boot_span s)
 {
-	return (struct plan_part){ .name = name, .file = file, .base = s.base, .len = s.len };
+	return (struct plan_part){
+		.name = name, .log = log, .file = file, .base = s.base, .len = s.len
+	};
 }
 
 static int make_plan(struct launch *l, enum plan_order order, u64 page)
@@ -92,10 +96,13 @@ static int make_plan(struct launch *l, enum plan_order order, u64 page)
 	};
 	int err;
 
-	p.parts[p.nr_parts++] = c->firmware ? part("firmware", c->firmware, l->boot.image)
-					    : part("kernel", c->kernel, l->boot.image);
-	p.parts[p.nr_parts++] = part("initrd", c->initrd, l->boot.initrd);
-	p.parts[p.nr_parts++] = part("device tree", c->dtb, l->boot.dtb);
+	p.parts[p.nr_parts++] = c->firmware ?
+					part("firmware", "FIRMWARE", c->firmware, l->boot.image) :
+					part("kernel", "KERNEL", c->kernel, l->boot.image);
+	p.parts[p.nr_parts++] = part("initrd", "INITRD", c->initrd, l->boot.initrd);
+	p.parts[p.nr_parts++] = part("device tree", "DTB", c->dtb, l->boot.dtb);
+	p.parts[p.nr_parts] = part("measurement log", "LOG", NULL, l->boot.log);
+	p.parts[p.nr_parts++].unmeasured = true;
 	err = plan_build(&l->plan, &p);
 	assert(!err); /* the loader puts nothing outside of RAM, or two things in one place */
 	return err;
@@ -120,6 +127,19 @@ static void forget_contents(struct launch *l)
 	l->contents = NULL;
 }
 
+static int write_log(struct launch *l, const struct rim_params *p)
+{
+	const struct eventlog_conf log = {
+		.plan = &l->plan,
+		.params = p,
+		.base = l->boot.log.base,
+		.len = l->boot.log.len,
+		.ram_size = l->c->ram_size,
+	};
+
+	return eventlog_write(l->mem, &log);
+}
+
 int launch_predict(struct launch *l, const struct realm_ops *ops, const struct realm_conf *conf,
 		   int vcpu_fd)
 {
@@ -127,13 +147,15 @@ int launch_predict(struct launch *l, const struct realm_ops *ops, const struct r
 	struct rim_params p;
 
 	l->has_predicted = rmm >= 0 && (ops->rim != realm_no_rim || log_enabled(LOG_DEBUG));
-	if (!l->has_predicted)
+	if (!l->has_predicted && !l->boot.log.len)
 		return 0;
 	err = profile_of_vcpu(&p, vcpu_fd, l->board.pmu);
 	p.hash = conf->sha512 ? RSI_HASH_SHA512 : RSI_HASH_SHA256;
 	p.ipa_bits = launch_ipa_bits(l);
 	p.contents = conf->contents;
-	if (!err)
+	if (!err && l->boot.log.len)
+		err = write_log(l, &p);
+	if (!err && l->has_predicted)
 		err = plan_measure(&l->plan, (enum rim_rmm)rmm, &p, l->mem, NULL, NULL,
 				   &l->predicted);
 	if (err)

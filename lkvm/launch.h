@@ -54,7 +54,8 @@ struct rim_contents *launch_contents(struct launch *l);
 
 /*
  * Predict what a Realm of that kind will measure, when its vCPUs are like this one, which has all
- * its features: if it tells its measurement, or if somebody reads the log's debug lines.
+ * its features: if it tells its measurement, or if somebody reads the log's debug lines. And write
+ * the measurement log, if the Realm has one.
  */
 int launch_predict(struct launch *l, const struct realm_ops *ops, const struct realm_conf *conf,
 		   int vcpu_fd);

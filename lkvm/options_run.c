@@ -379,6 +379,8 @@ static const struct opt opts[] = {
 	     "Hash of the Realm's measurements; default sha256"),
 	CALL(0, "realm-pv", "string", options_realm_pv, "Realm Personalization Value, at most 64 bytes"),
 	CALL(0, "realm-pv-hex", "digits", options_realm_pv_hex, "The same in hexadecimal"),
+	TRUE("measurement-log", measurement_log,
+	     "Leave the guest a log of how it was measured (TCG2 format), which is not measured itself"),
 	CALL(0, "sve-vl", "bits", options_sve_vl, "The same as --sve-max-vl"),
 	TRUE("restricted_mem", restricted_mem, "Guest memory that the host cannot map; a Realm always has it"),
 	TRUE("restricted-mem", restricted_mem, "The same as --restricted_mem"),
@@ -428,7 +430,6 @@ static const struct opt opts[] = {
 	REFUSE("debug-ioport", NULL, "arm64 has no I/O port instructions, use --debug-mmio"),
 	{ .name = "bounce", .arg = "mib", .arg_optional = true, .own = true, .store = OPT_REFUSE,
 	  .why = "bounce regions" LATER },
-	REFUSE("measurement-log", NULL, "event logs" LATER),
 };
 /* clang-format on */
 

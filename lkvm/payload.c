@@ -65,6 +65,8 @@ static int build_dtb(const struct boot_info *boot, struct mem *m, const struct c
 		.bootargs = cmdline,
 		.initrd_base = boot->initrd.base.a,
 		.initrd_len = boot->initrd.len,
+		.log_base = boot->log.base.a,
+		.log_len = boot->log.len,
 		.has_kaslr_seed = c->kaslr_seed != 0,
 		.kaslr_seed = c->kaslr_seed,
 	};
@@ -95,6 +97,7 @@ int payload_load(struct boot_info *out, struct mem *m, const struct config *c,
 		.firmware_addr = c->firmware_addr,
 		.ram_base = c->ram_base,
 		.ram_size = c->ram_size,
+		.log = c->measurement_log,
 	};
 	int err = boot_load(m, &conf, out);
 

@@ -27,6 +27,7 @@ struct plan_part {
 	gpa_t base;
 	u64 len; /* 0: absent */
 	bool unmeasured;
+	const char *log; /* what the measurement log calls it: "KERNEL" */
 };
 
 #define PLAN_MAX_PARTS 8u

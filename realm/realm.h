@@ -49,6 +49,7 @@ struct realm_conf {
 	const char *sim_keys;
 	bool has_rpv; /* --realm-pv or --realm-pv-hex */
 	u8 rpv[64];   /* Realm Personalization Value */
+	bool log;     /* --measurement-log: some of what is loaded is not measured */
 	bool pmu, sve;
 	unsigned pmu_counters; /* 0: the host's */
 	unsigned sve_vl;       /* bits; 0: the host's */

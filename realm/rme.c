@@ -51,6 +51,13 @@ static u64 mem_flags(const struct realm_conf *conf)
 
 static int check(const struct realm_conf *conf)
 {
+	/* The first posting's call has no flags: it measures what it loads [uapi reference 1.2]. */
+	if (conf->log && conf->host.sve_told) {
+		log_error("--measurement-log is not possible on this host: its kernel's Realms "
+			  "(generation %s) measure all that is loaded",
+			  conf->host.gen);
+		return -EINVAL;
+	}
 	/* This generation does not look at the vCPUs' PMU: it wants to be told a number. */
 	if (conf->host.sve_told && conf->pmu && !conf->pmu_counters) {
 		log_error("--pmu: this host's kernel wants to know how many counters a Realm gets, "

@@ -77,6 +77,7 @@ struct fake_seen {
 	u32 hash, sve_vq, counters;
 	struct fake_range measured[8];
 	unsigned nr_measured;
+	struct fake_range unmeasured; /* loaded */
 	u64 entry_pc, entry_x0;	      /* of REC 0 */
 	u32 features[FAKE_MAX_VCPUS]; /* of KVM_ARM_VCPU_INIT */
 	unsigned nr_recs;

@@ -126,13 +126,26 @@ static void measure(u64 base, u64 size)
 	fake_seen.nr_measured++;
 }
 
+static void leave_unmeasured(u64 base, u64 size)
+{
+	struct fake_range *u = &fake_seen.unmeasured;
+
+	ck_assert_msg(!u->size || u->base + u->size == base, "one range is all we ever load");
+	u->base = u->size ? u->base : base;
+	u->size += size;
+}
+
 /* Copy into the guest's own memory; `from` is the host's. */
-static void put(struct fake_vm *vm, struct fake_slot *s, u64 base, u64 size, const u8 *from)
+static void put(struct fake_vm *vm, struct fake_slot *s, u64 base, u64 size, const u8 *from,
+		bool measured)
 {
 	if (s->gmem >= 0)
 		ck_assert_int_eq(pwrite(s->gmem, from, size, (off_t)(base - s->base)), size);
 	mark(vm, base, size, PG_POPULATED, 0);
-	measure(base, size);
+	if (measured)
+		measure(base, size);
+	else
+		leave_unmeasured(base, size);
 }
 
 static int rme_populate(struct fake_vm *vm, const struct rme_populate *p)
@@ -142,11 +155,13 @@ static int rme_populate(struct fake_vm *vm, const struct rme_populate *p)
 	if (!s)
 		return -EFAULT;
 	if (fake_seen.active || !whole_pages(p->base, p->size) ||
-	    p->flags != RME_POPULATE_MEASURE || p->reserved[0])
+	    p->flags & ~RME_POPULATE_MEASURE || p->reserved[0])
 		return -EINVAL;
 	if (!fake_seen.created || !all(vm, p->base, p->size, PG_RAM | PG_POPULATED, PG_RAM))
 		return -ENXIO;
-	put(vm, s, p->base, p->size, s->hva + (p->base - s->base));
+	/* The first posting knows no flags; later ones of the RFC are not told apart from it. */
+	ck_assert(p->flags || fake_gen->gmem);
+	put(vm, s, p->base, p->size, s->hva + (p->base - s->base), p->flags);
 	return 0;
 }
 
@@ -220,7 +235,7 @@ static int check_populate(struct fake_vm *vm, const struct rmi_populate *p)
 {
 	if (fake_seen.active)
 		return -EBUSY;
-	if (!whole_pages(p->base, p->size) || p->flags != RMI_POPULATE_MEASURE || p->reserved ||
+	if (!whole_pages(p->base, p->size) || p->flags & ~RMI_POPULATE_MEASURE || p->reserved ||
 	    !p->source || !is_aligned(p->source, PAGE))
 		return -EINVAL;
 	if (!slot_of(vm, p->base, p->size))
@@ -243,7 +258,8 @@ int fake_realm_populate(struct fake_vm *vm, void *arg, bool v13)
 		return err;
 	if (!v13 && ++calls % 5 == 0)
 		return -EINTR;
-	put(vm, slot_of(vm, p->base, p->size), p->base, n, (u8 *)(uintptr_t)p->source);
+	put(vm, slot_of(vm, p->base, p->size), p->base, n, (u8 *)(uintptr_t)p->source,
+	    p->flags);
 	if (!v13)
 		return (int)n;
 	p->base += n;

@@ -159,6 +159,46 @@ START_TEST(payloads_do_not_share_pages)
 }
 END_TEST
 
+/* realm-vm.md: the log just before 0x90000000 or the end of RAM, the tree as without one. */
+START_TEST(a_log_is_behind_the_tree)
+{
+	static const struct {
+		u64 ram, dtb, log;
+	} t[] = {
+		{ 4 * MiB, 0x80200000, 0x803f0000 },
+		{ 64 * MiB, 0x83e00000, 0x83ff0000 },
+		{ 256 * MiB, 0x8fe00000, 0x8fff0000 },
+		{ 4 * GiB, 0x8fe00000, 0x8fff0000 },
+	};
+	u8 *k = pattern(5000), *big = image(4096, 0, 256 * MiB);
+	struct boot_conf c = { .kernel = file("k", k, 5000), .log = true };
+
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		ck_assert_int_eq(load(c, t[i].ram), 0);
+		ck_assert_uint_eq(info.dtb.base.a, t[i].dtb);
+		ck_assert_uint_eq(info.log.base.a, t[i].log);
+		ck_assert_uint_eq(info.log.len, 65536);
+	}
+	c.kernel = file("big", big, 4096);
+	ck_assert_int_eq(load(c, 512 * MiB), 0);
+	ck_assert_uint_eq(info.log.base.a, 0x9fff0000);
+	/* Firmware where the log is to be: there is only one place below 256 MiB. */
+	c = (struct boot_conf){ .firmware = c.kernel,
+				.has_firmware_addr = true,
+				.firmware_addr = 0x8fff0000,
+				.log = true };
+	capture_start();
+	ck_assert_int_eq(load(c, 256 * MiB), -E2BIG);
+	captured_one_error("measurement log overlaps with kernel image.", "--mem");
+	c.log = false;
+	ck_assert_int_eq(load(c, 256 * MiB), 0);
+	ck_assert_uint_eq(info.log.len, 0);
+	free(k);
+	free(big);
+	done();
+}
+END_TEST
+
 START_TEST(six_mib_run_a_flat_payload)
 {
 	u8 *k = pattern(300000);
@@ -218,5 +258,5 @@ END_TEST
 
 SUITE_MAIN("arm64/boot", all_formats_give_the_same_bytes, text_offset_rule, placement_by_ram_size,
 	   initrd_of_every_remainder, large_payloads_use_the_end_of_ram,
-	   payloads_do_not_share_pages, six_mib_run_a_flat_payload,
+	   payloads_do_not_share_pages, a_log_is_behind_the_tree, six_mib_run_a_flat_payload,
 	   firmware_goes_to_ram_start_or_where_it_is_told, no_kernel_still_places_the_tree)

@@ -62,6 +62,9 @@ static const struct {
 	{ "gicv2",
 	  { .nr_cpus = 8, .ram_base = MEMMAP_RAM, .ram_size = 6 * MiB, .gic = BOARD_GIC_V2 },
 	  { .bootargs = NULL } },
+	{ "realm-log",
+	  { .nr_cpus = 1, .ram_base = MEMMAP_RAM, .ram_size = 512 * MiB, .psci_smc = true },
+	  { .bootargs = "", .log_base = 0x8fff0000, .log_len = 0x10000 } },
 };
 
 static void build(size_t i, void *out)

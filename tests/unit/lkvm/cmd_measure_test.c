@@ -220,6 +220,7 @@ START_TEST(what_counts)
 		BOOT HOST "--irqchip gicv3",
 		BOOT HOST "--virtio-transport mmio",
 		BOOT HOST "--swiotlb 16",
+		BOOT HOST "--measurement-log",
 		BOOT HOST "--kaslr-seed 1",
 		BOOT "--host-params rmm=1.0,bps=6,wps=6,sve_vl=256",
 		BOOT "--host-params rmm=1.0,bps=4,wps=4,sve_vl=256",
@@ -277,6 +278,9 @@ START_TEST(text_for_people)
 	SAYS("/initrd, which starts at 0x8fdfec74\n");
 	SAYS("data       0x8fe00000-0x8fe10000  16 pages, device tree\n");
 	SAYS("rec        vCPU 0: pc 0x80080000, x0 0x8fe00000; the other 1 cannot run yet: not "
+	     "measured\n");
+	ck_assert_int_eq(measure(BOOT "--measurement-log --explain " HOST), 0);
+	SAYS("unmeasured 0x8fff0000-0x90000000  16 pages, measurement log, only its place is "
 	     "measured\n");
 	ck_assert_int_eq(measure(BOOT "--explain --rmm 2.0 --host-params bps=6,wps=4,sve_vl=0"), 0);
 	SAYS("0x80000000-0xa0000000 is RAM; not measured by RMM 2.0\n");

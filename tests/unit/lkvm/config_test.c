@@ -232,6 +232,7 @@ START_TEST(options_of_realms_want_a_realm)
 		{ offsetof(struct config, realm_only_sve_vl), "--sve-vl" },
 		{ offsetof(struct config, restricted_mem), "--restricted_mem" },
 		{ offsetof(struct config, services), "--service-ip" },
+		{ offsetof(struct config, measurement_log), "--measurement-log" },
 		{ offsetof(struct config, sim_strict), "--sim-strict" },
 		{ offsetof(struct config, sim_token_form), "--sim-token-form" },
 	};

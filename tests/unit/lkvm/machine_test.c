@@ -270,6 +270,38 @@ START_TEST(progress_is_shown_on_a_terminal)
 }
 END_TEST
 
+/* In its place on every host that can leave something unmeasured, and nowhere else. */
+START_TEST(a_measurement_log)
+{
+	struct fake_range none = { 0 };
+
+	capture_start();
+	for (int h = HOST_FIRST_REALM; h < HOST_NR; h++) {
+		if (h == HOST_C4_FIXED)
+			continue;
+		fake_kvm_init((enum fake_host)h, nothing);
+		conf(REALM_ANY)->measurement_log = true;
+		if (h == HOST_A1 || h == HOST_A) {
+			ck_assert_int_eq(start(&c), END_ERROR);
+			captured_one_error("--measurement-log is not possible on this host",
+					   "measure all that is loaded");
+			continue;
+		}
+		ck_assert_msg(start(&c) == END_POWEROFF, "%s: %s", fake_gen->name, captured());
+		is_measured();
+		ck_assert_uint_eq(fake_seen.unmeasured.base, FAKE_RAM + RAM_SIZE - 64 * KiB);
+		ck_assert_uint_eq(fake_seen.unmeasured.size, 64 * KiB);
+	}
+	fake_kvm_init(HOST_C4, nothing);
+	ck_assert_int_eq(start(conf(REALM_ANY)), END_POWEROFF);
+	ck_assert_mem_eq(&fake_seen.unmeasured, &none, sizeof(none));
+	fake_kvm_init(HOST_PLAIN, nothing);
+	conf(REALM_SIM)->measurement_log = true;
+	ck_assert_int_eq(start(&c), END_POWEROFF);
+	remove_files();
+}
+END_TEST
+
 static const struct fake_op reads[] = {
 	{ GUEST_LOAD, 0x20000000, 4, NULL }, /* nothing is there */
 	{ GUEST_LOAD, 0x40000000, 4, NULL }, /* configuration space */
@@ -357,7 +389,7 @@ END_TEST
 
 SUITE_MAIN("lkvm/machine", a_realm_on_every_host, nothing_there_aborts,
 	   counters_and_vectors_before_the_descriptor,
-	   a_simulated_realm_measures_what_was_predicted,
+	   a_simulated_realm_measures_what_was_predicted, a_measurement_log,
 	   a_simulated_realm_that_measures_something_else_is_not_started,
 	   progress_is_shown_on_a_terminal,
 	   other_guests_on_the_same_hosts, what_a_host_cannot_do, every_step_can_fail)

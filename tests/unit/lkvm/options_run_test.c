@@ -92,6 +92,7 @@ static const struct {
 	{ "sve-vl", 0, true },
 	{ "disable-sve", 0, false },
 	{ "pmu-counters", 0, true },
+	{ "measurement-log", 0, false },
 	{ "restricted_mem", 0, false },
 	{ "restricted-mem", 0, false },
 	{ "pkvm", 0, false },

@@ -96,7 +96,7 @@ START_TEST(pages_of_64_kib)
 	c.page = 65536;
 	c.parts[4].base = gpa(RAM + 60000);
 	c.parts[4].len = 10000;
-	c.parts[0] = (struct plan_part){ "inside", NULL, gpa(RAM + 80000), 100, false };
+	c.parts[0] = (struct plan_part){ .name = "inside", .base = gpa(RAM + 80000), .len = 100 };
 	ck_assert_int_eq(plan_build(&p, &c), 0);
 	ck_assert_uint_eq(p.nr, 6);
 	is_step(&p, 2, PLAN_DATA, RAM, 65536, "kernel");
