@@ -88,14 +88,21 @@ static int attach(struct devices *d, struct virtio_device *dev, bool mmio)
 }
 
 /*
- * What Linux will bounce in, or NULL. The least that any version makes of it [arm64 mm/init.c]; the
- * user's word is counted in slots and comes first.
+ * Linux gives a Realm a thousandth of its memory and at least one segment of its pool, if the
+ * command line does not say more.
  */
+#define POOL_SEGMENT (256 * KiB)
+
+static u64 pool_size(const struct devices *d)
+{
+	if (!d->env->bounced)
+		return 0;
+	return d->c->swiotlb ? d->c->swiotlb * MiB : MAX(d->c->ram_size / 1024, POOL_SEGMENT);
+}
+
 static const struct virtio_pool *pool_of(const struct devices *d)
 {
-	u64 bytes = d->c->swiotlb ? d->c->swiotlb * MiB : MIN(d->c->ram_size / 1024, 64 * MiB);
-
-	return d->env->bounced ? virtio_pool_fit(bytes) : NULL;
+	return d->env->bounced ? virtio_pool_fit(pool_size(d)) : NULL;
 }
 
 static struct virtio_env env_of(const struct devices *d, unsigned instance)
@@ -203,6 +210,26 @@ static const struct {
 	{ "blk", nr_blk, add_blk },
 };
 
+/* A pool that is full is silent: drivers only wait, and drop packets. */
+static void check_pool(const struct devices *d)
+{
+	const struct virtio_pool *pool = pool_of(d);
+	u64 need = 0;
+
+	if (!pool)
+		return;
+	for (unsigned i = 0; i < d->nr_nics; i++) {
+		if (d->netifs[i])
+			need += virtio_pool_nic(pool, d->nics[i].mtu);
+	}
+	need += d->c->nr_disks * virtio_pool_disk(pool);
+	if (need > pool_size(d))
+		log_warn("the devices may need more bounce buffers than the %llu KiB that this Realm "
+			 "makes (Linux 7): try --swiotlb %llu; it is measured",
+			 (unsigned long long)(pool_size(d) / KiB),
+			 (unsigned long long)((need + MiB - 1) / MiB));
+}
+
 int devices_create(struct devices **out, const struct config *c, const struct devices_env *env)
 {
 	struct devices *d = calloc(1, sizeof(*d));
@@ -221,6 +248,7 @@ int devices_create(struct devices **out, const struct config *c, const struct de
 		devices_destroy(d);
 		return err;
 	}
+	check_pool(d);
 	*out = d;
 	return 0;
 }
@@ -234,8 +262,9 @@ int devices_count_mmio(const struct config *c, unsigned *nr)
 	if (!nics)
 		return -ENOMEM;
 	err = parse_nics(c, nics, &nr_nics);
-	*nr = c->transport == TRANSPORT_MMIO ? c->rng + (c->console == CONSOLE_VIRTIO) + c->nr_disks
-					     : 0;
+	*nr = c->transport == TRANSPORT_MMIO ?
+		      c->rng + (c->console == CONSOLE_VIRTIO) + c->nr_disks :
+		      0;
 	for (unsigned i = 0; i < nr_nics && !err; i++)
 		*nr += nics[i].mode != NET_MODE_NONE && nic_on_mmio(c, &nics[i]);
 	free(nics);

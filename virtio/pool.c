@@ -13,7 +13,9 @@
 #define SLOT (2 * KiB)
 #define PAGE (4 * KiB)
 #define TX_STOP 19u
-#define TCP_IP_HEADERS 40u
+#define ETH_MTU 1500u
+/* What Linux keeps there for receive buffers of 1500 bytes, as its debugfs says: 64 pages. */
+#define PAGE_POOL (64 * PAGE)
 
 /* Ascending. */
 static const struct virtio_pool pools[] = {
@@ -37,16 +39,22 @@ unsigned virtio_pool_rx_pieces(u16 mtu)
 	return 2 + (unsigned)((mtu + PAGE - 1) / PAGE);
 }
 
-u64 virtio_pool_worst(const struct virtio_pool *p)
+u64 virtio_pool_nic(const struct virtio_pool *p, u16 mtu)
 {
-	u64 pieces = virtio_pool_rx_pieces(p->mtu);
-	u64 rx = p->rx / pieces * (SLOT + (pieces - 1) * PAGE);
+	bool large = mtu > ETH_MTU;
+	u64 pieces = virtio_pool_rx_pieces(mtu), data = align_up(MAX(mtu, ETH_MTU), SLOT);
+	u64 rx = large ? p->rx / pieces * (SLOT + (pieces - 1) * PAGE) : PAGE_POOL;
 	/* Headers are apart from the data, which is in two pieces (three of 64 KiB) at most. */
 	u64 tx = p->tso ? ((p->tx - TX_STOP) / 3 + 1) * (SLOT + 64 * KiB + 2 * SLOT)
-			: ((p->tx - TX_STOP) / 2 + 1) *
-				  (SLOT + align_up(p->mtu - TCP_IP_HEADERS, SLOT) + SLOT);
-	/* So are those of requests, and their status. */
+			: ((p->tx - TX_STOP) / 2 + 1) * (SLOT + data + SLOT);
+
+	return rx + tx;
+}
+
+/* Header and status of each request are apart, too. */
+u64 virtio_pool_disk(const struct virtio_pool *p)
+{
 	u64 requests = (p->blk + p->blk_pages + 1u) / (p->blk_pages + 2u);
 
-	return rx + tx + requests * 2 * SLOT + (p->blk - requests * 2) * PAGE;
+	return requests * 2 * SLOT + (p->blk - requests * 2) * PAGE;
 }

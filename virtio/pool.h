@@ -23,7 +23,11 @@ const struct virtio_pool *virtio_pool_fit(u64 bytes);
 /* Descriptors of one of Linux's receive buffers for such a MTU, beyond 1500. */
 unsigned virtio_pool_rx_pieces(u16 mtu);
 
-/* How much of the pool a network card and a disk can have in use together, bytes. */
-u64 virtio_pool_worst(const struct virtio_pool *p);
+/*
+ * How much of the pool a network card of that MTU (0: 1500), and a disk, can have in use at a time,
+ * bytes. One of each, with the pool's MTU, fit together.
+ */
+u64 virtio_pool_nic(const struct virtio_pool *p, u16 mtu);
+u64 virtio_pool_disk(const struct virtio_pool *p);
 
 #endif
