@@ -29,6 +29,8 @@
 #define CONSOLE_F_SIZE BIT(0) /* [virtio 1.3 §5.3.3] */
 
 #define QUEUE_SIZE 64u
+/* Where the guest bounces: Linux fills the receive ring with pages, each two of 128 slots or so. */
+#define SMALL_QUEUE_SIZE 8u
 #define MAX_IOV QUEUE_SIZE
 
 enum { RX, TX, NR_QUEUES }; /* [virtio 1.3 §5.3.2] receiveq(port0), transmitq(port0) */
@@ -302,7 +304,8 @@ static const struct virtio_type console_type = {
 int virtio_console_create(struct virtio_device **out, const struct virtio_env *env,
 			  struct chardev *chr)
 {
-	static const u16 sizes[NR_QUEUES] = { QUEUE_SIZE, QUEUE_SIZE };
+	const u16 size = env->pool ? SMALL_QUEUE_SIZE : QUEUE_SIZE;
+	const u16 sizes[NR_QUEUES] = { size, size };
 	struct vcon *v = calloc(1, sizeof(*v));
 	u16 cols = 0, rows = 0;
 	u64 features = 0;

@@ -11,6 +11,7 @@
 #include "tests/fake/transport.h"
 #include "tests/unit/fds.h"
 #include "tests/unit/suite.h"
+#include "virtio/pool.h"
 #include "virtio/types.h"
 
 #define SIZE_F BIT(0)
@@ -542,6 +543,22 @@ static int create_and_destroy(void)
 	return err;
 }
 
+/* Linux puts 4 KiB into each place of the receive ring: 64 of them are all of a small pool. */
+START_TEST(a_small_ring_where_the_guest_bounces)
+{
+	static const struct virtio_pool pool = { .kib = 256 };
+	struct virtio_env env = { .mem = fake_mem(0), .pool = &pool };
+
+	ck_assert_int_eq(loop_create(&env.loop, "test"), 0);
+	chr = (struct chardev){ .ops = &chr_ops };
+	ck_assert_int_eq(virtio_console_create(&dev, &env, &chr), 0);
+	ck_assert_uint_le(dev->queues[RX].max_size * 4, pool.kib / 8);
+	dev->type->destroy(dev);
+	loop_destroy(env.loop);
+	mem_destroy(env.mem);
+}
+END_TEST
+
 START_TEST(create_fails_step_by_step)
 {
 	mem = fake_mem(0);
@@ -556,4 +573,5 @@ SUITE_MAIN("virtio/console", output, output_before_start, back_pressure,
 	   chain_changes_while_stalled, stalled_without_a_hold, input, input_asks_for_kicks,
 	   receive_when_not_running, input_waits_for_the_driver, reset_prints_the_rest,
 	   reset_while_stalled, queue_reset_while_stalled, a_kick_is_bounded, window_size,
-	   bad_buffers, long_chains, create_fails_step_by_step)
+	   bad_buffers, long_chains, a_small_ring_where_the_guest_bounces,
+	   create_fails_step_by_step)
