@@ -351,10 +351,11 @@ $(GUEST_OUT)/%.img: $(GUEST_OBJ)/guest/start-image.o $(GUEST_OBJ)/guest/%.o $(GU
 	$(Q)$(guest_link)
 
 # What boot tests and bench run inside guests and hosts: static, so that it runs in all of them.
+build/arm64/tests/tool: tests/boot/tool_net.c tests/boot/tool_pty.c tests/boot/tool.h
 build/arm64/tests/%: tests/boot/%.c
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
-	$(Q)$(GUEST_CC) $(CSTD) -O2 -Wall -Wextra $(WERROR) $(REPRO) -static -o $@ $<
+	$(Q)$(GUEST_CC) $(CSTD) -O2 -Wall -Wextra $(WERROR) $(REPRO) -static -o $@ $(filter %.c,$^)
 build/arm64/tests/%: tests/bench/%.c
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
