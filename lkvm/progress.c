@@ -51,15 +51,18 @@ u64 progress_piece(const struct progress *p, u64 len)
 
 void progress_add(struct progress *p, u64 len)
 {
+	unsigned percent;
 	char text[64];
 
 	p->done += len;
-	if (!p->fd || now_ns() - p->begun_ns < p->patience_ns)
+	percent = p->total ? (unsigned)(p->done * 100 / p->total) : 0;
+	if (!p->fd || percent < p->next || now_ns() - p->begun_ns < p->patience_ns)
 		return;
 	snprintf(text, sizeof(text), "  Info: loading, %llu of %llu MiB (%u %%)",
 		 (unsigned long long)(p->done / MiB), (unsigned long long)(p->total / MiB),
-		 (unsigned)(p->done * 100 / p->total));
+		 percent);
 	show(p, text);
+	p->next = percent + 1;
 	p->shown = true;
 }
 

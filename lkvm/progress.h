@@ -16,6 +16,7 @@ struct progress {
 	u64 total, done;
 	u64 patience_ns; /* show nothing before */
 	u64 begun_ns;
+	unsigned next; /* per cent: nothing new before */
 	bool shown;
 };
 

@@ -42,7 +42,9 @@ START_TEST(on_a_terminal)
 	ck_assert_uint_eq(progress_piece(&p, 4096), 4096);
 	progress_add(&p, MiB);
 	ck_assert_str_eq(seen(), "\r  Info: loading, 1 of 4 MiB (25 %)\033[K\r");
-	progress_add(&p, 3 * MiB);
+	progress_add(&p, 4096); /* the same figure */
+	ck_assert_str_eq(seen(), "");
+	progress_add(&p, 3 * MiB - 4096);
 	ck_assert_str_eq(seen(), "\r  Info: loading, 4 of 4 MiB (100 %)\033[K\r");
 	progress_end(&p);
 	ck_assert_str_eq(seen(), "\r\033[K\r");
