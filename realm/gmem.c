@@ -10,6 +10,10 @@
  * is. Only runs of pages whose state is the other one are touched: a page that stays where it is
  * keeps its content, and a request without effect costs one look at the bitmap.
  *
+ * From v7 on, an access at the alias of a protected page makes the same exit as a request to share
+ * that page [3.2, 3.5]: nothing tells them apart, and the guest loses the content (seen on v7 with
+ * TF-RMM 0.7). That is no leak, and its own doing.
+ *
  * Order. To protected: first the devices lose the page (mem.c waits for those that use it, and
  * drops it), then KVM learns it. To shared: first KVM lets go of it while it is still private
  * (freed as shared it would stay delegated to the RMM, 4.6), then the devices may have it.
