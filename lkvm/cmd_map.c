@@ -123,7 +123,7 @@ static bool take(void *arg, const struct ask_record *r)
 
 /* ---- text ---- */
 
-const char *map_size(char buf[16], u64 len)
+const char *map_size(char buf[MAP_SIZE_LEN], u64 len)
 {
 	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB" };
 	unsigned u = 0;
@@ -134,9 +134,9 @@ const char *map_size(char buf[16], u64 len)
 		u++;
 	}
 	if (len % unit)
-		snprintf(buf, 16, "%.1f %s", (double)len / (double)unit, units[u]);
+		snprintf(buf, MAP_SIZE_LEN, "%.1f %s", (double)len / (double)unit, units[u]);
 	else
-		snprintf(buf, 16, "%" PRIu64 " %s", len / unit, units[u]);
+		snprintf(buf, MAP_SIZE_LEN, "%" PRIu64 " %s", len / unit, units[u]);
 	return buf;
 }
 
@@ -156,7 +156,7 @@ u64 map_total(const struct map *m, enum map_kind kind, u64 *nr)
 
 static void print_range(const struct map_range *r, bool inside, const char *kind)
 {
-	char size[16];
+	char size[MAP_SIZE_LEN];
 
 	printf("  0x%08" PRIx64 " - 0x%08" PRIx64 " %10s  %-9s  %s%s\n", r->base,
 	       r->base + (r->len - 1), map_size(size, r->len), kind, inside ? "  " : "", r->name);
@@ -164,7 +164,7 @@ static void print_range(const struct map_range *r, bool inside, const char *kind
 
 static void print_totals(const struct map *m)
 {
-	char size[16];
+	char size[MAP_SIZE_LEN];
 	u64 nr, sum;
 
 	printf("\n");
@@ -183,7 +183,7 @@ static void print_totals(const struct map *m)
 static void print_text(const struct map *m)
 {
 	u64 window_end = 0;
-	char size[16];
+	char size[MAP_SIZE_LEN];
 
 	printf("Guest %s (%s), %s of RAM\n\n", m->guest, m->backend, map_size(size, m->ram_size));
 	for (unsigned i = 0; i < m->nr; i++) {

@@ -33,6 +33,7 @@ static size_t next_piece(struct iov_cur *c, size_t len, char **p)
 		c->nr--;
 		c->off = 0;
 	}
+	*p = NULL;
 	if (!c->nr)
 		return 0;
 

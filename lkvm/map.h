@@ -32,8 +32,11 @@ static inline bool map_is_ram(enum map_kind kind)
 	return kind >= MAP_MEMORY;
 }
 
-/* "64 KiB", "34.1 MiB": at least 10 bytes. Returns buf. */
-const char *map_size(char buf[16], u64 len);
+/* Room for the text of any size. */
+#define MAP_SIZE_LEN 24
+
+/* "64 KiB", "34.1 MiB". Returns buf. */
+const char *map_size(char buf[MAP_SIZE_LEN], u64 len);
 
 /* Bytes and ranges of a kind. */
 u64 map_total(const struct map *m, enum map_kind kind, u64 *nr);

@@ -98,7 +98,7 @@ static void list_row(FILE *f, int y, u64 base, u64 len, enum map_kind kind, bool
 		     const char *name)
 {
 	int x = MARGIN + (inside ? 20 : 0);
-	char buf[80], size[16];
+	char buf[80], size[MAP_SIZE_LEN];
 
 	fprintf(f,
 		"<rect x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" rx=\"3\" fill=\"%s\"/>\n", x,
@@ -206,7 +206,7 @@ static void draw_cell(FILE *f, const struct cell *c, int x, int y)
 static int draw_grid(FILE *f, const struct ram *ram)
 {
 	u64 nr = (ram->end - ram->base + ram->cell - 1) / ram->cell;
-	char buf[80], size[16];
+	char buf[80], size[MAP_SIZE_LEN];
 	unsigned row = 0;
 
 	for (u64 i = 0; i < MIN(nr, (u64)CELLS); i++) {
@@ -237,7 +237,7 @@ static int legend_row(FILE *f, int y, const char *colour, const char *what, cons
 
 static int draw_legend(FILE *f, const struct map *m, int y)
 {
-	char buf[80], size[16];
+	char buf[80], size[MAP_SIZE_LEN];
 	u64 nr, sum;
 
 	for (int k = MAP_PROTECTED; k >= MAP_DEVICE; k--) {
@@ -264,7 +264,7 @@ void map_svg(const struct map *m, FILE *f)
 	const int height =
 		TOP + MAX((int)(MAX_ROWS / 2 + 2) * ROW, (int)ROWS * STEP + 9 * ROW);
 	struct ram ram;
-	char size[16];
+	char size[MAP_SIZE_LEN];
 
 	ram_init(&ram, m);
 	fprintf(f,
