@@ -81,7 +81,7 @@ bool merge_append(struct merge *m, const u8 *frame, size_t len, const struct gua
 	u64 sum;
 
 	if (!m->len || !plain_data(frame, len, pkt) || !continues(m, frame, pkt) ||
-	    m->len - m->l3 + nr > UINT16_MAX)
+	    m->len - m->l3 + nr > MERGE_MAX)
 		return false;
 	if (!m->longer)
 		m->sum = data_sum(m->frame, m->len, m->l3, m->l4);

@@ -369,9 +369,9 @@ static u64 net_features(const struct net *n, const struct virtio_pool *pool)
 	if (n->netif->mtu)
 		features |= VIRTIO_NET_F_MTU;
 	/*
-	 * Buffers that Linux merges are pieces of 32 KiB that stay in the pool until the last reader
-	 * of any of them is done, those that it does not merge leave it when the frame arrives; so
-	 * there are no large frames to the guest, whose checksums cost nothing.
+	 * Buffers that Linux merges are pieces of 32 KiB that stay in the pool until the last
+	 * reader of any of them is done, those that it does not merge leave it when the frame
+	 * arrives; so there are no large frames to the guest, whose checksums cost nothing.
 	 */
 	if (pool)
 		features &= ~(VIRTIO_NET_F_MRG_RXBUF | VIRTIO_NET_F_GUEST_TSO4 |

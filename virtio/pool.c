@@ -4,9 +4,10 @@
  *
  * Thread: any.
  * Trust:  none needed.
- * Spec:   Linux 7.x kernel/dma/swiotlb.c (slots of 2 KiB), drivers/net/virtio_net.c (add_recvbuf_big():
- *         a receive buffer is a header, the rest of a page, and mtu / 4 KiB pages; start_xmit(): a ring
- *         with fewer than 19 free descriptors is stopped), drivers/block/virtio_blk.c
+ * Spec:   Linux 7.x: kernel/dma/swiotlb.c (slots of 2 KiB), drivers/net/virtio_net.c
+ *         (add_recvbuf_big(): a receive buffer is a header, the rest of a page, and mtu / 4 KiB
+ *         pages; start_xmit(): a ring with fewer than 19 free descriptors is stopped),
+ *         drivers/block/virtio_blk.c
  */
 #include "virtio/pool.h"
 
@@ -21,8 +22,8 @@
 static const struct virtio_pool pools[] = {
 	{ .kib = 256, .mtu = 8192, .rx = 16, .tx = 32, .blk = 16, .blk_pages = 14 },
 	{ .kib = 512, .mtu = 16384, .rx = 32, .tx = 32, .blk = 64, .blk_pages = 32 },
-	{ .kib = 1024, .mtu = 16384, .rx = 64, .tx = 32, .blk = 64, .blk_pages = 32, .tso = true },
-	{ .kib = 4096, .mtu = 16384, .rx = 128, .tx = 64, .blk = 256, .blk_pages = 64, .tso = true },
+	{ .kib = 1024, .mtu = 16384, .rx = 64, .tx = 32, .blk = 64, .blk_pages = 32, .tso = 1 },
+	{ .kib = 4096, .mtu = 16384, .rx = 128, .tx = 64, .blk = 256, .blk_pages = 64, .tso = 1 },
 };
 
 const struct virtio_pool *virtio_pool_fit(u64 bytes)

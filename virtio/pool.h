@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What devices ask of a guest that bounces. Linux 7.x gives a Realm RAM / 1024 to bounce in (256 KiB at
- * least) and drops a packet that finds no room there. So the rings are as small as that, and without
- * tables of indirect descriptors, which make a ring's size a limit of what can be in flight. Pure.
+ * What devices ask of a guest that bounces. Linux 7.x gives a Realm RAM / 1024 to bounce in (256
+ * KiB at least) and drops a packet that finds no room there. So the rings are as small as that, and
+ * there are no tables of indirect descriptors: a ring's size is a limit of what can be in flight.
+ * Pure.
  */
 #ifndef VIRTIO_POOL_H
 #define VIRTIO_POOL_H
