@@ -238,12 +238,17 @@ static const struct {
 
 static void test_book(const struct vdev *d)
 {
+	bool tables = vdev_offered(d) & F_INDIRECT_DESC;
 	u16 q = vdev_queue_of(d);
-	unsigned good = 0;
+	unsigned good = 0, nr = 0;
 
 	for (unsigned i = 0; i < ARRAY_SIZE(book); i++) {
 		bool needs_reset;
 
+		/* Not every device for Realms has them. */
+		if (book[i].indirect && !tables)
+			continue;
+		nr++;
 		vdev_negotiate(d, F_VERSION_1 | (book[i].indirect ? F_INDIRECT_DESC : 0));
 		vdev_queue(d, q, ring);
 		vdev_ok(d);
@@ -259,8 +264,7 @@ static void test_book(const struct vdev *d)
 		else
 			good++;
 	}
-	checkf("bad chains", good == ARRAY_SIZE(book), "%s: %u of %lu", vdev_kind(d), good,
-	       ARRAY_SIZE(book));
+	checkf("bad chains", good == nr, "%s: %u of %u", vdev_kind(d), good, nr);
 }
 
 /* ---- rings where they must not be ---- */

@@ -27,6 +27,7 @@ static u8 pages[NR_SETS][NR_PAGES][GRANULE] __attribute__((aligned(4096)));
 /* What one CPU has found out. */
 static struct set {
 	bool shared[NR_PAGES];
+	u64 tag[NR_PAGES]; /* another one each time, in a page that is shared */
 	u64 seed;
 	unsigned conversions, refused, survived, written;
 	volatile bool done;
@@ -57,8 +58,10 @@ static void look_at(struct set *s, unsigned i, u8 *page, bool shared)
 	u8 *alias = (u8 *)io((u64)page);
 
 	if (shared && !s->shared[i]) {
-		s->survived += count(alias, SECRET) != 0;
+		s->survived += count(alias, SECRET) || (s->tag[i] && count(alias, s->tag[i]));
 		fill(alias, SHARED);
+		s->tag[i] = random_next(&s->seed);
+		((volatile u64 *)alias)[random_next(&s->seed) % (GRANULE / 8)] = s->tag[i];
 	} else if (!shared && s->shared[i]) {
 		s->survived += count(page, 0) != GRANULE / 8;
 		fill(page, SECRET);
@@ -109,7 +112,6 @@ static struct parts {
 		u32 type, reserved;
 		u64 sector;
 	} header;
-	struct desc table[3];
 	u8 status;
 } *parts;
 
@@ -124,7 +126,7 @@ static u8 parts_page[GRANULE] __attribute__((aligned(GRANULE)));
 
 static void set_up(struct driven *v)
 {
-	vdev_negotiate(&v->d, F_VERSION_1 | F_INDIRECT_DESC);
+	vdev_negotiate(&v->d, F_VERSION_1);
 	vdev_queue(&v->d, 0, v->ring);
 	vdev_ok(&v->d);
 }
@@ -141,7 +143,7 @@ static struct desc somewhere(u64 r)
 
 static void post(struct driven *v, u64 r)
 {
-	struct desc data = somewhere(r), *t = parts->table;
+	struct desc data = somewhere(r), *t = v->ring->desc;
 	bool out = r & 1;
 
 	if (v->d.id == VIRTIO_ID_RNG) {
@@ -152,7 +154,6 @@ static void post(struct driven *v, u64 r)
 		t[0] = (struct desc){ pa_of(&parts->header), 16, D_NEXT, 1 };
 		t[1] = (struct desc){ data.addr, data.len, D_NEXT | (out ? 0 : D_WRITE), 2 };
 		t[2] = (struct desc){ pa_of(&parts->status), 1, D_WRITE, 0 };
-		ring_desc(v->ring, 0, pa_of(t), sizeof(parts->table), D_INDIRECT, 0);
 	}
 	ring_post(v->ring, 0);
 	vdev_notify(&v->d, 0);

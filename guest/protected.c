@@ -33,7 +33,6 @@ static struct parts {
 		u32 type, reserved;
 		u64 sector;
 	} header;
-	struct desc table[3];
 	u8 status, letter;
 	u8 frame[64]; /* behind a header of virtio-net: 12 bytes */
 	u8 data[512];
@@ -72,7 +71,7 @@ static void post(const struct vdev *d, u16 q, u64 addr, u32 len, u16 flags)
 
 static void post_blk(const struct vdev *d, u32 type, unsigned which, u64 addr, u32 len)
 {
-	struct desc *t = parts->table;
+	struct desc *t = ring[0]->desc;
 
 	parts->header.type = type;
 	parts->header.sector = 1;
@@ -81,7 +80,8 @@ static void post_blk(const struct vdev *d, u32 type, unsigned which, u64 addr, u
 	t[2] = (struct desc){ dma(&parts->status), 1, D_WRITE, 0 };
 	t[which].addr = addr;
 	t[which].len = len;
-	post(d, 0, dma(t), sizeof(parts->table), D_INDIRECT);
+	ring_post(ring[0], 0);
+	vdev_notify(d, 0);
 }
 
 static void blk_header(const struct vdev *d, u64 addr, u32 len)
@@ -104,7 +104,10 @@ static void blk_status(const struct vdev *d, u64 addr, u32 len)
 	post_blk(d, BLK_IN, 2, addr, len);
 }
 
-/* The table itself: what lies at the victim is no descriptor, but nobody should know. */
+/*
+ * The table itself: what lies at the victim is no descriptor, but nobody should know. Not every
+ * device offers tables to Realms; it needs a reset all the same.
+ */
 static void any_table(const struct vdev *d, u64 addr, u32 len)
 {
 	post(d, vdev_queue_of(d), addr, len, D_INDIRECT);
@@ -202,7 +205,7 @@ static void set_up(const struct vdev *d)
 {
 	u16 last = d->id == VIRTIO_ID_NET || d->id == VIRTIO_ID_CONSOLE;
 
-	vdev_negotiate(d, F_VERSION_1 | F_INDIRECT_DESC);
+	vdev_negotiate(d, F_VERSION_1 | (vdev_offered(d) & F_INDIRECT_DESC));
 	for (u16 q = 0; q <= last; q++)
 		vdev_queue(d, q, ring[q]);
 	vdev_ok(d);

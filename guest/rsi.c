@@ -201,6 +201,9 @@ static void conversions(void)
 	      set_ripas(PAGE(3), PAGE(3) + GRANULE, RIPAS_EMPTY) && *alias == 0x0be1);
 	check("unshare", set_ripas(PAGE(3), PAGE(3) + GRANULE, RIPAS_RAM));
 	checkf("content is gone again", *own == 0, "%lx", *own);
+	check("share once more", set_ripas(PAGE(3), PAGE(3) + GRANULE, RIPAS_EMPTY));
+	checkf("not even the host has kept it", *alias == 0, "%lx", *alias);
+	check("unshare once more", set_ripas(PAGE(3), PAGE(3) + GRANULE, RIPAS_RAM));
 	fault_begin();
 	(void)*alias;
 	check("and there is nothing at the alias", fault_end() == 1 && fault_is_sea());

@@ -246,13 +246,6 @@ void vdev_notify(const struct vdev *d, u16 q)
 
 /* ---- rings ---- */
 
-bool vdev_short_ring(const struct vdev *d)
-{
-	vdev_reset(d);
-	vset(d, R_QUEUE_SEL, vdev_queue_of(d));
-	return vget(d, R_QUEUE_SIZE_MAX) < 3;
-}
-
 struct ring *ring_shared(struct ring *r)
 {
 	return share(r, sizeof(*r));
@@ -283,7 +276,6 @@ static struct bounce {
 		u32 type, reserved;
 		u64 sector;
 	} header;
-	struct desc table[3];
 	volatile u8 status;
 	u8 data[512];
 } bounce __attribute__((aligned(GRANULE)));
@@ -302,26 +294,15 @@ u16 vdev_queue_of(const struct vdev *d)
 	return d->id == VIRTIO_ID_NET || d->id == VIRTIO_ID_CONSOLE ? 1 : 0;
 }
 
-/* A read of sector 0, in three descriptors; in a table of their own if the ring is too short. */
-static void post_blk(struct ring *r, struct bounce *b)
-{
-	bool indirect = r->size < 3;
-	struct desc *t = indirect ? b->table : r->desc;
-
-	b->status = 0xff;
-	memset(&b->header, 0, sizeof(b->header));
-	t[0] = (struct desc){ (u64)&b->header, sizeof(b->header), D_NEXT, 1 };
-	t[1] = (struct desc){ (u64)b->data, sizeof(b->data), D_NEXT | D_WRITE, 2 };
-	t[2] = (struct desc){ (u64)&b->status, 1, D_WRITE, 0 };
-	if (indirect)
-		ring_desc(r, 0, (u64)b->table, sizeof(b->table), D_INDIRECT, 0);
-}
-
 static void post_request(const struct vdev *d, struct ring *r, struct bounce *b)
 {
 	switch (d->id) {
 	case VIRTIO_ID_BLK:
-		post_blk(r, b);
+		b->status = 0xff;
+		memset(&b->header, 0, sizeof(b->header));
+		ring_desc(r, 0, (u64)&b->header, sizeof(b->header), D_NEXT, 1);
+		ring_desc(r, 1, (u64)b->data, sizeof(b->data), D_NEXT | D_WRITE, 2);
+		ring_desc(r, 2, (u64)&b->status, 1, D_WRITE, 0);
 		break;
 	case VIRTIO_ID_RNG:
 		memset(b->data, 0, 64);
@@ -353,9 +334,7 @@ bool vdev_works(const struct vdev *d, struct ring *r)
 	u16 q = vdev_queue_of(d);
 	bool zero = true;
 
-	if (!(vdev_negotiate(d, F_VERSION_1 | (vdev_short_ring(d) ? F_INDIRECT_DESC : 0)) &
-	      S_FEATURES_OK) ||
-	    !vdev_queue(d, q, r))
+	if (!(vdev_negotiate(d, F_VERSION_1) & S_FEATURES_OK) || !vdev_queue(d, q, r))
 		return false;
 	vdev_ok(d);
 	post_request(d, r, b);

@@ -29,7 +29,7 @@
 #define D_WRITE 2u
 #define D_INDIRECT 4u
 
-/* At most; a device for Realms may have a shorter queue. */
+/* At most; a device for Realms may have a shorter queue, but a request fits. */
 #define RING_SIZE 8u
 
 /*
@@ -137,7 +137,5 @@ u16 ring_used_idx(const struct ring *r);
 bool vdev_works(const struct vdev *d, struct ring *r);
 /* A queue whose chains the device takes as soon as they come. */
 u16 vdev_queue_of(const struct vdev *d);
-/* Too short for a request of three descriptors: they go into a table. Resets the device. */
-bool vdev_short_ring(const struct vdev *d);
 
 #endif
