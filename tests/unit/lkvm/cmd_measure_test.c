@@ -267,6 +267,15 @@ START_TEST(text_for_people)
 	SAYS("rule       RMM 1.0, sha-256\n");
 	SAYS("assumed    --irqchip gicv3-its: ");
 	SAYS("assumed    page=4096: ");
+	/* Nothing is assumed when all is given. */
+	ck_assert_int_eq(measure(BOOT "--irqchip gicv3-its --host-params "
+				      "rmm=1.0,bps=6,wps=4,sve_vl=0,page=4096 --dump-dtb %D"),
+			 0);
+	ck_assert_ptr_null(strstr(out, "assumed"));
+	ck_assert_int_eq(measure(BOOT "--dtb %D --host-params "
+				      "rmm=1.0,bps=6,wps=4,sve_vl=0,page=4096"),
+			 0);
+	ck_assert_ptr_null(strstr(out, "assumed"));
 	ck_assert_int_eq(measure(BOOT "-i %I --pmu --explain " HOST), 0);
 	SAYS("create     ipa_bits 33, breakpoints 6, watchpoints 4, SVE vectors of 256 bits, "
 	     "PMU with 6 counters\n");
@@ -333,6 +342,7 @@ START_TEST(files_for_verifiers)
 	snprintf(digest, sizeof(digest), "\"sha-256;%s\"", base64);
 	SAYS(digest);
 	SAYS("\"cca.rim\"");
+	SAYS("\"cca.rpv\"");
 	SAYS("\"aGVsbG8AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 	     "==\"");
 	o = document(BOOT "--comid " HOST);
