@@ -197,6 +197,34 @@ START_TEST(hashes_of_any_size)
 }
 END_TEST
 
+/*
+ * What the public client sends with --mock-evidence, to the challenge of the public server's
+ * --mock-challenge: a secured platform, so nothing has to be allowed.
+ */
+START_TEST(evidence_of_the_public_client)
+{
+	static const char rim[] = "{\"reference-values\": "
+				  "[\"MRMUq3NiA1DPdYg0rlxl2ejC3H/r5ufZZUu+hk4wDUk=\"]}";
+	static const char nonce[] =
+		"6e86d6d97cc713bc6dd43dbce491a6b40311c027a8bf85a39da63e9ce44c132a"
+		"8a119d296fae6a6999e9bf3e4471b0ce01245d889424c31e89793b3b1d6b1504";
+	const char *why;
+
+	token_len = tokens_example("kbc_example.cbor", token);
+	if (!token_len) {
+		printf("skip: the example token is not here (" TOKENS_EXAMPLES ")\n");
+		return;
+	}
+	policy = (struct policy){ .nr_anchors = 1 };
+	tokens_example_anchor(&policy.anchors[0]);
+	decode_hex(challenge, sizeof(challenge), nonce, sizeof(nonce) - 1);
+	ck_assert(!policy_parse_references(&policy, rim, sizeof(rim) - 1, &why));
+	ck_assert_msg(judge() == POLICY_GRANTED, "%s", verdict.why);
+	challenge[0] ^= 1;
+	refused(POLICY_NO_RESULT, "challenge in the Realm token is not the one");
+}
+END_TEST
+
 /* ---- reference values ---- */
 
 static const char *parse(const char *text)
@@ -278,5 +306,5 @@ SUITE_MAIN_FIXTURE("policy", setup, teardown, the_one_that_is_meant, not_without
 		   not_a_forgery, not_with_a_byte_changed, not_truncated_nor_longer,
 		   not_of_another_measurement, not_without_reference_values,
 		   not_on_a_platform_that_protects_nothing, hashes_of_any_size,
-		   reference_values_are_read, bad_reference_values_are_refused,
-		   too_many_reference_values_are_refused)
+		   evidence_of_the_public_client, reference_values_are_read,
+		   bad_reference_values_are_refused, too_many_reference_values_are_refused)

@@ -600,13 +600,6 @@ END_TEST
 
 /* ---- the examples of others ---- */
 
-/* The test CPAK of TF-M, which they are all signed with; its private half is public, too. */
-static const char test_cpak[] = "212867c52e2b9508b0a420a90560f394d2dfaa21bdd7514ff1a901afe7e1f78b"
-				"b11d4e66f8a8a38afa76af6a31c4de8c"
-				"84ce2dafc9964258b53fad718774f45620d111b176e8318e1187db0235a318d3"
-				"7ba597fee80e0e4c762a12bcb3ea6ed4";
-#define EXAMPLES "../shared/vectors/"
-
 static const struct {
 	const char *file;
 	enum token_form form;
@@ -620,41 +613,22 @@ static const struct {
 	{ "kbc_example.cbor", TOKEN_COLLECTION, true, 13 },
 };
 
-/* 0: it is not here. */
-static size_t read_example(unsigned i, u8 *buf)
-{
-	char path[128];
-	size_t len;
-	FILE *f;
-
-	snprintf(path, sizeof(path), EXAMPLES "%s", examples[i].file);
-	f = fopen(path, "r");
-	if (!f)
-		return 0;
-	len = fread(buf, 1, TOKENS_MAX, f);
-	fclose(f);
-	return len;
-}
-
 static bool have_examples(void)
 {
-	u8 buf[TOKENS_MAX], key[96];
+	u8 buf[TOKENS_MAX];
 
-	decode_hex(key, sizeof(key), test_cpak, strlen(test_cpak));
-	anchor = (struct ec_public){ .curve = EC_P384 };
-	memcpy(anchor.x, key, 48);
-	memcpy(anchor.y, key + 48, 48);
+	tokens_example_anchor(&anchor);
 	want = (struct token_expect){ .anchor = &anchor };
-	if (read_example(0, buf))
+	if (tokens_example(examples[0].file, buf))
 		return true;
-	printf("skip: the example tokens are not here (" EXAMPLES ")\n");
+	printf("skip: the example tokens are not here (" TOKENS_EXAMPLES ")\n");
 	return false;
 }
 
 START_TEST(examples_verify)
 {
 	for (unsigned i = 0; have_examples() && i < ARRAY_SIZE(examples); i++) {
-		token_len = read_example(i, token);
+		token_len = tokens_example(examples[i].file, token);
 		ck_assert_msg(verify() == TOKEN_VERIFIED, "%s: %s", examples[i].file, rep.why);
 		ck_assert(rep.form == examples[i].form && rep.platform.lifecycle == 0x3003);
 		ck_assert(!rep.realm.profile.p == examples[i].legacy);
@@ -671,7 +645,7 @@ START_TEST(damaged_examples_do_not)
 	u8 good[TOKENS_MAX];
 
 	for (unsigned i = 0; have_examples() && i < ARRAY_SIZE(examples); i++)
-		flip_all(good, read_example(i, good), 0x01);
+		flip_all(good, tokens_example(examples[i].file, good), 0x01);
 }
 END_TEST
 

@@ -4,9 +4,11 @@
 #define TESTS_UNIT_REALM_TOKENS_H
 
 #include <check.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "realm/cose.h"
+#include "realm/encode.h"
 #include "realm/token_claims.h"
 #include "realm/token_make.h"
 
@@ -174,6 +176,39 @@ static inline size_t tokens_sign(const struct attest_keys *k, enum token_form fo
 		cose_sign1_make(k->cpak, platform->buf, platform->len, p, sizeof(p), &p_len), 0);
 	ck_assert_int_eq(cose_sign1_make(k->rak, realm->buf, realm->len, r, sizeof(r), &r_len), 0);
 	return tokens_pair(form, p, p_len, r, r_len, buf);
+}
+
+/* ---- the examples of others ---- */
+
+#define TOKENS_EXAMPLES "../shared/vectors/"
+
+/* Read one: its length; 0: it is not here. */
+static inline size_t tokens_example(const char *file, u8 buf[TOKENS_MAX])
+{
+	char path[128];
+	size_t len;
+	FILE *f;
+
+	snprintf(path, sizeof(path), TOKENS_EXAMPLES "%s", file);
+	f = fopen(path, "r");
+	if (!f)
+		return 0;
+	len = fread(buf, 1, TOKENS_MAX, f);
+	fclose(f);
+	return len;
+}
+
+/* The test CPAK of TF-M, which they are all signed with; its private half is public, too. */
+static inline void tokens_example_anchor(struct ec_public *out)
+{
+	static const char x[] = "212867c52e2b9508b0a420a90560f394d2dfaa21bdd7514ff1a901afe7e1f78b"
+				"b11d4e66f8a8a38afa76af6a31c4de8c";
+	static const char y[] = "84ce2dafc9964258b53fad718774f45620d111b176e8318e1187db0235a318d3"
+				"7ba597fee80e0e4c762a12bcb3ea6ed4";
+
+	*out = (struct ec_public){ .curve = EC_P384 };
+	decode_hex(out->x, 48, x, sizeof(x) - 1);
+	decode_hex(out->y, 48, y, sizeof(y) - 1);
 }
 
 #endif
