@@ -35,21 +35,6 @@ static struct set {
 static unsigned nr_sets;
 static volatile bool stop;
 
-static unsigned count(const void *page, u64 word)
-{
-	unsigned nr = 0;
-
-	for (unsigned i = 0; i < GRANULE / 8; i++)
-		nr += ((const volatile u64 *)page)[i] == word;
-	return nr;
-}
-
-static void fill(void *page, u64 word)
-{
-	for (unsigned i = 0; i < GRANULE / 8; i++)
-		((volatile u64 *)page)[i] = word;
-}
-
 /* ---- CPUs that change pages ---- */
 
 /* A page has changed sides, or stayed. Devices write to shared pages whenever they like. */
@@ -58,13 +43,14 @@ static void look_at(struct set *s, unsigned i, u8 *page, bool shared)
 	u8 *alias = (u8 *)io((u64)page);
 
 	if (shared && !s->shared[i]) {
-		s->survived += count(alias, SECRET) || (s->tag[i] && count(alias, s->tag[i]));
-		fill(alias, SHARED);
+		s->survived += page_count(alias, SECRET) ||
+			       (s->tag[i] && page_count(alias, s->tag[i]));
+		page_fill(alias, SHARED);
 		s->tag[i] = random_next(&s->seed);
 		((volatile u64 *)alias)[random_next(&s->seed) % (GRANULE / 8)] = s->tag[i];
 	} else if (!shared && s->shared[i]) {
-		s->survived += count(page, 0) != GRANULE / 8;
-		fill(page, SECRET);
+		s->survived += page_count(page, 0) != GRANULE / 8;
+		page_fill(page, SECRET);
 	}
 	s->shared[i] = shared;
 }
@@ -78,7 +64,7 @@ static void change_some(unsigned index)
 
 	for (unsigned i = first; i < first + nr; i++)
 		if (!s->shared[i])
-			s->written += count(pages[index][i], SECRET) != GRANULE / 8;
+			s->written += page_count(pages[index][i], SECRET) != GRANULE / 8;
 	base = (u64)pages[index][first];
 	if (!set_ripas(base, base + (u64)nr * GRANULE, shared ? RIPAS_EMPTY : RIPAS_RAM)) {
 		s->refused++;
@@ -93,7 +79,7 @@ static void begin_set(unsigned index)
 {
 	sets[index].seed = 0x9e3779b97f4a7c15 + index;
 	for (unsigned i = 0; i < NR_PAGES; i++)
-		fill(pages[index][i], SECRET);
+		page_fill(pages[index][i], SECRET);
 }
 
 static void change_until_stop(u64 index)

@@ -43,19 +43,9 @@ static u64 dma(const volatile void *p)
 	return pa_of(p) | address_bits;
 }
 
-static void fill(void *page, u64 word)
-{
-	for (unsigned i = 0; i < GRANULE / 8; i++)
-		((volatile u64 *)page)[i] = word;
-}
-
 static bool secret(const u8 *page)
 {
-	unsigned nr = 0;
-
-	for (unsigned i = 0; i < GRANULE / 8; i++)
-		nr += ((const volatile u64 *)page)[i] == SECRET;
-	return nr == GRANULE / 8;
+	return page_count(page, SECRET) == GRANULE / 8;
 }
 
 /* ---- requests, one part of which is at the victim's address ---- */
@@ -268,14 +258,14 @@ static void test_taken_back(const struct vdev *d, const struct kind *k)
 	shared = share(mem.d, GRANULE);
 	/* A header of zeros is a good one, the rest may be anything. */
 	if (k->post != blk_header && k->post != net_header)
-		fill(shared, SHARED);
+		page_fill(shared, SHARED);
 	set_up(d);
 	used = ring_used_idx(ring[k->queue]);
 	k->post(d, (u64)mem.d | address_bits, k->len);
 	checkf("a shared page serves", wait_for(ring_used_idx(ring[k->queue]) != used, ANSWER_MS),
 	       "%s: status %x", k->name, vget(d, R_STATUS));
 	unshare(mem.d, GRANULE);
-	fill(mem.d, SECRET);
+	page_fill(mem.d, SECRET);
 	k->post(d, (u64)mem.d | address_bits, k->len);
 	if (refused(d, k->name, "no longer shared"))
 		check("taken back", true);
@@ -319,7 +309,7 @@ static void test_ring_taken_back(const struct vdev *d)
 
 	checkf("works there", vdev_works(d, r), "%s", vdev_kind(d));
 	unshare(mem.d, GRANULE);
-	fill(mem.d, SECRET);
+	page_fill(mem.d, SECRET);
 	vdev_notify(d, vdev_queue_of(d));
 	checkf("a ring that is taken back", refused(d, vdev_kind(d), "ring"), "%s", vdev_kind(d));
 }
@@ -392,8 +382,8 @@ void payload_main(void)
 	for (unsigned i = 0; i < 2; i++)
 		ring[i] = ring_shared(&mem.ring[i]);
 	parts = (struct parts *)io((u64)mem.a);
-	fill(mem.b, SECRET);
-	fill(mem.d, SECRET);
+	page_fill(mem.b, SECRET);
+	page_fill(mem.d, SECRET);
 	for (u32 slot = 0; slot < 16; slot++) {
 		if (mmio ? !vdev_mmio(&d, slot) : !vdev_pci(&d, slot))
 			continue;

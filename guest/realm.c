@@ -118,3 +118,18 @@ bool unshare(void *p, u64 len)
 {
 	return !io_alias || set_ripas(pa_of(p), pa_of(p) + len, RIPAS_RAM);
 }
+
+void page_fill(void *page, u64 word)
+{
+	for (unsigned i = 0; i < GRANULE / 8; i++)
+		((volatile u64 *)page)[i] = word;
+}
+
+unsigned page_count(const void *page, u64 word)
+{
+	unsigned nr = 0;
+
+	for (unsigned i = 0; i < GRANULE / 8; i++)
+		nr += ((const volatile u64 *)page)[i] == word;
+	return nr;
+}

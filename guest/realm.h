@@ -55,6 +55,10 @@ bool unshare(void *p, u64 len);
 /* The same, each granule counted from a physical address; base == top does nothing. */
 bool set_ripas(u64 base, u64 top, u64 ripas);
 
+/* One granule, 64 bits at a time: write the same everywhere; how many are `word`? */
+void page_fill(void *page, u64 word);
+unsigned page_count(const void *page, u64 word);
+
 /* Without the alias bit. */
 static inline u64 pa_of(const volatile void *p)
 {
