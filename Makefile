@@ -3,6 +3,7 @@
 # make            build/lkvm for this machine
 # make arm64      build/arm64/lkvm, cross-built (or native on arm64)
 # make demo       install what is missing, build, boot a guest in this terminal
+# make demo-attest  a Realm gets a key from a key broker, and another one does not
 # make check      unit tests, fuzz corpora, lints, boots in the rig; prints a total
 # make bench      lkvm beside QEMU in the same rig
 # make man install clean
@@ -77,7 +78,7 @@ VERSION ?= $(or $(shell [ -e .git ] && { git describe --match 'v[0-9]*' --dirty 
 	{ rev=$$(git describe --always --abbrev=12 --dirty) && echo "$(VERSION_BASE)-g$$rev"; }; } 2>/dev/null),$(VERSION_BASE))
 
 .DEFAULT_GOAL := all
-.PHONY: all arm64 check demo bench lint unit fuzz-corpora boot man install clean deps
+.PHONY: all arm64 check demo demo-attest bench lint unit fuzz-corpora boot man install clean deps
 all: $(O)/lkvm
 
 # A Debian machine without the packages is told which in one sentence, once, before the first compile.
@@ -249,6 +250,26 @@ $(call unit,realm/probe,lkvm/log.c $(fake_host))
 $(call unit,realm/realm,lkvm/log.c $(fake_host))
 $(call unit,realm/replay,lkvm/log.c $(fake_host))
 
+keybroker-common := guest/keybroker/http.c guest/keybroker/http_text.c guest/keybroker/message.c guest/keybroker/url.c guest/keybroker/wrap.c \
+	realm/encode.c
+keybroker-server := tests/keybroker/challenges.c tests/keybroker/policy.c tests/keybroker/broker.c \
+	tests/keybroker/server.c $(keybroker-common) lkvm/loop.c
+# As tests have it: with keys to sign tokens with, too.
+keybroker-tested := $(keybroker-server) $(filter-out realm/encode.c,$(token_all)) realm/digest.c realm/rsi.c lkvm/log.c
+KEYBROKER_APP_SRCS := $(addprefix guest/keybroker/,app.c client.c dial.c log.c mock.c tsm.c libcrypto_linked.c) \
+	$(keybroker-common) $(filter-out realm/libcrypto.c realm/encode.c realm/anchor.c realm/attest.c,$(token_all)) \
+	realm/digest.c realm/rsi.c
+KEYBROKER_SERVER_SRCS := tests/keybroker/main.c $(keybroker-server) guest/keybroker/log.c lkvm/file.c realm/anchor.c \
+	guest/keybroker/libcrypto_linked.c $(filter-out realm/libcrypto.c,$(token_read))
+
+$(call unit,keybroker/http,guest/keybroker/http.c guest/keybroker/http_text.c)
+$(call unit,keybroker/url,guest/keybroker/url.c)
+$(call unit,keybroker/client,guest/keybroker/client.c guest/keybroker/dial.c $(keybroker-common) lkvm/log.c)
+$(call unit,keybroker/challenges,tests/keybroker/challenges.c)
+$(call unit,keybroker/policy,tests/keybroker/policy.c $(token_all) realm/digest.c realm/rsi.c lkvm/log.c)
+$(call unit,keybroker/broker,$(keybroker-tested))
+$(call unit,keybroker/server,$(keybroker-tested))
+
 SAN := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 SAN_CFLAGS = $(CSTD) $(WARN) $(WERROR) -O1 -g $(SAN) $(DEFS) -MMD -MP $(SLIRP_CFLAGS) \
 	$(shell $(PKG_CONFIG) --cflags check 2>/dev/null)
@@ -292,6 +313,7 @@ $(call fuzz,blk,virtio/pool.c virtio/blk.c virtio/blk_req.c virtio/blk_config.c 
 	tests/fake/driver.c tests/fake/transport.c)
 $(call fuzz,boot,arm64/boot.c arm64/image.c arm64/infile.c lkvm/mem.c lkvm/mem_map.c)
 $(call fuzz,token,$(token_all) realm/digest.c realm/rsi.c lkvm/token_print.c lkvm/token_json.c lkvm/log.c)
+$(call fuzz,broker,$(keybroker-tested))
 $(call fuzz,options,lkvm/options.c lkvm/options_help.c lkvm/options_run.c lkvm/options_realm.c lkvm/config.c net/netopt.c \
 	virtio/disk_conf.c)
 
@@ -365,6 +387,24 @@ build/arm64/tests/%: tests/bench/%.c
 .SECONDARY: $(PAYLOADS:%=$(GUEST_OBJ)/guest/%.o) $(GUEST_LIB:%.c=$(GUEST_OBJ)/%.o)
 payloads: build/arm64/tests/tool build/arm64/tests/count $(PAYLOADS:%=$(GUEST_OUT)/%.flat) $(GUEST_OUT)/hello.img $(GUEST_OUT)/args.img
 
+# ---- key broker: the server is for tests and demonstrations, see tests/keybroker/README -------------
+
+$(O)/tests/keybroker-server: $(KEYBROKER_SERVER_SRCS:%.c=$(O)/obj/%.o)
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) $(call lib,z) $(call lib,zstd)
+
+$(O)/guest/keybroker-app: $(KEYBROKER_APP_SRCS:%.c=$(O)/obj/%.o)
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(filter-out -pie,$(ALL_LDFLAGS)) -static -Wl,--no-warnings -o $@ $^ $(LIBS) $(call lib,z) $(call lib,zstd)
+
+# On this machine, for the Realm, and for hosts on which a Realm runs.
+.PHONY: keybroker
+keybroker: $(O)/tests/keybroker-server $(O)/guest/keybroker-app | $(ARM64_SYSROOT)
+	$(Q)$(MAKE) --no-print-directory O=build/arm64 $(ARM64_VARS) build/arm64/tests/keybroker-server \
+		build/arm64/guest/keybroker-app
+
 # ---- all of it -----------------------------------------------------------------------------------
 
 check:
@@ -380,6 +420,11 @@ demo:
 	$(Q)tests/rig/deps demo
 	$(Q)$(MAKE) --no-print-directory arm64
 	$(Q)tests/boot/demo
+
+demo-attest:
+	$(Q)tests/rig/deps demo
+	$(Q)$(MAKE) --no-print-directory arm64 keybroker
+	$(Q)tests/boot/demo-attest
 
 objs = $(sort $(patsubst %.c,$(O)/obj/%.o,$(1)))
 
@@ -398,7 +443,7 @@ bench: arm64 payloads build/bench/native_virtio build/bench/net_path
 	$(Q)tests/bench/run
 
 # BOOT="payload cloud" runs only these groups.
-boot: all arm64 payloads
+boot: all arm64 payloads keybroker
 	$(Q)tests/boot/run $(BOOT)
 
 # ---- manual, installation ------------------------------------------------------------------------
@@ -432,11 +477,11 @@ lint-man: $(O)/lkvm
 	$(Q)tests/lint/man --check $<
 lint-cppcheck:
 	$(call say,LINT,cppcheck)
-	$(Q)tests/lint/cppcheck $(LKVM_SRCS)
+	$(Q)tests/lint/cppcheck $(LKVM_SRCS) $(filter tests/keybroker/%,$(KEYBROKER_SERVER_SRCS))
 # Slow (a minute or two): `make check` runs it, an edit need not.
 lint-tidy:
 	$(call say,LINT,clang-tidy)
-	$(Q)tests/lint/tidy '$(CSTD) $(SLIRP_CFLAGS)' $(LKVM_SRCS)
+	$(Q)tests/lint/tidy '$(CSTD) $(SLIRP_CFLAGS)' $(LKVM_SRCS) $(filter tests/keybroker/%,$(KEYBROKER_SERVER_SRCS))
 
 clean:
 	rm -rf build/obj build/san build/unit build/fuzz build/lkvm build/arm64 build/guest

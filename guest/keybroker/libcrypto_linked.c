@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * realm/libcrypto.h for programs that are linked with libcrypto: a static one cannot look for it at
+ * run time.
+ *
+ * Thread: any.
+ * Trust:  nothing.
+ */
+#include "realm/libcrypto.h"
+
+int libcrypto_load(struct libcrypto *c)
+{
+#define LIBCRYPTO_SET(f) c->f = f;
+	LIBCRYPTO_FUNCTIONS(LIBCRYPTO_SET)
+#undef LIBCRYPTO_SET
+	return 0;
+}

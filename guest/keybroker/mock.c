@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Evidence without a Realm.
+ *
+ * Thread: any.
+ * Trust:  the user's own files.
+ */
+#include "guest/keybroker/mock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lkvm/log.h"
+#include "realm/keys.h"
+#include "realm/token_make.h"
+
+#define PLATFORM_MAX 4096u
+
+int mock_token(const char *keys_dir, const u8 challenge[CHALLENGE_LEN], u8 *out, size_t size)
+{
+	const struct rsi_realm realm = { .hash_algo = RSI_HASH_SHA256 };
+	struct attest_keys keys;
+	u8 platform[PLATFORM_MAX];
+	size_t platform_len, len = 0;
+	char dir[PATH_MAX];
+	int err = keys_dir ? 0 : keys_default_dir(dir, sizeof(dir));
+
+	if (err)
+		return err;
+	err = keys_open(&keys, keys_dir ? keys_dir : dir);
+	if (err)
+		return err;
+	err = token_make_platform(&keys, platform, sizeof(platform), &platform_len);
+	if (!err)
+		err = token_make(&keys, TOKEN_COLLECTION, platform, platform_len, &realm, challenge,
+				 out, size, &len);
+	keys_close(&keys);
+	if (err)
+		log_error("cannot make a mock token: %s", strerror(-err));
+	return err ? err : (int)len;
+}
+
+int mock_file(const char *path, u8 *out, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC), err;
+	ssize_t n = fd < 0 ? -1 : read(fd, out, size);
+
+	err = n < 0 ? -errno : (int)n;
+	if (fd >= 0)
+		close(fd);
+	if (n == (ssize_t)size)
+		err = -E2BIG;
+	if (err < 0)
+		log_error("--mock-evidence=%s: %s", path, strerror(-err));
+	return err;
+}
