@@ -28,7 +28,7 @@ int message_challenge(char *out, const u8 challenge[CHALLENGE_LEN]);
 int message_wrapped_key(char *out, const u8 *data, size_t len);
 int message_failure(char *out, const char *type, const char *detail);
 
-/* Read one. 0, or -EINVAL with the reason in *why, which is a constant. Other members are ignored. */
+/* Read one. 0, or -EINVAL with the reason in *why, a constant. Other members are ignored. */
 int message_read_key_request(struct wrap_public *out, const char *s, size_t len, const char **why);
 int message_read_challenge(u8 out[CHALLENGE_LEN], const char *s, size_t len, const char **why);
 int message_read_failure(struct failure *out, const char *s, size_t len, const char **why);

@@ -137,7 +137,7 @@ int tsm_report(const char *reports, const u8 *challenge, size_t challenge_len, u
 	char entry[PATH_MAX];
 	int fd, err;
 
-	/* The names of those who run at the same time differ; one of a dead process is in the way. */
+	/* Those who run at the same time have other names; a dead process's is in the way. */
 	snprintf(entry, sizeof(entry), "%s/keybroker-app.%ld", reports, (long)getpid());
 	rmdir(entry);
 	if (mkdir(entry, 0700))

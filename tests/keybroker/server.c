@@ -462,14 +462,10 @@ int server_create(struct server **out, struct loop *loop, const struct server_co
 
 void server_destroy(struct server *s)
 {
-	struct conn *c, *next;
-
 	if (!s)
 		return;
-	for (c = s->conns; c; c = next) {
-		next = c->next;
-		conn_close(c);
-	}
+	while (s->conns)
+		conn_close(s->conns);
 	loop_fd_del(s->reg);
 	loop_timer_del(s->retry);
 	if (s->fd >= 0)
