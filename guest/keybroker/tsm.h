@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Linux's attestation reports: configfs-tsm [Documentation/ABI/testing/configfs-tsm]. Any thread. */
+/* Linux's attestation reports: configfs-tsm [ABI/testing/configfs-tsm]. Any thread. */
 #ifndef GUEST_KEYBROKER_TSM_H
 #define GUEST_KEYBROKER_TSM_H
 
