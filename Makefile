@@ -399,11 +399,12 @@ $(O)/guest/keybroker-app: $(KEYBROKER_APP_SRCS:%.c=$(O)/obj/%.o)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(filter-out -pie,$(ALL_LDFLAGS)) -static -Wl,--no-warnings -o $@ $^ $(LIBS) $(call lib,z) $(call lib,zstd)
 
-# On this machine, for the Realm, and for hosts on which a Realm runs.
-.PHONY: keybroker
-keybroker: $(O)/tests/keybroker-server $(O)/guest/keybroker-app | $(ARM64_SYSROOT)
+# For the Realm, and for hosts on which a Realm runs; with the same for this machine.
+.PHONY: keybroker keybroker-arm64
+keybroker-arm64: | $(ARM64_SYSROOT)
 	$(Q)$(MAKE) --no-print-directory O=build/arm64 $(ARM64_VARS) build/arm64/tests/keybroker-server \
 		build/arm64/guest/keybroker-app
+keybroker: $(O)/tests/keybroker-server $(O)/guest/keybroker-app keybroker-arm64
 
 # ---- all of it -----------------------------------------------------------------------------------
 
@@ -423,7 +424,7 @@ demo:
 
 demo-attest:
 	$(Q)tests/rig/deps demo
-	$(Q)$(MAKE) --no-print-directory arm64 keybroker
+	$(Q)$(MAKE) --no-print-directory arm64 keybroker-arm64
 	$(Q)tests/boot/demo-attest
 
 objs = $(sort $(patsubst %.c,$(O)/obj/%.o,$(1)))
