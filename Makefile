@@ -478,11 +478,11 @@ lint-man: $(O)/lkvm
 	$(Q)tests/lint/man --check $<
 lint-cppcheck:
 	$(call say,LINT,cppcheck)
-	$(Q)tests/lint/cppcheck $(LKVM_SRCS) $(filter tests/keybroker/%,$(KEYBROKER_SERVER_SRCS))
+	$(Q)tests/lint/cppcheck $(LKVM_SRCS) $(filter tests/keybroker/% guest/keybroker/%,$(KEYBROKER_SERVER_SRCS) $(KEYBROKER_APP_SRCS))
 # Slow (a minute or two): `make check` runs it, an edit need not.
 lint-tidy:
 	$(call say,LINT,clang-tidy)
-	$(Q)tests/lint/tidy '$(CSTD) $(SLIRP_CFLAGS)' $(LKVM_SRCS) $(filter tests/keybroker/%,$(KEYBROKER_SERVER_SRCS))
+	$(Q)tests/lint/tidy '$(CSTD) $(SLIRP_CFLAGS)' $(LKVM_SRCS) $(filter tests/keybroker/% guest/keybroker/%,$(KEYBROKER_SERVER_SRCS) $(KEYBROKER_APP_SRCS))
 
 clean:
 	rm -rf build/obj build/san build/unit build/fuzz build/lkvm build/arm64 build/guest

@@ -116,7 +116,7 @@ static enum http_result once(struct http_reader *r, struct http_text *field, str
 
 static enum http_result header_field(struct http_reader *r, struct head *h, struct http_text line)
 {
-	struct http_text name = { line.p, 0 }, val;
+	struct http_text name, val;
 
 	/* No colon, a blank before it, a continued line: all are no name [RFC 9112 5.1, 5.2]. */
 	if (!line.len || !memchr(line.p, ':', line.len))

@@ -81,7 +81,7 @@ static json_t *parse(const char *s, size_t len, const char **why)
 		return NULL;
 	}
 	root = json_loadb(s, len, JSON_REJECT_DUPLICATES, NULL);
-	if (root && json_is_object(root))
+	if (json_is_object(root))
 		return root;
 	*why = root ? "not a JSON object" : "not JSON";
 	json_decref(root);

@@ -462,10 +462,14 @@ int server_create(struct server **out, struct loop *loop, const struct server_co
 
 void server_destroy(struct server *s)
 {
+	struct conn *c, *after;
+
 	if (!s)
 		return;
-	while (s->conns)
-		conn_close(s->conns);
+	for (c = s->conns; c; c = after) {
+		after = c->next;
+		conn_close(c);
+	}
 	loop_fd_del(s->reg);
 	loop_timer_del(s->retry);
 	if (s->fd >= 0)
