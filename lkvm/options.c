@@ -249,21 +249,26 @@ static int parse_long(struct parse *p, const char *word)
 /* -m512, -m 512: the value is the rest of the word or the next word. -ir: two flags. */
 static int parse_short(struct parse *p, const char *word)
 {
-	const struct opt *o = find_letter(p->spec, *word);
-	const char *val = word + 1;
-	int status;
+	const struct opt *o;
+	const char *val;
 
-	if (*word == 'h') {
-		options_usage(p->spec, stderr);
-		return EXIT_USAGE;
-	}
-	if (!o) {
-		log_error("unknown option '-%c'", *word);
-		return usage_error(p->spec);
-	}
-	if (is_flag(o)) {
-		status = store(p, o, NULL, false);
-		return status || !*val ? status : parse_short(p, val);
+	for (;; word++) {
+		o = find_letter(p->spec, *word);
+		val = word + 1;
+		if (*word == 'h') {
+			options_usage(p->spec, stderr);
+			return EXIT_USAGE;
+		}
+		if (!o) {
+			log_error("unknown option '-%c'", *word);
+			return usage_error(p->spec);
+		}
+		if (!is_flag(o))
+			break;
+		int status = store(p, o, NULL, false);
+
+		if (status || !*val)
+			return status;
 	}
 	if (!*val) {
 		if (p->next == p->end) {

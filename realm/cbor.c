@@ -81,7 +81,7 @@ static bool peek(struct cbor *c, struct head *h)
 
 static bool take(struct cbor *c, enum major major, const char *otherwise, u64 *arg)
 {
-	struct head h;
+	struct head h = { 0 };
 
 	if (!peek(c, &h))
 		return false;
@@ -106,7 +106,7 @@ bool cbor_at_int(const struct cbor *c)
 
 bool cbor_int(struct cbor *c, s64 *out)
 {
-	struct head h;
+	struct head h = { 0 };
 
 	if (!peek(c, &h))
 		return false;
@@ -132,7 +132,7 @@ static bool content(struct cbor *c, u64 n, const u8 **p, size_t *len)
 
 bool cbor_bytes(struct cbor *c, const u8 **p, size_t *len)
 {
-	u64 n;
+	u64 n = 0;
 
 	return take(c, M_BYTES, "is not a byte string", &n) && content(c, n, p, len);
 }
@@ -162,8 +162,9 @@ static size_t utf8_char(const u8 *p, size_t len)
 
 bool cbor_text(struct cbor *c, const u8 **p, size_t *len)
 {
-	u64 n;
+	u64 n = 0;
 
+	*len = 0;
 	if (!take(c, M_TEXT, "is not a text", &n) || !content(c, n, p, len))
 		return false;
 	for (size_t i = 0, step; i < *len; i += step) {
@@ -199,13 +200,17 @@ bool cbor_end(struct cbor *c)
 	return !c->why && (!left(c) || cbor_fail(c, "is followed by something"));
 }
 
-/* ---- whole items ---- */
+/*
+ * ---- whole items ----
+ *
+ * NOLINTBEGIN(misc-no-recursion): they nest, at most CBOR_MAX_DEPTH deep.
+ */
 
 static bool item(struct cbor *c, unsigned depth);
 
 static bool array_items(struct cbor *c, unsigned depth)
 {
-	u64 nr;
+	u64 nr = 0;
 
 	if (!cbor_array(c, &nr))
 		return false;
@@ -221,7 +226,7 @@ static bool map_pairs(struct cbor *c, unsigned depth)
 {
 	const u8 *keys[CBOR_MAX_PAIRS];
 	size_t lens[CBOR_MAX_PAIRS];
-	u64 nr;
+	u64 nr = 0;
 
 	if (!cbor_map(c, &nr))
 		return false;
@@ -246,10 +251,10 @@ static bool map_pairs(struct cbor *c, unsigned depth)
 
 static bool item(struct cbor *c, unsigned depth)
 {
-	struct head h;
+	struct head h = { 0 };
 	const u8 *p;
 	size_t len;
-	u64 n;
+	u64 n = 0;
 
 	if (!peek(c, &h))
 		return false;
@@ -278,6 +283,8 @@ static bool item(struct cbor *c, unsigned depth)
 	}
 	return false;
 }
+
+/* NOLINTEND(misc-no-recursion) */
 
 bool cbor_skip(struct cbor *c)
 {

@@ -175,8 +175,12 @@ static bool parse_key_entry(struct cbor *c, struct key_parts *k)
 {
 	s64 label;
 
-	if (!cbor_at_int(c))
-		return cbor_skip(c) && cbor_skip(c);
+	if (!cbor_at_int(c)) {
+		/* The label, a text; then its value. */
+		if (!cbor_skip(c))
+			return false;
+		return cbor_skip(c);
+	}
 	if (!cbor_int(c, &label))
 		return false;
 	switch (label) {

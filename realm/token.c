@@ -77,8 +77,8 @@ static bool read_pair(const struct reader *rd, struct cbor *c, struct cbor *plat
 	if (!read_form(c, &rd->r->form))
 		return malformed(rd, c, whose, "");
 	for (unsigned i = 0; i < 2; i++) {
-		const u8 *p;
-		size_t len;
+		const u8 *p = NULL;
+		size_t len = 0;
 		s64 key;
 
 		if (!cbor_int(c, &key))

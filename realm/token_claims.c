@@ -57,8 +57,8 @@ struct claim {
 	const char *name;
 	enum claim_type type;
 	bool optional;
-	size_t offset; /* of a struct token_part, u32 or whatever read() fills */
 	u8 len;
+	size_t offset; /* of a struct token_part, u32 or whatever read() fills */
 	const char *in[4];
 	/* May make *name that of a part. */
 	bool (*read)(struct cbor *c, void *at, const char **name);
