@@ -236,7 +236,7 @@ gpa_t mem_gpa_of(const struct mem *m, const void *host)
 		if (off < r->size)
 			return gpa_add(r->base, off);
 	}
-	assert(!"memory that no look-up has answered with");
+	assert(0 && "memory that no look-up has answered with");
 	return gpa(0);
 }
 
