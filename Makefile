@@ -314,6 +314,7 @@ $(call fuzz,blk,virtio/pool.c virtio/blk.c virtio/blk_req.c virtio/blk_config.c 
 $(call fuzz,boot,arm64/boot.c arm64/image.c arm64/infile.c lkvm/mem.c lkvm/mem_map.c)
 $(call fuzz,token,$(token_all) realm/digest.c realm/rsi.c lkvm/token_print.c lkvm/token_json.c lkvm/log.c)
 $(call fuzz,broker,$(keybroker-tested))
+$(call fuzz,answer,$(keybroker-common))
 $(call fuzz,options,lkvm/options.c lkvm/options_help.c lkvm/options_run.c lkvm/options_realm.c lkvm/config.c net/netopt.c \
 	virtio/disk_conf.c)
 
