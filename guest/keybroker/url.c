@@ -60,10 +60,22 @@ static int set_port(struct url *u, const char *s, size_t len, const char **why)
 	return 0;
 }
 
+/* An address in brackets has digits and colons, a name has no brackets [RFC 3986 3.2.2]. */
+static bool host_is_good(const char *host, size_t len, bool in_brackets)
+{
+	static const char of_v6[] = "0123456789abcdefABCDEF:.";
+
+	for (size_t i = 0; i < len; i++) {
+		if (in_brackets ? !strchr(of_v6, host[i]) : !!strchr("[]", host[i]))
+			return false;
+	}
+	return !in_brackets || memchr(host, ':', len);
+}
+
 /* host[:port] */
 static int set_authority(struct url *u, const char *s, size_t len, const char **why)
 {
-	const char *end = s + len, *host = s, *host_end;
+	const char *end = s + len, *start = s, *host = s, *host_end;
 
 	if (memchr(s, '@', len))
 		return refuse(why, "a URL with user name or password is not taken");
@@ -83,6 +95,8 @@ static int set_authority(struct url *u, const char *s, size_t len, const char **
 		return refuse(why, "only a port can follow the host");
 	if (host == host_end || host_end - host >= (ptrdiff_t)URL_HOST_MAX)
 		return refuse(why, "the URL has no host, or a very long one");
+	if (!host_is_good(host, (size_t)(host_end - host), host > start))
+		return refuse(why, "the URL's host is neither a name nor an address");
 	snprintf(u->host, sizeof(u->host), "%.*s", (int)(host_end - host), host);
 	s += s < end;
 	return set_port(u, s, (size_t)(end - s), why);
