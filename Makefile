@@ -264,6 +264,7 @@ KEYBROKER_SERVER_SRCS := tests/keybroker/main.c $(keybroker-server) guest/keybro
 
 $(call unit,keybroker/http,guest/keybroker/http.c guest/keybroker/http_text.c)
 $(call unit,keybroker/url,guest/keybroker/url.c)
+$(call unit,keybroker/wrap,guest/keybroker/wrap.c)
 $(call unit,keybroker/client,guest/keybroker/client.c guest/keybroker/dial.c $(keybroker-common) lkvm/log.c)
 $(call unit,keybroker/challenges,tests/keybroker/challenges.c)
 $(call unit,keybroker/policy,tests/keybroker/policy.c $(token_all) realm/digest.c realm/rsi.c lkvm/log.c)

@@ -149,9 +149,19 @@ int wrap_decrypt(const struct wrap_key *key, enum wrap_alg alg, const u8 *data, 
 	size_t out_len = WRAP_MAX_LEN;
 	int err = -EBADMSG;
 
+	/* The length is ours to check: OpenSSL takes shorter ones, too. */
 	if (ctx && EVP_PKEY_decrypt_init(ctx) > 0 && set_padding(ctx, alg) &&
-	    EVP_PKEY_decrypt(ctx, out, &out_len, data, len) > 0)
-		err = (int)out_len;
+	    (size_t)EVP_PKEY_get_size(key->pkey) == len) {
+		/*
+		 * From 3.2 on it answers bad padding with a made-up message, so that nobody learns
+		 * from a server's errors. We use a key once and tell nobody; our user wants no
+		 * made-up key. Earlier versions do not know the option, nor need it.
+		 */
+		if (alg == WRAP_RSA1_5)
+			EVP_PKEY_CTX_ctrl_str(ctx, "rsa_pkcs1_implicit_rejection", "0");
+		if (EVP_PKEY_decrypt(ctx, out, &out_len, data, len) > 0)
+			err = (int)out_len;
+	}
 	EVP_PKEY_CTX_free(ctx);
 	ERR_clear_error();
 	return err;
