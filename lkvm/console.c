@@ -216,7 +216,7 @@ static void con_rx_ready(struct chardev *chr, bool ready)
 
 static bool con_size(struct chardev *chr, u16 *cols, u16 *rows)
 {
-	struct console *c = container_of(chr, struct console, chr);
+	const struct console *c = container_of(chr, struct console, chr);
 
 	return terminal_size(c->out, cols, rows) || terminal_size(c->in, cols, rows);
 }

@@ -322,7 +322,7 @@ static void serve(struct control_client *c, size_t line_len)
 static bool read_request(struct control_client *c)
 {
 	ssize_t n = receive(c);
-	char *end;
+	const char *end;
 
 	if (n == -EAGAIN || n == -EINTR)
 		return true;

@@ -197,7 +197,7 @@ static int names_of(int dir, mode_t type, struct control_names *out)
 {
 	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), err = 0;
 	DIR *d = fd < 0 ? NULL : fdopendir(fd);
-	struct dirent *e;
+	const struct dirent *e;
 
 	*out = (struct control_names){ 0 };
 	if (!d) {

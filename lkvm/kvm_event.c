@@ -193,7 +193,7 @@ static struct kvm_ioeventfd ioeventfd(const struct kvm_event *e, gpa_t g, unsign
 
 static int doorbell_bind(struct irq *i, gpa_t g, unsigned len, s64 match, int fd)
 {
-	struct kvm_event *e = of_irq(i);
+	const struct kvm_event *e = of_irq(i);
 	struct kvm_ioeventfd f = ioeventfd(e, g, len, match, fd);
 
 	return kvm_ioctl(e->vm_fd, KVM_IOEVENTFD, &f);
@@ -201,7 +201,7 @@ static int doorbell_bind(struct irq *i, gpa_t g, unsigned len, s64 match, int fd
 
 static void doorbell_unbind(struct irq *i, gpa_t g, unsigned len, s64 match, int fd)
 {
-	struct kvm_event *e = of_irq(i);
+	const struct kvm_event *e = of_irq(i);
 	struct kvm_ioeventfd f = ioeventfd(e, g, len, match, fd);
 
 	f.flags |= KVM_IOEVENTFD_FLAG_DEASSIGN;

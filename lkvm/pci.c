@@ -369,7 +369,7 @@ static const struct bus_ops cfg_ops = { .read = cfg_read, .write = cfg_write };
 u8 pci_cap_add(struct pci_func *f, u8 id, const void *body, const void *wmask, u8 len,
 	       const struct pci_cap_ops *ops, void *arg)
 {
-	struct pci_cap *last = f->nr_caps ? &f->caps[f->nr_caps - 1] : NULL;
+	const struct pci_cap *last = f->nr_caps ? &f->caps[f->nr_caps - 1] : NULL;
 	unsigned off = last ? last->off + last->len : CFG_HEADER_END;
 
 	assert(len >= 4 && len % 4 == 0 && f->nr_caps < PCI_MAX_CAPS && off + len <= PCI_CFG_SIZE);

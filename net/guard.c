@@ -192,7 +192,7 @@ static int check_dst4(u32 dst, u8 proto, const char **why)
 static int check_ip4(const struct guard *g, u8 *frame, size_t *len, struct guard_pkt *pkt,
 		     const char **why)
 {
-	u8 *ip = frame + ETH_HDR;
+	const u8 *ip = frame + ETH_HDR;
 
 	if (*len < ETH_HDR + IP4_HDR || ip[IP4_VIHL] >> 4 != 4)
 		return BAD("short or wrong IPv4 header");

@@ -54,7 +54,8 @@ static u8 *find_mss(u8 *tcp, size_t hdr)
 static void set_mss(u8 *tcp, u8 *opt, u16 mss)
 {
 	u16 csum = be16_at(tcp + TCP_CSUM);
-	u8 *from = opt - ((opt - tcp) & 1), *to = opt + 2 + ((opt - tcp) & 1);
+	u8 *from = opt - ((opt - tcp) & 1);
+	const u8 *to = opt + 2 + ((opt - tcp) & 1);
 
 	for (u8 *p = from; p < to; p += 2)
 		csum = csum_update(csum, be16_at(p), 0);

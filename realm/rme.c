@@ -114,7 +114,7 @@ static int create(struct realm *r)
 static int lock_ram(struct realm *r)
 {
 	struct rlimit all = { RLIM_INFINITY, RLIM_INFINITY };
-	struct mem *m = realm_mem(r);
+	const struct mem *m = realm_mem(r);
 
 	setrlimit(RLIMIT_MEMLOCK, &all); /* for root; others have what they have */
 	for (unsigned i = 0; i < mem_nr_regions(m); i++) {

@@ -166,7 +166,7 @@ static int create(struct realm *r)
 
 static int set_ram(struct realm *r)
 {
-	struct mem *m = realm_mem(r);
+	const struct mem *m = realm_mem(r);
 	struct kvm *k = realm_kvm(r);
 	int err = 0;
 

@@ -32,16 +32,24 @@ static void put_hash_of(struct cbor_out *o, const void *p, size_t len)
 	cbor_put_bytes(o, hash, rsi_hash_len(RSI_HASH_SHA256));
 }
 
+/* Its public half. The length. */
+static size_t cose_key_of(const struct ec_key *key, u8 buf[COSE_KEY_MAX])
+{
+	struct ec_public public;
+
+	ec_public_of(key, &public);
+	return cose_key_make(&public, buf);
+}
+
 /* ---- platform ---- */
 
 /* As UEID: 01, and the hash of the key that it is known by [PSA token 4.2.1]. */
 static void put_instance_id(struct cbor_out *o, const struct ec_key *cpak)
 {
 	u8 key[COSE_KEY_MAX], id[1 + RSI_HASH_MAX] = { 1 };
-	struct ec_public public;
+	size_t len = cose_key_of(cpak, key);
 
-	ec_public_of(cpak, &public);
-	digest(RSI_HASH_SHA256, key, cose_key_make(&public, key), NULL, 0, id + 1);
+	digest(RSI_HASH_SHA256, key, len, NULL, 0, id + 1);
 	cbor_put_bytes(o, id, 1 + rsi_hash_len(RSI_HASH_SHA256));
 }
 
@@ -67,16 +75,15 @@ static void put_components(struct cbor_out *o)
 int token_make_platform(const struct attest_keys *keys, u8 *buf, size_t size, size_t *len)
 {
 	u8 claims[PLATFORM_CLAIMS_MAX], rak[COSE_KEY_MAX];
-	struct ec_public public;
+	size_t rak_len = cose_key_of(keys->rak, rak);
 	struct cbor_out o;
 
-	ec_public_of(keys->rak, &public);
 	cbor_out_init(&o, claims, sizeof(claims));
 	cbor_put_map(&o, 8);
 	cbor_put_int(&o, CLAIM_PROFILE);
 	cbor_put_text(&o, PROFILE_PLATFORM_2023);
 	cbor_put_int(&o, CLAIM_CHALLENGE);
-	put_hash_of(&o, rak, cose_key_make(&public, rak));
+	put_hash_of(&o, rak, rak_len);
 	cbor_put_int(&o, CLAIM_IMPLEMENTATION_ID);
 	cbor_put_bytes(&o, implementation, sizeof(implementation));
 	cbor_put_int(&o, CLAIM_INSTANCE_ID);
@@ -99,11 +106,10 @@ static int make_realm(const struct ec_key *rak_key, const struct rsi_realm *r, c
 		      u8 *buf, size_t size, size_t *len)
 {
 	u8 claims[REALM_CLAIMS_MAX], rak[COSE_KEY_MAX];
+	size_t rak_len = cose_key_of(rak_key, rak);
 	u32 hash_len = rsi_hash_len(r->hash_algo);
-	struct ec_public public;
 	struct cbor_out o;
 
-	ec_public_of(rak_key, &public);
 	cbor_out_init(&o, claims, sizeof(claims));
 	cbor_put_map(&o, 8);
 	cbor_put_int(&o, CLAIM_CHALLENGE);
@@ -111,7 +117,7 @@ static int make_realm(const struct ec_key *rak_key, const struct rsi_realm *r, c
 	cbor_put_int(&o, CLAIM_RPV);
 	cbor_put_bytes(&o, r->rpv, sizeof(r->rpv));
 	cbor_put_int(&o, CLAIM_RAK);
-	cbor_put_bytes(&o, rak, cose_key_make(&public, rak));
+	cbor_put_bytes(&o, rak, rak_len);
 	cbor_put_int(&o, CLAIM_REALM_HASH_ALGO);
 	cbor_put_text(&o, token_hash_name(r->hash_algo));
 	cbor_put_int(&o, CLAIM_RAK_HASH_ALGO);

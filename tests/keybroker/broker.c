@@ -320,7 +320,7 @@ void broker_answer(struct broker *b, const struct http_msg *req, u64 now_ns,
 {
 	struct http_text path = path_of(req->target), name, text;
 	bool key = segment_after(path, "/keys/v1/key/", &name);
-	u32 id;
+	u32 id = 0;
 
 	out->allow = NULL;
 	out->location[0] = 0;
