@@ -144,10 +144,11 @@ int launch_predict(struct launch *l, const struct realm_ops *ops, const struct r
 		   int vcpu_fd)
 {
 	int rmm = ops->rmm(conf), err;
+	bool predict = rmm >= 0 && (ops->rim != realm_no_rim || log_enabled(LOG_DEBUG));
 	struct rim_params p;
 
-	l->has_predicted = rmm >= 0 && (ops->rim != realm_no_rim || log_enabled(LOG_DEBUG));
-	if (!l->has_predicted && !l->boot.log.len)
+	l->has_predicted = predict;
+	if (!predict && !l->boot.log.len)
 		return 0;
 	err = profile_of_vcpu(&p, vcpu_fd, l->board.pmu);
 	p.hash = conf->sha512 ? RSI_HASH_SHA512 : RSI_HASH_SHA256;
@@ -155,7 +156,7 @@ int launch_predict(struct launch *l, const struct realm_ops *ops, const struct r
 	p.contents = conf->contents;
 	if (!err && l->boot.log.len)
 		err = write_log(l, &p);
-	if (!err && l->has_predicted)
+	if (!err && predict)
 		err = plan_measure(&l->plan, (enum rim_rmm)rmm, &p, l->mem, NULL, NULL,
 				   &l->predicted);
 	if (err)

@@ -121,7 +121,7 @@ static int check_icmp6(const u8 *ip, const u8 *icmp, size_t len, const char **wh
 		ECHO_REQUEST = 128,
 		ROUTER_SOLICIT = 133,
 		NEIGHBOUR_SOLICIT = 135,
-		NEIGHBOUR_ADVERT
+		NEIGHBOUR_ADVERT = 136
 	};
 
 	if (len < ICMP_HDR)

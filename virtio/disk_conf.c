@@ -25,10 +25,12 @@ static int next_field(const char **p, char *buf, size_t size)
 	int more = 0;
 
 	for (; **p; (*p)++) {
-		if (**p == ',' && *++*p != ',') {
-			more = 1;
-			break;
+		if (**p == ',') {
+			(*p)++;
+			more = **p != ',';
 		}
+		if (more)
+			break;
 		if (n + 1 >= size)
 			return -E2BIG;
 		buf[n++] = **p;

@@ -16,6 +16,7 @@
 #include <linux/fs.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -60,16 +61,14 @@ static bool is_mounted(dev_t dev)
 	FILE *f = fopen("/proc/self/mountinfo", "re");
 	unsigned maj, min;
 	bool found = false;
-	char line[512];
+	char *line = NULL;
+	size_t size = 0;
 
 	if (!f)
 		return false; /* O_EXCL still refuses a mounted device, with another message */
-	while (!found && fgets(line, sizeof(line), f)) {
+	while (!found && getline(&line, &size, f) > 0)
 		found = sscanf(line, "%*u %*u %u:%u ", &maj, &min) == 2 && makedev(maj, min) == dev;
-		/* The rest of a line longer than the buffer. */
-		while (!strchr(line, '\n') && fgets(line, sizeof(line), f))
-			;
-	}
+	free(line);
 	fclose(f);
 	return found;
 }
