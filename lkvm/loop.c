@@ -14,7 +14,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +22,8 @@
 #include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "lkvm/sigmask.h"
 
 #define LOOP_BATCH 16
 #define NO_THREAD ((pthread_t)0) /* glibc and musl: a pointer, never null for a live thread */
@@ -439,7 +440,7 @@ int loop_start(struct loop *l)
 	 */
 	atomic_store(&l->self, NO_THREAD);
 	atomic_store(&l->running, true);
-	sigfillset(&all);
+	signals_of_others(&all);
 	pthread_sigmask(SIG_BLOCK, &all, &old);
 	err = pthread_create(&l->thread, NULL, thread_main, l);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);

@@ -23,6 +23,7 @@
 
 #include "lkvm/bus.h"
 #include "lkvm/log.h"
+#include "lkvm/sigmask.h"
 #include "lkvm/stop.h"
 #include "realm/realm.h"
 
@@ -343,7 +344,7 @@ int vcpu_start(struct vcpu *v)
 	int err;
 
 	sigaction(KICK_SIGNAL, &sa, NULL);
-	sigfillset(&all);
+	signals_of_others(&all);
 	sigdelset(&all, KICK_SIGNAL);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	err = pthread_create(&v->thread, NULL, thread_main, v);
