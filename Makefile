@@ -24,8 +24,10 @@ say = @printf '  %-8s%s\n' '$(1)' '$(2)'
 
 # ---- what is built -------------------------------------------------------------------------------
 
+mem := lkvm/mem.c lkvm/mem_map.c lkvm/mem_guard.c
+
 LKVM_SRCS := \
-	lkvm/log.c lkvm/iov.c lkvm/mem.c lkvm/mem_map.c lkvm/loop.c lkvm/bus.c lkvm/pci.c lkvm/msix.c \
+	lkvm/log.c lkvm/iov.c $(mem) lkvm/loop.c lkvm/bus.c lkvm/pci.c lkvm/msix.c \
 	lkvm/kvm.c lkvm/kvm_ioctl.c lkvm/kvm_event.c lkvm/stop.c lkvm/vcpu.c \
 	lkvm/main.c lkvm/options.c lkvm/options_help.c lkvm/options_run.c lkvm/options_realm.c lkvm/config.c \
 	lkvm/cmd_help.c lkvm/cmd_run.c lkvm/cmd_doctor.c \
@@ -130,7 +132,7 @@ UNITS :=
 unit = $(eval UNITS += $(1))$(eval unit-srcs-$(1) := $(2))
 
 $(call unit,lkvm/iov,lkvm/iov.c)
-$(call unit,lkvm/mem,lkvm/mem.c lkvm/mem_map.c lkvm/log.c)
+$(call unit,lkvm/mem,$(mem) lkvm/log.c)
 $(call unit,lkvm/log,lkvm/log.c)
 $(call unit,lkvm/file,lkvm/file.c)
 $(call unit,lkvm/progress,lkvm/progress.c)
@@ -139,7 +141,7 @@ $(call unit,lkvm/bus,lkvm/bus.c)
 $(call unit,lkvm/pci,lkvm/pci.c lkvm/bus.c tests/fake/irq.c)
 $(call unit,lkvm/msix,lkvm/msix.c lkvm/pci.c lkvm/bus.c lkvm/log.c tests/fake/irq.c)
 $(call unit,lkvm/kvm_event,lkvm/kvm_event.c lkvm/kvm.c lkvm/log.c)
-$(call unit,lkvm/vcpu,lkvm/vcpu.c lkvm/stop.c lkvm/kvm.c lkvm/bus.c lkvm/mem.c lkvm/mem_map.c lkvm/log.c realm/realm.c realm/none.c)
+$(call unit,lkvm/vcpu,lkvm/vcpu.c lkvm/stop.c lkvm/kvm.c lkvm/bus.c $(mem) lkvm/log.c realm/realm.c realm/none.c)
 options := lkvm/options.c lkvm/options_help.c lkvm/options_run.c lkvm/options_realm.c lkvm/config.c lkvm/log.c
 $(call unit,lkvm/options,$(options))
 $(call unit,lkvm/options_run,$(options))
@@ -150,7 +152,7 @@ token_read := realm/token.c realm/token_claims.c realm/cose.c realm/cbor.c realm
 token_all := $(filter-out realm/digest.c realm/rsi.c,$(token_read)) realm/encode.c realm/anchor.c realm/keys.c \
 	realm/token_make.c realm/attest.c
 token_cmds := lkvm/cmd_token.c lkvm/token_print.c lkvm/token_json.c lkvm/cmd_attest_keys.c $(token_all)
-fake_host := tests/fake/kvm.c tests/fake/kvm_realm.c lkvm/kvm.c lkvm/mem.c lkvm/mem_map.c \
+fake_host := tests/fake/kvm.c tests/fake/kvm_realm.c lkvm/kvm.c $(mem) \
 	realm/realm.c realm/none.c realm/rme.c realm/rmi.c realm/pkvm.c realm/gmem.c realm/probe.c \
 	realm/sim.c realm/rsi.c realm/ripas.c realm/digest.c realm/rim.c realm/profile.c $(token_all)
 $(call unit,lkvm/cmd_doctor,lkvm/cmd_doctor.c lkvm/json.c lkvm/options.c lkvm/options_help.c lkvm/log.c $(fake_host))
@@ -168,19 +170,19 @@ $(call unit,lkvm/cmd_measure,lkvm/cmd_measure.c $(filter-out lkvm/main.c lkvm/ma
 	lkvm/kvm_ioctl.c,$(LKVM_SRCS)) $(filter tests/fake/%,$(fake_host)))
 $(call unit,lkvm/outbuf,lkvm/outbuf.c lkvm/loop.c lkvm/log.c)
 $(call unit,lkvm/console,lkvm/console.c lkvm/outbuf.c lkvm/terminal.c lkvm/loop.c lkvm/log.c)
-$(call unit,virtio/queue,virtio/queue.c virtio/account.c lkvm/loop.c lkvm/mem.c lkvm/mem_map.c lkvm/log.c tests/fake/driver.c)
-$(call unit,virtio/chain,virtio/queue.c virtio/account.c lkvm/loop.c virtio/chain.c lkvm/mem.c lkvm/mem_map.c lkvm/log.c lkvm/iov.c \
+$(call unit,virtio/queue,virtio/queue.c virtio/account.c lkvm/loop.c $(mem) lkvm/log.c tests/fake/driver.c)
+$(call unit,virtio/chain,virtio/queue.c virtio/account.c lkvm/loop.c virtio/chain.c $(mem) lkvm/log.c lkvm/iov.c \
 	tests/fake/driver.c tests/fake/driver_bad.c)
-$(call unit,virtio/device,virtio/device.c virtio/queue.c virtio/account.c virtio/chain.c lkvm/mem.c lkvm/mem_map.c lkvm/log.c lkvm/loop.c \
+$(call unit,virtio/device,virtio/device.c virtio/queue.c virtio/account.c virtio/chain.c $(mem) lkvm/log.c lkvm/loop.c \
 	tests/fake/echo.c tests/fake/driver.c tests/fake/transport.c)
-$(call unit,virtio/device_run,virtio/device.c virtio/queue.c virtio/account.c virtio/chain.c lkvm/mem.c lkvm/mem_map.c lkvm/log.c \
+$(call unit,virtio/device_run,virtio/device.c virtio/queue.c virtio/account.c virtio/chain.c $(mem) lkvm/log.c \
 	lkvm/loop.c tests/fake/echo.c tests/fake/driver.c tests/fake/driver_bad.c tests/fake/transport.c)
-$(call unit,virtio/account,virtio/device.c virtio/queue.c virtio/account.c virtio/chain.c lkvm/mem.c lkvm/mem_map.c \
+$(call unit,virtio/account,virtio/device.c virtio/queue.c virtio/account.c virtio/chain.c $(mem) \
 	lkvm/log.c lkvm/loop.c tests/fake/echo.c tests/fake/driver.c)
-$(call unit,virtio/rng,virtio/rng.c virtio/device.c virtio/queue.c virtio/account.c virtio/chain.c lkvm/mem.c lkvm/mem_map.c lkvm/log.c \
+$(call unit,virtio/rng,virtio/rng.c virtio/device.c virtio/queue.c virtio/account.c virtio/chain.c $(mem) lkvm/log.c \
 	lkvm/loop.c tests/fake/driver.c tests/fake/driver_bad.c tests/fake/transport.c)
 
-transport_srcs := lkvm/bus.c lkvm/loop.c lkvm/mem.c lkvm/mem_map.c lkvm/log.c virtio/device.c virtio/queue.c virtio/account.c virtio/chain.c \
+transport_srcs := lkvm/bus.c lkvm/loop.c $(mem) lkvm/log.c virtio/device.c virtio/queue.c virtio/account.c virtio/chain.c \
 	tests/fake/irq.c tests/fake/echo.c tests/fake/driver.c tests/fake/driver_bad.c tests/fake/driver_dev.c
 virtio_pci_srcs := virtio/pci.c virtio/pci_common.c lkvm/pci.c lkvm/msix.c $(transport_srcs)
 $(call unit,virtio/pci,$(virtio_pci_srcs))
@@ -194,21 +196,21 @@ disk_srcs := virtio/disk_raw.c virtio/disk_io.c virtio/disk_uring.c virtio/disk_
 $(call unit,virtio/disk_uring,$(disk_srcs))
 $(call unit,virtio/disk_threads,$(disk_srcs))
 $(call unit,virtio/disk_raw,$(disk_srcs))
-$(call unit,virtio/console,virtio/console.c virtio/device.c virtio/queue.c virtio/account.c virtio/chain.c lkvm/mem.c lkvm/mem_map.c \
+$(call unit,virtio/console,virtio/console.c virtio/device.c virtio/queue.c virtio/account.c virtio/chain.c $(mem) \
 	lkvm/iov.c lkvm/log.c lkvm/loop.c tests/fake/driver.c tests/fake/driver_bad.c \
 	tests/fake/transport.c)
 $(call unit,virtio/pool,virtio/pool.c)
 $(call unit,virtio/blk,virtio/pool.c virtio/blk.c virtio/blk_req.c virtio/blk_config.c virtio/device.c virtio/queue.c virtio/account.c \
-	virtio/chain.c lkvm/mem.c lkvm/mem_map.c lkvm/iov.c lkvm/log.c lkvm/loop.c tests/fake/disk.c \
+	virtio/chain.c $(mem) lkvm/iov.c lkvm/log.c lkvm/loop.c tests/fake/disk.c \
 	tests/fake/driver.c tests/fake/driver_bad.c tests/fake/transport.c)
 $(call unit,virtio/blk_disk,virtio/pool.c virtio/blk.c virtio/blk_req.c virtio/blk_config.c virtio/device.c virtio/queue.c virtio/account.c \
-	virtio/chain.c lkvm/mem.c lkvm/mem_map.c lkvm/iov.c $(disk_srcs) tests/fake/driver.c \
+	virtio/chain.c $(mem) lkvm/iov.c $(disk_srcs) tests/fake/driver.c \
 	tests/fake/transport.c)
 
 $(call unit,arm64/board,arm64/board.c arm64/serial.c arm64/rtc.c lkvm/bus.c lkvm/log.c)
-$(call unit,arm64/boot,arm64/boot.c arm64/image.c arm64/infile.c lkvm/mem.c lkvm/mem_map.c lkvm/log.c)
+$(call unit,arm64/boot,arm64/boot.c arm64/image.c arm64/infile.c $(mem) lkvm/log.c)
 $(call unit,arm64/infile,arm64/infile.c lkvm/log.c)
-$(call unit,arm64/boot_bad,arm64/boot.c arm64/image.c arm64/infile.c lkvm/mem.c lkvm/mem_map.c lkvm/log.c)
+$(call unit,arm64/boot_bad,arm64/boot.c arm64/image.c arm64/infile.c $(mem) lkvm/log.c)
 $(call unit,arm64/serial,arm64/serial.c lkvm/bus.c lkvm/log.c)
 $(call unit,arm64/serial_input,arm64/serial.c lkvm/bus.c lkvm/log.c)
 $(call unit,arm64/rtc,arm64/rtc.c lkvm/bus.c lkvm/log.c)
@@ -219,8 +221,8 @@ $(call unit,arm64/fdt,arm64/fdt.c arm64/board.c arm64/serial.c arm64/rtc.c lkvm/
 net-user := net/user.c net/slirp.c net/slirp_lib.c net/pollset.c net/guard.c net/merge.c net/reasm.c net/dhcp.c net/segment.c \
 	net/backlog.c net/csum.c
 net-all := net/netif.c net/netopt.c $(net-user) net/tap.c net/tap_setup.c net/pcap.c
-$(call unit,virtio/net,virtio/pool.c virtio/net.c virtio/net_hdr.c virtio/device.c virtio/queue.c virtio/account.c virtio/chain.c lkvm/mem.c \
-	lkvm/mem_map.c lkvm/iov.c lkvm/log.c lkvm/loop.c tests/fake/netif.c tests/fake/driver.c \
+$(call unit,virtio/net,virtio/pool.c virtio/net.c virtio/net_hdr.c virtio/device.c virtio/queue.c virtio/account.c virtio/chain.c $(mem) \
+	lkvm/iov.c lkvm/log.c lkvm/loop.c tests/fake/netif.c tests/fake/driver.c \
 	tests/fake/driver_bad.c tests/fake/transport.c)
 $(call unit,net/user,$(net-all) tests/fake/netif.c lkvm/loop.c lkvm/log.c lkvm/iov.c)
 $(call unit,net/netopt,net/netopt.c lkvm/log.c)
@@ -239,11 +241,11 @@ $(call unit,realm/keys,$(token_all) realm/digest.c realm/rsi.c lkvm/log.c)
 $(call unit,realm/token,$(token_all) realm/digest.c realm/rsi.c lkvm/log.c)
 $(call unit,realm/digest,realm/digest.c realm/rsi.c)
 $(call unit,realm/rim,realm/rim.c realm/digest.c realm/rsi.c)
-$(call unit,realm/plan,realm/plan.c realm/rim.c realm/digest.c realm/rsi.c lkvm/mem.c lkvm/mem_map.c lkvm/log.c)
-$(call unit,realm/eventlog,realm/eventlog.c realm/plan.c realm/rim.c realm/digest.c realm/rsi.c lkvm/mem.c lkvm/mem_map.c \
+$(call unit,realm/plan,realm/plan.c realm/rim.c realm/digest.c realm/rsi.c $(mem) lkvm/log.c)
+$(call unit,realm/eventlog,realm/eventlog.c realm/plan.c realm/rim.c realm/digest.c realm/rsi.c $(mem) \
 	lkvm/log.c)
-$(call unit,realm/ripas,realm/ripas.c lkvm/mem.c lkvm/mem_map.c lkvm/log.c)
-$(call unit,realm/ripas_calls,realm/ripas.c lkvm/mem.c lkvm/mem_map.c lkvm/log.c)
+$(call unit,realm/ripas,realm/ripas.c $(mem) lkvm/log.c)
+$(call unit,realm/ripas_calls,realm/ripas.c $(mem) lkvm/log.c)
 $(call unit,realm/rme,lkvm/log.c $(fake_host))
 $(call unit,realm/rmi,lkvm/log.c $(fake_host))
 $(call unit,realm/probe,lkvm/log.c $(fake_host))
@@ -305,14 +307,14 @@ fuzz = $(eval FUZZERS += $(1))$(eval fuzz-srcs-$(1) := $(2))
 $(call fuzz,guard,net/guard.c net/reasm.c net/segment.c net/csum.c)
 $(call fuzz,dhcp,net/dhcp.c net/csum.c)
 $(call fuzz,user_net,$(net-all) lkvm/loop.c lkvm/log.c lkvm/iov.c)
-$(call fuzz,virtio_net,virtio/pool.c virtio/net.c virtio/net_hdr.c virtio/device.c virtio/queue.c virtio/account.c virtio/chain.c lkvm/mem.c lkvm/mem_map.c \
+$(call fuzz,virtio_net,virtio/pool.c virtio/net.c virtio/net_hdr.c virtio/device.c virtio/queue.c virtio/account.c virtio/chain.c $(mem) \
 	lkvm/iov.c lkvm/log.c lkvm/loop.c tests/fake/netif.c tests/fake/driver.c tests/fake/transport.c)
-$(call fuzz,chain,virtio/queue.c virtio/account.c lkvm/loop.c virtio/chain.c lkvm/mem.c lkvm/mem_map.c lkvm/log.c tests/fake/driver.c)
+$(call fuzz,chain,virtio/queue.c virtio/account.c lkvm/loop.c virtio/chain.c $(mem) lkvm/log.c tests/fake/driver.c)
 $(call fuzz,virtio_pci,virtio/mmio.c $(virtio_pci_srcs))
 $(call fuzz,blk,virtio/pool.c virtio/blk.c virtio/blk_req.c virtio/blk_config.c virtio/device.c virtio/queue.c virtio/account.c \
-	virtio/chain.c lkvm/mem.c lkvm/mem_map.c lkvm/iov.c lkvm/log.c lkvm/loop.c tests/fake/disk.c \
+	virtio/chain.c $(mem) lkvm/iov.c lkvm/log.c lkvm/loop.c tests/fake/disk.c \
 	tests/fake/driver.c tests/fake/transport.c)
-$(call fuzz,boot,arm64/boot.c arm64/image.c arm64/infile.c lkvm/mem.c lkvm/mem_map.c)
+$(call fuzz,boot,arm64/boot.c arm64/image.c arm64/infile.c $(mem))
 $(call fuzz,token,$(token_all) realm/digest.c realm/rsi.c lkvm/token_print.c lkvm/token_json.c lkvm/log.c)
 $(call fuzz,broker,$(keybroker-tested))
 $(call fuzz,answer,$(keybroker-common))
@@ -339,7 +341,7 @@ corpora: $(FUZZERS:%=build/fuzz/%)
 
 # ---- payloads of guest/: freestanding arm64 binaries ----------------------------------------------
 
-PAYLOADS := hello reset spin faultloop smp timer args sea uart rtc pci badqueue rsi rsibad protected convert
+PAYLOADS := hello reset spin faultloop smp timer args sea uart rtc pci badqueue rsi rsibad protected convert pkvm
 GUEST_LIB := guest/lib.c guest/fdt.c guest/gic.c guest/realm.c guest/virtio.c
 GUEST_CROSS := $(if $(filter aarch64%,$(shell $(CC) -dumpmachine 2>/dev/null)),,aarch64-linux-gnu-)
 GUEST_CC := $(GUEST_CROSS)gcc
@@ -433,7 +435,7 @@ objs = $(sort $(patsubst %.c,$(O)/obj/%.o,$(1)))
 
 # The native device path, counted by callgrind: no sanitizers, optimised as lkvm is.
 bench-virtio := virtio/pool.c virtio/net.c virtio/net_hdr.c virtio/blk.c virtio/blk_req.c virtio/blk_config.c \
-	virtio/rng.c virtio/device.c virtio/queue.c virtio/account.c virtio/chain.c lkvm/mem.c lkvm/mem_map.c lkvm/iov.c \
+	virtio/rng.c virtio/device.c virtio/queue.c virtio/account.c virtio/chain.c $(mem) lkvm/iov.c \
 	tests/fake/driver.c tests/fake/transport.c
 build/bench/native_virtio: $(call objs,tests/bench/native_virtio.c $(bench-virtio) lkvm/log.c lkvm/loop.c)
 build/bench/net_path: $(call objs,tests/bench/net_path.c $(bench-virtio) $(net-all) \

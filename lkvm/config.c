@@ -194,7 +194,6 @@ static int check_realm_options(const struct config *c)
 		{ c->restricted_mem, "restricted_mem" },
 		{ c->services, "service-ip" },
 		{ c->measurement_log, "measurement-log" },
-		{ c->swiotlb, "swiotlb" },
 		{ c->sim_strict, "sim-strict" },
 		{ c->sim_keys, "sim-attest-keys" },
 		{ c->sim_token_form, "sim-token-form" },
@@ -206,6 +205,8 @@ static int check_realm_options(const struct config *c)
 		log_error("--%s valid only with --realm", opts[i].name);
 		return -EINVAL;
 	}
+	if (c->swiotlb && c->realm == REALM_OFF && !c->protected_vm)
+		return refuse("--swiotlb valid only with --realm or --protected");
 	if (c->sim_strict && c->realm != REALM_SIM)
 		return refuse("--sim-strict valid only with --realm=sim");
 	if ((c->sim_keys || c->sim_token_form) && c->realm != REALM_SIM)

@@ -224,10 +224,11 @@ static void check_pool(const struct devices *d)
 	}
 	need += d->c->nr_disks * virtio_pool_disk(pool);
 	if (need > pool_size(d))
-		log_warn("the devices may need more bounce buffers than the %llu KiB that this Realm "
-			 "makes (Linux 7): try --swiotlb %llu; it is measured",
+		log_warn("the devices may need more bounce buffers than the %llu KiB that this guest "
+			 "makes (Linux 7): try --swiotlb %llu%s",
 			 (unsigned long long)(pool_size(d) / KiB),
-			 (unsigned long long)((need + MiB - 1) / MiB));
+			 (unsigned long long)((need + MiB - 1) / MiB),
+			 d->c->realm == REALM_OFF ? "" : "; it is measured");
 }
 
 int devices_create(struct devices **out, const struct config *c, const struct devices_env *env)

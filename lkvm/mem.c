@@ -7,7 +7,8 @@
  * Trust:  addresses and lengths come straight from the guest.
  *
  * Theory of operation. A region without a page bitmap is shared as a whole (ordinary VM). A region
- * with one answers look-ups only where every page of the range has its bit set.
+ * with one answers look-ups only where every page of the range has its bit set. A guarded one is
+ * tried out.
  *
  * Un-sharing must not pull a page from under a device that holds a pointer into it. `holds` counts
  * those who may have pointers. A converter raises `closing`, waits for the count to reach zero,
@@ -22,6 +23,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lkvm/mem_guard.h"
 #include "lkvm/mem_map.h"
 
 #define MEM_MAX_REGIONS 8u
@@ -63,6 +65,7 @@ void mem_destroy(struct mem *m)
 	if (!m)
 		return;
 	assert(atomic_load(&m->holds) == 0);
+	guard_stop(m->regions);
 	for (unsigned i = 0; i < m->nr_regions; i++)
 		region_unmap(&m->regions[i]);
 	pthread_cond_destroy(&m->changed);
@@ -168,7 +171,10 @@ static void *translate(struct mem *m, gpa_t g, u64 len)
 
 	if (r->shared && !pages_shared(r, off, len))
 		return NULL;
-	return (char *)r->pub.shared_view + off;
+
+	char *p = (char *)r->pub.shared_view + off;
+
+	return r->guarded && !guard_ask(p, len) ? NULL : p;
 }
 
 int mem_read(struct mem *m, gpa_t g, void *buf, u64 len)
@@ -453,6 +459,24 @@ int mem_rmm_write(struct mem *m, gpa_t g, const void *buf, u32 len)
 		return -EFAULT;
 	memcpy(p, buf, len);
 	return 0;
+}
+
+/* ---- what a hypervisor keeps from us ---- */
+
+int mem_guard(struct mem *m)
+{
+	assert(mem_is_guarded(m));
+	return guard_start(m->regions, m->nr_regions);
+}
+
+bool mem_touched(struct mem *m)
+{
+	return mem_is_guarded(m) && guard_touched();
+}
+
+bool mem_is_guarded(const struct mem *m)
+{
+	return m->nr_regions && m->regions[0].guarded;
 }
 
 /* ---- the loader ---- */

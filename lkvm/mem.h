@@ -40,6 +40,11 @@ enum mem_access { MEM_READ = 1, MEM_WRITE = 2, MEM_RW = 3 };
  * the host's page goes when it becomes protected, and is a new one when it is shared again.
  */
 #define MEM_DROP BIT(4)
+/*
+ * Which pages are shared is between the guest and its hypervisor (pKVM), and to touch another one
+ * is a fault: a look-up touches, see mem_guard().
+ */
+#define MEM_GUARDED BIT(5)
 
 /* One region of RAM as KVM needs it. The pointers belong to struct mem. */
 struct mem_region {
@@ -136,6 +141,20 @@ static inline void mem_win_store32(const struct mem_win *w, u32 off, u32 val)
 {
 	__atomic_store_n((u32 *)mem_win_at(w, off, 4), htole32(val), __ATOMIC_RELAXED);
 }
+
+/*
+ * For memory that is MEM_GUARDED, before its guest runs. A look-up then refuses pages that the
+ * guest keeps for itself; who touches one that it has taken back since finds an empty page of ours
+ * there, and goes on. SIGSEGV is handled for that until mem_destroy(), so there is one such memory
+ * at a time. -errno of sigaction().
+ */
+int mem_guard(struct mem *m);
+
+/* Was an empty page found since the last time that somebody asked? Cheap. Any thread. */
+bool mem_touched(struct mem *m);
+
+/* Is it MEM_GUARDED? */
+bool mem_is_guarded(const struct mem *m);
 
 /* ---- the loader: any RAM, before the first vCPU runs ---- */
 

@@ -11,6 +11,9 @@
  * leaking. KVM's ITS reads the guest's tables, which are shared, at their protected address; so
  * `host` has the memfd's page there too, or, strict, nothing. A page that changes sides is replaced
  * by an empty one: content is lost in either direction, as the RMM demands.
+ *
+ * Guarded. Both views are of the memfd. In the devices' one, pages that the hypervisor keeps from
+ * us are hidden behind empty ones once we have touched them; KVM's is left as it is.
  */
 #include "lkvm/mem_map.h"
 
@@ -114,16 +117,20 @@ static void *map_anonymous(u64 base, u64 size)
 			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
 }
 
-static int region_map_split(struct region *r)
+/* Two views; the devices' is of a memfd, as the vCPUs' is when it is guarded. */
+static int region_map_two(struct region *r, bool guarded)
 {
+	int prot = guarded ? PROT_READ | PROT_WRITE : PROT_NONE;
+	u64 base = r->pub.base.a, size = r->pub.size;
+
 	r->pub.fd = memfd_create("lkvm-shared", MFD_CLOEXEC);
-	if (r->pub.fd < 0 || ftruncate(r->pub.fd, (off_t)r->pub.size) < 0)
+	if (r->pub.fd < 0 || ftruncate(r->pub.fd, (off_t)size) < 0)
 		return -errno;
-	r->pub.host = map_anonymous(r->pub.base.a, r->pub.size);
+	r->pub.host = guarded ? map_aligned(base, size, prot, MAP_SHARED, r->pub.fd)
+			      : map_anonymous(base, size);
 	if (!r->pub.host)
 		return -errno;
-	r->pub.shared_view =
-		map_aligned(r->pub.base.a, r->pub.size, PROT_NONE, MAP_SHARED, r->pub.fd);
+	r->pub.shared_view = map_aligned(base, size, prot, MAP_SHARED, r->pub.fd);
 	return r->pub.shared_view ? 0 : -errno;
 }
 
@@ -131,8 +138,8 @@ int region_map(struct region *r, u64 flags, const char *hugetlbfs)
 {
 	int err = 0;
 
-	if (flags & MEM_SPLIT_VIEW) {
-		err = region_map_split(r);
+	if (flags & (MEM_SPLIT_VIEW | MEM_GUARDED)) {
+		err = region_map_two(r, flags & MEM_GUARDED);
 	} else if (hugetlbfs) {
 		err = region_map_huge(r, hugetlbfs);
 	} else {
@@ -147,6 +154,7 @@ int region_map(struct region *r, u64 flags, const char *hugetlbfs)
 	r->split = flags & MEM_SPLIT_VIEW;
 	r->strict = flags & MEM_STRICT;
 	r->drop = flags & MEM_DROP;
+	r->guarded = flags & MEM_GUARDED;
 	r->huge_advice = flags & MEM_HUGE;
 	/* Advice: on a kernel without huge pages everything works, only slower. */
 	if (flags & MEM_HUGE)
@@ -231,4 +239,22 @@ int region_change(struct region *r, u64 off, u64 len, bool shared)
 	if (r->split)
 		return change_views(r, off, len, shared);
 	return r->drop && !shared && madvise(view, len, MADV_DONTNEED) < 0 ? -errno : 0;
+}
+
+bool region_hide(const struct region *r, const void *at)
+{
+	u64 page = (u64)sysconf(_SC_PAGESIZE);
+	u64 off = align_down((uintptr_t)at - (uintptr_t)r->pub.shared_view, page);
+
+	return r->guarded && off < r->pub.size &&
+	       !remap((char *)r->pub.shared_view + off, page, PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+}
+
+void region_unhide(const struct region *r)
+{
+	/* Whatever cannot be undone stays hidden. */
+	if (r->guarded)
+		remap(r->pub.shared_view, r->pub.size, PROT_READ | PROT_WRITE, MAP_SHARED,
+		      r->pub.fd, 0);
 }

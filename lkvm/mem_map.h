@@ -12,7 +12,7 @@ typedef _Atomic u64 bitmap_word;
 struct region {
 	struct mem_region pub;
 	u64 huge; /* page size of a hugetlbfs mapping, else 0: unmapped in whole pages of it */
-	bool split, strict, huge_advice, drop;
+	bool split, strict, huge_advice, drop, guarded;
 	bitmap_word *shared; /* one bit a page, NULL: all of it is shared */
 };
 
@@ -27,5 +27,13 @@ void region_unmap(struct region *r);
  * where they were, but may have lost their content already.
  */
 int region_change(struct region *r, u64 off, u64 len, bool shared);
+
+/*
+ * Guarded memory: an empty page that nobody else has, instead of the one of the devices' view that
+ * `at` points into; async-signal-safe. False: `at` is elsewhere, or there is no memory.
+ */
+bool region_hide(const struct region *r, const void *at);
+/* Undo all of it. */
+void region_unhide(const struct region *r);
 
 #endif

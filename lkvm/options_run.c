@@ -388,8 +388,8 @@ static const struct opt opts[] = {
 	     "Server for the firmware's host sessions; they come with a later release"),
 	CALL(0, "service-port", "port", options_service, "Port of that server"),
 	{ .name = "swiotlb", .own = true, .arg = "mib", .store = OPT_U32, .max = 4096, .offset = FIELD(u32, swiotlb),
-	  .help = "Add the swiotlb= parameter: size of the pool through which a Realm does its I/O. Small Realms "
-		  "make themselves a small one. It is part of what is measured" },
+	  .help = "Add the swiotlb= parameter: size of the pool through which a Realm or a protected VM does its "
+		  "I/O. Small ones make themselves a small one. It is part of what is measured" },
 	{ .name = "sim-strict", .own = true, .store = OPT_TRUE, .offset = FIELD(bool, sim_strict),
 	  .help = "With --realm=sim: a shared page is gone from its protected address, which KVM's ITS cannot bear: "
 		  "interrupts without messages" },
@@ -399,7 +399,7 @@ static const struct opt opts[] = {
 		  "attest-keys'" },
 	{ .name = "sim-token-form", .own = true, .arg = "399|907", .store = OPT_CALL, .parse = options_sim_token_form,
 	  .help = "With --realm=sim: tokens as EAT collection (399, as of RMM 1.0; default) or as CMW (907)" },
-	TRUE("protected", protected_vm, "Start a protected VM of pKVM; it has a console, but no virtio devices"),
+	TRUE("protected", protected_vm, "Start a protected VM of pKVM: devices reach what the guest shares"),
 	TRUE("pkvm", protected_vm, "The same as --protected"),
 
 	HEADING("Debug options"),

@@ -338,7 +338,7 @@ static void record_ram(struct service *s, struct control_client *c)
 			if (nr++ < MAP_MAX_RANGES)
 				control_record(c, "range\t0x%llx\t%llu\t%s\tRAM", (ull)g.a,
 					       (ull)len,
-					       !s->env.confidential ? "memory" :
+					       !s->env.confidential || mem_is_guarded(s->env.mem) ? "memory" :
 					       shared		    ? "shared" :
 								      "protected");
 			else

@@ -148,6 +148,15 @@ static bool device_remap(struct virtio_device *d)
 	return true;
 }
 
+/* Each handler of the loop ends with this, so it was this device. */
+static bool touched(struct virtio_device *d)
+{
+	if (!mem_touched(d->mem))
+		return false;
+	virtio_fail(d, "it was given memory that the guest does not share", -EFAULT);
+	return true;
+}
+
 bool virtio_enter(struct virtio_device *d)
 {
 	assert(loop_here(d->loop));
@@ -164,6 +173,7 @@ bool virtio_enter(struct virtio_device *d)
 
 void virtio_leave(struct virtio_device *d)
 {
+	touched(d);
 	mem_release(d->mem);
 }
 
@@ -270,7 +280,9 @@ static void queue_stop_early(void *arg)
 
 void virtio_queue_flush(struct virtio_device *d, struct virtqueue *q)
 {
-	if (queue_publish(q))
+	bool wanted = !touched(d) && queue_publish(q);
+
+	if (!touched(d) && wanted)
 		d->tops->interrupt_queue(d->transport, q->index);
 }
 

@@ -5,6 +5,7 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "lkvm/mem.h"
@@ -339,10 +340,89 @@ START_TEST(the_rmm_sees_protected_bytes_only)
 }
 END_TEST
 
+static void keep(const struct mem *m, u64 off, u64 len)
+{
+	ck_assert_int_eq(mprotect((char *)mem_region(m, 0)->shared_view + off, len, PROT_NONE), 0);
+}
+
+/* As pKVM does it, keep() makes a touch a fault; what was found out once is asked anew. */
+START_TEST(guarded_memory_refuses_what_faults)
+{
+	struct mem *m = ram(MEM_GUARDED);
+	char *host = mem_region(m, 0)->host, buf[8192];
+	struct iovec iov;
+
+	ck_assert(mem_is_guarded(m));
+	ck_assert_int_eq(mem_guard(m), 0);
+	host[4096] = 'x';
+	ck_assert_int_eq(mem_read(m, gpa(RAM + 4096), buf, 1), 0);
+	ck_assert_int_eq(buf[0], 'x');
+	for (unsigned i = 0; i < 3; i++) {
+		/* where it starts, where it ends, between */
+		keep(m, 4096 * i, 4096);
+		ck_assert_int_eq(mem_read(m, gpa(RAM + 1), buf, 8192), -EFAULT);
+		keep(m, 4096 * i, 4096);
+		ck_assert_int_eq(mem_write(m, gpa(RAM + 4096 + 1), buf, 8192), i ? -EFAULT : 0);
+	}
+	keep(m, 8192, 4096);
+	ck_assert_int_eq(mem_iov(m, gpa(RAM), 3 * 4096, MEM_RW, &iov, 1), -EFAULT);
+	ck_assert_int_eq(mem_iov(m, gpa(RAM), 3 * 4096, MEM_RW, &iov, 1), 1); /* shared now */
+	ck_assert(!mem_touched(m));
+	mem_destroy(m);
+}
+END_TEST
+
+START_TEST(guarded_memory_may_go_while_it_is_used)
+{
+	struct mem *m = ram(MEM_GUARDED);
+	char *host = mem_region(m, 0)->host, *view = mem_region(m, 0)->shared_view;
+	struct mem_win w;
+
+	ck_assert_int_eq(mem_guard(m), 0);
+	ck_assert_int_eq(mem_win_open(m, gpa(RAM), 4096, MEM_RW, &w), 0);
+	host[0] = 's';
+	keep(m, 0, 4096);
+	ck_assert(!mem_touched(m));
+	/* An empty page that nobody else sees, */
+	ck_assert_uint_eq(mem_win_load16(&w, 0), 0);
+	mem_win_store16(&w, 0, 0x7777);
+	ck_assert_int_eq(host[0], 's');
+	/* until somebody asks. */
+	ck_assert(mem_touched(m));
+	ck_assert(!mem_touched(m));
+	ck_assert_int_eq(view[0], 's');
+	mem_destroy(m);
+}
+END_TEST
+
+static void leave(int sig)
+{
+	siglongjmp(fault, sig);
+}
+
+/* Faults of another kind are whose they were. */
+START_TEST(guarded_memory_leaves_other_faults_alone)
+{
+	struct mem *m = ram(MEM_GUARDED);
+	char *other = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	signal(SIGSEGV, leave);
+	ck_assert_int_eq(mem_guard(m), 0);
+	if (sigsetjmp(fault, 1) == 0) {
+		(void)*(volatile char *)other;
+		ck_abort_msg("what is not the guest's could be read");
+	}
+	munmap(other, 4096);
+	mem_destroy(m);
+	ck_assert_ptr_eq(signal(SIGSEGV, SIG_DFL), leave);
+}
+END_TEST
+
 SUITE_MAIN("lkvm/mem", checks_start_and_length, strips_the_alias_bit_only_when_there_is_one,
 	   refuses_bad_regions, a_buffer_does_not_run_from_one_region_into_the_next,
 	   iov_and_window_edges, protected_pages_are_out_of_reach, page_states_over_word_borders,
 	   conversion_errors, split_view_faults_where_not_shared, unsharing_waits_for_holds,
 	   conversions_race_with_devices, the_loader_sees_all_until_sealed,
 	   strict_view_hides_shared_pages_from_the_protected_side, runs_of_one_state,
-	   the_rmm_sees_protected_bytes_only)
+	   the_rmm_sees_protected_bytes_only, guarded_memory_refuses_what_faults,
+	   guarded_memory_may_go_while_it_is_used, guarded_memory_leaves_other_faults_alone)

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "tests/fake/driver.h"
@@ -346,6 +347,41 @@ START_TEST(ring_memory_taken_back)
 }
 END_TEST
 
+/* pKVM's way: no generation, only faults. */
+START_TEST(memory_kept_from_the_host)
+{
+	struct mem *m = fake_mem(MEM_GUARDED);
+	struct rig x;
+
+	ck_assert_int_eq(mem_guard(m), 0);
+	rig_up_with(&x, m);
+	for (unsigned i = 0; i < 2; i++) {
+		char *view = mem_region(m, 0)->shared_view;
+
+		rig_prepare(&x);
+		fake_driver_ok(&x.e.dev);
+		post_one(&x.r[0]);
+		virtio_notify(&x.e.dev, 0);
+		loop_step(x.loop, 0);
+		ck_assert_uint_eq(x.e.taken, 2 * i + 1);
+		ck_assert(!(status(&x) & VIRTIO_S_NEEDS_RESET));
+		/* A buffer, a ring: no answer is made of empty pages. */
+		ck_assert_int_eq(mprotect(view + (i ? FAKE_RING(0) : FAKE_DATA) - FAKE_RAM, 4096,
+					  PROT_NONE),
+				 0);
+		post_one(&x.r[0]);
+		virtio_notify(&x.e.dev, 0);
+		loop_step(x.loop, 0);
+		ck_assert(status(&x) & VIRTIO_S_NEEDS_RESET);
+		ck_assert_uint_eq(fake_ring_used_idx(&x.r[0]), 1);
+		ck_assert(!mem_touched(m));
+		virtio_status_set(&x.e.dev, 0);
+		x.e.taken = 2;
+	}
+	rig_down(&x);
+}
+END_TEST
+
 /* ---- one queue ---- */
 
 START_TEST(one_queue_is_reset_and_comes_back)
@@ -481,5 +517,6 @@ SUITE_MAIN("virtio/device_run", doorbells, reset_lets_go_and_forgets,
 	   interrupts_are_suppressed_as_asked, bad_chain_needs_reset,
 	   bad_ring_before_driver_ok, odd_queues_are_not_enabled,
 	   rings_outside_ram_fail_the_start, a_kind_that_cannot_start, ring_memory_taken_back,
+	   memory_kept_from_the_host,
 	   one_queue_is_reset_and_comes_back, queue_reset_only_if_negotiated,
 	   queue_reset_before_driver_ok, restarts_under_load)

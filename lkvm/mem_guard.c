@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * pKVM tells nobody which pages a guest shares: it takes the others from the host, whose touch is a
+ * fault then, SIGSEGV. The handler puts an empty page there, so that the device that touched it
+ * goes on, with nothing of the guest's in its hands, and is stopped a moment later.
+ *
+ * Thread: the handler on any thread that touches; guard_touched() on the loop.
+ * Trust:  the guest decides where devices look: a fault is its fault, not ours.
+ * Spec:   Linux virt/kvm/arm/pkvm.rst ("will result in the delivery of a SIGSEGV")
+ *
+ * The state is global because a signal handler has nothing else.
+ */
+#include "lkvm/mem_guard.h"
+
+#include <errno.h>
+#include <signal.h>
+
+static struct {
+	const struct region *_Atomic regions;
+	unsigned nr;
+	atomic_bool touched;
+	struct sigaction before;
+} guard;
+
+/* Of another kind: the instruction is tried again, and finds whoever was here before us. */
+static void on_fault(int sig, siginfo_t *info, void *context)
+{
+	const struct region *regions = atomic_load(&guard.regions);
+	int err = errno;
+
+	(void)context;
+	for (unsigned i = 0; regions && i < guard.nr; i++) {
+		if (region_hide(&regions[i], info->si_addr)) {
+			atomic_store(&guard.touched, true);
+			errno = err;
+			return;
+		}
+	}
+	sigaction(sig, &guard.before, NULL);
+}
+
+int guard_start(const struct region *regions, unsigned nr)
+{
+	struct sigaction sa = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO };
+
+	assert(!atomic_load(&guard.regions));
+	guard.nr = nr;
+	atomic_store(&guard.touched, false);
+	if (sigaction(SIGSEGV, &sa, &guard.before) < 0)
+		return -errno;
+	atomic_store(&guard.regions, regions);
+	return 0;
+}
+
+void guard_stop(const struct region *regions)
+{
+	if (atomic_load(&guard.regions) != regions)
+		return;
+	sigaction(SIGSEGV, &guard.before, NULL);
+	atomic_store(&guard.regions, NULL);
+}
+
+bool guard_ask(const void *p, u64 len)
+{
+	const volatile char *at = p, *end = at + len;
+
+	while (at < end) {
+		(void)*at;
+		at = (const volatile char *)align_down((uintptr_t)at + MEM_PAGE, MEM_PAGE);
+	}
+	return !guard_touched();
+}
+
+bool guard_touched(void)
+{
+	const struct region *regions = atomic_load(&guard.regions);
+
+	if (!atomic_load_explicit(&guard.touched, memory_order_relaxed) ||
+	    !atomic_exchange(&guard.touched, false))
+		return false;
+	for (unsigned i = 0; regions && i < guard.nr; i++)
+		region_unhide(&regions[i]);
+	return true;
+}
