@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Payload: tries to reach protected memory of its Realm through every device: descriptors of each
- * kind, indirect tables and rings, at pages that are protected, partly protected, or no longer
- * shared; with and without the alias bit. The device says NEEDS_RESET, and works again after one.
- * The bytes are neither changed nor read: the host looks for them ("SECRET") where devices write to,
- * and for those of shared pages ("SHARED"), which must be there.
- * Then the CPU's own accesses to the wrong half ("strict" on the command line: --sim-strict; "rmm": a
- * real one, and KVM, for which touching the alias of a protected page is a request to share it).
+ * Payload: tries to reach protected memory of its Realm, or protected VM, through every device:
+ * descriptors of each kind, indirect tables and rings, at pages that are protected, partly
+ * protected, or no longer shared; with and without the alias bit. The device says NEEDS_RESET, and
+ * works again after one. The bytes are neither changed nor read: the host looks for them ("SECRET")
+ * where devices write to, and for those of shared pages ("SHARED"), which must be there.
+ * Then the CPU's own accesses to a Realm's wrong half ("strict" on the command line: --sim-strict;
+ * "rmm": a real one, and KVM, for which touching the alias of a protected page is a request to share
+ * it).
  *
  * Thread: CPU 0.
  * Trust:  devices and page states are under test.
@@ -381,7 +382,7 @@ void payload_main(void)
 	unsigned nr = 0;
 	struct vdev d;
 
-	if (!check("this is a Realm", io_alias))
+	if (!check("this is a Realm or a protected VM", io_alias || is_protected_vm()))
 		goto out;
 	share(mem.a, GRANULE);
 	share(mem.c, GRANULE);
@@ -394,16 +395,17 @@ void payload_main(void)
 		if (mmio ? !vdev_mmio(&d, slot) : !vdev_pci(&d, slot))
 			continue;
 		nr++;
-		for (unsigned i = 0; i < 2; i++) {
+		for (unsigned i = 0; i < (io_alias ? 2 : 1); i++) {
 			address_bits = i ? io_alias : 0;
 			test_device(&d);
 		}
 	}
 	print("virtio devices: %u\n", nr);
 	check("there is one", nr > 0);
-	if (!rmm)
+	if (io_alias && !rmm)
 		test_alias();
-	test_protected_address(rmm || has_word(bootargs(), "strict"));
+	if (io_alias)
+		test_protected_address(rmm || has_word(bootargs(), "strict"));
 out:
 	check_summary();
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The payloads' library for Realms: what they are in, calls to the RMM, sharing.
+ * The payloads' library for Realms and protected VMs: what they are in, calls, sharing.
  *
  * Thread: lib_init() on CPU 0 before the payload, the rest on any CPU.
  * Trust:  the RMM is under test where payloads check it; here it is believed.
- * Spec:   [RMM 1.0 B5 RSI, A5.2 address space]
+ * Spec:   [RMM 1.0 B5 RSI, A5.2 address space], Linux virt/kvm/arm/hypercalls.rst
  */
 #include "guest/realm.h"
 
@@ -12,6 +12,8 @@
 #define NR_GIB 4u /* what start.S maps */
 
 extern u64 page_table[];
+
+static bool protected_vm;
 
 static struct {
 	u64 ipa_bits;
@@ -55,6 +57,21 @@ u64 rsi(struct smc *r, u64 function, u64 a, u64 b, u64 c, u64 d)
 	return r->x[0];
 }
 
+struct hvc hvc_call(u64 function, u64 a, u64 b, u64 c)
+{
+	register u64 x0 __asm__("x0") = function;
+	register u64 x1 __asm__("x1") = a;
+	register u64 x2 __asm__("x2") = b;
+	register u64 x3 __asm__("x3") = c;
+
+	__asm__ volatile("hvc #0"
+			 : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3)
+			 :
+			 : "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14",
+			   "x15", "x16", "x17", "memory");
+	return (struct hvc){ { x0, x1, x2, x3 } };
+}
+
 /* Devices and shared memory, once more where the host sees them. */
 static void map_alias(void)
 {
@@ -65,7 +82,7 @@ static void map_alias(void)
 }
 
 /* Only a Realm's PSCI is called by SMC. Without EL3 the instruction may be undefined. */
-static bool conduit_is_smc(void)
+static bool conduit_is(const char *name)
 {
 	struct fdt_node node;
 	const char *method;
@@ -74,18 +91,37 @@ static bool conduit_is_smc(void)
 	if (!fdt_ok(dtb()) || !fdt_find(dtb(), "psci", &node))
 		return false;
 	method = fdt_prop(dtb(), &node, "method", &len);
-	return method && str_equal(method, "smc");
+	return method && str_equal(method, name);
+}
+
+/* KVM's calls are there, and among them those for memory. */
+static bool has_pkvm(void)
+{
+	static const u32 kvm[] = { 0xb66fb428, 0xe911c52e, 0x564bcaa9, 0x743a004d };
+	const u64 wanted = 1u << (HVC_MEM_SHARE & 31) | 1u << (HVC_MEM_UNSHARE & 31);
+	struct hvc uid = hvc_call(HVC_UID, 0, 0, 0);
+
+	for (unsigned i = 0; i < ARRAY_SIZE(kvm); i++)
+		if ((u32)uid.x[i] != kvm[i])
+			return false;
+	return (hvc_call(HVC_FEATURES, 0, 0, 0).x[0] & wanted) == wanted;
 }
 
 void lib_init(void)
 {
 	struct smc r;
 
-	if (!conduit_is_smc() || rsi(&r, RSI_VERSION, RSI_1_0, 0, 0, 0) != RSI_SUCCESS ||
+	protected_vm = conduit_is("hvc") && has_pkvm();
+	if (!conduit_is("smc") || rsi(&r, RSI_VERSION, RSI_1_0, 0, 0, 0) != RSI_SUCCESS ||
 	    rsi(&r, RSI_REALM_CONFIG, (u64)&config, 0, 0, 0) != RSI_SUCCESS)
 		return;
 	io_alias = 1ull << (config.ipa_bits - 1);
 	map_alias();
+}
+
+bool is_protected_vm(void)
+{
+	return protected_vm;
 }
 
 unsigned realm_ipa_bits(void)
@@ -107,8 +143,20 @@ bool set_ripas(u64 base, u64 top, u64 ripas)
 	return true;
 }
 
+/* Each granule by a call of its own; those that are on that side already stay there. */
+static bool hvc_pages(u32 function, const void *p, u64 len)
+{
+	bool ok = true;
+
+	for (u64 at = 0; at < len; at += GRANULE)
+		ok &= !hvc_call(function, (u64)p + at, 0, 0).x[0];
+	return ok;
+}
+
 void *share(void *p, u64 len)
 {
+	if (protected_vm)
+		return hvc_pages(HVC_MEM_SHARE, p, len) ? p : NULL;
 	if (!io_alias)
 		return p;
 	return set_ripas(pa_of(p), pa_of(p) + len, RIPAS_EMPTY) ? (void *)io((u64)p) : NULL;
@@ -116,6 +164,8 @@ void *share(void *p, u64 len)
 
 bool unshare(void *p, u64 len)
 {
+	if (protected_vm)
+		return hvc_pages(HVC_MEM_UNSHARE, p, len);
 	return !io_alias || set_ripas(pa_of(p), pa_of(p) + len, RIPAS_RAM);
 }
 

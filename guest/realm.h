@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A Realm from inside: calls to the RMM, and memory that is shared with the host. In an ordinary VM
- * sharing does nothing, so that a driver is written once.
+ * A Realm or a protected VM from inside: calls to the RMM or pKVM, and memory that is shared with
+ * the host. In an ordinary VM sharing does nothing, so that a driver is written once.
  */
 #ifndef GUEST_REALM_H
 #define GUEST_REALM_H
@@ -32,6 +32,14 @@
 #define RIPAS_RAM 1u
 #define CHANGE_DESTROYED 1u
 
+/* [Linux virt/kvm/arm/hypercalls.rst] */
+#define HVC_UID 0x8600ff01u
+#define HVC_FEATURES 0x86000000u
+#define HVC_HYP_MEMINFO 0xc6000002u
+#define HVC_MEM_SHARE 0xc6000003u
+#define HVC_MEM_UNSHARE 0xc6000004u
+#define HVC_INVALID_PARAMETER ((u64)-3)
+
 /* x0..x17 of a call and of its answer [SMCCC 1.2 §2.6] */
 struct smc {
 	u64 x[18];
@@ -42,13 +50,22 @@ void smc_call(struct smc *r);
 /* The same with up to four arguments and zeros behind; the answer is x0, all of it is in *r. */
 u64 rsi(struct smc *r, u64 function, u64 a, u64 b, u64 c, u64 d);
 
+/* HVC #0 with three arguments. Any CPU. */
+struct hvc {
+	u64 x[4];
+};
+struct hvc hvc_call(u64 function, u64 a, u64 b, u64 c);
+
+/* This is a protected VM of pKVM. */
+bool is_protected_vm(void);
+
 /* This is a Realm, whose IPA space has so many bits; otherwise 0. */
 unsigned realm_ipa_bits(void);
 
 /*
- * Whole granules change sides, and lose their content. share() answers with the address to reach
- * them by from then on; unshare() takes the one that share() was given. False or NULL if the RMM
- * refuses.
+ * Whole granules change sides, and in a Realm lose their content. share() answers with the address
+ * to reach them by from then on; unshare() takes the one that share() was given. False or NULL if
+ * the RMM or pKVM refuses; pKVM does if they are on that side already.
  */
 void *share(void *p, u64 len);
 bool unshare(void *p, u64 len);

@@ -191,7 +191,7 @@ u32 vdev_negotiate(const struct vdev *d, u64 features)
 	vdev_reset(d);
 	vset(d, R_STATUS, S_ACKNOWLEDGE);
 	vset(d, R_STATUS, S_ACKNOWLEDGE | S_DRIVER);
-	if (io_alias)
+	if (io_alias || is_protected_vm())
 		features |= F_ACCESS_PLATFORM;
 	vset(d, R_DRIVER_FEATURES_SEL, 0);
 	vset(d, R_DRIVER_FEATURES, (u32)features);

@@ -54,6 +54,17 @@ holds() {
 	shift
 	"$@" >/dev/null 2>&1 || bad "not $what"
 }
+# What is in a file, and what is not.
+has() { holds "'$1' in $2" grep -qe "$1" "$2"; }
+lacks() { ! grep -qe "$1" "$2" || bad "'$1' in $2"; }
+
+# What devices write to: shared pages get there, protected ones must not.
+disk=$T/disk pcap=$T/pcap
+new_disk() {
+	rm -f $disk $pcap
+	yes FROM-THE-DISK-- | head -c 1048576 >$disk
+}
+
 # One line that says what is wrong, besides the banner; and not many.
 one_error() {
 	local n
