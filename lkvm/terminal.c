@@ -45,11 +45,16 @@ static void on_fatal(int sig)
 	raise(sig);
 }
 
-/* Only where nobody else has a plan: signals that main handles in order are left alone. */
+/*
+ * All that end a process [signal(7)], where nobody else has a plan: signals that main handles in
+ * order are left alone.
+ */
 static void hook_signals(void)
 {
-	static const int fatal[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGABRT, SIGSEGV,
-				     SIGBUS, SIGFPE, SIGILL,  SIGSYS,  SIGXCPU, SIGXFSZ };
+	static const int fatal[] = { SIGHUP,  SIGINT,  SIGQUIT, SIGTERM, SIGABRT,   SIGSEGV,
+				     SIGBUS,  SIGFPE,  SIGILL,	SIGSYS,	 SIGXCPU,   SIGXFSZ,
+				     SIGTRAP, SIGALRM, SIGUSR1, SIGUSR2, SIGVTALRM, SIGPROF,
+				     SIGIO,   SIGPWR,  SIGSTKFLT };
 	struct sigaction sa = { .sa_handler = on_fatal, .sa_flags = (int)SA_RESETHAND };
 	struct sigaction old;
 
