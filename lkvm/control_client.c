@@ -140,7 +140,8 @@ static int read_answer(struct answer *a, int s, const struct ask_more *more)
 	while (!r) {
 		ssize_t n;
 
-		r = more ? wait_for(s, more->stop_fd, -1) : wait_for(s, -1, PATIENCE_MS);
+		/* That it has understood comes at once; only what follows may take its time. */
+		r = wait_for(s, more ? more->stop_fd : -1, more && a->begun ? -1 : PATIENCE_MS);
 		if (r < 0)
 			log_error("%s: it does not answer: %s", a->name, strerror(-r));
 		if (r)

@@ -19,7 +19,10 @@ struct ask_record {
 /* False: that is enough, hang up. */
 typedef bool (*ask_fn)(void *arg, const struct ask_record *r);
 
-/* For an answer that takes its time; without, silence is an error after a few seconds. */
+/*
+ * For an answer that takes its time, once it has begun; without, silence is an error after a few
+ * seconds.
+ */
 struct ask_more {
 	int pass_fd; /* goes with the request; -1: none */
 	int stop_fd; /* hang up when it is readable; -1: none */

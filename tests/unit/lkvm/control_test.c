@@ -901,6 +901,7 @@ END_TEST
 /* A listener that never answers. */
 START_TEST(silence)
 {
+	const struct ask_more patient = { .pass_fd = -1, .stop_fd = -1 };
 	struct heard h = { 0 };
 	int d, l;
 
@@ -909,6 +910,9 @@ START_TEST(silence)
 	l = control_dir_claim(d, "g");
 	capture_start();
 	ck_assert_int_eq(ask("g", "status", NULL, on_record, &h), -ETIMEDOUT);
+	captured_one_error("it does not answer", "");
+	/* However long the rest may take. */
+	ck_assert_int_eq(ask("g", "stop", &patient, on_record, &h), -ETIMEDOUT);
 	captured_one_error("it does not answer", "");
 	close(l);
 	close(d);
