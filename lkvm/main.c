@@ -5,8 +5,10 @@
  * Thread: main.
  * Trust:  the user's own command line.
  */
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lkvm/cmd.h"
 #include "lkvm/log.h"
@@ -71,10 +73,24 @@ static int dispatch(int argc, char **argv)
 	return EXIT_NO_COMMAND;
 }
 
+/*
+ * A disk or a socket that became descriptor 1 or 2 would be given what is meant for a terminal.
+ * What is closed stays useless: the wrong way round, so that writing to it is an error as before.
+ */
+static void occupy_standard_fds(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		if (fcntl(fd, F_GETFD) < 0)
+			open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+	}
+}
+
 int main(int argc, char **argv)
 {
-	int status = dispatch(argc, argv);
+	int status;
 
+	occupy_standard_fds();
+	status = dispatch(argc, argv);
 	/* Output that was cut short must not look like success. */
 	if (fflush(stdout) && !status) {
 		log_error("cannot write to standard output");

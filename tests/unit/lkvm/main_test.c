@@ -259,7 +259,23 @@ START_TEST(a_device_tree_without_a_guest)
 }
 END_TEST
 
-SUITE_MAIN("lkvm/main", general_help, no_such_command, commands_of_later, version,
+/* What is opened next must not become the place where messages go. */
+START_TEST(closed_standard_descriptors)
+{
+	int saved = dup(STDERR_FILENO), status;
+
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		close(fd);
+	status = lkvm_main(2, (char *[]){ (char[]){ "lkvm" }, (char[]){ "version" } });
+	ck_assert_int_eq(fcntl(STDIN_FILENO, F_GETFL) & O_ACCMODE, O_WRONLY);
+	ck_assert_int_eq(fcntl(STDERR_FILENO, F_GETFL) & O_ACCMODE, O_RDONLY);
+	dup2(saved, STDERR_FILENO);
+	/* Printing to nowhere is a failure, as it was. */
+	ck_assert_int_eq(status, EXIT_DIE);
+}
+END_TEST
+
+SUITE_MAIN("lkvm/main", closed_standard_descriptors, general_help, no_such_command, commands_of_later, version,
 	   help_about_a_command, usage_of_run, a_guest_that_ends, loglevel_counts,
 	   a_guest_that_fails, a_machine_that_cannot_be_built, reboots, firmware_in_the_banner,
 	   a_device_tree_without_a_guest)
