@@ -368,3 +368,21 @@ int config_cpulist(const char *list, cpu_set_t *set)
 	} while (*list++ == ',');
 	return list[-1] ? -EINVAL : 0;
 }
+
+int config_affinity(const struct config *c, cpu_set_t *set)
+{
+	cpu_set_t old;
+	int err = 0;
+
+	/* Its form was checked with the other options. */
+	config_cpulist(c->vcpu_affinity, set);
+	if (sched_getaffinity(0, sizeof(old), &old) < 0 ||
+	    sched_setaffinity(0, sizeof(*set), set) < 0)
+		err = -errno;
+	if (err)
+		log_error("--vcpu-affinity %s: cannot run on these CPUs: %s", c->vcpu_affinity,
+			  strerror(-err));
+	else
+		sched_setaffinity(0, sizeof(old), &old);
+	return err;
+}

@@ -128,4 +128,10 @@ int config_cmdline(const struct config *c, u64 alias, char *buf, size_t size);
  */
 int config_cpulist(const char *list, cpu_set_t *set);
 
+/*
+ * The CPUs of --vcpu-affinity, of which this thread may use at least one: it has been there.
+ * -errno after one log_error() line.
+ */
+int config_affinity(const struct config *c, cpu_set_t *set);
+
 #endif

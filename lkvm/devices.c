@@ -254,6 +254,17 @@ int devices_create(struct devices **out, const struct config *c, const struct de
 	return 0;
 }
 
+/* On any machine, also where no disk is opened: a typo is one everywhere. */
+static int check_disks(const struct config *c)
+{
+	struct disk_conf conf;
+	int err = 0;
+
+	for (unsigned i = 0; i < c->nr_disks && !err; i++)
+		err = disk_conf_parse(c->disks[i], &conf);
+	return err;
+}
+
 int devices_count_mmio(const struct config *c, unsigned *nr)
 {
 	struct net_conf *nics = calloc(CONFIG_MAX_NICS, sizeof(*nics));
@@ -263,6 +274,8 @@ int devices_count_mmio(const struct config *c, unsigned *nr)
 	if (!nics)
 		return -ENOMEM;
 	err = parse_nics(c, nics, &nr_nics);
+	if (!err)
+		err = check_disks(c);
 	*nr = c->transport == TRANSPORT_MMIO ?
 		      c->rng + (c->console == CONSOLE_VIRTIO) + c->nr_disks :
 		      0;

@@ -40,7 +40,7 @@ int devices_create(struct devices **out, const struct config *c, const struct de
 
 /*
  * How many virtio-mmio transports the config has: the device tree lists them. -EINVAL after one
- * log_error() line when a --network argument makes no sense.
+ * log_error() line when a --network or --disk argument makes no sense.
  */
 int devices_count_mmio(const struct config *c, unsigned *nr);
 

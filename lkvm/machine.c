@@ -118,8 +118,9 @@ static int create_vcpus(struct machine *m)
 					 .gate = &m->gate,
 					 .log_mmio = m->c->debug_mmio };
 	if (m->c->vcpu_affinity) {
-		/* config_complete() has checked it. */
-		config_cpulist(m->c->vcpu_affinity, &m->affinity);
+		err = config_affinity(m->c, &m->affinity);
+		if (err)
+			return err;
 		m->vcpu_env.affinity = &m->affinity;
 	}
 	m->vcpus = calloc(m->launch.board.nr_cpus, sizeof(struct vcpu *));

@@ -161,6 +161,13 @@ static const struct opt *opt_at(const struct opt_spec *spec, unsigned i)
 	return NULL;
 }
 
+/* Two names of one flag. */
+static bool is_same(struct match a, struct match b)
+{
+	return is_flag(a.o) && is_flag(b.o) && a.negated == b.negated && a.o->store == b.o->store &&
+	       a.o->offset == b.o->offset && a.o->max == b.o->max && a.o->parse == b.o->parse;
+}
+
 /*
  * Find what `word` means among kvmtool's options or, `own`, among lkvm's. Returns how many it could
  * be; m[0] and m[1] are the first two.
@@ -179,6 +186,8 @@ static unsigned find_long(const struct opt_spec *spec, const char *word, size_t 
 			m[0] = cur;
 			return 1;
 		}
+		if (nr == 1 && cur.o->store != OPT_REFUSE && is_same(m[0], cur))
+			continue;
 		if (nr < 2)
 			m[nr] = cur;
 		nr++;

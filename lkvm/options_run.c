@@ -222,6 +222,22 @@ static int parse_irqchip(void *conf, const char *name, const char *val)
 	return -EINVAL;
 }
 
+/* What is no length at all; whether the host has it is cpu.c's to find out. */
+static int parse_sve_max_vl(void *conf, const char *name, const char *val)
+{
+	struct config *c = conf;
+	u64 bits;
+
+	if (options_number(val, 2048, &bits) || bits < 128 || !is_power_of_2(bits)) {
+		log_error("SVE vector length isn't power of 2 or out of range: --%s takes 128, 256, "
+			  "512, 1024 or 2048 bits, not '%s'",
+			  name, val);
+		return -EINVAL;
+	}
+	c->sve_max_vl = (u32)bits;
+	return 0;
+}
+
 static int parse_firmware_address(void *conf, const char *name, const char *val)
 {
 	struct config *c = conf;
@@ -354,8 +370,8 @@ static const struct opt opts[] = {
 	  .offset = FIELD(u64, kaslr_seed), .help = "Entropy for the guest's KASLR; default none" },
 	FALSE("no-pvtime", pvtime, "Do not tell the guest about stolen time"),
 	FALSE("disable-sve", sve, "No Scalable Vector Extension for the guest"),
-	NUMBER(0, "sve-max-vl", "bits", sve_max_vl, 2048,
-	       "Longest SVE vectors the guest may use, a power of two from 128 to 2048"),
+	CALL(0, "sve-max-vl", "bits", parse_sve_max_vl,
+	     "Longest SVE vectors the guest may use, a power of two from 128 to 2048"),
 	STRING(0, "dump-dtb", "file", dump_dtb,
 	       "Write the guest's device tree to this file. Where no guest can be started (no KVM, nothing "
 	       "to boot) that is all"),
@@ -378,7 +394,8 @@ static const struct opt opts[] = {
 	CALL(0, "measurement-algo", "sha256|sha512", options_measurement_algo,
 	     "Hash of the Realm's measurements; default sha256"),
 	CALL(0, "realm-pv", "string", options_realm_pv, "Realm Personalization Value, at most 64 bytes"),
-	CALL(0, "realm-pv-hex", "digits", options_realm_pv_hex, "The same in hexadecimal"),
+	{ .name = "realm-pv-hex", .own = true, .arg = "digits", .store = OPT_CALL, .parse = options_realm_pv_hex,
+	  .help = "The same in hexadecimal" },
 	TRUE("measurement-log", measurement_log,
 	     "Leave the guest a log of how it was measured (TCG2 format), which is not measured itself"),
 	CALL(0, "sve-vl", "bits", options_sve_vl, "The same as --sve-max-vl"),

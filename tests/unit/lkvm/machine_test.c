@@ -363,6 +363,14 @@ START_TEST(what_a_host_cannot_do)
 	conf(REALM_ANY)->irqchip = IRQCHIP_GICV2;
 	fake_kvm_init(HOST_B2, nothing);
 	refused("gicv2", "gicv3");
+	fake_kvm_init(HOST_PLAIN, nothing);
+	conf(REALM_OFF)->vcpu_affinity = "1023";
+	refused("--vcpu-affinity 1023", "cannot run on these CPUs");
+	conf(REALM_OFF)->disks[0] = "disk,readonly";
+	c.nr_disks = 1;
+	c.dump_dtb = "/dev/null";
+	ck_assert_int_eq(machine_dump_dtb(&c), -EINVAL);
+	captured_one_error("unknown flag 'readonly'", "");
 	remove_files();
 }
 END_TEST

@@ -286,6 +286,11 @@ START_TEST(bad_values)
 		{ "--vcpu-affinity=3-1", "--vcpu-affinity wants a list" },
 		{ "-m0", "Invalid RAM size" },
 		{ "-mx", "Invalid memory specifier" },
+		{ "--sve-max-vl=0", "--sve-max-vl takes 128" },
+		{ "--sve-max-vl=64", "or out of range" },
+		{ "--sve-max-vl=384", "SVE vector length isn't power of 2" },
+		{ "--sve-max-vl=4096", "or out of range" },
+		{ "--sve-max-vl=x", "not 'x'" },
 	};
 
 	capture_start();
@@ -332,6 +337,9 @@ START_TEST(kvmtools_abbreviations)
 	ck_assert_int_eq(PARSE("--virtio-t", "mmio", "--nodef", "--mem", "8"), 0);
 	ck_assert_int_eq(PARSE("--no-pv"), 0);
 	ck_assert(!c.pvtime);
+	/* Both spellings of one flag; and what lkvm adds makes nothing ambiguous. */
+	ck_assert(!PARSE("--restricted") && c.restricted_mem);
+	ck_assert(!PARSE("--realm-p", "x") && c.realm_pv[0] == 'x');
 }
 END_TEST
 
