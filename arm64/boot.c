@@ -219,7 +219,7 @@ static const char *place(const struct boot_conf *c, u64 window, u64 initrd_len,
 	u64 end = c->ram_base + window, log_len = c->log ? BOOT_LOG_SIZE : 0;
 
 	if (window < DTB_ALIGN + BOOT_DTB_SIZE + log_len)
-		return "no room for the device tree";
+		return "no room for the device tree.";
 	end -= log_len;
 	out->log = (struct boot_span){ gpa(end), log_len };
 	out->dtb.base = gpa(align_up(end - BOOT_DTB_SIZE - DTB_ALIGN, DTB_ALIGN));

@@ -324,7 +324,7 @@ static int parse_one(struct net_conf *c, char *param, u32 *used)
 		*val++ = '\0';
 	k = find_key(param);
 	if (!k)
-		return BAD("Unknown network parameter %s", param);
+		return BAD("Unknown network parameter %s ('lkvm help network' lists them)", param);
 	if (!val)
 		return BAD("network parameter %s needs a value", param);
 	*used |= (u32)BIT(k - keys);

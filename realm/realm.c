@@ -244,6 +244,6 @@ int realm_plain_ram(struct realm *r)
 		err = kvm_add_slot(r->kvm, reg->base, reg->size, reg->host, 0, NULL);
 	}
 	if (err)
-		log_error("cannot give the guest its memory: %s", strerror(-err));
+		log_error("cannot give the guest its memory: %s; try a smaller --mem", strerror(-err));
 	return err;
 }

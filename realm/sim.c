@@ -179,7 +179,7 @@ static int set_ram(struct realm *r)
 					   reg->shared_view, 0, NULL);
 	}
 	if (err)
-		log_error("cannot give the guest its memory: %s", strerror(-err));
+		log_error("cannot give the guest its memory: %s; try a smaller --mem", strerror(-err));
 	return err;
 }
 
