@@ -41,7 +41,7 @@ LKVM_SRCS := \
 	virtio/blk.c virtio/blk_req.c virtio/blk_config.c \
 	virtio/disk_conf.c virtio/disk_raw.c virtio/disk_io.c virtio/disk_uring.c \
 	virtio/disk_threads.c \
-	net/netif.c net/netopt.c net/user.c net/slirp.c net/slirp_lib.c net/pollset.c net/guard.c net/merge.c net/reasm.c \
+	net/netif.c net/netopt.c net/user.c net/slirp.c net/slirp_lib.c net/pollset.c net/guard.c net/merge.c net/acks.c net/reasm.c \
 	net/dhcp.c net/segment.c net/backlog.c net/csum.c net/tap.c net/tap_setup.c net/pcap.c \
 	arm64/board.c arm64/boot.c arm64/image.c arm64/infile.c arm64/fdt.c arm64/gic.c arm64/v2m.c arm64/cpu.c \
 	arm64/pvtime.c arm64/serial.c arm64/rtc.c \
@@ -218,7 +218,7 @@ $(call unit,arm64/gic,arm64/gic.c arm64/board.c arm64/serial.c arm64/rtc.c lkvm/
 $(call unit,arm64/cpu,arm64/cpu.c arm64/pvtime.c lkvm/kvm.c lkvm/log.c)
 $(call unit,arm64/v2m,arm64/v2m.c lkvm/bus.c lkvm/log.c)
 $(call unit,arm64/fdt,arm64/fdt.c arm64/board.c arm64/serial.c arm64/rtc.c lkvm/bus.c lkvm/log.c)
-net-user := net/user.c net/slirp.c net/slirp_lib.c net/pollset.c net/guard.c net/merge.c net/reasm.c net/dhcp.c net/segment.c \
+net-user := net/user.c net/slirp.c net/slirp_lib.c net/pollset.c net/guard.c net/merge.c net/acks.c net/reasm.c net/dhcp.c net/segment.c \
 	net/backlog.c net/csum.c
 net-all := net/netif.c net/netopt.c $(net-user) net/tap.c net/tap_setup.c net/pcap.c
 $(call unit,virtio/net,virtio/pool.c virtio/net.c virtio/net_hdr.c virtio/device.c virtio/queue.c virtio/account.c virtio/chain.c $(mem) \
@@ -232,6 +232,7 @@ $(call unit,net/pollset,net/pollset.c lkvm/loop.c)
 $(call unit,net/dhcp,net/dhcp.c net/csum.c)
 $(call unit,net/guard,net/guard.c net/csum.c)
 $(call unit,net/merge,net/merge.c net/guard.c net/csum.c)
+$(call unit,net/acks,net/acks.c net/csum.c)
 $(call unit,net/segment,net/segment.c net/reasm.c net/backlog.c net/csum.c tests/fake/netif.c lkvm/iov.c)
 
 $(call unit,realm/rsi,realm/rsi.c realm/digest.c)

@@ -31,6 +31,21 @@ static u16 mss_of(const struct segment *s, u16 type)
 	return (u16)(s->mtu - (type == ETHERTYPE_IP6 ? IP6_HDR : IP4_HDR) - TCP_HDR);
 }
 
+/*
+ * A window that is not a whole number of the guest's segments: Linux fills it to the last byte when
+ * all before is acknowledged, with a frame of its own. Smaller ones are left alone, so that its
+ * right edge never goes back [RFC 9293 section 3.8.6].
+ */
+static void trim_window(const struct segment *s, u8 *tcp, u16 type)
+{
+	u16 win = be16_at(tcp + TCP_WIN), most = (u16)(UINT16_MAX - UINT16_MAX % mss_of(s, type));
+
+	if (win <= most)
+		return;
+	be16_put(tcp + TCP_WIN, most);
+	be16_put(tcp + TCP_CSUM, csum_update(be16_at(tcp + TCP_CSUM), win, most));
+}
+
 /* The value of the MSS option of a TCP header, or NULL. `hdr` bytes, checked. */
 static u8 *find_mss(u8 *tcp, size_t hdr)
 {
@@ -100,9 +115,12 @@ static bool find_tcp(const u8 *frame, size_t len, struct guard_pkt *pkt)
 	return hdr >= TCP_HDR && hdr <= len - pkt->l4;
 }
 
-/* libslirp announces what it could take, which is more than the guest's interface can carry. */
-static void emit_syn(const struct segment *s, const u8 *frame, size_t len,
-		     const struct guard_pkt *pkt, segment_emit_fn emit, void *arg)
+/*
+ * A TCP segment of an ordinary size. With a SYN libslirp announces what it could take, which is
+ * more than the guest's interface can carry.
+ */
+static void emit_small(const struct segment *s, const u8 *frame, size_t len,
+		       const struct guard_pkt *pkt, segment_emit_fn emit, void *arg)
 {
 	struct netif_offload o = { .data_valid = s->offloads & NETIF_RX_CSUM };
 	u8 copy[MAX_HDR];
@@ -110,9 +128,11 @@ static void emit_syn(const struct segment *s, const u8 *frame, size_t len,
 
 	memcpy(copy, frame, n);
 
-	u8 *tcp = copy + pkt->l4;
-	u8 *opt = find_mss(tcp, (size_t)(tcp[TCP_OFF] >> 4) * 4);
+	u8 *tcp = copy + pkt->l4, *opt = NULL;
 
+	trim_window(s, tcp, pkt->type);
+	if (tcp[TCP_FLAGS] & TCP_SYN)
+		opt = find_mss(tcp, (size_t)(tcp[TCP_OFF] >> 4) * 4);
 	if (opt && be16_at(opt) > mss_of(s, pkt->type))
 		set_mss(tcp, opt, mss_of(s, pkt->type));
 
@@ -142,6 +162,7 @@ static void emit_large(const struct segment *s, const u8 *frame, size_t len,
 	u8 copy[MAX_HDR];
 
 	memcpy(copy, frame, hdr);
+	trim_window(s, copy + pkt->l4, pkt->type);
 	put_partial_csum(copy + pkt->l4, frame + pkt->l3, v6, len - pkt->l4);
 
 	struct netif_offload o = {
@@ -197,6 +218,7 @@ static void emit_cut(const struct segment *s, const u8 *frame, size_t len,
 
 		n = MIN(step, payload - off);
 		memcpy(copy, frame, hdr);
+		trim_window(s, tcp, pkt->type);
 		cut_headers(copy, pkt, hdr, off, n, off + n == payload);
 		if (!o.needs_csum) {
 			/* The field holds the pseudo header's part already. */
@@ -254,8 +276,8 @@ void segment_emit(const struct segment *s, const u8 *frame, size_t len, segment_
 	bool tcp = find_tcp(frame, len, &pkt);
 
 	if (len <= (size_t)s->mtu + ETH_HDR) {
-		if (tcp && (frame[pkt.l4 + TCP_FLAGS] & TCP_SYN))
-			emit_syn(s, frame, len, &pkt, emit, arg);
+		if (tcp)
+			emit_small(s, frame, len, &pkt, emit, arg);
 		else
 			emit(arg, &o, &iov, 1);
 	} else if (tcp) {

@@ -20,6 +20,7 @@
 #include "lkvm/iov.h"
 #include "lkvm/log.h"
 #include "lkvm/loop.h"
+#include "net/acks.h"
 #include "net/backend.h"
 #include "net/backlog.h"
 #include "net/dhcp.h"
@@ -46,6 +47,7 @@ struct user_if {
 	struct segment seg;
 	struct reasm *reasm;
 	struct merge merge; /* what the guest sends in one batch */
+	struct acks acks;   /* what it is told in one */
 	struct backlog backlog;
 
 	bool up;       /* a driver is there */
@@ -84,12 +86,23 @@ static void deliver(void *arg, const struct netif_offload *o, const struct iovec
 	backlog_push(&s->backlog, o, iov, nr_iov);
 }
 
+static void emit_held(struct user_if *s)
+{
+	size_t len = acks_take(&s->acks);
+
+	if (len)
+		segment_emit(&s->seg, s->acks.frame, len, deliver, s);
+}
+
 /* From libslirp, or from our DHCP server. */
 static void to_guest(void *arg, const u8 *frame, size_t len)
 {
 	struct user_if *s = arg;
 
-	if (s->up)
+	if (!s->up || acks_replace(&s->acks, frame, len))
+		return;
+	emit_held(s);
+	if (!acks_hold(&s->acks, frame, len))
 		segment_emit(&s->seg, frame, len, deliver, s);
 }
 
@@ -106,6 +119,7 @@ static void flush_client(void *arg)
 {
 	struct user_if *s = arg;
 
+	emit_held(s);
 	if (!s->received)
 		return;
 	s->received = false;
@@ -241,6 +255,7 @@ static void user_if_down(struct netif *n)
 	struct user_if *s = user_if(n);
 
 	s->up = false;
+	acks_take(&s->acks);
 	unblock(s);
 }
 

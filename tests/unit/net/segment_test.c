@@ -193,6 +193,48 @@ static u16 invite(const u8 *opts, size_t len, u32 offloads, size_t at)
 	return mss;
 }
 
+/* The window of the frame that came out, whose checksum is right. */
+static u16 window_of(void)
+{
+	const u8 *tcp = out.f[0].data + 34;
+
+	ck_assert_uint_eq(l4_csum(out.f[0].data, tcp, out.f[0].len - 34, PROTO_TCP), 0);
+	return be16_at(tcp + TCP_WIN);
+}
+
+START_TEST(windows_are_whole_segments)
+{
+	static const struct {
+		u16 mtu, win, want;
+	} cases[] = {
+		{ 1500, 65535, 64240 },	 { 1500, 64241, 64240 },  { 1500, 64240, 64240 },
+		{ 1500, 64000, 64000 },	 { 16384, 65535, 65376 }, { 32160, 65535, 64240 },
+		{ 32160, 32121, 32121 }, { 65521, 65535, 65481 }, { 1500, 0, 0 },
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct tcp_seg t = { .flags = TCP_ACK, .win = cases[i].win, .data = data };
+
+		for (t.len = 0; t.len < 3; t.len++) {
+			emit(cases[i].mtu, 0, put_tcp(f, HOST_IP, GUEST_IP, &t));
+			ck_assert_uint_eq(out.nr, 1);
+			ck_assert_uint_eq(window_of(), cases[i].want);
+		}
+	}
+	/* Cut ones, too. */
+	struct tcp_seg t = { .flags = TCP_ACK, .win = 65535, .data = data, .len = 3000 };
+
+	emit(1500, 0, put_tcp(f, HOST_IP, GUEST_IP, &t));
+	ck_assert_uint_eq(out.nr, 3);
+	ck_assert_uint_eq(window_of(), 64240);
+	/* And whole ones, whose checksum is the driver's to complete. */
+	emit(1500, NETIF_RX_CSUM | NETIF_RX_TSO4, put_tcp(f, HOST_IP, GUEST_IP, &t));
+	ck_assert_uint_eq(out.nr, 1);
+	ck_assert_uint_eq(be16_at(out.f[0].data + 34 + TCP_WIN), 64240);
+	fake_frames_clear(&out);
+}
+END_TEST
+
 START_TEST(large_segments_are_invited)
 {
 	static const u8 plain[] = { 2, 4, 0x05, 0xb4 }, small[] = { 2, 4, 0x05, 0x50 };
@@ -400,6 +442,7 @@ END_TEST
 
 SUITE_MAIN("net/segment", small_frames_pass_untouched, large_segments_go_whole_if_they_may,
 	   large_segments_are_cut_otherwise, fragments_of_fragments, frames_that_fit_nowhere,
-	   the_guest_is_told_an_mss_it_can_carry, large_segments_are_invited,
-	   fragments_in_any_order, fragments_that_make_no_sense, old_fragments_make_room,
-	   the_backlog_is_a_bounded_queue, checksums_agree_with_the_definition)
+	   the_guest_is_told_an_mss_it_can_carry, windows_are_whole_segments,
+	   large_segments_are_invited, fragments_in_any_order, fragments_that_make_no_sense,
+	   old_fragments_make_room, the_backlog_is_a_bounded_queue,
+	   checksums_agree_with_the_definition)

@@ -385,7 +385,8 @@ START_TEST(tcp_to_the_hosts_loopback)
 END_TEST
 
 /* What the guest sends in one batch is one segment for libslirp, with one answer. */
-START_TEST(segments_of_a_batch_are_merged)
+/* `mss`: with that option, so that libslirp gets and acknowledges each of them by itself. */
+static void one_answer_to_a_batch(u16 mss)
 {
 	static const struct netif_offload none = { .gso = NETIF_GSO_NONE };
 	static u8 f[2000], data[4 * 1001], buf[8000];
@@ -407,13 +408,16 @@ START_TEST(segments_of_a_batch_are_merged)
 				     .ack = c.ack,
 				     .flags = TCP_ACK,
 				     .win = 64240,
+				     .mss = mss,
 				     .data = data + i * 1001,
 				     .len = 1001 };
 		struct iovec iov = { f, put_tcp(f, GUEST_IP, HOST_IP, &t) };
 
 		ck_assert_int_eq(w.n->ops->send(w.n, &none, &iov, 1), 0);
 	}
-	ck_assert_int_eq(recv(c.server, buf, sizeof(buf), MSG_DONTWAIT), -1);
+	if (!mss)
+		ck_assert_int_eq(recv(c.server, buf, sizeof(buf), MSG_DONTWAIT), -1);
+	ck_assert_uint_eq(w.client.got.nr, w.seen);
 	w.n->ops->flush(w.n);
 	ck_assert_int_eq(read(c.server, buf, sizeof(buf)), sizeof(data));
 	ck_assert_mem_eq(buf, data, sizeof(data));
@@ -424,6 +428,17 @@ START_TEST(segments_of_a_batch_are_merged)
 	world_close(&w);
 	close(c.server);
 	close(sk);
+}
+
+START_TEST(segments_of_a_batch_are_merged)
+{
+	one_answer_to_a_batch(0);
+}
+END_TEST
+
+START_TEST(acknowledgements_of_a_batch_are_one)
+{
+	one_answer_to_a_batch(1460);
 }
 END_TEST
 
@@ -937,7 +952,8 @@ END_TEST
 SUITE_MAIN("net/user", arp_for_the_gateway_is_answered, dhcp_gives_the_seeds_lease,
 	   no_dhcp_when_switched_off, ping_of_the_host, udp_to_and_from_the_hosts_loopback,
 	   large_datagrams_for_the_guest_are_fragmented, fragments_of_the_guest_are_put_together,
-	   tcp_to_the_hosts_loopback, segments_of_a_batch_are_merged, refused_connections_are_reset,
+	   tcp_to_the_hosts_loopback, segments_of_a_batch_are_merged,
+	   acknowledgements_of_a_batch_are_one, refused_connections_are_reset,
 	   tso_frames_of_the_guest_are_taken_whole, large_segments_for_a_driver_that_takes_them,
 	   small_segments_for_a_driver_that_wants_checksums,
 	   small_segments_for_a_driver_that_wants_none, back_pressure_loses_nothing,
