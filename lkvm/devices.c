@@ -102,7 +102,9 @@ static u64 pool_size(const struct devices *d)
 
 static const struct virtio_pool *pool_of(const struct devices *d)
 {
-	return d->env->bounced ? virtio_pool_fit(pool_size(d)) : NULL;
+	bool alone = d->nr_nics == 1 && !d->c->nr_disks;
+
+	return d->env->bounced ? virtio_pool_fit(pool_size(d), alone) : NULL;
 }
 
 static struct virtio_env env_of(const struct devices *d, unsigned instance)

@@ -17,20 +17,27 @@
 #define ETH_MTU 1500u
 /* What Linux keeps there for receive buffers of 1500 bytes, as its debugfs says: 64 pages. */
 #define PAGE_POOL (64 * PAGE)
+/*
+ * A page of each receive buffer stays empty, and all of them are copied twice: the fewer buffers a
+ * frame's bytes lie in, the better. Two of these are a window of TCP without scaling, and no
+ * segment of the user network is longer.
+ */
+#define LARGE 32160u
 
 /* Ascending. */
 static const struct virtio_pool pools[] = {
 	{ .kib = 256, .mtu = 8192, .rx = 16, .tx = 32, .blk = 16, .blk_pages = 14 },
 	{ .kib = 512, .mtu = 16384, .rx = 32, .tx = 32, .blk = 64, .blk_pages = 32 },
-	{ .kib = 1024, .mtu = 16384, .rx = 64, .tx = 32, .blk = 64, .blk_pages = 32, .tso = 1 },
-	{ .kib = 4096, .mtu = 16384, .rx = 128, .tx = 64, .blk = 256, .blk_pages = 64, .tso = 1 },
+	{ .kib = 512, .alone = 1, .mtu = LARGE, .rx = 64, .tx = 32, .blk = 64, .blk_pages = 32 },
+	{ .kib = 1024, .mtu = LARGE, .rx = 64, .tx = 32, .blk = 64, .blk_pages = 32, .tso = 1 },
+	{ .kib = 4096, .mtu = LARGE, .rx = 128, .tx = 64, .blk = 256, .blk_pages = 64, .tso = 1 },
 };
 
-const struct virtio_pool *virtio_pool_fit(u64 bytes)
+const struct virtio_pool *virtio_pool_fit(u64 bytes, bool alone)
 {
 	unsigned i = ARRAY_SIZE(pools) - 1;
 
-	while (i && pools[i].kib * KiB > bytes)
+	while (i && (pools[i].kib * KiB > bytes || (pools[i].alone && !alone)))
 		i--;
 	return &pools[i];
 }

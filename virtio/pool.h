@@ -11,22 +11,26 @@
 #include "lkvm/util.h"
 
 struct virtio_pool {
-	u32 kib; /* for pools of that size and larger ones */
-	u16 mtu; /* Linux takes packets beyond 1500 in buffers that leave the pool at once */
+	u32 kib;    /* for pools of that size and larger ones */
+	bool alone; /* for one network card and no disk */
+	u16 mtu;    /* Linux takes packets beyond 1500 in buffers that leave the pool at once */
 	u16 rx, tx, blk; /* sizes of rings */
 	u16 blk_pages;	 /* that a request is made of at most */
 	bool tso;	 /* the guest may send packets of 64 KiB */
 };
 
-/* The largest that fits; with a pool that is too small for all, the smallest. */
-const struct virtio_pool *virtio_pool_fit(u64 bytes);
+/*
+ * The largest that fits; with a pool that is too small for all, the smallest. `alone`: the guest
+ * has one network card and no disk.
+ */
+const struct virtio_pool *virtio_pool_fit(u64 bytes, bool alone);
 
 /* Descriptors of one of Linux's receive buffers for such a MTU, beyond 1500. */
 unsigned virtio_pool_rx_pieces(u16 mtu);
 
 /*
  * How much of the pool a network card of that MTU (0: 1500), and a disk, can have in use at a time,
- * bytes. One of each, with the pool's MTU, fit together.
+ * bytes. One of each, with the pool's MTU, fit together (or the card alone).
  */
 u64 virtio_pool_nic(const struct virtio_pool *p, u16 mtu);
 u64 virtio_pool_disk(const struct virtio_pool *p);

@@ -876,7 +876,7 @@ static void create_with_pool(const struct virtio_pool *pool, unsigned nr_queues)
 /* The ring is the limit of what is in flight, and the largest request fits into it. */
 START_TEST(small_pool)
 {
-	const struct virtio_pool *pool = virtio_pool_fit(256 * KiB);
+	const struct virtio_pool *pool = virtio_pool_fit(256 * KiB, false);
 	unsigned nr = pool->blk / 3u;
 
 	create_with_pool(pool, 1);
@@ -903,12 +903,12 @@ START_TEST(queues_share_the_pool)
 	} cases[] = { { 1, 64 }, { 2, 32 }, { 3, 16 }, { 4, 16 }, { 5, 8 }, { 16, 4 } };
 
 	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
-		create_with_pool(virtio_pool_fit(512 * KiB), cases[i].nr_queues);
+		create_with_pool(virtio_pool_fit(512 * KiB, false), cases[i].nr_queues);
 		ck_assert_uint_eq(dev->queues[cases[i].nr_queues - 1].max_size, cases[i].size);
 		ck_assert_uint_eq(virtio_config_read(dev, 12, 4), MIN(cases[i].size - 2u, 32u));
 		teardown();
 	}
-	create_with_pool(virtio_pool_fit(256 * KiB), 16);
+	create_with_pool(virtio_pool_fit(256 * KiB, false), 16);
 	ck_assert_uint_eq(dev->queues[15].max_size, 4); /* EDK2 wants three */
 	teardown();
 	create_with_pool(NULL, 1);

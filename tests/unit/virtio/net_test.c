@@ -56,7 +56,7 @@ static void rig_create(struct rig *x, u32 offloads, u16 mtu, bool small_pool)
 
 	struct virtio_env env = { .mem = x->mem,
 				  .loop = x->loop,
-				  .pool = small_pool ? virtio_pool_fit(0) : NULL };
+				  .pool = small_pool ? virtio_pool_fit(0, false) : NULL };
 
 	ck_assert_int_eq(virtio_net_create(&x->d, &env, &x->n->netif), 0);
 	fake_transport_attach(&x->t, x->d);

@@ -13,12 +13,15 @@
 
 START_TEST(each_fits_its_pool)
 {
-	for (u64 kib = 256; kib <= 64 * 1024; kib *= 2) {
-		const struct virtio_pool *p = virtio_pool_fit(kib * KiB);
+	for (u64 i = 0; i < 18; i++) {
+		u64 kib = UINT64_C(256) << i / 2;
+		bool alone = i % 2;
+		const struct virtio_pool *p = virtio_pool_fit(kib * KiB, alone);
+		u64 disk = alone ? 0 : virtio_pool_disk(p);
 
 		ck_assert_uint_le(p->kib, kib);
-		ck_assert_uint_le(virtio_pool_nic(p, p->mtu) + virtio_pool_disk(p) + OTHERS,
-				  kib * KiB);
+		ck_assert(alone || !p->alone);
+		ck_assert_uint_le(virtio_pool_nic(p, p->mtu) + disk + OTHERS, kib * KiB);
 		/* For small packets Linux keeps more. */
 		ck_assert_uint_gt(virtio_pool_nic(p, 0), 64 * 4 * KiB);
 		ck_assert(is_power_of_2(p->rx) && is_power_of_2(p->tx) && is_power_of_2(p->blk));
@@ -31,14 +34,23 @@ START_TEST(each_fits_its_pool)
 }
 END_TEST
 
+static const struct virtio_pool *fit(u64 bytes)
+{
+	return virtio_pool_fit(bytes, false);
+}
+
 START_TEST(sizes_between_and_beyond)
 {
-	ck_assert_ptr_eq(virtio_pool_fit(0), virtio_pool_fit(256 * KiB));
-	ck_assert_ptr_eq(virtio_pool_fit(512 * KiB - 1), virtio_pool_fit(256 * KiB));
-	ck_assert_ptr_ne(virtio_pool_fit(512 * KiB), virtio_pool_fit(256 * KiB));
-	ck_assert_ptr_eq(virtio_pool_fit(4 * GiB), virtio_pool_fit(64 * MiB));
+	ck_assert_ptr_eq(fit(0), fit(256 * KiB));
+	ck_assert_ptr_eq(fit(512 * KiB - 1), fit(256 * KiB));
+	ck_assert_ptr_ne(fit(512 * KiB), fit(256 * KiB));
+	ck_assert_ptr_eq(fit(4 * GiB), fit(64 * MiB));
 	/* Packets of 64 KiB need a large one. */
-	ck_assert(!virtio_pool_fit(512 * KiB)->tso && virtio_pool_fit(64 * MiB)->tso);
+	ck_assert(!fit(512 * KiB)->tso && fit(64 * MiB)->tso);
+	/* Without a disk there is room for larger ones, unless a pool is small or large anyway. */
+	ck_assert_uint_gt(virtio_pool_fit(512 * KiB, true)->mtu, fit(512 * KiB)->mtu);
+	ck_assert_ptr_eq(virtio_pool_fit(256 * KiB, true), fit(256 * KiB));
+	ck_assert_ptr_eq(virtio_pool_fit(1024 * KiB, true), fit(1024 * KiB));
 }
 END_TEST
 
