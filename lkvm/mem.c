@@ -133,18 +133,6 @@ static struct region *region_of(struct mem *m, u64 a, u64 len)
 	return NULL;
 }
 
-/* Bits of word `w` of a bitmap that belong to pages [first, last]. */
-static u64 word_mask(u64 w, u64 first, u64 last)
-{
-	u64 mask = ~UINT64_C(0);
-
-	if (w == first / 64)
-		mask &= ~UINT64_C(0) << (first % 64);
-	if (w == last / 64)
-		mask &= ~UINT64_C(0) >> (63 - last % 64);
-	return mask;
-}
-
 static bool pages_shared(const struct region *r, u64 off, u64 len)
 {
 	u64 first = off / MEM_PAGE, last = (off + len - 1) / MEM_PAGE;
@@ -158,8 +146,8 @@ static bool pages_shared(const struct region *r, u64 off, u64 len)
 	return true;
 }
 
-/* The gate. `len` > 0. */
-static void *translate(struct mem *m, gpa_t g, u64 len)
+/* The gate. `len` > 0. Inlined: every buffer goes through it. */
+static inline __attribute__((always_inline)) void *translate(struct mem *m, gpa_t g, u64 len)
 {
 	u64 a = g.a & ~m->alias;
 	struct region *r = region_of(m, a, len);

@@ -39,6 +39,18 @@ typedef int64_t s64;
 	})
 
 /* `align` is a power of two. align_up() wraps to 0 past the end of u64: check the input first. */
+/* Bits of word `w` of a bitmap that belong to elements [first, last]. */
+static inline u64 word_mask(u64 w, u64 first, u64 last)
+{
+	u64 mask = ~UINT64_C(0);
+
+	if (w == first / 64)
+		mask &= ~UINT64_C(0) << (first % 64);
+	if (w == last / 64)
+		mask &= ~UINT64_C(0) >> (63 - last % 64);
+	return mask;
+}
+
 static inline u64 align_down(u64 x, u64 align)
 {
 	return x & ~(align - 1);

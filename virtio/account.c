@@ -102,11 +102,13 @@ static void touch(struct account *a, u64 addr, u64 len)
 {
 	u64 first = (addr - a->base) / PAGE, last = (addr - a->base + len - 1) / PAGE;
 
-	for (u64 page = first; page <= last && page < a->nr_pages; page++) {
-		u64 bit = BIT(page % 64);
+	assert(last < a->nr_pages);
+	for (u64 w = first / 64; w <= last / 64; w++) {
+		u64 fresh = word_mask(w, first, last) & ~a->touched[w];
 
-		a->sums.pages += !(a->touched[page / 64] & bit);
-		a->touched[page / 64] |= bit;
+		a->touched[w] |= fresh;
+		for (; fresh; fresh &= fresh - 1)
+			a->sums.pages++;
 	}
 }
 
@@ -116,13 +118,6 @@ static void transfer(struct account *a, const struct virtqueue *q, const void *h
 {
 	u64 addr = mem_gpa_of(a->mem, host).a;
 
-	if (way == ACCOUNT_OUT) {
-		a->sums.nr_out++;
-		a->sums.out_len += len;
-	} else {
-		a->sums.nr_in++;
-		a->sums.in_len += len;
-	}
 	touch(a, addr, len);
 	if (a->ring)
 		note(a, q, addr, (u32)len, way);
@@ -134,15 +129,26 @@ void account_chain(struct account *a, struct virtqueue *q, const struct chain *c
 	if ((u16)(q->next_avail - 1) != q->counted)
 		return;
 	q->counted = q->next_avail;
+	a->sums.nr_out += c->bufs_read;
+	a->sums.out_len += c->read_len;
+	a->sums.nr_in += c->bufs_write;
+	a->sums.in_len += c->write_len;
 	for (unsigned i = 0; i < (unsigned)c->nr_read + c->nr_write; i++)
 		transfer(a, q, c->iov[i].iov_base, c->iov[i].iov_len,
 			 i < c->nr_read ? ACCOUNT_OUT : ACCOUNT_IN);
 	if (!table)
 		return;
 	/* Last, as Linux maps it: who compares the two lists finds them in one order. */
+	a->sums.nr_out++;
+	a->sums.out_len += table->len;
 	a->sums.nr_tables++;
 	a->sums.table_len += table->len;
 	transfer(a, q, table->host, table->len, ACCOUNT_OUT);
+}
+
+bool account_traced(const struct account *a)
+{
+	return a->ring;
 }
 
 void account_written(struct account *a, u32 len)

@@ -47,6 +47,8 @@ void account_destroy(struct account *a);
 /* `c` was just taken from `q`; `table` held its descriptors, or is NULL: they were in the ring. */
 void account_chain(struct account *a, struct virtqueue *q, const struct chain *c,
 		   const struct mem_win *table);
+/* Is somebody watching? Then the chain's pieces are to be the driver's buffers, each by itself. */
+bool account_traced(const struct account *a);
 void account_written(struct account *a, u32 len);
 void account_refused(struct account *a, const struct virtqueue *q, u64 addr, u64 len);
 

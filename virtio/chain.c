@@ -53,8 +53,9 @@ static inline __attribute__((always_inline)) struct desc desc_copy(const struct 
  * Descend into the table that `d` refers to. WRITE has no meaning on such a descriptor and is
  * ignored [virtio 1.3 §2.7.5.3.2].
  */
-static inline __attribute__((always_inline)) int
-table_descend(const struct virtqueue *q, struct table *t, const struct desc *d)
+static inline __attribute__((always_inline)) int table_descend(const struct virtqueue *q,
+							       struct table *t,
+							       const struct desc *d)
 {
 	u32 len = le32_get(d->len);
 
@@ -73,47 +74,81 @@ table_descend(const struct virtqueue *q, struct table *t, const struct desc *d)
 	return mem_win_open(q->mem, gpa(le64_get(d->addr)), len, MEM_READ, &t->win);
 }
 
-/* Append the buffer of `d` to the chain. */
-static int chain_add(struct chain *c, struct mem *m, const struct desc *d)
+/* Buffers that lie one behind the other: looked up, and checked, at once. */
+struct run {
+	u64 addr;
+	u32 len; /* 0: none */
+	bool write;
+	bool apart; /* never longer than a buffer */
+};
+
+/* Append what has come together to the chain. */
+static inline __attribute__((always_inline)) int run_end(struct run *r, struct chain *c,
+							 struct mem *m)
 {
+	u32 nr = (u32)c->nr_read + c->nr_write;
+	int n;
+
+	if (!r->len)
+		return 0;
+	n = mem_iov(m, gpa(r->addr), r->len, r->write ? MEM_WRITE : MEM_READ, c->iov + nr,
+		    c->max - nr);
+	if (n < 0)
+		return n == -ENOBUFS ? -EBADMSG : n;
+	if (r->write)
+		c->nr_write = (u16)(c->nr_write + n);
+	else
+		c->nr_read = (u16)(c->nr_read + n);
+	r->len = 0;
+	return 0;
+}
+
+/* The buffer of `d`. */
+static inline __attribute__((always_inline)) int chain_add(struct chain *c, struct run *r,
+							   struct mem *m, const struct desc *d)
+{
+	u64 addr = le64_get(d->addr);
 	bool write = le16_get(d->flags) & DESC_F_WRITE;
 	u32 len = le32_get(d->len);
-	u32 nr = (u32)c->nr_read + c->nr_write;
+	int err;
 
 	/* [virtio 1.3 §2.7.4.2] Device-readable elements come before device-writable ones. */
-	if (!write && c->nr_write)
+	if (!write && c->write_len)
 		return -EBADMSG;
 	if (!len)
 		return 0;
 	/* [virtio 1.3 §2.7.5.2] No more than 2^32 bytes in total; ours fits a u32. */
 	if (len > UINT32_MAX - c->read_len - c->write_len)
 		return -EBADMSG;
-
-	int n = mem_iov(m, gpa(le64_get(d->addr)), len, write ? MEM_WRITE : MEM_READ, c->iov + nr,
-			c->max - nr);
-
-	if (n < 0)
-		return n == -ENOBUFS ? -EBADMSG : n;
 	if (write) {
-		c->nr_write = (u16)(c->nr_write + n);
+		c->bufs_write++;
 		c->write_len += len;
 	} else {
-		c->nr_read = (u16)(c->nr_read + n);
+		c->bufs_read++;
 		c->read_len += len;
 	}
-	return 0;
+	if (r->len && r->write == write && r->addr + r->len == addr && !r->apart) {
+		r->len += len;
+		return 0;
+	}
+	err = run_end(r, c, m);
+	r->addr = addr;
+	r->len = len;
+	r->write = write;
+	return err;
 }
 
 static int chain_walk(struct virtqueue *q, struct chain *c)
 {
 	struct table t = { .win = q->desc_win, .nr = q->size };
+	struct run run = { .apart = q->account && account_traced(q->account) };
 	u32 i = c->head;
+	int err;
 	u32 left = t.nr; /* a chain that visits more descriptors than there are has a loop */
 
 	for (;;) {
 		struct desc d = desc_copy(&t, i);
 		u16 flags = le16_get(d.flags);
-		int err;
 
 		if (flags & DESC_F_INDIRECT) {
 			err = table_descend(q, &t, &d);
@@ -124,7 +159,7 @@ static int chain_walk(struct virtqueue *q, struct chain *c)
 			left = t.nr;
 			continue;
 		}
-		err = chain_add(c, q->mem, &d);
+		err = chain_add(c, &run, q->mem, &d);
 		if (err)
 			return err;
 		if (!(flags & DESC_F_NEXT))
@@ -133,6 +168,9 @@ static int chain_walk(struct virtqueue *q, struct chain *c)
 		if (i >= t.nr || --left == 0)
 			return -EBADMSG;
 	}
+	err = run_end(&run, c, q->mem);
+	if (err)
+		return err;
 	if (!c->read_len && !c->write_len)
 		return -EBADMSG;
 	if (q->account)
@@ -178,6 +216,7 @@ int chain_take(struct virtqueue *q, struct chain *c)
 	if (n <= 0)
 		return n;
 	c->nr_read = c->nr_write = 0;
+	c->bufs_read = c->bufs_write = 0;
 	c->read_len = c->write_len = 0;
 
 	int err = chain_walk(q, c);

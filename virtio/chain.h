@@ -15,13 +15,17 @@ struct chain {
 	u16 head;
 	u16 nr_read;   /* iov[0 .. nr_read): device-readable */
 	u16 nr_write;  /* iov[nr_read .. nr_read + nr_write): device-writable */
+	u16 bufs_read; /* buffers of the driver that the former are */
+	u16 bufs_write;
 	u32 read_len;  /* sum of the former */
 	u32 write_len; /* sum of the latter */
 };
 
 /*
  * Take the next chain of `q`. c->iov and c->max are set by the caller. The pointers are good while
- * the caller has its hold on the memory; the bytes behind them can change at any time.
+ * the caller has its hold on the memory; the bytes behind them can change at any time. Buffers that
+ * lie one behind the other, as those of a bounce pool do, are one piece, unless somebody watches
+ * them (account_trace()).
  *
  * 1: taken. 0: queue empty. Otherwise the device needs a reset (virtio_fail): -EBADMSG (what
  * queue_next_head() refuses; loop, longer than its table, bad index, nested indirect, INDIRECT not

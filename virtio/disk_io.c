@@ -133,11 +133,13 @@ static bool transferred(struct disk_req *r, int res)
 	/* Nothing left where the file once had bytes: somebody truncated it under us. */
 	if (!res)
 		return finish(r, -EIO);
-	if (r->op != DISK_WRITE_ZEROES)
-		advance(r, (size_t)res);
 	r->pos += (u64)res;
 	r->retries = 0;
-	return r->pos == r->len;
+	if (r->pos == r->len)
+		return true;
+	if (r->op != DISK_WRITE_ZEROES)
+		advance(r, (size_t)res);
+	return false;
 }
 
 static bool failed(const struct disk_file *f, struct disk_req *r, int err)

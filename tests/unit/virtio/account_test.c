@@ -88,6 +88,45 @@ START_TEST(sums_of_chains)
 }
 END_TEST
 
+/* One piece each way for the device, and the driver's buffers for the account. */
+START_TEST(buffers_behind_each_other)
+{
+	static const struct fake_buf bufs[] = {
+		{ FAKE_DATA, 16, false },
+		{ FAKE_DATA + 16, 4096, false },
+		{ FAKE_DATA + 4112, 512, true },
+		{ FAKE_DATA + 4624, 1, true },
+	};
+	struct account_ring *ring;
+	struct account_event e;
+	struct rig x;
+
+	rig_up(&x, 0);
+	ck_assert_int_eq(account_ring_create(&ring), 0);
+	for (unsigned watched = 0; watched < 2; watched++) {
+		account_trace(x.a, watched ? ring : NULL);
+		fake_ring_add(&x.ring, bufs, 4);
+		ck_assert_int_eq(chain_take(&x.q, &x.c), 1);
+		ck_assert_uint_eq(x.c.nr_read, 1 + watched);
+		ck_assert_uint_eq(x.c.nr_write, 1 + watched);
+		queue_push(&x.q, x.c.head, 0);
+		ck_assert_uint_eq(sums(&x)->nr_out, 2 + 2 * watched);
+		ck_assert_uint_eq(sums(&x)->out_len, 4112 * (1 + watched));
+		ck_assert_uint_eq(sums(&x)->nr_in, 2 + 2 * watched);
+		ck_assert_uint_eq(sums(&x)->in_len, 513 * (1 + watched));
+		ck_assert_uint_eq(sums(&x)->pages, 2);
+	}
+	for (unsigned i = 0; i < 4; i++) {
+		ck_assert(account_ring_next(ring, &e));
+		ck_assert_uint_eq(e.addr, bufs[i].addr);
+		ck_assert_uint_eq(e.len, bufs[i].len);
+	}
+	ck_assert(!account_ring_next(ring, &e));
+	account_ring_destroy(ring);
+	rig_down(&x);
+}
+END_TEST
+
 /* A frame that the netif does not take now comes back to the ring, and is taken again later. */
 START_TEST(put_back_counts_once)
 {
@@ -293,6 +332,6 @@ START_TEST(account_of_a_device)
 }
 END_TEST
 
-SUITE_MAIN("virtio/account", sums_of_chains, put_back_counts_once, refused_are_told_apart,
-	   events_of_a_chain, a_full_ring_counts_what_it_loses, two_threads_and_a_ring,
-	   account_of_a_device)
+SUITE_MAIN("virtio/account", sums_of_chains, buffers_behind_each_other, put_back_counts_once,
+	   refused_are_told_apart, events_of_a_chain, a_full_ring_counts_what_it_loses,
+	   two_threads_and_a_ring, account_of_a_device)

@@ -249,6 +249,51 @@ START_TEST(unshared_buffers_and_tables)
 }
 END_TEST
 
+/* Buffers that lie one behind the other are one piece: of one direction, and shared as a whole. */
+START_TEST(adjacent_buffers_are_one_piece)
+{
+	static const struct fake_buf bufs[] = {
+		{ FAKE_DATA, 16, false },	    { FAKE_DATA + 16, 4080, false },
+		{ FAKE_DATA + 8192, 100, false },   { FAKE_DATA + 8292, 100, true },
+		{ FAKE_DATA + 8392, 100, true },    { FAKE_DATA + 8292, 100, true },
+		{ FAKE_DATA + 8392 + 1, 99, true },
+	};
+	struct mem *m = fake_mem(MEM_PROTECTED);
+	struct rig x;
+
+	ck_assert_int_eq(mem_set_shared(m, gpa(FAKE_RAM), 64 * KiB, true), 0);
+	ck_assert_int_eq(mem_set_shared(m, gpa(FAKE_DATA), 12 * KiB, true), 0);
+	rig_on(&x, m, 8, 0);
+	fake_ring_add(&x.ring, bufs, 7);
+	ck_assert_int_eq(chain_take(&x.q, &x.c), 1);
+	ck_assert_uint_eq(x.c.nr_read, 2);
+	ck_assert_uint_eq(x.c.nr_write, 3);
+	ck_assert_uint_eq(x.c.bufs_read, 3);
+	ck_assert_uint_eq(x.c.bufs_write, 4);
+	ck_assert_uint_eq(x.c.read_len, 4196);
+	ck_assert_uint_eq(x.c.write_len, 399);
+	expect_iov(&x, 0, FAKE_DATA, 4096);
+	expect_iov(&x, 1, FAKE_DATA + 8192, 100);
+	expect_iov(&x, 2, FAKE_DATA + 8292, 200);
+	expect_iov(&x, 3, FAKE_DATA + 8292, 100);
+	expect_iov(&x, 4, FAKE_DATA + 8393, 99);
+	queue_push(&x.q, x.c.head, 0);
+	/* The second page of a piece is taken back. */
+	mem_release(m);
+	ck_assert_int_eq(mem_set_shared(m, gpa(FAKE_DATA + 4096), 4096, false), 0);
+	mem_hold(m);
+	fake_ring_add(&x.ring, bufs, 3);
+	ck_assert_int_eq(chain_take(&x.q, &x.c), 1);
+	queue_push(&x.q, x.c.head, 0);
+	fake_ring_add(
+		&x.ring,
+		(struct fake_buf[]){ { FAKE_DATA, 4096, false }, { FAKE_DATA + 4096, 1, false } },
+		2);
+	ck_assert_int_eq(chain_take(&x.q, &x.c), -EFAULT);
+	rig_down(&x);
+}
+END_TEST
+
 START_TEST(alias_addresses_are_the_same_pages)
 {
 	struct fake_buf buf = { FAKE_DATA | BIT(40), 16, true };
@@ -311,5 +356,5 @@ END_TEST
 SUITE_MAIN("virtio/chain", empty_queue, readable_then_writable, chain_as_long_as_the_queue,
 	   direct_descriptors_then_a_table, table_longer_than_the_ring, indirect_only_if_negotiated,
 	   empty_elements_are_skipped, no_more_pieces_than_the_caller_has,
-	   total_length_fits_32_bits, unshared_buffers_and_tables,
+	   total_length_fits_32_bits, unshared_buffers_and_tables, adjacent_buffers_are_one_piece,
 	   alias_addresses_are_the_same_pages, black_book, long_walks_end)
