@@ -10,6 +10,10 @@
  * Where that fails (sockets, somebody else's tty) they are duplicated and used with care. Regular
  * files keep their file offset, so they are duplicated too; epoll does not know them (EPERM), and
  * they are read a piece per round of the loop instead (`pump`).
+ *
+ * A guest that has taken as much as it can gets the rest after a pause as long as it took to ask
+ * for it. Input of a pipe has no pace of its own, and a UART that is full again at once would keep
+ * the guest's only CPU in the interrupt handler for ever.
  */
 #include "lkvm/console.h"
 
@@ -33,6 +37,10 @@
 #define INPUT_SIZE 512u
 #define CTRL_A 1
 
+/* At 115200 bits a second the 16 bytes of a UART take 1.4 ms. */
+#define REST_MIN_NS 1000000u
+#define REST_MAX_NS 20000000u
+
 /*
  * Does the client take input? While it is being called only it knows: what it says then (from any
  * thread) outlives the call, else its answer does.
@@ -55,6 +63,9 @@ struct console {
 	bool escape;		 /* Ctrl-a was the last character */
 	unsigned input_off, input_len;
 	char input[INPUT_SIZE];
+	u64 full_ns;  /* when the client was full; 0: it was not, or has rested since */
+	bool resting; /* until the timer `rest` */
+	struct loop_timer *rest;
 	void (*stop)(void *arg);
 	void *stop_arg;
 
@@ -87,12 +98,27 @@ static void update_input(struct console *c)
 		loop_timer_arm(c->pump, 0);
 }
 
+/* It takes more, or would if it had rested: that begins when it says so. */
+static bool may_deliver(struct console *c)
+{
+	u64 now;
+
+	if (!c->input_len || !c->chr.client || atomic_load(&c->rx) != RX_READY || c->resting)
+		return false;
+	if (!c->full_ns)
+		return true;
+	now = loop_now_ns();
+	loop_timer_arm(c->rest, MIN(MAX(now - c->full_ns, REST_MIN_NS), REST_MAX_NS));
+	c->resting = true;
+	return false;
+}
+
 /* Hand the client what is buffered. */
 static void deliver(struct console *c)
 {
 	const struct chardev_client *client = c->chr.client;
 
-	while (c->input_len && client && atomic_load(&c->rx) == RX_READY) {
+	while (may_deliver(c)) {
 		int called = RX_CALLED;
 		size_t n;
 
@@ -102,6 +128,7 @@ static void deliver(struct console *c)
 					       n == c->input_len ? RX_READY : RX_FULL);
 		c->input_off += (unsigned)n;
 		c->input_len -= (unsigned)n;
+		c->full_ns = c->input_len ? loop_now_ns() : 0;
 	}
 	if (!c->input_len)
 		c->input_off = 0;
@@ -164,6 +191,15 @@ static void on_input(void *arg, u32 events)
 static void on_pump(void *arg)
 {
 	on_input(arg, 0);
+}
+
+static void on_rested(void *arg)
+{
+	struct console *c = arg;
+
+	c->resting = false;
+	c->full_ns = 0;
+	deliver(c);
 }
 
 static void on_wake(void *arg, u32 events)
@@ -264,7 +300,9 @@ static int input_init(struct console *c)
 
 	if (c->in < 0)
 		return 0;
-	err = loop_fd_add(c->loop, c->in, EPOLLONESHOT | EPOLLET, on_input, c, &c->in_fd);
+	err = loop_timer_add(c->loop, on_rested, c, &c->rest);
+	if (!err)
+		err = loop_fd_add(c->loop, c->in, EPOLLONESHOT | EPOLLET, on_input, c, &c->in_fd);
 	if (err == -EPERM)
 		err = loop_timer_add(c->loop, on_pump, c, &c->pump);
 	return err;
@@ -426,6 +464,7 @@ void console_destroy(struct console *c)
 	loop_fd_del(c->wake_fd);
 	loop_fd_del(c->signals_fd);
 	loop_timer_del(c->pump);
+	loop_timer_del(c->rest);
 	close_fd(c->in);
 	close_fd(c->out);
 	close_fd(c->slave);

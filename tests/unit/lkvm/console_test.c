@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <termios.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lkvm/console.h"
@@ -462,6 +463,41 @@ START_TEST(input_from_a_file)
 }
 END_TEST
 
+/* However fast it comes: a guest that is full has the time it took for the last piece, and more. */
+START_TEST(a_full_guest_has_a_rest)
+{
+	u64 begin = loop_now_ns(), asked;
+	int fd = open("/dev/zero", O_RDONLY);
+
+	create(fd, -1);
+	room = 16;
+	chr->ops->rx_ready(chr, true);
+	for (unsigned i = 1; i <= 32; i++) {
+		WAIT_FOR(got_len == 16 * i);
+		room = 16;
+		chr->ops->rx_ready(chr, true);
+	}
+	ck_assert_uint_ge(loop_now_ns() - begin, 31000000);
+	WAIT_FOR(got_len == 33 * 16);
+	/* As long as it was busy with that. */
+	nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
+	room = 16;
+	asked = loop_now_ns();
+	chr->ops->rx_ready(chr, true);
+	WAIT_FOR(got_len == 34 * 16);
+	ck_assert_uint_ge(loop_now_ns() - asked, 10000000);
+	/* A guest that was away for long is not punished for it. */
+	nanosleep(&(struct timespec){ .tv_nsec = 200000000 }, NULL);
+	room = 16;
+	asked = loop_now_ns();
+	chr->ops->rx_ready(chr, true);
+	WAIT_FOR(got_len == 35 * 16);
+	ck_assert_uint_le(loop_now_ns() - asked, 190000000);
+	teardown();
+	close(fd);
+}
+END_TEST
+
 START_TEST(dev_null)
 {
 	int fd = open("/dev/null", O_RDWR);
@@ -667,5 +703,5 @@ END_TEST
 
 SUITE_MAIN("lkvm/console", on_a_terminal, escapes, escape_when_the_guest_is_deaf, hang_up,
 	   window_size, every_way_out_restores, background, input_from_a_pipe, pipe_closed_early,
-	   input_from_a_file, dev_null, dev_zero, sockets, blocked_output, nothing_at_all,
-	   bad_descriptor, bytes_are_gathered, pty, create_fails_step_by_step)
+	   input_from_a_file, a_full_guest_has_a_rest, dev_null, dev_zero, sockets, blocked_output,
+	   nothing_at_all, bad_descriptor, bytes_are_gathered, pty, create_fails_step_by_step)
