@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* The exit switch and the thread: KVM_RUN is a script, the vCPU's shared page a memfd. */
 #include <errno.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -19,6 +20,7 @@ static struct {
 	int page_fd;
 	struct kvm_run *page;
 	int aborts;
+	atomic_bool through; /* the last exit was handled, and no stop came of it */
 	u8 data_back[8]; /* mmio.data as KVM finds it on the next entry */
 } kernel;
 
@@ -32,6 +34,7 @@ int kvm_ioctl_val(int fd, unsigned long req, unsigned long val)
 	if (kernel.page->immediate_exit)
 		return -EINTR;
 	if (kernel.at == kernel.nr) {
+		kernel.through = true;
 		usleep(1000);
 		return -EINTR;
 	}
@@ -124,7 +127,7 @@ static enum stop_reason run_and_tear_down(void)
 	enum stop_reason why;
 
 	ck_assert_int_eq(vcpu_start(vcpu), 0);
-	for (int i = 0; i < 2000 && stop_why(&stop) == STOP_NONE && kernel.at < kernel.nr; i++)
+	for (int i = 0; i < 20000 && stop_why(&stop) == STOP_NONE && !kernel.through; i++)
 		usleep(1000);
 	why = stop_why(&stop);
 	stop_request(&stop, STOP_USER);
