@@ -11,9 +11,9 @@
  * files keep their file offset, so they are duplicated too; epoll does not know them (EPERM), and
  * they are read a piece per round of the loop instead (`pump`).
  *
- * A guest that has taken as much as it can gets the rest after a pause as long as it took to ask
- * for it. Input of a pipe has no pace of its own, and a UART that is full again at once would keep
- * the guest's only CPU in the interrupt handler for ever.
+ * A guest that was full and asks for more has to wait a moment. Input of a pipe has no pace of its
+ * own, and a UART that is full again at once would keep the guest's only CPU in the interrupt
+ * handler for ever.
  */
 #include "lkvm/console.h"
 
@@ -37,9 +37,8 @@
 #define INPUT_SIZE 512u
 #define CTRL_A 1
 
-/* At 115200 bits a second the 16 bytes of a UART take 1.4 ms. */
-#define REST_MIN_NS 1000000u
-#define REST_MAX_NS 20000000u
+/* What the 16 bytes of a UART take on a line of 115200 bits a second. */
+#define REST_NS 1400000u
 
 /*
  * Does the client take input? While it is being called only it knows: what it says then (from any
@@ -63,7 +62,7 @@ struct console {
 	bool escape;		 /* Ctrl-a was the last character */
 	unsigned input_off, input_len;
 	char input[INPUT_SIZE];
-	u64 full_ns;  /* when the client was full; 0: it was not, or has rested since */
+	bool full;    /* the client did not take all of it, and has not rested since */
 	bool resting; /* until the timer `rest` */
 	struct loop_timer *rest;
 	void (*stop)(void *arg);
@@ -101,16 +100,12 @@ static void update_input(struct console *c)
 /* It takes more, or would if it had rested: that begins when it says so. */
 static bool may_deliver(struct console *c)
 {
-	u64 now;
-
 	if (!c->input_len || !c->chr.client || atomic_load(&c->rx) != RX_READY || c->resting)
 		return false;
-	if (!c->full_ns)
-		return true;
-	now = loop_now_ns();
-	loop_timer_arm(c->rest, MIN(MAX(now - c->full_ns, REST_MIN_NS), REST_MAX_NS));
-	c->resting = true;
-	return false;
+	c->resting = c->full;
+	if (c->full)
+		loop_timer_arm(c->rest, REST_NS);
+	return !c->full;
 }
 
 /* Hand the client what is buffered. */
@@ -128,7 +123,7 @@ static void deliver(struct console *c)
 					       n == c->input_len ? RX_READY : RX_FULL);
 		c->input_off += (unsigned)n;
 		c->input_len -= (unsigned)n;
-		c->full_ns = c->input_len ? loop_now_ns() : 0;
+		c->full = c->input_len;
 	}
 	if (!c->input_len)
 		c->input_off = 0;
@@ -197,8 +192,7 @@ static void on_rested(void *arg)
 {
 	struct console *c = arg;
 
-	c->resting = false;
-	c->full_ns = 0;
+	c->resting = c->full = false;
 	deliver(c);
 }
 

@@ -13,7 +13,6 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <termios.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "lkvm/console.h"
@@ -463,10 +462,10 @@ START_TEST(input_from_a_file)
 }
 END_TEST
 
-/* However fast it comes: a guest that is full has the time it took for the last piece, and more. */
+/* However fast it comes, and however fast the guest takes it. */
 START_TEST(a_full_guest_has_a_rest)
 {
-	u64 begin = loop_now_ns(), asked;
+	u64 begin = loop_now_ns();
 	int fd = open("/dev/zero", O_RDONLY);
 
 	create(fd, -1);
@@ -477,22 +476,7 @@ START_TEST(a_full_guest_has_a_rest)
 		room = 16;
 		chr->ops->rx_ready(chr, true);
 	}
-	ck_assert_uint_ge(loop_now_ns() - begin, 31000000);
-	WAIT_FOR(got_len == 33 * 16);
-	/* As long as it was busy with that. */
-	nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
-	room = 16;
-	asked = loop_now_ns();
-	chr->ops->rx_ready(chr, true);
-	WAIT_FOR(got_len == 34 * 16);
-	ck_assert_uint_ge(loop_now_ns() - asked, 10000000);
-	/* A guest that was away for long is not punished for it. */
-	nanosleep(&(struct timespec){ .tv_nsec = 200000000 }, NULL);
-	room = 16;
-	asked = loop_now_ns();
-	chr->ops->rx_ready(chr, true);
-	WAIT_FOR(got_len == 35 * 16);
-	ck_assert_uint_le(loop_now_ns() - asked, 190000000);
+	ck_assert_uint_ge(loop_now_ns() - begin, 31 * 1300000);
 	teardown();
 	close(fd);
 }
