@@ -44,9 +44,11 @@ static void banner(const struct config *c)
 static bool run_once(const struct config *c, enum machine_end *end)
 {
 	struct machine *m;
+	int err = machine_create(&m, c);
 
-	if (machine_create(&m, c))
-		return false;
+	*end = END_USER;
+	if (err)
+		return err == -EINTR; /* ended while it was being built */
 	*end = machine_run(m);
 	machine_destroy(m);
 	return true;

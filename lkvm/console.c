@@ -57,7 +57,8 @@ struct console {
 	struct loop_fd *in_fd;
 	bool in_polled;		 /* in_fd asks for EPOLLIN */
 	struct loop_timer *pump; /* instead of in_fd */
-	bool at_end;		 /* of the input */
+	bool at_end;		 /* of the input; of a terminal that is not ours (yet) */
+	bool begun;		 /* the loop runs */
 	bool tty;		 /* escapes, and read even if the guest takes none */
 	bool escape;		 /* Ctrl-a was the last character */
 	unsigned input_off, input_len;
@@ -196,14 +197,10 @@ static void on_rested(void *arg)
 	deliver(c);
 }
 
-static void on_wake(void *arg, u32 events)
-{
-	deliver(arg);
-}
 
 /* ---- the terminal ---- */
 
-/* At the start, and whenever a shell may have changed the terminal: raw if it is ours now. */
+/* When the guest starts, and whenever a shell may have changed the terminal: raw if it is ours. */
 static void take_terminal(struct console *c)
 {
 	if (!c->tty)
@@ -214,6 +211,17 @@ static void take_terminal(struct console *c)
 	 */
 	c->at_end = terminal_raw(c->in) <= 0;
 	update_input(c);
+}
+
+/* Until the loop runs a Ctrl-C ends lkvm, as there is nobody else to hear it. */
+static void on_wake(void *arg, u32 events)
+{
+	struct console *c = arg;
+
+	if (!c->begun)
+		take_terminal(c);
+	c->begun = true;
+	deliver(c);
 }
 
 static void on_signal(void *arg, u32 events)
@@ -379,7 +387,8 @@ int console_create(struct console **out, const struct console_conf *conf, struct
 		err = signals_init(c);
 	if (err)
 		goto fail;
-	take_terminal(c);
+	c->at_end = c->tty;
+	eventfd_write(c->wake, 1);
 	*out = c;
 	return 0;
 fail:

@@ -15,6 +15,7 @@
 #include "lkvm/log.h"
 #include "lkvm/mem.h"
 #include "lkvm/payload.h"
+#include "lkvm/signals.h"
 #include "realm/encode.h"
 #include "realm/eventlog.h"
 #include "realm/profile.h"
@@ -193,6 +194,8 @@ int launch_populate(struct launch *l, struct realm *r, const struct plan_step *s
 		err = realm_populate(r, gpa(s->base.a + done), n, s->kind == PLAN_DATA);
 		if (!err)
 			progress_add(&l->progress, n);
+		if (!err && signals_pending())
+			err = -EINTR;
 	}
 	if (err || l->progress.done == l->progress.total)
 		progress_end(&l->progress);

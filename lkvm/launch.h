@@ -60,7 +60,10 @@ struct rim_contents *launch_contents(struct launch *l);
 int launch_predict(struct launch *l, const struct realm_ops *ops, const struct realm_conf *conf,
 		   int vcpu_fd);
 
-/* The bytes of a step of the plan into the Realm. Who waits at a terminal sees how far it is. */
+/*
+ * The bytes of a step of the plan into the Realm, which can take minutes. Who waits at a terminal
+ * sees how far it is; a signal ends it: -EINTR, without a line.
+ */
 int launch_populate(struct launch *l, struct realm *r, const struct plan_step *s);
 
 /* Was it predicted right? `rim` is what the Realm says, or NULL: it does not tell. */

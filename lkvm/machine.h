@@ -18,7 +18,10 @@ enum machine_end {
 	END_ERROR,    /* something we could not go on from; already reported */
 };
 
-/* 0 or -errno after a line that says what to do. */
+/*
+ * 0 or -errno after a line that says what to do; -EINTR, without a line, after a signal that asks
+ * for the end.
+ */
 int machine_create(struct machine **out, const struct config *c);
 
 /* Start vCPUs, wait for the end, stop everything. May be called once. */

@@ -31,6 +31,22 @@ static void on_signal(void *arg, u32 events)
 		stop_request(s->stop, STOP_USER);
 }
 
+static void wishes(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGTERM);
+	sigaddset(set, SIGINT);
+	sigaddset(set, SIGHUP);
+}
+
+bool signals_pending(void)
+{
+	sigset_t set, pending;
+
+	wishes(&set);
+	return !sigpending(&pending) && !sigandset(&set, &set, &pending) && !sigisemptyset(&set);
+}
+
 int signals_create(struct signals **out, struct loop *loop, struct stop *stop)
 {
 	struct signals *s = calloc(1, sizeof(*s));
@@ -40,10 +56,7 @@ int signals_create(struct signals **out, struct loop *loop, struct stop *stop)
 	if (!s)
 		return -ENOMEM;
 	s->stop = stop;
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGHUP);
+	wishes(&set);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	s->fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	err = s->fd < 0 ? -errno : loop_fd_add(loop, s->fd, EPOLLIN, on_signal, s, &s->reg);

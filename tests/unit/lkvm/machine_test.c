@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -375,6 +376,33 @@ START_TEST(what_a_host_cannot_do)
 }
 END_TEST
 
+/* It can take minutes, and the terminal's Ctrl-C is as good as any signal. */
+START_TEST(a_signal_ends_a_launch)
+{
+	static const int sigs[] = { SIGTERM, SIGINT, SIGHUP };
+	struct machine *m;
+	sigset_t set;
+	int sig;
+
+	capture_start();
+	sigemptyset(&set);
+	for (unsigned i = 0; i < ARRAY_SIZE(sigs); i++)
+		sigaddset(&set, sigs[i]);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	for (unsigned i = 0; i < ARRAY_SIZE(sigs); i++) {
+		fake_kvm_init(HOST_C3, nothing);
+		conf(REALM_ANY);
+		kill(getpid(), sigs[i]);
+		ck_assert_int_eq(machine_create(&m, &c), -EINTR);
+		ck_assert_uint_le(fake_seen.nr_measured, 1);
+		ck_assert_ptr_null(strstr(captured(), "Error"));
+		ck_assert_int_eq(sigwait(&set, &sig), 0);
+		ck_assert_int_eq(sig, sigs[i]);
+	}
+	remove_files();
+}
+END_TEST
+
 /* Every ioctl fails once: the machine is taken down again, whole or half built. */
 START_TEST(every_step_can_fail)
 {
@@ -400,4 +428,5 @@ SUITE_MAIN("lkvm/machine", a_realm_on_every_host, nothing_there_aborts,
 	   a_simulated_realm_measures_what_was_predicted, a_measurement_log,
 	   a_simulated_realm_that_measures_something_else_is_not_started,
 	   progress_is_shown_on_a_terminal,
-	   other_guests_on_the_same_hosts, what_a_host_cannot_do, every_step_can_fail)
+	   other_guests_on_the_same_hosts, what_a_host_cannot_do, a_signal_ends_a_launch,
+	   every_step_can_fail)

@@ -225,6 +225,16 @@ START_TEST(a_machine_that_cannot_be_built)
 }
 END_TEST
 
+START_TEST(ended_before_it_began)
+{
+	fake.create_err = -EINTR;
+	ck_assert_int_eq(LKVM(BOOT), 0);
+	ck_assert(said("KVM session ended normally."));
+	ck_assert_int_eq(LKVM(BOOT, "--reboot"), 0);
+	ck_assert_uint_eq(fake.nr_run, 0);
+}
+END_TEST
+
 START_TEST(reboots)
 {
 	fake.ends[0] = fake.ends[1] = END_RESET;
@@ -275,7 +285,7 @@ START_TEST(closed_standard_descriptors)
 }
 END_TEST
 
-SUITE_MAIN("lkvm/main", closed_standard_descriptors, general_help, no_such_command, commands_of_later, version,
-	   help_about_a_command, usage_of_run, a_guest_that_ends, loglevel_counts,
-	   a_guest_that_fails, a_machine_that_cannot_be_built, reboots, firmware_in_the_banner,
-	   a_device_tree_without_a_guest)
+SUITE_MAIN("lkvm/main", closed_standard_descriptors, general_help, no_such_command,
+	   commands_of_later, version, help_about_a_command, usage_of_run, a_guest_that_ends,
+	   loglevel_counts, a_guest_that_fails, a_machine_that_cannot_be_built,
+	   ended_before_it_began, reboots, firmware_in_the_banner, a_device_tree_without_a_guest)
