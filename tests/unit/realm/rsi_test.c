@@ -250,6 +250,7 @@ START_TEST(ipa_state_set_bad_arguments)
 		{ RAM, RAM, 1 },		{ RAM + 0x1000, RAM, 1 },
 		{ RAM, PAR_END + 0x1000, 0 },	{ PAR_END, PAR_END + 0x1000, 0 },
 		{ 0, UINT64_MAX & ~0xfffull, 0 }, { UINT64_MAX & ~0xfffull, 0, 0 },
+		{ RAM, RAM + 0x1000, BIT(32) },
 	};
 
 	setup();
