@@ -86,6 +86,8 @@ static int store(const struct parse *p, const struct opt *o, const char *val, bo
 	case OPT_SET:
 		if (!negated)
 			*(u32 *)to = (u32)o->max;
+		else if (*(u32 *)to == (u32)o->max)
+			*(u32 *)to = (u32)o->unset;
 		return 0;
 	case OPT_STRING:
 		*(const char **)to = val;

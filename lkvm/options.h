@@ -19,7 +19,7 @@ enum opt_store {
 	OPT_HEADING, /* no option: `help` is the title of those that follow */
 	OPT_TRUE,    /* flag; bool = true, --no-NAME: false */
 	OPT_FALSE,   /* flag; bool = false, --no-NAME: true */
-	OPT_SET,     /* flag; int or enum = max, --no-NAME: nothing */
+	OPT_SET,     /* flag; int or enum = max, --no-NAME: unset, if it is that now */
 	OPT_STRING,  /* const char * into argv */
 	OPT_U32,     /* number of at most `max` (decimal, or hexadecimal with 0x) */
 	OPT_U64,
@@ -36,7 +36,7 @@ struct opt {
 	enum opt_store store;
 	const char *arg; /* what help calls the value; NULL: a flag */
 	size_t offset;
-	u64 max;
+	u64 max, unset;
 	int (*parse)(void *conf, const char *name,
 		     const char *val); /* val NULL: flag or no value */
 	const char *help;	       /* one sentence or more, no final full stop */

@@ -337,6 +337,10 @@ START_TEST(kvmtools_abbreviations)
 	ck_assert_int_eq(PARSE("--virtio-t", "mmio", "--nodef", "--mem", "8"), 0);
 	ck_assert_int_eq(PARSE("--no-pv"), 0);
 	ck_assert(!c.pvtime);
+	/* The last one counts. */
+	ck_assert(!PARSE("--debug", "--no-debug") && c.loglevel == LOG_INFO);
+	ck_assert(!PARSE("--loglevel=error", "--no-debug") && c.loglevel == LOG_ERROR);
+	ck_assert(!PARSE("--no-debug", "-v") && c.loglevel == LOG_DEBUG);
 	/* Both spellings of one flag; and what lkvm adds makes nothing ambiguous. */
 	ck_assert(!PARSE("--restricted") && c.restricted_mem);
 	ck_assert(!PARSE("--realm-p", "x") && c.realm_pv[0] == 'x');
