@@ -234,9 +234,14 @@ static int check_realm(const struct config *c)
 	if (c->irqchip == IRQCHIP_GICV2 || c->irqchip == IRQCHIP_GICV2M)
 		return refuse("A Realm has a GICv3: use --irqchip gicv3-its or gicv3");
 	/* What the public layout of Realm VMs says, and what blocks of stage 2 want. */
-	if (c->realm != REALM_OFF && !is_aligned(c->ram_size | c->ram_base, 2 * MiB)) {
+	if (c->realm != REALM_OFF && !is_aligned(c->ram_size, 2 * MiB)) {
 		log_error("--mem: the memory of a Realm is a multiple of 2 MiB, %llu bytes are not",
 			  (unsigned long long)c->ram_size);
+		return -EINVAL;
+	}
+	if (c->realm != REALM_OFF && !is_aligned(c->ram_base, 2 * MiB)) {
+		log_error("--mem: the memory of a Realm starts at a multiple of 2 MiB, %#llx is none",
+			  (unsigned long long)c->ram_base);
 		return -EINVAL;
 	}
 	return 0;

@@ -52,6 +52,7 @@ static const struct fake_gen gens[HOST_NR] = {
 	[HOST_A1] = { .name = "A", .vm_bit = 0x100, .cap = 300, .rec = 7, .pmu = true },
 	[HOST_A] = { .name = "A", .vm_bit = 0x100, .cap = 300, .rec = 8, .pmu = true },
 	[HOST_B1] = RME("B1", 300, 8, false, false),
+	[HOST_B2_V6] = RME("B2", 300, 8, true, false),
 	[HOST_B2] = RME("B2", 300, 8, true, true),
 	[HOST_B3] = RME("B3", 240, 9, true, true),
 	[HOST_B4] = RME("B4", 243, 9, true, true),

@@ -24,6 +24,7 @@ enum fake_host {
 	HOST_A1, /* RFC v1: REC is feature 7 */
 	HOST_A,
 	HOST_B1,
+	HOST_B2_V6, /* changes page states before it says so, as v5 does */
 	HOST_B2,
 	HOST_B3,
 	HOST_B4,

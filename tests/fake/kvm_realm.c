@@ -417,11 +417,12 @@ static void access_page(struct fake_vm *vm, const struct fake_op *op)
 	}
 }
 
-/* Siblings of the one that called SYSTEM_OFF [uapi reference 3.5]. */
+/* Siblings of the one that called SYSTEM_OFF: up to v8, and later [uapi reference 3.5]. */
 static int sibling_exit(struct fake_vcpu *v)
 {
-	v->run->exit_reason =
-		fake_gen->late_ripas && fake_gen->rec != 8 ? KVM_EXIT_SHUTDOWN : KVM_EXIT_UNKNOWN;
+	bool v8 = fake_gen->cap == 300 || fake_gen->cap == 240;
+
+	v->run->exit_reason = v8 ? KVM_EXIT_UNKNOWN : KVM_EXIT_SHUTDOWN;
 	return 0;
 }
 

@@ -268,10 +268,10 @@ START_TEST(what_no_realm_can_have)
 	not_in_a_realm("GICv3", "--irqchip");
 	conf()->realm = REALM_ANY;
 	c.ram_size = 5 * MiB;
-	not_in_a_realm("--mem", "2 MiB");
+	not_in_a_realm("--mem", "5242880 bytes are not");
 	conf()->realm = REALM_ANY;
 	c.ram_base += MiB;
-	not_in_a_realm("--mem", "2 MiB");
+	not_in_a_realm("--mem", "starts at a multiple of 2 MiB, 0x80100000 is none");
 	conf()->realm = REALM_RME;
 	c.sim_strict = true;
 	not_in_a_realm("--sim-strict", "--realm=sim");
