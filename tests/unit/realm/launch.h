@@ -79,13 +79,27 @@ static inline int make_gic(void)
 	return err;
 }
 
-/* Some bytes, so that what is copied is known. */
+/* Other bytes in each page, so that it is known what was copied where. */
+static inline u8 byte_at(u64 a)
+{
+	return (u8)(a * 7 + a / 4096 + 1);
+}
+
 static inline void load(u64 base, u64 len)
 {
 	u8 *p = mem_load_ptr(mem, gpa(base), len);
 
 	for (u64 i = 0; i < len; i++)
-		p[i] = (u8)(i * 7 + base / 4096 + 1);
+		p[i] = byte_at(base + i);
+}
+
+static inline void is_loaded(u64 base, u64 len)
+{
+	u8 buf[5 * 4096];
+
+	fake_kvm_read_private(base, buf, (u32)len);
+	for (u64 i = 0; i < len; i++)
+		ck_assert_uint_eq(buf[i], byte_at(base + i));
 }
 
 static inline int launch_vm(void)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Realms of the RFC and v2..v11 kernels, against a model of each. */
 #include <check.h>
+#include <stdio.h>
 
 #include "tests/unit/realm/launch.h"
 
@@ -11,15 +12,6 @@ static void begin(enum fake_host host, const struct fake_op *ops)
 {
 	fake_kvm_init(host, ops);
 	memset(&conf, 0, sizeof(conf));
-}
-
-static void is_loaded(u64 base, u64 len)
-{
-	u8 buf[5 * 4096];
-
-	fake_kvm_read_private(base, buf, (u32)len);
-	for (u64 i = 0; i < len; i++)
-		ck_assert_uint_eq(buf[i], (u8)(i * 7 + base / 4096 + 1));
 }
 
 static const struct fake_op nothing[] = { { GUEST_END, 0, 0, NULL } };
@@ -50,6 +42,33 @@ START_TEST(every_generation_starts)
 		ck_assert_int_eq(run(0), 0);
 		tear_down();
 	}
+}
+END_TEST
+
+/* Of this process. */
+static u64 locked_kib(void)
+{
+	FILE *f = fopen("/proc/self/status", "r");
+	unsigned long kib = 0;
+	char line[128];
+
+	while (f && fgets(line, sizeof(line), f) && sscanf(line, "VmLck: %lu", &kib) != 1)
+		continue;
+	if (f)
+		fclose(f);
+	return kib;
+}
+
+/* [uapi reference 3.2] RAM of the RFC's Realms is the host's own: it must stay where it is. */
+START_TEST(the_rfc_has_its_ram_locked)
+{
+	u64 before = locked_kib();
+
+	begin(HOST_A, nothing);
+	ck_assert_int_eq(launch(), 0);
+	ck_assert_uint_eq(locked_kib() - before, SIZE / KiB);
+	tear_down();
+	ck_assert_uint_eq(locked_kib(), before);
 }
 END_TEST
 
@@ -278,7 +297,8 @@ START_TEST(every_step_can_fail)
 }
 END_TEST
 
-SUITE_MAIN("realm/rme", every_generation_starts, the_user_chooses_hash_and_personalization,
+SUITE_MAIN("realm/rme", every_generation_starts, the_rfc_has_its_ram_locked,
+	   the_user_chooses_hash_and_personalization,
 	   the_rfc_is_told_vectors_and_counters, pages_change_sides,
 	   what_is_so_already_costs_nothing, all_of_ram_is_one_call,
 	   the_rfc_kernel_changes_pages_itself, siblings_go_quietly, exits_that_make_no_sense,

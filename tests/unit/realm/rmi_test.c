@@ -14,15 +14,6 @@ static void begin(enum fake_host host, const struct fake_op *ops)
 	memset(&conf, 0, sizeof(conf));
 }
 
-static void is_loaded(u64 base, u64 len)
-{
-	u8 buf[5 * 4096];
-
-	fake_kvm_read_private(base, buf, (u32)len);
-	for (u64 i = 0; i < len; i++)
-		ck_assert_uint_eq(buf[i], (u8)(i * 7 + base / 4096 + 1));
-}
-
 static const struct fake_op nothing[] = { { GUEST_END, 0, 0, NULL } };
 
 /* The model does three pages a call, and now and then returns EINTR [uapi reference 4.4]. */
