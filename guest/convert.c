@@ -263,6 +263,13 @@ static void stress(void)
  * Every other page of RAM behind this payload: each is a mapping of its own for the host, whose
  * number is limited. It may refuse at some point; it does not give way.
  */
+static void test_devices(void)
+{
+	for (unsigned i = 0; i < nr_driven; i++)
+		checkf("a device works", vdev_works(&driven[i].d, driven[i].ring), "%s",
+		       vdev_kind(&driven[i].d));
+}
+
 static void pieces(void)
 {
 	extern u8 _end[];
@@ -273,6 +280,8 @@ static void pieces(void)
 	/* The device tree may be behind. */
 	end = end < (u64)dtb() ? end : (u64)dtb() & ~(GRANULE - 1ull);
 	find_devices();
+	/* Now, as what their requests are made of has to be shared, too. */
+	test_devices();
 	for (a = first; a + GRANULE < end; a += 2 * GRANULE) {
 		*(volatile u64 *)(a + GRANULE) = SECRET;
 		if (!set_ripas(a, a + GRANULE, RIPAS_EMPTY))
@@ -289,9 +298,7 @@ static void pieces(void)
 		checkf("what was refused is protected", *(volatile u64 *)a == SECRET, "%lx",
 		       *(volatile u64 *)a);
 	}
-	for (unsigned i = 0; i < nr_driven; i++)
-		checkf("a device works", vdev_works(&driven[i].d, driven[i].ring), "%s",
-		       vdev_kind(&driven[i].d));
+	test_devices();
 	check("and all of it back", set_ripas(first, a, RIPAS_RAM));
 	checkf("content is gone", *(volatile u64 *)(a - 2 * GRANULE) == 0, "%lx",
 	       *(volatile u64 *)(a - 2 * GRANULE));

@@ -334,7 +334,7 @@ bool vdev_works(const struct vdev *d, struct ring *r)
 	u16 q = vdev_queue_of(d);
 	bool zero = true;
 
-	if (!(vdev_negotiate(d, F_VERSION_1) & S_FEATURES_OK) || !vdev_queue(d, q, r))
+	if (!b || !(vdev_negotiate(d, F_VERSION_1) & S_FEATURES_OK) || !vdev_queue(d, q, r))
 		return false;
 	vdev_ok(d);
 	post_request(d, r, b);
