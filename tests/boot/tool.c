@@ -9,7 +9,9 @@
  *	tool conns HOST PORT NR               so many connections at once
  *	tool refused HOST PORT                succeeds if a connection is refused at once
  *	tool fill|verify FILE SEED OFF LEN    a pattern into, or compared with, a file or disk
- *	tool diskrate read|write DEV BYTES    sequential, 128 KiB at a time, O_DIRECT; prints MB/s
+ *	tool diskrate read|write|cached-read|cached-write DEV BYTES
+ *	                                      sequential, 128 KiB at a time, past the page cache
+ *	                                      (O_DIRECT) or through it; prints MB/s
  *	tool pty SECONDS [expect TEXT | send TEXT]... -- COMMAND...
  *	                                      COMMAND on a terminal of its own; its exit status
  *
@@ -128,9 +130,12 @@ static int compare_or_fill(char **argv, bool verify)
 
 static int cmd_diskrate(char **argv)
 {
-	bool wr = !strcmp(argv[0], "write");
+	bool cached = !strncmp(argv[0], "cached-", 7);
+	const char *what = argv[0] + (cached ? 7 : 0);
+	bool wr = !strcmp(what, "write");
 	uint64_t bytes = strtoull(argv[2], NULL, 0);
-	int fd = open(argv[1], (wr ? O_WRONLY : O_RDONLY) | O_DIRECT);
+	int fd = open(argv[1], (wr ? O_WRONLY : O_RDONLY) | (cached ? 0 : O_DIRECT));
+	char name[32];
 	double start;
 
 	if (fd < 0)
@@ -145,7 +150,8 @@ static int cmd_diskrate(char **argv)
 	}
 	if (wr && fsync(fd))
 		fail("fsync");
-	print_rate(wr ? "disk write" : "disk read", bytes, start);
+	snprintf(name, sizeof(name), "%sdisk %s", cached ? "cached " : "", what);
+	print_rate(name, bytes, start);
 	return 0;
 }
 
