@@ -197,7 +197,6 @@ static void on_rested(void *arg)
 	deliver(c);
 }
 
-
 /* ---- the terminal ---- */
 
 /* When the guest starts, and whenever a shell may have changed the terminal: raw if it is ours. */

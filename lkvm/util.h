@@ -38,7 +38,6 @@ typedef int64_t s64;
 		max_a_ > max_b_ ? max_a_ : max_b_;                                                 \
 	})
 
-/* `align` is a power of two. align_up() wraps to 0 past the end of u64: check the input first. */
 /* Bits of word `w` of a bitmap that belong to elements [first, last]. */
 static inline u64 word_mask(u64 w, u64 first, u64 last)
 {
@@ -51,6 +50,7 @@ static inline u64 word_mask(u64 w, u64 first, u64 last)
 	return mask;
 }
 
+/* `align` is a power of two. align_up() wraps to 0 past the end of u64: check the input first. */
 static inline u64 align_down(u64 x, u64 align)
 {
 	return x & ~(align - 1);

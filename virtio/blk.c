@@ -143,7 +143,7 @@ static void finish_disk(struct slot *s)
 {
 	/* What it reads into or writes from is not shared, as only the host's kernel could know. */
 	if (s->err == -EFAULT)
-		virtio_fail(&s->b->dev, "it was given memory that the guest does not share", -EFAULT);
+		virtio_fail_unshared(&s->b->dev);
 	if (s->err && !discarded(s))
 		guest_err(s->b->dev.name, "%s of %llu bytes at %llu: %s", blk_req_name(&s->req),
 			  (unsigned long long)s->req.io.len, (unsigned long long)s->req.io.off,

@@ -153,7 +153,7 @@ static bool touched(struct virtio_device *d)
 {
 	if (!mem_touched(d->mem))
 		return false;
-	virtio_fail(d, "it was given memory that the guest does not share", -EFAULT);
+	virtio_fail_unshared(d);
 	return true;
 }
 
@@ -297,6 +297,11 @@ void virtio_fail(struct virtio_device *d, const char *why, int err)
 	/* [virtio 1.3 §2.1.2] A configuration change notification, but only after DRIVER_OK. */
 	if (d->status & VIRTIO_S_DRIVER_OK)
 		d->tops->interrupt_config(d->transport);
+}
+
+void virtio_fail_unshared(struct virtio_device *d)
+{
+	virtio_fail(d, "it was given memory that the guest does not share", -EFAULT);
 }
 
 void virtio_config_changed(struct virtio_device *d)

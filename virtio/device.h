@@ -156,6 +156,9 @@ void virtio_queue_flush(struct virtio_device *d, struct virtqueue *q);
  */
 void virtio_fail(struct virtio_device *d, const char *why, int err);
 
+/* The same where it turned out only by use that memory is not shared: see mem_guard(). */
+void virtio_fail_unshared(struct virtio_device *d);
+
 /* The kind changed d->config (under d->lock if vCPUs run): new generation, and an interrupt. */
 void virtio_config_changed(struct virtio_device *d);
 
