@@ -35,7 +35,6 @@
 #define NR_SLOTS 256u
 #define MAX_IOV 128u
 /* Where the guest bounces. EDK2 takes no ring that has not a request's three descriptors. */
-#define BOUNCED_SEG_BYTES 4096u
 #define BOUNCED_MIN_SIZE 4u
 
 /* What one kick may do before the loop turns to its other fds. */
@@ -428,14 +427,14 @@ static u16 queue_size(const struct virtio_pool *pool, unsigned nr_queues)
 /* Header and status are pieces, too. */
 static u16 max_iov(const struct virtio_pool *pool, u16 size)
 {
-	return pool ? (u16)MIN(pool->blk_pages + 2u, size) : MAX_IOV;
+	return pool ? (u16)MIN(pool->blk_segs + 2u, size) : MAX_IOV;
 }
 
 int virtio_blk_create(struct virtio_device **out, const struct virtio_env *env, struct disk *disk,
 		      const struct virtio_blk_conf *conf)
 {
 	struct blk *b = calloc(1, sizeof(*b));
-	u32 seg_bytes = env->pool ? BOUNCED_SEG_BYTES : 0;
+	u32 seg_bytes = env->pool ? env->pool->blk_seg : 0;
 	u16 sizes[DISK_MAX_QUEUES];
 	int err = -ENOMEM;
 

@@ -24,13 +24,22 @@
  */
 #define LARGE 32160u
 
+/*
+ * Pages of a disk's request that lie apart take a descriptor each, and a ring must be able to have
+ * them all in flight; so descriptors are of one page where a pool is small. What comes from the
+ * page cache is in large folios: the fewer pieces they go through the pool in, the better.
+ */
+#define BLK(ring, segs, seg) .blk = ring, .blk_segs = segs, .blk_seg = seg
+
 /* Ascending. */
 static const struct virtio_pool pools[] = {
-	{ .kib = 256, .mtu = 8192, .rx = 16, .tx = 32, .blk = 16, .blk_pages = 14 },
-	{ .kib = 512, .mtu = 16384, .rx = 32, .tx = 32, .blk = 64, .blk_pages = 32 },
-	{ .kib = 512, .alone = 1, .mtu = LARGE, .rx = 64, .tx = 32, .blk = 64, .blk_pages = 32 },
-	{ .kib = 1024, .mtu = LARGE, .rx = 64, .tx = 32, .blk = 64, .blk_pages = 32, .tso = 1 },
-	{ .kib = 4096, .mtu = LARGE, .rx = 128, .tx = 64, .blk = 256, .blk_pages = 64, .tso = 1 },
+	{ .kib = 256, .mtu = 8192, .rx = 16, .tx = 32, BLK(16, 14, PAGE) },
+	{ .kib = 512, .mtu = 16384, .rx = 32, .tx = 32, BLK(64, 32, PAGE) },
+	{ .kib = 512, .alone = 1, .mtu = LARGE, .rx = 64, .tx = 32, BLK(64, 32, PAGE) },
+	{ .kib = 1024, .mtu = LARGE, .rx = 64, .tx = 32, BLK(64, 32, PAGE), .tso = 1 },
+	{ .kib = 4096, .mtu = LARGE, .rx = 128, .tx = 64, BLK(128, 64, 4 * PAGE), .tso = 1 },
+	{ .kib = 8192, .mtu = LARGE, .rx = 128, .tx = 64, BLK(128, 64, 8 * PAGE), .tso = 1 },
+	{ .kib = 16384, .mtu = LARGE, .rx = 128, .tx = 64, BLK(128, 64, 16 * PAGE), .tso = 1 },
 };
 
 const struct virtio_pool *virtio_pool_fit(u64 bytes, bool alone)
@@ -62,7 +71,7 @@ u64 virtio_pool_nic(const struct virtio_pool *p, u16 mtu)
 /* Header and status of each request are apart, too. */
 u64 virtio_pool_disk(const struct virtio_pool *p)
 {
-	u64 requests = (p->blk + p->blk_pages + 1u) / (p->blk_pages + 2u);
+	u64 requests = (p->blk + p->blk_segs + 1u) / (p->blk_segs + 2u);
 
-	return requests * 2 * SLOT + (p->blk - requests * 2) * PAGE;
+	return requests * 2 * SLOT + (p->blk - requests * 2) * p->blk_seg;
 }

@@ -15,7 +15,8 @@ struct virtio_pool {
 	bool alone; /* for one network card and no disk */
 	u16 mtu;    /* Linux takes packets beyond 1500 in buffers that leave the pool at once */
 	u16 rx, tx, blk; /* sizes of rings */
-	u16 blk_pages;	 /* that a request is made of at most */
+	u16 blk_segs;	 /* that a disk's request is made of at most, beside header and status */
+	u32 blk_seg;	 /* bytes of each at most */
 	bool tso;	 /* the guest may send packets of 64 KiB */
 };
 

@@ -883,9 +883,9 @@ START_TEST(small_pool)
 	ck_assert(dev->offered & BLK_F_SIZE_MAX);
 	ck_assert(!(dev->offered & VIRTIO_F_INDIRECT_DESC));
 	ck_assert_uint_eq(virtio_config_read(dev, 8, 4), 4 * KiB);
-	ck_assert_uint_eq(virtio_config_read(dev, 12, 4), pool->blk_pages);
+	ck_assert_uint_eq(virtio_config_read(dev, 12, 4), pool->blk_segs);
 	ck_assert_uint_eq(dev->queues[0].max_size, pool->blk);
-	ck_assert_uint_le(pool->blk_pages + 2u, pool->blk);
+	ck_assert_uint_le(pool->blk_segs + 2u, pool->blk);
 	start(BLK_F_FLUSH, pool->blk);
 	for (unsigned i = 0; i < nr; i++)
 		post(0, i, BLK_T_IN, 0, BUFFER, 512);
@@ -911,7 +911,11 @@ START_TEST(queues_share_the_pool)
 	create_with_pool(virtio_pool_fit(256 * KiB, false), 16);
 	ck_assert_uint_eq(dev->queues[15].max_size, 4); /* EDK2 wants three */
 	teardown();
+	create_with_pool(virtio_pool_fit(16 * MiB, false), 1);
+	ck_assert_uint_eq(virtio_config_read(dev, 8, 4), 64 * KiB);
+	teardown();
 	create_with_pool(NULL, 1);
+	ck_assert(!(dev->offered & BLK_F_SIZE_MAX));
 	ck_assert(dev->offered & VIRTIO_F_INDIRECT_DESC);
 	ck_assert_uint_eq(virtio_config_read(dev, 12, 4), 126);
 	teardown();
