@@ -33,7 +33,7 @@ LKVM_SRCS := \
 	lkvm/cmd_help.c lkvm/cmd_run.c lkvm/cmd_doctor.c \
 	lkvm/cmd_token.c lkvm/token_print.c lkvm/token_json.c lkvm/cmd_attest_keys.c lkvm/file.c \
 	lkvm/cmd_guests.c lkvm/cmd_stat.c lkvm/cmd_trace.c lkvm/cmd_map.c lkvm/map_svg.c lkvm/guests.c lkvm/json.c \
-	lkvm/control.c lkvm/control_dir.c lkvm/control_client.c lkvm/service.c lkvm/signals.c \
+	lkvm/control.c lkvm/control_conn.c lkvm/control_dir.c lkvm/control_client.c lkvm/service.c lkvm/signals.c \
 	lkvm/cmd_measure.c lkvm/measure.c lkvm/measure_json.c \
 	lkvm/machine.c lkvm/launch.c lkvm/backend.c lkvm/payload.c lkvm/devices.c lkvm/consoles.c lkvm/console.c lkvm/outbuf.c lkvm/terminal.c lkvm/progress.c \
 	virtio/queue.c virtio/account.c virtio/chain.c virtio/device.c virtio/pci.c virtio/pci_common.c virtio/mmio.c \
@@ -156,8 +156,8 @@ fake_host := tests/fake/kvm.c tests/fake/kvm_realm.c lkvm/kvm.c $(mem) \
 	realm/realm.c realm/none.c realm/rme.c realm/rmi.c realm/pkvm.c realm/gmem.c realm/probe.c \
 	realm/sim.c realm/rsi.c realm/ripas.c realm/digest.c realm/rim.c realm/profile.c $(token_all)
 $(call unit,lkvm/cmd_doctor,lkvm/cmd_doctor.c lkvm/json.c lkvm/options.c lkvm/options_help.c lkvm/log.c $(fake_host))
-$(call unit,lkvm/control,lkvm/control.c lkvm/control_dir.c lkvm/control_client.c lkvm/options.c lkvm/options_help.c \
-	lkvm/loop.c lkvm/log.c)
+$(call unit,lkvm/control,lkvm/control.c lkvm/control_conn.c lkvm/control_dir.c lkvm/control_client.c \
+	lkvm/options.c lkvm/options_help.c lkvm/loop.c lkvm/log.c)
 $(call unit,lkvm/cmd_token,$(token_cmds) realm/digest.c realm/rsi.c lkvm/file.c lkvm/options.c lkvm/options_help.c lkvm/log.c)
 # The whole program below its command line, on a fake host.
 $(call unit,lkvm/machine,$(filter-out lkvm/main.c lkvm/cmd_% lkvm/options% lkvm/control_client.c lkvm/guests.c lkvm/map_svg.c \

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "lkvm/cmd.h"
+#include "lkvm/control.h"
 #include "lkvm/log.h"
 #include "lkvm/machine.h"
 #include "lkvm/options_run.h"
@@ -41,28 +42,37 @@ static void banner(const struct config *c)
 }
 
 /* One guest from the first instruction to the last. False: it failed, and the reason is out. */
-static bool run_once(const struct config *c, enum machine_end *end)
+static bool run_once(const struct config *c, struct control *control, enum machine_end *end)
 {
 	struct machine *m;
-	int err = machine_create(&m, c);
+	int err = machine_create(&m, c, control);
 
 	*end = END_USER;
 	if (err)
 		return err == -EINTR; /* ended while it was being built */
 	*end = machine_run(m);
+	if (*end != END_RESET || !c->reboot)
+		control_give_back(control);
 	machine_destroy(m);
 	return true;
 }
 
 static int run(const struct config *c)
 {
+	struct control *control;
 	enum machine_end end;
+	bool ran;
 
 	banner(c);
+	/* One for all boots: who asks between two of them waits. */
+	if (control_create(&control, c->name))
+		return EXIT_DIE;
 	do {
-		if (!run_once(c, &end))
-			return EXIT_DIE;
-	} while (end == END_RESET && c->reboot);
+		ran = run_once(c, control, &end);
+	} while (ran && end == END_RESET && c->reboot);
+	control_destroy(control);
+	if (!ran)
+		return EXIT_DIE;
 
 	switch (end) {
 	case END_POWEROFF:

@@ -56,9 +56,19 @@ int control_create(struct control **out, const char *name);
 int control_serve(struct control *s, struct loop *loop, const struct control_ops *ops, void *arg);
 
 /*
- * Give the name back, then everybody what they have coming, as far as it goes at once. NULL is
- * fine.
+ * There will be no guest of this name after the one that runs: who looks for it from now on does
+ * not find it. At the latest control_destroy() does this. NULL is fine.
  */
+void control_give_back(struct control *s);
+
+/*
+ * The end of control_serve(): everybody is given what they have coming, as far as it goes at once,
+ * and is let go. Who has not asked yet waits for the next control_serve(). NULL is fine, and so is
+ * one that was never served.
+ */
+void control_rest(struct control *s);
+
+/* It is not being served. NULL is fine. */
 void control_destroy(struct control *s);
 
 /* ---- for request() ---- */

@@ -97,16 +97,21 @@ static int try_connect(int s, int dir, const char *name)
 	return connect(s, (struct sockaddr *)&a, sizeof(a)) < 0 ? -errno : 0;
 }
 
+static bool is_socket(int dir, const char *file)
+{
+	struct stat st;
+
+	return !fstatat(dir, file, &st, AT_SYMLINK_NOFOLLOW) && S_ISSOCK(st.st_mode);
+}
+
 /* What a killed lkvm left. With the lock. */
 static void remove_stale(int dir, const char *name)
 {
 	char file[CONFIG_NAME_MAX + sizeof(SUFFIX)];
-	struct stat st;
 	int s = new_socket(SOCK_NONBLOCK);
 
 	file_name(file, sizeof(file), name);
-	if (s >= 0 && try_connect(s, dir, name) == -ECONNREFUSED &&
-	    !fstatat(dir, file, &st, AT_SYMLINK_NOFOLLOW) && S_ISSOCK(st.st_mode))
+	if (s >= 0 && try_connect(s, dir, name) == -ECONNREFUSED && is_socket(dir, file))
 		unlinkat(dir, file, 0);
 	if (s >= 0)
 		close(s);
@@ -115,16 +120,20 @@ static void remove_stale(int dir, const char *name)
 int control_dir_claim(int dir, const char *name)
 {
 	struct sockaddr_un a = socket_addr(dir, name);
+	char file[CONFIG_NAME_MAX + sizeof(SUFFIX)];
 	int err = 0, s = new_socket(SOCK_NONBLOCK);
 
 	if (s < 0)
 		return s;
+	file_name(file, sizeof(file), name);
 	flock(dir, LOCK_EX);
 	remove_stale(dir, name);
 	/* The mode of an unbound socket is what bind(2) gives the file, so it is never open. */
 	if (fchmod(s, 0600) < 0 || bind(s, (struct sockaddr *)&a, sizeof(a)) < 0 ||
 	    listen(s, BACKLOG) < 0)
 		err = -errno;
+	if (err == -EADDRINUSE && !is_socket(dir, file))
+		err = -EEXIST;
 	flock(dir, LOCK_UN);
 	if (!err)
 		return s;

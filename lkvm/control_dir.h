@@ -20,7 +20,10 @@
  */
 int control_dir_open(char *why, size_t why_len);
 
-/* A listening socket for guest `name`: descriptor, -EADDRINUSE (it runs), or -errno. */
+/*
+ * A listening socket for guest `name`: descriptor, -EADDRINUSE (it runs), -EEXIST (something that
+ * is no socket has its file name), or -errno.
+ */
 int control_dir_claim(int dir, const char *name);
 
 /* Take the name out, before its socket is closed. */

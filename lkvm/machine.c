@@ -343,8 +343,6 @@ static int build(struct machine *m)
 {
 	int err;
 
-	if ((err = control_create(&m->control, m->c->name)))
-		return err;
 	if ((err = launch_board(&m->launch, m->c, m->realm_ops->realm)))
 		return err;
 	if ((err = kvm_open(&m->kvm, m->c->kvm_dev)))
@@ -401,11 +399,15 @@ static struct machine *machine_alloc(const struct config *c)
 	return m;
 }
 
-int machine_create(struct machine **out, const struct config *c)
+int machine_create(struct machine **out, const struct config *c, struct control *control)
 {
 	struct machine *m = machine_alloc(c);
-	int err = m ? build(m) : -ENOMEM;
+	int err = -ENOMEM;
 
+	if (m) {
+		m->control = control;
+		err = build(m);
+	}
 	if (err) {
 		machine_destroy(m);
 		return err;
@@ -431,7 +433,7 @@ void machine_destroy(struct machine *m)
 	vcpu_gate_fini(&m->gate);
 	gic_destroy(m->gic);
 	signals_destroy(m->signals);
-	control_destroy(m->control);
+	control_rest(m->control);
 	if (m->main_loop)
 		loop_destroy(m->main_loop);
 	loop_destroy(m->io_loop);

@@ -8,6 +8,7 @@
 
 #include "lkvm/config.h"
 
+struct control;
 struct machine;
 
 /* Why the guest stopped. */
@@ -19,10 +20,11 @@ enum machine_end {
 };
 
 /*
- * 0 or -errno after a line that says what to do; -EINTR, without a line, after a signal that asks
- * for the end.
+ * `control` is where it is asked for things until machine_destroy(), or NULL; the caller's. 0 or
+ * -errno after a line that says what to do; -EINTR, without a line, after a signal that asks for
+ * the end.
  */
-int machine_create(struct machine **out, const struct config *c);
+int machine_create(struct machine **out, const struct config *c, struct control *control);
 
 /* Start vCPUs, wait for the end, stop everything. May be called once. */
 enum machine_end machine_run(struct machine *m);

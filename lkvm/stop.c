@@ -3,7 +3,7 @@
  * The one way to end a run.
  *
  * Thread: any, also signal handlers.
- * Trust:  a guest reaches this once: later requests change nothing.
+ * Trust:  a guest reaches this once: its later requests change nothing.
  */
 #include "lkvm/stop.h"
 
@@ -27,11 +27,14 @@ void stop_fini(struct stop *s)
 
 void stop_request(struct stop *s, enum stop_reason why)
 {
-	int none = STOP_NONE, saved = errno;
+	int now = STOP_NONE, saved = errno;
 	u64 one = 1;
 
-	if (!atomic_compare_exchange_strong(&s->reason, &none, (int)why))
+	if (!atomic_compare_exchange_strong(&s->reason, &now, (int)why)) {
+		if (now == STOP_RESET && why == STOP_USER)
+			atomic_compare_exchange_strong(&s->reason, &now, (int)why);
 		return;
+	}
 	while (write(s->fd, &one, sizeof(one)) < 0 && errno == EINTR)
 		;
 	errno = saved;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Asking for the end. Any thread may ask, the first reason wins; only the main thread acts on it
- * (kicks and joins vCPUs, stops loops). An eventfd, so that the main loop can wait for it.
+ * Asking for the end. Any thread may ask, the first reason wins, but the user's word is final: a
+ * reset at the same time is none. Only the main thread acts on it (kicks and joins vCPUs, stops
+ * loops). An eventfd, so that the main loop can wait for it.
  */
 #ifndef LKVM_STOP_H
 #define LKVM_STOP_H

@@ -98,6 +98,7 @@ static void up(void)
 
 static void down(void)
 {
+	control_rest(server);
 	control_destroy(server);
 	loop_destroy(loop);
 	drop_home();
@@ -303,7 +304,9 @@ START_TEST(not_a_socket)
 	fd = openat(d, "g.sock", O_CREAT | O_WRONLY, 0600);
 	close(fd);
 	capture_start();
-	ck_assert_int_eq(control_create(&server, "g"), -EADDRINUSE);
+	ck_assert_int_eq(control_create(&server, "g"), 0);
+	ck_assert_ptr_null(server);
+	ck_assert(strstr(captured(), "Warning") && strstr(captured(), "no socket"));
 	ck_assert_int_eq(fstatat(d, "g.sock", &st, 0), 0);
 	close(d);
 	drop_home();
@@ -378,6 +381,7 @@ static int create_and_serve(void)
 		err = -EMFILE; /* a guest without a socket */
 	if (!err)
 		err = control_serve(s, loop, &ops, &seen);
+	control_rest(s);
 	control_destroy(s);
 	return err;
 }
@@ -776,14 +780,75 @@ START_TEST(the_guest_ends)
 	say(t, "lkvm/", 5);
 	turn(3);
 	control_end(seen.follower);
-	control_destroy(server);
+	/* Nobody finds the guest when the first one learns of its end. */
+	control_give_back(server);
+	ck_assert_int_eq(dial("g"), -ENOENT);
+	control_rest(server);
 	ck_assert_str_eq(hear(s), "lkvm/1 ok\nfirst\nend\n");
+	control_destroy(server);
 	ck_assert_str_eq(hear(t), "");
 	close(s);
 	close(t);
+	loop_destroy(loop);
+	/* And another one of that name is left alone. */
+	control_rest(NULL);
+	control_give_back(NULL);
+	control_destroy(NULL);
+	drop_home();
+}
+END_TEST
+
+START_TEST(a_name_given_back_may_be_taken)
+{
+	struct control *next;
+
+	up();
+	control_give_back(server);
+	ck_assert_int_eq(control_create(&next, "g"), 0);
+	control_rest(server);
+	control_destroy(server);
+	close(dial("g")); /* the next one's, still there */
+	control_destroy(next);
 	ck_assert_int_eq(dial("g"), -ENOENT);
 	loop_destroy(loop);
 	drop_home();
+}
+END_TEST
+
+/* Who asks between two boots of a guest is answered by the next. */
+START_TEST(a_guest_that_boots_again)
+{
+	int before, slow, between, stream;
+
+	up();
+	before = dial("g");
+	slow = dial("g");
+	stream = dial("g");
+	say(stream, "lkvm/1 follow\n", 14);
+	say(slow, "lkvm/1 ", 7);
+	turn(4);
+	ck_assert_uint_eq(seen.nr, 1);
+	control_rest(server);
+	ck_assert_uint_eq(seen.gone, 1);
+	ck_assert_str_eq(hear(stream), "lkvm/1 ok\nfirst\n");
+	loop_destroy(loop);
+	say(before, "lkvm/1 one\n", 11);
+	say(slow, "two\n", 4);
+	between = dial("g");
+	say(between, "lkvm/1 three\n", 13);
+
+	ck_assert_int_eq(loop_create(&loop, "next"), 0);
+	ck_assert_int_eq(control_serve(server, loop, &ops, &seen), 0);
+	turn(6);
+	ck_assert_uint_eq(seen.nr, 4);
+	ck_assert_str_eq(hear(before), "lkvm/1 ok\na\tb\t7\nend\n");
+	ck_assert_str_eq(hear(slow), "lkvm/1 ok\na\tb\t7\nend\n");
+	ck_assert_str_eq(hear(between), "lkvm/1 ok\na\tb\t7\nend\n");
+	close(before);
+	close(slow);
+	close(between);
+	close(stream);
+	down();
 }
 END_TEST
 
@@ -925,5 +990,6 @@ SUITE_MAIN("lkvm/control", private_to_the_user, no_place_for_a_socket, somebody_
 	   out_of_descriptors, requests_and_answers, malformed_requests,
 	   oversized_and_partial_requests, zero_bytes, descriptors_that_come_along,
 	   more_clients_than_places, silent_clients, clients_that_do_not_read, answers_have_a_limit,
-	   following, a_follower_goes_away, a_follower_falls_behind, the_guest_ends, asking,
-	   answers_that_are_none, silence)
+	   following, a_follower_goes_away, a_follower_falls_behind, the_guest_ends,
+	   a_name_given_back_may_be_taken, a_guest_that_boots_again, asking, answers_that_are_none,
+	   silence)

@@ -60,7 +60,6 @@ static struct config *conf(enum config_realm realm)
 	dup2(fd, STDIN_FILENO);
 	close(fd);
 	make_files();
-	setenv("HOME", "/tmp", 1); /* control sockets go there */
 	config_init(&c);
 	c.kvm_dev = "/dev/null";
 	c.kernel = kernel;
@@ -92,7 +91,7 @@ static enum machine_end start(const struct config *conf)
 	enum machine_end end;
 	struct machine *m;
 
-	if (machine_create(&m, conf))
+	if (machine_create(&m, conf, NULL))
 		return END_ERROR;
 	end = machine_run(m);
 	machine_destroy(m);
@@ -393,7 +392,7 @@ START_TEST(a_signal_ends_a_launch)
 		fake_kvm_init(HOST_C3, nothing);
 		conf(REALM_ANY);
 		kill(getpid(), sigs[i]);
-		ck_assert_int_eq(machine_create(&m, &c), -EINTR);
+		ck_assert_int_eq(machine_create(&m, &c, NULL), -EINTR);
 		ck_assert_uint_le(fake_seen.nr_measured, 1);
 		ck_assert_ptr_null(strstr(captured(), "Error"));
 		ck_assert_int_eq(sigwait(&set, &sig), 0);

@@ -3,12 +3,14 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 int lkvm_main(int argc, char **argv);
 #define main lkvm_main
 #include "lkvm/main.c"
 #undef main
 
+#include "lkvm/control.h"
 #include "lkvm/machine.h"
 #include "tests/unit/arm64/capture.h"
 
@@ -18,11 +20,13 @@ static struct {
 	int create_err, dump_err;
 	enum machine_end ends[4]; /* one after the other */
 	unsigned nr_created, nr_run, nr_destroyed, nr_dumped;
+	bool found[4]; /* at each end */
 	const struct config *c;
 } fake;
 
-int machine_create(struct machine **out, const struct config *c)
+int machine_create(struct machine **out, const struct config *c, struct control *control)
 {
+	(void)control;
 	fake.c = c;
 	if (fake.create_err)
 		return fake.create_err;
@@ -37,10 +41,40 @@ enum machine_end machine_run(struct machine *m)
 	return fake.ends[fake.nr_run++];
 }
 
+/* ---- where control sockets go ---- */
+
+static char home[32];
+
+static bool can_be_found(void)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "%s/.lkvm/g.sock", home);
+	return !access(path, F_OK);
+}
+
+static void use_home(void)
+{
+	snprintf(home, sizeof(home), "/tmp/lkvm-main-XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(home));
+	setenv("HOME", home, 1);
+}
+
+static void drop_home(void)
+{
+	char path[64];
+
+	ck_assert(!can_be_found());
+	snprintf(path, sizeof(path), "%s/.lkvm", home);
+	rmdir(path);
+	ck_assert_int_eq(rmdir(home), 0);
+}
+
+/* A guest is found until nothing of it will run any more. */
 void machine_destroy(struct machine *m)
 {
 	ck_assert_ptr_nonnull(m);
-	fake.nr_destroyed++;
+	fake.found[fake.nr_destroyed++] = can_be_found();
 }
 
 int machine_dump_dtb(const struct config *c)
@@ -63,12 +97,22 @@ static const char *out(void)
 	return out_buf;
 }
 
-static int run(const char *const *argv, int argc)
+static int run_at_home(const char *const *argv, int argc)
 {
 	capture_start();
 	out_fd = memfd_create("stdout", MFD_CLOEXEC);
 	dup2(out_fd, STDOUT_FILENO);
 	return lkvm_main(argc, (char **)(uintptr_t)argv);
+}
+
+static int run(const char *const *argv, int argc)
+{
+	int status;
+
+	use_home();
+	status = run_at_home(argv, argc);
+	drop_home();
+	return status;
 }
 
 #define LKVM(...)                                                                                  \
@@ -241,10 +285,26 @@ START_TEST(reboots)
 	fake.ends[2] = END_POWEROFF;
 	ck_assert_int_eq(LKVM(BOOT, "--reboot"), 0);
 	ck_assert(fake.nr_created == 3 && fake.nr_run == 3 && fake.nr_destroyed == 3);
+	ck_assert(fake.found[0] && fake.found[1] && !fake.found[2]);
 	ck_assert(said("ended normally"));
-	fake.nr_run = fake.nr_created = 0;
+	fake.nr_run = fake.nr_created = fake.nr_destroyed = 0;
 	ck_assert_int_eq(LKVM(BOOT), 0);
 	ck_assert_uint_eq(fake.nr_created, 1);
+	ck_assert(!fake.found[0]);
+}
+END_TEST
+
+START_TEST(a_guest_of_that_name_runs)
+{
+	static const char *const boot[] = { "lkvm", BOOT };
+	struct control *other;
+
+	use_home();
+	ck_assert_int_eq(control_create(&other, "g"), 0);
+	ck_assert_int_eq(run_at_home(boot, (int)ARRAY_SIZE(boot)), EXIT_DIE);
+	ck_assert(said("a guest called g is running") && !fake.nr_created);
+	control_destroy(other);
+	drop_home();
 }
 END_TEST
 
@@ -288,4 +348,5 @@ END_TEST
 SUITE_MAIN("lkvm/main", closed_standard_descriptors, general_help, no_such_command,
 	   commands_of_later, version, help_about_a_command, usage_of_run, a_guest_that_ends,
 	   loglevel_counts, a_guest_that_fails, a_machine_that_cannot_be_built,
-	   ended_before_it_began, reboots, firmware_in_the_banner, a_device_tree_without_a_guest)
+	   ended_before_it_began, reboots, a_guest_of_that_name_runs, firmware_in_the_banner,
+	   a_device_tree_without_a_guest)

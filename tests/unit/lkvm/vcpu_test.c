@@ -227,6 +227,17 @@ START_TEST(the_first_reason_wins)
 	stop_request(&stop, STOP_RESET);
 	stop_request(&stop, STOP_POWEROFF);
 	ck_assert_int_eq(stop_why(&stop), STOP_RESET);
+	/* Who ends a guest that starts again and again means all of it. */
+	stop_request(&stop, STOP_USER);
+	ck_assert_int_eq(stop_why(&stop), STOP_USER);
+	stop_request(&stop, STOP_RESET);
+	stop_request(&stop, STOP_ERROR);
+	ck_assert_int_eq(stop_why(&stop), STOP_USER);
+	stop_fini(&stop);
+	ck_assert_int_eq(stop_init(&stop), 0);
+	stop_request(&stop, STOP_POWEROFF);
+	stop_request(&stop, STOP_USER);
+	ck_assert_int_eq(stop_why(&stop), STOP_POWEROFF);
 	stop_fini(&stop);
 }
 END_TEST

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * One client of the control socket: what control.c has for each connection. The rest of what it
+ * does is in control.h. Main thread.
+ *
+ * A client goes through READING (one line), ANSWERED (what is in its buffer, then the end) or
+ * FOLLOWING (a stream: its buffer may be empty in between). Its deadline runs while we wait for it:
+ * not while FOLLOWING, where a full buffer costs it records.
+ */
+#ifndef LKVM_CONTROL_CONN_H
+#define LKVM_CONTROL_CONN_H
+
+#include "lkvm/control.h"
+
+enum conn_state { CONN_READING, CONN_ANSWERED, CONN_FOLLOWING };
+
+/* What all of them share. */
+struct conn_env {
+	const struct control_ops *ops;
+	void *arg;
+	void (*free)(void *arg); /* a client was dropped: there is a place again */
+	void *free_arg;
+};
+
+struct control_client {
+	const struct conn_env *env; /* NULL: this place is free */
+	enum conn_state state;
+	int fd, passed_fd;
+	struct loop_fd *reg;
+	struct loop_timer *deadline;
+	char in[CONTROL_LINE];
+	size_t in_len;
+	char *out; /* [out_done, out_len) is to be sent */
+	size_t out_done, out_len, out_room;
+	u64 lost;  /* records, since the last that was told */
+	bool torn; /* an answer that did not fit: cut off, without its "end" */
+};
+
+/* Read its request when it comes, and answer; its deadline begins. 0 or -errno. */
+int conn_watch(struct control_client *c, struct loop *loop);
+/* Leave it as it is: no deadline, nothing is read. */
+void conn_unwatch(struct control_client *c);
+
+/* Send what there is. False: the client is gone. */
+bool conn_push(struct control_client *c);
+
+/* Close it; its place is free. */
+void conn_drop(struct control_client *c);
+
+#endif
