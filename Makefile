@@ -51,6 +51,9 @@ LKVM_SRCS := \
 	realm/plan.c realm/rim.c realm/profile.c realm/eventlog.c \
 	realm/probe.c realm/rme.c realm/rmi.c realm/pkvm.c realm/gmem.c
 
+# Those whose names begin with this, wherever they lie.
+named = $(foreach s,$(LKVM_SRCS),$(if $(findstring /$(1),$(s)),$(s)))
+
 # ---- how -----------------------------------------------------------------------------------------
 
 WARN := -Wall -Wextra -Wshadow -Wvla -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes \
@@ -160,13 +163,13 @@ $(call unit,lkvm/control,lkvm/control.c lkvm/control_conn.c lkvm/control_dir.c l
 	lkvm/options.c lkvm/options_help.c lkvm/loop.c lkvm/log.c)
 $(call unit,lkvm/cmd_token,$(token_cmds) realm/digest.c realm/rsi.c lkvm/file.c lkvm/options.c lkvm/options_help.c lkvm/log.c)
 # The whole program below its command line, on a fake host.
-$(call unit,lkvm/machine,$(filter-out lkvm/main.c lkvm/cmd_% lkvm/options% lkvm/control_client.c lkvm/guests.c lkvm/map_svg.c \
+$(call unit,lkvm/machine,$(filter-out lkvm/main.c $(call named,cmd_) $(call named,options) lkvm/control_client.c lkvm/guests.c lkvm/map_svg.c \
 	lkvm/kvm_ioctl.c,$(LKVM_SRCS)) \
 	$(filter tests/fake/%,$(fake_host)))
 # main_test.c includes lkvm/main.c, to call its main() by another name.
 $(call unit,lkvm/main,$(filter-out lkvm/main.c lkvm/machine.c lkvm/kvm_ioctl.c,$(LKVM_SRCS)) \
 	$(filter tests/fake/%,$(fake_host)))
-$(call unit,lkvm/cmd_measure,lkvm/cmd_measure.c $(filter-out lkvm/main.c lkvm/machine.c lkvm/cmd_% lkvm/map_svg.c \
+$(call unit,lkvm/cmd_measure,lkvm/cmd_measure.c $(filter-out lkvm/main.c lkvm/machine.c $(call named,cmd_) lkvm/map_svg.c \
 	lkvm/kvm_ioctl.c,$(LKVM_SRCS)) $(filter tests/fake/%,$(fake_host)))
 $(call unit,lkvm/outbuf,lkvm/outbuf.c lkvm/loop.c lkvm/log.c)
 $(call unit,lkvm/console,lkvm/console.c lkvm/outbuf.c lkvm/terminal.c lkvm/loop.c lkvm/log.c)
