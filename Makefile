@@ -27,15 +27,15 @@ say = @printf '  %-8s%s\n' '$(1)' '$(2)'
 mem := lkvm/mem.c lkvm/mem_map.c lkvm/mem_guard.c
 
 LKVM_SRCS := \
-	lkvm/log.c lkvm/iov.c $(mem) lkvm/loop.c lkvm/bus.c lkvm/pci.c lkvm/msix.c \
+	lkvm/base/log.c lkvm/base/iov.c $(mem) lkvm/loop.c lkvm/bus.c lkvm/pci.c lkvm/msix.c \
 	lkvm/kvm.c lkvm/kvm_ioctl.c lkvm/kvm_event.c lkvm/stop.c lkvm/vcpu.c \
-	lkvm/main.c lkvm/options.c lkvm/options_help.c lkvm/options_run.c lkvm/options_realm.c lkvm/config.c \
+	lkvm/main.c lkvm/base/options.c lkvm/base/options_help.c lkvm/options_run.c lkvm/options_realm.c lkvm/config.c \
 	lkvm/cmd_help.c lkvm/cmd_run.c lkvm/cmd_doctor.c \
-	lkvm/cmd_token.c lkvm/token_print.c lkvm/token_json.c lkvm/cmd_attest_keys.c lkvm/file.c \
-	lkvm/cmd_guests.c lkvm/cmd_stat.c lkvm/cmd_trace.c lkvm/cmd_map.c lkvm/map_svg.c lkvm/guests.c lkvm/json.c \
+	lkvm/cmd_token.c lkvm/token_print.c lkvm/token_json.c lkvm/cmd_attest_keys.c lkvm/base/file.c \
+	lkvm/cmd_guests.c lkvm/cmd_stat.c lkvm/cmd_trace.c lkvm/cmd_map.c lkvm/map_svg.c lkvm/guests.c lkvm/base/json.c \
 	lkvm/control.c lkvm/control_conn.c lkvm/control_dir.c lkvm/control_client.c lkvm/service.c lkvm/signals.c \
 	lkvm/cmd_measure.c lkvm/measure.c lkvm/measure_json.c \
-	lkvm/machine.c lkvm/launch.c lkvm/backend.c lkvm/payload.c lkvm/devices.c lkvm/consoles.c lkvm/console.c lkvm/outbuf.c lkvm/terminal.c lkvm/progress.c \
+	lkvm/machine.c lkvm/launch.c lkvm/backend.c lkvm/payload.c lkvm/devices.c lkvm/consoles.c lkvm/console.c lkvm/outbuf.c lkvm/terminal.c lkvm/base/progress.c \
 	virtio/queue.c virtio/account.c virtio/chain.c virtio/device.c virtio/pci.c virtio/pci_common.c virtio/mmio.c \
 	virtio/rng.c virtio/net.c virtio/net_hdr.c virtio/pool.c virtio/console.c \
 	virtio/blk.c virtio/blk_req.c virtio/blk_config.c \
@@ -43,11 +43,11 @@ LKVM_SRCS := \
 	virtio/disk_threads.c \
 	net/netif.c net/netopt.c net/user.c net/slirp.c net/slirp_lib.c net/pollset.c net/guard.c net/merge.c net/acks.c net/reasm.c \
 	net/dhcp.c net/segment.c net/backlog.c net/csum.c net/tap.c net/tap_setup.c net/pcap.c \
-	arm64/board.c arm64/boot.c arm64/image.c arm64/infile.c arm64/fdt.c arm64/gic.c arm64/v2m.c arm64/cpu.c \
+	arm64/board.c arm64/boot.c arm64/image.c lkvm/base/infile.c arm64/fdt.c arm64/gic.c arm64/v2m.c arm64/cpu.c \
 	arm64/pvtime.c arm64/serial.c arm64/rtc.c \
 	realm/realm.c realm/none.c realm/sim.c realm/rsi.c realm/ripas.c realm/digest.c \
 	realm/cbor.c realm/cose.c realm/ec.c realm/libcrypto.c realm/token.c realm/token_claims.c \
-	realm/encode.c realm/anchor.c realm/keys.c realm/token_make.c realm/attest.c \
+	lkvm/base/encode.c realm/anchor.c realm/keys.c realm/token_make.c realm/attest.c \
 	realm/plan.c realm/rim.c realm/profile.c realm/eventlog.c \
 	realm/probe.c realm/rme.c realm/rmi.c realm/pkvm.c realm/gmem.c
 
@@ -134,34 +134,34 @@ arm64: | $(ARM64_SYSROOT)
 UNITS :=
 unit = $(eval UNITS += $(1))$(eval unit-srcs-$(1) := $(2))
 
-$(call unit,lkvm/iov,lkvm/iov.c)
-$(call unit,lkvm/mem,$(mem) lkvm/log.c)
-$(call unit,lkvm/log,lkvm/log.c)
-$(call unit,lkvm/file,lkvm/file.c)
-$(call unit,lkvm/progress,lkvm/progress.c)
+$(call unit,lkvm/base/iov,lkvm/base/iov.c)
+$(call unit,lkvm/mem,$(mem) lkvm/base/log.c)
+$(call unit,lkvm/base/log,lkvm/base/log.c)
+$(call unit,lkvm/base/file,lkvm/base/file.c)
+$(call unit,lkvm/base/progress,lkvm/base/progress.c)
 $(call unit,lkvm/loop,lkvm/loop.c)
 $(call unit,lkvm/bus,lkvm/bus.c)
 $(call unit,lkvm/pci,lkvm/pci.c lkvm/bus.c tests/fake/irq.c)
-$(call unit,lkvm/msix,lkvm/msix.c lkvm/pci.c lkvm/bus.c lkvm/log.c tests/fake/irq.c)
-$(call unit,lkvm/kvm_event,lkvm/kvm_event.c lkvm/kvm.c lkvm/log.c)
-$(call unit,lkvm/vcpu,lkvm/vcpu.c lkvm/stop.c lkvm/kvm.c lkvm/bus.c $(mem) lkvm/log.c realm/realm.c realm/none.c)
-options := lkvm/options.c lkvm/options_help.c lkvm/options_run.c lkvm/options_realm.c lkvm/config.c lkvm/log.c
-$(call unit,lkvm/options,$(options))
+$(call unit,lkvm/msix,lkvm/msix.c lkvm/pci.c lkvm/bus.c lkvm/base/log.c tests/fake/irq.c)
+$(call unit,lkvm/kvm_event,lkvm/kvm_event.c lkvm/kvm.c lkvm/base/log.c)
+$(call unit,lkvm/vcpu,lkvm/vcpu.c lkvm/stop.c lkvm/kvm.c lkvm/bus.c $(mem) lkvm/base/log.c realm/realm.c realm/none.c)
+options := lkvm/base/options.c lkvm/base/options_help.c lkvm/options_run.c lkvm/options_realm.c lkvm/config.c lkvm/base/log.c
+$(call unit,lkvm/base/options,$(options))
 $(call unit,lkvm/options_run,$(options))
-$(call unit,lkvm/config,lkvm/config.c lkvm/log.c)
+$(call unit,lkvm/config,lkvm/config.c lkvm/base/log.c)
 # Tokens: reading them, and all of it.
 token_read := realm/token.c realm/token_claims.c realm/cose.c realm/cbor.c realm/ec.c realm/libcrypto.c \
 	realm/digest.c realm/rsi.c
-token_all := $(filter-out realm/digest.c realm/rsi.c,$(token_read)) realm/encode.c realm/anchor.c realm/keys.c \
+token_all := $(filter-out realm/digest.c realm/rsi.c,$(token_read)) lkvm/base/encode.c realm/anchor.c realm/keys.c \
 	realm/token_make.c realm/attest.c
 token_cmds := lkvm/cmd_token.c lkvm/token_print.c lkvm/token_json.c lkvm/cmd_attest_keys.c $(token_all)
 fake_host := tests/fake/kvm.c tests/fake/kvm_realm.c lkvm/kvm.c $(mem) \
 	realm/realm.c realm/none.c realm/rme.c realm/rmi.c realm/pkvm.c realm/gmem.c realm/probe.c \
 	realm/sim.c realm/rsi.c realm/ripas.c realm/digest.c realm/rim.c realm/profile.c $(token_all)
-$(call unit,lkvm/cmd_doctor,lkvm/cmd_doctor.c lkvm/json.c lkvm/options.c lkvm/options_help.c lkvm/log.c $(fake_host))
+$(call unit,lkvm/cmd_doctor,lkvm/cmd_doctor.c lkvm/base/json.c lkvm/base/options.c lkvm/base/options_help.c lkvm/base/log.c $(fake_host))
 $(call unit,lkvm/control,lkvm/control.c lkvm/control_conn.c lkvm/control_dir.c lkvm/control_client.c \
-	lkvm/options.c lkvm/options_help.c lkvm/loop.c lkvm/log.c)
-$(call unit,lkvm/cmd_token,$(token_cmds) realm/digest.c realm/rsi.c lkvm/file.c lkvm/options.c lkvm/options_help.c lkvm/log.c)
+	lkvm/base/options.c lkvm/base/options_help.c lkvm/loop.c lkvm/base/log.c)
+$(call unit,lkvm/cmd_token,$(token_cmds) realm/digest.c realm/rsi.c lkvm/base/file.c lkvm/base/options.c lkvm/base/options_help.c lkvm/base/log.c)
 # The whole program below its command line, on a fake host.
 $(call unit,lkvm/machine,$(filter-out lkvm/main.c $(call named,cmd_) $(call named,options) lkvm/control_client.c lkvm/guests.c lkvm/map_svg.c \
 	lkvm/kvm_ioctl.c,$(LKVM_SRCS)) \
@@ -171,109 +171,109 @@ $(call unit,lkvm/main,$(filter-out lkvm/main.c lkvm/machine.c lkvm/kvm_ioctl.c,$
 	$(filter tests/fake/%,$(fake_host)))
 $(call unit,lkvm/cmd_measure,lkvm/cmd_measure.c $(filter-out lkvm/main.c lkvm/machine.c $(call named,cmd_) lkvm/map_svg.c \
 	lkvm/kvm_ioctl.c,$(LKVM_SRCS)) $(filter tests/fake/%,$(fake_host)))
-$(call unit,lkvm/outbuf,lkvm/outbuf.c lkvm/loop.c lkvm/log.c)
-$(call unit,lkvm/console,lkvm/console.c lkvm/outbuf.c lkvm/terminal.c lkvm/loop.c lkvm/log.c)
-$(call unit,virtio/queue,virtio/queue.c virtio/account.c lkvm/loop.c $(mem) lkvm/log.c tests/fake/driver.c)
-$(call unit,virtio/chain,virtio/queue.c virtio/account.c lkvm/loop.c virtio/chain.c $(mem) lkvm/log.c lkvm/iov.c \
+$(call unit,lkvm/outbuf,lkvm/outbuf.c lkvm/loop.c lkvm/base/log.c)
+$(call unit,lkvm/console,lkvm/console.c lkvm/outbuf.c lkvm/terminal.c lkvm/loop.c lkvm/base/log.c)
+$(call unit,virtio/queue,virtio/queue.c virtio/account.c lkvm/loop.c $(mem) lkvm/base/log.c tests/fake/driver.c)
+$(call unit,virtio/chain,virtio/queue.c virtio/account.c lkvm/loop.c virtio/chain.c $(mem) lkvm/base/log.c lkvm/base/iov.c \
 	tests/fake/driver.c tests/fake/driver_bad.c)
-$(call unit,virtio/device,virtio/device.c virtio/queue.c virtio/account.c virtio/chain.c $(mem) lkvm/log.c lkvm/loop.c \
+$(call unit,virtio/device,virtio/device.c virtio/queue.c virtio/account.c virtio/chain.c $(mem) lkvm/base/log.c lkvm/loop.c \
 	tests/fake/echo.c tests/fake/driver.c tests/fake/transport.c)
-$(call unit,virtio/device_run,virtio/device.c virtio/queue.c virtio/account.c virtio/chain.c $(mem) lkvm/log.c \
+$(call unit,virtio/device_run,virtio/device.c virtio/queue.c virtio/account.c virtio/chain.c $(mem) lkvm/base/log.c \
 	lkvm/loop.c tests/fake/echo.c tests/fake/driver.c tests/fake/driver_bad.c tests/fake/transport.c)
 $(call unit,virtio/account,virtio/device.c virtio/queue.c virtio/account.c virtio/chain.c $(mem) \
-	lkvm/log.c lkvm/loop.c tests/fake/echo.c tests/fake/driver.c)
-$(call unit,virtio/rng,virtio/rng.c virtio/device.c virtio/queue.c virtio/account.c virtio/chain.c $(mem) lkvm/log.c \
+	lkvm/base/log.c lkvm/loop.c tests/fake/echo.c tests/fake/driver.c)
+$(call unit,virtio/rng,virtio/rng.c virtio/device.c virtio/queue.c virtio/account.c virtio/chain.c $(mem) lkvm/base/log.c \
 	lkvm/loop.c tests/fake/driver.c tests/fake/driver_bad.c tests/fake/transport.c)
 
-transport_srcs := lkvm/bus.c lkvm/loop.c $(mem) lkvm/log.c virtio/device.c virtio/queue.c virtio/account.c virtio/chain.c \
+transport_srcs := lkvm/bus.c lkvm/loop.c $(mem) lkvm/base/log.c virtio/device.c virtio/queue.c virtio/account.c virtio/chain.c \
 	tests/fake/irq.c tests/fake/echo.c tests/fake/driver.c tests/fake/driver_bad.c tests/fake/driver_dev.c
 virtio_pci_srcs := virtio/pci.c virtio/pci_common.c lkvm/pci.c lkvm/msix.c $(transport_srcs)
 $(call unit,virtio/pci,$(virtio_pci_srcs))
 $(call unit,virtio/pci_run,$(virtio_pci_srcs))
 $(call unit,virtio/mmio,virtio/mmio.c $(transport_srcs))
 
-$(call unit,virtio/disk_conf,virtio/disk_conf.c lkvm/log.c)
+$(call unit,virtio/disk_conf,virtio/disk_conf.c lkvm/base/log.c)
 $(call unit,virtio/disk_io,virtio/disk_io.c)
 disk_srcs := virtio/disk_raw.c virtio/disk_io.c virtio/disk_uring.c virtio/disk_threads.c \
-	lkvm/loop.c lkvm/log.c
+	lkvm/loop.c lkvm/base/log.c
 $(call unit,virtio/disk_uring,$(disk_srcs))
 $(call unit,virtio/disk_threads,$(disk_srcs))
 $(call unit,virtio/disk_raw,$(disk_srcs))
 $(call unit,virtio/console,virtio/console.c virtio/device.c virtio/queue.c virtio/account.c virtio/chain.c $(mem) \
-	lkvm/iov.c lkvm/log.c lkvm/loop.c tests/fake/driver.c tests/fake/driver_bad.c \
+	lkvm/base/iov.c lkvm/base/log.c lkvm/loop.c tests/fake/driver.c tests/fake/driver_bad.c \
 	tests/fake/transport.c)
 $(call unit,virtio/pool,virtio/pool.c)
 $(call unit,virtio/blk,virtio/pool.c virtio/blk.c virtio/blk_req.c virtio/blk_config.c virtio/device.c virtio/queue.c virtio/account.c \
-	virtio/chain.c $(mem) lkvm/iov.c lkvm/log.c lkvm/loop.c tests/fake/disk.c \
+	virtio/chain.c $(mem) lkvm/base/iov.c lkvm/base/log.c lkvm/loop.c tests/fake/disk.c \
 	tests/fake/driver.c tests/fake/driver_bad.c tests/fake/transport.c)
 $(call unit,virtio/blk_disk,virtio/pool.c virtio/blk.c virtio/blk_req.c virtio/blk_config.c virtio/device.c virtio/queue.c virtio/account.c \
-	virtio/chain.c $(mem) lkvm/iov.c $(disk_srcs) tests/fake/driver.c \
+	virtio/chain.c $(mem) lkvm/base/iov.c $(disk_srcs) tests/fake/driver.c \
 	tests/fake/transport.c)
 
-$(call unit,arm64/board,arm64/board.c arm64/serial.c arm64/rtc.c lkvm/bus.c lkvm/log.c)
-$(call unit,arm64/boot,arm64/boot.c arm64/image.c arm64/infile.c $(mem) lkvm/log.c)
-$(call unit,arm64/infile,arm64/infile.c lkvm/log.c)
-$(call unit,arm64/boot_bad,arm64/boot.c arm64/image.c arm64/infile.c $(mem) lkvm/log.c)
-$(call unit,arm64/serial,arm64/serial.c lkvm/bus.c lkvm/log.c)
-$(call unit,arm64/serial_input,arm64/serial.c lkvm/bus.c lkvm/log.c)
-$(call unit,arm64/rtc,arm64/rtc.c lkvm/bus.c lkvm/log.c)
-$(call unit,arm64/gic,arm64/gic.c arm64/board.c arm64/serial.c arm64/rtc.c lkvm/kvm.c lkvm/bus.c lkvm/log.c)
-$(call unit,arm64/cpu,arm64/cpu.c arm64/pvtime.c lkvm/kvm.c lkvm/log.c)
-$(call unit,arm64/v2m,arm64/v2m.c lkvm/bus.c lkvm/log.c)
-$(call unit,arm64/fdt,arm64/fdt.c arm64/board.c arm64/serial.c arm64/rtc.c lkvm/bus.c lkvm/log.c)
+$(call unit,arm64/board,arm64/board.c arm64/serial.c arm64/rtc.c lkvm/bus.c lkvm/base/log.c)
+$(call unit,arm64/boot,arm64/boot.c arm64/image.c lkvm/base/infile.c $(mem) lkvm/base/log.c)
+$(call unit,lkvm/base/infile,lkvm/base/infile.c lkvm/base/log.c)
+$(call unit,arm64/boot_bad,arm64/boot.c arm64/image.c lkvm/base/infile.c $(mem) lkvm/base/log.c)
+$(call unit,arm64/serial,arm64/serial.c lkvm/bus.c lkvm/base/log.c)
+$(call unit,arm64/serial_input,arm64/serial.c lkvm/bus.c lkvm/base/log.c)
+$(call unit,arm64/rtc,arm64/rtc.c lkvm/bus.c lkvm/base/log.c)
+$(call unit,arm64/gic,arm64/gic.c arm64/board.c arm64/serial.c arm64/rtc.c lkvm/kvm.c lkvm/bus.c lkvm/base/log.c)
+$(call unit,arm64/cpu,arm64/cpu.c arm64/pvtime.c lkvm/kvm.c lkvm/base/log.c)
+$(call unit,arm64/v2m,arm64/v2m.c lkvm/bus.c lkvm/base/log.c)
+$(call unit,arm64/fdt,arm64/fdt.c arm64/board.c arm64/serial.c arm64/rtc.c lkvm/bus.c lkvm/base/log.c)
 net-user := net/user.c net/slirp.c net/slirp_lib.c net/pollset.c net/guard.c net/merge.c net/acks.c net/reasm.c net/dhcp.c net/segment.c \
 	net/backlog.c net/csum.c
 net-all := net/netif.c net/netopt.c $(net-user) net/tap.c net/tap_setup.c net/pcap.c
 $(call unit,virtio/net,virtio/pool.c virtio/net.c virtio/net_hdr.c virtio/device.c virtio/queue.c virtio/account.c virtio/chain.c $(mem) \
-	lkvm/iov.c lkvm/log.c lkvm/loop.c tests/fake/netif.c tests/fake/driver.c \
+	lkvm/base/iov.c lkvm/base/log.c lkvm/loop.c tests/fake/netif.c tests/fake/driver.c \
 	tests/fake/driver_bad.c tests/fake/transport.c)
-$(call unit,net/user,$(net-all) tests/fake/netif.c lkvm/loop.c lkvm/log.c lkvm/iov.c)
-$(call unit,net/netopt,net/netopt.c lkvm/log.c)
-$(call unit,net/tap,$(net-all) tests/fake/netif.c lkvm/loop.c lkvm/log.c lkvm/iov.c)
-$(call unit,net/slirp,net/slirp.c net/pollset.c lkvm/loop.c lkvm/log.c)
+$(call unit,net/user,$(net-all) tests/fake/netif.c lkvm/loop.c lkvm/base/log.c lkvm/base/iov.c)
+$(call unit,net/netopt,net/netopt.c lkvm/base/log.c)
+$(call unit,net/tap,$(net-all) tests/fake/netif.c lkvm/loop.c lkvm/base/log.c lkvm/base/iov.c)
+$(call unit,net/slirp,net/slirp.c net/pollset.c lkvm/loop.c lkvm/base/log.c)
 $(call unit,net/pollset,net/pollset.c lkvm/loop.c)
 $(call unit,net/dhcp,net/dhcp.c net/csum.c)
 $(call unit,net/guard,net/guard.c net/csum.c)
 $(call unit,net/merge,net/merge.c net/guard.c net/csum.c)
 $(call unit,net/acks,net/acks.c net/csum.c)
-$(call unit,net/segment,net/segment.c net/reasm.c net/backlog.c net/csum.c tests/fake/netif.c lkvm/iov.c)
+$(call unit,net/segment,net/segment.c net/reasm.c net/backlog.c net/csum.c tests/fake/netif.c lkvm/base/iov.c)
 
 $(call unit,realm/rsi,realm/rsi.c realm/digest.c)
-$(call unit,realm/encode,realm/encode.c)
+$(call unit,lkvm/base/encode,lkvm/base/encode.c)
 $(call unit,realm/cbor,realm/cbor.c)
-$(call unit,realm/keys,$(token_all) realm/digest.c realm/rsi.c lkvm/log.c)
-$(call unit,realm/token,$(token_all) realm/digest.c realm/rsi.c lkvm/log.c)
+$(call unit,realm/keys,$(token_all) realm/digest.c realm/rsi.c lkvm/base/log.c)
+$(call unit,realm/token,$(token_all) realm/digest.c realm/rsi.c lkvm/base/log.c)
 $(call unit,realm/digest,realm/digest.c realm/rsi.c)
 $(call unit,realm/rim,realm/rim.c realm/digest.c realm/rsi.c)
-$(call unit,realm/plan,realm/plan.c realm/rim.c realm/digest.c realm/rsi.c $(mem) lkvm/log.c)
+$(call unit,realm/plan,realm/plan.c realm/rim.c realm/digest.c realm/rsi.c $(mem) lkvm/base/log.c)
 $(call unit,realm/eventlog,realm/eventlog.c realm/plan.c realm/rim.c realm/digest.c realm/rsi.c $(mem) \
-	lkvm/log.c)
-$(call unit,realm/ripas,realm/ripas.c $(mem) lkvm/log.c)
-$(call unit,realm/ripas_calls,realm/ripas.c $(mem) lkvm/log.c)
-$(call unit,realm/rme,lkvm/log.c $(fake_host))
-$(call unit,realm/rmi,lkvm/log.c $(fake_host))
-$(call unit,realm/probe,lkvm/log.c $(fake_host))
-$(call unit,realm/realm,lkvm/log.c $(fake_host))
-$(call unit,realm/replay,lkvm/log.c $(fake_host))
+	lkvm/base/log.c)
+$(call unit,realm/ripas,realm/ripas.c $(mem) lkvm/base/log.c)
+$(call unit,realm/ripas_calls,realm/ripas.c $(mem) lkvm/base/log.c)
+$(call unit,realm/rme,lkvm/base/log.c $(fake_host))
+$(call unit,realm/rmi,lkvm/base/log.c $(fake_host))
+$(call unit,realm/probe,lkvm/base/log.c $(fake_host))
+$(call unit,realm/realm,lkvm/base/log.c $(fake_host))
+$(call unit,realm/replay,lkvm/base/log.c $(fake_host))
 
 keybroker-common := guest/keybroker/http.c guest/keybroker/http_text.c guest/keybroker/message.c guest/keybroker/url.c guest/keybroker/wrap.c \
-	realm/encode.c
+	lkvm/base/encode.c
 keybroker-server := tests/keybroker/challenges.c tests/keybroker/policy.c tests/keybroker/broker.c \
 	tests/keybroker/server.c $(keybroker-common) lkvm/loop.c
 # As tests have it: with keys to sign tokens with, too.
-keybroker-tested := $(keybroker-server) $(filter-out realm/encode.c,$(token_all)) realm/digest.c realm/rsi.c lkvm/log.c
+keybroker-tested := $(keybroker-server) $(filter-out lkvm/base/encode.c,$(token_all)) realm/digest.c realm/rsi.c lkvm/base/log.c
 KEYBROKER_APP_SRCS := $(addprefix guest/keybroker/,app.c client.c dial.c log.c mock.c tsm.c libcrypto_linked.c) \
-	$(keybroker-common) $(filter-out realm/libcrypto.c realm/encode.c realm/anchor.c realm/attest.c,$(token_all)) \
+	$(keybroker-common) $(filter-out realm/libcrypto.c lkvm/base/encode.c realm/anchor.c realm/attest.c,$(token_all)) \
 	realm/digest.c realm/rsi.c
-KEYBROKER_SERVER_SRCS := tests/keybroker/main.c $(keybroker-server) guest/keybroker/log.c lkvm/file.c realm/anchor.c \
+KEYBROKER_SERVER_SRCS := tests/keybroker/main.c $(keybroker-server) guest/keybroker/log.c lkvm/base/file.c realm/anchor.c \
 	guest/keybroker/libcrypto_linked.c $(filter-out realm/libcrypto.c,$(token_read))
 
 $(call unit,keybroker/http,guest/keybroker/http.c guest/keybroker/http_text.c)
 $(call unit,keybroker/url,guest/keybroker/url.c)
 $(call unit,keybroker/wrap,guest/keybroker/wrap.c)
-$(call unit,keybroker/client,guest/keybroker/client.c guest/keybroker/dial.c $(keybroker-common) lkvm/log.c)
+$(call unit,keybroker/client,guest/keybroker/client.c guest/keybroker/dial.c $(keybroker-common) lkvm/base/log.c)
 $(call unit,keybroker/challenges,tests/keybroker/challenges.c)
-$(call unit,keybroker/policy,tests/keybroker/policy.c $(token_all) realm/digest.c realm/rsi.c lkvm/log.c)
+$(call unit,keybroker/policy,tests/keybroker/policy.c $(token_all) realm/digest.c realm/rsi.c lkvm/base/log.c)
 $(call unit,keybroker/broker,$(keybroker-tested))
 $(call unit,keybroker/server,$(keybroker-tested))
 
@@ -310,19 +310,19 @@ fuzz = $(eval FUZZERS += $(1))$(eval fuzz-srcs-$(1) := $(2))
 
 $(call fuzz,guard,net/guard.c net/reasm.c net/segment.c net/csum.c)
 $(call fuzz,dhcp,net/dhcp.c net/csum.c)
-$(call fuzz,user_net,$(net-all) lkvm/loop.c lkvm/log.c lkvm/iov.c)
+$(call fuzz,user_net,$(net-all) lkvm/loop.c lkvm/base/log.c lkvm/base/iov.c)
 $(call fuzz,virtio_net,virtio/pool.c virtio/net.c virtio/net_hdr.c virtio/device.c virtio/queue.c virtio/account.c virtio/chain.c $(mem) \
-	lkvm/iov.c lkvm/log.c lkvm/loop.c tests/fake/netif.c tests/fake/driver.c tests/fake/transport.c)
-$(call fuzz,chain,virtio/queue.c virtio/account.c lkvm/loop.c virtio/chain.c $(mem) lkvm/log.c tests/fake/driver.c)
+	lkvm/base/iov.c lkvm/base/log.c lkvm/loop.c tests/fake/netif.c tests/fake/driver.c tests/fake/transport.c)
+$(call fuzz,chain,virtio/queue.c virtio/account.c lkvm/loop.c virtio/chain.c $(mem) lkvm/base/log.c tests/fake/driver.c)
 $(call fuzz,virtio_pci,virtio/mmio.c $(virtio_pci_srcs))
 $(call fuzz,blk,virtio/pool.c virtio/blk.c virtio/blk_req.c virtio/blk_config.c virtio/device.c virtio/queue.c virtio/account.c \
-	virtio/chain.c $(mem) lkvm/iov.c lkvm/log.c lkvm/loop.c tests/fake/disk.c \
+	virtio/chain.c $(mem) lkvm/base/iov.c lkvm/base/log.c lkvm/loop.c tests/fake/disk.c \
 	tests/fake/driver.c tests/fake/transport.c)
-$(call fuzz,boot,arm64/boot.c arm64/image.c arm64/infile.c $(mem))
-$(call fuzz,token,$(token_all) realm/digest.c realm/rsi.c lkvm/token_print.c lkvm/token_json.c lkvm/log.c)
+$(call fuzz,boot,arm64/boot.c arm64/image.c lkvm/base/infile.c $(mem))
+$(call fuzz,token,$(token_all) realm/digest.c realm/rsi.c lkvm/token_print.c lkvm/token_json.c lkvm/base/log.c)
 $(call fuzz,broker,$(keybroker-tested))
 $(call fuzz,answer,$(keybroker-common))
-$(call fuzz,options,lkvm/options.c lkvm/options_help.c lkvm/options_run.c lkvm/options_realm.c lkvm/config.c net/netopt.c \
+$(call fuzz,options,lkvm/base/options.c lkvm/base/options_help.c lkvm/options_run.c lkvm/options_realm.c lkvm/config.c net/netopt.c \
 	virtio/disk_conf.c)
 
 FUZZ_SAN := -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
@@ -439,11 +439,11 @@ objs = $(sort $(patsubst %.c,$(O)/obj/%.o,$(1)))
 
 # The native device path, counted by callgrind: no sanitizers, optimised as lkvm is.
 bench-virtio := virtio/pool.c virtio/net.c virtio/net_hdr.c virtio/blk.c virtio/blk_req.c virtio/blk_config.c \
-	virtio/rng.c virtio/device.c virtio/queue.c virtio/account.c virtio/chain.c $(mem) lkvm/iov.c \
+	virtio/rng.c virtio/device.c virtio/queue.c virtio/account.c virtio/chain.c $(mem) lkvm/base/iov.c \
 	tests/fake/driver.c tests/fake/transport.c
-build/bench/native_virtio: $(call objs,tests/bench/native_virtio.c $(bench-virtio) lkvm/log.c lkvm/loop.c)
+build/bench/native_virtio: $(call objs,tests/bench/native_virtio.c $(bench-virtio) lkvm/base/log.c lkvm/loop.c)
 build/bench/net_path: $(call objs,tests/bench/net_path.c $(bench-virtio) $(net-all) \
-	lkvm/log.c lkvm/loop.c)
+	lkvm/base/log.c lkvm/loop.c)
 build/bench/native_virtio build/bench/net_path:
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(sort $^) -lpthread -ldl

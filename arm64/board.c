@@ -14,7 +14,7 @@
 
 #include "arm64/rtc.h"
 #include "arm64/serial.h"
-#include "lkvm/log.h"
+#include "lkvm/base/log.h"
 
 #define GICV2_MAX_CPUS 8 /* one bit each in the target registers [IHI0048B 4.3.12] */
 #define MAX_IPA_BITS 52

@@ -8,7 +8,7 @@
 #define ARM64_BOARD_H
 
 #include "arm64/memmap.h"
-#include "lkvm/gpa.h"
+#include "lkvm/base/gpa.h"
 
 struct bus;
 struct chardev;

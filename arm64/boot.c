@@ -18,8 +18,8 @@
 #include <unistd.h>
 
 #include "arm64/image.h"
-#include "arm64/infile.h"
-#include "lkvm/log.h"
+#include "lkvm/base/infile.h"
+#include "lkvm/base/log.h"
 #include "lkvm/mem.h"
 
 #define WINDOW (256 * MiB)

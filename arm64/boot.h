@@ -23,7 +23,7 @@
 #ifndef ARM64_BOOT_H
 #define ARM64_BOOT_H
 
-#include "lkvm/gpa.h"
+#include "lkvm/base/gpa.h"
 
 struct mem;
 

@@ -16,7 +16,7 @@
 #ifndef ARM64_CPU_H
 #define ARM64_CPU_H
 
-#include "lkvm/gpa.h"
+#include "lkvm/base/gpa.h"
 
 struct kvm;
 struct pvtime;

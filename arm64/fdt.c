@@ -19,7 +19,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "lkvm/log.h"
+#include "lkvm/base/log.h"
 
 #define PHANDLE_GIC 1
 #define PHANDLE_MSI 2 /* ITS or GICv2m frame */

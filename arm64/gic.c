@@ -13,8 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lkvm/base/log.h"
 #include "lkvm/kvm.h"
-#include "lkvm/log.h"
 
 struct gic {
 	int fd;

@@ -17,9 +17,9 @@
 #include <zlib.h>
 #include <zstd.h>
 
-#include "arm64/infile.h"
-#include "lkvm/le.h"
-#include "lkvm/log.h"
+#include "lkvm/base/infile.h"
+#include "lkvm/base/le.h"
+#include "lkvm/base/log.h"
 
 #define IN_CHUNK (64 * KiB)
 #define OUT_CHUNK (1 * GiB) /* zlib counts in 32 bits */

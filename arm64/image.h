@@ -8,7 +8,7 @@
 #ifndef ARM64_IMAGE_H
 #define ARM64_IMAGE_H
 
-#include "lkvm/util.h"
+#include "lkvm/base/util.h"
 
 struct image;
 

@@ -13,8 +13,8 @@
 #include <string.h>
 
 #include "arm64/memmap.h"
+#include "lkvm/base/log.h"
 #include "lkvm/kvm.h"
-#include "lkvm/log.h"
 
 struct pvtime {
 	void *host;

@@ -7,7 +7,7 @@
 #ifndef ARM64_PVTIME_H
 #define ARM64_PVTIME_H
 
-#include "lkvm/util.h"
+#include "lkvm/base/util.h"
 
 struct kvm;
 struct pvtime;

@@ -6,7 +6,7 @@
 #ifndef ARM64_RTC_H
 #define ARM64_RTC_H
 
-#include "lkvm/gpa.h"
+#include "lkvm/base/gpa.h"
 
 struct bus;
 struct rtc;

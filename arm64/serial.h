@@ -6,7 +6,7 @@
 #ifndef ARM64_SERIAL_H
 #define ARM64_SERIAL_H
 
-#include "lkvm/gpa.h"
+#include "lkvm/base/gpa.h"
 
 struct bus;
 struct chardev;

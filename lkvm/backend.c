@@ -10,8 +10,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "lkvm/base/log.h"
 #include "lkvm/kvm.h"
-#include "lkvm/log.h"
 #include "realm/probe.h"
 
 const struct realm_ops *backend_presume(struct realm_conf *conf, const struct config *c)

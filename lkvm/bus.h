@@ -13,7 +13,7 @@
 
 #include <pthread.h>
 
-#include "lkvm/gpa.h"
+#include "lkvm/base/gpa.h"
 
 struct bus;
 

@@ -6,7 +6,7 @@
 #ifndef LKVM_CHARDEV_H
 #define LKVM_CHARDEV_H
 
-#include "lkvm/util.h"
+#include "lkvm/base/util.h"
 
 struct chardev;
 

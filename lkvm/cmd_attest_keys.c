@@ -9,9 +9,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lkvm/base/log.h"
+#include "lkvm/base/options.h"
 #include "lkvm/cmd.h"
-#include "lkvm/log.h"
-#include "lkvm/options.h"
 #include "realm/anchor.h"
 #include "realm/keys.h"
 

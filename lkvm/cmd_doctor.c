@@ -12,11 +12,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lkvm/base/json.h"
+#include "lkvm/base/log.h"
+#include "lkvm/base/options.h"
 #include "lkvm/cmd.h"
-#include "lkvm/json.h"
 #include "lkvm/kvm.h"
-#include "lkvm/log.h"
-#include "lkvm/options.h"
 #include "realm/probe.h"
 
 #define EXIT_CANNOT 1

@@ -9,11 +9,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lkvm/base/log.h"
 #include "lkvm/cmd.h"
 #include "lkvm/control_client.h"
 #include "lkvm/control_dir.h"
 #include "lkvm/guests.h"
-#include "lkvm/log.h"
 
 /* ---- list ---- */
 

@@ -8,8 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lkvm/base/log.h"
 #include "lkvm/cmd.h"
-#include "lkvm/log.h"
 #include "lkvm/options_run.h"
 #include "net/netopt.h"
 

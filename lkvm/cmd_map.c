@@ -10,11 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lkvm/base/json.h"
+#include "lkvm/base/log.h"
 #include "lkvm/cmd.h"
 #include "lkvm/control_client.h"
 #include "lkvm/guests.h"
-#include "lkvm/json.h"
-#include "lkvm/log.h"
 #include "lkvm/map.h"
 
 #define MAX_RANGES 20000u

@@ -13,10 +13,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lkvm/base/file.h"
+#include "lkvm/base/log.h"
 #include "lkvm/cmd.h"
-#include "lkvm/file.h"
 #include "lkvm/kvm.h"
-#include "lkvm/log.h"
 #include "lkvm/measure.h"
 #include "lkvm/options_run.h"
 #include "realm/probe.h"

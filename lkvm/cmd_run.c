@@ -11,9 +11,9 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "lkvm/base/log.h"
 #include "lkvm/cmd.h"
 #include "lkvm/control.h"
-#include "lkvm/log.h"
 #include "lkvm/machine.h"
 #include "lkvm/options_run.h"
 

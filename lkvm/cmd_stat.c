@@ -11,11 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lkvm/base/json.h"
+#include "lkvm/base/log.h"
 #include "lkvm/cmd.h"
 #include "lkvm/control_client.h"
 #include "lkvm/guests.h"
-#include "lkvm/json.h"
-#include "lkvm/log.h"
 
 #define MAX_DEVICES 32u
 

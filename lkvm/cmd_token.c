@@ -10,13 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lkvm/base/encode.h"
+#include "lkvm/base/file.h"
+#include "lkvm/base/log.h"
+#include "lkvm/base/options.h"
 #include "lkvm/cmd.h"
-#include "lkvm/file.h"
-#include "lkvm/log.h"
-#include "lkvm/options.h"
 #include "lkvm/token_print.h"
 #include "realm/anchor.h"
-#include "realm/encode.h"
 
 #define EXIT_NOT_VERIFIED 1
 #define RIM_MAX 64u

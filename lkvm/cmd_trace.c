@@ -13,10 +13,10 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "lkvm/base/log.h"
+#include "lkvm/base/options.h"
 #include "lkvm/cmd.h"
 #include "lkvm/control_client.h"
-#include "lkvm/log.h"
-#include "lkvm/options.h"
 
 #define MAX_DEVICES 32u
 

@@ -10,7 +10,7 @@
 #include <limits.h>
 #include <sched.h>
 
-#include "lkvm/log.h"
+#include "lkvm/base/log.h"
 
 #define CONFIG_MAX_DISKS 4u
 #define CONFIG_MAX_NICS 4u

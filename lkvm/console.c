@@ -30,7 +30,7 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include "lkvm/log.h"
+#include "lkvm/base/log.h"
 #include "lkvm/outbuf.h"
 #include "lkvm/terminal.h"
 

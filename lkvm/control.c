@@ -12,10 +12,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "lkvm/base/log.h"
 #include "lkvm/config.h"
 #include "lkvm/control_conn.h"
 #include "lkvm/control_dir.h"
-#include "lkvm/log.h"
 
 #define ACCEPT_RETRY_NS 500000000u
 

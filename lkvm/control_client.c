@@ -17,10 +17,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "lkvm/base/log.h"
+#include "lkvm/base/options.h"
 #include "lkvm/control.h"
 #include "lkvm/control_dir.h"
-#include "lkvm/log.h"
-#include "lkvm/options.h"
 
 #define HELLO "lkvm/1 "
 #define PATIENCE_MS 5000

@@ -6,7 +6,7 @@
 #ifndef LKVM_CONTROL_CLIENT_H
 #define LKVM_CONTROL_CLIENT_H
 
-#include "lkvm/util.h"
+#include "lkvm/base/util.h"
 
 #define ASK_FIELDS 12u
 

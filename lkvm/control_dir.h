@@ -12,7 +12,7 @@
 #ifndef LKVM_CONTROL_DIR_H
 #define LKVM_CONTROL_DIR_H
 
-#include "lkvm/util.h"
+#include "lkvm/base/util.h"
 
 /*
  * The directory, made if it is not there. A descriptor, or -errno with the reason in `why`: -ENOENT

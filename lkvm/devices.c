@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "arm64/board.h"
-#include "lkvm/log.h"
+#include "lkvm/base/log.h"
 #include "net/netif.h"
 #include "net/netopt.h"
 #include "virtio/disk.h"

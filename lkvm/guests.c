@@ -11,9 +11,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lkvm/base/log.h"
 #include "lkvm/cmd.h"
 #include "lkvm/control_dir.h"
-#include "lkvm/log.h"
 
 int guests_word(void *conf, const char *word)
 {

@@ -3,7 +3,7 @@
 #ifndef LKVM_GUESTS_H
 #define LKVM_GUESTS_H
 
-#include "lkvm/options.h"
+#include "lkvm/base/options.h"
 
 /* First in the command's own object, so that its options can be in the command's table. */
 struct guests {

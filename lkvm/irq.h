@@ -10,7 +10,7 @@
 #ifndef LKVM_IRQ_H
 #define LKVM_IRQ_H
 
-#include "lkvm/gpa.h"
+#include "lkvm/base/gpa.h"
 
 struct irq;
 

@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "lkvm/log.h"
+#include "lkvm/base/log.h"
 
 /* What is wrong, for people. */
 static int open_failed(const char *path, int err, char *why, size_t len)

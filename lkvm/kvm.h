@@ -6,7 +6,7 @@
 #ifndef LKVM_KVM_H
 #define LKVM_KVM_H
 
-#include "lkvm/gpa.h"
+#include "lkvm/base/gpa.h"
 #include "lkvm/kvm_uapi.h"
 
 struct irq;

@@ -14,9 +14,9 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "lkvm/base/log.h"
 #include "lkvm/irq.h"
 #include "lkvm/kvm.h"
-#include "lkvm/log.h"
 
 #define GSI_MSI 256u /* above the SPIs of the board */
 #define MAX_MSI 512u

@@ -10,7 +10,7 @@
 
 #include <sys/ioctl.h>
 
-#include "lkvm/util.h"
+#include "lkvm/base/util.h"
 
 #define KVM_API_VERSION 12
 #define KVMIO 0xAE

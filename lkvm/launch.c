@@ -11,12 +11,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lkvm/base/encode.h"
+#include "lkvm/base/log.h"
 #include "lkvm/devices.h"
-#include "lkvm/log.h"
 #include "lkvm/mem.h"
 #include "lkvm/payload.h"
 #include "lkvm/signals.h"
-#include "realm/encode.h"
 #include "realm/eventlog.h"
 #include "realm/profile.h"
 

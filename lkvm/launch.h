@@ -11,8 +11,8 @@
 
 #include "arm64/board.h"
 #include "arm64/boot.h"
+#include "lkvm/base/progress.h"
 #include "lkvm/config.h"
-#include "lkvm/progress.h"
 #include "realm/plan.h"
 #include "realm/realm.h"
 

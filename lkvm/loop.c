@@ -23,7 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "lkvm/sigmask.h"
+#include "lkvm/base/sigmask.h"
 
 #define LOOP_BATCH 16
 #define NO_THREAD ((pthread_t)0) /* glibc and musl: a pointer, never null for a live thread */

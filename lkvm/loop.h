@@ -9,7 +9,7 @@
 
 #include <sys/epoll.h>
 
-#include "lkvm/util.h"
+#include "lkvm/base/util.h"
 
 struct loop;
 struct loop_fd;

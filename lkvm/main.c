@@ -10,8 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lkvm/base/log.h"
 #include "lkvm/cmd.h"
-#include "lkvm/log.h"
 #include "lkvm/options_run.h"
 
 const struct cmd lkvm_cmds[] = {

@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-#include "lkvm/util.h"
+#include "lkvm/base/util.h"
 
 /* In the order of the legend. RAM is the last three. */
 enum map_kind { MAP_DEVICE, MAP_WINDOW, MAP_MEMORY, MAP_SHARED, MAP_PROTECTED, MAP_NR_KINDS };

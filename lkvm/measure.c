@@ -9,7 +9,7 @@
 
 #include <stdio.h>
 
-#include "realm/encode.h"
+#include "lkvm/base/encode.h"
 
 #define ull(x) ((unsigned long long)(x))
 

@@ -6,8 +6,8 @@
 #ifndef LKVM_MEASURE_H
 #define LKVM_MEASURE_H
 
+#include "lkvm/base/encode.h"
 #include "lkvm/launch.h"
-#include "realm/encode.h"
 #include "realm/profile.h"
 
 #define MEASURE_MAX_NOTES 4u

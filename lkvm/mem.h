@@ -18,7 +18,7 @@
 #include <stdatomic.h>
 #include <sys/uio.h>
 
-#include "lkvm/gpa.h"
+#include "lkvm/base/gpa.h"
 
 struct mem;
 

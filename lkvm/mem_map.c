@@ -27,7 +27,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#include "lkvm/log.h"
+#include "lkvm/base/log.h"
 
 #define MEM_HUGE_PAGE (2 * MiB)
 

@@ -10,9 +10,9 @@
 #include <errno.h>
 #include <string.h>
 
+#include "lkvm/base/log.h"
+#include "lkvm/base/options.h"
 #include "lkvm/config.h"
-#include "lkvm/log.h"
-#include "lkvm/options.h"
 
 int options_realm(void *conf, const char *name, const char *val)
 {

@@ -16,7 +16,7 @@
 #include <string.h>
 
 #include "arm64/board.h"
-#include "lkvm/log.h"
+#include "lkvm/base/log.h"
 #include "lkvm/options_realm.h"
 
 /*

@@ -3,8 +3,8 @@
 #ifndef LKVM_OPTIONS_RUN_H
 #define LKVM_OPTIONS_RUN_H
 
+#include "lkvm/base/options.h"
 #include "lkvm/config.h"
-#include "lkvm/options.h"
 
 /* Fills a struct config that config_init() has prepared. */
 extern const struct opt_spec options_run;

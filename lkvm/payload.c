@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 #include "arm64/fdt.h"
-#include "lkvm/file.h"
-#include "lkvm/log.h"
+#include "lkvm/base/file.h"
+#include "lkvm/base/log.h"
 #include "lkvm/mem.h"
 
 static int write_file(const char *path, const void *buf, size_t len)

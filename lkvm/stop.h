@@ -9,7 +9,7 @@
 
 #include <stdatomic.h>
 
-#include "lkvm/util.h"
+#include "lkvm/base/util.h"
 
 enum stop_reason {
 	STOP_NONE,

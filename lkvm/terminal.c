@@ -19,7 +19,7 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include "lkvm/log.h"
+#include "lkvm/base/log.h"
 
 static struct {
 	int fd;

@@ -6,7 +6,7 @@
 #ifndef LKVM_TERMINAL_H
 #define LKVM_TERMINAL_H
 
-#include "lkvm/util.h"
+#include "lkvm/base/util.h"
 
 /*
  * Put `fd` in raw mode (again: after a SIGCONT the shell may have changed it) and remember how it

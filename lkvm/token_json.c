@@ -10,8 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "lkvm/base/encode.h"
 #include "lkvm/token_print.h"
-#include "realm/encode.h"
 
 /* All functions here give NULL when there is no memory, and json_pack() passes it on. */
 

@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "realm/encode.h"
+#include "lkvm/base/encode.h"
 
 #define COLUMN "  %-22s "
 

@@ -21,9 +21,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "lkvm/base/log.h"
+#include "lkvm/base/sigmask.h"
 #include "lkvm/bus.h"
-#include "lkvm/log.h"
-#include "lkvm/sigmask.h"
 #include "lkvm/stop.h"
 #include "realm/realm.h"
 

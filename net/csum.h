@@ -6,7 +6,7 @@
 #ifndef NET_CSUM_H
 #define NET_CSUM_H
 
-#include "lkvm/util.h"
+#include "lkvm/base/util.h"
 
 #define CSUM_MAX_LEN (256u * 1024)
 

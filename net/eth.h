@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#include "lkvm/util.h"
+#include "lkvm/base/util.h"
 
 static inline u16 be16_at(const u8 *p)
 {

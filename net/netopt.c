@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lkvm/log.h"
+#include "lkvm/base/log.h"
 
 #define MTU_MIN 1280u  /* of IPv6, and of VIRTIO_NET_F_MTU by custom */
 #define MTU_MAX 65521u /* of libslirp, and of Linux' tap */

@@ -9,7 +9,7 @@
 #include <limits.h>
 #include <netinet/in.h>
 
-#include "lkvm/util.h"
+#include "lkvm/base/util.h"
 
 #define NET_MAX_DNS 3u
 #define NET_MAX_HOSTFWD 16u

@@ -17,8 +17,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "lkvm/iov.h"
-#include "lkvm/log.h"
+#include "lkvm/base/iov.h"
+#include "lkvm/base/log.h"
 #include "net/backend.h"
 
 #define MAX_PIECES 256u

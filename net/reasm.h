@@ -6,7 +6,7 @@
 #ifndef NET_REASM_H
 #define NET_REASM_H
 
-#include "lkvm/util.h"
+#include "lkvm/base/util.h"
 
 struct reasm;
 

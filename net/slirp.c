@@ -23,7 +23,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#include "lkvm/log.h"
+#include "lkvm/base/log.h"
 #include "net/pollset.h"
 #include "net/slirp_lib.h"
 

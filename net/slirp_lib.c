@@ -15,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "lkvm/log.h"
+#include "lkvm/base/log.h"
 
 #define SONAME "libslirp.so.0"
 

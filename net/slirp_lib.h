@@ -7,7 +7,7 @@
 
 #include <libslirp.h>
 
-#include "lkvm/util.h"
+#include "lkvm/base/util.h"
 
 /* The functions of libslirp that we use. Constant once loaded. */
 struct slirp_lib {

@@ -21,8 +21,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "lkvm/le.h"
-#include "lkvm/log.h"
+#include "lkvm/base/le.h"
+#include "lkvm/base/log.h"
 #include "lkvm/loop.h"
 #include "net/backend.h"
 #include "net/tap_setup.h"

@@ -17,8 +17,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lkvm/iov.h"
-#include "lkvm/log.h"
+#include "lkvm/base/iov.h"
+#include "lkvm/base/log.h"
 #include "lkvm/loop.h"
 #include "net/acks.h"
 #include "net/backend.h"

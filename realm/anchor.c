@@ -16,8 +16,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "lkvm/log.h"
-#include "realm/encode.h"
+#include "lkvm/base/encode.h"
+#include "lkvm/base/log.h"
 
 #define EC_NR_CURVES (EC_P521 + 1u)
 

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lkvm/log.h"
+#include "lkvm/base/log.h"
 #include "realm/token_make.h"
 
 #define PLATFORM_MAX 1536u

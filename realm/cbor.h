@@ -7,7 +7,7 @@
 #ifndef REALM_CBOR_H
 #define REALM_CBOR_H
 
-#include "lkvm/util.h"
+#include "lkvm/base/util.h"
 
 #define CBOR_MAX_DEPTH 8u
 #define CBOR_MAX_PAIRS 64u /* of one map */

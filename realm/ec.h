@@ -11,7 +11,7 @@
 
 #include <sys/uio.h>
 
-#include "lkvm/util.h"
+#include "lkvm/base/util.h"
 
 #define EC_COORD_MAX 66u
 #define EC_SIG_MAX (2 * EC_COORD_MAX)

@@ -15,7 +15,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "lkvm/le.h"
+#include "lkvm/base/le.h"
 #include "lkvm/mem.h"
 #include "realm/digest.h"
 

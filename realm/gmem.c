@@ -27,8 +27,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lkvm/base/log.h"
 #include "lkvm/kvm.h"
-#include "lkvm/log.h"
 #include "lkvm/mem.h"
 #include "realm/uapi_rmi.h"
 

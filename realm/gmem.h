@@ -7,7 +7,7 @@
 #ifndef REALM_GMEM_H
 #define REALM_GMEM_H
 
-#include "lkvm/gpa.h"
+#include "lkvm/base/gpa.h"
 
 struct gmem;
 struct kvm;

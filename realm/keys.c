@@ -22,8 +22,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "lkvm/log.h"
-#include "realm/encode.h"
+#include "lkvm/base/encode.h"
+#include "lkvm/base/log.h"
 
 #define OTHER_DIR "choose another directory with --sim-attest-keys"
 

@@ -10,8 +10,8 @@
 #include <dlfcn.h>
 #include <errno.h>
 
-#include "lkvm/log.h"
-#include "lkvm/util.h"
+#include "lkvm/base/log.h"
+#include "lkvm/base/util.h"
 
 /* The library that belongs to the headers we were compiled with. */
 #define TEXT_(x) #x

@@ -13,8 +13,8 @@
 #include <errno.h>
 #include <sys/resource.h>
 
+#include "lkvm/base/log.h"
 #include "lkvm/kvm.h"
-#include "lkvm/log.h"
 #include "lkvm/mem.h"
 #include "realm/realm.h"
 

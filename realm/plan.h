@@ -13,7 +13,7 @@
 #ifndef REALM_PLAN_H
 #define REALM_PLAN_H
 
-#include "lkvm/gpa.h"
+#include "lkvm/base/gpa.h"
 #include "realm/rim.h"
 
 struct mem;

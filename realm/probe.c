@@ -18,8 +18,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "lkvm/base/log.h"
 #include "lkvm/kvm.h"
-#include "lkvm/log.h"
 #include "realm/uapi_rme.h"
 #include "realm/uapi_rmi.h"
 

@@ -12,8 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lkvm/base/log.h"
 #include "lkvm/kvm.h"
-#include "lkvm/log.h"
 #include "lkvm/mem.h"
 
 enum life { NEW, CREATED, DEFINED, ACTIVE };

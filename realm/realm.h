@@ -16,7 +16,7 @@
 #ifndef REALM_REALM_H
 #define REALM_REALM_H
 
-#include "lkvm/gpa.h"
+#include "lkvm/base/gpa.h"
 
 struct kvm;
 struct kvm_run;

@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lkvm/le.h"
+#include "lkvm/base/le.h"
 #include "realm/digest.h"
 
 /* [RmiRealmParams] What is not named here is zero when measured: RPV, VMID, tables. */

@@ -15,7 +15,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "lkvm/log.h"
+#include "lkvm/base/log.h"
 #include "lkvm/mem.h"
 
 #define MAX_STEPS 256u /* a call, each a few system calls */

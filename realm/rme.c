@@ -17,8 +17,8 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 
+#include "lkvm/base/log.h"
 #include "lkvm/kvm.h"
-#include "lkvm/log.h"
 #include "lkvm/mem.h"
 #include "realm/gmem.h"
 #include "realm/realm.h"

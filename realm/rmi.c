@@ -14,8 +14,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "lkvm/base/log.h"
 #include "lkvm/kvm.h"
-#include "lkvm/log.h"
 #include "lkvm/mem.h"
 #include "realm/gmem.h"
 #include "realm/realm.h"

@@ -11,7 +11,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "lkvm/le.h"
+#include "lkvm/base/le.h"
 
 /* ---- argument rules ---- */
 

@@ -9,7 +9,7 @@
 
 #include <pthread.h>
 
-#include "lkvm/util.h"
+#include "lkvm/base/util.h"
 
 #define RSI_GRANULE 4096u
 #define RSI_HASH_MAX 64u

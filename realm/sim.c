@@ -16,8 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lkvm/base/log.h"
 #include "lkvm/kvm.h"
-#include "lkvm/log.h"
 #include "lkvm/mem.h"
 #include "realm/attest.h"
 #include "realm/digest.h"

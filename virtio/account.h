@@ -14,7 +14,7 @@
 #ifndef VIRTIO_ACCOUNT_H
 #define VIRTIO_ACCOUNT_H
 
-#include "lkvm/gpa.h"
+#include "lkvm/base/gpa.h"
 
 struct account;
 struct account_ring;

@@ -21,7 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lkvm/log.h"
+#include "lkvm/base/log.h"
 #include "virtio/blk_config.h"
 #include "virtio/blk_req.h"
 #include "virtio/pool.h"

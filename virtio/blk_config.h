@@ -3,7 +3,7 @@
 #ifndef VIRTIO_BLK_CONFIG_H
 #define VIRTIO_BLK_CONFIG_H
 
-#include "lkvm/le.h"
+#include "lkvm/base/le.h"
 #include "virtio/disk.h"
 
 /* Feature bits [virtio 1.3 §5.2.3]. */

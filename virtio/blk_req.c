@@ -12,8 +12,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "lkvm/le.h"
-#include "lkvm/log.h"
+#include "lkvm/base/le.h"
+#include "lkvm/base/log.h"
 
 struct header {
 	le32 type;

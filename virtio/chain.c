@@ -13,7 +13,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#include "lkvm/le.h"
+#include "lkvm/base/le.h"
 #include "virtio/account.h"
 
 /* [virtio 1.3 §2.7.5] */

@@ -6,7 +6,7 @@
 #ifndef VIRTIO_CHAIN_H
 #define VIRTIO_CHAIN_H
 
-#include "lkvm/iov.h"
+#include "lkvm/base/iov.h"
 #include "virtio/queue.h"
 
 struct chain {

@@ -21,9 +21,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lkvm/base/le.h"
+#include "lkvm/base/log.h"
 #include "lkvm/chardev.h"
-#include "lkvm/le.h"
-#include "lkvm/log.h"
 #include "virtio/types.h"
 
 #define CONSOLE_F_SIZE BIT(0) /* [virtio 1.3 §5.3.3] */

@@ -30,7 +30,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "lkvm/log.h"
+#include "lkvm/base/log.h"
 
 /* Bits that a driver may set; NEEDS_RESET is ours. */
 #define STATUS_DRIVER_BITS                                                                         \

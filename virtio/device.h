@@ -14,7 +14,7 @@
 
 #include <pthread.h>
 
-#include "lkvm/log.h"
+#include "lkvm/base/log.h"
 #include "lkvm/loop.h"
 #include "virtio/account.h"
 #include "virtio/chain.h"

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lkvm/log.h"
+#include "lkvm/base/log.h"
 #include "virtio/disk.h"
 
 /*

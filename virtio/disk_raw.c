@@ -23,7 +23,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "lkvm/log.h"
+#include "lkvm/base/log.h"
 #include "virtio/disk_file.h"
 
 #define FILE_PHYSICAL_BLOCK                                                                        \

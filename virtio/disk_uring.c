@@ -2,7 +2,7 @@
 /*
  * Raw disk on io_uring: a batch of requests costs one system call, and what the page cache can
  * answer at once is finished when that call returns. (liburing is included here and in
- * arm64/infile.c.)
+ * lkvm/base/infile.c.)
  *
  * Thread: the disk's loop.
  * Trust:  requests were checked by blk.c; completions come from the kernel.
@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lkvm/log.h"
+#include "lkvm/base/log.h"
 #include "virtio/disk_file.h"
 
 #define RING_ENTRIES 128u

@@ -19,7 +19,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "lkvm/log.h"
+#include "lkvm/base/log.h"
 
 #define MAGIC 0x74726976u     /* "virt" */
 #define VENDOR_ID 0x4d564b4cu /* "LKVM" */

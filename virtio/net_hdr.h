@@ -6,7 +6,7 @@
 #ifndef VIRTIO_NET_HDR_H
 #define VIRTIO_NET_HDR_H
 
-#include "lkvm/le.h"
+#include "lkvm/base/le.h"
 #include "net/netif.h"
 #include "virtio/device.h"
 

@@ -8,7 +8,7 @@
 #ifndef VIRTIO_POOL_H
 #define VIRTIO_POOL_H
 
-#include "lkvm/util.h"
+#include "lkvm/base/util.h"
 
 struct virtio_pool {
 	u32 kib;    /* for pools of that size and larger ones */

@@ -14,7 +14,7 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "lkvm/log.h"
+#include "lkvm/base/log.h"
 #include "virtio/types.h"
 
 #define RNG_QUEUE_SIZE 8u

@@ -16,7 +16,7 @@
 #include "guest/keybroker/dial.h"
 #include "guest/keybroker/mock.h"
 #include "guest/keybroker/tsm.h"
-#include "lkvm/log.h"
+#include "lkvm/base/log.h"
 
 enum { EXIT_OK, EXIT_NOT_ATTESTED, EXIT_OTHER };
 

@@ -14,8 +14,8 @@
 #include <string.h>
 
 #include "guest/keybroker/dial.h"
-#include "lkvm/log.h"
-#include "realm/encode.h"
+#include "lkvm/base/encode.h"
+#include "lkvm/base/log.h"
 
 #define RSA_BITS 1024u
 #define PATH_PREFIX "/keys/v1/key/"

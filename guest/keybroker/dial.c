@@ -21,7 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "lkvm/log.h"
+#include "lkvm/base/log.h"
 
 #define REQUEST_HEAD_MAX 2048u
 

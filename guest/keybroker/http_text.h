@@ -3,7 +3,7 @@
 #ifndef GUEST_KEYBROKER_HTTP_TEXT_H
 #define GUEST_KEYBROKER_HTTP_TEXT_H
 
-#include "lkvm/util.h"
+#include "lkvm/base/util.h"
 
 /* Characters that are somebody else's; p is NULL where a field is absent. */
 struct http_text {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * lkvm/log.h for the programs of the key broker: lines on stderr as their Rust models print them,
+ * lkvm/base/log.h for the programs of the key broker: lines on stderr as their Rust models print them,
  * "LEVEL text".
  *
  * Thread: any; a message is one write(2).
  * Trust:  a message may have text of the peer in it: control characters do not reach the terminal.
  */
-#include "lkvm/log.h"
+#include "lkvm/base/log.h"
 
 #include <stdarg.h>
 #include <stdio.h>

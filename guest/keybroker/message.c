@@ -16,7 +16,7 @@
 
 #include <jansson.h>
 
-#include "realm/encode.h"
+#include "lkvm/base/encode.h"
 
 /* ---- writing ---- */
 

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "lkvm/log.h"
+#include "lkvm/base/log.h"
 #include "realm/keys.h"
 #include "realm/token_make.h"
 

@@ -17,7 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "lkvm/log.h"
+#include "lkvm/base/log.h"
 
 /* At most `size` bytes, all there are; -E2BIG, -errno. */
 static int read_attribute(int entry, const char *name, void *buf, size_t size)

@@ -3,7 +3,7 @@
 #ifndef GUEST_KEYBROKER_TSM_H
 #define GUEST_KEYBROKER_TSM_H
 
-#include "lkvm/util.h"
+#include "lkvm/base/util.h"
 
 #define TSM_REPORTS "/sys/kernel/config/tsm/report"
 #define TSM_PROVIDER "arm_cca_guest"

@@ -3,7 +3,7 @@
 #ifndef GUEST_KEYBROKER_URL_H
 #define GUEST_KEYBROKER_URL_H
 
-#include "lkvm/util.h"
+#include "lkvm/base/util.h"
 
 #define URL_MAX 1024u /* with the final NUL */
 #define URL_HOST_MAX 256u

@@ -6,7 +6,7 @@
 #ifndef GUEST_KEYBROKER_WRAP_H
 #define GUEST_KEYBROKER_WRAP_H
 
-#include "lkvm/util.h"
+#include "lkvm/base/util.h"
 
 #define WRAP_MIN_BITS 1024u
 #define WRAP_MAX_BITS 4096u

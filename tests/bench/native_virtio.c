@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lkvm/le.h"
+#include "lkvm/base/le.h"
 #include "lkvm/loop.h"
 #include "net/netif.h"
 #include "tests/fake/driver.h"

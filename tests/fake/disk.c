@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lkvm/iov.h"
+#include "lkvm/base/iov.h"
 
 static struct fake_disk *fake(struct disk *d)
 {

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lkvm/iov.h"
+#include "lkvm/base/iov.h"
 
 void fake_frames_add(struct fake_frames *l, const struct netif_offload *o, const struct iovec *iov,
 		     unsigned nr_iov)

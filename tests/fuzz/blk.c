@@ -17,8 +17,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lkvm/le.h"
-#include "lkvm/log.h"
+#include "lkvm/base/le.h"
+#include "lkvm/base/log.h"
 #include "tests/fake/disk.h"
 #include "tests/fake/driver.h"
 #include "tests/fake/transport.h"

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lkvm/log.h"
+#include "lkvm/base/log.h"
 #include "tests/keybroker/broker.h"
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);

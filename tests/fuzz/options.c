@@ -24,7 +24,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 static unsigned errors;
 
-/* In place of lkvm/log.c: what is said is formatted, counted and dropped. */
+/* In place of lkvm/base/log.c: what is said is formatted, counted and dropped. */
 void log_msg(enum log_level level, const char *fmt, ...)
 {
 	char line[512];

@@ -15,11 +15,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lkvm/log.h"
+#include "lkvm/base/encode.h"
+#include "lkvm/base/log.h"
 #include "lkvm/token_print.h"
 #include "realm/anchor.h"
 #include "realm/cose.h"
-#include "realm/encode.h"
 #include "realm/token_claims.h"
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);

@@ -23,7 +23,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "lkvm/log.h"
+#include "lkvm/base/log.h"
 #include "lkvm/loop.h"
 #include "net/netif.h"
 #include "net/netopt.h"

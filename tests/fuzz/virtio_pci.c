@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lkvm/log.h"
+#include "lkvm/base/log.h"
 #include "lkvm/pci.h"
 #include "tests/fake/driver.h"
 #include "tests/fake/driver_dev.h"

@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "lkvm/log.h"
+#include "lkvm/base/log.h"
 
 #define TEXT_MAX 1024
 #define RESTART                                                                                    \

@@ -16,8 +16,8 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "lkvm/file.h"
-#include "lkvm/log.h"
+#include "lkvm/base/file.h"
+#include "lkvm/base/log.h"
 #include "realm/anchor.h"
 #include "tests/keybroker/server.h"
 

@@ -8,7 +8,7 @@
 #ifndef TESTS_KEYBROKER_POLICY_H
 #define TESTS_KEYBROKER_POLICY_H
 
-#include "realm/encode.h"
+#include "lkvm/base/encode.h"
 #include "realm/token.h"
 
 #define POLICY_MAX_ANCHORS 8u

@@ -27,7 +27,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "lkvm/log.h"
+#include "lkvm/base/log.h"
 
 #define HEAD_MAX 2048u
 #define ACCEPT_BATCH 16

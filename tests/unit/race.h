@@ -7,7 +7,7 @@
 #include <sched.h>
 #include <stdatomic.h>
 
-#include "lkvm/util.h"
+#include "lkvm/base/util.h"
 
 struct race {
 	void (*other)(void *arg);

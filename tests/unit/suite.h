@@ -6,7 +6,7 @@
 #include <check.h>
 #include <stdlib.h>
 
-#include "lkvm/util.h"
+#include "lkvm/base/util.h"
 
 #define SUITE_MAIN(name, ...) SUITE_MAIN_FIXTURE(name, NULL, NULL, __VA_ARGS__)
 

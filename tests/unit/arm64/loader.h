@@ -13,7 +13,7 @@
 #include "arm64/boot.h"
 #include "arm64/image.h"
 #include "arm64/memmap.h"
-#include "lkvm/le.h"
+#include "lkvm/base/le.h"
 #include "lkvm/mem.h"
 #include "tests/unit/arm64/capture.h"
 

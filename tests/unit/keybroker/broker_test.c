@@ -2,7 +2,7 @@
 /* What is answered to requests: the protocol as it is meant, and each way to get it wrong. */
 #include <unistd.h>
 
-#include "lkvm/log.h"
+#include "lkvm/base/log.h"
 #include "tests/unit/keybroker/exchange.h"
 #include "tests/unit/suite.h"
 

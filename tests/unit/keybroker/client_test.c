@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "guest/keybroker/http.h"
-#include "realm/encode.h"
+#include "lkvm/base/encode.h"
 #include "tests/unit/suite.h"
 
 #define KEY "May the force be with you."

@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "lkvm/log.h"
+#include "lkvm/base/log.h"
 #include "tests/keybroker/server.h"
 #include "tests/unit/keybroker/exchange.h"
 #include "tests/unit/suite.h"

@@ -11,10 +11,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "lkvm/base/log.h"
 #include "lkvm/control.h"
 #include "lkvm/control_client.h"
 #include "lkvm/control_dir.h"
-#include "lkvm/log.h"
 #include "tests/unit/arm64/capture.h"
 #include "tests/unit/fds.h"
 

@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "lkvm/le.h"
+#include "lkvm/base/le.h"
 #include "lkvm/mem.h"
 #include "realm/digest.h"
 #include "realm/eventlog.h"

@@ -10,9 +10,9 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "lkvm/base/encode.h"
 #include "realm/anchor.h"
 #include "realm/attest.h"
-#include "realm/encode.h"
 #include "realm/keys.h"
 #include "tests/unit/arm64/capture.h"
 

@@ -3,8 +3,8 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "lkvm/base/encode.h"
 #include "realm/digest.h"
-#include "realm/encode.h"
 #include "tests/unit/realm/tokens.h"
 #include "tests/unit/suite.h"
 

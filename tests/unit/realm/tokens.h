@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lkvm/base/encode.h"
 #include "realm/cose.h"
-#include "realm/encode.h"
 #include "realm/token_claims.h"
 #include "realm/token_make.h"
 

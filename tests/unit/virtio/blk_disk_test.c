@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "lkvm/le.h"
+#include "lkvm/base/le.h"
 #include "tests/fake/driver.h"
 #include "tests/fake/transport.h"
 #include "tests/unit/suite.h"

@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "lkvm/le.h"
+#include "lkvm/base/le.h"
 #include "tests/fake/disk.h"
 #include "tests/fake/driver.h"
 #include "tests/fake/transport.h"

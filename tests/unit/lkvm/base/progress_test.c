@@ -8,7 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "lkvm/progress.h"
+#include "lkvm/base/progress.h"
 #include "tests/unit/suite.h"
 
 static int screen, tty;

@@ -6,7 +6,7 @@
  * Trust:  none needed: any bytes come out as a string.
  * Spec:   RFC 8259 7
  */
-#include "lkvm/json.h"
+#include "lkvm/base/json.h"
 
 void json_print_string(FILE *f, const char *s)
 {

@@ -11,14 +11,14 @@
  * the ring from working (a kernel without it, a sandbox, RLIMIT_MEMLOCK, a file system), read(2)
  * does the rest.
  */
-#include "arm64/infile.h"
+#include "lkvm/base/infile.h"
 
 #include <errno.h>
 #include <liburing.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "lkvm/log.h"
+#include "lkvm/base/log.h"
 
 /* What is pinned at a time: half of the usual RLIMIT_MEMLOCK. Less is not worth a ring. */
 #define PIECE (4 * MiB)

@@ -5,7 +5,7 @@
 #ifndef ARM64_INFILE_H
 #define ARM64_INFILE_H
 
-#include "lkvm/util.h"
+#include "lkvm/base/util.h"
 
 /*
  * Read exactly `len` bytes at `off` of the regular file `fd` (without O_NONBLOCK) to `dst`. `name`

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "realm/encode.h"
+#include "lkvm/base/encode.h"
 #include "tests/unit/suite.h"
 
 /* [RFC 4648 10] */

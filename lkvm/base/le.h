@@ -8,7 +8,7 @@
 
 #include <endian.h>
 
-#include "lkvm/util.h"
+#include "lkvm/base/util.h"
 
 typedef struct {
 	u16 raw;

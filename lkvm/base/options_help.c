@@ -7,7 +7,7 @@
  */
 #include <string.h>
 
-#include "lkvm/options.h"
+#include "lkvm/base/options.h"
 
 #define USAGE_INDENT 34 /* where the explanation of an option starts */
 #define USAGE_WIDTH 92

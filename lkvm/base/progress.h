@@ -8,7 +8,7 @@
 #ifndef LKVM_PROGRESS_H
 #define LKVM_PROGRESS_H
 
-#include "lkvm/util.h"
+#include "lkvm/base/util.h"
 
 /* A zeroed one watches nothing, as if nobody did. */
 struct progress {

@@ -3,7 +3,7 @@
 #ifndef REALM_ENCODE_H
 #define REALM_ENCODE_H
 
-#include "lkvm/util.h"
+#include "lkvm/base/util.h"
 
 /* With the final NUL. */
 #define HEX_SIZE(len) (2 * (len) + 1)

@@ -11,7 +11,7 @@
 
 #include <stdatomic.h>
 
-#include "lkvm/util.h"
+#include "lkvm/base/util.h"
 
 /* FATAL is an error like the others: kvmtool says it of files that it cannot open. */
 enum log_level { LOG_FATAL, LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };

@@ -6,7 +6,7 @@
  * Trust:  lengths come from the guest but were checked when the iovec was made; the bytes behind it
  *         may change at any time, so each is read at most once here.
  */
-#include "lkvm/iov.h"
+#include "lkvm/base/iov.h"
 
 #include <errno.h>
 #include <string.h>

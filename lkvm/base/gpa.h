@@ -7,7 +7,7 @@
 #ifndef LKVM_GPA_H
 #define LKVM_GPA_H
 
-#include "lkvm/util.h"
+#include "lkvm/base/util.h"
 
 typedef struct {
 	u64 a;

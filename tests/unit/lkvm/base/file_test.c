@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "lkvm/file.h"
+#include "lkvm/base/file.h"
 #include "tests/unit/suite.h"
 
 static char path[] = "/tmp/lkvm-file-XXXXXX";

@@ -5,7 +5,7 @@
  * Thread: main.
  * Trust:  names are the user's; the content is not looked at.
  */
-#include "lkvm/file.h"
+#include "lkvm/base/file.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "lkvm/iov.h"
+#include "lkvm/base/iov.h"
 #include "tests/unit/suite.h"
 
 static char a[3], b[1], c[4];

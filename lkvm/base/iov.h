@@ -8,7 +8,7 @@
 
 #include <sys/uio.h>
 
-#include "lkvm/util.h"
+#include "lkvm/base/util.h"
 
 struct iov_cur {
 	const struct iovec *iov; /* current element */

@@ -5,7 +5,7 @@
 #ifndef LKVM_FILE_H
 #define LKVM_FILE_H
 
-#include "lkvm/util.h"
+#include "lkvm/base/util.h"
 
 /*
  * The bytes of a file, pipe or whatever can be read; "-" is the standard input. How many they are,

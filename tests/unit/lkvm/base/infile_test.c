@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <sys/resource.h>
 
-#include "arm64/infile.h"
+#include "lkvm/base/infile.h"
 #include "tests/unit/arm64/capture.h"
 
 #define SIZE (9 * MiB + 123) /* more than two pieces, and no round number */

@@ -5,7 +5,7 @@
  * Thread: main.
  * Trust:  the user's own command line. Strings are used where they lie, nothing is copied.
  */
-#include "lkvm/options.h"
+#include "lkvm/base/options.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -13,8 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lkvm/base/log.h"
 #include "lkvm/cmd.h"
-#include "lkvm/log.h"
 
 /* One parse; `next` is the first word not looked at yet. */
 struct parse {

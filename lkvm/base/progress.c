@@ -5,7 +5,7 @@
  * Thread: main.
  * Trust:  none of the guest's data is looked at here.
  */
-#include "lkvm/progress.h"
+#include "lkvm/base/progress.h"
 
 #include <stdio.h>
 #include <time.h>

@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "lkvm/base/log.h"
+#include "lkvm/base/options.h"
 #include "lkvm/cmd.h"
-#include "lkvm/log.h"
-#include "lkvm/options.h"
 #include "tests/unit/arm64/capture.h"
 
 struct conf {

@@ -8,7 +8,7 @@
  * The level and the terminal state are the only mutable file statics of the program: every room
  * logs, and handing a logger to each of them would say nothing that the name does not.
  */
-#include "lkvm/log.h"
+#include "lkvm/base/log.h"
 
 #include <errno.h>
 #include <stdarg.h>

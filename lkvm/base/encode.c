@@ -6,7 +6,7 @@
  * Trust:  text is anybody's.
  * Spec:   [RFC 4648 3.5 canonical encoding, 4, 5, 8]
  */
-#include "realm/encode.h"
+#include "lkvm/base/encode.h"
 
 #include <errno.h>
 #include <string.h>

@@ -12,7 +12,7 @@
 
 #include <stdio.h>
 
-#include "lkvm/util.h"
+#include "lkvm/base/util.h"
 
 /* Where the value goes, `offset` bytes into the object that is filled. */
 enum opt_store {
