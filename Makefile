@@ -24,11 +24,11 @@ say = @printf '  %-8s%s\n' '$(1)' '$(2)'
 
 # ---- what is built -------------------------------------------------------------------------------
 
-mem := lkvm/mem.c lkvm/mem_map.c lkvm/mem_guard.c
+mem := lkvm/vm/mem.c lkvm/vm/mem_map.c lkvm/vm/mem_guard.c
 
 LKVM_SRCS := \
-	lkvm/base/log.c lkvm/base/iov.c $(mem) lkvm/loop.c lkvm/bus.c lkvm/pci.c lkvm/msix.c \
-	lkvm/kvm.c lkvm/kvm_ioctl.c lkvm/kvm_event.c lkvm/stop.c lkvm/vcpu.c \
+	lkvm/base/log.c lkvm/base/iov.c $(mem) lkvm/vm/loop.c lkvm/vm/bus.c lkvm/vm/pci.c lkvm/vm/msix.c \
+	lkvm/kvm.c lkvm/kvm_ioctl.c lkvm/kvm_event.c lkvm/vm/stop.c lkvm/vcpu.c \
 	lkvm/main.c lkvm/base/options.c lkvm/base/options_help.c lkvm/options_run.c lkvm/options_realm.c lkvm/config.c \
 	lkvm/cmd_help.c lkvm/cmd_run.c lkvm/cmd_doctor.c \
 	lkvm/cmd_token.c lkvm/token_print.c lkvm/token_json.c lkvm/cmd_attest_keys.c lkvm/base/file.c \
@@ -135,16 +135,16 @@ UNITS :=
 unit = $(eval UNITS += $(1))$(eval unit-srcs-$(1) := $(2))
 
 $(call unit,lkvm/base/iov,lkvm/base/iov.c)
-$(call unit,lkvm/mem,$(mem) lkvm/base/log.c)
+$(call unit,lkvm/vm/mem,$(mem) lkvm/base/log.c)
 $(call unit,lkvm/base/log,lkvm/base/log.c)
 $(call unit,lkvm/base/file,lkvm/base/file.c)
 $(call unit,lkvm/base/progress,lkvm/base/progress.c)
-$(call unit,lkvm/loop,lkvm/loop.c)
-$(call unit,lkvm/bus,lkvm/bus.c)
-$(call unit,lkvm/pci,lkvm/pci.c lkvm/bus.c tests/fake/irq.c)
-$(call unit,lkvm/msix,lkvm/msix.c lkvm/pci.c lkvm/bus.c lkvm/base/log.c tests/fake/irq.c)
+$(call unit,lkvm/vm/loop,lkvm/vm/loop.c)
+$(call unit,lkvm/vm/bus,lkvm/vm/bus.c)
+$(call unit,lkvm/vm/pci,lkvm/vm/pci.c lkvm/vm/bus.c tests/fake/irq.c)
+$(call unit,lkvm/vm/msix,lkvm/vm/msix.c lkvm/vm/pci.c lkvm/vm/bus.c lkvm/base/log.c tests/fake/irq.c)
 $(call unit,lkvm/kvm_event,lkvm/kvm_event.c lkvm/kvm.c lkvm/base/log.c)
-$(call unit,lkvm/vcpu,lkvm/vcpu.c lkvm/stop.c lkvm/kvm.c lkvm/bus.c $(mem) lkvm/base/log.c realm/realm.c realm/none.c)
+$(call unit,lkvm/vcpu,lkvm/vcpu.c lkvm/vm/stop.c lkvm/kvm.c lkvm/vm/bus.c $(mem) lkvm/base/log.c realm/realm.c realm/none.c)
 options := lkvm/base/options.c lkvm/base/options_help.c lkvm/options_run.c lkvm/options_realm.c lkvm/config.c lkvm/base/log.c
 $(call unit,lkvm/base/options,$(options))
 $(call unit,lkvm/options_run,$(options))
@@ -160,7 +160,7 @@ fake_host := tests/fake/kvm.c tests/fake/kvm_realm.c lkvm/kvm.c $(mem) \
 	realm/sim.c realm/rsi.c realm/ripas.c realm/digest.c realm/rim.c realm/profile.c $(token_all)
 $(call unit,lkvm/cmd_doctor,lkvm/cmd_doctor.c lkvm/base/json.c lkvm/base/options.c lkvm/base/options_help.c lkvm/base/log.c $(fake_host))
 $(call unit,lkvm/control,lkvm/control.c lkvm/control_conn.c lkvm/control_dir.c lkvm/control_client.c \
-	lkvm/base/options.c lkvm/base/options_help.c lkvm/loop.c lkvm/base/log.c)
+	lkvm/base/options.c lkvm/base/options_help.c lkvm/vm/loop.c lkvm/base/log.c)
 $(call unit,lkvm/cmd_token,$(token_cmds) realm/digest.c realm/rsi.c lkvm/base/file.c lkvm/base/options.c lkvm/base/options_help.c lkvm/base/log.c)
 # The whole program below its command line, on a fake host.
 $(call unit,lkvm/machine,$(filter-out lkvm/main.c $(call named,cmd_) $(call named,options) lkvm/control_client.c lkvm/guests.c lkvm/map_svg.c \
@@ -171,23 +171,23 @@ $(call unit,lkvm/main,$(filter-out lkvm/main.c lkvm/machine.c lkvm/kvm_ioctl.c,$
 	$(filter tests/fake/%,$(fake_host)))
 $(call unit,lkvm/cmd_measure,lkvm/cmd_measure.c $(filter-out lkvm/main.c lkvm/machine.c $(call named,cmd_) lkvm/map_svg.c \
 	lkvm/kvm_ioctl.c,$(LKVM_SRCS)) $(filter tests/fake/%,$(fake_host)))
-$(call unit,lkvm/outbuf,lkvm/outbuf.c lkvm/loop.c lkvm/base/log.c)
-$(call unit,lkvm/console,lkvm/console.c lkvm/outbuf.c lkvm/terminal.c lkvm/loop.c lkvm/base/log.c)
-$(call unit,virtio/queue,virtio/queue.c virtio/account.c lkvm/loop.c $(mem) lkvm/base/log.c tests/fake/driver.c)
-$(call unit,virtio/chain,virtio/queue.c virtio/account.c lkvm/loop.c virtio/chain.c $(mem) lkvm/base/log.c lkvm/base/iov.c \
+$(call unit,lkvm/outbuf,lkvm/outbuf.c lkvm/vm/loop.c lkvm/base/log.c)
+$(call unit,lkvm/console,lkvm/console.c lkvm/outbuf.c lkvm/terminal.c lkvm/vm/loop.c lkvm/base/log.c)
+$(call unit,virtio/queue,virtio/queue.c virtio/account.c lkvm/vm/loop.c $(mem) lkvm/base/log.c tests/fake/driver.c)
+$(call unit,virtio/chain,virtio/queue.c virtio/account.c lkvm/vm/loop.c virtio/chain.c $(mem) lkvm/base/log.c lkvm/base/iov.c \
 	tests/fake/driver.c tests/fake/driver_bad.c)
-$(call unit,virtio/device,virtio/device.c virtio/queue.c virtio/account.c virtio/chain.c $(mem) lkvm/base/log.c lkvm/loop.c \
+$(call unit,virtio/device,virtio/device.c virtio/queue.c virtio/account.c virtio/chain.c $(mem) lkvm/base/log.c lkvm/vm/loop.c \
 	tests/fake/echo.c tests/fake/driver.c tests/fake/transport.c)
 $(call unit,virtio/device_run,virtio/device.c virtio/queue.c virtio/account.c virtio/chain.c $(mem) lkvm/base/log.c \
-	lkvm/loop.c tests/fake/echo.c tests/fake/driver.c tests/fake/driver_bad.c tests/fake/transport.c)
+	lkvm/vm/loop.c tests/fake/echo.c tests/fake/driver.c tests/fake/driver_bad.c tests/fake/transport.c)
 $(call unit,virtio/account,virtio/device.c virtio/queue.c virtio/account.c virtio/chain.c $(mem) \
-	lkvm/base/log.c lkvm/loop.c tests/fake/echo.c tests/fake/driver.c)
+	lkvm/base/log.c lkvm/vm/loop.c tests/fake/echo.c tests/fake/driver.c)
 $(call unit,virtio/rng,virtio/rng.c virtio/device.c virtio/queue.c virtio/account.c virtio/chain.c $(mem) lkvm/base/log.c \
-	lkvm/loop.c tests/fake/driver.c tests/fake/driver_bad.c tests/fake/transport.c)
+	lkvm/vm/loop.c tests/fake/driver.c tests/fake/driver_bad.c tests/fake/transport.c)
 
-transport_srcs := lkvm/bus.c lkvm/loop.c $(mem) lkvm/base/log.c virtio/device.c virtio/queue.c virtio/account.c virtio/chain.c \
+transport_srcs := lkvm/vm/bus.c lkvm/vm/loop.c $(mem) lkvm/base/log.c virtio/device.c virtio/queue.c virtio/account.c virtio/chain.c \
 	tests/fake/irq.c tests/fake/echo.c tests/fake/driver.c tests/fake/driver_bad.c tests/fake/driver_dev.c
-virtio_pci_srcs := virtio/pci.c virtio/pci_common.c lkvm/pci.c lkvm/msix.c $(transport_srcs)
+virtio_pci_srcs := virtio/pci.c virtio/pci_common.c lkvm/vm/pci.c lkvm/vm/msix.c $(transport_srcs)
 $(call unit,virtio/pci,$(virtio_pci_srcs))
 $(call unit,virtio/pci_run,$(virtio_pci_srcs))
 $(call unit,virtio/mmio,virtio/mmio.c $(transport_srcs))
@@ -195,43 +195,43 @@ $(call unit,virtio/mmio,virtio/mmio.c $(transport_srcs))
 $(call unit,virtio/disk_conf,virtio/disk_conf.c lkvm/base/log.c)
 $(call unit,virtio/disk_io,virtio/disk_io.c)
 disk_srcs := virtio/disk_raw.c virtio/disk_io.c virtio/disk_uring.c virtio/disk_threads.c \
-	lkvm/loop.c lkvm/base/log.c
+	lkvm/vm/loop.c lkvm/base/log.c
 $(call unit,virtio/disk_uring,$(disk_srcs))
 $(call unit,virtio/disk_threads,$(disk_srcs))
 $(call unit,virtio/disk_raw,$(disk_srcs))
 $(call unit,virtio/console,virtio/console.c virtio/device.c virtio/queue.c virtio/account.c virtio/chain.c $(mem) \
-	lkvm/base/iov.c lkvm/base/log.c lkvm/loop.c tests/fake/driver.c tests/fake/driver_bad.c \
+	lkvm/base/iov.c lkvm/base/log.c lkvm/vm/loop.c tests/fake/driver.c tests/fake/driver_bad.c \
 	tests/fake/transport.c)
 $(call unit,virtio/pool,virtio/pool.c)
 $(call unit,virtio/blk,virtio/pool.c virtio/blk.c virtio/blk_req.c virtio/blk_config.c virtio/device.c virtio/queue.c virtio/account.c \
-	virtio/chain.c $(mem) lkvm/base/iov.c lkvm/base/log.c lkvm/loop.c tests/fake/disk.c \
+	virtio/chain.c $(mem) lkvm/base/iov.c lkvm/base/log.c lkvm/vm/loop.c tests/fake/disk.c \
 	tests/fake/driver.c tests/fake/driver_bad.c tests/fake/transport.c)
 $(call unit,virtio/blk_disk,virtio/pool.c virtio/blk.c virtio/blk_req.c virtio/blk_config.c virtio/device.c virtio/queue.c virtio/account.c \
 	virtio/chain.c $(mem) lkvm/base/iov.c $(disk_srcs) tests/fake/driver.c \
 	tests/fake/transport.c)
 
-$(call unit,arm64/board,arm64/board.c arm64/serial.c arm64/rtc.c lkvm/bus.c lkvm/base/log.c)
+$(call unit,arm64/board,arm64/board.c arm64/serial.c arm64/rtc.c lkvm/vm/bus.c lkvm/base/log.c)
 $(call unit,arm64/boot,arm64/boot.c arm64/image.c lkvm/base/infile.c $(mem) lkvm/base/log.c)
 $(call unit,lkvm/base/infile,lkvm/base/infile.c lkvm/base/log.c)
 $(call unit,arm64/boot_bad,arm64/boot.c arm64/image.c lkvm/base/infile.c $(mem) lkvm/base/log.c)
-$(call unit,arm64/serial,arm64/serial.c lkvm/bus.c lkvm/base/log.c)
-$(call unit,arm64/serial_input,arm64/serial.c lkvm/bus.c lkvm/base/log.c)
-$(call unit,arm64/rtc,arm64/rtc.c lkvm/bus.c lkvm/base/log.c)
-$(call unit,arm64/gic,arm64/gic.c arm64/board.c arm64/serial.c arm64/rtc.c lkvm/kvm.c lkvm/bus.c lkvm/base/log.c)
+$(call unit,arm64/serial,arm64/serial.c lkvm/vm/bus.c lkvm/base/log.c)
+$(call unit,arm64/serial_input,arm64/serial.c lkvm/vm/bus.c lkvm/base/log.c)
+$(call unit,arm64/rtc,arm64/rtc.c lkvm/vm/bus.c lkvm/base/log.c)
+$(call unit,arm64/gic,arm64/gic.c arm64/board.c arm64/serial.c arm64/rtc.c lkvm/kvm.c lkvm/vm/bus.c lkvm/base/log.c)
 $(call unit,arm64/cpu,arm64/cpu.c arm64/pvtime.c lkvm/kvm.c lkvm/base/log.c)
-$(call unit,arm64/v2m,arm64/v2m.c lkvm/bus.c lkvm/base/log.c)
-$(call unit,arm64/fdt,arm64/fdt.c arm64/board.c arm64/serial.c arm64/rtc.c lkvm/bus.c lkvm/base/log.c)
+$(call unit,arm64/v2m,arm64/v2m.c lkvm/vm/bus.c lkvm/base/log.c)
+$(call unit,arm64/fdt,arm64/fdt.c arm64/board.c arm64/serial.c arm64/rtc.c lkvm/vm/bus.c lkvm/base/log.c)
 net-user := net/user.c net/slirp.c net/slirp_lib.c net/pollset.c net/guard.c net/merge.c net/acks.c net/reasm.c net/dhcp.c net/segment.c \
 	net/backlog.c net/csum.c
 net-all := net/netif.c net/netopt.c $(net-user) net/tap.c net/tap_setup.c net/pcap.c
 $(call unit,virtio/net,virtio/pool.c virtio/net.c virtio/net_hdr.c virtio/device.c virtio/queue.c virtio/account.c virtio/chain.c $(mem) \
-	lkvm/base/iov.c lkvm/base/log.c lkvm/loop.c tests/fake/netif.c tests/fake/driver.c \
+	lkvm/base/iov.c lkvm/base/log.c lkvm/vm/loop.c tests/fake/netif.c tests/fake/driver.c \
 	tests/fake/driver_bad.c tests/fake/transport.c)
-$(call unit,net/user,$(net-all) tests/fake/netif.c lkvm/loop.c lkvm/base/log.c lkvm/base/iov.c)
+$(call unit,net/user,$(net-all) tests/fake/netif.c lkvm/vm/loop.c lkvm/base/log.c lkvm/base/iov.c)
 $(call unit,net/netopt,net/netopt.c lkvm/base/log.c)
-$(call unit,net/tap,$(net-all) tests/fake/netif.c lkvm/loop.c lkvm/base/log.c lkvm/base/iov.c)
-$(call unit,net/slirp,net/slirp.c net/pollset.c lkvm/loop.c lkvm/base/log.c)
-$(call unit,net/pollset,net/pollset.c lkvm/loop.c)
+$(call unit,net/tap,$(net-all) tests/fake/netif.c lkvm/vm/loop.c lkvm/base/log.c lkvm/base/iov.c)
+$(call unit,net/slirp,net/slirp.c net/pollset.c lkvm/vm/loop.c lkvm/base/log.c)
+$(call unit,net/pollset,net/pollset.c lkvm/vm/loop.c)
 $(call unit,net/dhcp,net/dhcp.c net/csum.c)
 $(call unit,net/guard,net/guard.c net/csum.c)
 $(call unit,net/merge,net/merge.c net/guard.c net/csum.c)
@@ -259,7 +259,7 @@ $(call unit,realm/replay,lkvm/base/log.c $(fake_host))
 keybroker-common := guest/keybroker/http.c guest/keybroker/http_text.c guest/keybroker/message.c guest/keybroker/url.c guest/keybroker/wrap.c \
 	lkvm/base/encode.c
 keybroker-server := tests/keybroker/challenges.c tests/keybroker/policy.c tests/keybroker/broker.c \
-	tests/keybroker/server.c $(keybroker-common) lkvm/loop.c
+	tests/keybroker/server.c $(keybroker-common) lkvm/vm/loop.c
 # As tests have it: with keys to sign tokens with, too.
 keybroker-tested := $(keybroker-server) $(filter-out lkvm/base/encode.c,$(token_all)) realm/digest.c realm/rsi.c lkvm/base/log.c
 KEYBROKER_APP_SRCS := $(addprefix guest/keybroker/,app.c client.c dial.c log.c mock.c tsm.c libcrypto_linked.c) \
@@ -310,13 +310,13 @@ fuzz = $(eval FUZZERS += $(1))$(eval fuzz-srcs-$(1) := $(2))
 
 $(call fuzz,guard,net/guard.c net/reasm.c net/segment.c net/csum.c)
 $(call fuzz,dhcp,net/dhcp.c net/csum.c)
-$(call fuzz,user_net,$(net-all) lkvm/loop.c lkvm/base/log.c lkvm/base/iov.c)
+$(call fuzz,user_net,$(net-all) lkvm/vm/loop.c lkvm/base/log.c lkvm/base/iov.c)
 $(call fuzz,virtio_net,virtio/pool.c virtio/net.c virtio/net_hdr.c virtio/device.c virtio/queue.c virtio/account.c virtio/chain.c $(mem) \
-	lkvm/base/iov.c lkvm/base/log.c lkvm/loop.c tests/fake/netif.c tests/fake/driver.c tests/fake/transport.c)
-$(call fuzz,chain,virtio/queue.c virtio/account.c lkvm/loop.c virtio/chain.c $(mem) lkvm/base/log.c tests/fake/driver.c)
+	lkvm/base/iov.c lkvm/base/log.c lkvm/vm/loop.c tests/fake/netif.c tests/fake/driver.c tests/fake/transport.c)
+$(call fuzz,chain,virtio/queue.c virtio/account.c lkvm/vm/loop.c virtio/chain.c $(mem) lkvm/base/log.c tests/fake/driver.c)
 $(call fuzz,virtio_pci,virtio/mmio.c $(virtio_pci_srcs))
 $(call fuzz,blk,virtio/pool.c virtio/blk.c virtio/blk_req.c virtio/blk_config.c virtio/device.c virtio/queue.c virtio/account.c \
-	virtio/chain.c $(mem) lkvm/base/iov.c lkvm/base/log.c lkvm/loop.c tests/fake/disk.c \
+	virtio/chain.c $(mem) lkvm/base/iov.c lkvm/base/log.c lkvm/vm/loop.c tests/fake/disk.c \
 	tests/fake/driver.c tests/fake/transport.c)
 $(call fuzz,boot,arm64/boot.c arm64/image.c lkvm/base/infile.c $(mem))
 $(call fuzz,token,$(token_all) realm/digest.c realm/rsi.c lkvm/token_print.c lkvm/token_json.c lkvm/base/log.c)
@@ -441,9 +441,9 @@ objs = $(sort $(patsubst %.c,$(O)/obj/%.o,$(1)))
 bench-virtio := virtio/pool.c virtio/net.c virtio/net_hdr.c virtio/blk.c virtio/blk_req.c virtio/blk_config.c \
 	virtio/rng.c virtio/device.c virtio/queue.c virtio/account.c virtio/chain.c $(mem) lkvm/base/iov.c \
 	tests/fake/driver.c tests/fake/transport.c
-build/bench/native_virtio: $(call objs,tests/bench/native_virtio.c $(bench-virtio) lkvm/base/log.c lkvm/loop.c)
+build/bench/native_virtio: $(call objs,tests/bench/native_virtio.c $(bench-virtio) lkvm/base/log.c lkvm/vm/loop.c)
 build/bench/net_path: $(call objs,tests/bench/net_path.c $(bench-virtio) $(net-all) \
-	lkvm/base/log.c lkvm/loop.c)
+	lkvm/base/log.c lkvm/vm/loop.c)
 build/bench/native_virtio build/bench/net_path:
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(sort $^) -lpthread -ldl

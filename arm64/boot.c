@@ -20,7 +20,7 @@
 #include "arm64/image.h"
 #include "lkvm/base/infile.h"
 #include "lkvm/base/log.h"
-#include "lkvm/mem.h"
+#include "lkvm/vm/mem.h"
 
 #define WINDOW (256 * MiB)
 #define DTB_ALIGN (2 * MiB)

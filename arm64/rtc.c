@@ -20,7 +20,7 @@
 #include <time.h>
 
 #include "arm64/memmap.h"
-#include "lkvm/bus.h"
+#include "lkvm/vm/bus.h"
 
 #define NS_PER_SEC INT64_C(1000000000)
 #define UIP_AHEAD_NS 244000	  /* t_BUC */

@@ -28,9 +28,9 @@
 #include <string.h>
 
 #include "arm64/memmap.h"
-#include "lkvm/bus.h"
-#include "lkvm/chardev.h"
-#include "lkvm/irq.h"
+#include "lkvm/vm/bus.h"
+#include "lkvm/vm/chardev.h"
+#include "lkvm/vm/irq.h"
 
 #define RX_FIFO 16u
 #define TX_BACKLOG 4096u

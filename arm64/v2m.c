@@ -14,7 +14,7 @@
 #include <stdlib.h>
 
 #include "arm64/memmap.h"
-#include "lkvm/bus.h"
+#include "lkvm/vm/bus.h"
 
 #define MSI_TYPER 0x008
 #define MSI_SETSPI MEMMAP_V2M_SETSPI

@@ -6,7 +6,7 @@
 #ifndef ARM64_V2M_H
 #define ARM64_V2M_H
 
-#include "lkvm/irq.h"
+#include "lkvm/vm/irq.h"
 
 struct bus;
 struct v2m;

@@ -14,8 +14,8 @@
 #ifndef LKVM_CONSOLE_H
 #define LKVM_CONSOLE_H
 
-#include "lkvm/chardev.h"
-#include "lkvm/loop.h"
+#include "lkvm/vm/chardev.h"
+#include "lkvm/vm/loop.h"
 
 struct console;
 

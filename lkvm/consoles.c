@@ -9,7 +9,7 @@
 
 #include <unistd.h>
 
-#include "lkvm/stop.h"
+#include "lkvm/vm/stop.h"
 
 static void on_stop(void *arg)
 {

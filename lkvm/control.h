@@ -21,7 +21,7 @@
 #ifndef LKVM_CONTROL_H
 #define LKVM_CONTROL_H
 
-#include "lkvm/loop.h"
+#include "lkvm/vm/loop.h"
 
 #define CONTROL_LINE 256u
 #define CONTROL_WORDS 6u

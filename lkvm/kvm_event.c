@@ -15,8 +15,8 @@
 #include <stdlib.h>
 
 #include "lkvm/base/log.h"
-#include "lkvm/irq.h"
 #include "lkvm/kvm.h"
+#include "lkvm/vm/irq.h"
 
 #define GSI_MSI 256u /* above the SPIs of the board */
 #define MAX_MSI 512u

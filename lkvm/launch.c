@@ -14,9 +14,9 @@
 #include "lkvm/base/encode.h"
 #include "lkvm/base/log.h"
 #include "lkvm/devices.h"
-#include "lkvm/mem.h"
 #include "lkvm/payload.h"
 #include "lkvm/signals.h"
+#include "lkvm/vm/mem.h"
 #include "realm/eventlog.h"
 #include "realm/profile.h"
 

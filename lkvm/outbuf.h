@@ -6,7 +6,7 @@
 #ifndef LKVM_OUTBUF_H
 #define LKVM_OUTBUF_H
 
-#include "lkvm/loop.h"
+#include "lkvm/vm/loop.h"
 
 struct outbuf;
 

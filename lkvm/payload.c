@@ -15,7 +15,7 @@
 #include "arm64/fdt.h"
 #include "lkvm/base/file.h"
 #include "lkvm/base/log.h"
-#include "lkvm/mem.h"
+#include "lkvm/vm/mem.h"
 
 static int write_file(const char *path, const void *buf, size_t len)
 {

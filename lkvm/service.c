@@ -19,10 +19,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "lkvm/bus.h"
 #include "lkvm/devices.h"
-#include "lkvm/mem.h"
-#include "lkvm/stop.h"
+#include "lkvm/vm/bus.h"
+#include "lkvm/vm/mem.h"
+#include "lkvm/vm/stop.h"
 
 #define TRACE_NS 10000000u
 #define PAGE UINT64_C(4096)

@@ -13,7 +13,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "lkvm/stop.h"
+#include "lkvm/vm/stop.h"
 
 struct signals {
 	int fd;

@@ -3,7 +3,7 @@
 #ifndef LKVM_SIGNALS_H
 #define LKVM_SIGNALS_H
 
-#include "lkvm/loop.h"
+#include "lkvm/vm/loop.h"
 
 struct signals;
 struct stop;

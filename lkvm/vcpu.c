@@ -23,8 +23,8 @@
 
 #include "lkvm/base/log.h"
 #include "lkvm/base/sigmask.h"
-#include "lkvm/bus.h"
-#include "lkvm/stop.h"
+#include "lkvm/vm/bus.h"
+#include "lkvm/vm/stop.h"
 #include "realm/realm.h"
 
 #define KICK_SIGNAL SIGUSR1

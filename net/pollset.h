@@ -7,7 +7,7 @@
 #ifndef NET_POLLSET_H
 #define NET_POLLSET_H
 
-#include "lkvm/loop.h"
+#include "lkvm/vm/loop.h"
 
 struct pollset;
 

@@ -8,7 +8,7 @@
 
 #include <netinet/in.h>
 
-#include "lkvm/loop.h"
+#include "lkvm/vm/loop.h"
 
 struct slirp;
 

@@ -23,7 +23,7 @@
 
 #include "lkvm/base/le.h"
 #include "lkvm/base/log.h"
-#include "lkvm/loop.h"
+#include "lkvm/vm/loop.h"
 #include "net/backend.h"
 #include "net/tap_setup.h"
 

@@ -19,7 +19,7 @@
 
 #include "lkvm/base/iov.h"
 #include "lkvm/base/log.h"
-#include "lkvm/loop.h"
+#include "lkvm/vm/loop.h"
 #include "net/acks.h"
 #include "net/backend.h"
 #include "net/backlog.h"

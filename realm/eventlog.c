@@ -16,7 +16,7 @@
 #include <string.h>
 
 #include "lkvm/base/le.h"
-#include "lkvm/mem.h"
+#include "lkvm/vm/mem.h"
 #include "realm/digest.h"
 
 /* [TCG PFP 1.06 10.4.1] */

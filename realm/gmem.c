@@ -29,7 +29,7 @@
 
 #include "lkvm/base/log.h"
 #include "lkvm/kvm.h"
-#include "lkvm/mem.h"
+#include "lkvm/vm/mem.h"
 #include "realm/uapi_rmi.h"
 
 #define MAX_REGIONS 8u

@@ -5,7 +5,7 @@
  * Thread: main.
  * Trust:  nothing of the guest's.
  */
-#include "lkvm/mem.h"
+#include "lkvm/vm/mem.h"
 #include "realm/realm.h"
 
 static u64 mem_flags(const struct realm_conf *conf)

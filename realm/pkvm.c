@@ -8,14 +8,14 @@
  * Spec:   [KVM api 4.2 KVM_VM_TYPE_ARM_PROTECTED], Linux virt/kvm/arm/hypercalls.rst
  *
  * Which pages are shared is between the guest and the hypervisor; we are not told, and to touch
- * another one is a fault: mem_guard() [lkvm/mem.h].
+ * another one is a fault: mem_guard() [lkvm/vm/mem.h].
  */
 #include <errno.h>
 #include <sys/resource.h>
 
 #include "lkvm/base/log.h"
 #include "lkvm/kvm.h"
-#include "lkvm/mem.h"
+#include "lkvm/vm/mem.h"
 #include "realm/realm.h"
 
 static u64 mem_flags(const struct realm_conf *conf)

@@ -11,7 +11,7 @@
 
 #include <errno.h>
 
-#include "lkvm/mem.h"
+#include "lkvm/vm/mem.h"
 
 static bool in_ram(const struct plan_conf *c, const struct plan_part *p)
 {

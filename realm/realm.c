@@ -14,7 +14,7 @@
 
 #include "lkvm/base/log.h"
 #include "lkvm/kvm.h"
-#include "lkvm/mem.h"
+#include "lkvm/vm/mem.h"
 
 enum life { NEW, CREATED, DEFINED, ACTIVE };
 

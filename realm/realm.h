@@ -85,7 +85,7 @@ struct realm_ops {
 	int (*rmm)(const struct realm_conf *conf);
 	/* One sentence for the user about what this backend does not do, or NULL. */
 	const char *banner;
-	/* Flags for mem_add_ram() [lkvm/mem.h]. */
+	/* Flags for mem_add_ram() [lkvm/vm/mem.h]. */
 	u64 (*mem_flags)(const struct realm_conf *conf);
 	/*
 	 * What the host cannot do of what the user chose: -EINVAL after one line that says so.

@@ -16,7 +16,7 @@
 #include <string.h>
 
 #include "lkvm/base/log.h"
-#include "lkvm/mem.h"
+#include "lkvm/vm/mem.h"
 
 #define MAX_STEPS 256u /* a call, each a few system calls */
 

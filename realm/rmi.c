@@ -16,7 +16,7 @@
 
 #include "lkvm/base/log.h"
 #include "lkvm/kvm.h"
-#include "lkvm/mem.h"
+#include "lkvm/vm/mem.h"
 #include "realm/gmem.h"
 #include "realm/realm.h"
 #include "realm/rim.h"

@@ -18,7 +18,7 @@
 
 #include "lkvm/base/log.h"
 #include "lkvm/kvm.h"
-#include "lkvm/mem.h"
+#include "lkvm/vm/mem.h"
 #include "realm/attest.h"
 #include "realm/digest.h"
 #include "realm/profile.h"

@@ -18,8 +18,8 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-#include "lkvm/loop.h"
-#include "lkvm/mem.h"
+#include "lkvm/vm/loop.h"
+#include "lkvm/vm/mem.h"
 #include "virtio/chain.h"
 
 #define PAGE UINT64_C(4096)

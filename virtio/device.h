@@ -15,7 +15,7 @@
 #include <pthread.h>
 
 #include "lkvm/base/log.h"
-#include "lkvm/loop.h"
+#include "lkvm/vm/loop.h"
 #include "virtio/account.h"
 #include "virtio/chain.h"
 

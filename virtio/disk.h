@@ -10,7 +10,7 @@
 #include <limits.h>
 #include <sys/uio.h>
 
-#include "lkvm/loop.h"
+#include "lkvm/vm/loop.h"
 
 #define DISK_SECTOR 512u /* the unit of virtio-blk, whatever the block size [virtio 1.3 §5.2.4] */
 #define DISK_MAX_QUEUES 16u

@@ -3,8 +3,8 @@
 #ifndef VIRTIO_MMIO_H
 #define VIRTIO_MMIO_H
 
-#include "lkvm/bus.h"
-#include "lkvm/irq.h"
+#include "lkvm/vm/bus.h"
+#include "lkvm/vm/irq.h"
 #include "virtio/device.h"
 
 #define VIRTIO_MMIO_SIZE 0x200u

@@ -21,7 +21,7 @@
 #include <string.h>
 
 #include "lkvm/base/log.h"
-#include "lkvm/msix.h"
+#include "lkvm/vm/msix.h"
 #include "virtio/pci_common.h"
 
 /* [virtio 1.3 §4.1.2] */

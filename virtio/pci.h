@@ -8,7 +8,7 @@
 #ifndef VIRTIO_PCI_H
 #define VIRTIO_PCI_H
 
-#include "lkvm/pci.h"
+#include "lkvm/vm/pci.h"
 #include "virtio/device.h"
 
 struct virtio_pci;

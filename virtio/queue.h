@@ -9,7 +9,7 @@
 #ifndef VIRTIO_QUEUE_H
 #define VIRTIO_QUEUE_H
 
-#include "lkvm/mem.h"
+#include "lkvm/vm/mem.h"
 
 struct account;
 

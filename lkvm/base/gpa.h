@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * A guest physical address is its own type, so that the compiler refuses to mix it up with a
- * length, an offset or a host pointer. Only lkvm/mem.c turns one into a pointer. A gpa never
+ * length, an offset or a host pointer. Only lkvm/vm/mem.c turns one into a pointer. A gpa never
  * travels without a length.
  */
 #ifndef LKVM_GPA_H

@@ -16,7 +16,7 @@
 #include <string.h>
 
 #include "lkvm/base/le.h"
-#include "lkvm/loop.h"
+#include "lkvm/vm/loop.h"
 #include "net/netif.h"
 #include "tests/fake/driver.h"
 #include "tests/fake/transport.h"

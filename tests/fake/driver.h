@@ -7,7 +7,7 @@
 #ifndef TESTS_FAKE_DRIVER_H
 #define TESTS_FAKE_DRIVER_H
 
-#include "lkvm/mem.h"
+#include "lkvm/vm/mem.h"
 
 /* Memory of a small test guest: rings below, buffers from FAKE_DATA on. */
 #define FAKE_RAM UINT64_C(0x80000000)

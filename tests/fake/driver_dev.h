@@ -6,7 +6,7 @@
 #ifndef TESTS_FAKE_DRIVER_DEV_H
 #define TESTS_FAKE_DRIVER_DEV_H
 
-#include "lkvm/bus.h"
+#include "lkvm/vm/bus.h"
 #include "tests/fake/driver.h"
 
 /* Registers that both transports have, in some place and width. */

@@ -4,7 +4,7 @@
  *
  * Thread: any.
  * Trust:  none needed.
- * Spec:   lkvm/irq.h
+ * Spec:   lkvm/vm/irq.h
  */
 #include "tests/fake/irq.h"
 

@@ -8,7 +8,7 @@
 
 #include <pthread.h>
 
-#include "lkvm/irq.h"
+#include "lkvm/vm/irq.h"
 
 #define FAKE_IRQ_SPIS 256u
 #define FAKE_IRQ_ROUTES 64u

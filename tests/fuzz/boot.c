@@ -20,7 +20,7 @@
 #include "arm64/boot.h"
 #include "arm64/memmap.h"
 #include "lkvm/base/log.h"
-#include "lkvm/mem.h"
+#include "lkvm/vm/mem.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 

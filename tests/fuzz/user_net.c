@@ -24,7 +24,7 @@
 #include <unistd.h>
 
 #include "lkvm/base/log.h"
-#include "lkvm/loop.h"
+#include "lkvm/vm/loop.h"
 #include "net/netif.h"
 #include "net/netopt.h"
 #include "tests/unit/net/guest.h"

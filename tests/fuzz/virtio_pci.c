@@ -18,7 +18,7 @@
 #include <string.h>
 
 #include "lkvm/base/log.h"
-#include "lkvm/pci.h"
+#include "lkvm/vm/pci.h"
 #include "tests/fake/driver.h"
 #include "tests/fake/driver_dev.h"
 #include "tests/fake/echo.h"

@@ -9,7 +9,7 @@
 #ifndef TESTS_KEYBROKER_SERVER_H
 #define TESTS_KEYBROKER_SERVER_H
 
-#include "lkvm/loop.h"
+#include "lkvm/vm/loop.h"
 #include "tests/keybroker/broker.h"
 
 struct server_conf {

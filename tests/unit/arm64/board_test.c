@@ -3,8 +3,8 @@
 #include <errno.h>
 
 #include "arm64/board.h"
-#include "lkvm/bus.h"
-#include "lkvm/irq.h"
+#include "lkvm/vm/bus.h"
+#include "lkvm/vm/irq.h"
 #include "tests/unit/arm64/capture.h"
 
 static struct board_conf conf(unsigned cpus, enum board_gic gic)

@@ -14,7 +14,7 @@
 #include "arm64/image.h"
 #include "arm64/memmap.h"
 #include "lkvm/base/le.h"
-#include "lkvm/mem.h"
+#include "lkvm/vm/mem.h"
 #include "tests/unit/arm64/capture.h"
 
 static char dir[] = "/tmp/lkvm-boot-XXXXXX";

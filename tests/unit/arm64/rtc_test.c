@@ -2,7 +2,7 @@
 /* MC146818: reading, setting, the formats of register B, and no torn reads. */
 #include "arm64/memmap.h"
 #include "arm64/rtc.h"
-#include "lkvm/bus.h"
+#include "lkvm/vm/bus.h"
 #include "tests/unit/arm64/capture.h"
 
 #define SEC INT64_C(1000000000)

@@ -7,9 +7,9 @@
 
 #include "arm64/memmap.h"
 #include "arm64/serial.h"
-#include "lkvm/bus.h"
-#include "lkvm/chardev.h"
-#include "lkvm/irq.h"
+#include "lkvm/vm/bus.h"
+#include "lkvm/vm/chardev.h"
+#include "lkvm/vm/irq.h"
 #include "tests/unit/arm64/capture.h"
 
 enum { THR, IER, IIR, LCR, MCR, LSR, MSR, SCR };

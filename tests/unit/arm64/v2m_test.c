@@ -4,7 +4,7 @@
 
 #include "arm64/memmap.h"
 #include "arm64/v2m.h"
-#include "lkvm/bus.h"
+#include "lkvm/vm/bus.h"
 #include "tests/unit/arm64/capture.h"
 
 #define DOORBELL (MEMMAP_V2M + 0x40)

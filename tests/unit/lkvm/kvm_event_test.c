@@ -3,8 +3,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "lkvm/irq.h"
 #include "lkvm/kvm.h"
+#include "lkvm/vm/irq.h"
 #include "tests/unit/suite.h"
 
 static struct {

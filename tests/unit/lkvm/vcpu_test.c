@@ -6,10 +6,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "lkvm/bus.h"
-#include "lkvm/mem.h"
-#include "lkvm/stop.h"
 #include "lkvm/vcpu.h"
+#include "lkvm/vm/bus.h"
+#include "lkvm/vm/mem.h"
+#include "lkvm/vm/stop.h"
 #include "realm/realm.h"
 #include "tests/unit/suite.h"
 

@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "lkvm/loop.h"
+#include "lkvm/vm/loop.h"
 #include "net/netopt.h"
 #include "tests/fake/netif.h"
 #include "tests/unit/net/guest.h"

@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "lkvm/loop.h"
+#include "lkvm/vm/loop.h"
 #include "net/backend.h"
 #include "tests/fake/netif.h"
 #include "tests/unit/net/guest.h"

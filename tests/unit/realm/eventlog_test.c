@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "lkvm/base/le.h"
-#include "lkvm/mem.h"
+#include "lkvm/vm/mem.h"
 #include "realm/digest.h"
 #include "realm/eventlog.h"
 #include "tests/unit/suite.h"

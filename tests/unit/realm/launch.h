@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "lkvm/kvm.h"
-#include "lkvm/mem.h"
+#include "lkvm/vm/mem.h"
 #include "realm/probe.h"
 #include "tests/fake/kvm.h"
 #include "tests/unit/arm64/capture.h"

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "lkvm/mem.h"
+#include "lkvm/vm/mem.h"
 #include "realm/plan.h"
 #include "tests/unit/suite.h"
 

@@ -11,7 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "lkvm/mem.h"
+#include "lkvm/vm/mem.h"
 #include "realm/ripas.h"
 #include "tests/unit/arm64/capture.h"
 #include "tests/unit/suite.h"

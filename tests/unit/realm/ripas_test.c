@@ -4,7 +4,7 @@
  */
 #include <errno.h>
 
-#include "lkvm/mem.h"
+#include "lkvm/vm/mem.h"
 #include "realm/ripas.h"
 #include "tests/unit/suite.h"
 

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <pthread.h>
 
-#include "lkvm/loop.h"
+#include "lkvm/vm/loop.h"
 #include "tests/fake/driver.h"
 #include "tests/fake/echo.h"
 #include "tests/unit/suite.h"

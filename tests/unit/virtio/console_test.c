@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "lkvm/chardev.h"
+#include "lkvm/vm/chardev.h"
 #include "tests/fake/driver.h"
 #include "tests/fake/transport.h"
 #include "tests/unit/fds.h"

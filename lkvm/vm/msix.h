@@ -7,7 +7,7 @@
 #ifndef LKVM_MSIX_H
 #define LKVM_MSIX_H
 
-#include "lkvm/pci.h"
+#include "lkvm/vm/pci.h"
 
 #define MSIX_MAX_VECTORS 64u
 #define MSIX_BAR_SIZE 0x1000u /* table and pending bits share a page */

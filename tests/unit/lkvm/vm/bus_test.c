@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <stdatomic.h>
 
-#include "lkvm/bus.h"
+#include "lkvm/vm/bus.h"
 #include "tests/unit/suite.h"
 
 /* Reads return its tag and the offset, writes are remembered. */

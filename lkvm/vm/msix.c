@@ -20,7 +20,7 @@
  * message that was already on its way. The binding outlives a mask, so it goes to where the guest
  * wanted it last.
  */
-#include "lkvm/msix.h"
+#include "lkvm/vm/msix.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -13,7 +13,7 @@
  * its place, those that wait for one try again. All of that is under map_lock, because the BAR that
  * gets its turn may belong to another function than the one that is being written.
  */
-#include "lkvm/pci.h"
+#include "lkvm/vm/pci.h"
 
 #include <errno.h>
 #include <stdlib.h>

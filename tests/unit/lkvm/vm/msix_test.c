@@ -5,7 +5,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#include "lkvm/msix.h"
+#include "lkvm/vm/msix.h"
 #include "tests/fake/irq.h"
 #include "tests/unit/race.h"
 #include "tests/unit/suite.h"

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "lkvm/pci.h"
+#include "lkvm/vm/pci.h"
 #include "tests/fake/irq.h"
 #include "tests/unit/suite.h"
 

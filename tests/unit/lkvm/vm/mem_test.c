@@ -8,7 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "lkvm/mem.h"
+#include "lkvm/vm/mem.h"
 #include "tests/unit/suite.h"
 
 #define RAM UINT64_C(0x80000000)

@@ -6,7 +6,7 @@
  *         a copy of the range, so that handlers may add and remove ranges.
  * Trust:  address, length and value of an access are the guest's.
  */
-#include "lkvm/bus.h"
+#include "lkvm/vm/bus.h"
 
 #include <errno.h>
 #include <stdlib.h>

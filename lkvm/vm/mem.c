@@ -16,15 +16,15 @@
  * looks at `closing` second, the converter stores `closing` first and looks at `holds` second, both
  * sequentially consistent: one of them sees the other.
  */
-#include "lkvm/mem.h"
+#include "lkvm/vm/mem.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "lkvm/mem_guard.h"
-#include "lkvm/mem_map.h"
+#include "lkvm/vm/mem_guard.h"
+#include "lkvm/vm/mem_map.h"
 
 #define MEM_MAX_REGIONS 8u
 

@@ -16,8 +16,8 @@
 
 #include <stdatomic.h>
 
-#include "lkvm/bus.h"
-#include "lkvm/irq.h"
+#include "lkvm/vm/bus.h"
+#include "lkvm/vm/irq.h"
 
 #define PCI_SLOTS 32u
 #define PCI_BARS 6u

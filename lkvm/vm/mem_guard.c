@@ -10,7 +10,7 @@
  *
  * The state is global because a signal handler has nothing else.
  */
-#include "lkvm/mem_guard.h"
+#include "lkvm/vm/mem_guard.h"
 
 #include <errno.h>
 #include <signal.h>

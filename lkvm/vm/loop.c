@@ -10,7 +10,7 @@
  * callback deletes while epoll events for it are still in the current batch is put on `dead` and
  * freed after the batch.
  */
-#include "lkvm/loop.h"
+#include "lkvm/vm/loop.h"
 
 #include <errno.h>
 #include <pthread.h>

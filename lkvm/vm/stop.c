@@ -5,7 +5,7 @@
  * Thread: any, also signal handlers.
  * Trust:  a guest reaches this once: its later requests change nothing.
  */
-#include "lkvm/stop.h"
+#include "lkvm/vm/stop.h"
 
 #include <errno.h>
 #include <sys/eventfd.h>

@@ -4,7 +4,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "lkvm/loop.h"
+#include "lkvm/vm/loop.h"
 #include "tests/unit/suite.h"
 
 static struct loop *l;

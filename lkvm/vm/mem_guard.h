@@ -3,7 +3,7 @@
 #ifndef LKVM_MEM_GUARD_H
 #define LKVM_MEM_GUARD_H
 
-#include "lkvm/mem_map.h"
+#include "lkvm/vm/mem_map.h"
 
 /* The regions stay where they are until guard_stop(), which others may call, too. -errno. */
 int guard_start(const struct region *regions, unsigned nr);

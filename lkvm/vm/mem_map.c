@@ -15,7 +15,7 @@
  * Guarded. Both views are of the memfd. In the devices' one, pages that the hypervisor keeps from
  * us are hidden behind empty ones once we have touched them; KVM's is left as it is.
  */
-#include "lkvm/mem_map.h"
+#include "lkvm/vm/mem_map.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -3,7 +3,7 @@
 #ifndef LKVM_MEM_MAP_H
 #define LKVM_MEM_MAP_H
 
-#include "lkvm/mem.h"
+#include "lkvm/vm/mem.h"
 
 #define MEM_PAGE UINT64_C(4096) /* granule of sharing: the RMM's, whatever the host's page size */
 
