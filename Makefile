@@ -28,7 +28,7 @@ mem := lkvm/vm/mem.c lkvm/vm/mem_map.c lkvm/vm/mem_guard.c
 
 LKVM_SRCS := \
 	lkvm/base/log.c lkvm/base/iov.c $(mem) lkvm/vm/loop.c lkvm/vm/bus.c lkvm/vm/pci.c lkvm/vm/msix.c \
-	lkvm/kvm.c lkvm/kvm_ioctl.c lkvm/kvm_event.c lkvm/vm/stop.c lkvm/vcpu.c \
+	lkvm/kvm/kvm.c lkvm/kvm/kvm_ioctl.c lkvm/kvm/kvm_event.c lkvm/vm/stop.c lkvm/kvm/vcpu.c \
 	lkvm/main.c lkvm/base/options.c lkvm/base/options_help.c lkvm/options_run.c lkvm/options_realm.c lkvm/config.c \
 	lkvm/cmd_help.c lkvm/cmd_run.c lkvm/cmd_doctor.c \
 	lkvm/cmd_token.c lkvm/token_print.c lkvm/token_json.c lkvm/cmd_attest_keys.c lkvm/base/file.c \
@@ -143,8 +143,8 @@ $(call unit,lkvm/vm/loop,lkvm/vm/loop.c)
 $(call unit,lkvm/vm/bus,lkvm/vm/bus.c)
 $(call unit,lkvm/vm/pci,lkvm/vm/pci.c lkvm/vm/bus.c tests/fake/irq.c)
 $(call unit,lkvm/vm/msix,lkvm/vm/msix.c lkvm/vm/pci.c lkvm/vm/bus.c lkvm/base/log.c tests/fake/irq.c)
-$(call unit,lkvm/kvm_event,lkvm/kvm_event.c lkvm/kvm.c lkvm/base/log.c)
-$(call unit,lkvm/vcpu,lkvm/vcpu.c lkvm/vm/stop.c lkvm/kvm.c lkvm/vm/bus.c $(mem) lkvm/base/log.c realm/realm.c realm/none.c)
+$(call unit,lkvm/kvm/kvm_event,lkvm/kvm/kvm_event.c lkvm/kvm/kvm.c lkvm/base/log.c)
+$(call unit,lkvm/kvm/vcpu,lkvm/kvm/vcpu.c lkvm/vm/stop.c lkvm/kvm/kvm.c lkvm/vm/bus.c $(mem) lkvm/base/log.c realm/realm.c realm/none.c)
 options := lkvm/base/options.c lkvm/base/options_help.c lkvm/options_run.c lkvm/options_realm.c lkvm/config.c lkvm/base/log.c
 $(call unit,lkvm/base/options,$(options))
 $(call unit,lkvm/options_run,$(options))
@@ -155,7 +155,7 @@ token_read := realm/token.c realm/token_claims.c realm/cose.c realm/cbor.c realm
 token_all := $(filter-out realm/digest.c realm/rsi.c,$(token_read)) lkvm/base/encode.c realm/anchor.c realm/keys.c \
 	realm/token_make.c realm/attest.c
 token_cmds := lkvm/cmd_token.c lkvm/token_print.c lkvm/token_json.c lkvm/cmd_attest_keys.c $(token_all)
-fake_host := tests/fake/kvm.c tests/fake/kvm_realm.c lkvm/kvm.c $(mem) \
+fake_host := tests/fake/kvm.c tests/fake/kvm_realm.c lkvm/kvm/kvm.c $(mem) \
 	realm/realm.c realm/none.c realm/rme.c realm/rmi.c realm/pkvm.c realm/gmem.c realm/probe.c \
 	realm/sim.c realm/rsi.c realm/ripas.c realm/digest.c realm/rim.c realm/profile.c $(token_all)
 $(call unit,lkvm/cmd_doctor,lkvm/cmd_doctor.c lkvm/base/json.c lkvm/base/options.c lkvm/base/options_help.c lkvm/base/log.c $(fake_host))
@@ -164,13 +164,13 @@ $(call unit,lkvm/control,lkvm/control.c lkvm/control_conn.c lkvm/control_dir.c l
 $(call unit,lkvm/cmd_token,$(token_cmds) realm/digest.c realm/rsi.c lkvm/base/file.c lkvm/base/options.c lkvm/base/options_help.c lkvm/base/log.c)
 # The whole program below its command line, on a fake host.
 $(call unit,lkvm/machine,$(filter-out lkvm/main.c $(call named,cmd_) $(call named,options) lkvm/control_client.c lkvm/guests.c lkvm/map_svg.c \
-	lkvm/kvm_ioctl.c,$(LKVM_SRCS)) \
+	lkvm/kvm/kvm_ioctl.c,$(LKVM_SRCS)) \
 	$(filter tests/fake/%,$(fake_host)))
 # main_test.c includes lkvm/main.c, to call its main() by another name.
-$(call unit,lkvm/main,$(filter-out lkvm/main.c lkvm/machine.c lkvm/kvm_ioctl.c,$(LKVM_SRCS)) \
+$(call unit,lkvm/main,$(filter-out lkvm/main.c lkvm/machine.c lkvm/kvm/kvm_ioctl.c,$(LKVM_SRCS)) \
 	$(filter tests/fake/%,$(fake_host)))
 $(call unit,lkvm/cmd_measure,lkvm/cmd_measure.c $(filter-out lkvm/main.c lkvm/machine.c $(call named,cmd_) lkvm/map_svg.c \
-	lkvm/kvm_ioctl.c,$(LKVM_SRCS)) $(filter tests/fake/%,$(fake_host)))
+	lkvm/kvm/kvm_ioctl.c,$(LKVM_SRCS)) $(filter tests/fake/%,$(fake_host)))
 $(call unit,lkvm/outbuf,lkvm/outbuf.c lkvm/vm/loop.c lkvm/base/log.c)
 $(call unit,lkvm/console,lkvm/console.c lkvm/outbuf.c lkvm/terminal.c lkvm/vm/loop.c lkvm/base/log.c)
 $(call unit,virtio/queue,virtio/queue.c virtio/account.c lkvm/vm/loop.c $(mem) lkvm/base/log.c tests/fake/driver.c)
@@ -217,8 +217,8 @@ $(call unit,arm64/boot_bad,arm64/boot.c arm64/image.c lkvm/base/infile.c $(mem) 
 $(call unit,arm64/serial,arm64/serial.c lkvm/vm/bus.c lkvm/base/log.c)
 $(call unit,arm64/serial_input,arm64/serial.c lkvm/vm/bus.c lkvm/base/log.c)
 $(call unit,arm64/rtc,arm64/rtc.c lkvm/vm/bus.c lkvm/base/log.c)
-$(call unit,arm64/gic,arm64/gic.c arm64/board.c arm64/serial.c arm64/rtc.c lkvm/kvm.c lkvm/vm/bus.c lkvm/base/log.c)
-$(call unit,arm64/cpu,arm64/cpu.c arm64/pvtime.c lkvm/kvm.c lkvm/base/log.c)
+$(call unit,arm64/gic,arm64/gic.c arm64/board.c arm64/serial.c arm64/rtc.c lkvm/kvm/kvm.c lkvm/vm/bus.c lkvm/base/log.c)
+$(call unit,arm64/cpu,arm64/cpu.c arm64/pvtime.c lkvm/kvm/kvm.c lkvm/base/log.c)
 $(call unit,arm64/v2m,arm64/v2m.c lkvm/vm/bus.c lkvm/base/log.c)
 $(call unit,arm64/fdt,arm64/fdt.c arm64/board.c arm64/serial.c arm64/rtc.c lkvm/vm/bus.c lkvm/base/log.c)
 net-user := net/user.c net/slirp.c net/slirp_lib.c net/pollset.c net/guard.c net/merge.c net/acks.c net/reasm.c net/dhcp.c net/segment.c \

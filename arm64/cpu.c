@@ -15,7 +15,7 @@
 #include "arm64/memmap.h"
 #include "arm64/pvtime.h"
 #include "lkvm/base/log.h"
-#include "lkvm/kvm.h"
+#include "lkvm/kvm/kvm.h"
 
 #define SVE_VQ_BITS 128
 #define SVE_MIN_VL 128

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "lkvm/base/log.h"
-#include "lkvm/kvm.h"
+#include "lkvm/kvm/kvm.h"
 
 struct gic {
 	int fd;

@@ -14,7 +14,7 @@
 
 #include "arm64/memmap.h"
 #include "lkvm/base/log.h"
-#include "lkvm/kvm.h"
+#include "lkvm/kvm/kvm.h"
 
 struct pvtime {
 	void *host;

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "lkvm/base/log.h"
-#include "lkvm/kvm.h"
+#include "lkvm/kvm/kvm.h"
 #include "realm/probe.h"
 
 const struct realm_ops *backend_presume(struct realm_conf *conf, const struct config *c)

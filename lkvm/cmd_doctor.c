@@ -16,7 +16,7 @@
 #include "lkvm/base/log.h"
 #include "lkvm/base/options.h"
 #include "lkvm/cmd.h"
-#include "lkvm/kvm.h"
+#include "lkvm/kvm/kvm.h"
 #include "realm/probe.h"
 
 #define EXIT_CANNOT 1

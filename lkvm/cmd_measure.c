@@ -16,7 +16,7 @@
 #include "lkvm/base/file.h"
 #include "lkvm/base/log.h"
 #include "lkvm/cmd.h"
-#include "lkvm/kvm.h"
+#include "lkvm/kvm/kvm.h"
 #include "lkvm/measure.h"
 #include "lkvm/options_run.h"
 #include "realm/probe.h"

@@ -28,7 +28,7 @@
 #include <unistd.h>
 
 #include "lkvm/base/log.h"
-#include "lkvm/kvm.h"
+#include "lkvm/kvm/kvm.h"
 #include "lkvm/vm/mem.h"
 #include "realm/uapi_rmi.h"
 

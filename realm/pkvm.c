@@ -14,7 +14,7 @@
 #include <sys/resource.h>
 
 #include "lkvm/base/log.h"
-#include "lkvm/kvm.h"
+#include "lkvm/kvm/kvm.h"
 #include "lkvm/vm/mem.h"
 #include "realm/realm.h"
 

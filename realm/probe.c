@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #include "lkvm/base/log.h"
-#include "lkvm/kvm.h"
+#include "lkvm/kvm/kvm.h"
 #include "realm/uapi_rme.h"
 #include "realm/uapi_rmi.h"
 

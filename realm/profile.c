@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "lkvm/kvm.h"
+#include "lkvm/kvm/kvm.h"
 
 #define ID_AA64DFR0_EL1 KVM_REG_SYS(3u, 0u, 0u, 5u, 0u)
 #define PMCR_EL0 KVM_REG_SYS(3u, 3u, 9u, 12u, 0u)

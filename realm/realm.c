@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "lkvm/base/log.h"
-#include "lkvm/kvm.h"
+#include "lkvm/kvm/kvm.h"
 #include "lkvm/vm/mem.h"
 
 enum life { NEW, CREATED, DEFINED, ACTIVE };

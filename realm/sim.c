@@ -17,7 +17,7 @@
 #include <string.h>
 
 #include "lkvm/base/log.h"
-#include "lkvm/kvm.h"
+#include "lkvm/kvm/kvm.h"
 #include "lkvm/vm/mem.h"
 #include "realm/attest.h"
 #include "realm/digest.h"

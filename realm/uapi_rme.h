@@ -7,7 +7,7 @@
 #ifndef REALM_UAPI_RME_H
 #define REALM_UAPI_RME_H
 
-#include "lkvm/kvm_uapi.h"
+#include "lkvm/kvm/kvm_uapi.h"
 
 /* Bits 11:8 of the VM type. */
 #define KVM_VM_TYPE_ARM_REALM 0x100u

@@ -6,7 +6,7 @@
 #ifndef REALM_UAPI_RMI_H
 #define REALM_UAPI_RMI_H
 
-#include "lkvm/kvm_uapi.h"
+#include "lkvm/kvm/kvm_uapi.h"
 
 /* VM type from v14 on; v12 and v13 have KVM_VM_TYPE_ARM_REALM of uapi_rme.h. */
 #define KVM_VM_TYPE_ARM_REALM_BIT (1u << 30)

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "lkvm/kvm.h"
+#include "lkvm/kvm/kvm.h"
 #include "realm/uapi_rmi.h"
 
 #define RUN_SIZE 8192

@@ -7,7 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "lkvm/kvm.h"
+#include "lkvm/kvm/kvm.h"
 #include "realm/uapi_rme.h"
 #include "realm/uapi_rmi.h"
 #include "tests/fake/kvm.h"

@@ -5,7 +5,7 @@
 #include "arm64/cpu.h"
 #include "arm64/memmap.h"
 #include "arm64/pvtime.h"
-#include "lkvm/kvm.h"
+#include "lkvm/kvm/kvm.h"
 #include "tests/unit/arm64/capture.h"
 
 #define VM 42

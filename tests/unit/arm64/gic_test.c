@@ -4,7 +4,7 @@
 #include <fcntl.h>
 
 #include "arm64/gic.h"
-#include "lkvm/kvm.h"
+#include "lkvm/kvm/kvm.h"
 #include "tests/unit/arm64/capture.h"
 
 #define MAX_ATTRS 16

@@ -10,7 +10,7 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "lkvm/kvm.h"
+#include "lkvm/kvm/kvm.h"
 #include "lkvm/vm/mem.h"
 #include "realm/probe.h"
 #include "tests/fake/kvm.h"

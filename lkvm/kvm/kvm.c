@@ -6,7 +6,7 @@
  * Trust:  the kernel.
  * Spec:   [KVM api 4]
  */
-#include "lkvm/kvm.h"
+#include "lkvm/kvm/kvm.h"
 
 #include <errno.h>
 #include <fcntl.h>

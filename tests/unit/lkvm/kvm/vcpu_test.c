@@ -6,7 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "lkvm/vcpu.h"
+#include "lkvm/kvm/vcpu.h"
 #include "lkvm/vm/bus.h"
 #include "lkvm/vm/mem.h"
 #include "lkvm/vm/stop.h"

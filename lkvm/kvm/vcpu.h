@@ -8,7 +8,7 @@
 #include <pthread.h>
 #include <sched.h>
 
-#include "lkvm/kvm.h"
+#include "lkvm/kvm/kvm.h"
 
 struct bus;
 struct realm;

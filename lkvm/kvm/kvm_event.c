@@ -15,7 +15,7 @@
 #include <stdlib.h>
 
 #include "lkvm/base/log.h"
-#include "lkvm/kvm.h"
+#include "lkvm/kvm/kvm.h"
 #include "lkvm/vm/irq.h"
 
 #define GSI_MSI 256u /* above the SPIs of the board */

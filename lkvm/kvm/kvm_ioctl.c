@@ -9,7 +9,7 @@
  */
 #include <errno.h>
 
-#include "lkvm/kvm.h"
+#include "lkvm/kvm/kvm.h"
 
 int kvm_ioctl(int fd, unsigned long req, void *arg)
 {

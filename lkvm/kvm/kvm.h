@@ -7,7 +7,7 @@
 #define LKVM_KVM_H
 
 #include "lkvm/base/gpa.h"
-#include "lkvm/kvm_uapi.h"
+#include "lkvm/kvm/kvm_uapi.h"
 
 struct irq;
 

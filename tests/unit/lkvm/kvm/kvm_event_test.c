@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "lkvm/kvm.h"
+#include "lkvm/kvm/kvm.h"
 #include "lkvm/vm/irq.h"
 #include "tests/unit/suite.h"
 

@@ -10,7 +10,7 @@
  * because of the signal; one on its way into KVM_RUN finds the flag and returns at once: no window.
  * The thread clears the flag, and then looks at the gate and at the stop.
  */
-#include "lkvm/vcpu.h"
+#include "lkvm/kvm/vcpu.h"
 
 #include <errno.h>
 #include <signal.h>
