@@ -29,13 +29,13 @@ mem := lkvm/vm/mem.c lkvm/vm/mem_map.c lkvm/vm/mem_guard.c
 LKVM_SRCS := \
 	lkvm/base/log.c lkvm/base/iov.c $(mem) lkvm/vm/loop.c lkvm/vm/bus.c lkvm/vm/pci.c lkvm/vm/msix.c \
 	lkvm/kvm/kvm.c lkvm/kvm/kvm_ioctl.c lkvm/kvm/kvm_event.c lkvm/vm/stop.c lkvm/kvm/vcpu.c \
-	lkvm/main.c lkvm/base/options.c lkvm/base/options_help.c lkvm/options_run.c lkvm/options_realm.c lkvm/config.c \
+	lkvm/main.c lkvm/base/options.c lkvm/base/options_help.c lkvm/run/options_run.c lkvm/run/options_realm.c lkvm/run/config.c \
 	lkvm/cmd_help.c lkvm/cmd_run.c lkvm/cmd_doctor.c \
 	lkvm/cmd_token.c lkvm/token_print.c lkvm/token_json.c lkvm/cmd_attest_keys.c lkvm/base/file.c \
 	lkvm/cmd_guests.c lkvm/cmd_stat.c lkvm/cmd_trace.c lkvm/cmd_map.c lkvm/map_svg.c lkvm/guests.c lkvm/base/json.c \
-	lkvm/control.c lkvm/control_conn.c lkvm/control_dir.c lkvm/control_client.c lkvm/service.c lkvm/signals.c \
+	lkvm/control.c lkvm/control_conn.c lkvm/control_dir.c lkvm/control_client.c lkvm/run/service.c lkvm/run/signals.c \
 	lkvm/cmd_measure.c lkvm/measure.c lkvm/measure_json.c \
-	lkvm/machine.c lkvm/launch.c lkvm/backend.c lkvm/payload.c lkvm/devices.c lkvm/consoles.c lkvm/console.c lkvm/outbuf.c lkvm/terminal.c lkvm/base/progress.c \
+	lkvm/run/machine.c lkvm/run/launch.c lkvm/run/backend.c lkvm/run/payload.c lkvm/run/devices.c lkvm/run/consoles.c lkvm/console.c lkvm/outbuf.c lkvm/terminal.c lkvm/base/progress.c \
 	virtio/queue.c virtio/account.c virtio/chain.c virtio/device.c virtio/pci.c virtio/pci_common.c virtio/mmio.c \
 	virtio/rng.c virtio/net.c virtio/net_hdr.c virtio/pool.c virtio/console.c \
 	virtio/blk.c virtio/blk_req.c virtio/blk_config.c \
@@ -145,10 +145,10 @@ $(call unit,lkvm/vm/pci,lkvm/vm/pci.c lkvm/vm/bus.c tests/fake/irq.c)
 $(call unit,lkvm/vm/msix,lkvm/vm/msix.c lkvm/vm/pci.c lkvm/vm/bus.c lkvm/base/log.c tests/fake/irq.c)
 $(call unit,lkvm/kvm/kvm_event,lkvm/kvm/kvm_event.c lkvm/kvm/kvm.c lkvm/base/log.c)
 $(call unit,lkvm/kvm/vcpu,lkvm/kvm/vcpu.c lkvm/vm/stop.c lkvm/kvm/kvm.c lkvm/vm/bus.c $(mem) lkvm/base/log.c realm/realm.c realm/none.c)
-options := lkvm/base/options.c lkvm/base/options_help.c lkvm/options_run.c lkvm/options_realm.c lkvm/config.c lkvm/base/log.c
+options := lkvm/base/options.c lkvm/base/options_help.c lkvm/run/options_run.c lkvm/run/options_realm.c lkvm/run/config.c lkvm/base/log.c
 $(call unit,lkvm/base/options,$(options))
-$(call unit,lkvm/options_run,$(options))
-$(call unit,lkvm/config,lkvm/config.c lkvm/base/log.c)
+$(call unit,lkvm/run/options_run,$(options))
+$(call unit,lkvm/run/config,lkvm/run/config.c lkvm/base/log.c)
 # Tokens: reading them, and all of it.
 token_read := realm/token.c realm/token_claims.c realm/cose.c realm/cbor.c realm/ec.c realm/libcrypto.c \
 	realm/digest.c realm/rsi.c
@@ -163,13 +163,13 @@ $(call unit,lkvm/control,lkvm/control.c lkvm/control_conn.c lkvm/control_dir.c l
 	lkvm/base/options.c lkvm/base/options_help.c lkvm/vm/loop.c lkvm/base/log.c)
 $(call unit,lkvm/cmd_token,$(token_cmds) realm/digest.c realm/rsi.c lkvm/base/file.c lkvm/base/options.c lkvm/base/options_help.c lkvm/base/log.c)
 # The whole program below its command line, on a fake host.
-$(call unit,lkvm/machine,$(filter-out lkvm/main.c $(call named,cmd_) $(call named,options) lkvm/control_client.c lkvm/guests.c lkvm/map_svg.c \
+$(call unit,lkvm/run/machine,$(filter-out lkvm/main.c $(call named,cmd_) $(call named,options) lkvm/control_client.c lkvm/guests.c lkvm/map_svg.c \
 	lkvm/kvm/kvm_ioctl.c,$(LKVM_SRCS)) \
 	$(filter tests/fake/%,$(fake_host)))
 # main_test.c includes lkvm/main.c, to call its main() by another name.
-$(call unit,lkvm/main,$(filter-out lkvm/main.c lkvm/machine.c lkvm/kvm/kvm_ioctl.c,$(LKVM_SRCS)) \
+$(call unit,lkvm/main,$(filter-out lkvm/main.c lkvm/run/machine.c lkvm/kvm/kvm_ioctl.c,$(LKVM_SRCS)) \
 	$(filter tests/fake/%,$(fake_host)))
-$(call unit,lkvm/cmd_measure,lkvm/cmd_measure.c $(filter-out lkvm/main.c lkvm/machine.c $(call named,cmd_) lkvm/map_svg.c \
+$(call unit,lkvm/cmd_measure,lkvm/cmd_measure.c $(filter-out lkvm/main.c lkvm/run/machine.c $(call named,cmd_) lkvm/map_svg.c \
 	lkvm/kvm/kvm_ioctl.c,$(LKVM_SRCS)) $(filter tests/fake/%,$(fake_host)))
 $(call unit,lkvm/outbuf,lkvm/outbuf.c lkvm/vm/loop.c lkvm/base/log.c)
 $(call unit,lkvm/console,lkvm/console.c lkvm/outbuf.c lkvm/terminal.c lkvm/vm/loop.c lkvm/base/log.c)
@@ -322,7 +322,7 @@ $(call fuzz,boot,arm64/boot.c arm64/image.c lkvm/base/infile.c $(mem))
 $(call fuzz,token,$(token_all) realm/digest.c realm/rsi.c lkvm/token_print.c lkvm/token_json.c lkvm/base/log.c)
 $(call fuzz,broker,$(keybroker-tested))
 $(call fuzz,answer,$(keybroker-common))
-$(call fuzz,options,lkvm/base/options.c lkvm/base/options_help.c lkvm/options_run.c lkvm/options_realm.c lkvm/config.c net/netopt.c \
+$(call fuzz,options,lkvm/base/options.c lkvm/base/options_help.c lkvm/run/options_run.c lkvm/run/options_realm.c lkvm/run/config.c net/netopt.c \
 	virtio/disk_conf.c)
 
 FUZZ_SAN := -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all

@@ -10,7 +10,7 @@
 
 #include "lkvm/base/log.h"
 #include "lkvm/cmd.h"
-#include "lkvm/options_run.h"
+#include "lkvm/run/options_run.h"
 #include "net/netopt.h"
 
 #ifndef LKVM_VERSION

@@ -18,7 +18,7 @@
 #include "lkvm/cmd.h"
 #include "lkvm/kvm/kvm.h"
 #include "lkvm/measure.h"
-#include "lkvm/options_run.h"
+#include "lkvm/run/options_run.h"
 #include "realm/probe.h"
 
 enum form { FORM_TEXT, FORM_JSON, FORM_REFERENCE_VALUES, FORM_COMID, FORM_CORIM, FORM_NR };

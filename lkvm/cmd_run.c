@@ -14,8 +14,8 @@
 #include "lkvm/base/log.h"
 #include "lkvm/cmd.h"
 #include "lkvm/control.h"
-#include "lkvm/machine.h"
-#include "lkvm/options_run.h"
+#include "lkvm/run/machine.h"
+#include "lkvm/run/options_run.h"
 
 /* Could this host start a guest at all? What exactly is wrong is kvm_open()'s to say. */
 static bool host_has_kvm(const struct config *c)

@@ -13,9 +13,9 @@
 #include <unistd.h>
 
 #include "lkvm/base/log.h"
-#include "lkvm/config.h"
 #include "lkvm/control_conn.h"
 #include "lkvm/control_dir.h"
+#include "lkvm/run/config.h"
 
 #define ACCEPT_RETRY_NS 500000000u
 

@@ -19,7 +19,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "lkvm/config.h"
+#include "lkvm/run/config.h"
 
 #define DIR_NAME ".lkvm"
 #define SUFFIX ".sock"

@@ -12,7 +12,7 @@
 
 #include "lkvm/base/log.h"
 #include "lkvm/cmd.h"
-#include "lkvm/options_run.h"
+#include "lkvm/run/options_run.h"
 
 const struct cmd lkvm_cmds[] = {
 	{ "run", cmd_run, "Start a guest and stay until it ends", &options_run },

@@ -7,7 +7,7 @@
 #define LKVM_MEASURE_H
 
 #include "lkvm/base/encode.h"
-#include "lkvm/launch.h"
+#include "lkvm/run/launch.h"
 #include "realm/profile.h"
 
 #define MEASURE_MAX_NOTES 4u

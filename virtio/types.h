@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Constructors of all device kinds: the only header of virtio/ besides device.h that lkvm/devices.c
+ * Constructors of all device kinds: the only header of virtio/ besides device.h that lkvm/run/devices.c
  * needs. Each makes a struct virtio_device ready to be attached to a transport; type->destroy frees
  * it. 0 or -errno after one log_error() that says what to do.
  */

@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "lkvm/cmd.h"
-#include "lkvm/options_run.h"
+#include "lkvm/run/options_run.h"
 #include "net/netopt.h"
 #include "virtio/disk.h"
 

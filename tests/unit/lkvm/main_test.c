@@ -11,7 +11,7 @@ int lkvm_main(int argc, char **argv);
 #undef main
 
 #include "lkvm/control.h"
-#include "lkvm/machine.h"
+#include "lkvm/run/machine.h"
 #include "tests/unit/arm64/capture.h"
 
 /* ---- the machine ---- */

@@ -5,7 +5,7 @@
  * Thread: main, before others run.
  * Trust:  the user's configuration.
  */
-#include "lkvm/consoles.h"
+#include "lkvm/run/consoles.h"
 
 #include <unistd.h>
 

@@ -5,7 +5,7 @@
  * Thread: main, before others run.
  * Trust:  the user's own command line; the host, for its CPUs and memory.
  */
-#include "lkvm/config.h"
+#include "lkvm/run/config.h"
 
 #include <errno.h>
 #include <stdarg.h>

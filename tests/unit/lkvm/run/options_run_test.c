@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "lkvm/cmd.h"
-#include "lkvm/options_run.h"
+#include "lkvm/run/options_run.h"
 #include "tests/unit/arm64/capture.h"
 
 static struct config c;

@@ -8,7 +8,7 @@
  * An option is never accepted and ignored. What comes with a later release is in the table with its
  * full syntax and the reason it is refused; giving it a store makes it work.
  */
-#include "lkvm/options_run.h"
+#include "lkvm/run/options_run.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -17,7 +17,7 @@
 
 #include "arm64/board.h"
 #include "lkvm/base/log.h"
-#include "lkvm/options_realm.h"
+#include "lkvm/run/options_realm.h"
 
 /*
  * A number and its unit; *p moves behind both. `shift` is what counts without a unit. *has_unit

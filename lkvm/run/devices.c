@@ -5,7 +5,7 @@
  * Thread: main.
  * Trust:  the user's configuration; nothing of the guest's.
  */
-#include "lkvm/devices.h"
+#include "lkvm/run/devices.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -12,7 +12,7 @@
 #include "arm64/board.h"
 #include "arm64/boot.h"
 #include "lkvm/base/progress.h"
-#include "lkvm/config.h"
+#include "lkvm/run/config.h"
 #include "realm/plan.h"
 #include "realm/realm.h"
 

@@ -5,7 +5,7 @@
  * Thread: main.
  * Trust:  nothing of the guest's.
  */
-#include "lkvm/signals.h"
+#include "lkvm/run/signals.h"
 
 #include <errno.h>
 #include <signal.h>

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#include "lkvm/machine.h"
+#include "lkvm/run/machine.h"
 #include "realm/uapi_rme.h"
 #include "tests/fake/kvm.h"
 #include "tests/unit/arm64/capture.h"

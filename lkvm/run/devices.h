@@ -6,7 +6,7 @@
 #ifndef LKVM_DEVICES_H
 #define LKVM_DEVICES_H
 
-#include "lkvm/config.h"
+#include "lkvm/run/config.h"
 #include "virtio/device.h"
 
 struct bus;

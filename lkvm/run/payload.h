@@ -8,7 +8,7 @@
 
 #include "arm64/board.h"
 #include "arm64/boot.h"
-#include "lkvm/config.h"
+#include "lkvm/run/config.h"
 
 /*
  * Load the files, build the device tree for this board, and write it to --dump-dtb too if asked.

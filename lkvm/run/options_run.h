@@ -4,7 +4,7 @@
 #define LKVM_OPTIONS_RUN_H
 
 #include "lkvm/base/options.h"
-#include "lkvm/config.h"
+#include "lkvm/run/config.h"
 
 /* Fills a struct config that config_init() has prepared. */
 extern const struct opt_spec options_run;

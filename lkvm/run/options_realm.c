@@ -5,14 +5,14 @@
  * Thread: main.
  * Trust:  the user's own command line.
  */
-#include "lkvm/options_realm.h"
+#include "lkvm/run/options_realm.h"
 
 #include <errno.h>
 #include <string.h>
 
 #include "lkvm/base/log.h"
 #include "lkvm/base/options.h"
-#include "lkvm/config.h"
+#include "lkvm/run/config.h"
 
 int options_realm(void *conf, const char *name, const char *val)
 {

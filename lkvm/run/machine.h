@@ -6,7 +6,7 @@
 #ifndef LKVM_MACHINE_H
 #define LKVM_MACHINE_H
 
-#include "lkvm/config.h"
+#include "lkvm/run/config.h"
 
 struct control;
 struct machine;

@@ -11,7 +11,7 @@
  * While somebody follows the transfers, devices put them into a ring, which is emptied from a
  * timer: nobody on the device's side waits, or wakes anybody.
  */
-#include "lkvm/service.h"
+#include "lkvm/run/service.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -19,7 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "lkvm/devices.h"
+#include "lkvm/run/devices.h"
 #include "lkvm/vm/bus.h"
 #include "lkvm/vm/mem.h"
 #include "lkvm/vm/stop.h"

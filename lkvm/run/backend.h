@@ -5,7 +5,7 @@
 #ifndef LKVM_BACKEND_H
 #define LKVM_BACKEND_H
 
-#include "lkvm/config.h"
+#include "lkvm/run/config.h"
 #include "realm/realm.h"
 
 struct kvm;

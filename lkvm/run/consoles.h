@@ -6,8 +6,8 @@
 #define LKVM_CONSOLES_H
 
 #include "arm64/memmap.h"
-#include "lkvm/config.h"
 #include "lkvm/console.h"
+#include "lkvm/run/config.h"
 
 struct stop;
 

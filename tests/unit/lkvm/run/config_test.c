@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <sys/utsname.h>
 
-#include "lkvm/config.h"
+#include "lkvm/run/config.h"
 #include "tests/unit/arm64/capture.h"
 
 static struct config c;

@@ -5,7 +5,7 @@
  * Thread: main.
  * Trust:  the user's files; their content is checked by arm64/boot.c.
  */
-#include "lkvm/payload.h"
+#include "lkvm/run/payload.h"
 
 #include <errno.h>
 #include <fcntl.h>

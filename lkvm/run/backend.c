@@ -5,7 +5,7 @@
  * Thread: main.
  * Trust:  the user's configuration; the kernel.
  */
-#include "lkvm/backend.h"
+#include "lkvm/run/backend.h"
 
 #include <errno.h>
 #include <string.h>

@@ -5,7 +5,7 @@
  * Thread: main.
  * Trust:  the user's configuration and files.
  */
-#include "lkvm/launch.h"
+#include "lkvm/run/launch.h"
 
 #include <errno.h>
 #include <string.h>
@@ -13,9 +13,9 @@
 
 #include "lkvm/base/encode.h"
 #include "lkvm/base/log.h"
-#include "lkvm/devices.h"
-#include "lkvm/payload.h"
-#include "lkvm/signals.h"
+#include "lkvm/run/devices.h"
+#include "lkvm/run/payload.h"
+#include "lkvm/run/signals.h"
 #include "lkvm/vm/mem.h"
 #include "realm/eventlog.h"
 #include "realm/profile.h"

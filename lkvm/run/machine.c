@@ -5,7 +5,7 @@
  * Thread: main.
  * Trust:  the user's configuration and files.
  */
-#include "lkvm/machine.h"
+#include "lkvm/run/machine.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -17,16 +17,16 @@
 #include "arm64/gic.h"
 #include "arm64/pvtime.h"
 #include "arm64/v2m.h"
-#include "lkvm/backend.h"
 #include "lkvm/base/log.h"
-#include "lkvm/consoles.h"
 #include "lkvm/control.h"
-#include "lkvm/devices.h"
 #include "lkvm/kvm/kvm.h"
 #include "lkvm/kvm/vcpu.h"
-#include "lkvm/launch.h"
-#include "lkvm/service.h"
-#include "lkvm/signals.h"
+#include "lkvm/run/backend.h"
+#include "lkvm/run/consoles.h"
+#include "lkvm/run/devices.h"
+#include "lkvm/run/launch.h"
+#include "lkvm/run/service.h"
+#include "lkvm/run/signals.h"
 #include "lkvm/vm/bus.h"
 #include "lkvm/vm/loop.h"
 #include "lkvm/vm/mem.h"
