@@ -35,7 +35,7 @@ LKVM_SRCS := \
 	lkvm/cmd_guests.c lkvm/cmd_stat.c lkvm/cmd_trace.c lkvm/cmd_map.c lkvm/map_svg.c lkvm/guests.c lkvm/base/json.c \
 	lkvm/control.c lkvm/control_conn.c lkvm/control_dir.c lkvm/control_client.c lkvm/run/service.c lkvm/run/signals.c \
 	lkvm/cmd_measure.c lkvm/measure.c lkvm/measure_json.c \
-	lkvm/run/machine.c lkvm/run/launch.c lkvm/run/backend.c lkvm/run/payload.c lkvm/run/devices.c lkvm/run/consoles.c lkvm/console.c lkvm/outbuf.c lkvm/terminal.c lkvm/base/progress.c \
+	lkvm/run/machine.c lkvm/run/launch.c lkvm/run/backend.c lkvm/run/payload.c lkvm/run/devices.c lkvm/run/consoles.c lkvm/console/console.c lkvm/console/outbuf.c lkvm/console/terminal.c lkvm/base/progress.c \
 	virtio/queue.c virtio/account.c virtio/chain.c virtio/device.c virtio/pci.c virtio/pci_common.c virtio/mmio.c \
 	virtio/rng.c virtio/net.c virtio/net_hdr.c virtio/pool.c virtio/console.c \
 	virtio/blk.c virtio/blk_req.c virtio/blk_config.c \
@@ -171,8 +171,8 @@ $(call unit,lkvm/main,$(filter-out lkvm/main.c lkvm/run/machine.c lkvm/kvm/kvm_i
 	$(filter tests/fake/%,$(fake_host)))
 $(call unit,lkvm/cmd_measure,lkvm/cmd_measure.c $(filter-out lkvm/main.c lkvm/run/machine.c $(call named,cmd_) lkvm/map_svg.c \
 	lkvm/kvm/kvm_ioctl.c,$(LKVM_SRCS)) $(filter tests/fake/%,$(fake_host)))
-$(call unit,lkvm/outbuf,lkvm/outbuf.c lkvm/vm/loop.c lkvm/base/log.c)
-$(call unit,lkvm/console,lkvm/console.c lkvm/outbuf.c lkvm/terminal.c lkvm/vm/loop.c lkvm/base/log.c)
+$(call unit,lkvm/console/outbuf,lkvm/console/outbuf.c lkvm/vm/loop.c lkvm/base/log.c)
+$(call unit,lkvm/console/console,lkvm/console/console.c lkvm/console/outbuf.c lkvm/console/terminal.c lkvm/vm/loop.c lkvm/base/log.c)
 $(call unit,virtio/queue,virtio/queue.c virtio/account.c lkvm/vm/loop.c $(mem) lkvm/base/log.c tests/fake/driver.c)
 $(call unit,virtio/chain,virtio/queue.c virtio/account.c lkvm/vm/loop.c virtio/chain.c $(mem) lkvm/base/log.c lkvm/base/iov.c \
 	tests/fake/driver.c tests/fake/driver_bad.c)

@@ -6,7 +6,7 @@
 #define LKVM_CONSOLES_H
 
 #include "arm64/memmap.h"
-#include "lkvm/console.h"
+#include "lkvm/console/console.h"
 #include "lkvm/run/config.h"
 
 struct stop;

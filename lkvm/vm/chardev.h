@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Seam: bytes out to, and bytes in from, whatever stands behind a serial port or virtio-console
- * (terminal, pipe, file, pty, socket). Implemented by lkvm/console.c and by tests.
+ * (terminal, pipe, file, pty, socket). Implemented by lkvm/console/console.c and by tests.
  */
 #ifndef LKVM_CHARDEV_H
 #define LKVM_CHARDEV_H

@@ -15,7 +15,7 @@
  * own, and a UART that is full again at once would keep the guest's only CPU in the interrupt
  * handler for ever.
  */
-#include "lkvm/console.h"
+#include "lkvm/console/console.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -31,8 +31,8 @@
 #include <unistd.h>
 
 #include "lkvm/base/log.h"
-#include "lkvm/outbuf.h"
-#include "lkvm/terminal.h"
+#include "lkvm/console/outbuf.h"
+#include "lkvm/console/terminal.h"
 
 #define INPUT_SIZE 512u
 #define CTRL_A 1

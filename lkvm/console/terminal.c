@@ -9,7 +9,7 @@
  * one controlling terminal. `is_raw` is set after the rest is filled in and cleared before it is
  * used up, so a handler sees all of it or nothing.
  */
-#include "lkvm/terminal.h"
+#include "lkvm/console/terminal.h"
 
 #include <errno.h>
 #include <signal.h>

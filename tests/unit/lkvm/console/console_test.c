@@ -15,7 +15,7 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include "lkvm/console.h"
+#include "lkvm/console/console.h"
 #include "tests/unit/fds.h"
 #include "tests/unit/suite.h"
 

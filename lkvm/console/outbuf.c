@@ -10,7 +10,7 @@
  * nothing: `looking` tells writers that they need not wake it. A buffer that is half full wakes it
  * before that. When the descriptor takes no more the loop waits for it to become writable.
  */
-#include "lkvm/outbuf.h"
+#include "lkvm/console/outbuf.h"
 
 #include <errno.h>
 #include <poll.h>

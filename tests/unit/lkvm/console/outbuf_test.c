@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "lkvm/outbuf.h"
+#include "lkvm/console/outbuf.h"
 #include "tests/unit/suite.h"
 
 static struct loop *loop;
