@@ -11,8 +11,8 @@
 
 #include "lkvm/base/log.h"
 #include "lkvm/cmd.h"
-#include "lkvm/control_client.h"
-#include "lkvm/control_dir.h"
+#include "lkvm/control/control_client.h"
+#include "lkvm/control/control_dir.h"
 #include "lkvm/guests.h"
 
 /* ---- list ---- */

@@ -13,7 +13,7 @@
 #include "lkvm/base/json.h"
 #include "lkvm/base/log.h"
 #include "lkvm/cmd.h"
-#include "lkvm/control_client.h"
+#include "lkvm/control/control_client.h"
 #include "lkvm/guests.h"
 #include "lkvm/map.h"
 

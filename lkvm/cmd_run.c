@@ -13,7 +13,7 @@
 
 #include "lkvm/base/log.h"
 #include "lkvm/cmd.h"
-#include "lkvm/control.h"
+#include "lkvm/control/control.h"
 #include "lkvm/run/machine.h"
 #include "lkvm/run/options_run.h"
 

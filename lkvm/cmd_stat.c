@@ -14,7 +14,7 @@
 #include "lkvm/base/json.h"
 #include "lkvm/base/log.h"
 #include "lkvm/cmd.h"
-#include "lkvm/control_client.h"
+#include "lkvm/control/control_client.h"
 #include "lkvm/guests.h"
 
 #define MAX_DEVICES 32u

@@ -13,7 +13,7 @@
 
 #include "lkvm/base/log.h"
 #include "lkvm/cmd.h"
-#include "lkvm/control_dir.h"
+#include "lkvm/control/control_dir.h"
 
 int guests_word(void *conf, const char *word)
 {

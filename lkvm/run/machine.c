@@ -18,7 +18,7 @@
 #include "arm64/pvtime.h"
 #include "arm64/v2m.h"
 #include "lkvm/base/log.h"
-#include "lkvm/control.h"
+#include "lkvm/control/control.h"
 #include "lkvm/kvm/kvm.h"
 #include "lkvm/kvm/vcpu.h"
 #include "lkvm/run/backend.h"

@@ -25,7 +25,7 @@
 #define LKVM_SERVICE_H
 
 #include "arm64/board.h"
-#include "lkvm/control.h"
+#include "lkvm/control/control.h"
 
 struct bus;
 struct devices;

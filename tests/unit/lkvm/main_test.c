@@ -10,7 +10,7 @@ int lkvm_main(int argc, char **argv);
 #include "lkvm/main.c"
 #undef main
 
-#include "lkvm/control.h"
+#include "lkvm/control/control.h"
 #include "lkvm/run/machine.h"
 #include "tests/unit/arm64/capture.h"
 

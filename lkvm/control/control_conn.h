@@ -10,7 +10,7 @@
 #ifndef LKVM_CONTROL_CONN_H
 #define LKVM_CONTROL_CONN_H
 
-#include "lkvm/control.h"
+#include "lkvm/control/control.h"
 
 enum conn_state { CONN_READING, CONN_ANSWERED, CONN_FOLLOWING };
 

@@ -7,7 +7,7 @@
  *         missing is an error, whatever its reason. Characters that a terminal would take for
  *         something else are shown as '?'.
  */
-#include "lkvm/control_client.h"
+#include "lkvm/control/control_client.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -19,8 +19,8 @@
 
 #include "lkvm/base/log.h"
 #include "lkvm/base/options.h"
-#include "lkvm/control.h"
-#include "lkvm/control_dir.h"
+#include "lkvm/control/control.h"
+#include "lkvm/control/control_dir.h"
 
 #define HELLO "lkvm/1 "
 #define PATIENCE_MS 5000

@@ -12,9 +12,9 @@
 #include <unistd.h>
 
 #include "lkvm/base/log.h"
-#include "lkvm/control.h"
-#include "lkvm/control_client.h"
-#include "lkvm/control_dir.h"
+#include "lkvm/control/control.h"
+#include "lkvm/control/control_client.h"
+#include "lkvm/control/control_dir.h"
 #include "tests/unit/arm64/capture.h"
 #include "tests/unit/fds.h"
 

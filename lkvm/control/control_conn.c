@@ -7,7 +7,7 @@
  *         anything, at any speed: a request has a bounded length, an answer a bounded buffer, a
  *         client a deadline.
  */
-#include "lkvm/control_conn.h"
+#include "lkvm/control/control_conn.h"
 
 #include <errno.h>
 #include <stdarg.h>

@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 #include "lkvm/base/log.h"
-#include "lkvm/control_conn.h"
-#include "lkvm/control_dir.h"
+#include "lkvm/control/control_conn.h"
+#include "lkvm/control/control_dir.h"
 #include "lkvm/run/config.h"
 
 #define ACCEPT_RETRY_NS 500000000u

@@ -5,7 +5,7 @@
  * Thread: main.
  * Trust:  the user's own home directory; what else lies in it is left alone.
  */
-#include "lkvm/control_dir.h"
+#include "lkvm/control/control_dir.h"
 
 #include <dirent.h>
 #include <errno.h>
