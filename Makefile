@@ -30,9 +30,9 @@ LKVM_SRCS := \
 	lkvm/base/log.c lkvm/base/iov.c $(mem) lkvm/vm/loop.c lkvm/vm/bus.c lkvm/vm/pci.c lkvm/vm/msix.c \
 	lkvm/kvm/kvm.c lkvm/kvm/kvm_ioctl.c lkvm/kvm/kvm_event.c lkvm/vm/stop.c lkvm/kvm/vcpu.c \
 	lkvm/main.c lkvm/base/options.c lkvm/base/options_help.c lkvm/run/options_run.c lkvm/run/options_realm.c lkvm/run/config.c \
-	lkvm/cmd_help.c lkvm/cmd_run.c lkvm/cmd_doctor.c \
+	lkvm/cli/cmd_help.c lkvm/cli/cmd_run.c lkvm/cli/cmd_doctor.c \
 	lkvm/cmd_token.c lkvm/token_print.c lkvm/token_json.c lkvm/cmd_attest_keys.c lkvm/base/file.c \
-	lkvm/cmd_guests.c lkvm/cmd_stat.c lkvm/cmd_trace.c lkvm/cmd_map.c lkvm/map_svg.c lkvm/guests.c lkvm/base/json.c \
+	lkvm/cli/cmd_guests.c lkvm/cli/cmd_stat.c lkvm/cli/cmd_trace.c lkvm/cli/cmd_map.c lkvm/cli/map_svg.c lkvm/cli/guests.c lkvm/base/json.c \
 	lkvm/control/control.c lkvm/control/control_conn.c lkvm/control/control_dir.c lkvm/control/control_client.c lkvm/run/service.c lkvm/run/signals.c \
 	lkvm/cmd_measure.c lkvm/measure.c lkvm/measure_json.c \
 	lkvm/run/machine.c lkvm/run/launch.c lkvm/run/backend.c lkvm/run/payload.c lkvm/run/devices.c lkvm/run/consoles.c lkvm/console/console.c lkvm/console/outbuf.c lkvm/console/terminal.c lkvm/base/progress.c \
@@ -102,9 +102,9 @@ $(O)/obj/%.o: %.c | $(DEPS)
 $(O)/version: FORCE
 	@mkdir -p $(@D)
 	@echo '$(VERSION)' | cmp -s - $@ || echo '$(VERSION)' > $@
-$(O)/obj/lkvm/cmd_help.o: $(O)/version
-$(O)/obj/lkvm/cmd_help.o: DEFS = -DLKVM_VERSION='"$(VERSION)"'
-build/san/lkvm/cmd_help.o: DEFS = -DLKVM_VERSION='"test"'
+$(O)/obj/lkvm/cli/cmd_help.o: $(O)/version
+$(O)/obj/lkvm/cli/cmd_help.o: DEFS = -DLKVM_VERSION='"$(VERSION)"'
+build/san/lkvm/cli/cmd_help.o: DEFS = -DLKVM_VERSION='"test"'
 
 $(O)/lkvm: $(LKVM_SRCS:%.c=$(O)/obj/%.o)
 	$(call say,LD,$@)
@@ -158,18 +158,18 @@ token_cmds := lkvm/cmd_token.c lkvm/token_print.c lkvm/token_json.c lkvm/cmd_att
 fake_host := tests/fake/kvm.c tests/fake/kvm_realm.c lkvm/kvm/kvm.c $(mem) \
 	realm/realm.c realm/none.c realm/rme.c realm/rmi.c realm/pkvm.c realm/gmem.c realm/probe.c \
 	realm/sim.c realm/rsi.c realm/ripas.c realm/digest.c realm/rim.c realm/profile.c $(token_all)
-$(call unit,lkvm/cmd_doctor,lkvm/cmd_doctor.c lkvm/base/json.c lkvm/base/options.c lkvm/base/options_help.c lkvm/base/log.c $(fake_host))
+$(call unit,lkvm/cli/cmd_doctor,lkvm/cli/cmd_doctor.c lkvm/base/json.c lkvm/base/options.c lkvm/base/options_help.c lkvm/base/log.c $(fake_host))
 $(call unit,lkvm/control/control,lkvm/control/control.c lkvm/control/control_conn.c lkvm/control/control_dir.c lkvm/control/control_client.c \
 	lkvm/base/options.c lkvm/base/options_help.c lkvm/vm/loop.c lkvm/base/log.c)
 $(call unit,lkvm/cmd_token,$(token_cmds) realm/digest.c realm/rsi.c lkvm/base/file.c lkvm/base/options.c lkvm/base/options_help.c lkvm/base/log.c)
 # The whole program below its command line, on a fake host.
-$(call unit,lkvm/run/machine,$(filter-out lkvm/main.c $(call named,cmd_) $(call named,options) lkvm/control/control_client.c lkvm/guests.c lkvm/map_svg.c \
+$(call unit,lkvm/run/machine,$(filter-out lkvm/main.c $(call named,cmd_) $(call named,options) lkvm/control/control_client.c lkvm/cli/guests.c lkvm/cli/map_svg.c \
 	lkvm/kvm/kvm_ioctl.c,$(LKVM_SRCS)) \
 	$(filter tests/fake/%,$(fake_host)))
 # main_test.c includes lkvm/main.c, to call its main() by another name.
 $(call unit,lkvm/main,$(filter-out lkvm/main.c lkvm/run/machine.c lkvm/kvm/kvm_ioctl.c,$(LKVM_SRCS)) \
 	$(filter tests/fake/%,$(fake_host)))
-$(call unit,lkvm/cmd_measure,lkvm/cmd_measure.c $(filter-out lkvm/main.c lkvm/run/machine.c $(call named,cmd_) lkvm/map_svg.c \
+$(call unit,lkvm/cmd_measure,lkvm/cmd_measure.c $(filter-out lkvm/main.c lkvm/run/machine.c $(call named,cmd_) lkvm/cli/map_svg.c \
 	lkvm/kvm/kvm_ioctl.c,$(LKVM_SRCS)) $(filter tests/fake/%,$(fake_host)))
 $(call unit,lkvm/console/outbuf,lkvm/console/outbuf.c lkvm/vm/loop.c lkvm/base/log.c)
 $(call unit,lkvm/console/console,lkvm/console/console.c lkvm/console/outbuf.c lkvm/console/terminal.c lkvm/vm/loop.c lkvm/base/log.c)

@@ -11,7 +11,7 @@
 
 #include "lkvm/base/log.h"
 #include "lkvm/base/options.h"
-#include "lkvm/cmd.h"
+#include "lkvm/cli/cmd.h"
 #include "realm/anchor.h"
 #include "realm/keys.h"
 

@@ -15,7 +15,7 @@
 
 #include "lkvm/base/file.h"
 #include "lkvm/base/log.h"
-#include "lkvm/cmd.h"
+#include "lkvm/cli/cmd.h"
 #include "lkvm/kvm/kvm.h"
 #include "lkvm/measure.h"
 #include "lkvm/run/options_run.h"

@@ -14,7 +14,7 @@
 #include "lkvm/base/file.h"
 #include "lkvm/base/log.h"
 #include "lkvm/base/options.h"
-#include "lkvm/cmd.h"
+#include "lkvm/cli/cmd.h"
 #include "lkvm/token_print.h"
 #include "realm/anchor.h"
 

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "lkvm/base/log.h"
-#include "lkvm/cmd.h"
+#include "lkvm/cli/cmd.h"
 #include "lkvm/run/options_run.h"
 
 const struct cmd lkvm_cmds[] = {

@@ -14,7 +14,7 @@
 #include <string.h>
 
 #include "lkvm/base/log.h"
-#include "lkvm/cmd.h"
+#include "lkvm/cli/cmd.h"
 
 /* One parse; `next` is the first word not looked at yet. */
 struct parse {

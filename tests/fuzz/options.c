@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lkvm/cmd.h"
+#include "lkvm/cli/cmd.h"
 #include "lkvm/run/options_run.h"
 #include "net/netopt.h"
 #include "virtio/disk.h"

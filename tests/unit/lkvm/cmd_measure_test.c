@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-#include "lkvm/cmd.h"
+#include "lkvm/cli/cmd.h"
 #include "tests/fake/kvm.h"
 #include "tests/unit/arm64/capture.h"
 

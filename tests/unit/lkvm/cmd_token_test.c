@@ -6,7 +6,7 @@
 #include <jansson.h>
 #include <stdio.h>
 
-#include "lkvm/cmd.h"
+#include "lkvm/cli/cmd.h"
 #include "realm/anchor.h"
 #include "realm/keys.h"
 #include "tests/unit/arm64/capture.h"

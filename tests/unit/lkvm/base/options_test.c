@@ -6,7 +6,7 @@
 
 #include "lkvm/base/log.h"
 #include "lkvm/base/options.h"
-#include "lkvm/cmd.h"
+#include "lkvm/cli/cmd.h"
 #include "tests/unit/arm64/capture.h"
 
 struct conf {

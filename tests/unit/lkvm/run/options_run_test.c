@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "lkvm/cmd.h"
+#include "lkvm/cli/cmd.h"
 #include "lkvm/run/options_run.h"
 #include "tests/unit/arm64/capture.h"
 

@@ -15,7 +15,7 @@
 #include "lkvm/base/json.h"
 #include "lkvm/base/log.h"
 #include "lkvm/base/options.h"
-#include "lkvm/cmd.h"
+#include "lkvm/cli/cmd.h"
 #include "lkvm/kvm/kvm.h"
 #include "realm/probe.h"
 

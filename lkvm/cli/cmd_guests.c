@@ -10,10 +10,10 @@
 #include <unistd.h>
 
 #include "lkvm/base/log.h"
-#include "lkvm/cmd.h"
+#include "lkvm/cli/cmd.h"
+#include "lkvm/cli/guests.h"
 #include "lkvm/control/control_client.h"
 #include "lkvm/control/control_dir.h"
-#include "lkvm/guests.h"
 
 /* ---- list ---- */
 

@@ -7,7 +7,7 @@
  * Trust:  names come from another lkvm of the user: they are escaped.
  * Spec:   SVG 1.1
  */
-#include "lkvm/map.h"
+#include "lkvm/cli/map.h"
 
 #include <inttypes.h>
 #include <string.h>

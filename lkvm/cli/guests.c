@@ -5,14 +5,14 @@
  * Thread: main.
  * Trust:  the user's own command line and home directory.
  */
-#include "lkvm/guests.h"
+#include "lkvm/cli/guests.h"
 
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "lkvm/base/log.h"
-#include "lkvm/cmd.h"
+#include "lkvm/cli/cmd.h"
 #include "lkvm/control/control_dir.h"
 
 int guests_word(void *conf, const char *word)

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "lkvm/base/log.h"
-#include "lkvm/cmd.h"
+#include "lkvm/cli/cmd.h"
 #include "lkvm/control/control.h"
 #include "lkvm/run/machine.h"
 #include "lkvm/run/options_run.h"

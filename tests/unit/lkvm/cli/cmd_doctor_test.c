@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "lkvm/cmd.h"
+#include "lkvm/cli/cmd.h"
 #include "tests/fake/kvm.h"
 #include "tests/unit/arm64/capture.h"
 

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "lkvm/base/log.h"
-#include "lkvm/cmd.h"
+#include "lkvm/cli/cmd.h"
 #include "lkvm/run/options_run.h"
 #include "net/netopt.h"
 

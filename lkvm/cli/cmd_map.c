@@ -12,10 +12,10 @@
 
 #include "lkvm/base/json.h"
 #include "lkvm/base/log.h"
-#include "lkvm/cmd.h"
+#include "lkvm/cli/cmd.h"
+#include "lkvm/cli/guests.h"
+#include "lkvm/cli/map.h"
 #include "lkvm/control/control_client.h"
-#include "lkvm/guests.h"
-#include "lkvm/map.h"
 
 #define MAX_RANGES 20000u
 

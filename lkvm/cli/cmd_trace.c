@@ -15,7 +15,7 @@
 
 #include "lkvm/base/log.h"
 #include "lkvm/base/options.h"
-#include "lkvm/cmd.h"
+#include "lkvm/cli/cmd.h"
 #include "lkvm/control/control_client.h"
 
 #define MAX_DEVICES 32u

@@ -13,9 +13,9 @@
 
 #include "lkvm/base/json.h"
 #include "lkvm/base/log.h"
-#include "lkvm/cmd.h"
+#include "lkvm/cli/cmd.h"
+#include "lkvm/cli/guests.h"
 #include "lkvm/control/control_client.h"
-#include "lkvm/guests.h"
 
 #define MAX_DEVICES 32u
 
