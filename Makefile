@@ -34,7 +34,7 @@ LKVM_SRCS := \
 	lkvm/cmd_token.c lkvm/token_print.c lkvm/token_json.c lkvm/cmd_attest_keys.c lkvm/base/file.c \
 	lkvm/cli/cmd_guests.c lkvm/cli/cmd_stat.c lkvm/cli/cmd_trace.c lkvm/cli/cmd_map.c lkvm/cli/map_svg.c lkvm/cli/guests.c lkvm/base/json.c \
 	lkvm/control/control.c lkvm/control/control_conn.c lkvm/control/control_dir.c lkvm/control/control_client.c lkvm/run/service.c lkvm/run/signals.c \
-	lkvm/cmd_measure.c lkvm/measure.c lkvm/measure_json.c \
+	lkvm/measure/cmd_measure.c lkvm/measure/measure.c lkvm/measure/measure_json.c \
 	lkvm/run/machine.c lkvm/run/launch.c lkvm/run/backend.c lkvm/run/payload.c lkvm/run/devices.c lkvm/run/consoles.c lkvm/console/console.c lkvm/console/outbuf.c lkvm/console/terminal.c lkvm/base/progress.c \
 	virtio/queue.c virtio/account.c virtio/chain.c virtio/device.c virtio/pci.c virtio/pci_common.c virtio/mmio.c \
 	virtio/rng.c virtio/net.c virtio/net_hdr.c virtio/pool.c virtio/console.c \
@@ -169,7 +169,7 @@ $(call unit,lkvm/run/machine,$(filter-out lkvm/main.c $(call named,cmd_) $(call 
 # main_test.c includes lkvm/main.c, to call its main() by another name.
 $(call unit,lkvm/main,$(filter-out lkvm/main.c lkvm/run/machine.c lkvm/kvm/kvm_ioctl.c,$(LKVM_SRCS)) \
 	$(filter tests/fake/%,$(fake_host)))
-$(call unit,lkvm/cmd_measure,lkvm/cmd_measure.c $(filter-out lkvm/main.c lkvm/run/machine.c $(call named,cmd_) lkvm/cli/map_svg.c \
+$(call unit,lkvm/measure/cmd_measure,lkvm/measure/cmd_measure.c $(filter-out lkvm/main.c lkvm/run/machine.c $(call named,cmd_) lkvm/cli/map_svg.c \
 	lkvm/kvm/kvm_ioctl.c,$(LKVM_SRCS)) $(filter tests/fake/%,$(fake_host)))
 $(call unit,lkvm/console/outbuf,lkvm/console/outbuf.c lkvm/vm/loop.c lkvm/base/log.c)
 $(call unit,lkvm/console/console,lkvm/console/console.c lkvm/console/outbuf.c lkvm/console/terminal.c lkvm/vm/loop.c lkvm/base/log.c)

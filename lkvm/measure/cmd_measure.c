@@ -17,7 +17,7 @@
 #include "lkvm/base/log.h"
 #include "lkvm/cli/cmd.h"
 #include "lkvm/kvm/kvm.h"
-#include "lkvm/measure.h"
+#include "lkvm/measure/measure.h"
 #include "lkvm/run/options_run.h"
 #include "realm/probe.h"
 

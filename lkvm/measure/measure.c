@@ -5,7 +5,7 @@
  * Thread: main.
  * Trust:  names of files are the user's.
  */
-#include "lkvm/measure.h"
+#include "lkvm/measure/measure.h"
 
 #include <stdio.h>
 

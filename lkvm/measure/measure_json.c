@@ -12,7 +12,7 @@
 #include <jansson.h>
 #include <stdio.h>
 
-#include "lkvm/measure.h"
+#include "lkvm/measure/measure.h"
 
 /* All functions here give NULL when there is no memory, and json_pack() passes it on. */
 
