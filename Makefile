@@ -31,7 +31,7 @@ LKVM_SRCS := \
 	lkvm/kvm/kvm.c lkvm/kvm/kvm_ioctl.c lkvm/kvm/kvm_event.c lkvm/vm/stop.c lkvm/kvm/vcpu.c \
 	lkvm/main.c lkvm/base/options.c lkvm/base/options_help.c lkvm/run/options_run.c lkvm/run/options_realm.c lkvm/run/config.c \
 	lkvm/cli/cmd_help.c lkvm/cli/cmd_run.c lkvm/cli/cmd_doctor.c \
-	lkvm/cmd_token.c lkvm/token_print.c lkvm/token_json.c lkvm/cmd_attest_keys.c lkvm/base/file.c \
+	lkvm/token/cmd_token.c lkvm/token/token_print.c lkvm/token/token_json.c lkvm/token/cmd_attest_keys.c lkvm/base/file.c \
 	lkvm/cli/cmd_guests.c lkvm/cli/cmd_stat.c lkvm/cli/cmd_trace.c lkvm/cli/cmd_map.c lkvm/cli/map_svg.c lkvm/cli/guests.c lkvm/base/json.c \
 	lkvm/control/control.c lkvm/control/control_conn.c lkvm/control/control_dir.c lkvm/control/control_client.c lkvm/run/service.c lkvm/run/signals.c \
 	lkvm/measure/cmd_measure.c lkvm/measure/measure.c lkvm/measure/measure_json.c \
@@ -154,14 +154,14 @@ token_read := realm/token.c realm/token_claims.c realm/cose.c realm/cbor.c realm
 	realm/digest.c realm/rsi.c
 token_all := $(filter-out realm/digest.c realm/rsi.c,$(token_read)) lkvm/base/encode.c realm/anchor.c realm/keys.c \
 	realm/token_make.c realm/attest.c
-token_cmds := lkvm/cmd_token.c lkvm/token_print.c lkvm/token_json.c lkvm/cmd_attest_keys.c $(token_all)
+token_cmds := lkvm/token/cmd_token.c lkvm/token/token_print.c lkvm/token/token_json.c lkvm/token/cmd_attest_keys.c $(token_all)
 fake_host := tests/fake/kvm.c tests/fake/kvm_realm.c lkvm/kvm/kvm.c $(mem) \
 	realm/realm.c realm/none.c realm/rme.c realm/rmi.c realm/pkvm.c realm/gmem.c realm/probe.c \
 	realm/sim.c realm/rsi.c realm/ripas.c realm/digest.c realm/rim.c realm/profile.c $(token_all)
 $(call unit,lkvm/cli/cmd_doctor,lkvm/cli/cmd_doctor.c lkvm/base/json.c lkvm/base/options.c lkvm/base/options_help.c lkvm/base/log.c $(fake_host))
 $(call unit,lkvm/control/control,lkvm/control/control.c lkvm/control/control_conn.c lkvm/control/control_dir.c lkvm/control/control_client.c \
 	lkvm/base/options.c lkvm/base/options_help.c lkvm/vm/loop.c lkvm/base/log.c)
-$(call unit,lkvm/cmd_token,$(token_cmds) realm/digest.c realm/rsi.c lkvm/base/file.c lkvm/base/options.c lkvm/base/options_help.c lkvm/base/log.c)
+$(call unit,lkvm/token/cmd_token,$(token_cmds) realm/digest.c realm/rsi.c lkvm/base/file.c lkvm/base/options.c lkvm/base/options_help.c lkvm/base/log.c)
 # The whole program below its command line, on a fake host.
 $(call unit,lkvm/run/machine,$(filter-out lkvm/main.c $(call named,cmd_) $(call named,options) lkvm/control/control_client.c lkvm/cli/guests.c lkvm/cli/map_svg.c \
 	lkvm/kvm/kvm_ioctl.c,$(LKVM_SRCS)) \
@@ -319,7 +319,7 @@ $(call fuzz,blk,virtio/pool.c virtio/blk.c virtio/blk_req.c virtio/blk_config.c 
 	virtio/chain.c $(mem) lkvm/base/iov.c lkvm/base/log.c lkvm/vm/loop.c tests/fake/disk.c \
 	tests/fake/driver.c tests/fake/transport.c)
 $(call fuzz,boot,arm64/boot.c arm64/image.c lkvm/base/infile.c $(mem))
-$(call fuzz,token,$(token_all) realm/digest.c realm/rsi.c lkvm/token_print.c lkvm/token_json.c lkvm/base/log.c)
+$(call fuzz,token,$(token_all) realm/digest.c realm/rsi.c lkvm/token/token_print.c lkvm/token/token_json.c lkvm/base/log.c)
 $(call fuzz,broker,$(keybroker-tested))
 $(call fuzz,answer,$(keybroker-common))
 $(call fuzz,options,lkvm/base/options.c lkvm/base/options_help.c lkvm/run/options_run.c lkvm/run/options_realm.c lkvm/run/config.c net/netopt.c \

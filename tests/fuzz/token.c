@@ -17,7 +17,7 @@
 
 #include "lkvm/base/encode.h"
 #include "lkvm/base/log.h"
-#include "lkvm/token_print.h"
+#include "lkvm/token/token_print.h"
 #include "realm/anchor.h"
 #include "realm/cose.h"
 #include "realm/token_claims.h"

@@ -6,7 +6,7 @@
  * Trust:  the claims are anybody's: a text that has control characters does not get them to the
  *         terminal.
  */
-#include "lkvm/token_print.h"
+#include "lkvm/token/token_print.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -15,7 +15,7 @@
 #include "lkvm/base/log.h"
 #include "lkvm/base/options.h"
 #include "lkvm/cli/cmd.h"
-#include "lkvm/token_print.h"
+#include "lkvm/token/token_print.h"
 #include "realm/anchor.h"
 
 #define EXIT_NOT_VERIFIED 1

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 
 #include "lkvm/base/encode.h"
-#include "lkvm/token_print.h"
+#include "lkvm/token/token_print.h"
 
 /* All functions here give NULL when there is no memory, and json_pack() passes it on. */
 
