@@ -45,11 +45,11 @@ LKVM_SRCS := \
 	net/dhcp.c net/segment.c net/backlog.c net/csum.c net/tap.c net/tap_setup.c net/pcap.c \
 	arm64/board.c arm64/boot.c arm64/image.c lkvm/base/infile.c arm64/fdt.c arm64/gic.c arm64/v2m.c arm64/cpu.c \
 	arm64/pvtime.c arm64/serial.c arm64/rtc.c \
-	realm/realm.c realm/none.c realm/sim.c realm/rsi.c realm/ripas.c realm/digest.c \
+	realm/realm.c realm/host/none.c realm/sim.c realm/rsi.c realm/ripas.c realm/digest.c \
 	realm/cbor.c realm/cose.c realm/ec.c realm/libcrypto.c realm/token.c realm/token_claims.c \
 	lkvm/base/encode.c realm/anchor.c realm/keys.c realm/token_make.c realm/attest.c \
 	realm/plan.c realm/rim.c realm/profile.c realm/eventlog.c \
-	realm/probe.c realm/rme.c realm/rmi.c realm/pkvm.c realm/gmem.c
+	realm/host/probe.c realm/host/rme.c realm/host/rmi.c realm/host/pkvm.c realm/host/gmem.c
 
 # Those whose names begin with this, wherever they lie.
 named = $(foreach s,$(LKVM_SRCS),$(if $(findstring /$(1),$(s)),$(s)))
@@ -144,7 +144,7 @@ $(call unit,lkvm/vm/bus,lkvm/vm/bus.c)
 $(call unit,lkvm/vm/pci,lkvm/vm/pci.c lkvm/vm/bus.c tests/fake/irq.c)
 $(call unit,lkvm/vm/msix,lkvm/vm/msix.c lkvm/vm/pci.c lkvm/vm/bus.c lkvm/base/log.c tests/fake/irq.c)
 $(call unit,lkvm/kvm/kvm_event,lkvm/kvm/kvm_event.c lkvm/kvm/kvm.c lkvm/base/log.c)
-$(call unit,lkvm/kvm/vcpu,lkvm/kvm/vcpu.c lkvm/vm/stop.c lkvm/kvm/kvm.c lkvm/vm/bus.c $(mem) lkvm/base/log.c realm/realm.c realm/none.c)
+$(call unit,lkvm/kvm/vcpu,lkvm/kvm/vcpu.c lkvm/vm/stop.c lkvm/kvm/kvm.c lkvm/vm/bus.c $(mem) lkvm/base/log.c realm/realm.c realm/host/none.c)
 options := lkvm/base/options.c lkvm/base/options_help.c lkvm/run/options_run.c lkvm/run/options_realm.c lkvm/run/config.c lkvm/base/log.c
 $(call unit,lkvm/base/options,$(options))
 $(call unit,lkvm/run/options_run,$(options))
@@ -156,7 +156,7 @@ token_all := $(filter-out realm/digest.c realm/rsi.c,$(token_read)) lkvm/base/en
 	realm/token_make.c realm/attest.c
 token_cmds := lkvm/token/cmd_token.c lkvm/token/token_print.c lkvm/token/token_json.c lkvm/token/cmd_attest_keys.c $(token_all)
 fake_host := tests/fake/kvm.c tests/fake/kvm_realm.c lkvm/kvm/kvm.c $(mem) \
-	realm/realm.c realm/none.c realm/rme.c realm/rmi.c realm/pkvm.c realm/gmem.c realm/probe.c \
+	realm/realm.c realm/host/none.c realm/host/rme.c realm/host/rmi.c realm/host/pkvm.c realm/host/gmem.c realm/host/probe.c \
 	realm/sim.c realm/rsi.c realm/ripas.c realm/digest.c realm/rim.c realm/profile.c $(token_all)
 $(call unit,lkvm/cli/cmd_doctor,lkvm/cli/cmd_doctor.c lkvm/base/json.c lkvm/base/options.c lkvm/base/options_help.c lkvm/base/log.c $(fake_host))
 $(call unit,lkvm/control/control,lkvm/control/control.c lkvm/control/control_conn.c lkvm/control/control_dir.c lkvm/control/control_client.c \
@@ -250,11 +250,11 @@ $(call unit,realm/eventlog,realm/eventlog.c realm/plan.c realm/rim.c realm/diges
 	lkvm/base/log.c)
 $(call unit,realm/ripas,realm/ripas.c $(mem) lkvm/base/log.c)
 $(call unit,realm/ripas_calls,realm/ripas.c $(mem) lkvm/base/log.c)
-$(call unit,realm/rme,lkvm/base/log.c $(fake_host))
-$(call unit,realm/rmi,lkvm/base/log.c $(fake_host))
-$(call unit,realm/probe,lkvm/base/log.c $(fake_host))
+$(call unit,realm/host/rme,lkvm/base/log.c $(fake_host))
+$(call unit,realm/host/rmi,lkvm/base/log.c $(fake_host))
+$(call unit,realm/host/probe,lkvm/base/log.c $(fake_host))
 $(call unit,realm/realm,lkvm/base/log.c $(fake_host))
-$(call unit,realm/replay,lkvm/base/log.c $(fake_host))
+$(call unit,realm/host/replay,lkvm/base/log.c $(fake_host))
 
 keybroker-common := guest/keybroker/http.c guest/keybroker/http_text.c guest/keybroker/message.c guest/keybroker/url.c guest/keybroker/wrap.c \
 	lkvm/base/encode.c

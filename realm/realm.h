@@ -25,7 +25,7 @@ struct realm;
 
 /*
  * Which user ABI for Realms the host kernel has, and where it differs from its siblings. Filled by
- * realm/probe.c. Plain data.
+ * realm/host/probe.c. Plain data.
  */
 struct realm_host {
 	const char *gen;       /* generation, as the reference calls it: "A", "B1" .. "C5" */

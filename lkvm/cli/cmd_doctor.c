@@ -17,7 +17,7 @@
 #include "lkvm/base/options.h"
 #include "lkvm/cli/cmd.h"
 #include "lkvm/kvm/kvm.h"
-#include "realm/probe.h"
+#include "realm/host/probe.h"
 
 #define EXIT_CANNOT 1
 

@@ -61,7 +61,7 @@ int kvm_add_slot(struct kvm *k, gpa_t g, u64 size, void *host, u32 flags, u32 *s
 int kvm_gmem_create(const struct kvm *k, u64 size);
 int kvm_add_gmem_slot(struct kvm *k, gpa_t g, u64 size, void *host, int gmem_fd);
 
-/* [g, g + size) is private or shared, as far as the VM keeps that (see realm/gmem.h). */
+/* [g, g + size) is private or shared, as far as the VM keeps that (see realm/host/gmem.h). */
 int kvm_set_private(const struct kvm *k, gpa_t g, u64 size, bool is_private);
 
 /* Device control API. kvm_device_create() returns the fd. */

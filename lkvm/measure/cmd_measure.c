@@ -19,7 +19,7 @@
 #include "lkvm/kvm/kvm.h"
 #include "lkvm/measure/measure.h"
 #include "lkvm/run/options_run.h"
-#include "realm/probe.h"
+#include "realm/host/probe.h"
 
 enum form { FORM_TEXT, FORM_JSON, FORM_REFERENCE_VALUES, FORM_COMID, FORM_CORIM, FORM_NR };
 

@@ -12,7 +12,7 @@
 
 #include "lkvm/base/log.h"
 #include "lkvm/kvm/kvm.h"
-#include "realm/probe.h"
+#include "realm/host/probe.h"
 
 const struct realm_ops *backend_presume(struct realm_conf *conf, const struct config *c)
 {

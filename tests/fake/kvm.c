@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "lkvm/kvm/kvm.h"
-#include "realm/uapi_rmi.h"
+#include "realm/host/uapi_rmi.h"
 
 #define RUN_SIZE 8192
 #define HOST_IPA 48u

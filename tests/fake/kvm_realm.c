@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include "lkvm/kvm/kvm.h"
-#include "realm/uapi_rme.h"
-#include "realm/uapi_rmi.h"
+#include "realm/host/uapi_rme.h"
+#include "realm/host/uapi_rmi.h"
 #include "tests/fake/kvm.h"
 
 #define PAGE 4096u

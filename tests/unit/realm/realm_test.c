@@ -5,9 +5,9 @@
  */
 #include <check.h>
 
-#include "realm/uapi_rme.h"
-#include "realm/uapi_rmi.h"
-#include "tests/unit/realm/launch.h"
+#include "realm/host/uapi_rme.h"
+#include "realm/host/uapi_rmi.h"
+#include "tests/unit/realm/host/launch.h"
 
 static const struct fake_op nothing[] = { { GUEST_END, 0, 0, NULL } };
 

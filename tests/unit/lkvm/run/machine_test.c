@@ -12,7 +12,7 @@
 #include <time.h>
 
 #include "lkvm/run/machine.h"
-#include "realm/uapi_rme.h"
+#include "realm/host/uapi_rme.h"
 #include "tests/fake/kvm.h"
 #include "tests/unit/arm64/capture.h"
 

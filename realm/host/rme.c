@@ -20,10 +20,10 @@
 #include "lkvm/base/log.h"
 #include "lkvm/kvm/kvm.h"
 #include "lkvm/vm/mem.h"
-#include "realm/gmem.h"
+#include "realm/host/gmem.h"
+#include "realm/host/uapi_rme.h"
 #include "realm/realm.h"
 #include "realm/rim.h"
-#include "realm/uapi_rme.h"
 
 struct rme {
 	struct gmem *gmem; /* NULL in generation A */

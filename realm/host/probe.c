@@ -10,7 +10,7 @@
  * one that it knows fails when it does: EFAULT for NULL. That tells them apart without doing
  * anything.
  */
-#include "realm/probe.h"
+#include "realm/host/probe.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,8 +20,8 @@
 
 #include "lkvm/base/log.h"
 #include "lkvm/kvm/kvm.h"
-#include "realm/uapi_rme.h"
-#include "realm/uapi_rmi.h"
+#include "realm/host/uapi_rme.h"
+#include "realm/host/uapi_rmi.h"
 
 /* The narrowest space of a Realm: 32 bits, what KVM starts at, and the alias bit. */
 #define REALM_MIN_IPA 33u

@@ -8,8 +8,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "realm/uapi_rme.h"
-#include "tests/unit/realm/launch.h"
+#include "realm/host/uapi_rme.h"
+#include "tests/unit/realm/host/launch.h"
 
 #define MAX_STEPS 64u
 

@@ -2,7 +2,7 @@
 /* Which backend does a host have, and what does lkvm say where it has none? */
 #include <check.h>
 
-#include "tests/unit/realm/launch.h"
+#include "tests/unit/realm/host/launch.h"
 
 static const struct fake_op nothing[] = { { GUEST_END, 0, 0, NULL } };
 

@@ -18,7 +18,7 @@
  * drops it), then KVM learns it. To shared: first KVM lets go of it while it is still private
  * (freed as shared it would stay delegated to the RMM, 4.6), then the devices may have it.
  */
-#include "realm/gmem.h"
+#include "realm/host/gmem.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -30,7 +30,7 @@
 #include "lkvm/base/log.h"
 #include "lkvm/kvm/kvm.h"
 #include "lkvm/vm/mem.h"
-#include "realm/uapi_rmi.h"
+#include "realm/host/uapi_rmi.h"
 
 #define MAX_REGIONS 8u
 #define MAX_VCPUS 512u

@@ -2,7 +2,7 @@
 /* Realms of v12 and later kernels, against a model of each. */
 #include <check.h>
 
-#include "tests/unit/realm/launch.h"
+#include "tests/unit/realm/host/launch.h"
 
 #define POOL (RAM + 8 * MiB)
 

@@ -3,7 +3,7 @@
 #include <check.h>
 #include <stdio.h>
 
-#include "tests/unit/realm/launch.h"
+#include "tests/unit/realm/host/launch.h"
 
 #define HALF (SIZE / 2)
 #define POOL (RAM + 8 * MiB)

@@ -17,10 +17,10 @@
 #include "lkvm/base/log.h"
 #include "lkvm/kvm/kvm.h"
 #include "lkvm/vm/mem.h"
-#include "realm/gmem.h"
+#include "realm/host/gmem.h"
+#include "realm/host/uapi_rmi.h"
 #include "realm/realm.h"
 #include "realm/rim.h"
-#include "realm/uapi_rmi.h"
 
 static u64 mem_flags(const struct realm_conf *conf)
 {

@@ -12,7 +12,7 @@
 
 #include "lkvm/kvm/kvm.h"
 #include "lkvm/vm/mem.h"
-#include "realm/probe.h"
+#include "realm/host/probe.h"
 #include "tests/fake/kvm.h"
 #include "tests/unit/arm64/capture.h"
 
