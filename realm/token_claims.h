@@ -4,7 +4,7 @@
 #define REALM_TOKEN_CLAIMS_H
 
 #include "realm/cbor.h"
-#include "realm/rsi.h"
+#include "realm/sim/rsi.h"
 #include "realm/token.h"
 
 /* Around both halves */

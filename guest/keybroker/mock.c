@@ -14,8 +14,8 @@
 #include <unistd.h>
 
 #include "lkvm/base/log.h"
-#include "realm/keys.h"
-#include "realm/token_make.h"
+#include "realm/sim/keys.h"
+#include "realm/sim/token_make.h"
 
 #define PLATFORM_MAX 4096u
 

@@ -13,7 +13,7 @@
 #include "lkvm/base/options.h"
 #include "lkvm/cli/cmd.h"
 #include "realm/anchor.h"
-#include "realm/keys.h"
+#include "realm/sim/keys.h"
 
 _Static_assert(EC_PEM_MAX >= ANCHOR_JWK_MAX, "one buffer for both");
 

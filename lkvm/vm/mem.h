@@ -168,7 +168,7 @@ void *mem_load_ptr(struct mem *m, gpa_t g, u64 len);
 /* The guest is about to start: mem_load_ptr() answers NULL from now on. */
 void mem_seal(struct mem *m);
 
-/* ---- page states: realm/ripas.c and --bounce ---- */
+/* ---- page states: realm/sim/ripas.c and --bounce ---- */
 
 /*
  * Make [g, g + len) (page aligned, inside RAM) shared or protected. Un-sharing waits until all

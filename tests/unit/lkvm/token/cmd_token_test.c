@@ -8,7 +8,7 @@
 
 #include "lkvm/cli/cmd.h"
 #include "realm/anchor.h"
-#include "realm/keys.h"
+#include "realm/sim/keys.h"
 #include "tests/unit/arm64/capture.h"
 #include "tests/unit/realm/tokens.h"
 

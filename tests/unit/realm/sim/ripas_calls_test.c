@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "lkvm/vm/mem.h"
-#include "realm/ripas.h"
+#include "realm/sim/ripas.h"
 #include "tests/unit/arm64/capture.h"
 #include "tests/unit/suite.h"
 

@@ -10,7 +10,7 @@
  * is one step. A guest that has cut its memory into many pieces asks again: a call takes a bounded
  * time, because other vCPUs wait for the lock and the machine may be asked to stop.
  */
-#include "realm/ripas.h"
+#include "realm/sim/ripas.h"
 
 #include <errno.h>
 #include <string.h>

@@ -6,7 +6,7 @@
 #ifndef REALM_ATTEST_H
 #define REALM_ATTEST_H
 
-#include "realm/rsi.h"
+#include "realm/sim/rsi.h"
 #include "realm/token.h"
 
 struct attest;

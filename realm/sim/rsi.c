@@ -6,7 +6,7 @@
  * Trust:  all arguments are the guest's.
  * Spec:   [RMM 1.0 B5 Realm Services Interface]
  */
-#include "realm/rsi.h"
+#include "realm/sim/rsi.h"
 
 #include <errno.h>
 #include <string.h>

@@ -6,7 +6,7 @@
  * Trust:  the challenge is the guest's; it is only copied.
  * Spec:   [RMM 1.0 A7.2], tag:arm.com,2023:realm#1.0.0, tag:arm.com,2023:cca_platform#1.0.0
  */
-#include "realm/token_make.h"
+#include "realm/sim/token_make.h"
 
 #include <errno.h>
 #include <string.h>

@@ -12,8 +12,8 @@
 
 #include "lkvm/base/encode.h"
 #include "realm/anchor.h"
-#include "realm/attest.h"
-#include "realm/keys.h"
+#include "realm/sim/attest.h"
+#include "realm/sim/keys.h"
 #include "tests/unit/arm64/capture.h"
 
 static char base[] = "/tmp/lkvm-keys-XXXXXX", dir[64], path[128];

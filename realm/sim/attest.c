@@ -5,7 +5,7 @@
  * Thread: vCPU threads, one call at a time.
  * Trust:  the challenge is the guest's.
  */
-#include "realm/attest.h"
+#include "realm/sim/attest.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "lkvm/base/log.h"
-#include "realm/token_make.h"
+#include "realm/sim/token_make.h"
 
 #define PLATFORM_MAX 1536u
 

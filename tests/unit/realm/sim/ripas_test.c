@@ -5,7 +5,7 @@
 #include <errno.h>
 
 #include "lkvm/vm/mem.h"
-#include "realm/ripas.h"
+#include "realm/sim/ripas.h"
 #include "tests/unit/suite.h"
 
 #define RAM UINT64_C(0x80000000)

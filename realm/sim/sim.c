@@ -19,13 +19,13 @@
 #include "lkvm/base/log.h"
 #include "lkvm/kvm/kvm.h"
 #include "lkvm/vm/mem.h"
-#include "realm/attest.h"
 #include "realm/digest.h"
 #include "realm/profile.h"
 #include "realm/realm.h"
 #include "realm/rim.h"
-#include "realm/ripas.h"
-#include "realm/rsi.h"
+#include "realm/sim/attest.h"
+#include "realm/sim/ripas.h"
+#include "realm/sim/rsi.h"
 
 #define SIM_TOKEN_MAX 4096u
 #define SIM_MAX_RECS 512u

@@ -6,8 +6,8 @@
 #ifndef REALM_TOKEN_MAKE_H
 #define REALM_TOKEN_MAKE_H
 
-#include "realm/keys.h"
-#include "realm/rsi.h"
+#include "realm/sim/keys.h"
+#include "realm/sim/rsi.h"
 #include "realm/token.h"
 
 /*

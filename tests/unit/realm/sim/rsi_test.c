@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "realm/digest.h"
-#include "realm/rsi.h"
+#include "realm/sim/rsi.h"
 #include "tests/unit/suite.h"
 
 #define RAM UINT64_C(0x80000000)

@@ -7,7 +7,7 @@
 #ifndef REALM_RIPAS_H
 #define REALM_RIPAS_H
 
-#include "realm/rsi.h"
+#include "realm/sim/rsi.h"
 
 struct mem;
 

@@ -10,7 +10,7 @@
  * A key is written to a file of its own name, and then linked to its place, which fails when there
  * is one already: of two processes one wins, and both read the winner's.
  */
-#include "realm/keys.h"
+#include "realm/sim/keys.h"
 
 #include <errno.h>
 #include <fcntl.h>
