@@ -5,7 +5,7 @@
  * asks.
  *
  *   NEW -> realm_create -> CREATED -> realm_set_ram -> (vCPUs, interrupt controller, PMU)
- *       -> realm_define -> DEFINED -> the other steps of the plan [realm/plan.h]
+ *       -> realm_define -> DEFINED -> the other steps of the plan [realm/measure/plan.h]
  *       -> realm_activate -> ACTIVE
  *
  * The steps: realm_init_ripas; realm_populate, ascending; realm_finalize of each vCPU, in order,
@@ -79,7 +79,7 @@ struct realm_ops {
 	 */
 	bool ripas_last;
 	/*
-	 * By which rule the Realm is measured: enum rim_rmm [realm/rim.h], or -ENOTSUP: it is not,
+	 * By which rule the Realm is measured: enum rim_rmm [realm/measure/rim.h], or -ENOTSUP: it is not,
 	 * or nobody knows how.
 	 */
 	int (*rmm)(const struct realm_conf *conf);

@@ -15,7 +15,7 @@
 #include <string.h>
 
 #include "realm/cose.h"
-#include "realm/digest.h"
+#include "realm/measure/digest.h"
 #include "realm/token_claims.h"
 
 struct reader {

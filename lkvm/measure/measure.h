@@ -8,7 +8,7 @@
 
 #include "lkvm/base/encode.h"
 #include "lkvm/run/launch.h"
-#include "realm/profile.h"
+#include "realm/measure/profile.h"
 
 #define MEASURE_MAX_NOTES 4u
 

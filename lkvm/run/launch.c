@@ -17,8 +17,8 @@
 #include "lkvm/run/payload.h"
 #include "lkvm/run/signals.h"
 #include "lkvm/vm/mem.h"
-#include "realm/eventlog.h"
-#include "realm/profile.h"
+#include "realm/measure/eventlog.h"
+#include "realm/measure/profile.h"
 
 static enum board_gic board_gic(enum config_irqchip chip)
 {

@@ -13,7 +13,7 @@
 #include "arm64/boot.h"
 #include "lkvm/base/progress.h"
 #include "lkvm/run/config.h"
-#include "realm/plan.h"
+#include "realm/measure/plan.h"
 #include "realm/realm.h"
 
 struct launch {

@@ -8,7 +8,7 @@
 #ifndef REALM_PROBE_H
 #define REALM_PROBE_H
 
-#include "realm/profile.h"
+#include "realm/measure/profile.h"
 #include "realm/realm.h"
 
 struct kvm;

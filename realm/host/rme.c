@@ -22,8 +22,8 @@
 #include "lkvm/vm/mem.h"
 #include "realm/host/gmem.h"
 #include "realm/host/uapi_rme.h"
+#include "realm/measure/rim.h"
 #include "realm/realm.h"
-#include "realm/rim.h"
 
 struct rme {
 	struct gmem *gmem; /* NULL in generation A */

@@ -19,8 +19,8 @@
 #include "lkvm/vm/mem.h"
 #include "realm/host/gmem.h"
 #include "realm/host/uapi_rmi.h"
+#include "realm/measure/rim.h"
 #include "realm/realm.h"
-#include "realm/rim.h"
 
 static u64 mem_flags(const struct realm_conf *conf)
 {

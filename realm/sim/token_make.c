@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "realm/cose.h"
-#include "realm/digest.h"
+#include "realm/measure/digest.h"
 #include "realm/token_claims.h"
 
 #define REALM_CLAIMS_MAX 1024u

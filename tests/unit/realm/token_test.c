@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "lkvm/base/encode.h"
-#include "realm/digest.h"
+#include "realm/measure/digest.h"
 #include "tests/unit/realm/tokens.h"
 #include "tests/unit/suite.h"
 

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "realm/digest.h"
+#include "realm/measure/digest.h"
 #include "realm/sim/rsi.h"
 #include "tests/unit/suite.h"
 

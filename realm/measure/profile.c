@@ -6,7 +6,7 @@
  * Trust:  text is the user's; registers are KVM's.
  * Spec:   [ARM DDI 0487 D24.2.49 ID_AA64DFR0_EL1, D24.5.9 PMCR_EL0]; [uapi reference 3.3]
  */
-#include "realm/profile.h"
+#include "realm/measure/profile.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -10,14 +10,14 @@
  * Parts are given as SHA-512 of their bytes, whatever hash the RMM measures with: so one value of a
  * file is good for all Realms.
  */
-#include "realm/eventlog.h"
+#include "realm/measure/eventlog.h"
 
 #include <errno.h>
 #include <string.h>
 
 #include "lkvm/base/le.h"
 #include "lkvm/vm/mem.h"
-#include "realm/digest.h"
+#include "realm/measure/digest.h"
 
 /* [TCG PFP 1.06 10.4.1] */
 #define EV_NO_ACTION 0x00000003u

@@ -14,7 +14,7 @@
 #define REALM_PLAN_H
 
 #include "lkvm/base/gpa.h"
-#include "realm/rim.h"
+#include "realm/measure/rim.h"
 
 struct mem;
 

@@ -8,7 +8,7 @@
  * Spec:   [FIPS 180-4]
  */
 #define OPENSSL_SUPPRESS_DEPRECATED
-#include "realm/digest.h"
+#include "realm/measure/digest.h"
 
 #include <openssl/sha.h>
 

@@ -7,7 +7,7 @@
  * Spec:   realm-vm.md 0.3 of veraison/cca-realm-measurements (order of RIPAS_FIRST);
  *         [uapi reference 4.4, 4.5]
  */
-#include "realm/plan.h"
+#include "realm/measure/plan.h"
 
 #include <errno.h>
 

@@ -8,8 +8,8 @@
 
 #include "lkvm/base/le.h"
 #include "lkvm/vm/mem.h"
-#include "realm/digest.h"
-#include "realm/eventlog.h"
+#include "realm/measure/digest.h"
+#include "realm/measure/eventlog.h"
 #include "tests/unit/suite.h"
 
 #define RAM UINT64_C(0x80000000)

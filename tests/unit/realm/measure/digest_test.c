@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "realm/digest.h"
+#include "realm/measure/digest.h"
 #include "tests/unit/suite.h"
 
 static void check_abc(enum rsi_hash alg, const char *expected)

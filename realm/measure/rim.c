@@ -10,13 +10,13 @@
  * Each call hashes a descriptor of fixed size that holds the measurement before it. All measurement
  * fields are 64 bytes: a shorter hash has zeros behind.
  */
-#include "realm/rim.h"
+#include "realm/measure/rim.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "lkvm/base/le.h"
-#include "realm/digest.h"
+#include "realm/measure/digest.h"
 
 /* [RmiRealmParams] What is not named here is zero when measured: RPV, VMID, tables. */
 struct params_image {

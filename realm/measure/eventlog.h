@@ -10,7 +10,7 @@
 #ifndef REALM_EVENTLOG_H
 #define REALM_EVENTLOG_H
 
-#include "realm/plan.h"
+#include "realm/measure/plan.h"
 
 struct mem;
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "realm/rim.h"
+#include "realm/measure/rim.h"
 #include "tests/unit/suite.h"
 
 #define RAM UINT64_C(0x80000000)

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "lkvm/vm/mem.h"
-#include "realm/plan.h"
+#include "realm/measure/plan.h"
 #include "tests/unit/suite.h"
 
 #define RAM UINT64_C(0x80000000)

@@ -6,7 +6,7 @@
 #ifndef REALM_PROFILE_H
 #define REALM_PROFILE_H
 
-#include "realm/rim.h"
+#include "realm/measure/rim.h"
 
 enum profile_key {
 	PROFILE_RMM,	  /* rmm: 1.0 or 2.0; enum rim_rmm */
