@@ -46,8 +46,8 @@ LKVM_SRCS := \
 	arm64/board.c arm64/boot.c arm64/image.c lkvm/base/infile.c arm64/fdt.c arm64/gic.c arm64/v2m.c arm64/cpu.c \
 	arm64/pvtime.c arm64/serial.c arm64/rtc.c \
 	realm/realm.c realm/host/none.c realm/sim/sim.c realm/sim/rsi.c realm/sim/ripas.c realm/measure/digest.c \
-	realm/cbor.c realm/cose.c realm/ec.c realm/libcrypto.c realm/token.c realm/token_claims.c \
-	lkvm/base/encode.c realm/anchor.c realm/sim/keys.c realm/sim/token_make.c realm/sim/attest.c \
+	realm/token/cbor.c realm/token/cose.c realm/token/ec.c realm/token/libcrypto.c realm/token/token.c realm/token/token_claims.c \
+	lkvm/base/encode.c realm/token/anchor.c realm/sim/keys.c realm/sim/token_make.c realm/sim/attest.c \
 	realm/measure/plan.c realm/measure/rim.c realm/measure/profile.c realm/measure/eventlog.c \
 	realm/host/probe.c realm/host/rme.c realm/host/rmi.c realm/host/pkvm.c realm/host/gmem.c
 
@@ -150,9 +150,9 @@ $(call unit,lkvm/base/options,$(options))
 $(call unit,lkvm/run/options_run,$(options))
 $(call unit,lkvm/run/config,lkvm/run/config.c lkvm/base/log.c)
 # Tokens: reading them, and all of it.
-token_read := realm/token.c realm/token_claims.c realm/cose.c realm/cbor.c realm/ec.c realm/libcrypto.c \
+token_read := realm/token/token.c realm/token/token_claims.c realm/token/cose.c realm/token/cbor.c realm/token/ec.c realm/token/libcrypto.c \
 	realm/measure/digest.c realm/sim/rsi.c
-token_all := $(filter-out realm/measure/digest.c realm/sim/rsi.c,$(token_read)) lkvm/base/encode.c realm/anchor.c realm/sim/keys.c \
+token_all := $(filter-out realm/measure/digest.c realm/sim/rsi.c,$(token_read)) lkvm/base/encode.c realm/token/anchor.c realm/sim/keys.c \
 	realm/sim/token_make.c realm/sim/attest.c
 token_cmds := lkvm/token/cmd_token.c lkvm/token/token_print.c lkvm/token/token_json.c lkvm/token/cmd_attest_keys.c $(token_all)
 fake_host := tests/fake/kvm.c tests/fake/kvm_realm.c lkvm/kvm/kvm.c $(mem) \
@@ -240,9 +240,9 @@ $(call unit,net/segment,net/segment.c net/reasm.c net/backlog.c net/csum.c tests
 
 $(call unit,realm/sim/rsi,realm/sim/rsi.c realm/measure/digest.c)
 $(call unit,lkvm/base/encode,lkvm/base/encode.c)
-$(call unit,realm/cbor,realm/cbor.c)
+$(call unit,realm/token/cbor,realm/token/cbor.c)
 $(call unit,realm/sim/keys,$(token_all) realm/measure/digest.c realm/sim/rsi.c lkvm/base/log.c)
-$(call unit,realm/token,$(token_all) realm/measure/digest.c realm/sim/rsi.c lkvm/base/log.c)
+$(call unit,realm/token/token,$(token_all) realm/measure/digest.c realm/sim/rsi.c lkvm/base/log.c)
 $(call unit,realm/measure/digest,realm/measure/digest.c realm/sim/rsi.c)
 $(call unit,realm/measure/rim,realm/measure/rim.c realm/measure/digest.c realm/sim/rsi.c)
 $(call unit,realm/measure/plan,realm/measure/plan.c realm/measure/rim.c realm/measure/digest.c realm/sim/rsi.c $(mem) lkvm/base/log.c)
@@ -263,10 +263,10 @@ keybroker-server := tests/keybroker/challenges.c tests/keybroker/policy.c tests/
 # As tests have it: with keys to sign tokens with, too.
 keybroker-tested := $(keybroker-server) $(filter-out lkvm/base/encode.c,$(token_all)) realm/measure/digest.c realm/sim/rsi.c lkvm/base/log.c
 KEYBROKER_APP_SRCS := $(addprefix guest/keybroker/,app.c client.c dial.c log.c mock.c tsm.c libcrypto_linked.c) \
-	$(keybroker-common) $(filter-out realm/libcrypto.c lkvm/base/encode.c realm/anchor.c realm/sim/attest.c,$(token_all)) \
+	$(keybroker-common) $(filter-out realm/token/libcrypto.c lkvm/base/encode.c realm/token/anchor.c realm/sim/attest.c,$(token_all)) \
 	realm/measure/digest.c realm/sim/rsi.c
-KEYBROKER_SERVER_SRCS := tests/keybroker/main.c $(keybroker-server) guest/keybroker/log.c lkvm/base/file.c realm/anchor.c \
-	guest/keybroker/libcrypto_linked.c $(filter-out realm/libcrypto.c,$(token_read))
+KEYBROKER_SERVER_SRCS := tests/keybroker/main.c $(keybroker-server) guest/keybroker/log.c lkvm/base/file.c realm/token/anchor.c \
+	guest/keybroker/libcrypto_linked.c $(filter-out realm/token/libcrypto.c,$(token_read))
 
 $(call unit,keybroker/http,guest/keybroker/http.c guest/keybroker/http_text.c)
 $(call unit,keybroker/url,guest/keybroker/url.c)

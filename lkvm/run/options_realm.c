@@ -119,7 +119,7 @@ int options_sve_vl(void *conf, const char *name, const char *val)
 	return 0;
 }
 
-/* The tag around the token [realm/token.h]. */
+/* The tag around the token [realm/token/token.h]. */
 int options_sim_token_form(void *conf, const char *name, const char *val)
 {
 	struct config *c = conf;

@@ -12,8 +12,8 @@
 #include "lkvm/base/log.h"
 #include "lkvm/base/options.h"
 #include "lkvm/cli/cmd.h"
-#include "realm/anchor.h"
 #include "realm/sim/keys.h"
+#include "realm/token/anchor.h"
 
 _Static_assert(EC_PEM_MAX >= ANCHOR_JWK_MAX, "one buffer for both");
 

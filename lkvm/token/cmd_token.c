@@ -16,7 +16,7 @@
 #include "lkvm/base/options.h"
 #include "lkvm/cli/cmd.h"
 #include "lkvm/token/token_print.h"
-#include "realm/anchor.h"
+#include "realm/token/anchor.h"
 
 #define EXIT_NOT_VERIFIED 1
 #define RIM_MAX 64u

@@ -3,7 +3,7 @@
 #ifndef LKVM_TOKEN_PRINT_H
 #define LKVM_TOKEN_PRINT_H
 
-#include "realm/token.h"
+#include "realm/token/token.h"
 
 /* "verified", "malformed" and so on: one word, as JSON has it. */
 const char *token_verdict_name(enum token_verdict verdict);

@@ -7,7 +7,7 @@
 #define REALM_ATTEST_H
 
 #include "realm/sim/rsi.h"
-#include "realm/token.h"
+#include "realm/token/token.h"
 
 struct attest;
 

@@ -6,7 +6,7 @@
 #ifndef REALM_KEYS_H
 #define REALM_KEYS_H
 
-#include "realm/ec.h"
+#include "realm/token/ec.h"
 
 struct attest_keys {
 	struct ec_key *cpak, *rak; /* P-384 */

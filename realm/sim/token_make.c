@@ -11,9 +11,9 @@
 #include <errno.h>
 #include <string.h>
 
-#include "realm/cose.h"
 #include "realm/measure/digest.h"
-#include "realm/token_claims.h"
+#include "realm/token/cose.h"
+#include "realm/token/token_claims.h"
 
 #define REALM_CLAIMS_MAX 1024u
 #define PLATFORM_CLAIMS_MAX 1024u

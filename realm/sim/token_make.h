@@ -8,7 +8,7 @@
 
 #include "realm/sim/keys.h"
 #include "realm/sim/rsi.h"
-#include "realm/token.h"
+#include "realm/token/token.h"
 
 /*
  * The platform token, signed with the CPAK, bound to the RAK: the same for every Realm. *len bytes

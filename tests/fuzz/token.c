@@ -18,9 +18,9 @@
 #include "lkvm/base/encode.h"
 #include "lkvm/base/log.h"
 #include "lkvm/token/token_print.h"
-#include "realm/anchor.h"
-#include "realm/cose.h"
-#include "realm/token_claims.h"
+#include "realm/token/anchor.h"
+#include "realm/token/cose.h"
+#include "realm/token/token_claims.h"
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);

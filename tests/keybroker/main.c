@@ -18,7 +18,7 @@
 
 #include "lkvm/base/file.h"
 #include "lkvm/base/log.h"
-#include "realm/anchor.h"
+#include "realm/token/anchor.h"
 #include "tests/keybroker/server.h"
 
 #define CHALLENGES_MAX 1024u

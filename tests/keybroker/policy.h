@@ -9,7 +9,7 @@
 #define TESTS_KEYBROKER_POLICY_H
 
 #include "lkvm/base/encode.h"
-#include "realm/token.h"
+#include "realm/token/token.h"
 
 #define POLICY_MAX_ANCHORS 8u
 #define POLICY_MAX_RIMS 64u

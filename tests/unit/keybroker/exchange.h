@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 #include "tests/keybroker/broker.h"
-#include "tests/unit/realm/tokens.h"
+#include "tests/unit/realm/token/tokens.h"
 
 #define EXCHANGE_KEPT 64u
 #define EXCHANGE_LIFETIME_NS 1000000000000u

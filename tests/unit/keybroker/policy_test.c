@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "tests/keybroker/policy.h"
-#include "tests/unit/realm/tokens.h"
+#include "tests/unit/realm/token/tokens.h"
 #include "tests/unit/suite.h"
 
 #define LIFECYCLE_SECURED 0x3003

@@ -7,10 +7,10 @@
 #include <stdio.h>
 
 #include "lkvm/cli/cmd.h"
-#include "realm/anchor.h"
 #include "realm/sim/keys.h"
+#include "realm/token/anchor.h"
 #include "tests/unit/arm64/capture.h"
-#include "tests/unit/realm/tokens.h"
+#include "tests/unit/realm/token/tokens.h"
 
 static char base[] = "/tmp/lkvm-token-XXXXXX", out[65536];
 static int out_fd = -1;

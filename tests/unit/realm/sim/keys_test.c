@@ -11,9 +11,9 @@
 #include <sys/wait.h>
 
 #include "lkvm/base/encode.h"
-#include "realm/anchor.h"
 #include "realm/sim/attest.h"
 #include "realm/sim/keys.h"
+#include "realm/token/anchor.h"
 #include "tests/unit/arm64/capture.h"
 
 static char base[] = "/tmp/lkvm-keys-XXXXXX", dir[64], path[128];

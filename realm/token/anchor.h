@@ -3,7 +3,7 @@
 #ifndef REALM_ANCHOR_H
 #define REALM_ANCHOR_H
 
-#include "realm/ec.h"
+#include "realm/token/ec.h"
 
 #define ANCHOR_MAX_LEN 16384u
 #define ANCHOR_JWK_MAX 512u

@@ -7,13 +7,13 @@
  *         curve when it makes a key of it.
  * Spec:   [FIPS 186-5], [RFC 9053 2.1], [RFC 5480 2.2 uncompressed points]
  */
-#include "realm/ec.h"
+#include "realm/token/ec.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "realm/libcrypto.h"
+#include "realm/token/libcrypto.h"
 
 #define EC_DER_MAX (EC_SIG_MAX + 16)
 

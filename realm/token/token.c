@@ -8,15 +8,15 @@
  *         and no signature before the key it is made with: anchor, platform, binding, RAK, Realm.
  * Spec:   [RMM 1.0 A7.2.1, A7.2.2], [RFC 9052], draft-ietf-rats-msg-wrap (CMW)
  */
-#include "realm/token.h"
+#include "realm/token/token.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "realm/cose.h"
 #include "realm/measure/digest.h"
-#include "realm/token_claims.h"
+#include "realm/token/cose.h"
+#include "realm/token/token_claims.h"
 
 struct reader {
 	const u8 *base; /* of the whole token, for positions in messages */

@@ -5,7 +5,7 @@
 
 #include "lkvm/base/encode.h"
 #include "realm/measure/digest.h"
-#include "tests/unit/realm/tokens.h"
+#include "tests/unit/realm/token/tokens.h"
 #include "tests/unit/suite.h"
 
 static struct attest_keys keys;

@@ -3,9 +3,9 @@
 #ifndef REALM_TOKEN_CLAIMS_H
 #define REALM_TOKEN_CLAIMS_H
 
-#include "realm/cbor.h"
 #include "realm/sim/rsi.h"
-#include "realm/token.h"
+#include "realm/token/cbor.h"
+#include "realm/token/token.h"
 
 /* Around both halves */
 #define TOKEN_PLATFORM 44234

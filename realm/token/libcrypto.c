@@ -5,7 +5,7 @@
  * Thread: any; dlopen() and OPENSSL_init_crypto() bring their own locks.
  * Trust:  the library is the distribution's.
  */
-#include "realm/libcrypto.h"
+#include "realm/token/libcrypto.h"
 
 #include <dlfcn.h>
 #include <errno.h>

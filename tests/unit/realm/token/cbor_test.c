@@ -2,7 +2,7 @@
 /* CBOR: the examples of RFC 8949, both ways, and every way in which an item can be wrong. */
 #include <string.h>
 
-#include "realm/cbor.h"
+#include "realm/token/cbor.h"
 #include "tests/unit/suite.h"
 
 #define C(s) (s), sizeof(s) - 1

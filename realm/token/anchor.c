@@ -6,7 +6,7 @@
  * Trust:  the file is the user's, but may come from anybody; jansson parses the JSON.
  * Spec:   [RFC 7517 4], [RFC 7518 6.2.1 EC keys], [RFC 7468 13 PEM]
  */
-#include "realm/anchor.h"
+#include "realm/token/anchor.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -6,7 +6,7 @@
  * Trust:  the bytes are anybody's.
  * Spec:   [RFC 9052 3.1, 4.2, 4.4, 7], [RFC 9053 2.1, 7.1.1]
  */
-#include "realm/cose.h"
+#include "realm/token/cose.h"
 
 #include <errno.h>
 #include <string.h>

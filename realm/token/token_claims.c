@@ -7,11 +7,11 @@
  * Spec:   [RMM 1.0 A7.2.3.1 Realm claims, A7.2.3.2 platform claims], [RMM 2.0 beta], the CCA
  *         profiles of EAT before (legacy) and after
  */
-#include "realm/token_claims.h"
+#include "realm/token/token_claims.h"
 
 #include <string.h>
 
-#include "realm/cose.h"
+#include "realm/token/cose.h"
 
 /* ---- texts ---- */
 

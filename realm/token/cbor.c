@@ -8,7 +8,7 @@
  *
  * Of the deterministic encoding all is demanded but the order of keys, which tokens do not keep.
  */
-#include "realm/cbor.h"
+#include "realm/token/cbor.h"
 
 #include <string.h>
 

@@ -6,8 +6,8 @@
 #ifndef REALM_COSE_H
 #define REALM_COSE_H
 
-#include "realm/cbor.h"
-#include "realm/ec.h"
+#include "realm/token/cbor.h"
+#include "realm/token/ec.h"
 
 #define COSE_KEY_MAX 160u    /* of a P-521 key */
 #define COSE_SIGN1_EXTRA 32u /* what a COSE_Sign1 is longer than payload and signature, at most */

@@ -8,9 +8,9 @@
 #include <string.h>
 
 #include "lkvm/base/encode.h"
-#include "realm/cose.h"
 #include "realm/sim/token_make.h"
-#include "realm/token_claims.h"
+#include "realm/token/cose.h"
+#include "realm/token/token_claims.h"
 
 #define TOKENS_MAX 8192u
 

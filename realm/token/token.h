@@ -10,7 +10,7 @@
 #ifndef REALM_TOKEN_H
 #define REALM_TOKEN_H
 
-#include "realm/ec.h"
+#include "realm/token/ec.h"
 
 #define TOKEN_MAX_LEN 65536u /* what is longer is refused unread */
 #define TOKEN_MAX_COMPONENTS 32u
