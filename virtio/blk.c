@@ -24,8 +24,8 @@
 #include "lkvm/base/log.h"
 #include "virtio/blk_config.h"
 #include "virtio/blk_req.h"
-#include "virtio/pool.h"
-#include "virtio/types.h"
+#include "virtio/core/pool.h"
+#include "virtio/core/types.h"
 
 /*
  * Ring and segments. 128 pieces a request (header, data, status) let Linux build half-MiB requests

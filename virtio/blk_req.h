@@ -6,7 +6,7 @@
 #ifndef VIRTIO_BLK_REQ_H
 #define VIRTIO_BLK_REQ_H
 
-#include "virtio/chain.h"
+#include "virtio/core/chain.h"
 #include "virtio/disk.h"
 
 /* [virtio 1.3 §5.2.6] */

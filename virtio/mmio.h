@@ -5,7 +5,7 @@
 
 #include "lkvm/vm/bus.h"
 #include "lkvm/vm/irq.h"
-#include "virtio/device.h"
+#include "virtio/core/device.h"
 
 #define VIRTIO_MMIO_SIZE 0x200u
 

@@ -19,9 +19,9 @@
 
 #include "lkvm/base/le.h"
 #include "lkvm/base/log.h"
+#include "virtio/core/pool.h"
+#include "virtio/core/types.h"
 #include "virtio/net_hdr.h"
-#include "virtio/pool.h"
-#include "virtio/types.h"
 
 #define VIRTIO_NET_S_LINK_UP 1u
 

@@ -8,7 +8,7 @@
 
 #include "lkvm/base/le.h"
 #include "net/netif.h"
-#include "virtio/device.h"
+#include "virtio/core/device.h"
 
 /* Feature bits [§5.1.3]. */
 #define VIRTIO_NET_F_CSUM BIT(0)

@@ -9,7 +9,7 @@
 #define VIRTIO_PCI_H
 
 #include "lkvm/vm/pci.h"
-#include "virtio/device.h"
+#include "virtio/core/device.h"
 
 struct virtio_pci;
 

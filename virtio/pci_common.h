@@ -8,7 +8,7 @@
 #ifndef VIRTIO_PCI_COMMON_H
 #define VIRTIO_PCI_COMMON_H
 
-#include "virtio/device.h"
+#include "virtio/core/device.h"
 
 /* With the registers of the administration queue, which read 0: there is none. */
 #define PCI_COMMON_LEN 0x40u

@@ -15,7 +15,7 @@
 #include <sys/random.h>
 
 #include "lkvm/base/log.h"
-#include "virtio/types.h"
+#include "virtio/core/types.h"
 
 #define RNG_QUEUE_SIZE 8u
 #define RNG_MAX_IOV 16u

@@ -17,11 +17,11 @@
 #include "lkvm/base/log.h"
 #include "net/netif.h"
 #include "net/netopt.h"
+#include "virtio/core/pool.h"
+#include "virtio/core/types.h"
 #include "virtio/disk.h"
 #include "virtio/mmio.h"
 #include "virtio/pci.h"
-#include "virtio/pool.h"
-#include "virtio/types.h"
 
 #define MAX_DEVICES (CONFIG_MAX_DISKS + CONFIG_MAX_NICS + 2u)
 

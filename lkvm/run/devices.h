@@ -7,7 +7,7 @@
 #define LKVM_DEVICES_H
 
 #include "lkvm/run/config.h"
-#include "virtio/device.h"
+#include "virtio/core/device.h"
 
 struct bus;
 struct chardev;

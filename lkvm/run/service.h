@@ -9,7 +9,7 @@
  *	bounce		time SECONDS, then per device
  *			device N NAME BUS
  *			sums N NR_OUT OUT_LEN NR_IN IN_LEN NR_TABLES TABLE_LEN WRITTEN PAGES REFUSED
- *			(virtio/account.h)
+ *			(virtio/core/account.h)
  *	trace		device records, then until one of both sides ends it
  *			transfer SECONDS N QUEUE out|in|refused ADDRESS LEN
  *			lost NR		the client was too slow for so many

@@ -6,7 +6,7 @@
 #ifndef TESTS_FAKE_ECHO_H
 #define TESTS_FAKE_ECHO_H
 
-#include "virtio/device.h"
+#include "virtio/core/device.h"
 
 #define FAKE_ECHO_ID 42u
 #define FAKE_ECHO_FEATURE BIT(3) /* the only one besides the device-independent ones */

@@ -3,7 +3,7 @@
 #ifndef TESTS_FAKE_TRANSPORT_H
 #define TESTS_FAKE_TRANSPORT_H
 
-#include "virtio/device.h"
+#include "virtio/core/device.h"
 
 struct fake_transport {
 	_Atomic unsigned queue[VIRTIO_MAX_QUEUES]; /* interrupts of each queue */

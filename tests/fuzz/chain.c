@@ -18,8 +18,8 @@
 #include <string.h>
 
 #include "tests/fake/driver.h"
-#include "virtio/chain.h"
-#include "virtio/device.h"
+#include "virtio/core/chain.h"
+#include "virtio/core/device.h"
 
 #define MAX_IOV 64u
 

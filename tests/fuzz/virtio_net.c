@@ -16,7 +16,7 @@
 #include "tests/fake/driver.h"
 #include "tests/fake/netif.h"
 #include "tests/fake/transport.h"
-#include "virtio/types.h"
+#include "virtio/core/types.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 

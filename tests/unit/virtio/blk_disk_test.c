@@ -16,7 +16,7 @@
 #include "tests/unit/suite.h"
 #include "virtio/blk_config.h"
 #include "virtio/blk_req.h"
-#include "virtio/types.h"
+#include "virtio/core/types.h"
 
 #define NR_SLOTS 32u
 #define SLOT_SECTORS 64u /* each slot owns that many sectors of the disk */

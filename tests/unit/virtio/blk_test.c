@@ -14,8 +14,8 @@
 #include "tests/unit/suite.h"
 #include "virtio/blk_config.h"
 #include "virtio/blk_req.h"
-#include "virtio/pool.h"
-#include "virtio/types.h"
+#include "virtio/core/pool.h"
+#include "virtio/core/types.h"
 
 #define DISK_SIZE (1 * MiB)
 #define SECTORS (DISK_SIZE / 512)

@@ -11,8 +11,8 @@
 #include "tests/fake/transport.h"
 #include "tests/unit/fds.h"
 #include "tests/unit/suite.h"
-#include "virtio/pool.h"
-#include "virtio/types.h"
+#include "virtio/core/pool.h"
+#include "virtio/core/types.h"
 
 #define SIZE_F BIT(0)
 #define RX 0

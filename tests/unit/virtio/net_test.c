@@ -8,8 +8,8 @@
 #include "tests/fake/netif.h"
 #include "tests/fake/transport.h"
 #include "tests/unit/suite.h"
-#include "virtio/pool.h"
-#include "virtio/types.h"
+#include "virtio/core/pool.h"
+#include "virtio/core/types.h"
 
 /* [virtio 1.3 §5.1.3] */
 #define F_CSUM BIT(0)

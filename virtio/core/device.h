@@ -16,8 +16,8 @@
 
 #include "lkvm/base/log.h"
 #include "lkvm/vm/loop.h"
-#include "virtio/account.h"
-#include "virtio/chain.h"
+#include "virtio/core/account.h"
+#include "virtio/core/chain.h"
 
 /* Device status [§2.1]. */
 #define VIRTIO_S_ACKNOWLEDGE 1u

@@ -2,7 +2,7 @@
 /*
  * What devices ask of a guest that bounces.
  */
-#include "virtio/pool.h"
+#include "virtio/core/pool.h"
 
 #include "tests/unit/suite.h"
 

@@ -22,7 +22,7 @@
  * A doorbell is an eventfd that nobody reads: registered edge-triggered, each write to it wakes the
  * loop. Rings before DRIVER_OK are lost; start looks at each queue once instead.
  */
-#include "virtio/device.h"
+#include "virtio/core/device.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -12,7 +12,7 @@
  * `tail`, each publishes its own with release and loads the other's with acquire. Nobody is woken:
  * the reader looks from time to time.
  */
-#include "virtio/account.h"
+#include "virtio/core/account.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -20,7 +20,7 @@
 
 #include "lkvm/vm/loop.h"
 #include "lkvm/vm/mem.h"
-#include "virtio/chain.h"
+#include "virtio/core/chain.h"
 
 #define PAGE UINT64_C(4096)
 #define RING_SIZE 8192u

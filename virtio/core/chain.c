@@ -7,14 +7,14 @@
  *         copy is looked at. The walk is bounded by the size of the table it is in.
  * Spec:   virtio 1.3 §2.7.4, §2.7.5
  */
-#include "virtio/chain.h"
+#include "virtio/core/chain.h"
 
 #include <errno.h>
 #include <stdatomic.h>
 #include <string.h>
 
 #include "lkvm/base/le.h"
-#include "virtio/account.h"
+#include "virtio/core/account.h"
 
 /* [virtio 1.3 §2.7.5] */
 #define DESC_F_NEXT 1u

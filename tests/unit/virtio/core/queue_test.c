@@ -5,7 +5,7 @@
 
 #include "tests/fake/driver.h"
 #include "tests/unit/suite.h"
-#include "virtio/device.h"
+#include "virtio/core/device.h"
 
 #define BOTH (VIRTIO_F_EVENT_IDX | VIRTIO_F_INDIRECT_DESC)
 

@@ -7,7 +7,7 @@
 #define VIRTIO_CHAIN_H
 
 #include "lkvm/base/iov.h"
-#include "virtio/queue.h"
+#include "virtio/core/queue.h"
 
 struct chain {
 	struct iovec *iov; /* the caller's array of `max` elements */

@@ -19,13 +19,13 @@
  *
  * All indices are free-running 16-bit counters; differences are taken modulo 2^16.
  */
-#include "virtio/queue.h"
+#include "virtio/core/queue.h"
 
 #include <errno.h>
 #include <string.h>
 
-#include "virtio/account.h"
-#include "virtio/device.h"
+#include "virtio/core/account.h"
+#include "virtio/core/device.h"
 
 /* [virtio 1.3 §2.7.6] struct virtq_avail: flags, idx, ring[size], used_event */
 #define AVAIL_FLAGS 0u

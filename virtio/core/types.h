@@ -7,7 +7,7 @@
 #ifndef VIRTIO_TYPES_H
 #define VIRTIO_TYPES_H
 
-#include "virtio/device.h"
+#include "virtio/core/device.h"
 
 struct chardev;
 struct disk;

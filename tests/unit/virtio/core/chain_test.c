@@ -5,8 +5,8 @@
 
 #include "tests/fake/driver.h"
 #include "tests/unit/suite.h"
-#include "virtio/chain.h"
-#include "virtio/device.h"
+#include "virtio/core/chain.h"
+#include "virtio/core/device.h"
 
 #define MAX_IOV 32u
 

@@ -9,7 +9,7 @@
  *         pages; start_xmit(): a ring with fewer than 19 free descriptors is stopped),
  *         drivers/block/virtio_blk.c
  */
-#include "virtio/pool.h"
+#include "virtio/core/pool.h"
 
 #define SLOT (2 * KiB)
 #define PAGE (4 * KiB)
