@@ -36,7 +36,7 @@ LKVM_SRCS := \
 	lkvm/control/control.c lkvm/control/control_conn.c lkvm/control/control_dir.c lkvm/control/control_client.c lkvm/run/service.c lkvm/run/signals.c \
 	lkvm/measure/cmd_measure.c lkvm/measure/measure.c lkvm/measure/measure_json.c \
 	lkvm/run/machine.c lkvm/run/launch.c lkvm/run/backend.c lkvm/run/payload.c lkvm/run/devices.c lkvm/run/consoles.c lkvm/console/console.c lkvm/console/outbuf.c lkvm/console/terminal.c lkvm/base/progress.c \
-	virtio/core/queue.c virtio/core/account.c virtio/core/chain.c virtio/core/device.c virtio/pci.c virtio/pci_common.c virtio/mmio.c \
+	virtio/core/queue.c virtio/core/account.c virtio/core/chain.c virtio/core/device.c virtio/transport/pci.c virtio/transport/pci_common.c virtio/transport/mmio.c \
 	virtio/rng.c virtio/net.c virtio/net_hdr.c virtio/core/pool.c virtio/console.c \
 	virtio/blk.c virtio/blk_req.c virtio/blk_config.c \
 	virtio/disk_conf.c virtio/disk_raw.c virtio/disk_io.c virtio/disk_uring.c \
@@ -187,10 +187,10 @@ $(call unit,virtio/rng,virtio/rng.c virtio/core/device.c virtio/core/queue.c vir
 
 transport_srcs := lkvm/vm/bus.c lkvm/vm/loop.c $(mem) lkvm/base/log.c virtio/core/device.c virtio/core/queue.c virtio/core/account.c virtio/core/chain.c \
 	tests/fake/irq.c tests/fake/echo.c tests/fake/driver.c tests/fake/driver_bad.c tests/fake/driver_dev.c
-virtio_pci_srcs := virtio/pci.c virtio/pci_common.c lkvm/vm/pci.c lkvm/vm/msix.c $(transport_srcs)
-$(call unit,virtio/pci,$(virtio_pci_srcs))
-$(call unit,virtio/pci_run,$(virtio_pci_srcs))
-$(call unit,virtio/mmio,virtio/mmio.c $(transport_srcs))
+virtio_pci_srcs := virtio/transport/pci.c virtio/transport/pci_common.c lkvm/vm/pci.c lkvm/vm/msix.c $(transport_srcs)
+$(call unit,virtio/transport/pci,$(virtio_pci_srcs))
+$(call unit,virtio/transport/pci_run,$(virtio_pci_srcs))
+$(call unit,virtio/transport/mmio,virtio/transport/mmio.c $(transport_srcs))
 
 $(call unit,virtio/disk_conf,virtio/disk_conf.c lkvm/base/log.c)
 $(call unit,virtio/disk_io,virtio/disk_io.c)
@@ -314,7 +314,7 @@ $(call fuzz,user_net,$(net-all) lkvm/vm/loop.c lkvm/base/log.c lkvm/base/iov.c)
 $(call fuzz,virtio_net,virtio/core/pool.c virtio/net.c virtio/net_hdr.c virtio/core/device.c virtio/core/queue.c virtio/core/account.c virtio/core/chain.c $(mem) \
 	lkvm/base/iov.c lkvm/base/log.c lkvm/vm/loop.c tests/fake/netif.c tests/fake/driver.c tests/fake/transport.c)
 $(call fuzz,chain,virtio/core/queue.c virtio/core/account.c lkvm/vm/loop.c virtio/core/chain.c $(mem) lkvm/base/log.c tests/fake/driver.c)
-$(call fuzz,virtio_pci,virtio/mmio.c $(virtio_pci_srcs))
+$(call fuzz,virtio_pci,virtio/transport/mmio.c $(virtio_pci_srcs))
 $(call fuzz,blk,virtio/core/pool.c virtio/blk.c virtio/blk_req.c virtio/blk_config.c virtio/core/device.c virtio/core/queue.c virtio/core/account.c \
 	virtio/core/chain.c $(mem) lkvm/base/iov.c lkvm/base/log.c lkvm/vm/loop.c tests/fake/disk.c \
 	tests/fake/driver.c tests/fake/transport.c)

@@ -20,8 +20,8 @@
 #include "virtio/core/pool.h"
 #include "virtio/core/types.h"
 #include "virtio/disk.h"
-#include "virtio/mmio.h"
-#include "virtio/pci.h"
+#include "virtio/transport/mmio.h"
+#include "virtio/transport/pci.h"
 
 #define MAX_DEVICES (CONFIG_MAX_DISKS + CONFIG_MAX_NICS + 2u)
 

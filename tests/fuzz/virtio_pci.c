@@ -23,8 +23,8 @@
 #include "tests/fake/driver_dev.h"
 #include "tests/fake/echo.h"
 #include "tests/fake/irq.h"
-#include "virtio/mmio.h"
-#include "virtio/pci.h"
+#include "virtio/transport/mmio.h"
+#include "virtio/transport/pci.h"
 
 #define ECAM UINT64_C(0x40000000)
 #define WINDOW UINT64_C(0x50000000)

@@ -14,7 +14,7 @@
  * pci_intx_update() compute the line from what is set now. A bit that is set after the read raises
  * the line again; one that is set before is part of what the driver has read.
  */
-#include "virtio/pci.h"
+#include "virtio/transport/pci.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -22,7 +22,7 @@
 
 #include "lkvm/base/log.h"
 #include "lkvm/vm/msix.h"
-#include "virtio/pci_common.h"
+#include "virtio/transport/pci_common.h"
 
 /* [virtio 1.3 §4.1.2] */
 #define VENDOR_ID 0x1af4u

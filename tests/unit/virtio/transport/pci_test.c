@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <sys/resource.h>
 
-#include "tests/unit/virtio/pci_rig.h"
+#include "tests/unit/virtio/transport/pci_rig.h"
 
 /* [virtio 1.3 §4.1.2.1] */
 START_TEST(identity)

@@ -12,7 +12,7 @@
 #include "tests/fake/echo.h"
 #include "tests/fake/irq.h"
 #include "tests/unit/suite.h"
-#include "virtio/pci.h"
+#include "virtio/transport/pci.h"
 
 #define ECAM UINT64_C(0x40000000)
 #define WINDOW UINT64_C(0x50000000)

@@ -10,7 +10,7 @@
 #include "tests/fake/irq.h"
 #include "tests/unit/race.h"
 #include "tests/unit/suite.h"
-#include "virtio/mmio.h"
+#include "virtio/transport/mmio.h"
 
 #define BASE UINT64_C(0x3000200)
 #define SPI 5u

@@ -11,7 +11,7 @@
  * already: the driver may be between its read and its acknowledgement, and of a second cause in
  * there only the edge remains.
  */
-#include "virtio/mmio.h"
+#include "virtio/transport/mmio.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -7,7 +7,7 @@
  * Trust:  every offset, width and value is the guest's.
  * Spec:   virtio 1.3 §4.1.4.3
  */
-#include "virtio/pci_common.h"
+#include "virtio/transport/pci_common.h"
 
 /* [virtio 1.3 §4.1.4.3] struct virtio_pci_common_cfg */
 enum {

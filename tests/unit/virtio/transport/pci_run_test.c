@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* virtio over PCI at work: doorbells, MSI-X, INTx and ISR, resets, and the races between them. */
 #include "tests/unit/race.h"
-#include "tests/unit/virtio/pci_rig.h"
+#include "tests/unit/virtio/transport/pci_rig.h"
 
 /* Kick as a driver does; `direct`: the write comes over the bus, not through a doorbell. */
 static void kick(struct rig *x, u16 queue, bool direct)
