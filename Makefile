@@ -37,8 +37,8 @@ LKVM_SRCS := \
 	lkvm/measure/cmd_measure.c lkvm/measure/measure.c lkvm/measure/measure_json.c \
 	lkvm/run/machine.c lkvm/run/launch.c lkvm/run/backend.c lkvm/run/payload.c lkvm/run/devices.c lkvm/run/consoles.c lkvm/console/console.c lkvm/console/outbuf.c lkvm/console/terminal.c lkvm/base/progress.c \
 	virtio/core/queue.c virtio/core/account.c virtio/core/chain.c virtio/core/device.c virtio/transport/pci.c virtio/transport/pci_common.c virtio/transport/mmio.c \
-	virtio/rng.c virtio/net.c virtio/net_hdr.c virtio/core/pool.c virtio/console.c \
-	virtio/blk.c virtio/blk_req.c virtio/blk_config.c \
+	virtio/dev/rng.c virtio/dev/net.c virtio/dev/net_hdr.c virtio/core/pool.c virtio/dev/console.c \
+	virtio/dev/blk.c virtio/dev/blk_req.c virtio/dev/blk_config.c \
 	virtio/disk_conf.c virtio/disk_raw.c virtio/disk_io.c virtio/disk_uring.c \
 	virtio/disk_threads.c \
 	net/netif.c net/netopt.c net/user.c net/slirp.c net/slirp_lib.c net/pollset.c net/guard.c net/merge.c net/acks.c net/reasm.c \
@@ -182,7 +182,7 @@ $(call unit,virtio/core/device_run,virtio/core/device.c virtio/core/queue.c virt
 	lkvm/vm/loop.c tests/fake/echo.c tests/fake/driver.c tests/fake/driver_bad.c tests/fake/transport.c)
 $(call unit,virtio/core/account,virtio/core/device.c virtio/core/queue.c virtio/core/account.c virtio/core/chain.c $(mem) \
 	lkvm/base/log.c lkvm/vm/loop.c tests/fake/echo.c tests/fake/driver.c)
-$(call unit,virtio/rng,virtio/rng.c virtio/core/device.c virtio/core/queue.c virtio/core/account.c virtio/core/chain.c $(mem) lkvm/base/log.c \
+$(call unit,virtio/dev/rng,virtio/dev/rng.c virtio/core/device.c virtio/core/queue.c virtio/core/account.c virtio/core/chain.c $(mem) lkvm/base/log.c \
 	lkvm/vm/loop.c tests/fake/driver.c tests/fake/driver_bad.c tests/fake/transport.c)
 
 transport_srcs := lkvm/vm/bus.c lkvm/vm/loop.c $(mem) lkvm/base/log.c virtio/core/device.c virtio/core/queue.c virtio/core/account.c virtio/core/chain.c \
@@ -199,14 +199,14 @@ disk_srcs := virtio/disk_raw.c virtio/disk_io.c virtio/disk_uring.c virtio/disk_
 $(call unit,virtio/disk_uring,$(disk_srcs))
 $(call unit,virtio/disk_threads,$(disk_srcs))
 $(call unit,virtio/disk_raw,$(disk_srcs))
-$(call unit,virtio/console,virtio/console.c virtio/core/device.c virtio/core/queue.c virtio/core/account.c virtio/core/chain.c $(mem) \
+$(call unit,virtio/dev/console,virtio/dev/console.c virtio/core/device.c virtio/core/queue.c virtio/core/account.c virtio/core/chain.c $(mem) \
 	lkvm/base/iov.c lkvm/base/log.c lkvm/vm/loop.c tests/fake/driver.c tests/fake/driver_bad.c \
 	tests/fake/transport.c)
 $(call unit,virtio/core/pool,virtio/core/pool.c)
-$(call unit,virtio/blk,virtio/core/pool.c virtio/blk.c virtio/blk_req.c virtio/blk_config.c virtio/core/device.c virtio/core/queue.c virtio/core/account.c \
+$(call unit,virtio/dev/blk,virtio/core/pool.c virtio/dev/blk.c virtio/dev/blk_req.c virtio/dev/blk_config.c virtio/core/device.c virtio/core/queue.c virtio/core/account.c \
 	virtio/core/chain.c $(mem) lkvm/base/iov.c lkvm/base/log.c lkvm/vm/loop.c tests/fake/disk.c \
 	tests/fake/driver.c tests/fake/driver_bad.c tests/fake/transport.c)
-$(call unit,virtio/blk_disk,virtio/core/pool.c virtio/blk.c virtio/blk_req.c virtio/blk_config.c virtio/core/device.c virtio/core/queue.c virtio/core/account.c \
+$(call unit,virtio/dev/blk_disk,virtio/core/pool.c virtio/dev/blk.c virtio/dev/blk_req.c virtio/dev/blk_config.c virtio/core/device.c virtio/core/queue.c virtio/core/account.c \
 	virtio/core/chain.c $(mem) lkvm/base/iov.c $(disk_srcs) tests/fake/driver.c \
 	tests/fake/transport.c)
 
@@ -224,7 +224,7 @@ $(call unit,arm64/fdt,arm64/fdt.c arm64/board.c arm64/serial.c arm64/rtc.c lkvm/
 net-user := net/user.c net/slirp.c net/slirp_lib.c net/pollset.c net/guard.c net/merge.c net/acks.c net/reasm.c net/dhcp.c net/segment.c \
 	net/backlog.c net/csum.c
 net-all := net/netif.c net/netopt.c $(net-user) net/tap.c net/tap_setup.c net/pcap.c
-$(call unit,virtio/net,virtio/core/pool.c virtio/net.c virtio/net_hdr.c virtio/core/device.c virtio/core/queue.c virtio/core/account.c virtio/core/chain.c $(mem) \
+$(call unit,virtio/dev/net,virtio/core/pool.c virtio/dev/net.c virtio/dev/net_hdr.c virtio/core/device.c virtio/core/queue.c virtio/core/account.c virtio/core/chain.c $(mem) \
 	lkvm/base/iov.c lkvm/base/log.c lkvm/vm/loop.c tests/fake/netif.c tests/fake/driver.c \
 	tests/fake/driver_bad.c tests/fake/transport.c)
 $(call unit,net/user,$(net-all) tests/fake/netif.c lkvm/vm/loop.c lkvm/base/log.c lkvm/base/iov.c)
@@ -311,11 +311,11 @@ fuzz = $(eval FUZZERS += $(1))$(eval fuzz-srcs-$(1) := $(2))
 $(call fuzz,guard,net/guard.c net/reasm.c net/segment.c net/csum.c)
 $(call fuzz,dhcp,net/dhcp.c net/csum.c)
 $(call fuzz,user_net,$(net-all) lkvm/vm/loop.c lkvm/base/log.c lkvm/base/iov.c)
-$(call fuzz,virtio_net,virtio/core/pool.c virtio/net.c virtio/net_hdr.c virtio/core/device.c virtio/core/queue.c virtio/core/account.c virtio/core/chain.c $(mem) \
+$(call fuzz,virtio_net,virtio/core/pool.c virtio/dev/net.c virtio/dev/net_hdr.c virtio/core/device.c virtio/core/queue.c virtio/core/account.c virtio/core/chain.c $(mem) \
 	lkvm/base/iov.c lkvm/base/log.c lkvm/vm/loop.c tests/fake/netif.c tests/fake/driver.c tests/fake/transport.c)
 $(call fuzz,chain,virtio/core/queue.c virtio/core/account.c lkvm/vm/loop.c virtio/core/chain.c $(mem) lkvm/base/log.c tests/fake/driver.c)
 $(call fuzz,virtio_pci,virtio/transport/mmio.c $(virtio_pci_srcs))
-$(call fuzz,blk,virtio/core/pool.c virtio/blk.c virtio/blk_req.c virtio/blk_config.c virtio/core/device.c virtio/core/queue.c virtio/core/account.c \
+$(call fuzz,blk,virtio/core/pool.c virtio/dev/blk.c virtio/dev/blk_req.c virtio/dev/blk_config.c virtio/core/device.c virtio/core/queue.c virtio/core/account.c \
 	virtio/core/chain.c $(mem) lkvm/base/iov.c lkvm/base/log.c lkvm/vm/loop.c tests/fake/disk.c \
 	tests/fake/driver.c tests/fake/transport.c)
 $(call fuzz,boot,arm64/boot.c arm64/image.c lkvm/base/infile.c $(mem))
@@ -438,8 +438,8 @@ demo-attest:
 objs = $(sort $(patsubst %.c,$(O)/obj/%.o,$(1)))
 
 # The native device path, counted by callgrind: no sanitizers, optimised as lkvm is.
-bench-virtio := virtio/core/pool.c virtio/net.c virtio/net_hdr.c virtio/blk.c virtio/blk_req.c virtio/blk_config.c \
-	virtio/rng.c virtio/core/device.c virtio/core/queue.c virtio/core/account.c virtio/core/chain.c $(mem) lkvm/base/iov.c \
+bench-virtio := virtio/core/pool.c virtio/dev/net.c virtio/dev/net_hdr.c virtio/dev/blk.c virtio/dev/blk_req.c virtio/dev/blk_config.c \
+	virtio/dev/rng.c virtio/core/device.c virtio/core/queue.c virtio/core/account.c virtio/core/chain.c $(mem) lkvm/base/iov.c \
 	tests/fake/driver.c tests/fake/transport.c
 build/bench/native_virtio: $(call objs,tests/bench/native_virtio.c $(bench-virtio) lkvm/base/log.c lkvm/vm/loop.c)
 build/bench/net_path: $(call objs,tests/bench/net_path.c $(bench-virtio) $(net-all) \

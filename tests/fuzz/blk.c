@@ -22,9 +22,9 @@
 #include "tests/fake/disk.h"
 #include "tests/fake/driver.h"
 #include "tests/fake/transport.h"
-#include "virtio/blk_config.h"
 #include "virtio/core/pool.h"
 #include "virtio/core/types.h"
+#include "virtio/dev/blk_config.h"
 
 #define DISK_SIZE (64 * KiB)
 #define MAX_POSTS 200u

@@ -7,7 +7,7 @@
  * Spec:   virtio 1.3 §5.2.6; framing §2.7.4 (the driver may cut the parts as it likes, so the
  *         header is the first 16 readable bytes and the status the last writable one)
  */
-#include "virtio/blk_req.h"
+#include "virtio/dev/blk_req.h"
 
 #include <errno.h>
 #include <string.h>

@@ -22,10 +22,10 @@
 #include <string.h>
 
 #include "lkvm/base/log.h"
-#include "virtio/blk_config.h"
-#include "virtio/blk_req.h"
 #include "virtio/core/pool.h"
 #include "virtio/core/types.h"
+#include "virtio/dev/blk_config.h"
+#include "virtio/dev/blk_req.h"
 
 /*
  * Ring and segments. 128 pieces a request (header, data, status) let Linux build half-MiB requests

@@ -7,7 +7,7 @@
  *         and against what was negotiated.
  * Spec:   virtio 1.3 §5.1.3, §5.1.6
  */
-#include "virtio/net_hdr.h"
+#include "virtio/dev/net_hdr.h"
 
 #define HDR_F_NEEDS_CSUM 1u
 #define HDR_F_DATA_VALID 2u

@@ -21,7 +21,7 @@
 #include "lkvm/base/log.h"
 #include "virtio/core/pool.h"
 #include "virtio/core/types.h"
-#include "virtio/net_hdr.h"
+#include "virtio/dev/net_hdr.h"
 
 #define VIRTIO_NET_S_LINK_UP 1u
 

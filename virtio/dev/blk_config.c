@@ -6,7 +6,7 @@
  * Trust:  nothing from the guest.
  * Spec:   virtio 1.3 §5.2.3, §5.2.4
  */
-#include "virtio/blk_config.h"
+#include "virtio/dev/blk_config.h"
 
 u64 blk_features(const struct disk *disk, unsigned nr_queues, u32 seg_bytes)
 {
