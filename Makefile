@@ -39,8 +39,8 @@ LKVM_SRCS := \
 	virtio/core/queue.c virtio/core/account.c virtio/core/chain.c virtio/core/device.c virtio/transport/pci.c virtio/transport/pci_common.c virtio/transport/mmio.c \
 	virtio/dev/rng.c virtio/dev/net.c virtio/dev/net_hdr.c virtio/core/pool.c virtio/dev/console.c \
 	virtio/dev/blk.c virtio/dev/blk_req.c virtio/dev/blk_config.c \
-	virtio/disk_conf.c virtio/disk_raw.c virtio/disk_io.c virtio/disk_uring.c \
-	virtio/disk_threads.c \
+	virtio/disk/disk_conf.c virtio/disk/disk_raw.c virtio/disk/disk_io.c virtio/disk/disk_uring.c \
+	virtio/disk/disk_threads.c \
 	net/netif.c net/netopt.c net/user.c net/slirp.c net/slirp_lib.c net/pollset.c net/guard.c net/merge.c net/acks.c net/reasm.c \
 	net/dhcp.c net/segment.c net/backlog.c net/csum.c net/tap.c net/tap_setup.c net/pcap.c \
 	arm64/board.c arm64/boot.c arm64/image.c lkvm/base/infile.c arm64/fdt.c arm64/gic.c arm64/v2m.c arm64/cpu.c \
@@ -192,13 +192,13 @@ $(call unit,virtio/transport/pci,$(virtio_pci_srcs))
 $(call unit,virtio/transport/pci_run,$(virtio_pci_srcs))
 $(call unit,virtio/transport/mmio,virtio/transport/mmio.c $(transport_srcs))
 
-$(call unit,virtio/disk_conf,virtio/disk_conf.c lkvm/base/log.c)
-$(call unit,virtio/disk_io,virtio/disk_io.c)
-disk_srcs := virtio/disk_raw.c virtio/disk_io.c virtio/disk_uring.c virtio/disk_threads.c \
+$(call unit,virtio/disk/disk_conf,virtio/disk/disk_conf.c lkvm/base/log.c)
+$(call unit,virtio/disk/disk_io,virtio/disk/disk_io.c)
+disk_srcs := virtio/disk/disk_raw.c virtio/disk/disk_io.c virtio/disk/disk_uring.c virtio/disk/disk_threads.c \
 	lkvm/vm/loop.c lkvm/base/log.c
-$(call unit,virtio/disk_uring,$(disk_srcs))
-$(call unit,virtio/disk_threads,$(disk_srcs))
-$(call unit,virtio/disk_raw,$(disk_srcs))
+$(call unit,virtio/disk/disk_uring,$(disk_srcs))
+$(call unit,virtio/disk/disk_threads,$(disk_srcs))
+$(call unit,virtio/disk/disk_raw,$(disk_srcs))
 $(call unit,virtio/dev/console,virtio/dev/console.c virtio/core/device.c virtio/core/queue.c virtio/core/account.c virtio/core/chain.c $(mem) \
 	lkvm/base/iov.c lkvm/base/log.c lkvm/vm/loop.c tests/fake/driver.c tests/fake/driver_bad.c \
 	tests/fake/transport.c)
@@ -323,7 +323,7 @@ $(call fuzz,token,$(token_all) realm/measure/digest.c realm/sim/rsi.c lkvm/token
 $(call fuzz,broker,$(keybroker-tested))
 $(call fuzz,answer,$(keybroker-common))
 $(call fuzz,options,lkvm/base/options.c lkvm/base/options_help.c lkvm/run/options_run.c lkvm/run/options_realm.c lkvm/run/config.c net/netopt.c \
-	virtio/disk_conf.c)
+	virtio/disk/disk_conf.c)
 
 FUZZ_SAN := -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
 

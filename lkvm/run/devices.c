@@ -19,7 +19,7 @@
 #include "net/netopt.h"
 #include "virtio/core/pool.h"
 #include "virtio/core/types.h"
-#include "virtio/disk.h"
+#include "virtio/disk/disk.h"
 #include "virtio/transport/mmio.h"
 #include "virtio/transport/pci.h"
 

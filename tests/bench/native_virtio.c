@@ -21,7 +21,7 @@
 #include "tests/fake/driver.h"
 #include "tests/fake/transport.h"
 #include "virtio/core/types.h"
-#include "virtio/disk.h"
+#include "virtio/disk/disk.h"
 
 #define RING 256u
 #define FEATURES (VIRTIO_F_VERSION_1 | VIRTIO_F_EVENT_IDX | VIRTIO_F_INDIRECT_DESC)

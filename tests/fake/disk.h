@@ -6,7 +6,7 @@
 #ifndef TESTS_FAKE_DISK_H
 #define TESTS_FAKE_DISK_H
 
-#include "virtio/disk.h"
+#include "virtio/disk/disk.h"
 
 #define FAKE_DISK_RECORD 1024u
 

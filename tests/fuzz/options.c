@@ -15,7 +15,7 @@
 #include "lkvm/cli/cmd.h"
 #include "lkvm/run/options_run.h"
 #include "net/netopt.h"
-#include "virtio/disk.h"
+#include "virtio/disk/disk.h"
 
 #define MAX_WORDS 64
 

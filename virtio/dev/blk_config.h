@@ -4,7 +4,7 @@
 #define VIRTIO_BLK_CONFIG_H
 
 #include "lkvm/base/le.h"
-#include "virtio/disk.h"
+#include "virtio/disk/disk.h"
 
 /* Feature bits [virtio 1.3 §5.2.3]. */
 #define BLK_F_SIZE_MAX BIT(1)

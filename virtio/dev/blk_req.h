@@ -7,7 +7,7 @@
 #define VIRTIO_BLK_REQ_H
 
 #include "virtio/core/chain.h"
-#include "virtio/disk.h"
+#include "virtio/disk/disk.h"
 
 /* [virtio 1.3 §5.2.6] */
 #define BLK_T_IN 0u

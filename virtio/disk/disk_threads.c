@@ -19,7 +19,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "virtio/disk_file.h"
+#include "virtio/disk/disk_file.h"
 
 struct list {
 	struct disk_req *first, **tail;

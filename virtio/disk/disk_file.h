@@ -6,7 +6,7 @@
 #ifndef VIRTIO_DISK_FILE_H
 #define VIRTIO_DISK_FILE_H
 
-#include "virtio/disk.h"
+#include "virtio/disk/disk.h"
 
 struct disk_file {
 	int fd;		 /* with O_DIRECT if asked for */

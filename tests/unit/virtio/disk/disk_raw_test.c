@@ -17,7 +17,7 @@
 
 #include "tests/unit/fds.h"
 #include "tests/unit/suite.h"
-#include "virtio/disk.h"
+#include "virtio/disk/disk.h"
 
 static struct loop *loop;
 static char dir[64];

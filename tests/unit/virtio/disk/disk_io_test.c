@@ -6,7 +6,7 @@
 #include <fcntl.h>
 
 #include "tests/unit/suite.h"
-#include "virtio/disk_file.h"
+#include "virtio/disk/disk_file.h"
 
 static const struct disk_file plain = { .fd = 3, .buffered_fd = -1 };
 static const struct disk_file direct = {

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "tests/unit/suite.h"
-#include "virtio/disk.h"
+#include "virtio/disk/disk.h"
 
 START_TEST(defaults)
 {

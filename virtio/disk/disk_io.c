@@ -14,7 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 
-#include "virtio/disk_file.h"
+#include "virtio/disk/disk_file.h"
 
 #define ZEROES_LEN (32 * KiB)
 

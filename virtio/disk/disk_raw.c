@@ -24,7 +24,7 @@
 #include <unistd.h>
 
 #include "lkvm/base/log.h"
-#include "virtio/disk_file.h"
+#include "virtio/disk/disk_file.h"
 
 #define FILE_PHYSICAL_BLOCK                                                                        \
 	4096u		     /* what file systems allocate: told to guests so that they align */

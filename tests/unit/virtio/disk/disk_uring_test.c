@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "tests/unit/suite.h"
-#include "virtio/disk_file.h"
+#include "virtio/disk/disk_file.h"
 
 #ifdef TEST_THREADS
 #define SUITE_NAME "virtio/disk_threads"

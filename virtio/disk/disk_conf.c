@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "lkvm/base/log.h"
-#include "virtio/disk.h"
+#include "virtio/disk/disk.h"
 
 /*
  * Copy the field at *p up to a single comma, with ",," read as a comma; *p moves behind the comma

@@ -18,7 +18,7 @@
 #include <string.h>
 
 #include "lkvm/base/log.h"
-#include "virtio/disk_file.h"
+#include "virtio/disk/disk_file.h"
 
 #define RING_ENTRIES 128u
 
