@@ -41,8 +41,8 @@ LKVM_SRCS := \
 	virtio/dev/blk.c virtio/dev/blk_req.c virtio/dev/blk_config.c \
 	virtio/disk/disk_conf.c virtio/disk/disk_raw.c virtio/disk/disk_io.c virtio/disk/disk_uring.c \
 	virtio/disk/disk_threads.c \
-	net/netif.c net/netopt.c net/user.c net/slirp.c net/slirp_lib.c net/pollset.c net/guard.c net/merge.c net/acks.c net/reasm.c \
-	net/dhcp.c net/segment.c net/backlog.c net/csum.c net/tap.c net/tap_setup.c net/pcap.c \
+	net/netif.c net/netopt.c net/user/user.c net/user/slirp.c net/user/slirp_lib.c net/user/pollset.c net/user/guard.c net/user/merge.c net/user/acks.c net/user/reasm.c \
+	net/user/dhcp.c net/user/segment.c net/user/backlog.c net/csum.c net/tap.c net/tap_setup.c net/pcap.c \
 	arm64/board.c arm64/boot.c arm64/image.c lkvm/base/infile.c arm64/fdt.c arm64/gic.c arm64/v2m.c arm64/cpu.c \
 	arm64/pvtime.c arm64/serial.c arm64/rtc.c \
 	realm/realm.c realm/host/none.c realm/sim/sim.c realm/sim/rsi.c realm/sim/ripas.c realm/measure/digest.c \
@@ -68,7 +68,7 @@ SYSROOT ?=
 ALL_CFLAGS = $(if $(SYSROOT),--sysroot=$(SYSROOT)) $(CSTD) $(WARN) $(WERROR) $(OPT) $(HARDEN) $(REPRO) $(DEFS) -MMD -MP $(CFLAGS)
 ALL_LDFLAGS = $(if $(SYSROOT),--sysroot=$(SYSROOT)) -pie -Wl,-z,relro,-z,now $(LDFLAGS)
 
-# libslirp is loaded at run time (net/slirp.c), so lkvm starts without it. The small libraries are
+# libslirp is loaded at run time (net/user/slirp.c), so lkvm starts without it. The small libraries are
 # linked statically where the distribution ships an archive: start-up then costs no relocations.
 lib = $(if $(wildcard $(SYSROOT)/usr/lib/*/lib$(1).a),-l:lib$(1).a,-l$(1))
 LIBS ?= $(call lib,fdt) $(call lib,z) $(call lib,zstd) $(call lib,uring) $(call lib,crypto) $(call lib,jansson) \
@@ -221,22 +221,22 @@ $(call unit,arm64/gic,arm64/gic.c arm64/board.c arm64/serial.c arm64/rtc.c lkvm/
 $(call unit,arm64/cpu,arm64/cpu.c arm64/pvtime.c lkvm/kvm/kvm.c lkvm/base/log.c)
 $(call unit,arm64/v2m,arm64/v2m.c lkvm/vm/bus.c lkvm/base/log.c)
 $(call unit,arm64/fdt,arm64/fdt.c arm64/board.c arm64/serial.c arm64/rtc.c lkvm/vm/bus.c lkvm/base/log.c)
-net-user := net/user.c net/slirp.c net/slirp_lib.c net/pollset.c net/guard.c net/merge.c net/acks.c net/reasm.c net/dhcp.c net/segment.c \
-	net/backlog.c net/csum.c
+net-user := net/user/user.c net/user/slirp.c net/user/slirp_lib.c net/user/pollset.c net/user/guard.c net/user/merge.c net/user/acks.c net/user/reasm.c net/user/dhcp.c net/user/segment.c \
+	net/user/backlog.c net/csum.c
 net-all := net/netif.c net/netopt.c $(net-user) net/tap.c net/tap_setup.c net/pcap.c
 $(call unit,virtio/dev/net,virtio/core/pool.c virtio/dev/net.c virtio/dev/net_hdr.c virtio/core/device.c virtio/core/queue.c virtio/core/account.c virtio/core/chain.c $(mem) \
 	lkvm/base/iov.c lkvm/base/log.c lkvm/vm/loop.c tests/fake/netif.c tests/fake/driver.c \
 	tests/fake/driver_bad.c tests/fake/transport.c)
-$(call unit,net/user,$(net-all) tests/fake/netif.c lkvm/vm/loop.c lkvm/base/log.c lkvm/base/iov.c)
+$(call unit,net/user/user,$(net-all) tests/fake/netif.c lkvm/vm/loop.c lkvm/base/log.c lkvm/base/iov.c)
 $(call unit,net/netopt,net/netopt.c lkvm/base/log.c)
 $(call unit,net/tap,$(net-all) tests/fake/netif.c lkvm/vm/loop.c lkvm/base/log.c lkvm/base/iov.c)
-$(call unit,net/slirp,net/slirp.c net/pollset.c lkvm/vm/loop.c lkvm/base/log.c)
-$(call unit,net/pollset,net/pollset.c lkvm/vm/loop.c)
-$(call unit,net/dhcp,net/dhcp.c net/csum.c)
-$(call unit,net/guard,net/guard.c net/csum.c)
-$(call unit,net/merge,net/merge.c net/guard.c net/csum.c)
-$(call unit,net/acks,net/acks.c net/csum.c)
-$(call unit,net/segment,net/segment.c net/reasm.c net/backlog.c net/csum.c tests/fake/netif.c lkvm/base/iov.c)
+$(call unit,net/user/slirp,net/user/slirp.c net/user/pollset.c lkvm/vm/loop.c lkvm/base/log.c)
+$(call unit,net/user/pollset,net/user/pollset.c lkvm/vm/loop.c)
+$(call unit,net/user/dhcp,net/user/dhcp.c net/csum.c)
+$(call unit,net/user/guard,net/user/guard.c net/csum.c)
+$(call unit,net/user/merge,net/user/merge.c net/user/guard.c net/csum.c)
+$(call unit,net/user/acks,net/user/acks.c net/csum.c)
+$(call unit,net/user/segment,net/user/segment.c net/user/reasm.c net/user/backlog.c net/csum.c tests/fake/netif.c lkvm/base/iov.c)
 
 $(call unit,realm/sim/rsi,realm/sim/rsi.c realm/measure/digest.c)
 $(call unit,lkvm/base/encode,lkvm/base/encode.c)
@@ -308,8 +308,8 @@ golden: build/unit/arm64/fdt
 FUZZERS :=
 fuzz = $(eval FUZZERS += $(1))$(eval fuzz-srcs-$(1) := $(2))
 
-$(call fuzz,guard,net/guard.c net/reasm.c net/segment.c net/csum.c)
-$(call fuzz,dhcp,net/dhcp.c net/csum.c)
+$(call fuzz,guard,net/user/guard.c net/user/reasm.c net/user/segment.c net/csum.c)
+$(call fuzz,dhcp,net/user/dhcp.c net/csum.c)
 $(call fuzz,user_net,$(net-all) lkvm/vm/loop.c lkvm/base/log.c lkvm/base/iov.c)
 $(call fuzz,virtio_net,virtio/core/pool.c virtio/dev/net.c virtio/dev/net_hdr.c virtio/core/device.c virtio/core/queue.c virtio/core/account.c virtio/core/chain.c $(mem) \
 	lkvm/base/iov.c lkvm/base/log.c lkvm/vm/loop.c tests/fake/netif.c tests/fake/driver.c tests/fake/transport.c)

@@ -9,7 +9,7 @@
 #include "net/netif.h"
 #include "net/netopt.h"
 
-/* User-mode networking: libslirp behind net/guard.c. */
+/* User-mode networking: libslirp behind net/user/guard.c. */
 int user_if_create(struct netif **out, const struct net_conf *c, struct loop *loop);
 
 /* A tap or macvtap device. */

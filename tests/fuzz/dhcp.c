@@ -12,8 +12,8 @@
 #include <stdlib.h>
 
 #include "net/csum.h"
-#include "net/dhcp.h"
 #include "net/eth.h"
+#include "net/user/dhcp.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 

@@ -13,9 +13,9 @@
 
 #include "net/csum.h"
 #include "net/eth.h"
-#include "net/guard.h"
-#include "net/reasm.h"
-#include "net/segment.h"
+#include "net/user/guard.h"
+#include "net/user/reasm.h"
+#include "net/user/segment.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 

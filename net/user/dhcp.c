@@ -11,7 +11,7 @@
  * gets its old one without our writing anything down. A lease is given to whoever asks (that is
  * what a virtual wire is for) until DHCP_NR_LEASES are out.
  */
-#include "net/dhcp.h"
+#include "net/user/dhcp.h"
 
 #include "net/csum.h"
 #include "net/eth.h"

@@ -6,7 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "net/pollset.h"
+#include "net/user/pollset.h"
 #include "tests/unit/suite.h"
 
 struct rig {

@@ -14,7 +14,7 @@
  * the kernel has dropped its own: pollset_forget() before each close is what keeps the two
  * together.
  */
-#include "net/pollset.h"
+#include "net/user/pollset.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -5,7 +5,7 @@
  * Thread: main, or the loop.
  * Trust:  the library is the distribution's.
  */
-#include "net/slirp_lib.h"
+#include "net/user/slirp_lib.h"
 
 #include <dlfcn.h>
 #include <errno.h>

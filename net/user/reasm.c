@@ -11,7 +11,7 @@
  * before ends its datagram: no honest sender does that, and what a receiver should then believe has
  * been the source of attacks for decades.
  */
-#include "net/reasm.h"
+#include "net/user/reasm.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
  * Large TCP segments at a small MTU.
  *
  * Thread: the loop of the netif.
- * Trust:  frames of the guest have passed net/guard.c; frames of libslirp carry bytes of the
+ * Trust:  frames of the guest have passed net/user/guard.c; frames of libslirp carry bytes of the
  *         network but headers that libslirp made. Both are bounded here all the same.
  * Spec:   RFC 9293 section 3.7.1 (MSS), RFC 791 section 3.2 (fragmentation), virtio 1.3 section
  *         5.1.6
@@ -19,7 +19,7 @@
  * announced one is raised. A guest that announces less than its MTU allows has a reason (it routes
  * for somebody with a smaller one) and is left alone.
  */
-#include "net/segment.h"
+#include "net/user/segment.h"
 
 #include "net/csum.h"
 #include "net/eth.h"

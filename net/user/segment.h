@@ -7,7 +7,7 @@
 #ifndef NET_SEGMENT_H
 #define NET_SEGMENT_H
 
-#include "net/guard.h"
+#include "net/user/guard.h"
 
 /*
  * The MTU that libslirp is to have, unless the guest's is larger. Linux opens connections with a

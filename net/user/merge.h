@@ -7,7 +7,7 @@
 #ifndef NET_MERGE_H
 #define NET_MERGE_H
 
-#include "net/guard.h"
+#include "net/user/guard.h"
 
 /*
  * As large as IP packets are: a whole window of libslirp's, which opens none beyond 64 KiB, is one

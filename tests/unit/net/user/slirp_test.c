@@ -7,8 +7,8 @@
 
 #include "net/netif.h"
 #include "net/netopt.h"
-#include "net/slirp.h"
-#include "net/slirp_lib.h"
+#include "net/user/slirp.h"
+#include "net/user/slirp_lib.h"
 #include "tests/unit/suite.h"
 
 /* In place of the C library's: what slirp.c finds is up to the test. */
@@ -43,7 +43,7 @@ static void *test_dlsym(void *dl, const char *name)
 }
 
 #define dlsym test_dlsym
-#include "net/slirp_lib.c"
+#include "net/user/slirp_lib.c"
 #undef dlsym
 
 /* What slirp_open() says, on stderr and as its result. */

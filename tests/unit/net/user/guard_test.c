@@ -3,7 +3,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 
-#include "net/guard.h"
+#include "net/user/guard.h"
 #include "tests/unit/net/guest.h"
 #include "tests/unit/suite.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Segments of one batch made one: what comes out is what one large segment would have been. */
-#include "net/merge.h"
+#include "net/user/merge.h"
 
 #include <stdlib.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * libslirp as a room of its own: IPv4 and IPv6 frames in and out, sockets and timers on a loop.
- * What comes in must have passed net/guard.c. The loop's thread only, or before it runs.
+ * What comes in must have passed net/user/guard.c. The loop's thread only, or before it runs.
  */
 #ifndef NET_SLIRP_H
 #define NET_SLIRP_H

@@ -2,7 +2,7 @@
 /* Our DHCP server, message by message. */
 #include <arpa/inet.h>
 
-#include "net/dhcp.h"
+#include "net/user/dhcp.h"
 #include "tests/unit/net/guest.h"
 #include "tests/unit/suite.h"
 

@@ -3,9 +3,9 @@
 #include <arpa/inet.h>
 #include <errno.h>
 
-#include "net/backlog.h"
-#include "net/reasm.h"
-#include "net/segment.h"
+#include "net/user/backlog.h"
+#include "net/user/reasm.h"
+#include "net/user/segment.h"
 #include "tests/fake/netif.h"
 #include "tests/unit/net/guest.h"
 #include "tests/unit/suite.h"

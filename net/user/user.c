@@ -5,7 +5,7 @@
  *
  * Thread: the loop of the netif.
  * Trust:  frames come from the guest: gathered once into a private buffer, then checked by
- *         net/guard.c before anything else looks at them.
+ *         net/user/guard.c before anything else looks at them.
  *
  * Towards the guest there is no flow control in libslirp but TCP's. When the guest has no buffers,
  * frames wait in a short backlog and sockets are not read; what does not fit is dropped, and TCP
@@ -20,16 +20,16 @@
 #include "lkvm/base/iov.h"
 #include "lkvm/base/log.h"
 #include "lkvm/vm/loop.h"
-#include "net/acks.h"
 #include "net/backend.h"
-#include "net/backlog.h"
-#include "net/dhcp.h"
 #include "net/eth.h"
-#include "net/guard.h"
-#include "net/merge.h"
-#include "net/reasm.h"
-#include "net/segment.h"
-#include "net/slirp.h"
+#include "net/user/acks.h"
+#include "net/user/backlog.h"
+#include "net/user/dhcp.h"
+#include "net/user/guard.h"
+#include "net/user/merge.h"
+#include "net/user/reasm.h"
+#include "net/user/segment.h"
+#include "net/user/slirp.h"
 
 #define WHO "user network"
 #define LEASE_S 14400u		   /* as kvmtool: four hours */
@@ -354,7 +354,7 @@ static int open_slirp(struct user_if *s, const struct net_conf *c)
 		.guest = c->guest_ip,
 		.ipv6 = c->ipv6,
 		.prefix6 = s->guard.prefix6,
-		/* Larger than the guest's: net/segment.c stands between the two. */
+		/* Larger than the guest's: net/user/segment.c stands between the two. */
 		.mtu = (u16)MAX(SEGMENT_MTU, (unsigned)c->mtu),
 		.restricted = c->restricted,
 		.eager = c->nr_hostfwd || c->ipv6,

@@ -3,7 +3,7 @@
  * libslirp at work: it speaks TCP, UDP and ICMP with the guest and ordinary sockets with the world.
  *
  * Thread: the loop; libslirp is not thread-safe and is called from nowhere else.
- * Trust:  frames come from the guest and have passed net/guard.c; sockets are the network's; the
+ * Trust:  frames come from the guest and have passed net/user/guard.c; sockets are the network's; the
  *         library is the distribution's. It writes to sockets without MSG_NOSIGNAL: the thread has
  *         SIGPIPE blocked, or the process ignores it.
  *
@@ -14,9 +14,9 @@
  * It wants to
  * be asked before each sleep which sockets to watch and told after it which are ready. Asking is a
  * walk over its sockets, so it is done once per batch: after the frames of one kick, after one
- * socket event, after a timeout. net/pollset.c keeps the epoll registrations.
+ * socket event, after a timeout. net/user/pollset.c keeps the epoll registrations.
  */
-#include "net/slirp.h"
+#include "net/user/slirp.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -24,8 +24,8 @@
 #include <sys/resource.h>
 
 #include "lkvm/base/log.h"
-#include "net/pollset.h"
-#include "net/slirp_lib.h"
+#include "net/user/pollset.h"
+#include "net/user/slirp_lib.h"
 
 #define STALE_NS UINT64_C(50000000) /* libslirp's idea of "now" may be that old */
 #define MAX_SOCKETS 2048u	    /* at most, and at most half of the descriptors we may have */
@@ -280,7 +280,7 @@ static int start(struct slirp *s)
 		.vnameserver = c->dns,
 		.if_mtu = c->mtu,
 		.if_mru = c->mtu,
-		.disable_dhcp = true, /* net/dhcp.c */
+		.disable_dhcp = true, /* net/user/dhcp.c */
 	};
 
 	if (err)
@@ -304,7 +304,7 @@ static bool awake(struct slirp *s)
 	return s->slirp;
 }
 
-/* ---- for net/user.c ---- */
+/* ---- for net/user/user.c ---- */
 
 void slirp_feed(struct slirp *s, const u8 *frame, size_t len, bool neighbour)
 {

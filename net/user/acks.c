@@ -7,7 +7,7 @@
  * Spec:   RFC 9293 §3.4 (acknowledgements are cumulative), RFC 5681 §2 (duplicate acknowledgements,
  *         which mean something by their number: they acknowledge nothing more and are all kept)
  */
-#include "net/acks.h"
+#include "net/user/acks.h"
 
 #include <string.h>
 

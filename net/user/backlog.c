@@ -9,7 +9,7 @@
  * entry of length 0 says so. The queue fills up seldom and is then emptied as a whole, so no
  * cleverer use of the space is worth its code.
  */
-#include "net/backlog.h"
+#include "net/user/backlog.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Acknowledgements of one batch: which of them stand for those before. */
-#include "net/acks.h"
+#include "net/user/acks.h"
 
 #include "tests/unit/net/guest.h"
 #include "tests/unit/suite.h"
