@@ -79,8 +79,8 @@ struct realm_ops {
 	 */
 	bool ripas_last;
 	/*
-	 * By which rule the Realm is measured: enum rim_rmm [realm/measure/rim.h], or -ENOTSUP: it is not,
-	 * or nobody knows how.
+	 * By which rule the Realm is measured: enum rim_rmm [realm/measure/rim.h], or -ENOTSUP: it
+	 * is not, or nobody knows how.
 	 */
 	int (*rmm)(const struct realm_conf *conf);
 	/* One sentence for the user about what this backend does not do, or NULL. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * realm/token/libcrypto.h for programs that are linked with libcrypto: a static one cannot look for it at
- * run time.
+ * realm/token/libcrypto.h for programs that are linked with libcrypto: a static one cannot look for
+ * it at run time.
  *
  * Thread: any.
  * Trust:  nothing.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * lkvm/base/log.h for the programs of the key broker: lines on stderr as their Rust models print them,
- * "LEVEL text".
+ * lkvm/base/log.h for the programs of the key broker: lines on stderr as their Rust models print
+ * them, "LEVEL text".
  *
  * Thread: any; a message is one write(2).
  * Trust:  a message may have text of the peer in it: control characters do not reach the terminal.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Reading a file of the user's into guest memory. Main thread.
+ * Reading a large file of the user's into memory that is there already. Main thread.
  */
 #ifndef ARM64_INFILE_H
 #define ARM64_INFILE_H

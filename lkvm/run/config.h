@@ -45,7 +45,7 @@ struct config {
 	u64 ram_base;	     /* 0x80000000 unless -m SIZE@ADDR */
 	const char *kvm_dev; /* "/dev/kvm" */
 	const char *hugetlbfs;
-	const char *disks[CONFIG_MAX_DISKS]; /* --disk arguments as given; virtio/disk/disk.h parses */
+	const char *disks[CONFIG_MAX_DISKS]; /* --disk arguments as given; disk_conf parses */
 	unsigned nr_disks;
 	const char *nics[CONFIG_MAX_NICS]; /* --network arguments as given; net/netopt.h parses */
 	unsigned nr_nics;		   /* 0: one user-mode NIC */

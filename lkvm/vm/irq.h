@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The seam between devices and the interrupt controller: a doorbell comes in, an interrupt goes
- * out. lkvm/kvm/kvm_event.c implements it with KVM (irqfd, MSI routing, ioeventfd), tests/fake/irq.c
- * without.
+ * out. lkvm/kvm/kvm_event.c implements it with KVM (irqfd, MSI routing, ioeventfd),
+ * tests/fake/irq.c without.
  *
  * Interrupt numbers here are SPI numbers as in the device tree (SPI 0 = INTID 32).
  * Any thread; the implementation locks. Every op is present.

@@ -7,7 +7,7 @@
  * Spec:   RFC 826, 791, 792, 768, 9293, 1122, 8200, 4861, 4443
  *
  * libslirp is C of 1995 with a history of parser bugs, so it gets to see only what a well-behaved
- * host would send on this one network: exact lengths, no IP options, no fragments (net/user/reasm.c puts
+ * host would send on this one network: exact lengths, no IP options, no fragments (reasm.c puts
  * them together), no addresses that are not the guest's to use, no TCP urgent data (libslirp before
  * 4.9.2 leaks host heap on it). Checksums of TCP, UDP and ICMP that the guest filled in are not
  * verified here: libslirp does that for each of them and a wrong one only costs the packet.

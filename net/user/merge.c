@@ -3,7 +3,7 @@
  * TCP segments that continue each other, made one.
  *
  * Thread: the loop.
- * Trust:  net/user/guard.c has checked lengths and headers. Checksums are the guest's; they are carried
+ * Trust:  guard.c has checked lengths and headers. Checksums are the guest's; they are carried
  *         over as they are, so a wrong one makes the whole wrong, for libslirp to see.
  * Spec:   RFC 9293 §3.1, RFC 1071 §2 (B) for data that moves by an odd number of bytes
  */

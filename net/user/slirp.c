@@ -3,7 +3,7 @@
  * libslirp at work: it speaks TCP, UDP and ICMP with the guest and ordinary sockets with the world.
  *
  * Thread: the loop; libslirp is not thread-safe and is called from nowhere else.
- * Trust:  frames come from the guest and have passed net/user/guard.c; sockets are the network's; the
+ * Trust:  frames come from the guest and have passed guard.c; sockets are the network's; the
  *         library is the distribution's. It writes to sockets without MSG_NOSIGNAL: the thread has
  *         SIGPIPE blocked, or the process ignores it.
  *

@@ -2,7 +2,8 @@
 /*
  * libcrypto, found at run time. Its archive would make the program four times as large, with tens
  * of thousands of relocations at every start, for what few guests ask for. (The digests of
- * realm/measure/digest.c are three functions of the archive, and are there from the start.) Any thread.
+ * realm/measure/digest.c are three functions of the archive, and are there from the start.)
+ * Any thread.
  */
 #ifndef REALM_LIBCRYPTO_H
 #define REALM_LIBCRYPTO_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A host kernel at the ioctl level, in place of lkvm/kvm/kvm_ioctl.c: one of the generations of the CCA
+ * A host kernel at the ioctl level, in place of kvm_ioctl.c: one of the generations of the CCA
  * host patches, or a kernel without them. What a kernel answers with an errno is answered with it;
  * what no errno would show (a protected page that the host still has or writes, an address in the
  * shared half, a page freed while it is shared) fails the test at once.

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Constructors of all device kinds: the only header of virtio/ besides device.h that lkvm/run/devices.c
- * needs. Each makes a struct virtio_device ready to be attached to a transport; type->destroy frees
- * it. 0 or -errno after one log_error() that says what to do.
+ * Constructors of all device kinds, for lkvm/run/devices.c. Each makes a struct virtio_device ready
+ * to be attached to a transport; type->destroy frees it. 0 or -errno after one log_error() that
+ * says what to do.
  */
 #ifndef VIRTIO_TYPES_H
 #define VIRTIO_TYPES_H

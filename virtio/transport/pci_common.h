@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The common configuration structure of virtio-pci [virtio 1.3 §4.1.4.3]: part of virtio/transport/pci.c,
- * without PCI.
+ * The common configuration structure of virtio-pci [virtio 1.3 §4.1.4.3]: part of pci.c, without
+ * PCI.
  *
  * Threads: registers on vCPU threads under d->lock; the vectors are read by whoever interrupts.
  */
