@@ -151,8 +151,8 @@ $(call unit,lkvm/run/options_run,$(options))
 $(call unit,lkvm/run/config,lkvm/run/config.c lkvm/base/log.c)
 # Tokens: reading them, and all of it.
 token_read := realm/token/token.c realm/token/token_claims.c realm/token/cose.c realm/token/cbor.c realm/token/ec.c realm/token/libcrypto.c \
-	realm/measure/digest.c realm/sim/rsi.c
-token_all := $(filter-out realm/measure/digest.c realm/sim/rsi.c,$(token_read)) lkvm/base/encode.c realm/token/anchor.c realm/sim/keys.c \
+	realm/measure/digest.c
+token_all := $(filter-out realm/measure/digest.c,$(token_read)) lkvm/base/encode.c realm/token/anchor.c realm/sim/keys.c \
 	realm/sim/token_make.c realm/sim/attest.c
 token_cmds := lkvm/token/cmd_token.c lkvm/token/token_print.c lkvm/token/token_json.c lkvm/token/cmd_attest_keys.c $(token_all)
 fake_host := tests/fake/kvm.c tests/fake/kvm_realm.c lkvm/kvm/kvm.c $(mem) \
@@ -161,7 +161,7 @@ fake_host := tests/fake/kvm.c tests/fake/kvm_realm.c lkvm/kvm/kvm.c $(mem) \
 $(call unit,lkvm/cli/cmd_doctor,lkvm/cli/cmd_doctor.c lkvm/base/json.c lkvm/base/options.c lkvm/base/options_help.c lkvm/base/log.c $(fake_host))
 $(call unit,lkvm/control/control,lkvm/control/control.c lkvm/control/control_conn.c lkvm/control/control_dir.c lkvm/control/control_client.c \
 	lkvm/base/options.c lkvm/base/options_help.c lkvm/vm/loop.c lkvm/base/log.c)
-$(call unit,lkvm/token/cmd_token,$(token_cmds) realm/measure/digest.c realm/sim/rsi.c lkvm/base/file.c lkvm/base/options.c lkvm/base/options_help.c lkvm/base/log.c)
+$(call unit,lkvm/token/cmd_token,$(token_cmds) realm/measure/digest.c lkvm/base/file.c lkvm/base/options.c lkvm/base/options_help.c lkvm/base/log.c)
 # The whole program below its command line, on a fake host.
 $(call unit,lkvm/run/machine,$(filter-out lkvm/main.c $(call named,cmd_) $(call named,options) lkvm/control/control_client.c lkvm/cli/guests.c lkvm/cli/map_svg.c \
 	lkvm/kvm/kvm_ioctl.c,$(LKVM_SRCS)) \
@@ -241,12 +241,12 @@ $(call unit,net/user/segment,net/user/segment.c net/user/reasm.c net/user/backlo
 $(call unit,realm/sim/rsi,realm/sim/rsi.c realm/measure/digest.c)
 $(call unit,lkvm/base/encode,lkvm/base/encode.c)
 $(call unit,realm/token/cbor,realm/token/cbor.c)
-$(call unit,realm/sim/keys,$(token_all) realm/measure/digest.c realm/sim/rsi.c lkvm/base/log.c)
-$(call unit,realm/token/token,$(token_all) realm/measure/digest.c realm/sim/rsi.c lkvm/base/log.c)
-$(call unit,realm/measure/digest,realm/measure/digest.c realm/sim/rsi.c)
-$(call unit,realm/measure/rim,realm/measure/rim.c realm/measure/digest.c realm/sim/rsi.c)
-$(call unit,realm/measure/plan,realm/measure/plan.c realm/measure/rim.c realm/measure/digest.c realm/sim/rsi.c $(mem) lkvm/base/log.c)
-$(call unit,realm/measure/eventlog,realm/measure/eventlog.c realm/measure/plan.c realm/measure/rim.c realm/measure/digest.c realm/sim/rsi.c $(mem) \
+$(call unit,realm/sim/keys,$(token_all) realm/measure/digest.c lkvm/base/log.c)
+$(call unit,realm/token/token,$(token_all) realm/measure/digest.c lkvm/base/log.c)
+$(call unit,realm/measure/digest,realm/measure/digest.c)
+$(call unit,realm/measure/rim,realm/measure/rim.c realm/measure/digest.c)
+$(call unit,realm/measure/plan,realm/measure/plan.c realm/measure/rim.c realm/measure/digest.c $(mem) lkvm/base/log.c)
+$(call unit,realm/measure/eventlog,realm/measure/eventlog.c realm/measure/plan.c realm/measure/rim.c realm/measure/digest.c $(mem) \
 	lkvm/base/log.c)
 $(call unit,realm/sim/ripas,realm/sim/ripas.c $(mem) lkvm/base/log.c)
 $(call unit,realm/sim/ripas_calls,realm/sim/ripas.c $(mem) lkvm/base/log.c)
@@ -261,10 +261,10 @@ keybroker-common := guest/keybroker/http.c guest/keybroker/http_text.c guest/key
 keybroker-server := tests/keybroker/challenges.c tests/keybroker/policy.c tests/keybroker/broker.c \
 	tests/keybroker/server.c $(keybroker-common) lkvm/vm/loop.c
 # As tests have it: with keys to sign tokens with, too.
-keybroker-tested := $(keybroker-server) $(filter-out lkvm/base/encode.c,$(token_all)) realm/measure/digest.c realm/sim/rsi.c lkvm/base/log.c
+keybroker-tested := $(keybroker-server) $(filter-out lkvm/base/encode.c,$(token_all)) realm/measure/digest.c lkvm/base/log.c
 KEYBROKER_APP_SRCS := $(addprefix guest/keybroker/,app.c client.c dial.c log.c mock.c tsm.c libcrypto_linked.c) \
 	$(keybroker-common) $(filter-out realm/token/libcrypto.c lkvm/base/encode.c realm/token/anchor.c realm/sim/attest.c,$(token_all)) \
-	realm/measure/digest.c realm/sim/rsi.c
+	realm/measure/digest.c
 KEYBROKER_SERVER_SRCS := tests/keybroker/main.c $(keybroker-server) guest/keybroker/log.c lkvm/base/file.c realm/token/anchor.c \
 	guest/keybroker/libcrypto_linked.c $(filter-out realm/token/libcrypto.c,$(token_read))
 
@@ -273,7 +273,7 @@ $(call unit,keybroker/url,guest/keybroker/url.c)
 $(call unit,keybroker/wrap,guest/keybroker/wrap.c)
 $(call unit,keybroker/client,guest/keybroker/client.c guest/keybroker/dial.c $(keybroker-common) lkvm/base/log.c)
 $(call unit,keybroker/challenges,tests/keybroker/challenges.c)
-$(call unit,keybroker/policy,tests/keybroker/policy.c $(token_all) realm/measure/digest.c realm/sim/rsi.c lkvm/base/log.c)
+$(call unit,keybroker/policy,tests/keybroker/policy.c $(token_all) realm/measure/digest.c lkvm/base/log.c)
 $(call unit,keybroker/broker,$(keybroker-tested))
 $(call unit,keybroker/server,$(keybroker-tested))
 
@@ -319,7 +319,7 @@ $(call fuzz,blk,virtio/core/pool.c virtio/dev/blk.c virtio/dev/blk_req.c virtio/
 	virtio/core/chain.c $(mem) lkvm/base/iov.c lkvm/base/log.c lkvm/vm/loop.c tests/fake/disk.c \
 	tests/fake/driver.c tests/fake/transport.c)
 $(call fuzz,boot,arm64/boot.c arm64/image.c lkvm/base/infile.c $(mem))
-$(call fuzz,token,$(token_all) realm/measure/digest.c realm/sim/rsi.c lkvm/token/token_print.c lkvm/token/token_json.c lkvm/base/log.c)
+$(call fuzz,token,$(token_all) realm/measure/digest.c lkvm/token/token_print.c lkvm/token/token_json.c lkvm/base/log.c)
 $(call fuzz,broker,$(keybroker-tested))
 $(call fuzz,answer,$(keybroker-common))
 $(call fuzz,options,lkvm/base/options.c lkvm/base/options_help.c lkvm/run/options_run.c lkvm/run/options_realm.c lkvm/run/config.c net/netopt.c \

@@ -3,7 +3,7 @@
 #ifndef REALM_DIGEST_H
 #define REALM_DIGEST_H
 
-#include "realm/sim/rsi.h"
+#include "realm/hash.h"
 
 /* out = H(a || b), rsi_hash_len(alg) bytes; `b` may be NULL with b_len 0. */
 void digest(enum rsi_hash alg, const void *a, size_t a_len, const void *b, size_t b_len, u8 *out);

@@ -9,7 +9,7 @@
 #ifndef REALM_RIM_H
 #define REALM_RIM_H
 
-#include "realm/sim/rsi.h"
+#include "realm/hash.h"
 
 enum rim_rmm { RIM_RMM_1_0, RIM_RMM_2_0 };
 

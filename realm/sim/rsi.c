@@ -36,11 +36,6 @@ static bool range_ok(const struct rsi_realm *r, u64 base, u64 top)
 	return is_aligned(base | top, RSI_GRANULE) && base < top && top <= par_size(r);
 }
 
-u32 rsi_hash_len(enum rsi_hash alg)
-{
-	return alg == RSI_HASH_SHA512 ? 64 : alg == RSI_HASH_SHA384 ? 48 : 32;
-}
-
 /* ---- calls; each returns the status and puts results in x[1..] ---- */
 
 /* [RMM 1.0 B5.3.11] one version: it is both the lower and the higher one */

@@ -10,9 +10,8 @@
 #include <pthread.h>
 
 #include "lkvm/base/util.h"
+#include "realm/hash.h"
 
-#define RSI_GRANULE 4096u
-#define RSI_HASH_MAX 64u
 #define RSI_NR_REMS 4u
 #define RSI_NR_REGS 11u /* x0..x10: the most that a call takes */
 
@@ -41,7 +40,6 @@ enum rsi_status {
 };
 #define RSI_NOT_SUPPORTED UINT64_MAX /* SMCCC: -1 */
 
-enum rsi_hash { RSI_HASH_SHA256 = 0, RSI_HASH_SHA512 = 1, RSI_HASH_SHA384 = 2 };
 enum rsi_ripas { RSI_RIPAS_EMPTY = 0, RSI_RIPAS_RAM = 1 };
 #define RSI_NO_CHANGE_DESTROYED 0u
 #define RSI_CHANGE_DESTROYED 1u
@@ -88,8 +86,6 @@ struct rsi_rec {
 	u32 token_len;
 	u32 token_done;
 };
-
-u32 rsi_hash_len(enum rsi_hash alg);
 
 /*
  * Answer one call: x[0] is the function id, x[1..10] the arguments; results replace them. Registers

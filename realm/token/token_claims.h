@@ -3,7 +3,7 @@
 #ifndef REALM_TOKEN_CLAIMS_H
 #define REALM_TOKEN_CLAIMS_H
 
-#include "realm/sim/rsi.h"
+#include "realm/hash.h"
 #include "realm/token/cbor.h"
 #include "realm/token/token.h"
 
