@@ -15,12 +15,11 @@
 #include "lkvm/base/log.h"
 #include "lkvm/control/control_conn.h"
 #include "lkvm/control/control_dir.h"
-#include "lkvm/run/config.h"
 
 #define ACCEPT_RETRY_NS 500000000u
 
 struct control {
-	char name[CONFIG_NAME_MAX];
+	char name[CONTROL_NAME_MAX];
 	int dir, fd;
 	bool given_back;
 	struct conn_env env;

@@ -19,13 +19,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "lkvm/run/config.h"
-
 #define DIR_NAME ".lkvm"
 #define SUFFIX ".sock"
 #define BACKLOG 16
-
-static_assert(sizeof(*((struct control_names *)NULL)->names) == CONFIG_NAME_MAX, "a name fits");
 
 /* Through the descriptor: 108 bytes of sun_path are enough for any name. */
 static struct sockaddr_un socket_addr(int dir, const char *name)
@@ -33,13 +29,13 @@ static struct sockaddr_un socket_addr(int dir, const char *name)
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
 
 	snprintf(a.sun_path, sizeof(a.sun_path), "/proc/self/fd/%d/%.*s" SUFFIX, dir,
-		 (int)CONFIG_NAME_MAX - 1, name);
+		 (int)CONTROL_NAME_MAX - 1, name);
 	return a;
 }
 
 static void file_name(char *buf, size_t len, const char *name)
 {
-	snprintf(buf, len, "%.*s" SUFFIX, (int)CONFIG_NAME_MAX - 1, name);
+	snprintf(buf, len, "%.*s" SUFFIX, (int)CONTROL_NAME_MAX - 1, name);
 }
 
 /* Ours alone; kvmtool's may be open to others. */
@@ -107,7 +103,7 @@ static bool is_socket(int dir, const char *file)
 /* What a killed lkvm left. With the lock. */
 static void remove_stale(int dir, const char *name)
 {
-	char file[CONFIG_NAME_MAX + sizeof(SUFFIX)];
+	char file[CONTROL_NAME_MAX + sizeof(SUFFIX)];
 	int s = new_socket(SOCK_NONBLOCK);
 
 	file_name(file, sizeof(file), name);
@@ -120,7 +116,7 @@ static void remove_stale(int dir, const char *name)
 int control_dir_claim(int dir, const char *name)
 {
 	struct sockaddr_un a = socket_addr(dir, name);
-	char file[CONFIG_NAME_MAX + sizeof(SUFFIX)];
+	char file[CONTROL_NAME_MAX + sizeof(SUFFIX)];
 	int err = 0, s = new_socket(SOCK_NONBLOCK);
 
 	if (s < 0)
@@ -143,7 +139,7 @@ int control_dir_claim(int dir, const char *name)
 
 void control_dir_release(int dir, const char *name)
 {
-	char file[CONFIG_NAME_MAX + sizeof(SUFFIX)];
+	char file[CONTROL_NAME_MAX + sizeof(SUFFIX)];
 
 	file_name(file, sizeof(file), name);
 	unlinkat(dir, file, 0);
@@ -195,7 +191,7 @@ static size_t name_in(int dir, const struct dirent *d, mode_t type)
 	size_t len = strlen(d->d_name), suffix = type == S_IFSOCK ? strlen(SUFFIX) : 0;
 	struct stat st;
 
-	if (d->d_name[0] == '.' || len <= suffix || len - suffix >= CONFIG_NAME_MAX ||
+	if (d->d_name[0] == '.' || len <= suffix || len - suffix >= CONTROL_NAME_MAX ||
 	    strcmp(d->d_name + len - suffix, suffix ? SUFFIX : "") != 0 ||
 	    fstatat(dir, d->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 || (st.st_mode & S_IFMT) != type)
 		return 0;

@@ -14,6 +14,8 @@
 
 #include "lkvm/base/util.h"
 
+#define CONTROL_NAME_MAX 64u /* of a guest's name, with its NUL: it becomes part of a path */
+
 /*
  * The directory, made if it is not there. A descriptor, or -errno with the reason in `why`: -ENOENT
  * ($HOME is not set or not there), -EPERM (somebody else's), or that of mkdir(2) or open(2).
@@ -33,7 +35,7 @@ void control_dir_release(int dir, const char *name);
 int control_dir_connect(int dir, const char *name);
 
 struct control_names {
-	char (*names)[64];
+	char (*names)[CONTROL_NAME_MAX];
 	unsigned nr;
 };
 

@@ -114,10 +114,10 @@ static int default_name(struct config *c)
 		snprintf(c->name_buf, sizeof(c->name_buf), "guest-%d", (int)getpid());
 		c->name = c->name_buf;
 	}
-	if (!*c->name || strlen(c->name) >= CONFIG_NAME_MAX || strchr(c->name, '/')) {
+	if (!*c->name || strlen(c->name) >= CONTROL_NAME_MAX || strchr(c->name, '/')) {
 		log_error(
 			"--name: '%s' is no name for a guest, use 1 to %u characters other than '/'",
-			c->name, CONFIG_NAME_MAX - 1);
+			c->name, CONTROL_NAME_MAX - 1);
 		return -EINVAL;
 	}
 	return 0;

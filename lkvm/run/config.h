@@ -11,12 +11,12 @@
 #include <sched.h>
 
 #include "lkvm/base/log.h"
+#include "lkvm/control/control_dir.h"
 
 #define CONFIG_MAX_DISKS 4u
 #define CONFIG_MAX_NICS 4u
 #define CONFIG_MAX_CPUS 512u /* more than KVM on arm64 takes */
 #define CONFIG_NR_TTYS 4u
-#define CONFIG_NAME_MAX 64u	  /* the name becomes part of a socket's path */
 #define CONFIG_CMDLINE_SIZE 2048u /* bytes, with the final NUL [Linux arm64 COMMAND_LINE_SIZE] */
 
 enum config_console { CONSOLE_SERIAL, CONSOLE_VIRTIO };
@@ -97,7 +97,7 @@ struct config {
 	u32 disk_delay_ms;
 
 	/* what `name` and `kernel` point to when they are defaults */
-	char name_buf[CONFIG_NAME_MAX];
+	char name_buf[CONTROL_NAME_MAX];
 	char kernel_buf[PATH_MAX];
 };
 

@@ -75,7 +75,7 @@ static void check(const struct config *c)
 	assert(c->cpus && c->cpus <= CONFIG_MAX_CPUS && c->ram_size && c->kvm_dev && c->params);
 	assert(c->nr_disks <= CONFIG_MAX_DISKS && c->nr_nics <= CONFIG_MAX_NICS);
 	assert(config_bootable(c) || c->dump_dtb);
-	assert(*c->name && strlen(c->name) < CONFIG_NAME_MAX);
+	assert(*c->name && strlen(c->name) < CONTROL_NAME_MAX);
 	err = config_cmdline(c, 0, line, sizeof(line));
 	assert(strlen(line) < sizeof(line));
 	assert(err || strstr(line, c->params));
