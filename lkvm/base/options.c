@@ -13,8 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lkvm/base/exit.h"
 #include "lkvm/base/log.h"
-#include "lkvm/cli/cmd.h"
 
 /* One parse; `next` is the first word not looked at yet. */
 struct parse {

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Sub-commands: each takes its own argv (argv[0] is the command's name) and returns the exit status
- * of the process (0..255). main.c holds the table; only main.c exits. Main thread.
+ * of the process (0..255; base/exit.h). main.c holds the table; only main.c exits. Main thread.
  */
 #ifndef LKVM_CMD_H
 #define LKVM_CMD_H
+
+#include "lkvm/base/exit.h"
 
 struct opt_spec;
 
@@ -18,12 +20,6 @@ struct cmd {
 
 /* The table, ended by a NULL name; defined in main.c, used by help and shell completion. */
 extern const struct cmd lkvm_cmds[];
-
-/* Exit statuses beside 0: the manual's section EXIT STATUS, and kvmtool's. */
-#define EXIT_GUEST 1	   /* the guest could not be run any further */
-#define EXIT_NO_COMMAND 22 /* lkvm WHAT? */
-#define EXIT_DIE 128	   /* what was asked for cannot be done */
-#define EXIT_USAGE 129	   /* bad option, or -h */
 
 int cmd_run(int argc, char **argv);
 int cmd_measure(int argc, char **argv);
