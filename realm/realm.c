@@ -9,11 +9,8 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
-#include "lkvm/base/log.h"
-#include "lkvm/kvm/kvm.h"
 #include "lkvm/vm/mem.h"
 
 enum life { NEW, CREATED, DEFINED, ACTIVE };
@@ -232,18 +229,4 @@ int realm_no_fault(struct realm *r, int vcpu_fd)
 {
 	(void)r, (void)vcpu_fd;
 	return -ENOSYS;
-}
-
-int realm_plain_ram(struct realm *r)
-{
-	int err = 0;
-
-	for (unsigned i = 0; i < mem_nr_regions(r->mem) && !err; i++) {
-		const struct mem_region *reg = mem_region(r->mem, i);
-
-		err = kvm_add_slot(r->kvm, reg->base, reg->size, reg->host, 0, NULL);
-	}
-	if (err)
-		log_error("cannot give the guest its memory: %s; try a smaller --mem", strerror(-err));
-	return err;
 }

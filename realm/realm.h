@@ -181,9 +181,6 @@ const u8 *realm_no_rim(const struct realm *r);
 int realm_no_exit(struct realm *r, unsigned index, int vcpu_fd, struct kvm_run *run);
 int realm_no_fault(struct realm *r, int vcpu_fd);
 
-/* set_ram where KVM takes each region as it is. */
-int realm_plain_ram(struct realm *r);
-
 /* The backend's own object: set by create, released by destroy (NULL if create never got there). */
 void realm_set_state(struct realm *r, void *state);
 void *realm_state(const struct realm *r);

@@ -6,6 +6,7 @@
  * Trust:  nothing of the guest's.
  */
 #include "lkvm/vm/mem.h"
+#include "realm/host/ram.h"
 #include "realm/realm.h"
 
 static u64 mem_flags(const struct realm_conf *conf)
@@ -27,7 +28,7 @@ const struct realm_ops realm_none = {
 	.vm_type = realm_plain_vm_type,
 	.vcpu_features = realm_no_vcpu_features,
 	.create = realm_nothing,
-	.set_ram = realm_plain_ram,
+	.set_ram = ram_as_slots,
 	.define = realm_leaves_vcpu,
 	.init_ripas = realm_no_ripas,
 	.populate = realm_populates_nothing,

@@ -16,6 +16,7 @@
 #include "lkvm/base/log.h"
 #include "lkvm/kvm/kvm.h"
 #include "lkvm/vm/mem.h"
+#include "realm/host/ram.h"
 #include "realm/realm.h"
 
 static u64 mem_flags(const struct realm_conf *conf)
@@ -50,7 +51,7 @@ static int set_ram(struct realm *r)
 				 (unsigned long long)(ram / MiB),
 				 (unsigned long long)(limit.rlim_cur / KiB));
 	}
-	return realm_plain_ram(r);
+	return ram_as_slots(r);
 }
 
 static int activate(struct realm *r)

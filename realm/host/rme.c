@@ -21,6 +21,7 @@
 #include "lkvm/kvm/kvm.h"
 #include "lkvm/vm/mem.h"
 #include "realm/host/gmem.h"
+#include "realm/host/ram.h"
 #include "realm/host/uapi_rme.h"
 #include "realm/measure/rim.h"
 #include "realm/realm.h"
@@ -138,7 +139,7 @@ static int set_ram(struct realm *r)
 	if (host(r)->gmem)
 		return gmem_create(&s->gmem, realm_kvm(r), realm_mem(r), GMEM_ATTRS_VM);
 	err = lock_ram(r);
-	return err ? err : realm_plain_ram(r);
+	return err ? err : ram_as_slots(r);
 }
 
 /* ---- descriptor ---- */
