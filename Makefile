@@ -155,7 +155,8 @@ token_read := realm/token/token.c realm/token/token_claims.c realm/token/cose.c 
 token_all := $(filter-out realm/measure/digest.c,$(token_read)) lkvm/base/encode.c realm/token/anchor.c realm/sim/keys.c \
 	realm/sim/token_make.c realm/sim/attest.c
 token_cmds := lkvm/token/cmd_token.c lkvm/token/token_print.c lkvm/token/token_json.c lkvm/token/cmd_attest_keys.c $(token_all)
-fake_host := tests/fake/kvm.c tests/fake/kvm_realm.c lkvm/kvm/kvm.c $(mem) \
+fake_host := tests/fake/kvm.c tests/fake/kvm_vcpu.c tests/fake/kvm_pages.c tests/fake/kvm_realm.c tests/fake/kvm_guest.c \
+	tests/fake/punch.c lkvm/kvm/kvm.c $(mem) \
 	realm/realm.c realm/host/none.c realm/host/ram.c realm/host/rme.c realm/host/rmi.c realm/host/pkvm.c realm/host/gmem.c realm/host/probe.c \
 	realm/sim/sim.c realm/sim/rsi.c realm/sim/ripas.c realm/measure/digest.c realm/measure/rim.c realm/measure/profile.c $(token_all)
 $(call unit,lkvm/cli/cmd_doctor,lkvm/cli/cmd_doctor.c lkvm/base/json.c lkvm/base/options.c lkvm/base/options_help.c lkvm/base/log.c $(fake_host))
@@ -255,6 +256,10 @@ $(call unit,realm/host/rmi,lkvm/base/log.c $(fake_host))
 $(call unit,realm/host/probe,lkvm/base/log.c $(fake_host))
 $(call unit,realm/realm,lkvm/base/log.c $(fake_host))
 $(call unit,realm/host/replay,lkvm/base/log.c $(fake_host))
+$(call unit,fake/kvm_rme,lkvm/kvm/kvm.c lkvm/base/log.c $(filter tests/fake/%,$(fake_host)))
+$(call unit,fake/kvm_populate,lkvm/kvm/kvm.c lkvm/base/log.c $(filter tests/fake/%,$(fake_host)))
+$(call unit,fake/kvm_run,lkvm/kvm/kvm.c lkvm/base/log.c $(filter tests/fake/%,$(fake_host)))
+$(call unit,fake/kvm_pages,lkvm/kvm/kvm.c lkvm/base/log.c $(filter tests/fake/%,$(fake_host)))
 
 keybroker-common := guest/keybroker/http.c guest/keybroker/http_text.c guest/keybroker/message.c guest/keybroker/url.c guest/keybroker/wrap.c \
 	lkvm/base/encode.c

@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A host kernel at the ioctl level, in place of kvm_ioctl.c: one of the generations of the CCA
- * host patches, or a kernel without them. What a kernel answers with an errno is answered with it;
- * what no errno would show (a protected page that the host still has or writes, an address in the
- * shared half, a page freed while it is shared) fails the test at once.
+ * A host kernel at the ioctl level, in place of lkvm/kvm/kvm_ioctl.c: one of the postings of the
+ * CCA host patches, or a kernel without them. What a kernel answers with an errno is answered with
+ * it; what no errno would show (a protected page that the host still has or writes, an address in
+ * the shared half, a page freed while it is shared) fails the test at once.
+ *
+ * The rules are those of the patches' text. Comments name their source: [uapi reference N],
+ * [uapi update N] for the numbered facts of its update, [P12 20/46] for a patch of posting v12, GM
+ * for guest_memfd.c with conversion in place, GW for the newest tree that is known. A kernel that
+ * does something else is right, and the model wrong.
  *
  * File descriptors are real (memfds), so that close(), mmap() and fallocate() are the kernel's.
  * The guest is a script: what it does between one KVM_RUN and the next.
@@ -21,7 +26,8 @@ enum fake_host {
 	HOST_NO_RMM_V7,
 	HOST_NO_RMM_V12,
 	HOST_NO_RMM_V14,
-	HOST_A1, /* RFC v1: REC is feature 7 */
+	HOST_NO_MODE, /* the newest line, booted without kvm-arm.mode=rmm [uapi update 1] */
+	HOST_A1,      /* RFC v1: REC is feature 7 */
 	HOST_A,
 	HOST_B1,
 	HOST_B2_V6, /* changes page states before it says so, as v5 does */
@@ -36,8 +42,10 @@ enum fake_host {
 	HOST_C4,
 	HOST_C4_FIXED, /* v15 with kvm.gmem_in_place_conversion=0 */
 	HOST_C5,
+	HOST_C5_RET0, /* KVM_RUN returns 0 with a RIPAS exit, as a related tree does [update 12] */
 	HOST_NR
 };
+#define HOST_LAST_WITHOUT HOST_NO_MODE /* CCA kernels that make no Realm: HOST_NO_RMM_V5 to here */
 #define HOST_FIRST_REALM HOST_A1
 
 #define FAKE_RAM UINT64_C(0x80000000)
@@ -55,8 +63,15 @@ enum fake_op_kind {
 	GUEST_ZERO_SHARED,
 	GUEST_IS_PRIVATE, /* what GUEST_WRITE_PRIVATE wrote must still be there */
 	GUEST_IS_SHARED,
-	GUEST_LOAD, /* 4 bytes at `base`, which is no RAM: an MMIO exit */
-	GUEST_CALL, /* the test's function */
+	GUEST_WRITE_ALIAS, /* write to a page's address in the shared half, whatever the page is */
+	GUEST_LOAD,	   /* 4 bytes at `base`, which is no RAM: an MMIO exit */
+	GUEST_HOST_CALL,   /* RSI_HOST_CALL that KVM answers itself */
+	GUEST_CALL,	   /* the test's function */
+	/* Not the guest's doing: what the RMM answers to an attempt to enter it. */
+	RMM_REC_OFF,	/* PSCI CPU_ON is under way */
+	RMM_OFF,	/* another vCPU has called SYSTEM_OFF */
+	RMM_BAD_STATUS, /* one that KVM does not expect */
+	RMM_BAD_EXIT,	/* an exit reason that KVM does not know */
 };
 
 struct fake_op {
@@ -84,6 +99,7 @@ struct fake_seen {
 	unsigned nr_recs;
 	unsigned attr_calls; /* KVM_SET_MEMORY_ATTRIBUTES since activation */
 	unsigned exits;	     /* MEMORY_FAULT */
+	unsigned wrongs;     /* of what fake_kvm_expect() announced */
 	unsigned aborts;     /* of GUEST_LOAD, the others get... */
 	u32 loaded;	     /* this, the last one's value */
 };
@@ -98,73 +114,43 @@ void fake_kvm_fail(unsigned nth, int err);
 /* Is called with each ioctl that has a pointer, before it is looked at; NULL: nobody is. */
 extern void (*fake_kvm_trace)(unsigned long req, const void *arg);
 
+/* Is called for each page of a guest_memfd that is about to be freed; NULL: nobody is. */
+extern void (*fake_kvm_freed)(u64 gpa);
+
+/*
+ * From now on, a wrong whose words contain `what` is counted [fake_seen.wrongs] instead of failing
+ * the test; NULL: none is.
+ */
+void fake_kvm_expect(const char *what);
+
+/* Somebody's reference to the page of the guest_memfd at `gpa`, and the end of it. */
+void fake_kvm_pin(u64 gpa, bool pinned);
+
+/*
+ * Of the next RIPAS change the RMM does `size` bytes; then `between` runs, as another thread of the
+ * VMM would, and KVM looks at the attributes of what is left.
+ */
+void fake_kvm_in_part(u64 size, void (*between)(void));
+
 /* The page of the guest's own memory at `a`. */
 void fake_kvm_read_private(u64 a, void *buf, u32 len);
 
-/* ---- between kvm.c and kvm_realm.c ---- */
-
 enum fake_populate { POPULATE_NONE, POPULATE_V12, POPULATE_V13 };
 
+/* What tests may know of the host: the rules follow from the number of the posting. */
 struct fake_gen {
 	const char *name;
+	unsigned posting; /* 0: none, 1: the RFC, 16: the newest tree, which nobody has posted */
+	u32 cap;	  /* of the sub-commands */
+	u32 rec;	  /* feature */
+	int no_rmm;	  /* errno of KVM_CREATE_VM, 0: there is one */
+	bool in_place_off, ripas_ret0;
+	/* from the posting's number: */
 	u32 vm_bit; /* type of a Realm, 0: unknown */
-	int no_rmm; /* errno of KVM_CREATE_VM, 0: there is one */
-	u32 cap;    /* of the sub-commands */
-	u32 rec;    /* feature */
-	bool rec_in_init, gmem, own_attrs, waits_for_attrs, fixed;
+	bool rec_in_init, gmem, own_attrs, waits_for_attrs, pmu;
 	bool late_ripas; /* v7: EFAULT, and the change is made by the next KVM_RUN */
-	bool pmu;
 	enum fake_populate populate;
 };
-
-struct fake_slot {
-	u64 base, size;
-	u8 *hva;
-	int gmem;
-};
-
-#define PG_RAM 1u /* RIPAS */
-#define PG_POPULATED 2u
-#define PG_PRIVATE 4u	 /* the VM's attribute */
-#define PG_OWN_SHARED 8u /* the guest_memfd's attribute */
-
-enum fake_access { ACCESS_NONE, ACCESS_ASKED, ACCESS_DONE, ACCESS_ABORTED };
-
-struct fake_vcpu {
-	int fd;
-	struct kvm_run *run;
-	u32 features;
-	bool inited, sve_final, rec;
-	u64 x[8], pc, sve_vls, pmcr;
-	bool pending; /* a RIPAS change that KVM_RUN has told about */
-	struct fake_op change;
-	enum fake_access access;
-};
-
-struct fake_vm {
-	int fd;
-	bool realm, protected_vm, vgic, vgic_inited, ran;
-	unsigned ipa;
-	unsigned nr_slots, nr_vcpus;
-	struct fake_slot slots[4];
-	struct fake_vcpu vcpus[FAKE_MAX_VCPUS];
-	u8 pages[FAKE_MAX_PAGES]; /* from FAKE_RAM */
-	const struct fake_op *next;
-	bool over;
-};
-
 extern const struct fake_gen *fake_gen;
-
-int fake_realm_enable_cap(struct fake_vm *vm, const struct kvm_enable_cap *e);
-int fake_realm_attributes(struct fake_vm *vm, const struct kvm_memory_attributes *a);
-int fake_realm_own_attributes(struct fake_vm *vm, int fd, void *arg);
-int fake_realm_populate(struct fake_vm *vm, void *arg, bool v13);
-int fake_realm_finalize(struct fake_vm *vm, unsigned index, u32 feature);
-int fake_run(struct fake_vm *vm, unsigned index);
-
-/* An access outside of RAM: the exit, what the next KVM_RUN makes of it, what the guest gets. */
-int fake_load(struct fake_vcpu *v, u64 addr);
-void fake_complete(struct fake_vcpu *v);
-void fake_enter(struct fake_vcpu *v);
 
 #endif

@@ -50,6 +50,7 @@ START_TEST(a_host_without_says_why)
 		{ HOST_NO_RMM_V7, "no RMM" },
 		{ HOST_NO_RMM_V12, "no RMM" },
 		{ HOST_NO_RMM_V14, "no RMM" },
+		{ HOST_NO_MODE, "no RMM" },
 		{ HOST_C4_FIXED, "in_place_conversion" },
 	};
 
