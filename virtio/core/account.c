@@ -5,9 +5,6 @@
  * Thread: the device's loop; the reading end of a ring on one other.
  * Trust:  addresses and lengths were checked by mem.c, or are only written down.
  *
- * A chain that is put back (queue_untake) and taken again has the same place in the available ring:
- * `counted` of the queue is the first place that has not been seen, so nothing counts twice.
- *
  * The ring is the usual one of one writer and one reader: the writer owns `head`, the reader
  * `tail`, each publishes its own with release and loads the other's with acquire. Nobody is woken:
  * the reader looks from time to time.
@@ -17,10 +14,10 @@
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/uio.h>
 
 #include "lkvm/vm/loop.h"
 #include "lkvm/vm/mem.h"
-#include "virtio/core/chain.h"
 
 #define PAGE UINT64_C(4096)
 #define RING_SIZE 8192u
@@ -85,14 +82,13 @@ static void ring_put(struct account_ring *r, const struct account_event *e)
 	atomic_store_explicit(&r->head, head + 1, memory_order_release);
 }
 
-static void note(struct account *a, const struct virtqueue *q, u64 addr, u32 len,
-		 enum account_way way)
+static void note(struct account *a, u16 queue, u64 addr, u32 len, enum account_way way)
 {
 	const struct account_event e = { .time_ns = loop_now_ns(),
 					 .addr = addr,
 					 .len = len,
 					 .device = a->device,
-					 .queue = (u8)q->index,
+					 .queue = (u8)queue,
 					 .way = (u8)way };
 
 	ring_put(a->ring, &e);
@@ -113,37 +109,36 @@ static void touch(struct account *a, u64 addr, u64 len)
 }
 
 /* [host, host + len) was looked up by mem.c. */
-static void transfer(struct account *a, const struct virtqueue *q, const void *host, u64 len,
-		     enum account_way way)
+static void transfer(struct account *a, u16 queue, const void *host, u64 len, enum account_way way)
 {
 	u64 addr = mem_gpa_of(a->mem, host).a;
 
 	touch(a, addr, len);
 	if (a->ring)
-		note(a, q, addr, (u32)len, way);
+		note(a, queue, addr, (u32)len, way);
 }
 
-void account_chain(struct account *a, struct virtqueue *q, const struct chain *c,
-		   const struct mem_win *table)
+void account_buffers(struct account *a, u16 queue, enum account_way way, const struct iovec *iov,
+		     unsigned nr, unsigned nr_bufs, u32 len)
 {
-	if ((u16)(q->next_avail - 1) != q->counted)
-		return;
-	q->counted = q->next_avail;
-	a->sums.nr_out += c->bufs_read;
-	a->sums.out_len += c->read_len;
-	a->sums.nr_in += c->bufs_write;
-	a->sums.in_len += c->write_len;
-	for (unsigned i = 0; i < (unsigned)c->nr_read + c->nr_write; i++)
-		transfer(a, q, c->iov[i].iov_base, c->iov[i].iov_len,
-			 i < c->nr_read ? ACCOUNT_OUT : ACCOUNT_IN);
-	if (!table)
-		return;
-	/* Last, as Linux maps it: who compares the two lists finds them in one order. */
+	if (way == ACCOUNT_OUT) {
+		a->sums.nr_out += nr_bufs;
+		a->sums.out_len += len;
+	} else {
+		a->sums.nr_in += nr_bufs;
+		a->sums.in_len += len;
+	}
+	for (unsigned i = 0; i < nr; i++)
+		transfer(a, queue, iov[i].iov_base, iov[i].iov_len, way);
+}
+
+void account_table(struct account *a, u16 queue, const void *table, u32 len)
+{
 	a->sums.nr_out++;
-	a->sums.out_len += table->len;
+	a->sums.out_len += len;
 	a->sums.nr_tables++;
-	a->sums.table_len += table->len;
-	transfer(a, q, table->host, table->len, ACCOUNT_OUT);
+	a->sums.table_len += len;
+	transfer(a, queue, table, len, ACCOUNT_OUT);
 }
 
 bool account_traced(const struct account *a)
@@ -156,11 +151,11 @@ void account_written(struct account *a, u32 len)
 	a->sums.written += len;
 }
 
-void account_refused(struct account *a, const struct virtqueue *q, u64 addr, u64 len)
+void account_refused(struct account *a, u16 queue, u64 addr, u64 len)
 {
 	a->sums.refused++;
 	if (a->ring)
-		note(a, q, addr, (u32)MIN(len, (u64)UINT32_MAX), ACCOUNT_REFUSED);
+		note(a, queue, addr, (u32)MIN(len, (u64)UINT32_MAX), ACCOUNT_REFUSED);
 }
 
 /* ---- reading ---- */

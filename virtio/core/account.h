@@ -18,10 +18,8 @@
 
 struct account;
 struct account_ring;
-struct chain;
+struct iovec;
 struct mem;
-struct mem_win;
-struct virtqueue;
 
 enum account_way {
 	ACCOUNT_OUT,	 /* the guest's bytes for the device; tables of descriptors too */
@@ -42,15 +40,23 @@ struct account_sums {
 int account_create(struct account **out, struct mem *m, u8 device);
 void account_destroy(struct account *a);
 
-/* ---- chain.c, queue.c ---- */
+/* ---- what the device does with queue number `queue`; memory as mem.c has looked it up ---- */
 
-/* `c` was just taken from `q`; `table` held its descriptors, or is NULL: they were in the ring. */
-void account_chain(struct account *a, struct virtqueue *q, const struct chain *c,
-		   const struct mem_win *table);
-/* Is somebody watching? Then the chain's pieces are to be the driver's buffers, each by itself. */
-bool account_traced(const struct account *a);
+/*
+ * It has taken `nr_bufs` buffers of the driver, `len` bytes, which are `nr` pieces of memory at
+ * `iov`. `way`: ACCOUNT_OUT or ACCOUNT_IN.
+ */
+void account_buffers(struct account *a, u16 queue, enum account_way way, const struct iovec *iov,
+		     unsigned nr, unsigned nr_bufs, u32 len);
+/* It has read a table of indirect descriptors. */
+void account_table(struct account *a, u16 queue, const void *table, u32 len);
+/* It has told the driver of so many bytes written. */
 void account_written(struct account *a, u32 len);
-void account_refused(struct account *a, const struct virtqueue *q, u64 addr, u64 len);
+/* It was refused [addr, addr + len), which the driver had named. */
+void account_refused(struct account *a, u16 queue, u64 addr, u64 len);
+
+/* Is somebody watching? Then pieces are to be the driver's buffers, each by itself. */
+bool account_traced(const struct account *a);
 
 /* ---- reading ---- */
 

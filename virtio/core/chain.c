@@ -138,25 +138,30 @@ static inline __attribute__((always_inline)) int chain_add(struct chain *c, stru
 	return err;
 }
 
-static int chain_walk(struct virtqueue *q, struct chain *c)
+/*
+ * From c->head on; `t` is the ring's table, and afterwards the one that the chain ended in.
+ * `apart`: no piece is longer than a buffer.
+ */
+static inline __attribute__((always_inline)) int chain_walk(const struct virtqueue *q,
+							    struct chain *c, struct table *t,
+							    bool apart)
 {
-	struct table t = { .win = q->desc_win, .nr = q->size };
-	struct run run = { .apart = q->account && account_traced(q->account) };
+	struct run run = { .apart = apart };
 	u32 i = c->head;
 	int err;
-	u32 left = t.nr; /* a chain that visits more descriptors than there are has a loop */
+	u32 left = t->nr; /* a chain that visits more descriptors than there are has a loop */
 
 	for (;;) {
-		struct desc d = desc_copy(&t, i);
+		struct desc d = desc_copy(t, i);
 		u16 flags = le16_get(d.flags);
 
 		if (flags & DESC_F_INDIRECT) {
-			err = table_descend(q, &t, &d);
+			err = table_descend(q, t, &d);
 			if (err)
 				return err;
 			/* [virtio 1.3 §2.7.5.3.2] The chain goes on at the first entry. */
 			i = 0;
-			left = t.nr;
+			left = t->nr;
 			continue;
 		}
 		err = chain_add(c, &run, q->mem, &d);
@@ -165,17 +170,28 @@ static int chain_walk(struct virtqueue *q, struct chain *c)
 		if (!(flags & DESC_F_NEXT))
 			break;
 		i = le16_get(d.next);
-		if (i >= t.nr || --left == 0)
+		if (i >= t->nr || --left == 0)
 			return -EBADMSG;
 	}
 	err = run_end(&run, c, q->mem);
 	if (err)
 		return err;
-	if (!c->read_len && !c->write_len)
-		return -EBADMSG;
-	if (q->account)
-		account_chain(q->account, q, c, t.indirect ? &t.win : NULL);
-	return 0;
+	return c->read_len || c->write_len ? 0 : -EBADMSG;
+}
+
+/* A chain was taken; its descriptors ended in the table `t`. */
+static void account_chain(struct virtqueue *q, const struct chain *c, const struct table *t)
+{
+	struct account *a = q->account;
+
+	if (!queue_took_new(q))
+		return;
+	account_buffers(a, q->index, ACCOUNT_OUT, c->iov, c->nr_read, c->bufs_read, c->read_len);
+	account_buffers(a, q->index, ACCOUNT_IN, c->iov + c->nr_read, c->nr_write, c->bufs_write,
+			c->write_len);
+	/* Last, as Linux maps it: who compares the two lists finds them in one order. */
+	if (t->indirect)
+		account_table(a, q->index, t->win.host, t->win.len);
 }
 
 /*
@@ -206,11 +222,12 @@ static __attribute__((cold, noinline)) void blame(const struct virtqueue *q, u16
 			break;
 		d = desc_copy(&t, i);
 	}
-	account_refused(q->account, q, le64_get(d.addr), le32_get(d.len));
+	account_refused(q->account, q->index, le64_get(d.addr), le32_get(d.len));
 }
 
 int chain_take(struct virtqueue *q, struct chain *c)
 {
+	struct table t = { .win = q->desc_win, .nr = q->size };
 	int n = queue_next_head(q, &c->head);
 
 	if (n <= 0)
@@ -219,11 +236,11 @@ int chain_take(struct virtqueue *q, struct chain *c)
 	c->bufs_read = c->bufs_write = 0;
 	c->read_len = c->write_len = 0;
 
-	int err = chain_walk(q, c);
+	int err = chain_walk(q, c, &t, q->account && account_traced(q->account));
 
-	if (!err)
-		return 1;
+	if (!err && q->account)
+		account_chain(q, c, &t);
 	if (err == -EFAULT && q->account)
 		blame(q, c->head);
-	return err;
+	return err ? err : 1;
 }

@@ -25,7 +25,7 @@
 #include <string.h>
 
 #include "virtio/core/account.h"
-#include "virtio/core/device.h"
+#include "virtio/core/spec.h"
 
 /* [virtio 1.3 §2.7.6] struct virtq_avail: flags, idx, ring[size], used_event */
 #define AVAIL_FLAGS 0u
@@ -93,7 +93,7 @@ static int area_open(struct virtqueue *q, u64 addr, u32 len, enum mem_access acc
 	int err = mem_win_open(q->mem, gpa(addr), len, access, w);
 
 	if (err && q->account)
-		account_refused(q->account, q, addr, len);
+		account_refused(q->account, q->index, addr, len);
 	return err;
 }
 
@@ -191,6 +191,15 @@ void queue_untake(struct virtqueue *q, u16 head)
 	head_flip(q, head);
 	q->next_avail--;
 	q->in_flight--;
+}
+
+bool queue_took_new(struct virtqueue *q)
+{
+	/* What is put back is what was taken last, and has its old place the next time. */
+	if ((u16)(q->next_avail - 1) != q->counted)
+		return false;
+	q->counted = q->next_avail;
+	return true;
 }
 
 int queue_available(struct virtqueue *q)

@@ -39,7 +39,7 @@ struct virtqueue {
 	u16 next_used;	/* next used entry to fill */
 	u16 used_idx;	/* used->idx as last published */
 	u16 in_flight;	/* chains taken and not yet given back, at most size */
-	u16 counted;	/* next_avail when `account` last got something new */
+	u16 counted;	/* first place of the available ring that queue_took_new() has not seen */
 	u64 taken[QUEUE_MAX_SIZE / 64]; /* their heads, one bit each */
 };
 
@@ -87,6 +87,12 @@ int queue_next_head(struct virtqueue *q, u16 *head);
 
 /* Put a head back as if not taken; several: the one taken last goes first. */
 void queue_untake(struct virtqueue *q, u16 head);
+
+/*
+ * Was the head that was taken last not taken before? True once: a head that was put back has the
+ * same place in the available ring when it is taken again.
+ */
+bool queue_took_new(struct virtqueue *q);
 
 /* Chains available right now, 0..size; or -EBADMSG. */
 int queue_available(struct virtqueue *q);

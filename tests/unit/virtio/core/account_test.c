@@ -258,13 +258,13 @@ START_TEST(a_full_ring_counts_what_it_loses)
 	ck_assert_int_eq(account_ring_create(&ring), 0);
 	account_trace(x.a, ring);
 	for (u32 i = 0; i < 10000; i++)
-		account_refused(x.a, &x.q, i, 1);
+		account_refused(x.a, x.q.index, i, 1);
 	while (account_ring_next(ring, &e))
 		ck_assert_uint_eq(e.addr, nr++);
 	ck_assert_uint_gt(nr, 1000);
 	ck_assert_uint_eq(account_ring_lost(ring), 10000 - nr);
 	ck_assert_uint_eq(account_ring_lost(ring), 0);
-	account_refused(x.a, &x.q, 77, UINT64_MAX);
+	account_refused(x.a, x.q.index, 77, UINT64_MAX);
 	ck_assert(account_ring_next(ring, &e));
 	ck_assert_uint_eq(e.addr, 77);
 	ck_assert_uint_eq(e.len, UINT32_MAX);
@@ -305,7 +305,7 @@ START_TEST(two_threads_and_a_ring)
 	account_trace(x.a, ring);
 	ck_assert_int_eq(pthread_create(&reader, NULL, read_all, ring), 0);
 	for (u32 i = 0; i < MANY; i++)
-		account_refused(x.a, &x.q, i, i);
+		account_refused(x.a, x.q.index, i, i);
 	pthread_join(reader, NULL);
 	account_ring_destroy(ring);
 	rig_down(&x);
