@@ -32,10 +32,10 @@ LKVM_SRCS := \
 	lkvm/main.c lkvm/base/options.c lkvm/base/options_help.c lkvm/run/options_run.c lkvm/run/options_realm.c lkvm/run/config.c \
 	lkvm/cli/cmd_help.c lkvm/cli/cmd_run.c lkvm/cli/cmd_doctor.c \
 	lkvm/token/cmd_token.c lkvm/token/token_print.c lkvm/token/token_json.c lkvm/token/cmd_attest_keys.c lkvm/base/file.c \
-	lkvm/cli/cmd_guests.c lkvm/cli/cmd_stat.c lkvm/cli/cmd_trace.c lkvm/cli/cmd_map.c lkvm/cli/map_svg.c lkvm/cli/guests.c lkvm/base/json.c \
+	lkvm/cli/cmd_guests.c lkvm/cli/cmd_stat.c lkvm/cli/cmd_trace.c lkvm/cli/cmd_map.c lkvm/cli/map.c lkvm/cli/map_svg.c lkvm/cli/guests.c lkvm/base/json.c \
 	lkvm/control/control.c lkvm/control/control_conn.c lkvm/control/control_dir.c lkvm/control/control_client.c lkvm/run/service.c lkvm/run/signals.c \
 	lkvm/measure/cmd_measure.c lkvm/measure/measure.c lkvm/measure/measure_json.c \
-	lkvm/run/machine.c lkvm/run/launch.c lkvm/run/backend.c lkvm/run/payload.c lkvm/run/devices.c lkvm/run/consoles.c lkvm/console/console.c lkvm/console/outbuf.c lkvm/console/terminal.c lkvm/base/progress.c \
+	lkvm/run/machine.c lkvm/run/launch.c lkvm/run/backend.c lkvm/run/load.c lkvm/run/devices.c lkvm/run/consoles.c lkvm/console/console.c lkvm/console/outbuf.c lkvm/console/terminal.c lkvm/base/progress.c \
 	virtio/core/queue.c virtio/core/account.c virtio/core/chain.c virtio/core/device.c virtio/transport/pci.c virtio/transport/pci_common.c virtio/transport/mmio.c \
 	virtio/dev/rng.c virtio/dev/net.c virtio/dev/net_hdr.c virtio/core/pool.c virtio/dev/console.c \
 	virtio/dev/blk.c virtio/dev/blk_req.c virtio/dev/blk_config.c \
@@ -164,7 +164,7 @@ $(call unit,lkvm/control/control,lkvm/control/control.c lkvm/control/control_con
 	lkvm/base/options.c lkvm/base/options_help.c lkvm/vm/loop.c lkvm/base/log.c)
 $(call unit,lkvm/token/cmd_token,$(token_cmds) realm/measure/digest.c lkvm/base/file.c lkvm/base/options.c lkvm/base/options_help.c lkvm/base/log.c)
 # The whole program below its command line, on a fake host.
-$(call unit,lkvm/run/machine,$(filter-out lkvm/main.c $(call named,cmd_) $(call named,options) lkvm/control/control_client.c lkvm/cli/guests.c lkvm/cli/map_svg.c \
+$(call unit,lkvm/run/machine,$(filter-out lkvm/main.c $(call named,cmd_) $(call named,options) lkvm/control/control_client.c lkvm/cli/guests.c lkvm/cli/map.c lkvm/cli/map_svg.c \
 	lkvm/kvm/kvm_ioctl.c,$(LKVM_SRCS)) \
 	$(filter tests/fake/%,$(fake_host)))
 # main_test.c includes lkvm/main.c, to call its main() by another name.

@@ -241,7 +241,7 @@ static const char *place(const struct boot_conf *c, u64 window, u64 initrd_len,
 static int place_or_explain(const struct boot_conf *c, u64 initrd_len, struct boot_info *out)
 {
 	const char *why = place(c, MIN(c->ram_size, WINDOW), initrd_len, out);
-	const char *payload = c->firmware ? c->firmware : c->kernel;
+	const char *image = c->firmware ? c->firmware : c->kernel;
 
 	if (why)
 		why = place(c, c->ram_size, initrd_len, out);
@@ -249,7 +249,7 @@ static int place_or_explain(const struct boot_conf *c, u64 initrd_len, struct bo
 		return 0;
 	log_error("%s %s with %" PRIu64 " KiB, %s with %" PRIu64 " KiB, guest memory %" PRIu64
 		  " KiB: increase --mem",
-		  why, payload ? payload : "no kernel", kib(out->image_mem_len),
+		  why, image ? image : "no kernel", kib(out->image_mem_len),
 		  initrd_len ? c->initrd : "no initrd", kib(initrd_len), kib(c->ram_size));
 	return -E2BIG;
 }

@@ -14,7 +14,7 @@
  *   log       if asked for: the last 64 KiB of the window, and the DTB below it by the same rule
  *
  * If kernel, initrd and DTB do not fit into the window, the window is all of RAM. The bytes around
- * the initrd are zero up to page boundaries, and no two payloads share a 4 KiB page: a Realm is
+ * the initrd are zero up to page boundaries, and no two of them share a 4 KiB page: a Realm is
  * populated with whole pages, and the verifiers expect the initrd at its 4-byte aligned place
  * inside them. `struct boot_info` gives both views.
  *

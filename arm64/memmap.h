@@ -10,8 +10,8 @@
  *   0x0200_0000  CFI flash                     0x5000_0000  PCI memory window
  *   0x0300_0000  virtio-mmio, 512 B each       0x8000_0000  RAM (or higher: --mem SIZE@ADDR)
  *
- * What depends on the options (GIC below the distributor, payloads in RAM) is computed in board.h
- * and boot.h. This is kvmtool's map, which the public Realm-VM layout standardises.
+ * What depends on the options (GIC below the distributor, what is loaded into RAM) is computed in
+ * board.h and boot.h. This is kvmtool's map, which the public Realm-VM layout standardises.
  */
 #ifndef ARM64_MEMMAP_H
 #define ARM64_MEMMAP_H

@@ -9,7 +9,7 @@
 
 #include <errno.h>
 
-#include "net/backend.h"
+#include "net/kinds.h"
 
 static int create_inner(struct netif **out, const struct net_conf *c, struct loop *loop)
 {

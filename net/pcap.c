@@ -19,7 +19,7 @@
 
 #include "lkvm/base/iov.h"
 #include "lkvm/base/log.h"
-#include "net/backend.h"
+#include "net/kinds.h"
 
 #define MAX_PIECES 256u
 

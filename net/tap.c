@@ -24,7 +24,7 @@
 #include "lkvm/base/le.h"
 #include "lkvm/base/log.h"
 #include "lkvm/vm/loop.h"
-#include "net/backend.h"
+#include "net/kinds.h"
 #include "net/tap_setup.h"
 
 #define MAX_PIECES 256u

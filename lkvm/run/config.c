@@ -162,7 +162,7 @@ bool config_bootable(const struct config *c)
 	return (c->kernel || c->firmware) && has_root(c);
 }
 
-static int check_payload(const struct config *c)
+static int check_boot(const struct config *c)
 {
 	if (c->kernel && c->firmware)
 		return refuse("Only one of --kernel or --firmware can be specified");
@@ -275,7 +275,7 @@ static int check_measure(const struct config *c)
 
 int config_complete(struct config *c)
 {
-	int err = check_payload(c);
+	int err = check_boot(c);
 
 	if (!err)
 		err = check_cpu(c);

@@ -18,7 +18,7 @@
 #include "net/netif.h"
 #include "net/netopt.h"
 #include "virtio/core/pool.h"
-#include "virtio/core/types.h"
+#include "virtio/dev/kinds.h"
 #include "virtio/disk/disk.h"
 #include "virtio/transport/mmio.h"
 #include "virtio/transport/pci.h"

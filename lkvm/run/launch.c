@@ -14,7 +14,7 @@
 #include "lkvm/base/encode.h"
 #include "lkvm/base/log.h"
 #include "lkvm/run/devices.h"
-#include "lkvm/run/payload.h"
+#include "lkvm/run/load.h"
 #include "lkvm/run/signals.h"
 #include "lkvm/vm/mem.h"
 #include "realm/measure/eventlog.h"
@@ -111,7 +111,7 @@ static int make_plan(struct launch *l, enum plan_order order, u64 page)
 
 int launch_load(struct launch *l, enum plan_order order, u64 page)
 {
-	int err = payload_load(&l->boot, l->mem, l->c, &l->board, &l->layout);
+	int err = load_all(&l->boot, l->mem, l->c, &l->board, &l->layout);
 
 	return err ? err : make_plan(l, order, page);
 }

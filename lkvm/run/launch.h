@@ -40,8 +40,8 @@ unsigned launch_ipa_bits(const struct launch *l);
 int launch_ram(struct launch *l, u64 flags);
 
 /*
- * The payload into the memory, and the plan: in the order of that kind of host, which populates
- * pages of `page` bytes.
+ * Files and device tree into the memory, and the plan: in the order of that kind of host, which
+ * populates pages of `page` bytes.
  */
 int launch_load(struct launch *l, enum plan_order order, u64 page);
 

@@ -36,7 +36,7 @@
 
 struct machine {
 	const struct config *c;
-	struct launch launch; /* board, memory, payload, plan */
+	struct launch launch; /* board, memory, files, plan */
 
 	const struct realm_ops *realm_ops;
 	struct realm_conf realm_conf;
@@ -224,7 +224,7 @@ static int create_devices(struct machine *m)
 	return devices_create(&m->devices, m->c, &m->devices_env);
 }
 
-/* ---- payload and launch ---- */
+/* ---- loading and launch ---- */
 
 static int load(struct machine *m)
 {

@@ -20,7 +20,7 @@
 #include "net/netif.h"
 #include "tests/fake/driver.h"
 #include "tests/fake/transport.h"
-#include "virtio/core/types.h"
+#include "virtio/dev/kinds.h"
 #include "virtio/disk/disk.h"
 
 #define RING 256u

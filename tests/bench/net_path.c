@@ -20,7 +20,7 @@
 #include "tests/fake/driver.h"
 #include "tests/fake/transport.h"
 #include "tests/unit/net/guest.h"
-#include "virtio/core/types.h"
+#include "virtio/dev/kinds.h"
 
 /* [virtio 1.3 §5.1.3]: CSUM, GUEST_CSUM, MAC, MRG_RXBUF; GUEST_TSO4 and HOST_TSO4 */
 #define F_BASE (VIRTIO_F_VERSION_1 | VIRTIO_F_EVENT_IDX | BIT(0) | BIT(1) | BIT(5) | BIT(15))

@@ -23,8 +23,8 @@
 #include "tests/fake/driver.h"
 #include "tests/fake/transport.h"
 #include "virtio/core/pool.h"
-#include "virtio/core/types.h"
 #include "virtio/dev/blk_config.h"
+#include "virtio/dev/kinds.h"
 
 #define DISK_SIZE (64 * KiB)
 #define MAX_POSTS 200u

@@ -16,7 +16,7 @@
 #include "tests/fake/driver.h"
 #include "tests/fake/netif.h"
 #include "tests/fake/transport.h"
-#include "virtio/core/types.h"
+#include "virtio/dev/kinds.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 

@@ -23,9 +23,9 @@
 
 #include "lkvm/base/log.h"
 #include "virtio/core/pool.h"
-#include "virtio/core/types.h"
 #include "virtio/dev/blk_config.h"
 #include "virtio/dev/blk_req.h"
+#include "virtio/dev/kinds.h"
 
 /*
  * Ring and segments. 128 pieces a request (header, data, status) let Linux build half-MiB requests

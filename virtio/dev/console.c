@@ -24,7 +24,7 @@
 #include "lkvm/base/le.h"
 #include "lkvm/base/log.h"
 #include "lkvm/vm/chardev.h"
-#include "virtio/core/types.h"
+#include "virtio/dev/kinds.h"
 
 #define CONSOLE_F_SIZE BIT(0) /* [virtio 1.3 §5.3.3] */
 

@@ -20,7 +20,7 @@
 #include "lkvm/base/le.h"
 #include "lkvm/base/log.h"
 #include "virtio/core/pool.h"
-#include "virtio/core/types.h"
+#include "virtio/dev/kinds.h"
 #include "virtio/dev/net_hdr.h"
 
 #define VIRTIO_NET_S_LINK_UP 1u

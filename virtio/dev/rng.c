@@ -15,7 +15,7 @@
 #include <sys/random.h>
 
 #include "lkvm/base/log.h"
-#include "virtio/core/types.h"
+#include "virtio/dev/kinds.h"
 
 #define RNG_QUEUE_SIZE 8u
 #define RNG_MAX_IOV 16u

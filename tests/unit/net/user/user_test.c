@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "lkvm/vm/loop.h"
-#include "net/backend.h"
+#include "net/kinds.h"
 #include "tests/fake/netif.h"
 #include "tests/unit/net/guest.h"
 #include "tests/unit/suite.h"

@@ -14,9 +14,9 @@
 #include "tests/fake/driver.h"
 #include "tests/fake/transport.h"
 #include "tests/unit/suite.h"
-#include "virtio/core/types.h"
 #include "virtio/dev/blk_config.h"
 #include "virtio/dev/blk_req.h"
+#include "virtio/dev/kinds.h"
 
 #define NR_SLOTS 32u
 #define SLOT_SECTORS 64u /* each slot owns that many sectors of the disk */

@@ -13,9 +13,9 @@
 #include "tests/unit/fds.h"
 #include "tests/unit/suite.h"
 #include "virtio/core/pool.h"
-#include "virtio/core/types.h"
 #include "virtio/dev/blk_config.h"
 #include "virtio/dev/blk_req.h"
+#include "virtio/dev/kinds.h"
 
 #define DISK_SIZE (1 * MiB)
 #define SECTORS (DISK_SIZE / 512)

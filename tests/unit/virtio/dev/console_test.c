@@ -12,7 +12,7 @@
 #include "tests/unit/fds.h"
 #include "tests/unit/suite.h"
 #include "virtio/core/pool.h"
-#include "virtio/core/types.h"
+#include "virtio/dev/kinds.h"
 
 #define SIZE_F BIT(0)
 #define RX 0

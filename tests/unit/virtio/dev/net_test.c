@@ -9,7 +9,7 @@
 #include "tests/fake/transport.h"
 #include "tests/unit/suite.h"
 #include "virtio/core/pool.h"
-#include "virtio/core/types.h"
+#include "virtio/dev/kinds.h"
 
 /* [virtio 1.3 §5.1.3] */
 #define F_CSUM BIT(0)

@@ -5,7 +5,7 @@
 #include "tests/fake/driver.h"
 #include "tests/fake/transport.h"
 #include "tests/unit/suite.h"
-#include "virtio/core/types.h"
+#include "virtio/dev/kinds.h"
 
 #define F_ALL (VIRTIO_F_VERSION_1 | VIRTIO_F_INDIRECT_DESC)
 

@@ -4,8 +4,8 @@
  * to be attached to a transport; type->destroy frees it. 0 or -errno after one log_error() that
  * says what to do.
  */
-#ifndef VIRTIO_TYPES_H
-#define VIRTIO_TYPES_H
+#ifndef VIRTIO_DEV_KINDS_H
+#define VIRTIO_DEV_KINDS_H
 
 #include "virtio/core/device.h"
 

@@ -3,8 +3,8 @@
  * The kinds of netif, for net/netif.c only. Each constructor returns 0, or -errno after one
  * log_error() line; `loop` is where callbacks run.
  */
-#ifndef NET_BACKEND_H
-#define NET_BACKEND_H
+#ifndef NET_KINDS_H
+#define NET_KINDS_H
 
 #include "net/netif.h"
 #include "net/netopt.h"

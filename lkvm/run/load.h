@@ -3,8 +3,8 @@
  * Everything the guest finds in its memory at the start: kernel or firmware, initrd, device tree.
  * Main thread, before mem_seal().
  */
-#ifndef LKVM_PAYLOAD_H
-#define LKVM_PAYLOAD_H
+#ifndef LKVM_LOAD_H
+#define LKVM_LOAD_H
 
 #include "arm64/board.h"
 #include "arm64/boot.h"
@@ -14,7 +14,7 @@
  * Load the files, build the device tree for this board, and write it to --dump-dtb too if asked.
  * *out says where everything is. 0 or -errno after one log_error() line.
  */
-int payload_load(struct boot_info *out, struct mem *m, const struct config *c,
-		 const struct board_conf *board, const struct board_layout *layout);
+int load_all(struct boot_info *out, struct mem *m, const struct config *c,
+	     const struct board_conf *board, const struct board_layout *layout);
 
 #endif

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The payload: files and device tree, put together for the loader.
+ * What a guest finds in its memory: files and device tree, put together for the loader.
  *
  * Thread: main.
  * Trust:  the user's files; their content is checked by arm64/boot.c.
  */
-#include "lkvm/run/payload.h"
+#include "lkvm/run/load.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -86,8 +86,8 @@ static int build_dtb(const struct boot_info *boot, struct mem *m, const struct c
 	return err;
 }
 
-int payload_load(struct boot_info *out, struct mem *m, const struct config *c,
-		 const struct board_conf *board, const struct board_layout *layout)
+int load_all(struct boot_info *out, struct mem *m, const struct config *c,
+	     const struct board_conf *board, const struct board_layout *layout)
 {
 	struct boot_conf conf = {
 		.kernel = c->kernel,
