@@ -2,8 +2,8 @@
 /*
  * The table of device kinds.
  *
- * Thread: main.
- * Trust:  the user's configuration; nothing of the guest's.
+ * Thread: main; rx_filled() on lkvm-io.
+ * Trust:  the user's configuration; how many buffers a guest has given is only said.
  */
 #include "lkvm/run/devices.h"
 
@@ -107,6 +107,17 @@ static const struct virtio_pool *pool_of(const struct devices *d)
 	return d->env->bounced ? virtio_pool_fit(pool_size(d), alone) : NULL;
 }
 
+static void rx_filled(const char *device, unsigned nr, u16 size, u16 mtu)
+{
+	unsigned all;
+
+	if (virtio_pool_exhausted(nr, size, mtu, &all))
+		guest_err(device,
+			  "the guest gave %u of %u receive buffers, its bounce pool (SWIOTLB) is "
+			  "too small: --swiotlb MiB makes it larger, and is measured",
+			  nr, all);
+}
+
 static struct virtio_env env_of(const struct devices *d, unsigned instance)
 {
 	return (struct virtio_env){
@@ -114,6 +125,7 @@ static struct virtio_env env_of(const struct devices *d, unsigned instance)
 		.loop = d->env->loop,
 		.instance = instance,
 		.pool = pool_of(d),
+		.rx_filled = d->env->bounced ? rx_filled : NULL,
 	};
 }
 

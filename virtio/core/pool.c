@@ -56,6 +56,13 @@ unsigned virtio_pool_rx_pieces(u16 mtu)
 	return 2 + (unsigned)((mtu + PAGE - 1) / PAGE);
 }
 
+bool virtio_pool_exhausted(unsigned nr, u16 size, u16 mtu, unsigned *all)
+{
+	*all = mtu > ETH_MTU ? size / virtio_pool_rx_pieces(mtu) : size;
+	/* EDK2 takes half of the ring, for two descriptors each. */
+	return nr < *all && nr != size / 2u;
+}
+
 u64 virtio_pool_nic(const struct virtio_pool *p, u16 mtu)
 {
 	bool large = mtu > ETH_MTU;

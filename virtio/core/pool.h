@@ -30,6 +30,13 @@ const struct virtio_pool *virtio_pool_fit(u64 bytes, bool alone);
 unsigned virtio_pool_rx_pieces(u16 mtu);
 
 /*
+ * A driver has filled an empty ring of `size` descriptors with `nr` receive buffers for that MTU
+ * (0: 1500). True if the pool had no room for more; *all is how many there would have been. Linux
+ * goes on so, slowly or not at all, and says why only in its own log.
+ */
+bool virtio_pool_exhausted(unsigned nr, u16 size, u16 mtu, unsigned *all);
+
+/*
  * How much of the pool a network card of that MTU (0: 1500), and a disk, can have in use at a time,
  * bytes. One of each, with the pool's MTU, fit together (or the card alone).
  */

@@ -21,6 +21,12 @@ struct virtio_env {
 	unsigned instance; /* n-th of its kind, from 0 */
 	/* The guest bounces (Realm), in a pool like this one; NULL: it does not. Constant. */
 	const struct virtio_pool *pool;
+	/*
+	 * The driver of network card `device` has filled its empty receive ring of `size`
+	 * descriptors and given `nr` buffers, for packets of `mtu` bytes (0: 1500). Once after each
+	 * DRIVER_OK, on the loop. NULL: nobody wants to know.
+	 */
+	void (*rx_filled)(const char *device, unsigned nr, u16 size, u16 mtu);
 };
 
 int virtio_rng_create(struct virtio_device **out, const struct virtio_env *env);

@@ -45,8 +45,8 @@ struct net {
 	struct net_config config;
 	bool in_kick;	/* the caller of kick() has a hold */
 	bool mergeable; /* MRG_RXBUF negotiated */
-	bool bounced;
-	bool ring_seen; /* since the driver was ready: see check_ring() */
+	bool ring_seen; /* since the driver was ready: see report_ring() */
+	void (*rx_filled)(const char *device, unsigned nr, u16 size, u16 mtu); /* or NULL */
 	int rx_needed;	/* buffers that the frame that waits in the netif needs at least */
 	struct scratch *s;
 };
@@ -66,31 +66,20 @@ static struct net *net_of(struct virtio_device *d)
 	return container_of(d, struct net, dev);
 }
 
-/*
- * With the first kick: a driver fills its receive ring, then kicks, then sends. (EDK2 takes half of
- * it, for two descriptors each.) Where it bounces and has given less, its pool had no room for
- * more: Linux goes on so, slowly or not at all, and says why only in its own log.
- */
-static void check_ring(struct net *n)
+/* With the first kick: a driver fills its receive ring, then kicks, then sends. */
+static void report_ring(struct net *n)
 {
-	struct virtqueue *q = &n->dev.queues[RXQ];
-	unsigned mtu = le16_get(n->config.mtu), all = q->size;
+	const struct virtqueue *q = &n->dev.queues[RXQ];
 	int nr;
 
-	if (n->ring_seen)
+	if (n->ring_seen || !n->rx_filled)
 		return;
 	n->ring_seen = true;
-	nr = queue_available(q);
-	if (!n->bounced || nr < 0)
-		return;
-	nr += q->next_avail; /* those that are used already were given, too */
-	if (mtu > 1500)
-		all /= virtio_pool_rx_pieces((u16)mtu);
-	if ((unsigned)nr < all && nr != q->size / 2)
-		guest_err(n->dev.name,
-			  "the guest gave %d of %u receive buffers, its bounce pool (SWIOTLB) is "
-			  "too small: --swiotlb MiB makes it larger, and is measured",
-			  nr, all);
+	nr = queue_available(&n->dev.queues[RXQ]);
+	/* Those that are used already were given, too. */
+	if (nr >= 0)
+		n->rx_filled(n->dev.name, (unsigned)nr + q->next_avail, q->size,
+			     le16_get(n->config.mtu));
 }
 
 /* ---- guest to netif ---- */
@@ -312,7 +301,7 @@ static void net_kick(struct virtio_device *d, struct virtqueue *q)
 	struct net *n = net_of(d);
 
 	n->in_kick = true;
-	check_ring(n);
+	report_ring(n);
 	if (q->index == TXQ)
 		net_kick_tx(n, q);
 	else
@@ -392,7 +381,7 @@ int virtio_net_create(struct virtio_device **out, const struct virtio_env *env, 
 		n->s = malloc(sizeof(*n->s));
 	if (n && n->s) {
 		n->netif = netif;
-		n->bounced = env->pool != NULL;
+		n->rx_filled = env->rx_filled;
 		err = virtio_init(&n->dev, &net_type, env->instance, env->mem, env->loop,
 				  net_features(n, env->pool), sizes, NR_QUEUES);
 	}

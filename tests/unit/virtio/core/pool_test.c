@@ -60,4 +60,20 @@ START_TEST(sizes_between_and_beyond)
 }
 END_TEST
 
-SUITE_MAIN("virtio/pool", each_fits_its_pool, sizes_between_and_beyond)
+START_TEST(an_exhausted_pool)
+{
+	unsigned all;
+
+	ck_assert(virtio_pool_exhausted(0, 16, 0, &all) && all == 16);
+	ck_assert(virtio_pool_exhausted(7, 16, 1500, &all) && all == 16);
+	ck_assert(virtio_pool_exhausted(15, 16, 0, &all));
+	ck_assert(!virtio_pool_exhausted(16, 16, 0, &all));
+	/* EDK2 fills half of it. */
+	ck_assert(!virtio_pool_exhausted(8, 16, 0, &all));
+	/* Larger ones take several descriptors each. */
+	ck_assert(virtio_pool_exhausted(3, 16, 8192, &all) && all == 4);
+	ck_assert(!virtio_pool_exhausted(4, 16, 8192, &all));
+}
+END_TEST
+
+SUITE_MAIN("virtio/pool", each_fits_its_pool, sizes_between_and_beyond, an_exhausted_pool)
