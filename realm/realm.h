@@ -116,8 +116,9 @@ struct realm_ops {
 	/* The initial measurement of the active Realm, 64 bytes; NULL: this host does not tell. */
 	const u8 *(*rim)(const struct realm *r);
 	/*
-	 * Exits that ordinary VMs do not have. 0: handled; -ESHUTDOWN: this vCPU is off for good,
-	 * another one will say why. On vCPU thread `index`.
+	 * Exits that ordinary VMs do not have. 0: handled; -EAGAIN: handled in part, after a
+	 * bounded time: call it again with the same exit before KVM_RUN; -ESHUTDOWN: this vCPU is
+	 * off for good, another one will say why. On vCPU thread `index`.
 	 */
 	int (*exit)(struct realm *r, unsigned index, int vcpu_fd, struct kvm_run *run);
 	/*

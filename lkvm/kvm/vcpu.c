@@ -36,6 +36,7 @@ struct vcpu {
 	struct kvm_run *run;
 	pthread_t thread;
 	bool started;
+	bool unfinished; /* the exit is handled in part */
 	bool off; /* for good: another vCPU has ended the guest, or is about to */
 };
 
@@ -201,9 +202,10 @@ static void exit_realm(struct vcpu *v)
 {
 	int err = realm_exit(v->env->realm, v->index, v->fd, v->run);
 
+	v->unfinished = err == -EAGAIN;
 	if (err == -ESHUTDOWN)
 		v->off = true;
-	else if (err)
+	else if (err && !v->unfinished)
 		fatal_exit(v, "exit %u is not handled by backend '%s'", v->run->exit_reason,
 			   realm_name(v->env->realm));
 }
@@ -301,8 +303,11 @@ static void run_until_stop(struct vcpu *v)
 		pass_gate(v);
 		if (v->off || stop_why(v->env->stop) != STOP_NONE)
 			return;
+		if (v->unfinished) {
+			exit_realm(v);
+			continue;
+		}
 		ret = kvm_ioctl_val(v->fd, KVM_RUN, 0);
-
 		if (ret >= 0 ||
 		    (ret == -EFAULT && v->run->exit_reason == KVM_EXIT_MEMORY_FAULT))
 			handle_exit(v);

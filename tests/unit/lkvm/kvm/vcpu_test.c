@@ -79,7 +79,7 @@ static void dev_write(void *dev, u64 off, unsigned len, u64 val)
 static const struct bus_ops dev_ops = { dev_read, dev_write };
 static pthread_mutex_t dev_lock = PTHREAD_MUTEX_INITIALIZER;
 
-static void setup(void)
+static void setup_as(const struct realm_ops *ops)
 {
 	struct bus_range r = { .base = gpa(0x1000), .len = 8, .widths = BUS_W4 | BUS_W8,
 			       .ops = &dev_ops, .lock = &dev_lock, .name = "dev" };
@@ -92,12 +92,17 @@ static void setup(void)
 	ck_assert_int_eq(bus_create(&bus), 0);
 	ck_assert_int_eq(bus_add(bus, &r), 0);
 	ck_assert_int_eq(mem_create(&mem), 0);
-	ck_assert_int_eq(realm_new(&realm, &realm_none, &no_conf, &kvm, mem), 0);
+	ck_assert_int_eq(realm_new(&realm, ops, &no_conf, &kvm, mem), 0);
 	ck_assert_int_eq(stop_init(&stop), 0);
 	env = (struct vcpu_env){
 		.kvm = &kvm, .bus = bus, .stop = &stop, .realm = realm, .log_mmio = true
 	};
 	ck_assert_int_eq(vcpu_create(&vcpu, &env, 0), 0);
+}
+
+static void setup(void)
+{
+	setup_as(&realm_none);
 }
 
 static struct kvm_run *add_exit(u32 reason, int ret)
@@ -122,6 +127,15 @@ static void add_event(u32 type)
 	add_exit(KVM_EXIT_SYSTEM_EVENT, 0)->system_event.type = type;
 }
 
+static void tear_down(void)
+{
+	vcpu_destroy(vcpu);
+	stop_fini(&stop);
+	realm_free(realm);
+	bus_destroy(bus);
+	mem_destroy(mem);
+}
+
 static enum stop_reason run_and_tear_down(void)
 {
 	enum stop_reason why;
@@ -133,11 +147,7 @@ static enum stop_reason run_and_tear_down(void)
 	stop_request(&stop, STOP_USER);
 	vcpu_kick(vcpu);
 	vcpu_join(vcpu);
-	vcpu_destroy(vcpu);
-	stop_fini(&stop);
-	realm_free(realm);
-	bus_destroy(bus);
-	mem_destroy(mem);
+	tear_down();
 	return why;
 }
 
@@ -209,6 +219,53 @@ START_TEST(realm_exits_are_refused_by_an_ordinary_vm)
 }
 END_TEST
 
+/* ---- an exit that takes long ---- */
+
+static atomic_int parts, last_part;
+
+static int handle_part(struct realm *r, unsigned index, int vcpu_fd, struct kvm_run *run)
+{
+	ck_assert_uint_eq(run->exit_reason, KVM_EXIT_MEMORY_FAULT);
+	return ++parts == last_part ? 0 : -EAGAIN;
+}
+
+static void setup_parts(int last)
+{
+	static struct realm_ops ops;
+
+	ops = realm_none;
+	ops.exit = handle_part;
+	parts = 0;
+	last_part = last;
+	setup_as(&ops);
+	add_exit(KVM_EXIT_MEMORY_FAULT, -EFAULT);
+	add_event(KVM_SYSTEM_EVENT_SHUTDOWN);
+}
+
+/* [realm.h exit] KVM may not run again before it is handled. */
+START_TEST(an_exit_is_handled_in_parts)
+{
+	setup_parts(3);
+	ck_assert_int_eq(run_and_tear_down(), STOP_POWEROFF);
+	ck_assert_int_eq(parts, 3);
+}
+END_TEST
+
+START_TEST(a_stop_is_seen_between_two_parts)
+{
+	setup_parts(-1);
+	ck_assert_int_eq(vcpu_start(vcpu), 0);
+	while (parts < 10)
+		usleep(100);
+	ck_assert_int_eq(kernel.at, 1);
+	stop_request(&stop, STOP_USER);
+	vcpu_kick(vcpu);
+	vcpu_join(vcpu); /* comes back */
+	ck_assert_int_eq(kernel.at, 1);
+	tear_down();
+}
+END_TEST
+
 START_TEST(failures_of_kvm_run)
 {
 	setup();
@@ -244,4 +301,5 @@ END_TEST
 
 SUITE_MAIN("lkvm/vcpu", mmio_reads_and_writes, a_read_puts_the_value_back,
 	   nothing_there_is_an_external_abort, exits_nobody_knows_stop_the_guest,
-	   realm_exits_are_refused_by_an_ordinary_vm, failures_of_kvm_run, the_first_reason_wins)
+	   realm_exits_are_refused_by_an_ordinary_vm, an_exit_is_handled_in_parts,
+	   a_stop_is_seen_between_two_parts, failures_of_kvm_run, the_first_reason_wins)
