@@ -24,7 +24,7 @@ say = @printf '  %-8s%s\n' '$(1)' '$(2)'
 
 # ---- what is built -------------------------------------------------------------------------------
 
-mem := lkvm/vm/mem.c lkvm/vm/mem_map.c lkvm/vm/mem_guard.c
+mem := lkvm/vm/mem.c lkvm/vm/mem_map.c lkvm/vm/mem_guard.c lkvm/base/file.c
 
 LKVM_SRCS := \
 	lkvm/base/log.c lkvm/base/iov.c $(mem) lkvm/vm/loop.c lkvm/vm/bus.c lkvm/vm/pci.c lkvm/vm/msix.c \
@@ -136,6 +136,7 @@ unit = $(eval UNITS += $(1))$(eval unit-srcs-$(1) := $(2))
 
 $(call unit,lkvm/base/iov,lkvm/base/iov.c)
 $(call unit,lkvm/vm/mem,$(mem) lkvm/base/log.c)
+$(call unit,lkvm/vm/mem_map,$(mem) lkvm/base/log.c)
 $(call unit,lkvm/base/log,lkvm/base/log.c)
 $(call unit,lkvm/base/file,lkvm/base/file.c)
 $(call unit,lkvm/base/progress,lkvm/base/progress.c)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Reading a small file into a buffer.
+ * Reading a small file into a buffer; holes in files.
  *
- * Thread: main.
+ * Thread: main reads, any makes holes.
  * Trust:  names are the user's; the content is not looked at.
  */
 #include "lkvm/base/file.h"
@@ -47,4 +47,15 @@ int file_read(const char *path, void *buf, size_t size)
 	n = read_all(fd, buf, size);
 	close(fd);
 	return n;
+}
+
+int file_punch(int fd, u64 off, u64 len)
+{
+	int err;
+
+	do
+		err = fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)off,
+				(off_t)len);
+	while (err < 0 && errno == EINTR);
+	return err < 0 ? -errno : 0;
 }

@@ -39,7 +39,7 @@ struct mem {
 	struct region regions[MEM_MAX_REGIONS];
 	u64 alias;
 	bool sealed;
-	s64 borders; /* of regions with a split view; under lock */
+	s64 borders; /* of regions that have them [region_has_borders()]; under lock */
 
 	_Atomic u32 generation;
 	_Atomic u32 holds;
@@ -339,7 +339,7 @@ static s64 more_borders(struct mem *m, const struct region *r, u64 off, u64 len,
 
 static int change_locked(struct mem *m, struct region *r, u64 off, u64 len, bool shared)
 {
-	s64 more = r->split ? more_borders(m, r, off, len, shared) : 0;
+	s64 more = region_has_borders(r) ? more_borders(m, r, off, len, shared) : 0;
 	int err;
 
 	if (more > 0 && m->borders + more > MEM_MAX_BORDERS)

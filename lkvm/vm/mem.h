@@ -36,10 +36,12 @@ enum mem_access { MEM_READ = 1, MEM_WRITE = 2, MEM_RW = 3 };
 /* With MEM_SPLIT_VIEW: a shared page is gone from where it was while protected (no ITS then). */
 #define MEM_STRICT BIT(3)
 /*
- * Without MEM_SPLIT_VIEW: what the guest sees of its protected pages is elsewhere (guest_memfd), so
- * the host's page goes when it becomes protected, and is a new one when it is shared again.
+ * What the guest sees of its protected pages is elsewhere (guest_memfd): only shared pages are
+ * here, in a file without huge pages. A page that becomes protected loses its content, and to touch
+ * it is a fault, for the host's kernel too, until it is shared again. The loader may fill all of
+ * RAM before the first mem_set_shared(). With MEM_PROTECTED.
  */
-#define MEM_DROP BIT(4)
+#define MEM_SHARED_ONLY BIT(4)
 /*
  * Which pages are shared is between the guest and its hypervisor (pKVM), and to touch another one
  * is a fault: a look-up touches, see mem_guard().
@@ -52,7 +54,7 @@ struct mem_region {
 	u64 size;
 	void *host;	   /* what the vCPUs see at `base` */
 	void *shared_view; /* what devices see; equals host without MEM_SPLIT_VIEW */
-	int fd; /* file behind `host` (hugetlbfs) or behind shared pages (split view), or -1 */
+	int fd; /* file behind `host` (hugetlbfs) or behind the shared pages, or -1 */
 };
 
 int mem_create(struct mem **out);
@@ -60,8 +62,9 @@ void mem_destroy(struct mem *m);
 
 /*
  * Map `size` bytes of RAM at `base` (both page aligned). `hugetlbfs` is NULL or the path of a
- * mounted hugetlbfs to take the pages from. Before any other thread runs.
- * Errors: -EINVAL (alignment, overlap, hugetlbfs not one), -ENOMEM, -errno of open/mmap.
+ * mounted hugetlbfs to take the pages from, which only ordinary RAM can be. Before any other thread
+ * runs. Errors: -EINVAL (alignment, overlap, hugetlbfs not one, or not with these flags), -ENOMEM,
+ * -errno of open/mmap.
  */
 int mem_add_ram(struct mem *m, gpa_t base, u64 size, u64 flags, const char *hugetlbfs);
 
@@ -172,7 +175,7 @@ void mem_seal(struct mem *m);
 
 /*
  * Make [g, g + len) (page aligned, inside RAM) shared or protected. Un-sharing waits until all
- * holds are released, then bumps the generation. With MEM_SPLIT_VIEW and MEM_DROP the pages
+ * holds are released, then bumps the generation. With MEM_SPLIT_VIEW and MEM_SHARED_ONLY the pages
  * read zero afterwards, otherwise their content stays. -EINVAL, -EFAULT. Never call it with a hold.
  */
 int mem_set_shared(struct mem *m, gpa_t g, u64 len, bool shared);

@@ -1,9 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The only mmap of guest RAM: ordinary, from hugetlbfs, or in two views.
+ * The only mmap of guest RAM: ordinary, from hugetlbfs, of shared pages only, or in two views.
  *
  * Thread: main while the machine is built; region_change() on a vCPU thread under mem.c's lock.
  * Trust:  sizes and paths are the user's.
+ *
+ * Ordinary. Anonymous and private: cheaper for the host's kernel than any file is.
+ *
+ * Shared only. The guest's protected pages are in a guest_memfd, which nothing here sees. Shared
+ * pages are pages of a memfd, mapped MAP_SHARED: a guest that reads a page first gets one that it
+ * may write, too, where private memory has the read-only page of zeros, and v14's KVM maps no
+ * shared page that is read-only. There are no huge pages, because v14 cannot map a part of one.
+ * Where a page is protected the mapping is PROT_NONE and the file has a hole: KVM finds no memory
+ * for an access at the shared address of a protected page, so the guest cannot make the host pay
+ * for a page twice.
  *
  * Split view. Protected pages are anonymous memory that only the vCPUs' mapping (`host`) has.
  * Shared pages are pages of a memfd, mapped at the same offset of the devices' mapping
@@ -27,6 +37,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "lkvm/base/file.h"
 #include "lkvm/base/log.h"
 
 #define MEM_HUGE_PAGE (2 * MiB)
@@ -117,15 +128,38 @@ static void *map_anonymous(u64 base, u64 size)
 			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
 }
 
+/* The file that pages are in which the host and the guest both reach. */
+static int shared_file(struct region *r)
+{
+	r->pub.fd = memfd_create("lkvm-shared", MFD_CLOEXEC);
+	return r->pub.fd < 0 || ftruncate(r->pub.fd, (off_t)r->pub.size) < 0 ? -errno : 0;
+}
+
+/* All of it can be reached until region_change(): the loader fills pages that are protected. */
+static int region_map_shared_only(struct region *r)
+{
+	u64 size = r->pub.size;
+	int err = shared_file(r);
+
+	if (err)
+		return err;
+	r->pub.host =
+		map_aligned(r->pub.base.a, size, PROT_READ | PROT_WRITE, MAP_SHARED, r->pub.fd);
+	if (!r->pub.host)
+		return -errno;
+	/* EINVAL: this kernel has no huge pages at all. */
+	return madvise(r->pub.host, size, MADV_NOHUGEPAGE) < 0 && errno != EINVAL ? -errno : 0;
+}
+
 /* Two views; the devices' is of a memfd, as the vCPUs' is when it is guarded. */
 static int region_map_two(struct region *r, bool guarded)
 {
 	int prot = guarded ? PROT_READ | PROT_WRITE : PROT_NONE;
 	u64 base = r->pub.base.a, size = r->pub.size;
+	int err = shared_file(r);
 
-	r->pub.fd = memfd_create("lkvm-shared", MFD_CLOEXEC);
-	if (r->pub.fd < 0 || ftruncate(r->pub.fd, (off_t)size) < 0)
-		return -errno;
+	if (err)
+		return err;
 	r->pub.host = guarded ? map_aligned(base, size, prot, MAP_SHARED, r->pub.fd)
 			      : map_anonymous(base, size);
 	if (!r->pub.host)
@@ -138,8 +172,12 @@ int region_map(struct region *r, u64 flags, const char *hugetlbfs)
 {
 	int err = 0;
 
+	if (hugetlbfs && flags & (MEM_SPLIT_VIEW | MEM_GUARDED | MEM_SHARED_ONLY))
+		return -EINVAL;
 	if (flags & (MEM_SPLIT_VIEW | MEM_GUARDED)) {
 		err = region_map_two(r, flags & MEM_GUARDED);
+	} else if (flags & MEM_SHARED_ONLY) {
+		err = region_map_shared_only(r);
 	} else if (hugetlbfs) {
 		err = region_map_huge(r, hugetlbfs);
 	} else {
@@ -153,7 +191,7 @@ int region_map(struct region *r, u64 flags, const char *hugetlbfs)
 		r->pub.shared_view = r->pub.host;
 	r->split = flags & MEM_SPLIT_VIEW;
 	r->strict = flags & MEM_STRICT;
-	r->drop = flags & MEM_DROP;
+	r->shared_only = flags & MEM_SHARED_ONLY;
 	r->guarded = flags & MEM_GUARDED;
 	r->huge_advice = flags & MEM_HUGE;
 	/* Advice: on a kernel without huge pages everything works, only slower. */
@@ -214,31 +252,26 @@ static int replace_pages(struct region *r, u64 off, u64 len, bool shared)
  * Each step may fail for want of mappings (vm.max_map_count), and then has done nothing: splitting
  * comes before unmapping. Taking back the first step needs none, as its pieces merge again.
  */
-static int change_views(struct region *r, u64 off, u64 len, bool shared)
+int region_change(struct region *r, u64 off, u64 len, bool shared)
 {
 	char *view = (char *)r->pub.shared_view + off;
 	int err = 0;
 
+	if (!region_has_borders(r))
+		return 0;
 	if (mprotect(view, len, shared ? PROT_READ | PROT_WRITE : PROT_NONE) < 0)
 		return -errno;
-	/* Whatever was shared here goes, so that it is not there when the page is shared again. */
-	if (!shared && fallocate(r->pub.fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)off,
-				 (off_t)len) < 0)
-		err = -errno;
-	if (!err)
+	/*
+	 * Whatever was shared here goes, so that it is not there when the page is shared again.
+	 * Behind mprotect(): nobody, KVM included, brings back a page that has gone.
+	 */
+	if (!shared)
+		err = file_punch(r->pub.fd, off, len);
+	if (!err && r->split)
 		err = replace_pages(r, off, len, shared);
 	if (err)
 		mprotect(view, len, shared ? PROT_NONE : PROT_READ | PROT_WRITE);
 	return err;
-}
-
-int region_change(struct region *r, u64 off, u64 len, bool shared)
-{
-	char *view = (char *)r->pub.shared_view + off;
-
-	if (r->split)
-		return change_views(r, off, len, shared);
-	return r->drop && !shared && madvise(view, len, MADV_DONTNEED) < 0 ? -errno : 0;
 }
 
 bool region_hide(const struct region *r, const void *at)

@@ -12,7 +12,7 @@ typedef _Atomic u64 bitmap_word;
 struct region {
 	struct mem_region pub;
 	u64 huge; /* page size of a hugetlbfs mapping, else 0: unmapped in whole pages of it */
-	bool split, strict, huge_advice, drop, guarded;
+	bool split, strict, huge_advice, shared_only, guarded;
 	bitmap_word *shared; /* one bit a page, NULL: all of it is shared */
 };
 
@@ -22,9 +22,15 @@ struct region {
 int region_map(struct region *r, u64 flags, const char *hugetlbfs);
 void region_unmap(struct region *r);
 
+/* Is it mapped in another way where pages are shared: does a border between them cost mappings? */
+static inline bool region_has_borders(const struct region *r)
+{
+	return r->split || r->shared_only;
+}
+
 /*
- * The views of pages that change sides; nothing to do without a split view. 0, or -errno: they are
- * where they were, but may have lost their content already.
+ * Map pages that change sides as their new side is mapped; nothing to do where both are mapped
+ * alike. 0, or -errno: the mappings are what they were, but the pages may have lost their content.
  */
 int region_change(struct region *r, u64 off, u64 len, bool shared);
 

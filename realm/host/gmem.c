@@ -4,15 +4,17 @@
  *
  * Thread: gmem_exit() on vCPU threads, one at a time under `lock`; the rest on main.
  * Trust:  range and direction of an exit are the guest's choice.
- * Spec:   [uapi reference 3.2, 3.5, 4.6], [RMM 1.0 A5.2.4 RIPAS change]
+ * Spec:   [uapi reference 3.2, 3.5, 4.6; its update 2: 12 to 15, 25], [RMM 1.0 A5.2.4 RIPAS change]
  *
  * A guest asks for "all of RAM" at boot, for what is so already, and for addresses where nothing
  * is. Only runs of pages whose state is the other one are touched: a page that stays where it is
  * keeps its content, and a request without effect costs one look at the bitmap.
  *
- * From v7 on, an access at the alias of a protected page makes the same exit as a request to share
- * that page [3.2, 3.5]: nothing tells them apart, and the guest loses the content (seen on v7 with
- * TF-RMM 0.7). That is no leak, and its own doing.
+ * The shared address of a protected page. v7 to v11 make the same exit as for a request to share
+ * that page: nothing tells them apart, and the guest loses the content (seen on v7 with TF-RMM
+ * 0.7). That is no leak, and its own doing. v12 to v14 make no exit and map what the host has at
+ * that address. That is nothing: mem.c keeps a protected page out of the mapping, KVM_RUN ends with
+ * EFAULT, and the guest cannot go on. So a page of a guest is on one side, and paid for once.
  *
  * Order. To protected: first the devices lose the page (mem.c waits for those that use it, and
  * drops it), then KVM learns it. To shared: first KVM lets go of it while it is still private
@@ -21,12 +23,12 @@
 #include "realm/host/gmem.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "lkvm/base/file.h"
 #include "lkvm/base/log.h"
 #include "lkvm/kvm/kvm.h"
 #include "lkvm/vm/mem.h"
@@ -126,17 +128,6 @@ int gmem_drop_loaded(struct gmem *g)
 
 /* ---- conversion ---- */
 
-static int punch(int fd, u64 off, u64 len)
-{
-	int err;
-
-	do
-		err = fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)off,
-				(off_t)len);
-	while (err < 0 && errno == EINTR);
-	return err < 0 ? -errno : 0;
-}
-
 static int to_private(struct gmem *g, gpa_t at, u64 len)
 {
 	int err = mem_set_shared(g->m, at, len, false);
@@ -148,7 +139,7 @@ static int to_private(struct gmem *g, gpa_t at, u64 len)
 
 static int to_shared(struct gmem *g, unsigned region, gpa_t at, u64 len)
 {
-	int err = punch(g->fds[region], at.a - mem_region(g->m, region)->base.a, len);
+	int err = file_punch(g->fds[region], at.a - mem_region(g->m, region)->base.a, len);
 
 	if (!err && g->attrs == GMEM_ATTRS_VM)
 		err = kvm_set_private(g->k, at, len, false);

@@ -21,8 +21,8 @@ enum gmem_attrs {
 };
 
 /*
- * A guest_memfd and a slot for each region of RAM; the RAM is mapped with MEM_PROTECTED | MEM_DROP.
- * Errors: -errno with one log_error.
+ * A guest_memfd and a slot for each region of RAM, which is mapped with MEM_PROTECTED and
+ * MEM_SHARED_ONLY. Errors: -errno with one log_error.
  */
 int gmem_create(struct gmem **out, struct kvm *k, struct mem *m, enum gmem_attrs attrs);
 void gmem_destroy(struct gmem *g);

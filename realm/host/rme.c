@@ -47,7 +47,7 @@ static struct gmem *gmem(struct realm *r)
  */
 static u64 mem_flags(const struct realm_conf *conf)
 {
-	return conf->host.gmem ? MEM_PROTECTED | MEM_DROP : 0;
+	return conf->host.gmem ? MEM_PROTECTED | MEM_SHARED_ONLY : 0;
 }
 
 static int check(const struct realm_conf *conf)

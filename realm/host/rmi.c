@@ -25,7 +25,7 @@
 static u64 mem_flags(const struct realm_conf *conf)
 {
 	(void)conf;
-	return MEM_PROTECTED | MEM_DROP;
+	return MEM_PROTECTED | MEM_SHARED_ONLY;
 }
 
 static int cannot(const struct realm_conf *conf, const char *what)

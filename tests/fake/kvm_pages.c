@@ -25,8 +25,8 @@ struct fake_slot *fake_slot_of(struct fake_vm *vm, u64 base, u64 size)
 
 u8 *fake_page_of(struct fake_vm *vm, u64 a)
 {
-	ck_assert_msg(a >= FAKE_RAM && (a - FAKE_RAM) / FAKE_PAGE < FAKE_MAX_PAGES,
-		      "%#llx is not RAM", (unsigned long long)a);
+	if (a < FAKE_RAM || (a - FAKE_RAM) / FAKE_PAGE >= FAKE_MAX_PAGES)
+		ck_abort_msg("%#llx is not RAM", (unsigned long long)a);
 	return &vm->pages[(a - FAKE_RAM) / FAKE_PAGE];
 }
 

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "lkvm/kvm/kvm.h"
 #include "lkvm/vm/mem.h"
@@ -165,6 +166,15 @@ static inline int launch(void)
 	if (!err)
 		err = launch_vm();
 	return err ? err : launch_realm();
+}
+
+/* What the host pays for shared pages. */
+static inline u64 shared_bytes(void)
+{
+	struct stat st;
+
+	ck_assert_int_eq(fstat(mem_region(mem, 0)->fd, &st), 0);
+	return (u64)st.st_blocks * 512;
 }
 
 /* Run vCPU `i` as vcpu.c does, until the guest's end or an exit that is not 0: that. */

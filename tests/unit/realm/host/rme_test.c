@@ -38,6 +38,9 @@ START_TEST(every_generation_starts)
 		if (fake_gen->gmem) {
 			is_loaded(RAM, 5 * 4096);
 			is_loaded(RAM + MiB, 4096);
+			ck_assert_uint_eq(shared_bytes(), 0);
+		} else {
+			ck_assert_int_eq(mem_region(mem, 0)->fd, -1);
 		}
 		ck_assert_int_eq(run(0), 0);
 		tear_down();
@@ -121,6 +124,7 @@ static void pool_is_shared(void)
 	ck_assert_int_eq(mem_read(mem, gpa(POOL + MiB - 1), &b, 2), -EFAULT);
 	ck_assert_int_eq(mem_read(mem, gpa(RAM), &b, 1), -EFAULT);
 	ck_assert_int_eq(mem_write(mem, gpa(RAM | ALIAS), &b, 1), -EFAULT);
+	ck_assert_uint_eq(shared_bytes(), 4096); /* what has been written */
 }
 
 static void nothing_is_shared(void)
@@ -129,6 +133,7 @@ static void nothing_is_shared(void)
 
 	ck_assert_int_eq(mem_read(mem, gpa(POOL), &b, 1), -EFAULT);
 	ck_assert_int_eq(mem_write(mem, gpa(POOL | ALIAS), &b, 1), -EFAULT);
+	ck_assert_uint_eq(shared_bytes(), 0);
 }
 
 static const struct fake_op conversions[] = {

@@ -34,6 +34,7 @@ START_TEST(every_generation_starts)
 		is_loaded(RAM + MiB, 4096);
 		/* activation is KVM's, at the first KVM_RUN */
 		ck_assert(!fake_seen.active);
+		ck_assert_uint_eq(shared_bytes(), 0);
 		ck_assert_int_eq(run(0), 0);
 		ck_assert(fake_seen.active);
 		ck_assert_uint_eq(fake_seen.nr_recs, NR_VCPUS);
@@ -87,12 +88,14 @@ static void pool_is_shared(void)
 	ck_assert_uint_eq(b, 0x5a);
 	ck_assert_int_eq(mem_read(mem, gpa(POOL - 1), &b, 2), -EFAULT);
 	ck_assert_int_eq(mem_read(mem, gpa(RAM), &b, 1), -EFAULT);
+	ck_assert_uint_eq(shared_bytes(), 4096); /* what has been written */
 }
 
 static void pool_is_private(void)
 {
 	u8 b = 0;
 
+	ck_assert_uint_eq(shared_bytes(), 0);
 	ck_assert_int_eq(mem_write(mem, gpa(POOL | ALIAS), &b, 1), -EFAULT);
 }
 
@@ -123,6 +126,26 @@ START_TEST(pages_change_sides)
 		ck_assert_int_eq(run(0), 0);
 		/* [4.6] C5 comes back until the guest_memfd says what the guest asks for */
 		ck_assert_uint_eq(fake_seen.exits, hosts[h] == HOST_C5 ? 9 : 5);
+		tear_down();
+	}
+}
+END_TEST
+
+static const struct fake_op protected_alias[] = {
+	{ GUEST_WRITE_PRIVATE, POOL, 4096, NULL },
+	{ GUEST_WRITE_ALIAS, POOL, 4096, NULL },
+	{ GUEST_END, 0, 0, NULL },
+};
+
+/* [uapi update 2: 25] A page is paid for once: KVM finds nothing to map there, and says EFAULT. */
+START_TEST(nothing_is_at_the_alias_of_a_protected_page)
+{
+	for (size_t h = 0; h < ARRAY_SIZE(hosts); h++) {
+		begin(hosts[h], protected_alias);
+		ck_assert_int_eq(launch(), 0);
+		ck_assert_int_eq(run(0), -EFAULT);
+		ck_assert_uint_ne(run_page[0]->exit_reason, KVM_EXIT_MEMORY_FAULT);
+		ck_assert_uint_eq(shared_bytes(), 0);
 		tear_down();
 	}
 }
@@ -174,4 +197,4 @@ START_TEST(every_step_can_fail)
 END_TEST
 
 SUITE_MAIN("realm/rmi", every_generation_starts, no_choice_is_an_error_not_a_default,
-	   pages_change_sides, what_is_so_already_costs_nothing, every_step_can_fail)
+	   pages_change_sides, nothing_is_at_the_alias_of_a_protected_page, what_is_so_already_costs_nothing, every_step_can_fail)
