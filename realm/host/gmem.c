@@ -8,7 +8,8 @@
  *
  * A guest asks for "all of RAM" at boot, for what is so already, and for addresses where nothing
  * is. Only runs of pages whose state is the other one are touched: a page that stays where it is
- * keeps its content, and a request without effect costs one look at the bitmap.
+ * keeps its content, and a request without effect costs one look at the bitmap. A request is worked
+ * off in steps of bounded size, so that a vCPU sees a stop between two of them.
  *
  * The shared address of a protected page. v7 to v11 make the same exit as for a request to share
  * that page: nothing tells them apart, and the guest loses the content (seen on v7 with TF-RMM
@@ -38,9 +39,21 @@
 #define MAX_VCPUS 512u
 #define GRANULE 4096u /* of the RMM, at least */
 
+/*
+ * What changes sides in one step. Each page is two or three calls of the RMM's, microseconds all in
+ * all, so a step is over after some milliseconds.
+ */
+#define STEP (16 * MiB)
+#define MORE 1 /* what a step returns that was not the last one */
+
+/* What a vCPU has asked for, and how far that is. */
 struct change {
-	u64 base, size;
+	u64 base, end;
 	bool is_private;
+	bool insist;	 /* the guest_memfd has to say so, too */
+	bool under_way;	 /* the rest: */
+	unsigned region; /* all before is done, */
+	u64 at;		 /* and this one up to here */
 };
 
 struct gmem {
@@ -50,7 +63,7 @@ struct gmem {
 	unsigned nr; /* fds in use: one a region, same index */
 	int fds[MAX_REGIONS];
 	pthread_mutex_t lock;
-	struct change last[MAX_VCPUS]; /* what each vCPU asked for last */
+	struct change changes[MAX_VCPUS]; /* each vCPU's last one */
 };
 
 static int failed(const char *what, int err)
@@ -146,26 +159,28 @@ static int to_shared(struct gmem *g, unsigned region, gpa_t at, u64 len)
 	return err ? err : mem_set_shared(g->m, at, len, true);
 }
 
-/* The part [a, end) of region `i`: each run of pages that are not yet where they shall be. */
-static int convert_in(struct gmem *g, unsigned i, u64 a, u64 end, bool is_private)
+/* A step in region `i`, from c->at to `end`: 0: all is done, MORE, -errno. */
+static int step_in(struct gmem *g, unsigned i, struct change *c, u64 end)
 {
-	bool shared;
-	u64 run;
-	int err = 0;
+	while (c->at < end) {
+		bool shared;
+		u64 at = c->at, run = mem_run(g->m, gpa(at), end - at, &shared);
+		int err;
 
-	for (; a < end && !err; a += run) {
-		run = mem_run(g->m, gpa(a), end - a, &shared);
-		if (shared == !is_private)
+		c->at += run;
+		if (shared == !c->is_private)
 			continue;
-		err = is_private ? to_private(g, gpa(a), run) : to_shared(g, i, gpa(a), run);
+		run = MIN(run, STEP);
+		c->at = at + run;
+		err = c->is_private ? to_private(g, gpa(at), run) : to_shared(g, i, gpa(at), run);
+		return err ? err : MORE;
 	}
-	return err;
+	return 0;
 }
 
 /*
  * A kernel whose guest_memfd keeps the attributes may wait until they say what the guest asks for,
- * and come back with the same exit until then [uapi reference 4.6, C5]. v15 refuses, and does not
- * wait either.
+ * and come back with the same exit until then [uapi reference 4.6, C5]. v15 does not wait.
  */
 static void set_own_attrs(int fd, u64 off, u64 len, bool is_private)
 {
@@ -180,33 +195,57 @@ static void set_own_attrs(int fd, u64 off, u64 len, bool is_private)
 		log_debug("attributes of the guest_memfd stay as they are: %s", strerror(-err));
 }
 
-static int convert(struct gmem *g, const struct change *c, bool insist)
+/* A step of a change: 0: all is done, MORE, -errno. */
+static int step(struct gmem *g, struct change *c)
 {
-	int err = 0;
-
-	for (unsigned i = 0; i < g->nr && !err; i++) {
-		const struct mem_region *reg = mem_region(g->m, i);
-		u64 a = MAX(c->base, reg->base.a);
-		u64 end = MIN(c->base + c->size, reg->base.a + reg->size);
+	for (; c->region < g->nr; c->region++) {
+		const struct mem_region *reg = mem_region(g->m, c->region);
+		u64 a = MAX(c->base, reg->base.a), end = MIN(c->end, reg->base.a + reg->size);
+		int err;
 
 		if (a >= end)
 			continue; /* nothing is there: protected and empty, whatever is asked for */
-		err = convert_in(g, i, a, end, c->is_private);
-		if (!err && insist)
-			set_own_attrs(g->fds[i], a - reg->base.a, end - a, c->is_private);
+		c->at = MAX(c->at, a);
+		err = step_in(g, c->region, c, end);
+		if (err)
+			return err;
+		if (c->insist)
+			set_own_attrs(g->fds[c->region], a - reg->base.a, end - a, c->is_private);
+		c->at = 0;
 	}
-	return err;
+	return 0;
+}
+
+/*
+ * A new request, or the kernel that waits for the attributes and comes back with what is left of
+ * the one before [uapi reference, update 2: 12].
+ */
+static void begin(struct gmem *g, struct change *c, u64 base, u64 end, bool is_private)
+{
+	bool again = base >= c->base && end == c->end && is_private == c->is_private;
+
+	*c = (struct change){
+		.base = base,
+		.end = end,
+		.is_private = is_private,
+		.insist = again && g->attrs == GMEM_ATTRS_OWN,
+		.under_way = true,
+	};
+}
+
+static void cannot_convert(const struct change *c, int err)
+{
+	log_error("cannot make %llu KiB at %#llx %s: %s",
+		  (unsigned long long)((c->end - c->base) / KiB), (unsigned long long)c->base,
+		  c->is_private ? "private" : "shared",
+		  err == -ENOSPC ? "the guest has shared memory in too many pieces"
+				 : strerror(-err));
 }
 
 int gmem_exit(struct gmem *g, unsigned index, const struct kvm_run *run)
 {
-	struct change c = {
-		.base = run->memory_fault.gpa & ~mem_alias(g->m),
-		.size = run->memory_fault.size,
-		.is_private = run->memory_fault.flags & KVM_MEMORY_EXIT_FLAG_PRIVATE,
-	};
-	struct change *last = &g->last[index];
-	bool again;
+	u64 base = run->memory_fault.gpa & ~mem_alias(g->m), size = run->memory_fault.size;
+	struct change *c = &g->changes[index];
 	int err;
 
 	assert(index < MAX_VCPUS);
@@ -214,17 +253,17 @@ int gmem_exit(struct gmem *g, unsigned index, const struct kvm_run *run)
 	/* How vCPUs end whose sibling has called SYSTEM_OFF: v2 to v8, v9 and later [3.5]. */
 	if (run->exit_reason == KVM_EXIT_UNKNOWN || run->exit_reason == KVM_EXIT_SHUTDOWN)
 		return -ESHUTDOWN;
-	if (run->exit_reason != KVM_EXIT_MEMORY_FAULT || c.base + c.size < c.base ||
-	    !is_aligned(c.base | c.size, GRANULE))
+	if (run->exit_reason != KVM_EXIT_MEMORY_FAULT || base + size < base ||
+	    !is_aligned(base | size, GRANULE))
 		return -EINVAL;
+	if (!c->under_way)
+		begin(g, c, base, base + size,
+		      run->memory_fault.flags & KVM_MEMORY_EXIT_FLAG_PRIVATE);
 	pthread_mutex_lock(&g->lock);
-	again = c.base == last->base && c.size == last->size && c.is_private == last->is_private;
-	*last = c;
-	err = convert(g, &c, again && g->attrs == GMEM_ATTRS_OWN);
+	err = step(g, c);
 	pthread_mutex_unlock(&g->lock);
-	if (err)
-		log_error("cannot make %llu KiB at %#llx %s: %s",
-			  (unsigned long long)(c.size / KiB), (unsigned long long)c.base,
-			  c.is_private ? "private" : "shared", strerror(-err));
-	return err;
+	c->under_way = err == MORE;
+	if (err < 0)
+		cannot_convert(c, err);
+	return c->under_way ? -EAGAIN : err;
 }

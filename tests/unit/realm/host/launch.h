@@ -177,6 +177,8 @@ static inline u64 shared_bytes(void)
 	return (u64)st.st_blocks * 512;
 }
 
+static unsigned steps; /* of exits, those that were handled in part */
+
 /* Run vCPU `i` as vcpu.c does, until the guest's end or an exit that is not 0: that. */
 static inline int run(unsigned i)
 {
@@ -188,7 +190,8 @@ static inline int run(unsigned i)
 			return ret;
 		if (run_page[i]->exit_reason == KVM_EXIT_SYSTEM_EVENT)
 			return 0;
-		ret = realm_exit(realm, i, vcpu[i], run_page[i]);
+		while ((ret = realm_exit(realm, i, vcpu[i], run_page[i])) == -EAGAIN)
+			steps++;
 		if (ret)
 			return ret;
 	}

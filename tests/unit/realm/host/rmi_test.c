@@ -131,6 +131,46 @@ START_TEST(pages_change_sides)
 }
 END_TEST
 
+#define LARGE (64 * MiB)
+
+static const struct fake_op large_changes[] = {
+	{ GUEST_EMPTY, RAM + MiB, LARGE, NULL },
+	{ GUEST_WRITE_SHARED, RAM + LARGE, 4096, NULL },
+	{ GUEST_RAM, RAM, SIZE + LARGE, NULL },
+	{ GUEST_ZERO_PRIVATE, RAM + LARGE, 4096, NULL },
+	{ GUEST_EMPTY, RAM, 4096, NULL },
+	{ GUEST_END, 0, 0, NULL },
+};
+
+static u64 largest; /* change of attributes */
+
+static void trace_attributes(unsigned long req, const void *arg)
+{
+	if (req == KVM_SET_MEMORY_ATTRIBUTES)
+		largest = MAX(largest, ((const struct kvm_memory_attributes *)arg)->size);
+}
+
+/* Between two steps a vCPU looks whether it shall stop. */
+START_TEST(a_change_is_made_in_bounded_steps)
+{
+	ram_size = SIZE + LARGE;
+	for (size_t h = 0; h < ARRAY_SIZE(hosts); h++) {
+		begin(hosts[h], large_changes);
+		ck_assert_int_eq(launch(), 0);
+		steps = 0;
+		largest = 0;
+		fake_kvm_trace = trace_attributes;
+		ck_assert_int_eq(run(0), 0);
+		fake_kvm_trace = NULL;
+		ck_assert_uint_eq(steps, 2 * LARGE / (16 * MiB) + 1);
+		ck_assert_uint_eq(largest, fake_gen->own_attrs ? 0 : 16 * MiB);
+		ck_assert_uint_eq(shared_bytes(), 0);
+		tear_down();
+	}
+	ram_size = SIZE;
+}
+END_TEST
+
 static const struct fake_op protected_alias[] = {
 	{ GUEST_WRITE_PRIVATE, POOL, 4096, NULL },
 	{ GUEST_WRITE_ALIAS, POOL, 4096, NULL },
@@ -197,4 +237,6 @@ START_TEST(every_step_can_fail)
 END_TEST
 
 SUITE_MAIN("realm/rmi", every_generation_starts, no_choice_is_an_error_not_a_default,
-	   pages_change_sides, nothing_is_at_the_alias_of_a_protected_page, what_is_so_already_costs_nothing, every_step_can_fail)
+	   pages_change_sides, a_change_is_made_in_bounded_steps,
+	   nothing_is_at_the_alias_of_a_protected_page, what_is_so_already_costs_nothing,
+	   every_step_can_fail)
