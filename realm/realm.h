@@ -38,6 +38,7 @@ struct realm_host {
 	bool populate_counts;  /* rmi: v12's populate, which returns bytes */
 	bool sve_told;	       /* rme A: SVE and PMU are told, not found on the vCPUs */
 	bool pmu, sve;	       /* Realms can have one */
+	bool lpa2;	       /* rmi: the descriptor says whether the host's CPU has LPA2 */
 };
 
 /* What the user chose about a Realm, and what the host is. Plain data. */

@@ -43,7 +43,7 @@ static const struct opt opts[] = {
 	  .help = "Version of the RMM's interface: 1.0 with hosts of v2 to v11 of the KVM patches, 2.0 from v13 on. "
 		  "Needed if neither --realm=rme, rmi or sim nor the host parameters say it" },
 	{ .name = "host-params", .own = true, .arg = "list|file|host", .store = OPT_STRING, .offset = MEASURE_FIELD(host),
-	  .help = "What of the host is measured too: rmm=,ipa_bits=,bps=,wps=,sve_vl=,pmu=,page= as 'lkvm doctor' prints "
+	  .help = "What of the host is measured too: rmm=,ipa_bits=,bps=,wps=,sve_vl=,pmu=,page=,lpa2= as 'lkvm doctor' prints "
 		  "it there, or a file with it, or 'host': the machine this runs on" },
 	{ .name = "explain", .own = true, .store = OPT_TRUE, .offset = MEASURE_FIELD(explain),
 	  .help = "Each measured step, with the measurement after it" },
@@ -199,6 +199,8 @@ static void note_assumptions(struct measurement *out, const struct measure *m)
 		note(out, "--irqchip gicv3-its: what a host that has an ITS chooses");
 	if (!profile_has(&m->profile, PROFILE_PAGE))
 		note(out, "page=4096: the page size of the host's kernel");
+	if (out->rmm == RIM_RMM_2_0 && !profile_has(&m->profile, PROFILE_LPA2))
+		note(out, "lpa2=0: kernels of v13 and v14 make it 1 where the CPU has LPA2");
 }
 
 static void after_step(void *arg, const struct plan_step *s, const struct rim *r)

@@ -54,7 +54,8 @@ static void print_create(const struct measurement *m)
 		printf(", SVE vectors of %u bits", p->sve_vl);
 	if (p->pmu)
 		printf(", PMU with %u counters", p->nr_counters);
-	printf("%s%s\n", p->sve ? "" : ", no SVE", p->pmu ? "" : ", no PMU");
+	printf("%s%s%s\n", p->sve ? "" : ", no SVE", p->pmu ? "" : ", no PMU",
+	       p->lpa2 ? ", LPA2" : "");
 }
 
 static void print_data(const struct plan_step *s)

@@ -39,6 +39,7 @@ static int add_create(json_t *o, const struct rim_params *p)
 	err |= json_object_set_new(o, "breakpoints", json_integer(p->nr_bps));
 	err |= json_object_set_new(o, "watchpoints", json_integer(p->nr_wps));
 	err |= json_object_set_new(o, "sve_vl", json_integer(p->sve ? p->sve_vl : 0));
+	err |= json_object_set_new(o, "lpa2", json_integer(p->lpa2));
 	if (p->pmu)
 		err |= json_object_set_new(o, "pmu_counters", json_integer(p->nr_counters));
 	return err;

@@ -151,7 +151,7 @@ int launch_predict(struct launch *l, const struct realm_ops *ops, const struct r
 	l->has_predicted = predict;
 	if (!predict && !l->boot.log.len)
 		return 0;
-	err = profile_of_vcpu(&p, vcpu_fd, l->board.pmu);
+	err = profile_of_vcpu(&p, &conf->host, vcpu_fd, l->board.pmu);
 	p.hash = conf->sha512 ? RSI_HASH_SHA512 : RSI_HASH_SHA256;
 	p.ipa_bits = launch_ipa_bits(l);
 	p.contents = conf->contents;

@@ -156,6 +156,8 @@ static bool fill_rmi(struct realm_host *h, const struct kvm *vm)
 	if (!v13 && !h->populate_counts)
 		return false;
 	h->gmem_attrs = !vm_attrs;
+	/* v13 and v14 ask for it wherever the CPU has it; the line after v15 never does. */
+	h->lpa2 = v13 && vm_attrs;
 	if (h->vm_type == KVM_VM_TYPE_ARM_REALM)
 		h->gen = h->populate_counts ? "C1" : "C2";
 	else
@@ -301,7 +303,7 @@ int probe_profile(struct profile *out, const struct probe *p, const struct kvm *
 	if (err)
 		return err;
 	fd = full_vcpu(p, &vm);
-	err = fd < 0 ? fd : profile_read(&got, fd);
+	err = fd < 0 ? fd : profile_read(&got, &p->host, fd);
 	if (fd >= 0)
 		close(fd);
 	close(vm.vm_fd);

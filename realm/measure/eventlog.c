@@ -155,7 +155,7 @@ static void tag(struct out *o, enum tag id, u32 len)
 static void realm_create(struct out *o, const struct rim_params *p)
 {
 	tag(o, TAG_REALM_CREATE, 14);
-	put64(o, (p->sve ? BIT(1) : 0) | (p->pmu ? BIT(2) : 0));
+	put64(o, rim_flags(p));
 	put8(o, (u8)p->ipa_bits);
 	put8(o, (u8)(p->sve ? p->sve_vl / 128 - 1 : 0));
 	put8(o, (u8)(p->nr_bps - 1));

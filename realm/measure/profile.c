@@ -4,7 +4,8 @@
  *
  * Thread: main.
  * Trust:  text is the user's; registers are KVM's.
- * Spec:   [ARM DDI 0487 D24.2.49 ID_AA64DFR0_EL1, D24.5.9 PMCR_EL0]; [uapi reference 3.3]
+ * Spec:   [ARM DDI 0487 D24.2.49 ID_AA64DFR0_EL1, D24.2.63 ID_AA64MMFR0_EL1, D24.5.9 PMCR_EL0];
+ *         [uapi reference 3.3; its update 2: 2]
  */
 #include "realm/measure/profile.h"
 
@@ -14,8 +15,10 @@
 #include <unistd.h>
 
 #include "lkvm/kvm/kvm.h"
+#include "realm/realm.h"
 
 #define ID_AA64DFR0_EL1 KVM_REG_SYS(3u, 0u, 0u, 5u, 0u)
+#define ID_AA64MMFR0_EL1 KVM_REG_SYS(3u, 0u, 0u, 7u, 0u)
 #define PMCR_EL0 KVM_REG_SYS(3u, 3u, 9u, 12u, 0u)
 
 /* Zero and multiples of `step` from `min` to `max`; zero only if it means something. */
@@ -31,6 +34,7 @@ static const struct {
 	[PROFILE_SVE_VL] = { "sve_vl", 128, 2048, 128, true },
 	[PROFILE_PMU] = { "pmu", 1, 31, 1, true },
 	[PROFILE_PAGE] = { "page", 4096, 65536, 4096, false },
+	[PROFILE_LPA2] = { "lpa2", 1, 1, 1, true },
 };
 
 static const char *const rmm_names[] = { [RIM_RMM_1_0] = "1.0", [RIM_RMM_2_0] = "2.0" };
@@ -78,9 +82,10 @@ static bool in_limits(enum profile_key key, unsigned v)
 
 static int bad_value(enum profile_key key, const char *s, size_t len, char *why)
 {
-	if (key == PROFILE_RMM)
-		snprintf(why, PROFILE_WHY_SIZE, "rmm is 1.0 or 2.0, not '%.*s'", (int)MIN(len, 40u),
-			 s);
+	if (key == PROFILE_RMM || key == PROFILE_LPA2)
+		snprintf(why, PROFILE_WHY_SIZE, "%s, not '%.*s'",
+			 key == PROFILE_RMM ? "rmm is 1.0 or 2.0" : "lpa2 is 0 or 1",
+			 (int)MIN(len, 40u), s);
 	else
 		snprintf(why, PROFILE_WHY_SIZE, "%s is %s%u to %u%s, not '%.*s'", keys[key].name,
 			 keys[key].zero ? "0 or " : "", keys[key].min, keys[key].max,
@@ -116,7 +121,7 @@ static int parse_word(struct profile *p, const char *s, size_t len, char *why)
 
 	if (key < 0 || !eq) {
 		snprintf(why, PROFILE_WHY_SIZE,
-			 "'%.*s' is none of rmm=, ipa_bits=, bps=, wps=, sve_vl=, pmu=, page=",
+			 "'%.*s' is none of rmm=, ipa_bits=, bps=, wps=, sve_vl=, pmu=, page=, lpa2=",
 			 (int)MIN(len, 40u), s);
 		return -EINVAL;
 	}
@@ -195,7 +200,35 @@ static int read_pmu(struct profile *p, int vcpu_fd)
 	return err == -ENOENT ? 0 : err;
 }
 
-int profile_read(struct profile *p, int vcpu_fd)
+/*
+ * Does this CPU have LPA2 in both stages at this page size? The fields are TGran4, TGran4_2,
+ * TGran16 and TGran16_2. It never comes with pages of 64 KiB.
+ */
+static bool has_lpa2(u64 mmfr0, unsigned page)
+{
+	switch (page) {
+	case 4096:
+		return (mmfr0 >> 28 & 0xf) == 1 && (mmfr0 >> 40 & 0xf) == 3;
+	case 16384:
+		return (mmfr0 >> 20 & 0xf) == 2 && (mmfr0 >> 32 & 0xf) == 3;
+	default:
+		return false;
+	}
+}
+
+/*
+ * A user program cannot read the fields of the CPU's register, but KVM shows them in a vCPU's. Were
+ * it to stop that, the key would not be given.
+ */
+static void read_lpa2(struct profile *p, const struct realm_host *h, int vcpu_fd)
+{
+	u64 mmfr0 = 0;
+
+	if (!h->lpa2 || !kvm_reg_get64(vcpu_fd, ID_AA64MMFR0_EL1, &mmfr0))
+		profile_set(p, PROFILE_LPA2, h->lpa2 && has_lpa2(mmfr0, p->value[PROFILE_PAGE]));
+}
+
+int profile_read(struct profile *p, const struct realm_host *h, int vcpu_fd)
 {
 	u64 dfr0;
 	int err = kvm_reg_get64(vcpu_fd, ID_AA64DFR0_EL1, &dfr0);
@@ -205,14 +238,15 @@ int profile_read(struct profile *p, int vcpu_fd)
 	profile_set(p, PROFILE_BPS, ((dfr0 >> 12) & 0xf) + 1);
 	profile_set(p, PROFILE_WPS, ((dfr0 >> 20) & 0xf) + 1);
 	profile_set(p, PROFILE_PAGE, (unsigned)sysconf(_SC_PAGESIZE));
+	read_lpa2(p, h, vcpu_fd);
 	err = read_sve(p, vcpu_fd);
 	return err ? err : read_pmu(p, vcpu_fd);
 }
 
-int profile_of_vcpu(struct rim_params *out, int vcpu_fd, bool pmu)
+int profile_of_vcpu(struct rim_params *out, const struct realm_host *h, int vcpu_fd, bool pmu)
 {
 	struct profile p = { 0 };
-	int err = profile_read(&p, vcpu_fd);
+	int err = profile_read(&p, h, vcpu_fd);
 
 	if (err)
 		return err;
@@ -222,6 +256,7 @@ int profile_of_vcpu(struct rim_params *out, int vcpu_fd, bool pmu)
 		.sve = p.value[PROFILE_SVE_VL],
 		.sve_vl = p.value[PROFILE_SVE_VL],
 		.pmu = pmu,
+		.lpa2 = p.value[PROFILE_LPA2],
 		.nr_counters = p.value[PROFILE_PMU],
 	};
 	return 0;
@@ -276,6 +311,7 @@ int profile_params(struct rim_params *out, const struct profile *p, const struct
 		.nr_wps = v[PROFILE_WPS],
 		.sve = w->sve && v[PROFILE_SVE_VL],
 		.pmu = w->pmu,
+		.lpa2 = v[PROFILE_LPA2],
 	};
 	if (out->sve)
 		out->sve_vl = w->sve_vl ? w->sve_vl : v[PROFILE_SVE_VL];

@@ -8,6 +8,8 @@
 
 #include "realm/measure/rim.h"
 
+struct realm_host;
+
 enum profile_key {
 	PROFILE_RMM,	  /* rmm: 1.0 or 2.0; enum rim_rmm */
 	PROFILE_IPA_BITS, /* ipa_bits: the widest space of a Realm, alias included */
@@ -16,6 +18,7 @@ enum profile_key {
 	PROFILE_SVE_VL, /* sve_vl: longest vectors in bits; 0: no SVE */
 	PROFILE_PMU,	/* pmu: event counters; 0: no PMU */
 	PROFILE_PAGE,	/* page: of the host's kernel, bytes */
+	PROFILE_LPA2,	/* lpa2: Realms get tables with 52 bit addresses; 0 or 1 */
 	PROFILE_NR
 };
 
@@ -47,14 +50,17 @@ int profile_parse(struct profile *out, const char *text, size_t len, char why[PR
 /* The keys that are given, in one line. */
 void profile_print(const struct profile *p, char out[PROFILE_TEXT_SIZE]);
 
-/* Breakpoints, watchpoints, vectors and counters of this vCPU. 0 or -errno of KVM. */
-int profile_read(struct profile *p, int vcpu_fd);
+/*
+ * Breakpoints, watchpoints, vectors, counters and addresses of this vCPU, on a host of this kind. 0
+ * or -errno of KVM.
+ */
+int profile_read(struct profile *p, const struct realm_host *h, int vcpu_fd);
 
 /*
- * The parameters of a Realm that has vCPUs like this one, with a PMU or without, but for hash and
- * ipa_bits. 0 or -errno of KVM.
+ * The parameters of a Realm of such a host that has vCPUs like this one, with a PMU or without, but
+ * for hash and ipa_bits. 0 or -errno of KVM.
  */
-int profile_of_vcpu(struct rim_params *out, int vcpu_fd, bool pmu);
+int profile_of_vcpu(struct rim_params *out, const struct realm_host *h, int vcpu_fd, bool pmu);
 
 /* What the user wants of it. */
 struct profile_wish {

@@ -32,6 +32,7 @@ struct params_image {
 _Static_assert(sizeof(struct params_image) == RSI_GRANULE, "RmiRealmParams");
 _Static_assert(offsetof(struct params_image, hash_algo) == 0x30, "RmiRealmParams");
 
+#define PARAMS_LPA2 BIT(0)
 #define PARAMS_SVE BIT(1)
 #define PARAMS_PMU BIT(2)
 
@@ -136,11 +137,15 @@ static void extend(struct rim *r, const void *desc, size_t len)
 	digest(r->hash, desc, len, NULL, 0, r->value);
 }
 
+u64 rim_flags(const struct rim_params *p)
+{
+	return (p->lpa2 ? PARAMS_LPA2 : 0) | (p->sve ? PARAMS_SVE : 0) | (p->pmu ? PARAMS_PMU : 0);
+}
+
 void rim_create(struct rim *r, enum rim_rmm rmm, const struct rim_params *p)
 {
-	u64 flags = (p->sve ? PARAMS_SVE : 0) | (p->pmu ? PARAMS_PMU : 0);
 	struct params_image image = {
-		.flags = le64_of(flags),
+		.flags = le64_of(rim_flags(p)),
 		.s2sz = le64_of(p->ipa_bits),
 		.sve_vl = le64_of(p->sve ? p->sve_vl / 128 - 1 : 0),
 		.num_bps = le64_of(p->nr_bps - 1),

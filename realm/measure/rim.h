@@ -34,6 +34,7 @@ struct rim_params {
 	unsigned nr_bps; /* breakpoints and watchpoints: what there are, not the register's n - 1 */
 	unsigned nr_wps;
 	bool sve, pmu;
+	bool lpa2; /* tables with 52 bit addresses were asked for, needed or not */
 	unsigned sve_vl;      /* longest vectors, bits; only with sve */
 	unsigned nr_counters; /* event counters; only with pmu */
 	struct rim_contents *contents; /* or NULL; outlives the measurement */
@@ -46,6 +47,9 @@ struct rim {
 	struct rim_contents *contents;
 	u8 value[RSI_HASH_MAX]; /* rsi_hash_len(hash) bytes, zeros behind */
 };
+
+/* Which features the descriptor says that the Realm has [RmiRealmFlags]. */
+u64 rim_flags(const struct rim_params *p);
 
 /* RMI_REALM_CREATE: the measurement starts. */
 void rim_create(struct rim *r, enum rim_rmm rmm, const struct rim_params *p);

@@ -199,7 +199,7 @@ static int define(struct realm *r, int vcpu_fd)
 {
 	struct sim *s = realm_state(r);
 	struct rim_params p;
-	int err = profile_of_vcpu(&p, vcpu_fd, realm_conf(r)->pmu);
+	int err = profile_of_vcpu(&p, &realm_conf(r)->host, vcpu_fd, realm_conf(r)->pmu);
 
 	if (err)
 		return unreadable("the features", err);

@@ -23,6 +23,7 @@
 
 struct fake_seen fake_seen;
 const struct fake_gen *fake_gen;
+u64 fake_kvm_mmfr0;
 void (*fake_kvm_trace)(unsigned long req, const void *arg);
 pthread_mutex_t fake_lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -173,6 +174,7 @@ void fake_kvm_init(enum fake_host host, const struct fake_op *ops)
 	fake_gen = &gen;
 	fake_punch = on_punch;
 	fake_kvm_in_part(0, NULL);
+	fake_kvm_mmfr0 = 0;
 	fail_in = 0;
 	failed = false;
 	expected = NULL;

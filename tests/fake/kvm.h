@@ -132,6 +132,9 @@ void fake_kvm_pin(u64 gpa, bool pinned);
  */
 void fake_kvm_in_part(u64 size, void (*between)(void));
 
+/* ID_AA64MMFR0_EL1 of this host's CPUs; fake_kvm_init() makes it 0. */
+extern u64 fake_kvm_mmfr0;
+
 /* The page of the guest's own memory at `a`. */
 void fake_kvm_read_private(u64 a, void *buf, u32 len);
 

@@ -9,6 +9,7 @@
 #include "tests/fake/kvm_model.h"
 
 #define ID_AA64DFR0_EL1 KVM_REG_SYS(3u, 0u, 0u, 5u, 0u)
+#define ID_AA64MMFR0_EL1 KVM_REG_SYS(3u, 0u, 0u, 7u, 0u)
 #define PMCR_EL0 KVM_REG_SYS(3u, 3u, 9u, 12u, 0u)
 
 /* Fields of ID_AA64DFR0_EL1, each one less than the number it stands for. */
@@ -149,6 +150,8 @@ static int get_reg(struct fake_vcpu *v, const struct kvm_one_reg *r)
 		*val = v->pmcr;
 	else if (r->id == ID_AA64DFR0_EL1)
 		*val = v->dfr0;
+	else if (r->id == ID_AA64MMFR0_EL1)
+		*val = fake_kvm_mmfr0;
 	return 0;
 }
 

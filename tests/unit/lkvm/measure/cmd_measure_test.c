@@ -205,6 +205,7 @@ START_TEST(what_counts)
 		BOOT HOST "--irqchip gicv3-its --virtio-transport pci",
 		BOOT "--rmm 1.0 --host-params bps=6,wps=4,sve_vl=256",
 		BOOT "--host-params rmm=1.0,ipa_bits=48,bps=6,wps=4,sve_vl=256,pmu=0,page=4096",
+		BOOT "--host-params rmm=1.0,bps=6,wps=4,sve_vl=256,lpa2=0",
 	};
 	static const char *const others[] = {
 		"-k %K -c 1 -m 512 " HOST,
@@ -225,6 +226,7 @@ START_TEST(what_counts)
 		BOOT "--host-params rmm=1.0,bps=4,wps=4,sve_vl=256",
 		BOOT "--host-params rmm=2.0,bps=6,wps=4,sve_vl=256",
 		BOOT "--host-params rmm=1.0,bps=6,wps=4,sve_vl=256,page=65536",
+		BOOT "--host-params rmm=1.0,bps=6,wps=4,sve_vl=256,lpa2=1",
 	};
 	const char *first = strdup(rim(BOOT HOST));
 
@@ -276,6 +278,15 @@ START_TEST(text_for_people)
 				      "rmm=1.0,bps=6,wps=4,sve_vl=0,page=4096"),
 			 0);
 	ck_assert_ptr_null(strstr(out, "assumed"));
+	/* What only some hosts of RMM 2.0 do */
+	ck_assert_int_eq(measure(BOOT "--dtb %D --host-params rmm=2.0,bps=6,wps=4,sve_vl=0,page=4096"),
+			 0);
+	SAYS("assumed    lpa2=0: kernels of v13 and v14 make it 1 where the CPU has LPA2\n");
+	ck_assert_int_eq(measure(BOOT "--dtb %D --explain --host-params "
+				      "rmm=2.0,bps=6,wps=4,sve_vl=0,page=4096,lpa2=1"),
+			 0);
+	ck_assert_ptr_null(strstr(out, "assumed"));
+	SAYS("no SVE, no PMU, LPA2\n");
 	ck_assert_int_eq(measure(BOOT "-i %I --pmu --explain " HOST), 0);
 	SAYS("create     ipa_bits 33, breakpoints 6, watchpoints 4, SVE vectors of 256 bits, "
 	     "PMU with 6 counters\n");
@@ -425,6 +436,7 @@ START_TEST(what_cannot_be)
 	refused(BOOT "--host-params rmm=1.0,bps=6,bps=6", "bps is given twice", "");
 	refused(BOOT "--host-params rmm=1.1", "rmm is 1.0 or 2.0", "1.1");
 	refused(BOOT "--host-params sve_vl=100", "steps of 128", "100");
+	refused(BOOT "--host-params lpa2=2", "lpa2 is 0 or 1", "not '2'");
 	refused(BOOT "--host-params page=12288", "a power of two", "12288");
 	refused(BOOT "--host-params bps=99999999999999", "bps is 2 to 16", "");
 	refused(BOOT HOST "--json --comid", "one form of output", "");

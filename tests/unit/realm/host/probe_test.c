@@ -122,5 +122,71 @@ START_TEST(the_simulator_wants_a_filter)
 }
 END_TEST
 
+/* ---- the profile ---- */
+
+#define TGRAN4(v) ((u64)(v) << 28)
+#define TGRAN4_2(v) ((u64)(v) << 40)
+#define TGRAN16(v) ((u64)(v) << 20)
+#define TGRAN16_2(v) ((u64)(v) << 32)
+
+static struct profile profile_of(enum fake_host h, u64 mmfr0)
+{
+	struct profile got;
+	struct probe p;
+
+	host(h);
+	fake_kvm_mmfr0 = mmfr0;
+	probe_cca(&p, &kvm);
+	ck_assert_int_eq(probe_profile(&got, &p, &kvm), 0);
+	return got;
+}
+
+/* [uapi update 2: 2] v13 and v14 say what the CPU has, others nothing. */
+START_TEST(lpa2_is_what_the_kernel_makes_of_the_cpu)
+{
+	static const u64 without[] = {
+		0, TGRAN4(1), TGRAN4_2(3), TGRAN4(1) | TGRAN4_2(2), TGRAN4(2) | TGRAN4_2(3),
+		TGRAN16(2) | TGRAN16_2(3),
+	};
+	static const enum fake_host others[] = { HOST_B1, HOST_B2, HOST_B6, HOST_C4, HOST_C5 };
+	const u64 with = TGRAN4(1) | TGRAN4_2(3);
+
+	if (sysconf(_SC_PAGESIZE) != 4096)
+		return;
+	ck_assert_uint_eq(profile_of(HOST_C2, with).value[PROFILE_LPA2], 1);
+	ck_assert_uint_eq(profile_of(HOST_C3, with | TGRAN16(1)).value[PROFILE_LPA2], 1);
+	for (size_t i = 0; i < ARRAY_SIZE(without); i++)
+		ck_assert_uint_eq(profile_of(HOST_C3, without[i]).value[PROFILE_LPA2], 0);
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
+		struct profile got = profile_of(others[i], with);
+
+		ck_assert(profile_has(&got, PROFILE_LPA2));
+		ck_assert_uint_eq(got.value[PROFILE_LPA2], 0);
+	}
+}
+END_TEST
+
+/* A kernel that does not show the register: the key is not given, the others are. */
+START_TEST(lpa2_may_be_unknown)
+{
+	unsigned unknown = 0, whole = 0;
+	struct profile got;
+	struct probe p;
+
+	for (unsigned n = 0; n < 40; n++) {
+		host(HOST_C3);
+		probe_cca(&p, &kvm);
+		fake_kvm_fail(n, ENOENT);
+		if (probe_profile(&got, &p, &kvm))
+			continue;
+		whole += got.given == BIT(PROFILE_NR) - 1;
+		unknown += got.given == (BIT(PROFILE_NR) - 1 - BIT(PROFILE_LPA2));
+	}
+	ck_assert_uint_eq(unknown, 1);
+	ck_assert_uint_gt(whole, 10);
+}
+END_TEST
+
 SUITE_MAIN("realm/probe", every_generation_is_told_by_what_it_does, a_host_without_says_why,
-	   nothing_falls_back_to_the_simulator, a_kind_can_be_forced, the_simulator_wants_a_filter)
+	   nothing_falls_back_to_the_simulator, a_kind_can_be_forced, the_simulator_wants_a_filter,
+	   lpa2_is_what_the_kernel_makes_of_the_cpu, lpa2_may_be_unknown)

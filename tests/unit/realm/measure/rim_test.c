@@ -214,6 +214,53 @@ START_TEST(sve_and_pmu)
 }
 END_TEST
 
+/*
+ * [uapi update 2: 2] Bit 0 of the flags. Values of this, which shares nothing with the program:
+ *
+ *   H = lambda b: hashlib.sha256(b).digest()
+ *   def put(size, *fields):
+ *       b = bytearray(size)
+ *       for at, v in fields:
+ *           v = v if isinstance(v, bytes) else struct.pack('<Q', v)
+ *           b[at:at + len(v)] = v
+ *       return bytes(b)
+ *   def launch(flags, vl, counters):
+ *       r = H(put(4096, (0, flags), (8, 33), (16, vl), (24, 5), (32, 3), (40, counters)))
+ *       for n, page in ((0, bytes(4096)), (1, bytes(i & 255 for i in range(4096)))):
+ *           r = H(put(256, (8, 256), (16, r), (80, 0x80000000 + 4096 * n), (88, 1), (96, H(page))))
+ *       rec = put(4096, (0, 1), (0x200, 0x80000000), (0x300, 0x8fe00000))
+ *       return H(put(256, (0, 1), (8, 256), (16, r), (80, H(rec))))
+ *   launch(1, 0, 0); launch(3, 3, 0); launch(7, 3, 6)
+ */
+START_TEST(lpa2)
+{
+	static const char *const expected[] = {
+		"a4fea80ab42c388d355281c51b8292f05ba20021cc45277cda2beba911d7ccf5",
+		"ce5f3cb0d72f4bcced4bd3f50fb46196e77736ba5b6dcd3d97bf4c264bd2904f",
+		"4cd48edd4f0586094c0a642b4323e6e14d1465be3f675b92dee3dde8ffac9bfb",
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(expected); i++) {
+		struct rim_params p = small;
+		u8 page[RSI_GRANULE] = { 0 };
+		struct rim r;
+
+		p.lpa2 = true;
+		p.sve = i > 0;
+		p.sve_vl = 512;
+		p.pmu = i > 1;
+		p.nr_counters = 6;
+		rim_create(&r, RIM_RMM_2_0, &p);
+		rim_data(&r, RAM, page);
+		for (unsigned b = 0; b < sizeof(page); b++)
+			page[b] = (u8)b;
+		rim_data(&r, RAM + 4 * KiB, page);
+		rim_rec(&r, true, RAM, entry_gprs);
+		check(&r, expected[i]);
+	}
+}
+END_TEST
+
 /* ---- properties ---- */
 
 /* [RMM 1.0 B4.3.12.4] */
@@ -340,5 +387,5 @@ START_TEST(all_inputs)
 END_TEST
 
 SUITE_MAIN("realm/rim", p1_p2_parameters, p3_kvmtool, p4_kvmtool_firmware, steps_sha256,
-	   steps_sha512, steps_rmm_2_0, sve_and_pmu, only_runnable_recs, ripas_entries, all_inputs,
-	   shared_contents_are_hashed_once)
+	   steps_sha512, steps_rmm_2_0, sve_and_pmu, lpa2, only_runnable_recs, ripas_entries,
+	   all_inputs, shared_contents_are_hashed_once)
