@@ -40,7 +40,6 @@
 #define KVM_CAP_ARM_MTE 205
 #define KVM_CAP_MEMORY_ATTRIBUTES 233
 #define KVM_CAP_GUEST_MEMFD 234
-#define KVM_CAP_GUEST_MEMFD_MEMORY_ATTRIBUTES 250
 
 /* ---- ioctls on /dev/kvm ---- */
 #define KVM_GET_API_VERSION _IO(KVMIO, 0x00)

@@ -29,6 +29,10 @@
 
 static const char no_rmm[] = "this kernel knows Realms, but the firmware of this machine has no "
 			     "RMM (or one that the kernel does not speak to)";
+static const char no_rmm_or_mode[] =
+	"this kernel knows Realms, but the firmware of this machine has no RMM (or one that the "
+	"kernel does not speak to), or the host was not booted with kvm-arm.mode=rmm, which the "
+	"newest kernels want";
 static const char unknown[] = "this kernel does not know Realms (it needs the KVM part of Arm CCA, "
 			      "and a CPU with RME)";
 static const char no_populate[] =
@@ -44,9 +48,9 @@ static int scratch_vm(struct kvm *vm, const struct kvm *k, unsigned long type)
 	return kvm_vm_create(vm, type);
 }
 
-static bool knows(int vm_fd, unsigned long req)
+static bool knows(int fd, unsigned long req)
 {
-	return kvm_ioctl(vm_fd, req, NULL) == -EFAULT;
+	return kvm_ioctl(fd, req, NULL) == -EFAULT;
 }
 
 /* ---- Realms with an RMM ---- */
@@ -139,12 +143,21 @@ static bool fill_rme(struct realm_host *h, const struct kvm *vm)
 
 /*
  * From v15 on a guest_memfd keeps the attributes itself, unless that is switched off: then there is
- * no way to load anything into it [uapi reference 2.1.5].
+ * no way to load anything into it [uapi reference 2.1.5], and no call for them [its update 2: 24].
  */
 static bool attrs_usable(const struct realm_host *h, const struct kvm *vm)
 {
-	return !h->gmem_attrs ||
-	       kvm_vm_cap(vm, KVM_CAP_GUEST_MEMFD_MEMORY_ATTRIBUTES) & KVM_MEMORY_ATTRIBUTE_PRIVATE;
+	bool usable;
+	int fd;
+
+	if (!h->gmem_attrs)
+		return true;
+	fd = kvm_gmem_create(vm, (u64)sysconf(_SC_PAGESIZE));
+	if (fd < 0)
+		return false;
+	usable = knows(fd, KVM_SET_MEMORY_ATTRIBUTES2);
+	close(fd);
+	return usable;
 }
 
 static bool fill_rmi(struct realm_host *h, const struct kvm *vm)
@@ -165,26 +178,34 @@ static bool fill_rmi(struct realm_host *h, const struct kvm *vm)
 	return true;
 }
 
+/* It does know the call, and that an ordinary VM is no Realm. */
+static bool is_for_realms(int err)
+{
+	return err == -EPERM || err == -ENXIO;
+}
+
 /*
  * No VM of a Realm's type can be made; has the kernel the code for them all the same? Up to v6 it
  * refuses the type like one that it does not know, but it has private memory, which no other arm64
  * kernel has (seen on v5 without an RMM). v12 and later know an ioctl that an ordinary VM is no
- * Realm for [uapi reference 2.1.3].
+ * Realm for [uapi reference 2.1.3]. After v15 the same is seen without a boot parameter, which v13
+ * and v14 do not know; nothing tells these kernels apart [its update 2: 1].
  */
-static bool knows_realms(const struct kvm *k)
+static const char *why_no_realm(const struct kvm *k)
 {
+	bool v13 = false, v12 = false;
 	struct kvm vm;
-	int err;
 
-	if (kvm_cap(k, KVM_CAP_MEMORY_ATTRIBUTES) & KVM_MEMORY_ATTRIBUTE_PRIVATE)
-		return true;
-	if (scratch_vm(&vm, k, 0))
-		return false;
-	err = kvm_ioctl(vm.vm_fd, KVM_ARM_RMI_POPULATE, NULL);
-	if (err == -EINVAL || err == -ENOTTY)
-		err = kvm_ioctl(vm.vm_fd, KVM_ARM_RMI_POPULATE_V12, NULL);
-	close(vm.vm_fd);
-	return err == -EPERM || err == -ENXIO;
+	if (!scratch_vm(&vm, k, 0)) {
+		v13 = is_for_realms(kvm_ioctl(vm.vm_fd, KVM_ARM_RMI_POPULATE, NULL));
+		v12 = is_for_realms(kvm_ioctl(vm.vm_fd, KVM_ARM_RMI_POPULATE_V12, NULL));
+		close(vm.vm_fd);
+	}
+	if (v13)
+		return no_rmm_or_mode;
+	if (v12 || kvm_cap(k, KVM_CAP_MEMORY_ATTRIBUTES) & KVM_MEMORY_ATTRIBUTE_PRIVATE)
+		return no_rmm;
+	return unknown;
 }
 
 void probe_cca(struct probe *p, const struct kvm *k)
@@ -214,8 +235,8 @@ void probe_cca(struct probe *p, const struct kvm *k)
 		if (p->ops == &realm_rmi && !attrs_usable(&p->host, &vm))
 			*p = (struct probe){ .why = no_conversion };
 		close(vm.vm_fd);
-	} else if (knows_realms(k)) {
-		p->why = no_rmm;
+	} else if (p->why == unknown) {
+		p->why = why_no_realm(k);
 	}
 }
 

@@ -226,7 +226,6 @@ static bool realm_lists(unsigned long cap)
 	case KVM_CAP_ARM_SVE: /* if the RMM has it [P14 36/44], as this one does */
 	case KVM_CAP_GUEST_MEMFD:
 	case KVM_CAP_MEMORY_ATTRIBUTES:
-	case KVM_CAP_GUEST_MEMFD_MEMORY_ATTRIBUTES:
 		return true;
 	case KVM_CAP_ARM_PMU_V3:
 		return fake_gen->pmu;
@@ -245,8 +244,7 @@ static bool realm_lists(unsigned long cap)
  */
 static bool proves_nothing(unsigned long cap)
 {
-	return (cap >= 240 && cap <= 251 && cap != KVM_CAP_GUEST_MEMFD_MEMORY_ATTRIBUTES) ||
-	       cap == 300;
+	return (cap >= 240 && cap <= 251) || cap == 300;
 }
 
 static int check_extension(const struct fake_vm *vm, unsigned long cap)
@@ -277,8 +275,6 @@ static int check_extension(const struct fake_vm *vm, unsigned long cap)
 		return fake_gen->gmem && (!vm || realm || fake_gen->posting >= 12);
 	case KVM_CAP_MEMORY_ATTRIBUTES:
 		return fake_gen->gmem && !fake_gen->own_attrs && (!vm || realm) ? 8 : 0;
-	case KVM_CAP_GUEST_MEMFD_MEMORY_ATTRIBUTES:
-		return fake_gen->own_attrs && !fake_gen->in_place_off ? 8 : 0;
 	default:
 		return 0;
 	}

@@ -51,6 +51,7 @@ START_TEST(a_host_without_says_why)
 		{ HOST_NO_RMM_V12, "no RMM" },
 		{ HOST_NO_RMM_V14, "no RMM" },
 		{ HOST_NO_MODE, "no RMM" },
+		{ HOST_NO_MODE, "kvm-arm.mode=rmm" },
 		{ HOST_C4_FIXED, "in_place_conversion" },
 	};
 
