@@ -49,7 +49,7 @@ LKVM_SRCS := \
 	realm/token/cbor.c realm/token/cose.c realm/token/ec.c realm/token/libcrypto.c realm/token/token.c realm/token/token_claims.c \
 	lkvm/base/encode.c realm/token/anchor.c realm/sim/keys.c realm/sim/token_make.c realm/sim/attest.c \
 	realm/measure/plan.c realm/measure/rim.c realm/measure/profile.c realm/measure/eventlog.c \
-	realm/host/probe.c realm/host/rme.c realm/host/rmi.c realm/host/pkvm.c realm/host/gmem.c
+	realm/host/probe.c realm/host/rme.c realm/host/rmi.c realm/host/pkvm.c realm/host/gmem.c realm/host/reasons.c
 
 # Those whose names begin with this, wherever they lie.
 named = $(foreach s,$(LKVM_SRCS),$(if $(findstring /$(1),$(s)),$(s)))
@@ -145,7 +145,8 @@ $(call unit,lkvm/vm/bus,lkvm/vm/bus.c)
 $(call unit,lkvm/vm/pci,lkvm/vm/pci.c lkvm/vm/bus.c tests/fake/irq.c)
 $(call unit,lkvm/vm/msix,lkvm/vm/msix.c lkvm/vm/pci.c lkvm/vm/bus.c lkvm/base/log.c tests/fake/irq.c)
 $(call unit,lkvm/kvm/kvm_event,lkvm/kvm/kvm_event.c lkvm/kvm/kvm.c lkvm/base/log.c)
-$(call unit,lkvm/kvm/vcpu,lkvm/kvm/vcpu.c lkvm/vm/stop.c lkvm/kvm/kvm.c lkvm/vm/bus.c $(mem) lkvm/base/log.c realm/realm.c realm/host/none.c realm/host/ram.c)
+$(call unit,lkvm/kvm/vcpu,lkvm/kvm/vcpu.c lkvm/vm/stop.c lkvm/kvm/kvm.c lkvm/vm/bus.c $(mem) lkvm/base/log.c realm/realm.c \
+	realm/host/none.c realm/host/ram.c realm/host/reasons.c)
 options := lkvm/base/options.c lkvm/base/options_help.c lkvm/run/options_run.c lkvm/run/options_realm.c lkvm/run/config.c lkvm/base/log.c
 $(call unit,lkvm/base/options,$(options))
 $(call unit,lkvm/run/options_run,$(options))
@@ -158,7 +159,7 @@ token_all := $(filter-out realm/measure/digest.c,$(token_read)) lkvm/base/encode
 token_cmds := lkvm/token/cmd_token.c lkvm/token/token_print.c lkvm/token/token_json.c lkvm/token/cmd_attest_keys.c $(token_all)
 fake_host := tests/fake/kvm.c tests/fake/kvm_vcpu.c tests/fake/kvm_pages.c tests/fake/kvm_realm.c tests/fake/kvm_guest.c \
 	tests/fake/punch.c lkvm/kvm/kvm.c $(mem) \
-	realm/realm.c realm/host/none.c realm/host/ram.c realm/host/rme.c realm/host/rmi.c realm/host/pkvm.c realm/host/gmem.c realm/host/probe.c \
+	realm/realm.c realm/host/none.c realm/host/ram.c realm/host/rme.c realm/host/rmi.c realm/host/pkvm.c realm/host/gmem.c realm/host/reasons.c realm/host/probe.c \
 	realm/sim/sim.c realm/sim/rsi.c realm/sim/ripas.c realm/measure/digest.c realm/measure/rim.c realm/measure/profile.c $(token_all)
 $(call unit,lkvm/cli/cmd_doctor,lkvm/cli/cmd_doctor.c lkvm/base/json.c lkvm/base/options.c lkvm/base/options_help.c lkvm/base/log.c $(fake_host))
 $(call unit,lkvm/control/control,lkvm/control/control.c lkvm/control/control_conn.c lkvm/control/control_dir.c lkvm/control/control_client.c \

@@ -118,6 +118,11 @@ int realm_fault(struct realm *r, int vcpu_fd)
 	return r->ops->fault(r, vcpu_fd);
 }
 
+const char *realm_run_error(const struct realm *r, int err)
+{
+	return r->ops->run_error(r, err);
+}
+
 const char *realm_name(const struct realm *r)
 {
 	return r->ops->name;
@@ -229,4 +234,10 @@ int realm_no_fault(struct realm *r, int vcpu_fd)
 {
 	(void)r, (void)vcpu_fd;
 	return -ENOSYS;
+}
+
+const char *realm_no_run_error(const struct realm *r, int err)
+{
+	(void)r, (void)err;
+	return NULL;
 }

@@ -127,6 +127,11 @@ struct realm_ops {
 	 * 0: handled.
 	 */
 	int (*fault)(struct realm *r, int vcpu_fd);
+	/*
+	 * What an -errno of KVM_RUN means for this guest and what to do about it, as one clause;
+	 * NULL: no more than errno says. -EIO is also what is left after KVM_EXIT_INTERNAL_ERROR.
+	 */
+	const char *(*run_error)(const struct realm *r, int err);
 	void (*destroy)(struct realm *r);
 };
 
@@ -147,6 +152,7 @@ int realm_activate(struct realm *r);
 const u8 *realm_rim(const struct realm *r);
 int realm_exit(struct realm *r, unsigned index, int vcpu_fd, struct kvm_run *run);
 int realm_fault(struct realm *r, int vcpu_fd);
+const char *realm_run_error(const struct realm *r, int err);
 const char *realm_name(const struct realm *r);
 bool realm_confidential(const struct realm *r);
 
@@ -182,6 +188,7 @@ int realm_leaves_vcpu(struct realm *r, int vcpu_fd); /* define and finalize */
 const u8 *realm_no_rim(const struct realm *r);
 int realm_no_exit(struct realm *r, unsigned index, int vcpu_fd, struct kvm_run *run);
 int realm_no_fault(struct realm *r, int vcpu_fd);
+const char *realm_no_run_error(const struct realm *r, int err);
 
 /* The backend's own object: set by create, released by destroy (NULL if create never got there). */
 void realm_set_state(struct realm *r, void *state);

@@ -37,6 +37,7 @@ struct vcpu {
 	pthread_t thread;
 	bool started;
 	bool unfinished; /* the exit is handled in part */
+	unsigned refused; /* times in a row that KVM asked to try again */
 	bool off; /* for good: another vCPU has ended the guest, or is about to */
 };
 
@@ -63,6 +64,7 @@ int vcpu_create(struct vcpu **out, const struct vcpu_env *env, unsigned index)
 		vcpu_destroy(v);
 		return err;
 	}
+	atomic_fetch_add(&env->gate->nr_on, 1);
 	*out = v;
 	return 0;
 }
@@ -113,7 +115,7 @@ static void dump_registers(const struct vcpu *v)
 
 __attribute__((format(printf, 2, 3))) static void fatal_exit(struct vcpu *v, const char *fmt, ...)
 {
-	char what[200];
+	char what[300];
 	va_list ap;
 
 	va_start(ap, fmt);
@@ -198,13 +200,27 @@ static void exit_system_event(struct vcpu *v)
 	}
 }
 
+/*
+ * Another vCPU is about to say why, at least one always is: if none is left, the RMM has ended the
+ * guest, and nobody else will.
+ */
+static void turn_off(struct vcpu *v)
+{
+	v->off = true;
+	if (atomic_fetch_sub(&v->env->gate->nr_on, 1) > 1 || stop_why(v->env->stop) != STOP_NONE)
+		return;
+	log_warn("the guest has been switched off, and no vCPU has said that it asked for it; the "
+		 "host's kernel log (dmesg) may say why");
+	stop_request(v->env->stop, STOP_POWEROFF);
+}
+
 static void exit_realm(struct vcpu *v)
 {
 	int err = realm_exit(v->env->realm, v->index, v->fd, v->run);
 
 	v->unfinished = err == -EAGAIN;
 	if (err == -ESHUTDOWN)
-		v->off = true;
+		turn_off(v);
 	else if (err && !v->unfinished)
 		fatal_exit(v, "exit %u is not handled by backend '%s'", v->run->exit_reason,
 			   realm_name(v->env->realm));
@@ -213,6 +229,7 @@ static void exit_realm(struct vcpu *v)
 static void handle_exit(struct vcpu *v)
 {
 	struct kvm_run *run = v->run;
+	const char *why;
 
 	switch (run->exit_reason) {
 	case KVM_EXIT_MMIO:
@@ -244,7 +261,9 @@ static void handle_exit(struct vcpu *v)
 			   (unsigned long long)run->fail_entry.hardware_entry_failure_reason);
 		return;
 	case KVM_EXIT_INTERNAL_ERROR:
-		fatal_exit(v, "KVM reports internal error %u", run->internal.suberror);
+		why = realm_run_error(v->env->realm, -EIO);
+		fatal_exit(v, "KVM reports internal error %u%s%s", run->internal.suberror,
+			   why ? ": " : "", why ? why : "");
 		return;
 	default:
 		fatal_exit(v, "KVM exit %u is unknown", run->exit_reason);
@@ -258,6 +277,7 @@ void vcpu_gate_init(struct vcpu_gate *g)
 	pthread_mutex_init(&g->lock, NULL);
 	pthread_cond_init(&g->opened, NULL);
 	atomic_store(&g->closed, false);
+	atomic_store(&g->nr_on, 0);
 }
 
 void vcpu_gate_fini(struct vcpu_gate *g)
@@ -278,7 +298,7 @@ static void pass_gate(struct vcpu *v)
 {
 	struct vcpu_gate *g = v->env->gate;
 
-	if (!g || !atomic_load_explicit(&g->closed, memory_order_relaxed))
+	if (!atomic_load_explicit(&g->closed, memory_order_relaxed))
 		return;
 	pthread_mutex_lock(&g->lock);
 	while (atomic_load(&g->closed))
@@ -295,6 +315,34 @@ static void take_kick(struct vcpu *v)
 	__atomic_exchange_n(&v->run->immediate_exit, 0, __ATOMIC_ACQ_REL);
 }
 
+#define PATIENCE_TURNS 100u /* without a pause: what the vCPU waits for is over at once */
+#define PATIENCE_MS 2000u   /* and then with one of a millisecond each */
+
+/*
+ * EAGAIN: the RMM has not seen yet that this vCPU was switched on [uapi reference, update 2: 11].
+ * It may last: some of what a guest can do to itself ends there.
+ */
+static void try_again(struct vcpu *v)
+{
+	v->refused++;
+	if (v->refused > PATIENCE_TURNS)
+		stop_wait(v->env->stop, 1);
+	if (v->refused == PATIENCE_TURNS + PATIENCE_MS)
+		log_warn("vCPU %u: KVM does not let it run (EAGAIN): the RMM says that it is not "
+			 "switched on; lkvm tries on, 'lkvm stop' or Ctrl-a x end the guest",
+			 v->index);
+}
+
+static void run_failed(struct vcpu *v, int err)
+{
+	const char *why = realm_run_error(v->env->realm, err);
+
+	/* A sibling of the one whose exit was the end, and which has said why. */
+	if (err == -EIO && stop_why(v->env->stop) != STOP_NONE)
+		return;
+	fatal_exit(v, "KVM_RUN: %s%s%s", strerror(-err), why ? ": " : "", why ? why : "");
+}
+
 static void run_until_stop(struct vcpu *v)
 {
 	for (;;) {
@@ -308,6 +356,11 @@ static void run_until_stop(struct vcpu *v)
 			continue;
 		}
 		ret = kvm_ioctl_val(v->fd, KVM_RUN, 0);
+		if (ret == -EAGAIN) {
+			try_again(v);
+			continue;
+		}
+		v->refused = 0;
 		if (ret >= 0 ||
 		    (ret == -EFAULT && v->run->exit_reason == KVM_EXIT_MEMORY_FAULT))
 			handle_exit(v);
@@ -315,8 +368,8 @@ static void run_until_stop(struct vcpu *v)
 			continue;
 		else if (ret == -EINTR)
 			take_kick(v);
-		else if (ret != -EAGAIN)
-			fatal_exit(v, "KVM_RUN: %s", strerror(-ret));
+		else
+			run_failed(v, ret);
 	}
 }
 

@@ -15,11 +15,12 @@ struct realm;
 struct stop;
 struct vcpu;
 
-/* Where vCPUs wait while the guest is paused. */
+/* Where vCPUs wait while the guest is paused, and are counted. */
 struct vcpu_gate {
 	pthread_mutex_t lock;
 	pthread_cond_t opened;
-	_Atomic bool closed; /* main writes */
+	_Atomic bool closed;	/* main writes */
+	_Atomic unsigned nr_on; /* vCPUs that are not off for good: they count themselves */
 };
 
 void vcpu_gate_init(struct vcpu_gate *g);
@@ -37,7 +38,7 @@ struct vcpu_env {
 	struct bus *bus;
 	struct stop *stop;
 	struct realm *realm;
-	struct vcpu_gate *gate; /* NULL: they cannot be paused */
+	struct vcpu_gate *gate;
 	const cpu_set_t *affinity; /* host CPUs for all vCPU threads, or NULL: any */
 	bool log_mmio; /* --debug-mmio: tell about accesses that nobody answers */
 };

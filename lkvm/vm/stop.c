@@ -8,6 +8,7 @@
 #include "lkvm/vm/stop.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -23,6 +24,13 @@ void stop_fini(struct stop *s)
 	if (s->fd >= 0)
 		close(s->fd);
 	s->fd = -1;
+}
+
+void stop_wait(const struct stop *s, int ms)
+{
+	struct pollfd p = { .fd = s->fd, .events = POLLIN };
+
+	poll(&p, 1, ms);
 }
 
 void stop_request(struct stop *s, enum stop_reason why)

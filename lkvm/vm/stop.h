@@ -27,6 +27,9 @@ struct stop {
 int stop_init(struct stop *s);
 void stop_fini(struct stop *s);
 
+/* Wait until a stop has been asked for, but not longer than that. Any thread; a signal ends it. */
+void stop_wait(const struct stop *s, int ms);
+
 /* Async-signal-safe. */
 void stop_request(struct stop *s, enum stop_reason why);
 

@@ -37,5 +37,6 @@ const struct realm_ops realm_none = {
 	.rim = realm_no_rim,
 	.exit = realm_no_exit,
 	.fault = realm_no_fault,
+	.run_error = realm_no_run_error,
 	.destroy = destroy,
 };

@@ -95,5 +95,6 @@ const struct realm_ops realm_pkvm = {
 	.rim = realm_no_rim,
 	.exit = realm_no_exit,
 	.fault = fault,
+	.run_error = realm_no_run_error,
 	.destroy = destroy,
 };

@@ -22,6 +22,7 @@
 #include "lkvm/vm/mem.h"
 #include "realm/host/gmem.h"
 #include "realm/host/ram.h"
+#include "realm/host/reasons.h"
 #include "realm/host/uapi_rme.h"
 #include "realm/measure/rim.h"
 #include "realm/realm.h"
@@ -269,5 +270,6 @@ const struct realm_ops realm_rme = {
 	.exit = exit_,
 	.abort_completed = true,
 	.fault = realm_no_fault,
+	.run_error = reason_of_run,
 	.destroy = destroy,
 };

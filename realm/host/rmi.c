@@ -18,6 +18,7 @@
 #include "lkvm/kvm/kvm.h"
 #include "lkvm/vm/mem.h"
 #include "realm/host/gmem.h"
+#include "realm/host/reasons.h"
 #include "realm/host/uapi_rmi.h"
 #include "realm/measure/rim.h"
 #include "realm/realm.h"
@@ -171,5 +172,6 @@ const struct realm_ops realm_rmi = {
 	.exit = exit_,
 	.abort_completed = true,
 	.fault = realm_no_fault,
+	.run_error = reason_of_run,
 	.destroy = destroy,
 };

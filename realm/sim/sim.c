@@ -341,5 +341,6 @@ const struct realm_ops realm_sim = {
 	.rim = rim,
 	.exit = exit_,
 	.fault = fault,
+	.run_error = realm_no_run_error,
 	.destroy = destroy,
 };

@@ -10,19 +10,24 @@
 #include "lkvm/vm/bus.h"
 #include "lkvm/vm/mem.h"
 #include "lkvm/vm/stop.h"
+#include "realm/host/reasons.h"
 #include "realm/realm.h"
-#include "tests/unit/suite.h"
+#include "tests/unit/arm64/capture.h"
 
 static struct {
 	struct kvm_run script[8]; /* exits, in order; then EINTR */
 	int ret[8];
 	int nr, at;
+	int again; /* times that KVM_RUN returns EAGAIN before that */
+	bool sibling_ends; /* the guest, while this vCPU runs */
 	int page_fd;
 	struct kvm_run *page;
 	int aborts;
 	atomic_bool through; /* the last exit was handled, and no stop came of it */
 	u8 data_back[8]; /* mmio.data as KVM finds it on the next entry */
 } kernel;
+
+static struct stop stop;
 
 int kvm_ioctl_val(int fd, unsigned long req, unsigned long val)
 {
@@ -33,6 +38,10 @@ int kvm_ioctl_val(int fd, unsigned long req, unsigned long val)
 		memcpy(kernel.data_back, kernel.page->mmio.data, 8);
 	if (kernel.page->immediate_exit)
 		return -EINTR;
+	if (kernel.sibling_ends)
+		stop_request(&stop, STOP_ERROR);
+	if (kernel.again && kernel.again--)
+		return -EAGAIN;
 	if (kernel.at == kernel.nr) {
 		kernel.through = true;
 		usleep(1000);
@@ -60,9 +69,9 @@ static struct bus *bus;
 static struct mem *mem;
 static struct realm *realm;
 static const struct realm_conf no_conf;
-static struct stop stop;
 static struct vcpu_env env;
 static struct vcpu *vcpu;
+static struct vcpu_gate gate;
 
 static u64 dev_read(void *dev, u64 off, unsigned len)
 {
@@ -94,9 +103,13 @@ static void setup_as(const struct realm_ops *ops)
 	ck_assert_int_eq(mem_create(&mem), 0);
 	ck_assert_int_eq(realm_new(&realm, ops, &no_conf, &kvm, mem), 0);
 	ck_assert_int_eq(stop_init(&stop), 0);
-	env = (struct vcpu_env){
-		.kvm = &kvm, .bus = bus, .stop = &stop, .realm = realm, .log_mmio = true
-	};
+	env = (struct vcpu_env){ .kvm = &kvm,
+				 .bus = bus,
+				 .stop = &stop,
+				 .realm = realm,
+				 .gate = &gate,
+				 .log_mmio = true };
+	vcpu_gate_init(&gate);
 	ck_assert_int_eq(vcpu_create(&vcpu, &env, 0), 0);
 }
 
@@ -130,6 +143,7 @@ static void add_event(u32 type)
 static void tear_down(void)
 {
 	vcpu_destroy(vcpu);
+	vcpu_gate_fini(&gate);
 	stop_fini(&stop);
 	realm_free(realm);
 	bus_destroy(bus);
@@ -278,6 +292,116 @@ START_TEST(failures_of_kvm_run)
 }
 END_TEST
 
+/* ---- a Realm that cannot go on ---- */
+
+static int is_off(struct realm *r, unsigned index, int vcpu_fd, struct kvm_run *run)
+{
+	return -ESHUTDOWN;
+}
+
+static void setup_realm(void)
+{
+	static struct realm_ops ops;
+
+	ops = realm_none;
+	ops.confidential = true; /* its registers are not printed */
+	ops.exit = is_off;
+	ops.run_error = reason_of_run;
+	setup_as(&ops);
+	capture_start();
+}
+
+/* [uapi update 2: 10, 11, 25, 26] one line each that says more than errno does */
+START_TEST(each_failure_has_its_reason)
+{
+	static const struct {
+		int err;
+		const char *errno_says, *reason;
+	} cases[] = {
+		{ EFAULT, "Bad address", "shared address" },
+		{ EINVAL, "Invalid argument", "dmesg" },
+		{ ENXIO, "No such device or address", "the RMM has refused" },
+		{ EIO, "Input/output error", "does no more for the Realm" },
+		{ ENODEV, "No such device", "GICv3" },
+		{ EOPNOTSUPP, "not supported", "GICv3" },
+		{ EBUSY, "busy", "GICv3" },
+		{ EPERM, "not permitted", "report this" },
+		{ EHWPOISON, "hardware error", "another host" },
+		{ ENOMEM, "Cannot allocate memory", "--mem" },
+		{ E2BIG, "Argument list too long", "; the guest cannot go on" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		setup_realm();
+		add_exit(0, -cases[i].err);
+		ck_assert_int_eq(run_and_tear_down(), STOP_ERROR);
+		captured_one_error(cases[i].errno_says, cases[i].reason);
+	}
+	/* An ordinary VM: what errno says. */
+	setup();
+	add_exit(0, -EFAULT);
+	ck_assert_int_eq(run_and_tear_down(), STOP_ERROR);
+	ck_assert(strstr(captured(), "KVM_RUN: Bad address; the guest cannot go on"));
+}
+END_TEST
+
+START_TEST(an_internal_error_is_the_end_of_the_realm)
+{
+	setup_realm();
+	add_exit(KVM_EXIT_INTERNAL_ERROR, 0)->internal.suberror = 17;
+	ck_assert_int_eq(run_and_tear_down(), STOP_ERROR);
+	captured_one_error("internal error 17: ", "does no more for the Realm");
+}
+END_TEST
+
+/* Its siblings get EIO, and have nothing to add. */
+START_TEST(a_dead_vm_is_reported_once)
+{
+	setup_realm();
+	kernel.sibling_ends = true;
+	add_exit(0, -EIO);
+	ck_assert_int_eq(run_and_tear_down(), STOP_ERROR);
+	ck_assert_int_eq(kernel.at, 1);
+	ck_assert_str_eq(captured(), "");
+}
+END_TEST
+
+START_TEST(the_last_vcpu_that_is_off_ends_the_guest)
+{
+	setup_realm();
+	add_exit(KVM_EXIT_SHUTDOWN, 0);
+	ck_assert_int_eq(run_and_tear_down(), STOP_POWEROFF);
+	ck_assert(strstr(captured(), "Warning: the guest has been switched off, and no vCPU"));
+	/* Another one is left, which will say why. */
+	setup_realm();
+	gate.nr_on++;
+	add_exit(KVM_EXIT_SHUTDOWN, 0);
+	ck_assert_int_eq(vcpu_start(vcpu), 0);
+	vcpu_join(vcpu);
+	ck_assert_int_eq(stop_why(&stop), STOP_NONE);
+	ck_assert_uint_eq(gate.nr_on, 1);
+	ck_assert_str_eq(captured(), "");
+	tear_down();
+}
+END_TEST
+
+/* EAGAIN is not the end, and is told when it lasts. */
+START_TEST(kvm_asks_to_try_again)
+{
+	setup_realm();
+	kernel.again = 200;
+	add_event(KVM_SYSTEM_EVENT_SHUTDOWN);
+	ck_assert_int_eq(run_and_tear_down(), STOP_POWEROFF);
+	ck_assert_str_eq(captured(), "");
+	setup_realm();
+	kernel.again = 2200;
+	add_event(KVM_SYSTEM_EVENT_SHUTDOWN);
+	ck_assert_int_eq(run_and_tear_down(), STOP_POWEROFF);
+	ck_assert(strstr(captured(), "Warning: vCPU 0: KVM does not let it run (EAGAIN)"));
+	ck_assert_ptr_null(strstr(strstr(captured(), "EAGAIN") + 1, "EAGAIN"));
+}
+END_TEST
+
 START_TEST(the_first_reason_wins)
 {
 	ck_assert_int_eq(stop_init(&stop), 0);
@@ -302,4 +426,6 @@ END_TEST
 SUITE_MAIN("lkvm/vcpu", mmio_reads_and_writes, a_read_puts_the_value_back,
 	   nothing_there_is_an_external_abort, exits_nobody_knows_stop_the_guest,
 	   realm_exits_are_refused_by_an_ordinary_vm, an_exit_is_handled_in_parts,
-	   a_stop_is_seen_between_two_parts, failures_of_kvm_run, the_first_reason_wins)
+	   a_stop_is_seen_between_two_parts, failures_of_kvm_run, each_failure_has_its_reason,
+	   an_internal_error_is_the_end_of_the_realm, a_dead_vm_is_reported_once,
+	   the_last_vcpu_that_is_off_ends_the_guest, kvm_asks_to_try_again, the_first_reason_wins)
