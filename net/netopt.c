@@ -52,7 +52,6 @@ static bool parse_number(const char *s, unsigned max, unsigned *out)
 
 static int parse_mode(struct net_conf *c, const char *key, const char *val)
 {
-	(void)key;
 	if (!strcmp(val, "user"))
 		c->mode = NET_MODE_USER;
 	else if (!strcmp(val, "tap"))
@@ -152,7 +151,6 @@ static int parse_vhost(struct net_conf *c, const char *key, const char *val)
 {
 	unsigned on;
 
-	(void)c;
 	if (!parse_number(val, 1, &on))
 		return bad_value(key, val, "expected 0 or 1");
 	return on ? bad_value(key, val, "vhost is not supported, leave it out") : 0;
@@ -162,7 +160,6 @@ static int parse_mq(struct net_conf *c, const char *key, const char *val)
 {
 	unsigned pairs;
 
-	(void)c;
 	if (!parse_number(val, 8, &pairs) || !pairs)
 		return bad_value(key, val, "expected 1 to 8 queue pairs");
 	return pairs > 1 ? bad_value(key, val, "more than one queue pair is not supported") : 0;

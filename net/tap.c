@@ -171,7 +171,7 @@ static int tap_if_send(struct netif *n, const struct netif_offload *o, const str
 
 static void tap_if_flush(struct netif *n)
 {
-	(void)n; /* each frame went out at once */
+	/* Each frame went out at once. */
 }
 
 static void tap_if_rx_ready(struct netif *n)

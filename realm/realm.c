@@ -172,67 +172,56 @@ void *realm_state(const struct realm *r)
 
 int realm_accepts_all(const struct realm_conf *conf)
 {
-	(void)conf;
 	return 0;
 }
 
 int realm_not_measured(const struct realm_conf *conf)
 {
-	(void)conf;
 	return -ENOTSUP;
 }
 
 unsigned long realm_plain_vm_type(const struct realm_conf *conf, unsigned ipa_bits)
 {
-	(void)conf;
 	return ipa_bits;
 }
 
 u32 realm_no_vcpu_features(const struct realm_conf *conf)
 {
-	(void)conf;
 	return 0;
 }
 
 int realm_nothing(struct realm *r)
 {
-	(void)r;
 	return 0;
 }
 
 int realm_no_ripas(struct realm *r, gpa_t g, u64 len)
 {
-	(void)r, (void)g, (void)len;
 	return 0;
 }
 
 int realm_populates_nothing(struct realm *r, gpa_t g, u64 len, bool measured)
 {
-	(void)r, (void)g, (void)len, (void)measured;
 	return 0;
 }
 
 int realm_leaves_vcpu(struct realm *r, int vcpu_fd)
 {
-	(void)r, (void)vcpu_fd;
 	return 0;
 }
 
 const u8 *realm_no_rim(const struct realm *r)
 {
-	(void)r;
 	return NULL;
 }
 
 int realm_no_exit(struct realm *r, unsigned index, int vcpu_fd, struct kvm_run *run)
 {
-	(void)r, (void)index, (void)vcpu_fd, (void)run;
 	return -ENOSYS;
 }
 
 int realm_no_fault(struct realm *r, int vcpu_fd)
 {
-	(void)r, (void)vcpu_fd;
 	return -ENOSYS;
 }
 

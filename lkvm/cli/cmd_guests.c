@@ -37,7 +37,6 @@ static const struct opt list_opts[] = {
 
 static int list_word(void *conf, const char *word)
 {
-	(void)conf;
 	log_error("lkvm list takes no names: '%s'", word);
 	return -1;
 }
@@ -137,7 +136,6 @@ static int stop_one(void *arg, const char *name)
 	bool ignored;
 	int err = ask(name, "stop", &patient, take_was, &ignored);
 
-	(void)arg;
 	if (!err)
 		printf("Guest %s has ended\n", name);
 	return err;
@@ -148,7 +146,6 @@ static int pause_one(void *arg, const char *name)
 	bool was_paused = false;
 	int err = ask(name, "pause", NULL, take_was, &was_paused);
 
-	(void)arg;
 	if (!err)
 		printf(was_paused ? "Guest %s is already paused.\n" : "Guest %s paused\n", name);
 	return err;
@@ -159,7 +156,6 @@ static int resume_one(void *arg, const char *name)
 	bool was_paused = true;
 	int err = ask(name, "resume", NULL, take_was, &was_paused);
 
-	(void)arg;
 	if (!err)
 		printf(was_paused ? "Guest %s resumed\n" : "Guest %s is still running.\n", name);
 	return err;

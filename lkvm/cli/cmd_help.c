@@ -58,13 +58,11 @@ static void print_completion(void)
 
 static void print_key(void *arg, const char *key, const char *help)
 {
-	(void)arg;
 	printf("    %-14s%s\n", key, help);
 }
 
 static void print_key_man(void *arg, const char *key, const char *help)
 {
-	(void)arg;
 	printf(".TP\n\\fB");
 	options_man_text(stdout, key);
 	printf("\\fR\n");
@@ -141,8 +139,6 @@ int cmd_help(int argc, char **argv)
 
 int cmd_version(int argc, char **argv)
 {
-	(void)argc;
-	(void)argv;
 	printf("kvm tool %s\n", LKVM_VERSION);
 	return 0;
 }

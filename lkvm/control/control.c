@@ -77,7 +77,6 @@ static void on_listen(void *arg, u32 events)
 	struct control_client *c = free_place(s);
 	int fd;
 
-	(void)events;
 	if (!c) { /* until place_is_free() */
 		loop_fd_mod(s->reg, 0);
 		return;

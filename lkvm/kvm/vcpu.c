@@ -392,7 +392,6 @@ static void *thread_main(void *arg)
 /* Its only purpose is that the signal is delivered: system calls then return EINTR. */
 static void on_kick(int sig)
 {
-	(void)sig;
 }
 
 int vcpu_start(struct vcpu *v)

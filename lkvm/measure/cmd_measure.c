@@ -207,7 +207,6 @@ static void after_step(void *arg, const struct plan_step *s, const struct rim *r
 {
 	struct measurement *out = arg;
 
-	(void)s;
 	memcpy(out->after[out->nr_after++], r->value, RSI_HASH_MAX);
 }
 

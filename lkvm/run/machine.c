@@ -169,7 +169,6 @@ static void on_stop(void *arg, u32 events)
 {
 	struct machine *m = arg;
 
-	(void)events;
 	loop_quit(m->main_loop);
 }
 

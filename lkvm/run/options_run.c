@@ -95,7 +95,6 @@ static int parse_mem(void *conf, const char *name, const char *val)
 {
 	struct config *c = conf;
 
-	(void)name;
 	return options_mem(val, &c->ram_size, &c->ram_base);
 }
 
@@ -103,7 +102,6 @@ static int parse_disk(void *conf, const char *name, const char *val)
 {
 	struct config *c = conf;
 
-	(void)name;
 	if (c->nr_disks == CONFIG_MAX_DISKS) {
 		log_error("Currently only %u images are supported", CONFIG_MAX_DISKS);
 		return -EINVAL;
@@ -116,7 +114,6 @@ static int parse_network(void *conf, const char *name, const char *val)
 {
 	struct config *c = conf;
 
-	(void)name;
 	if (c->nr_nics == CONFIG_MAX_NICS) {
 		log_error("Currently only %u network devices are supported", CONFIG_MAX_NICS);
 		return -EINVAL;
@@ -130,7 +127,6 @@ static int parse_console(void *conf, const char *name, const char *val)
 {
 	struct config *c = conf;
 
-	(void)name;
 	if (!strncmp(val, "serial", 6)) {
 		c->console = CONSOLE_SERIAL;
 	} else if (!strncmp(val, "virtio", 6)) {
@@ -176,7 +172,6 @@ static int parse_transport(void *conf, const char *name, const char *val)
 
 static int parse_virtio_legacy(void *conf, const char *name, const char *val)
 {
-	(void)val;
 	return parse_transport(conf, name, "pci-legacy");
 }
 
@@ -190,7 +185,6 @@ static int parse_loglevel(void *conf, const char *name, const char *val)
 	};
 	struct config *c = conf;
 
-	(void)name;
 	for (unsigned i = LOG_ERROR; i < ARRAY_SIZE(names); i++) {
 		if (!strcmp(val, names[i])) {
 			c->loglevel = (enum log_level)i;

@@ -26,7 +26,6 @@ static void on_signal(void *arg, u32 events)
 	struct signals *s = arg;
 	struct signalfd_siginfo si;
 
-	(void)events;
 	if (read(s->fd, &si, sizeof(si)) == sizeof(si))
 		stop_request(s->stop, STOP_USER);
 }

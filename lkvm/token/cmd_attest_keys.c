@@ -24,7 +24,6 @@ struct attest_cmd {
 
 static int no_words(void *conf, const char *word)
 {
-	(void)conf;
 	log_error("attest-keys takes options only, not '%s'", word);
 	return -1;
 }

@@ -40,7 +40,6 @@ static int file_word(void *conf, const char *word)
 
 static int parse_verify(void *conf, const char *name, const char *val)
 {
-	(void)name;
 	return file_word(conf, val);
 }
 

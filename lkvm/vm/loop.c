@@ -253,7 +253,6 @@ static void on_tick(void *arg, u32 events)
 	struct loop *l = arg;
 	u64 expirations, now = loop_now_ns();
 
-	(void)events;
 	if (read(l->timerfd, &expirations, sizeof(expirations)) < 0)
 		return; /* spurious: somebody re-armed it meanwhile */
 	l->programmed = 0;
@@ -274,7 +273,6 @@ static void on_wake(void *arg, u32 events)
 {
 	struct loop *l = arg;
 
-	(void)events;
 	pthread_mutex_lock(&l->lock);
 	while (l->calls) {
 		struct call *c = l->calls;

@@ -62,13 +62,11 @@ static ssize_t cb_send_packet(const void *buf, size_t len, void *opaque)
 
 static void cb_guest_error(const char *msg, void *opaque)
 {
-	(void)opaque;
 	guest_err("user network", "%s", msg);
 }
 
 static int64_t cb_clock_get_ns(void *opaque)
 {
-	(void)opaque;
 	return (int64_t)loop_now_ns();
 }
 
@@ -111,7 +109,6 @@ static void cb_timer_free(void *timer, void *opaque)
 {
 	struct slirp_timer *t = timer;
 
-	(void)opaque;
 	if (t)
 		loop_timer_del(t->timer);
 	free(t);
@@ -122,7 +119,6 @@ static void cb_timer_mod(void *timer, int64_t expire_ms, void *opaque)
 	struct slirp_timer *t = timer;
 	u64 now = loop_now_ns(), at = expire_ms > 0 ? (u64)expire_ms * 1000000 : 0;
 
-	(void)opaque;
 	if (t)
 		loop_timer_arm(t->timer, at > now ? at - now : 0);
 }
@@ -132,7 +128,6 @@ static void cb_timer_mod(void *timer, int64_t expire_ms, void *opaque)
  */
 static void cb_register_poll_fd(int fd, void *opaque)
 {
-	(void)fd, (void)opaque;
 }
 
 static void cb_unregister_poll_fd(int fd, void *opaque)
@@ -148,7 +143,6 @@ static void cb_unregister_poll_fd(int fd, void *opaque)
  */
 static void cb_notify(void *opaque)
 {
-	(void)opaque;
 }
 
 static const SlirpCb callbacks = {

@@ -41,7 +41,6 @@ typedef unsigned (*glib_set_handler_fn)(const char *domain, int levels, glib_log
 
 static void on_glib_message(const char *domain, int level, const char *msg, void *data)
 {
-	(void)domain, (void)level, (void)data;
 	guest_err("libslirp", "%s", msg);
 }
 
@@ -114,7 +113,6 @@ static int try_beside_libc(struct dl_phdr_info *object, size_t size, void *found
 	const char *slash = strrchr(object->dlpi_name, '/');
 	char path[PATH_MAX];
 
-	(void)size;
 	if (!slash || strcmp(slash + 1, "libc.so.6"))
 		return 0;
 	snprintf(path, sizeof(path), "%.*s/" SONAME, (int)(slash - object->dlpi_name),

@@ -255,7 +255,6 @@ int ec_sign(const struct ec_key *key, const struct iovec *msg, unsigned nr, u8 s
 /* In place of OpenSSL's own, which would ask on the terminal: an encrypted key is none for us. */
 static int no_passphrase(char *buf, int size, int writing, void *arg)
 {
-	(void)buf, (void)size, (void)writing, (void)arg;
 	return -1;
 }
 

@@ -224,7 +224,6 @@ static bool read_instance_id(struct cbor *c, void *at, const char **name)
 {
 	struct token_part *out = at;
 
-	(void)name;
 	if (!cbor_bytes(c, &out->p, &out->len))
 		return false;
 	return (out->len == 33 && out->p[0] == 1) ||
@@ -273,7 +272,6 @@ static bool read_rems(struct cbor *c, void *at, const char **name)
 	struct token_part *rem = at;
 	u64 nr;
 
-	(void)name;
 	if (!cbor_array(c, &nr))
 		return false;
 	if (nr != TOKEN_NR_REMS)
@@ -290,7 +288,6 @@ static bool read_mec_policy(struct cbor *c, void *at, const char **name)
 {
 	struct token_realm *r = at;
 
-	(void)name;
 	r->has_mec_policy = true;
 	return read_number(c, &r->mec_policy);
 }

@@ -35,7 +35,6 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	struct ec_key *key;
 
-	(void)argc, (void)argv;
 	log_set_level(LOG_FATAL);
 	check(!ec_generate(&key, EC_P384));
 	ec_public_of(key, &policy.anchors[0]);

@@ -28,7 +28,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 /* What is printed is not what is tested, and there would be a lot of it. */
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
-	(void)argc, (void)argv;
 	stdout = fopen("/dev/null", "w");
 	return stdout ? 0 : -1;
 }

@@ -242,7 +242,6 @@ static void on_signal(void *arg, u32 events)
 {
 	struct app *a = arg;
 
-	(void)events;
 	loop_quit(a->loop);
 }
 

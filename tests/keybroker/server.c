@@ -283,7 +283,7 @@ static void on_ready(void *arg, u32 events)
 {
 	struct conn *c = arg;
 
-	(void)events; /* an error shows in the call that follows */
+	/* An error shows in the call that follows. */
 	switch (c->state) {
 	case READING:
 		receive(c);
@@ -366,7 +366,6 @@ static void on_connection(void *arg, u32 events)
 {
 	struct server *s = arg;
 
-	(void)events;
 	for (int i = 0; i < ACCEPT_BATCH; i++) {
 		int fd;
 

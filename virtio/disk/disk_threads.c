@@ -122,7 +122,6 @@ static void work(void *arg, u32 events)
 {
 	struct threads *t = arg;
 
-	(void)events;
 	for (;;) {
 		struct disk_req *r;
 		struct disk_io io;
@@ -191,7 +190,6 @@ static void on_finished(void *arg, u32 events)
 	struct threads *t = arg;
 	struct list group;
 
-	(void)events;
 	list_init(&group);
 	pthread_mutex_lock(&t->lock);
 	list_splice(&group, &t->finished);

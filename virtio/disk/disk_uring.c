@@ -222,7 +222,6 @@ static void uring_commit(struct disk *d)
 
 static void on_ring(void *arg, u32 events)
 {
-	(void)events;
 	pump(arg);
 }
 

@@ -26,7 +26,6 @@ static struct {
 
 int machine_create(struct machine **out, const struct config *c, struct control *control)
 {
-	(void)control;
 	fake.c = c;
 	if (fake.create_err)
 		return fake.create_err;

@@ -32,7 +32,6 @@ static void count_and_drain(void *arg, u32 events)
 	struct counter *c = arg;
 	u64 v;
 
-	(void)events;
 	ck_assert(loop_here(l));
 	c->calls++;
 	ck_assert_int_eq(read(c->fd, &v, 8), 8);
@@ -40,7 +39,6 @@ static void count_and_drain(void *arg, u32 events)
 
 static void count_only(void *arg, u32 events)
 {
-	(void)events;
 	((struct counter *)arg)->calls++;
 }
 
@@ -78,7 +76,6 @@ static void delete_both(void *arg, u32 events)
 {
 	struct counter *c = arg;
 
-	(void)events;
 	c->calls++;
 	loop_fd_del(c->reg);
 	loop_fd_del(c->other);
