@@ -42,16 +42,16 @@ static void banner(const struct config *c)
 }
 
 /* One guest from the first instruction to the last. False: it failed, and the reason is out. */
-static bool run_once(const struct config *c, struct control *control, enum machine_end *end)
+static bool run_once(const struct config *c, struct control *control, enum stop_reason *end)
 {
 	struct machine *m;
 	int err = machine_create(&m, c, control);
 
-	*end = END_USER;
+	*end = STOP_USER;
 	if (err)
 		return err == -EINTR; /* ended while it was being built */
 	*end = machine_run(m);
-	if (*end != END_RESET || !c->reboot)
+	if (*end != STOP_RESET || !c->reboot)
 		control_give_back(control);
 	machine_destroy(m);
 	return true;
@@ -60,7 +60,7 @@ static bool run_once(const struct config *c, struct control *control, enum machi
 static int run(const struct config *c)
 {
 	struct control *control;
-	enum machine_end end;
+	enum stop_reason end;
 	bool ran;
 
 	banner(c);
@@ -69,18 +69,19 @@ static int run(const struct config *c)
 		return EXIT_DIE;
 	do {
 		ran = run_once(c, control, &end);
-	} while (ran && end == END_RESET && c->reboot);
+	} while (ran && end == STOP_RESET && c->reboot);
 	control_destroy(control);
 	if (!ran)
 		return EXIT_DIE;
 
 	switch (end) {
-	case END_POWEROFF:
-	case END_RESET:
-	case END_USER:
+	case STOP_POWEROFF:
+	case STOP_RESET:
+	case STOP_USER:
 		log_info("KVM session ended normally.");
 		return 0;
-	case END_ERROR:
+	case STOP_ERROR:
+	case STOP_NONE:
 		break;
 	}
 	return EXIT_GUEST;

@@ -461,23 +461,7 @@ int machine_dump_dtb(const struct config *c)
 	return err;
 }
 
-static enum machine_end end_of(enum stop_reason why)
-{
-	switch (why) {
-	case STOP_POWEROFF:
-		return END_POWEROFF;
-	case STOP_RESET:
-		return END_RESET;
-	case STOP_USER:
-		return END_USER;
-	case STOP_ERROR:
-	case STOP_NONE:
-		break;
-	}
-	return END_ERROR;
-}
-
-enum machine_end machine_run(struct machine *m)
+enum stop_reason machine_run(struct machine *m)
 {
 	int err = loop_start(m->io_loop);
 
@@ -494,5 +478,5 @@ enum machine_end machine_run(struct machine *m)
 		vcpu_join(m->vcpus[i]);
 	devices_reset(m->devices);
 	loop_stop(m->io_loop);
-	return end_of(stop_why(&m->stop));
+	return stop_why(&m->stop);
 }

@@ -7,17 +7,10 @@
 #define LKVM_MACHINE_H
 
 #include "lkvm/run/config.h"
+#include "lkvm/vm/stop.h"
 
 struct control;
 struct machine;
-
-/* Why the guest stopped. */
-enum machine_end {
-	END_POWEROFF, /* PSCI SYSTEM_OFF */
-	END_RESET,    /* PSCI SYSTEM_RESET */
-	END_USER,     /* Ctrl-a x, SIGTERM, lkvm stop */
-	END_ERROR,    /* something we could not go on from; already reported */
-};
 
 /*
  * `control` is where it is asked for things until machine_destroy(), or NULL; the caller's. 0 or
@@ -26,8 +19,8 @@ enum machine_end {
  */
 int machine_create(struct machine **out, const struct config *c, struct control *control);
 
-/* Start vCPUs, wait for the end, stop everything. May be called once. */
-enum machine_end machine_run(struct machine *m);
+/* Start vCPUs, wait for the end, stop everything. Says why it ended. May be called once. */
+enum stop_reason machine_run(struct machine *m);
 
 void machine_destroy(struct machine *m);
 

@@ -15,7 +15,7 @@ enum stop_reason {
 	STOP_NONE,
 	STOP_POWEROFF, /* the guest: PSCI SYSTEM_OFF */
 	STOP_RESET,    /* the guest: PSCI SYSTEM_RESET */
-	STOP_USER,     /* Ctrl-a x, a signal */
+	STOP_USER,     /* Ctrl-a x, SIGTERM, lkvm stop */
 	STOP_ERROR,    /* we cannot go on; the one who asks has told the user why */
 };
 

@@ -18,7 +18,7 @@ int lkvm_main(int argc, char **argv);
 
 static struct {
 	int create_err, dump_err;
-	enum machine_end ends[4]; /* one after the other */
+	enum stop_reason ends[4]; /* one after the other; where the test says nothing: power off */
 	unsigned nr_created, nr_run, nr_destroyed, nr_dumped;
 	bool found[4]; /* at each end */
 	const struct config *c;
@@ -34,10 +34,13 @@ int machine_create(struct machine **out, const struct config *c, struct control 
 	return 0;
 }
 
-enum machine_end machine_run(struct machine *m)
+enum stop_reason machine_run(struct machine *m)
 {
 	ck_assert_ptr_eq(m, (struct machine *)(uintptr_t)0x1000);
-	return fake.ends[fake.nr_run++];
+
+	enum stop_reason end = fake.ends[fake.nr_run++];
+
+	return end == STOP_NONE ? STOP_POWEROFF : end;
 }
 
 /* ---- where control sockets go ---- */
@@ -232,7 +235,7 @@ END_TEST
 
 START_TEST(a_guest_that_ends)
 {
-	static const enum machine_end ends[] = { END_POWEROFF, END_RESET, END_USER };
+	static const enum stop_reason ends[] = { STOP_POWEROFF, STOP_RESET, STOP_USER };
 
 	for (unsigned i = 0; i < ARRAY_SIZE(ends); i++) {
 		fake.nr_run = 0;
@@ -254,7 +257,7 @@ END_TEST
 
 START_TEST(a_guest_that_fails)
 {
-	fake.ends[0] = END_ERROR;
+	fake.ends[0] = STOP_ERROR;
 	ck_assert_int_eq(LKVM(BOOT), 1);
 	ck_assert(!said("ended normally") && fake.nr_destroyed == 1);
 }
@@ -280,8 +283,8 @@ END_TEST
 
 START_TEST(reboots)
 {
-	fake.ends[0] = fake.ends[1] = END_RESET;
-	fake.ends[2] = END_POWEROFF;
+	fake.ends[0] = fake.ends[1] = STOP_RESET;
+	fake.ends[2] = STOP_POWEROFF;
 	ck_assert_int_eq(LKVM(BOOT, "--reboot"), 0);
 	ck_assert(fake.nr_created == 3 && fake.nr_run == 3 && fake.nr_destroyed == 3);
 	ck_assert(fake.found[0] && fake.found[1] && !fake.found[2]);

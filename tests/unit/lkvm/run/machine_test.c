@@ -86,13 +86,13 @@ static const struct fake_op linux_boot[] = {
 	{ GUEST_END, 0, 0, NULL },
 };
 
-static enum machine_end start(const struct config *conf)
+static enum stop_reason start(const struct config *conf)
 {
-	enum machine_end end;
+	enum stop_reason end;
 	struct machine *m;
 
 	if (machine_create(&m, conf, NULL))
-		return END_ERROR;
+		return STOP_ERROR;
 	end = machine_run(m);
 	machine_destroy(m);
 	return end;
@@ -121,7 +121,7 @@ START_TEST(a_realm_on_every_host)
 		if (h == HOST_C4_FIXED)
 			continue;
 		fake_kvm_init((enum fake_host)h, rfc ? nothing : linux_boot);
-		ck_assert_msg(start(conf(REALM_ANY)) == END_POWEROFF, "%s", fake_gen->name);
+		ck_assert_msg(start(conf(REALM_ANY)) == STOP_POWEROFF, "%s", fake_gen->name);
 		is_measured();
 		/* 26 bits would hold the board's memory; 32 is KVM's least, and the alias */
 		ck_assert_uint_eq(fake_seen.vm_type & 0xff, 33);
@@ -140,7 +140,7 @@ START_TEST(counters_and_vectors_before_the_descriptor)
 		conf(REALM_ANY)->pmu = true;
 		c.pmu_counters = 4;
 		c.sve_max_vl = 256;
-		ck_assert_msg(start(&c) == END_POWEROFF, "%s", fake_gen->name);
+		ck_assert_msg(start(&c) == STOP_POWEROFF, "%s", fake_gen->name);
 		ck_assert(fake_seen.features[0] & 1u << KVM_ARM_VCPU_PMU_V3);
 		ck_assert(fake_seen.features[0] & 1u << KVM_ARM_VCPU_SVE);
 	}
@@ -151,20 +151,20 @@ END_TEST
 START_TEST(other_guests_on_the_same_hosts)
 {
 	fake_kvm_init(HOST_PLAIN, nothing);
-	ck_assert_int_eq(start(conf(REALM_OFF)), END_POWEROFF);
+	ck_assert_int_eq(start(conf(REALM_OFF)), STOP_POWEROFF);
 	ck_assert_uint_eq(fake_seen.vm_type, 32);
 	ck_assert_uint_eq(fake_seen.nr_vms, 1); /* nothing is probed for an ordinary VM */
 	fake_kvm_init(HOST_C3, nothing);
-	ck_assert_int_eq(start(conf(REALM_OFF)), END_POWEROFF);
+	ck_assert_int_eq(start(conf(REALM_OFF)), STOP_POWEROFF);
 	ck_assert(!fake_seen.created);
 	capture_start();
 	fake_kvm_init(HOST_B2, nothing);
-	ck_assert_int_eq(start(conf(REALM_SIM)), END_POWEROFF);
+	ck_assert_int_eq(start(conf(REALM_SIM)), STOP_POWEROFF);
 	ck_assert_uint_eq(fake_seen.vm_type, 33);
 	ck_assert(strstr(captured(), "simulated Realm: no isolation") && !fake_seen.created);
 	fake_kvm_init(HOST_PKVM, nothing);
 	conf(REALM_OFF)->protected_vm = true;
-	ck_assert_int_eq(start(&c), END_POWEROFF);
+	ck_assert_int_eq(start(&c), STOP_POWEROFF);
 	ck_assert_uint_eq(fake_seen.vm_type, 0x80000000 | 32);
 	remove_files();
 }
@@ -188,20 +188,20 @@ START_TEST(a_simulated_realm_measures_what_was_predicted)
 	capture_start();
 	fake_kvm_init(HOST_PLAIN, nothing);
 	log_set_level(LOG_DEBUG);
-	ck_assert_int_eq(start(conf(REALM_SIM)), END_POWEROFF);
+	ck_assert_int_eq(start(conf(REALM_SIM)), STOP_POWEROFF);
 	s = strstr(captured(), "predicted RIM: ");
 	ck_assert(s && strspn(s + 15, "0123456789abcdef") == 64);
 	ck_assert_int_eq(ftruncate(capture_fd, 0), 0);
 	lseek(capture_fd, 0, SEEK_SET);
 	c.realm_hash = HASH_SHA512;
-	ck_assert_int_eq(start(&c), END_POWEROFF);
+	ck_assert_int_eq(start(&c), STOP_POWEROFF);
 	s = strstr(captured(), "predicted RIM: ");
 	ck_assert(s && strspn(s + 15, "0123456789abcdef") == 128);
 	/* Where the RMM does not tell, the prediction is still printed. */
 	ck_assert_int_eq(ftruncate(capture_fd, 0), 0);
 	lseek(capture_fd, 0, SEEK_SET);
 	fake_kvm_init(HOST_C4, nothing);
-	ck_assert_int_eq(start(conf(REALM_ANY)), END_POWEROFF);
+	ck_assert_int_eq(start(conf(REALM_ANY)), STOP_POWEROFF);
 	ck_assert(strstr(captured(), "predicted RIM: "));
 	remove_files();
 }
@@ -212,7 +212,7 @@ START_TEST(a_simulated_realm_that_measures_something_else_is_not_started)
 	capture_start();
 	fake_kvm_init(HOST_PLAIN, nothing);
 	fake_kvm_trace = other_entry;
-	ck_assert_int_eq(start(conf(REALM_SIM)), END_ERROR);
+	ck_assert_int_eq(start(conf(REALM_SIM)), STOP_ERROR);
 	ck_assert(strstr(captured(), "Error: the Realm measures "));
 	ck_assert(strstr(captured(), "as predicted: it is not started\n"));
 	remove_files();
@@ -237,7 +237,7 @@ static void measures_a_large_kernel(unsigned populates)
 	nr_populates = 0;
 	fake_kvm_init(HOST_B2, nothing);
 	fake_kvm_trace = slow_rmm;
-	ck_assert_int_eq(start(&c), END_POWEROFF);
+	ck_assert_int_eq(start(&c), STOP_POWEROFF);
 	ck_assert_uint_eq(nr_populates, populates);
 	ck_assert_uint_eq(fake_seen.measured[0].base, KERNEL);
 	ck_assert_uint_eq(fake_seen.measured[0].size, 640 * KiB);
@@ -282,22 +282,22 @@ START_TEST(a_measurement_log)
 		fake_kvm_init((enum fake_host)h, nothing);
 		conf(REALM_ANY)->measurement_log = true;
 		if (h == HOST_A1 || h == HOST_A) {
-			ck_assert_int_eq(start(&c), END_ERROR);
+			ck_assert_int_eq(start(&c), STOP_ERROR);
 			captured_one_error("--measurement-log is not possible on this host",
 					   "measure all that is loaded");
 			continue;
 		}
-		ck_assert_msg(start(&c) == END_POWEROFF, "%s: %s", fake_gen->name, captured());
+		ck_assert_msg(start(&c) == STOP_POWEROFF, "%s: %s", fake_gen->name, captured());
 		is_measured();
 		ck_assert_uint_eq(fake_seen.unmeasured.base, FAKE_RAM + RAM_SIZE - 64 * KiB);
 		ck_assert_uint_eq(fake_seen.unmeasured.size, 64 * KiB);
 	}
 	fake_kvm_init(HOST_C4, nothing);
-	ck_assert_int_eq(start(conf(REALM_ANY)), END_POWEROFF);
+	ck_assert_int_eq(start(conf(REALM_ANY)), STOP_POWEROFF);
 	ck_assert_mem_eq(&fake_seen.unmeasured, &none, sizeof(none));
 	fake_kvm_init(HOST_PLAIN, nothing);
 	conf(REALM_SIM)->measurement_log = true;
-	ck_assert_int_eq(start(&c), END_POWEROFF);
+	ck_assert_int_eq(start(&c), STOP_POWEROFF);
 	remove_files();
 }
 END_TEST
@@ -317,7 +317,7 @@ START_TEST(nothing_there_aborts)
 			continue;
 		fake_kvm_init((enum fake_host)h, reads);
 		ck_assert_int_eq(start(conf(h < HOST_FIRST_REALM ? REALM_OFF : REALM_ANY)),
-				 END_POWEROFF);
+				 STOP_POWEROFF);
 		ck_assert_msg(fake_seen.aborts == 2, "%s: %u", fake_gen->name, fake_seen.aborts);
 		ck_assert_uint_ne(fake_seen.loaded, 0);
 	}
@@ -327,7 +327,7 @@ END_TEST
 
 static void refused(const char *a, const char *b)
 {
-	ck_assert_int_eq(start(&c), END_ERROR);
+	ck_assert_int_eq(start(&c), STOP_ERROR);
 	captured_one_error(a, b);
 }
 
@@ -414,7 +414,7 @@ START_TEST(every_step_can_fail)
 		for (unsigned n = 0; n < 90; n += 2) {
 			fake_kvm_init(hosts[h], nothing);
 			fake_kvm_fail(n + h, EIO);
-			failures += start(conf(REALM_ANY)) == END_ERROR;
+			failures += start(conf(REALM_ANY)) == STOP_ERROR;
 		}
 		ck_assert_uint_gt(failures, 10);
 	}
