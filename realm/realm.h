@@ -80,6 +80,11 @@ struct realm_ops {
 	 */
 	bool ripas_last;
 	/*
+	 * This program measures the Realm itself, with realm_conf.contents, and realm_rim() tells
+	 * what came of it.
+	 */
+	bool measures;
+	/*
 	 * By which rule the Realm is measured: enum rim_rmm [realm/measure/rim.h], or -ENOTSUP: it
 	 * is not, or nobody knows how.
 	 */
@@ -114,7 +119,7 @@ struct realm_ops {
 	int (*finalize)(struct realm *r, int vcpu_fd);
 	/* The next thing that happens is the guest's first instruction. */
 	int (*activate)(struct realm *r);
-	/* The initial measurement of the active Realm, 64 bytes; NULL: this host does not tell. */
+	/* The initial measurement of the active Realm, 64 bytes; NULL unless `measures`. */
 	const u8 *(*rim)(const struct realm *r);
 	/*
 	 * Exits that ordinary VMs do not have. 0: handled; -EAGAIN: handled in part, after a

@@ -145,7 +145,7 @@ int launch_predict(struct launch *l, const struct realm_ops *ops, const struct r
 		   int vcpu_fd)
 {
 	int rmm = ops->rmm(conf), err;
-	bool predict = rmm >= 0 && (ops->rim != realm_no_rim || log_enabled(LOG_DEBUG));
+	bool predict = rmm >= 0 && (ops->measures || log_enabled(LOG_DEBUG));
 	struct rim_params p;
 
 	l->has_predicted = predict;

@@ -355,7 +355,7 @@ static int build(struct machine *m)
 		return err;
 	if ((err = launch_ram(&m->launch, m->realm_ops->mem_flags(&m->realm_conf))))
 		return err;
-	if (m->realm_ops->rim != realm_no_rim)
+	if (m->realm_ops->measures)
 		m->realm_conf.contents = launch_contents(&m->launch);
 	if ((err = realm_new(&m->realm, m->realm_ops, &m->realm_conf, &m->kvm, m->launch.mem)))
 		return err;

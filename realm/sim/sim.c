@@ -338,6 +338,7 @@ const struct realm_ops realm_sim = {
 	.populate = populate,
 	.finalize = finalize,
 	.activate = activate,
+	.measures = true,
 	.rim = rim,
 	.exit = exit_,
 	.fault = fault,
