@@ -54,7 +54,7 @@ struct virtio_type {
 
 	/*
 	 * The driver wrote [off, off + len) of the writable part of the configuration (already
-	 * stored). vCPU thread, d->lock. Only needed when there is such a part.
+	 * stored). vCPU thread, d->lock. May be NULL when there is no such part.
 	 */
 	void (*config_written)(struct virtio_device *d, u32 off, u32 len);
 

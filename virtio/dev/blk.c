@@ -366,11 +366,6 @@ static void blk_destroy(struct virtio_device *d)
 	free(b);
 }
 
-static void blk_config_written(struct virtio_device *d, u32 off, u32 len)
-{
-	/* Nothing is writable: no CONFIG_WCE. */
-}
-
 static const struct virtio_type blk_type = {
 	.name = "blk",
 	.id = 2,
@@ -378,7 +373,6 @@ static const struct virtio_type blk_type = {
 	.start = blk_start,
 	.kick = blk_kick,
 	.stop = blk_stop,
-	.config_written = blk_config_written,
 	.destroy = blk_destroy,
 };
 

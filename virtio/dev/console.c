@@ -274,11 +274,6 @@ static void con_stop(struct virtio_device *d, struct virtqueue *q)
 		loop_timer_disarm(v->listen);
 }
 
-static void con_config_written(struct virtio_device *d, u32 off, u32 len)
-{
-	/* Nothing is writable: no EMERG_WRITE. */
-}
-
 static void con_destroy(struct virtio_device *d)
 {
 	struct vcon *v = container_of(d, struct vcon, dev);
@@ -297,7 +292,6 @@ static const struct virtio_type console_type = {
 	.start = con_start,
 	.kick = con_kick,
 	.stop = con_stop,
-	.config_written = con_config_written,
 	.destroy = con_destroy,
 };
 
