@@ -22,28 +22,24 @@ static int echo_start(struct virtio_device *d)
 	return echo_of(d)->start_err;
 }
 
-static void echo_kick(struct virtio_device *d, struct virtqueue *q)
+static int echo_serve(struct virtio_device *d, struct virtqueue *q)
 {
 	struct iovec iov[8];
 	struct chain c = { .iov = iov, .max = 8 };
-	unsigned left = q->size;
-	int n = 0;
+	int n = chain_take(q, &c);
 
+	if (n <= 0)
+		return n;
+	echo_of(d)->taken++;
+	queue_push(q, c.head, 0);
+	return 1;
+}
+
+static void echo_kick(struct virtio_device *d, struct virtqueue *q)
+{
 	assert(loop_here(d->loop));
 	echo_of(d)->kicks[q->index]++;
-	do {
-		queue_kick_off(q);
-		while (left && (n = chain_take(q, &c)) > 0) {
-			left--;
-			echo_of(d)->taken++;
-			queue_push(q, c.head, 0);
-		}
-	} while (left && n == 0 && queue_kick_on(q));
-	if (n < 0)
-		virtio_fail(d, "bad chain", n);
-	virtio_queue_flush(d, q);
-	if (!left)
-		virtio_notify(d, q->index);
+	virtio_queue_serve(d, q, echo_serve, "bad chain");
 }
 
 static void echo_stop(struct virtio_device *d, struct virtqueue *q)

@@ -37,6 +37,9 @@
 	(VIRTIO_S_ACKNOWLEDGE | VIRTIO_S_DRIVER | VIRTIO_S_DRIVER_OK | VIRTIO_S_FEATURES_OK |      \
 	 VIRTIO_S_FAILED)
 
+/* Chains after which the driver learns of them: it can use them again while we go on. */
+#define SERVE_PUBLISH 64u
+
 static void doorbell_rang(void *arg, u32 events);
 
 /* ---- create and destroy ---- */
@@ -284,6 +287,27 @@ void virtio_queue_flush(struct virtio_device *d, struct virtqueue *q)
 
 	if (!touched(d) && wanted)
 		d->tops->interrupt_queue(d->transport, q->index);
+}
+
+void virtio_queue_serve(struct virtio_device *d, struct virtqueue *q,
+			int (*one)(struct virtio_device *d, struct virtqueue *q), const char *bad)
+{
+	unsigned left = q->size;
+	int n;
+
+	/* A driver that flips its index finds kick_on() true for ever: that costs budget too. */
+	do {
+		queue_kick_off(q);
+		while ((n = one(d, q)) > 0 && --left)
+			if (left % SERVE_PUBLISH == 0)
+				virtio_queue_flush(d, q);
+	} while (left && n == 0 && queue_kick_on(q) && --left);
+
+	virtio_queue_flush(d, q);
+	if (n < 0 && n != -EAGAIN)
+		virtio_fail(d, bad, n);
+	else if (!left)
+		virtio_notify(d, q->index);
 }
 
 /* ---- either side ---- */

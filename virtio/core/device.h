@@ -39,8 +39,8 @@ struct virtio_type {
 
 	/*
 	 * The driver rang the doorbell of queue `q`, or `q` had buffers when it started. `q` is
-	 * started; with a hold. Serve at most about q->size chains, then virtio_notify() and
-	 * return: the driver can post faster than we serve.
+	 * started; with a hold. Bounded, because the driver can post faster than we serve:
+	 * virtio_queue_serve() does it.
 	 */
 	void (*kick)(struct virtio_device *d, struct virtqueue *q);
 
@@ -78,10 +78,10 @@ struct virtio_device {
 	const struct virtio_transport_ops *tops; /* set by virtio_attach */
 	void *transport;
 
-	u64 offered;  /* constant after create */
-	u64 features; /* accepted by the driver; final once FEATURES_OK */
-	bool refused; /* driver asked for a feature beyond word 1; until reset */
-	_Atomic u8 status; /* written under d->lock; never contains NEEDS_RESET */
+	u64 offered;	     /* constant after create */
+	u64 features;	     /* accepted by the driver; final once FEATURES_OK */
+	bool refused;	     /* driver asked for a feature beyond word 1; until reset */
+	_Atomic u8 status;   /* written under d->lock; never contains NEEDS_RESET */
 	_Atomic bool broken; /* needs reset; either side sets, reset clears */
 
 	u8 *config; /* configuration space, little-endian, owned by the kind */
@@ -96,7 +96,7 @@ struct virtio_device {
 	bool running; /* loop side: started and not stopped */
 	u32 mem_gen;  /* loop side: generation of the memory that the queues' windows belong to */
 	struct log_site failures; /* lines about needing a reset */
-	struct account *account; /* what it touches, if somebody wants to know */
+	struct account *account;  /* what it touches, if somebody wants to know */
 };
 
 /* ---- for device kinds ---- */
@@ -135,6 +135,19 @@ void virtio_leave(struct virtio_device *d);
 
 /* Publish what was pushed to `q`, interrupt the driver if it wants that. Loop, with a hold. */
 void virtio_queue_flush(struct virtio_device *d, struct virtqueue *q);
+
+/*
+ * What kick() does: serve the chains of `q` one after the other and tell the driver, who need not
+ * kick for those that come meanwhile. About q->size of them, then the doorbell rings again, so that
+ * a driver that never stops cannot keep the loop from its other fds. Loop, with a hold; `q` is
+ * started.
+ *
+ * one() takes and serves a chain. 1: done. 0: `q` is empty. -EAGAIN: the chain, if there was any,
+ * is back in `q`, and somebody rings when one() is worth another try. Other -errno: virtio_fail()
+ * with that and `bad`.
+ */
+void virtio_queue_serve(struct virtio_device *d, struct virtqueue *q,
+			int (*one)(struct virtio_device *d, struct virtqueue *q), const char *bad);
 
 /*
  * The guest broke the rules: DEVICE_NEEDS_RESET, configuration interrupt, one rate-limited line,

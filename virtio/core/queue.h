@@ -107,18 +107,7 @@ bool queue_publish(struct virtqueue *q);
  * Ask the driver not to kick / to kick for the next buffer. Initially it kicks. queue_kick_on()
  * returns true if buffers have come since the ring was last looked at (or it broke): the caller
  * must look again, no kick will tell. Buffers that were seen and left or put back do not count:
- * nobody tells about those either way.
- *
- * The usual kick handler, which serves bursts without further kicks and never misses a buffer:
- *
- *	do {
- *		queue_kick_off(q);
- *		while (chain_take(q, &c) > 0)
- *			...
- *	} while (queue_kick_on(q));
- *
- * bounded to one ring's worth of chains, then virtio_notify() itself, so that a driver that never
- * stops cannot keep the loop from its other fds.
+ * nobody tells about those either way. virtio_queue_serve() does what a kick handler needs of it.
  */
 void queue_kick_off(struct virtqueue *q);
 bool queue_kick_on(struct virtqueue *q);

@@ -77,6 +77,8 @@ struct blk {
 	unsigned busy; /* slots not free */
 	struct iovec *iovs;
 	u16 max_iov;
+	u64 kick_bytes; /* that this kick has moved */
+	bool to_commit; /* the disk was given requests that it need not have begun */
 	bool have_hold; /* kept from a finished request until its group is published */
 
 	/* What is being stopped: its requests end without a word to the driver. */
@@ -267,8 +269,8 @@ static void dispatch(struct slot *s)
 	to_disk(s);
 }
 
-/* One request from `q`: its bytes of data (or 0) in *bytes. 1, 0: queue empty, -errno: broken. */
-static int take_one(struct blk *b, struct virtqueue *q, u64 *bytes)
+/* One request from `q`: 1, 0 (queue empty), -errno (broken). A slot is free. */
+static int take_one(struct blk *b, struct virtqueue *q)
 {
 	struct slot *s = b->free;
 	struct chain c = { .iov = s->iov, .max = b->max_iov };
@@ -286,7 +288,8 @@ static int take_one(struct blk *b, struct virtqueue *q, u64 *bytes)
 	s->q = q;
 	s->head = c.head;
 	s->write = false;
-	*bytes = s->req.io.len;
+	b->kick_bytes += s->req.io.len;
+	b->to_commit = true;
 	if (n)
 		dispatch(s);
 	else
@@ -294,33 +297,42 @@ static int take_one(struct blk *b, struct virtqueue *q, u64 *bytes)
 	return 1;
 }
 
+/* What the page cache answers is finished in here, and its slots are free again. */
+static void commit(struct blk *b)
+{
+	if (b->to_commit)
+		b->disk->ops->commit(b->disk);
+	b->to_commit = false;
+}
+
+static int blk_serve(struct virtio_device *d, struct virtqueue *q)
+{
+	struct blk *b = container_of(d, struct blk, dev);
+	int n;
+
+	if (!b->free)
+		commit(b);
+	if (!b->free) {
+		b->queues[q->index].starved = true;
+		return -EAGAIN;
+	}
+	if (b->kick_bytes >= KICK_BYTES) {
+		virtio_notify(d, q->index);
+		return -EAGAIN;
+	}
+	n = take_one(b, q);
+	if (n <= 0)
+		commit(b);
+	return n;
+}
+
 static void blk_kick(struct virtio_device *d, struct virtqueue *q)
 {
 	struct blk *b = container_of(d, struct blk, dev);
-	unsigned left = q->size;
-	u64 bytes, sum = 0;
-	int n = 1;
 
-	while (left && sum < KICK_BYTES) {
-		queue_kick_off(q);
-		while (left && sum < KICK_BYTES && b->free && (n = take_one(b, q, &bytes)) > 0) {
-			left--;
-			sum += bytes;
-		}
-		/* What the page cache answers is finished here, and its slots are free again. */
-		b->disk->ops->commit(b->disk);
-		if (n < 0 || !b->free)
-			break;
-		/* A driver that flips its index makes this true for ever: that costs budget too. */
-		if (n == 0 && (!queue_kick_on(q) || !--left))
-			break;
-	}
-	if (n < 0)
-		virtio_fail(d, "bad request", n);
-	else if (!b->free)
-		b->queues[q->index].starved = true;
-	else if (n > 0 || !left)
-		virtio_notify(d, q->index);
+	b->kick_bytes = 0;
+	virtio_queue_serve(d, q, blk_serve, "bad request");
+	commit(b);
 	publish(b);
 }
 

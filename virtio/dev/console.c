@@ -35,9 +35,6 @@
 
 enum { RX, TX, NR_QUEUES }; /* [virtio 1.3 §5.3.2] receiveq(port0), transmitq(port0) */
 
-/* What one kick may print before the loop turns to its other fds. */
-#define KICK_CHAINS QUEUE_SIZE
-
 #define RESIZE_RETRY_NS 10000000u
 
 /* When input starts: so long after the last output, after the first, and without any. */
@@ -103,39 +100,27 @@ static bool print(struct vcon *v, const struct chain *c)
 	return true;
 }
 
+static int transmit_one(struct virtio_device *d, struct virtqueue *q)
+{
+	struct vcon *v = container_of(d, struct vcon, dev);
+	struct chain c = { .iov = v->iov, .max = MAX_IOV };
+	int n = chain_take(q, &c);
+
+	if (n <= 0)
+		return n;
+	spoken(v);
+	if (!print(v, &c)) {
+		queue_untake(q, c.head);
+		return -EAGAIN; /* until con_writable() */
+	}
+	queue_push(q, c.head, 0);
+	return 1;
+}
+
 /* Print what the driver has posted, as far as the chardev takes it. */
 static void transmit(struct vcon *v)
 {
-	struct virtqueue *q = &v->dev.queues[TX];
-	unsigned left = KICK_CHAINS;
-	bool stalled = false;
-	int n = 1;
-
-	while (left && !stalled) {
-		struct chain c = { .iov = v->iov, .max = MAX_IOV };
-
-		queue_kick_off(q);
-		n = chain_take(q, &c);
-		if (n < 0)
-			break;
-		left--;
-		if (n > 0)
-			spoken(v);
-		if (n == 0) {
-			if (!queue_kick_on(q))
-				break;
-		} else if (print(v, &c)) {
-			queue_push(q, c.head, 0);
-		} else {
-			queue_untake(q, c.head);
-			stalled = true; /* until con_writable() */
-		}
-	}
-	virtio_queue_flush(&v->dev, q);
-	if (n < 0)
-		virtio_fail(&v->dev, "bad output buffer", n);
-	else if (!left && !stalled)
-		virtio_notify(&v->dev, TX);
+	virtio_queue_serve(&v->dev, &v->dev.queues[TX], transmit_one, "bad output buffer");
 }
 
 static void con_writable(void *arg)

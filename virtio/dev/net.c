@@ -37,7 +37,6 @@ static_assert(sizeof(struct net_config) == 12, "as in the specification");
 enum { RXQ, TXQ, NR_QUEUES };
 
 #define QUEUE_SIZE 256u
-#define TX_PUBLISH 64u /* chains: the driver can reuse them while we go on */
 
 struct net {
 	struct virtio_device dev;
@@ -107,44 +106,21 @@ static int net_transmit(struct net *n, const struct chain *c)
 											  : 0;
 }
 
-/* One chain: 1; 0: none there; -EAGAIN: wait for writable(); -errno: the device was failed. */
-static int net_serve_tx(struct net *n, struct virtqueue *q)
+static int net_serve_tx(struct virtio_device *d, struct virtqueue *q)
 {
+	struct net *n = net_of(d);
 	struct chain c = { .iov = n->s->tx_iov, .max = ARRAY_SIZE(n->s->tx_iov) };
 	int err = chain_take(q, &c);
 
-	if (!err)
-		return 0;
-	if (err > 0)
-		err = net_transmit(n, &c);
-	if (err == -EAGAIN) {
+	if (err <= 0)
+		return err;
+	err = net_transmit(n, &c);
+	if (err == -EAGAIN) /* until on_writable() */
 		queue_untake(q, c.head);
+	if (err)
 		return err;
-	}
-	if (err < 0) {
-		virtio_fail(&n->dev, "bad frame", err);
-		return err;
-	}
 	queue_push(q, c.head, 0);
 	return 1;
-}
-
-static void net_kick_tx(struct net *n, struct virtqueue *q)
-{
-	unsigned left = q->size;
-	int r = 0;
-
-	do {
-		queue_kick_off(q);
-		while (left && (r = net_serve_tx(n, q)) > 0)
-			if (--left % TX_PUBLISH == 0)
-				virtio_queue_flush(&n->dev, q);
-	} while (left && r == 0 && queue_kick_on(q));
-
-	virtio_queue_flush(&n->dev, q);
-	n->netif->ops->flush(n->netif);
-	if (!left)
-		virtio_notify(&n->dev, q->index);
 }
 
 static void on_writable(void *arg)
@@ -302,10 +278,12 @@ static void net_kick(struct virtio_device *d, struct virtqueue *q)
 
 	n->in_kick = true;
 	report_ring(n);
-	if (q->index == TXQ)
-		net_kick_tx(n, q);
-	else
+	if (q->index == TXQ) {
+		virtio_queue_serve(d, q, net_serve_tx, "bad frame");
+		n->netif->ops->flush(n->netif);
+	} else {
 		n->netif->ops->rx_ready(n->netif);
+	}
 	n->in_kick = false;
 }
 

@@ -26,7 +26,6 @@
  * fds: 128 KiB at some 400 MB/s, a third of a millisecond.
  */
 #define RNG_REQUEST_MAX (16 * KiB)
-#define RNG_KICK_REQUESTS RNG_QUEUE_SIZE
 
 struct rng {
 	struct virtio_device dev;
@@ -53,42 +52,25 @@ static int rng_fill(const struct chain *c)
 	return (int)done;
 }
 
-/* One request: 1, 0 (none there), or -errno after failing the device. */
-static int rng_serve(struct rng *r, struct virtqueue *q)
+static int rng_serve(struct virtio_device *d, struct virtqueue *q)
 {
+	struct rng *r = container_of(d, struct rng, dev);
 	struct chain c = { .iov = r->iov, .max = RNG_MAX_IOV };
 	int n = chain_take(q, &c);
 
-	if (n == 0)
-		return 0;
-	/* [virtio 1.3 §5.4.6.1] The driver must not place device-readable buffers here. */
-	if (n > 0 && c.nr_read)
-		n = -EBADMSG;
-	if (n > 0)
-		n = rng_fill(&c);
-	if (n < 0) {
-		virtio_fail(&r->dev, "bad request", n);
+	if (n <= 0)
 		return n;
-	}
+	/* [virtio 1.3 §5.4.6.1] The driver must not place device-readable buffers here. */
+	n = c.nr_read ? -EBADMSG : rng_fill(&c);
+	if (n < 0)
+		return n;
 	queue_push(q, c.head, (u32)n);
 	return 1;
 }
 
 static void rng_kick(struct virtio_device *d, struct virtqueue *q)
 {
-	struct rng *r = container_of(d, struct rng, dev);
-	unsigned left = RNG_KICK_REQUESTS;
-	int n = 0;
-
-	do {
-		queue_kick_off(q);
-		while (left && (n = rng_serve(r, q)) > 0)
-			left--;
-	} while (left && n == 0 && queue_kick_on(q));
-
-	virtio_queue_flush(d, q);
-	if (!left)
-		virtio_notify(d, q->index);
+	virtio_queue_serve(d, q, rng_serve, "bad request");
 }
 
 static int rng_start(struct virtio_device *d)

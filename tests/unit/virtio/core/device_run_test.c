@@ -25,6 +25,8 @@ struct rig {
 	struct fake_echo e;
 	struct fake_transport t;
 	struct fake_ring r[3];
+	unsigned served;  /* calls of the functions that serve a queue below */
+	u16 used_at_65th; /* what the driver saw of the first 64 then */
 };
 
 static void rig_up_with(struct rig *x, struct mem *m)
@@ -464,6 +466,161 @@ START_TEST(queue_reset_before_driver_ok)
 }
 END_TEST
 
+/* ---- serving a queue ---- */
+
+static void serve(struct rig *x, u16 queue, int (*one)(struct virtio_device *, struct virtqueue *))
+{
+	loop_step(x->loop, 0);
+	memset(x->e.kicks, 0, sizeof(x->e.kicks));
+	ck_assert(virtio_enter(&x->e.dev));
+	virtio_queue_serve(&x->e.dev, virtio_queue(&x->e.dev, queue), one, "bad thing");
+	virtio_leave(&x->e.dev);
+	loop_step(x->loop, 0);
+}
+
+static struct rig *rig_of(struct virtio_device *d)
+{
+	return container_of(d, struct rig, e.dev);
+}
+
+static int serve_chain(struct virtio_device *d, struct virtqueue *q)
+{
+	struct rig *x = rig_of(d);
+	struct chain c = { .iov = &(struct iovec){ 0 }, .max = 1 };
+	int n = chain_take(q, &c);
+
+	if (n <= 0)
+		return n;
+	if (++x->served == 65)
+		x->used_at_65th = fake_ring_used_idx(&x->r[2]);
+	queue_push(q, c.head, 0);
+	return 1;
+}
+
+/* The driver posts another chain whenever one is taken. */
+static int serve_endless(struct virtio_device *d, struct virtqueue *q)
+{
+	post_one(&rig_of(d)->r[q->index]);
+	return serve_chain(d, q);
+}
+
+START_TEST(one_kick_serves_a_ring_at_most)
+{
+	struct rig x;
+
+	rig_up(&x);
+	rig_prepare(&x);
+	fake_driver_ok(&x.e.dev);
+	serve(&x, 0, serve_endless);
+	ck_assert_uint_eq(x.served, 8);
+	ck_assert_uint_eq(fake_ring_used_idx(&x.r[0]), 8);
+	ck_assert_uint_eq(x.e.kicks[0], 1);
+	/* Nothing there: nobody rings. */
+	serve(&x, 0, serve_chain);
+	ck_assert_uint_eq(x.e.kicks[0], 0);
+	rig_down(&x);
+}
+END_TEST
+
+/* There is nothing to take, but the index is another one each time, if an impossible one. */
+static int serve_flipping(struct virtio_device *d, struct virtqueue *q)
+{
+	struct rig *x = rig_of(d);
+
+	x->served++;
+	x->r[0].avail_idx ^= 100;
+	fake_ring_publish(&x->r[0]);
+	return 0;
+}
+
+START_TEST(an_index_that_flips_costs_budget)
+{
+	struct rig x;
+
+	rig_up(&x);
+	rig_prepare(&x);
+	fake_driver_ok(&x.e.dev);
+	x.r[0].avail_idx = 200;
+	serve(&x, 0, serve_flipping);
+	ck_assert_uint_eq(x.served, 8);
+	ck_assert_uint_eq(x.e.kicks[0], 1); /* the bell rang: and that found the index out */
+	ck_assert(status(&x) & VIRTIO_S_NEEDS_RESET);
+	rig_down(&x);
+}
+END_TEST
+
+/* The second chain cannot be served: not now, or not at all. */
+static int serve_one_then(struct virtio_device *d, struct virtqueue *q, int err)
+{
+	return rig_of(d)->served ? err : serve_chain(d, q);
+}
+
+static int serve_one_then_wait(struct virtio_device *d, struct virtqueue *q)
+{
+	return serve_one_then(d, q, -EAGAIN);
+}
+
+static int serve_one_then_fail(struct virtio_device *d, struct virtqueue *q)
+{
+	return serve_one_then(d, q, -EBADMSG);
+}
+
+static void post_quietly(struct rig *x, u16 queue, unsigned nr)
+{
+	for (unsigned i = 0; i < nr; i++)
+		post_one(&x->r[queue]);
+}
+
+START_TEST(what_cannot_be_served_waits_without_a_bell)
+{
+	struct rig x;
+
+	rig_up(&x);
+	rig_prepare(&x);
+	fake_driver_ok(&x.e.dev);
+	post_quietly(&x, 0, 2);
+	serve(&x, 0, serve_one_then_wait);
+	ck_assert_uint_eq(fake_ring_used_idx(&x.r[0]), 1);
+	ck_assert_uint_eq(x.e.kicks[0], 0);
+	ck_assert(!(status(&x) & VIRTIO_S_NEEDS_RESET));
+	rig_down(&x);
+}
+END_TEST
+
+START_TEST(an_error_fails_the_device_after_what_was_done)
+{
+	struct rig x;
+
+	rig_up(&x);
+	rig_prepare(&x);
+	fake_driver_ok(&x.e.dev);
+	post_quietly(&x, 0, 2);
+	serve(&x, 0, serve_one_then_fail);
+	ck_assert_uint_eq(fake_ring_used_idx(&x.r[0]), 1);
+	ck_assert_uint_eq(x.t.queue[0], 1);
+	ck_assert(status(&x) & VIRTIO_S_NEEDS_RESET);
+	rig_down(&x);
+}
+END_TEST
+
+START_TEST(a_long_burst_is_published_on_the_way)
+{
+	struct rig x;
+
+	rig_up(&x);
+	rig_prepare(&x);
+	fake_ring_init(&x.r[2], x.mem, FAKE_RING(2), 256, true);
+	fake_queue(&x.e.dev, 2, &x.r[2]);
+	fake_driver_ok(&x.e.dev);
+	post_quietly(&x, 2, 100);
+	serve(&x, 2, serve_chain);
+	ck_assert_uint_eq(x.served, 100);
+	ck_assert_uint_eq(x.used_at_65th, 64);
+	ck_assert_uint_eq(fake_ring_used_idx(&x.r[2]), 100);
+	rig_down(&x);
+}
+END_TEST
+
 /* ---- two threads ---- */
 
 /*
@@ -519,4 +676,7 @@ SUITE_MAIN("virtio/device_run", doorbells, reset_lets_go_and_forgets,
 	   rings_outside_ram_fail_the_start, a_kind_that_cannot_start, ring_memory_taken_back,
 	   memory_kept_from_the_host,
 	   one_queue_is_reset_and_comes_back, queue_reset_only_if_negotiated,
-	   queue_reset_before_driver_ok, restarts_under_load)
+	   queue_reset_before_driver_ok, one_kick_serves_a_ring_at_most,
+	   an_index_that_flips_costs_budget, what_cannot_be_served_waits_without_a_bell,
+	   an_error_fails_the_device_after_what_was_done, a_long_burst_is_published_on_the_way,
+	   restarts_under_load)
