@@ -37,6 +37,9 @@
 #define INPUT_SIZE 512u
 #define CTRL_A 1
 
+/* What in_fd asks for while nobody wants input: a hang-up, once. */
+#define NO_EVENTS (EPOLLONESHOT | EPOLLET)
+
 /* What the 16 bytes of a UART take on a line of 115200 bits a second. */
 #define REST_NS 1400000u
 
@@ -46,6 +49,22 @@
  */
 enum rx { RX_FULL, RX_READY, RX_CALLED };
 
+/* Where input comes from. The last three are a terminal's. */
+enum source {
+	SOURCE_NONE,	   /* there is no input, or no more */
+	SOURCE_STREAM,	   /* a pipe, a file or a pty, read as fast as the guest takes it */
+	SOURCE_TTY_LATER,  /* left as it is until the loop runs */
+	SOURCE_TTY_OTHERS, /* another job's, or hung up: not read */
+	SOURCE_TTY,	   /* ours: has escapes, so it is read even if the guest takes nothing */
+};
+
+/* How fast the client gets input. */
+enum pace {
+	PACE_FREE,
+	PACE_FULL,    /* it did not take all: when it asks for more, it rests first */
+	PACE_RESTING, /* until the timer `rest` */
+};
+
 struct console {
 	struct chardev chr;
 	struct loop *loop;
@@ -54,17 +73,14 @@ struct console {
 	struct outbuf *outbuf;
 
 	/* Input; loop. */
+	enum source source;
 	struct loop_fd *in_fd;
-	bool in_polled;		 /* in_fd asks for EPOLLIN */
+	u32 in_events;		 /* that in_fd asks for */
 	struct loop_timer *pump; /* instead of in_fd */
-	bool at_end;		 /* of the input; of a terminal that is not ours (yet) */
-	bool begun;		 /* the loop runs */
-	bool tty;		 /* escapes, and read even if the guest takes none */
 	bool escape;		 /* Ctrl-a was the last character */
 	unsigned input_off, input_len;
 	char input[INPUT_SIZE];
-	bool full;    /* the client did not take all of it, and has not rested since */
-	bool resting; /* until the timer `rest` */
+	enum pace pace;
 	struct loop_timer *rest;
 	void (*stop)(void *arg);
 	void *stop_arg;
@@ -79,21 +95,26 @@ struct console {
 
 /* ---- input ---- */
 
+static bool is_tty(const struct console *c)
+{
+	return c->source >= SOURCE_TTY_LATER;
+}
+
 static bool want_input(const struct console *c)
 {
-	if (c->at_end || c->in < 0)
-		return false;
-	return c->tty || (atomic_load(&c->rx) == RX_READY && !c->input_len);
+	if (c->source == SOURCE_STREAM)
+		return atomic_load(&c->rx) == RX_READY && !c->input_len;
+	return c->source == SOURCE_TTY;
 }
 
 static void update_input(struct console *c)
 {
 	bool want = want_input(c);
+	u32 events = want ? EPOLLIN : NO_EVENTS;
 
-	if (c->in_fd && want != c->in_polled) {
-		loop_fd_mod(c->in_fd, want ? EPOLLIN : EPOLLONESHOT | EPOLLET);
-		c->in_polled = want;
-	}
+	if (c->in_fd && events != c->in_events)
+		loop_fd_mod(c->in_fd, events);
+	c->in_events = events;
 	if (c->pump && want)
 		loop_timer_arm(c->pump, 0);
 }
@@ -101,12 +122,13 @@ static void update_input(struct console *c)
 /* It takes more, or would if it had rested: that begins when it says so. */
 static bool may_deliver(struct console *c)
 {
-	if (!c->input_len || !c->chr.client || atomic_load(&c->rx) != RX_READY || c->resting)
+	if (!c->input_len || !c->chr.client || atomic_load(&c->rx) != RX_READY)
 		return false;
-	c->resting = c->full;
-	if (c->full)
+	if (c->pace == PACE_FULL) {
+		c->pace = PACE_RESTING;
 		loop_timer_arm(c->rest, REST_NS);
-	return !c->full;
+	}
+	return c->pace == PACE_FREE;
 }
 
 /* Hand the client what is buffered. */
@@ -124,7 +146,7 @@ static void deliver(struct console *c)
 					       n == c->input_len ? RX_READY : RX_FULL);
 		c->input_off += (unsigned)n;
 		c->input_len -= (unsigned)n;
-		c->full = c->input_len;
+		c->pace = c->input_len ? PACE_FULL : PACE_FREE;
 	}
 	if (!c->input_len)
 		c->input_off = 0;
@@ -165,9 +187,9 @@ static void read_input(struct console *c)
 		return;
 	/* End of a file or pipe, or the terminal hung up: the guest's keyboard is silent now. */
 	if (n <= 0)
-		c->at_end = true;
+		c->source = c->source == SOURCE_TTY ? SOURCE_TTY_OTHERS : SOURCE_NONE;
 	for (ssize_t i = 0; i < n; i++) {
-		if (c->tty)
+		if (c->source == SOURCE_TTY)
 			typed(c, buf[i]);
 		else
 			buffer_add(c, buf[i]);
@@ -193,7 +215,7 @@ static void on_rested(void *arg)
 {
 	struct console *c = arg;
 
-	c->resting = c->full = false;
+	c->pace = PACE_FREE;
 	deliver(c);
 }
 
@@ -202,13 +224,11 @@ static void on_rested(void *arg)
 /* When the guest starts, and whenever a shell may have changed the terminal: raw if it is ours. */
 static void take_terminal(struct console *c)
 {
-	if (!c->tty)
-		return;
 	/*
 	 * A background job that reads its terminal is stopped: so not before it is in the
 	 * foreground.
 	 */
-	c->at_end = terminal_raw(c->in) <= 0;
+	c->source = terminal_raw(c->in) > 0 ? SOURCE_TTY : SOURCE_TTY_OTHERS;
 	update_input(c);
 }
 
@@ -217,9 +237,8 @@ static void on_wake(void *arg, u32 events)
 {
 	struct console *c = arg;
 
-	if (!c->begun)
+	if (c->source == SOURCE_TTY_LATER)
 		take_terminal(c);
-	c->begun = true;
 	deliver(c);
 }
 
@@ -229,9 +248,9 @@ static void on_signal(void *arg, u32 events)
 	struct signalfd_siginfo si;
 
 	while (read(c->signals, &si, sizeof(si)) == sizeof(si)) {
-		if (si.ssi_signo == SIGCONT)
+		if (si.ssi_signo == SIGCONT && is_tty(c))
 			take_terminal(c);
-		else if (c->chr.client && c->chr.client->resized)
+		else if (si.ssi_signo == SIGWINCH && c->chr.client && c->chr.client->resized)
 			c->chr.client->resized(c->chr.client_arg);
 	}
 }
@@ -301,9 +320,11 @@ static int input_init(struct console *c)
 
 	if (c->in < 0)
 		return 0;
+	c->source = SOURCE_STREAM;
+	c->in_events = NO_EVENTS;
 	err = loop_timer_add(c->loop, on_rested, c, &c->rest);
 	if (!err)
-		err = loop_fd_add(c->loop, c->in, EPOLLONESHOT | EPOLLET, on_input, c, &c->in_fd);
+		err = loop_fd_add(c->loop, c->in, NO_EVENTS, on_input, c, &c->in_fd);
 	if (err == -EPERM)
 		err = loop_timer_add(c->loop, on_pump, c, &c->pump);
 	return err;
@@ -381,12 +402,12 @@ int console_create(struct console **out, const struct console_conf *conf, struct
 	err = init(c, careful_out ? OUTBUF_MAY_BLOCK : 0);
 	if (err)
 		goto fail;
-	c->tty = c->in >= 0 && isatty(c->in);
-	if (c->tty || (c->in >= 0 && c->out >= 0 && isatty(c->out)))
+	if (c->in >= 0 && isatty(c->in))
+		c->source = SOURCE_TTY_LATER;
+	if (is_tty(c) || (c->in >= 0 && c->out >= 0 && isatty(c->out)))
 		err = signals_init(c);
 	if (err)
 		goto fail;
-	c->at_end = c->tty;
 	eventfd_write(c->wake, 1);
 	*out = c;
 	return 0;
@@ -460,7 +481,7 @@ void console_destroy(struct console *c)
 	if (c->outbuf)
 		outbuf_flush(c->outbuf);
 	outbuf_destroy(c->outbuf);
-	if (c->tty)
+	if (is_tty(c))
 		terminal_restore();
 	loop_fd_del(c->in_fd);
 	loop_fd_del(c->wake_fd);

@@ -2,13 +2,13 @@
 /*
  * Output of a console: a ring of bytes, filled by any thread, emptied by the loop.
  *
- * Thread: outbuf_write() any, everything else the loop. `lock` guards head, len and the flags; the
+ * Thread: outbuf_write() any, everything else the loop. `lock` guards head, len and the states; the
  *         bytes in [head, head + len) belong to the loop, the rest to writers.
  * Trust:  the bytes are the guest's and go through unseen; how fast they come is the guest's too.
  *
  * The first byte after a pause goes out at once. Then the loop looks every WINDOW_NS until it finds
- * nothing: `looking` tells writers that they need not wake it. A buffer that is half full wakes it
- * before that. When the descriptor takes no more the loop waits for it to become writable.
+ * nothing, so writers need not wake it; but they do so when the buffer is half full. When the
+ * descriptor takes no more the loop waits for it to become writable.
  */
 #include "lkvm/console/outbuf.h"
 
@@ -35,6 +35,21 @@
 /* A pipe that poll(2) calls writable takes that much without blocking [pipe(7)]. */
 #define CAREFUL_BYTES 4096u
 
+/* When the loop looks at the buffer next. */
+enum look {
+	LOOK_WOKEN,    /* when a writer wakes it */
+	LOOK_WINDOW,   /* when the window ends, or a writer finds the buffer half full */
+	LOOK_SOON,     /* it was woken before the window ended */
+	LOOK_WRITABLE, /* when the descriptor takes more */
+};
+
+/* The descriptor. */
+enum sink {
+	SINK_IDLE,
+	SINK_WRITING, /* the loop is in write(2) with [head, ...) */
+	SINK_GONE,    /* no output any more: swallow */
+};
+
 struct outbuf {
 	struct loop *loop;
 	int fd;
@@ -48,12 +63,9 @@ struct outbuf {
 
 	pthread_mutex_t lock;
 	size_t head, len;
-	bool looking;	  /* the loop will look without being woken */
-	bool hurried;	  /* it was woken before the window ended */
+	enum look next;
+	enum sink sink;
 	bool short_write; /* somebody waits for writable() */
-	bool writing;	  /* the loop is in write(2) with [head, ...) */
-	bool dead;	  /* no output any more: swallow */
-	bool waiting;	  /* for fd to become writable; loop only */
 	u64 stalled_ns;	  /* since when the descriptor takes nothing; 0: it does */
 
 	u8 ring[SIZE];
@@ -76,10 +88,24 @@ static void forget(struct outbuf *o, size_t want)
 {
 	size_t n = MIN(want, o->len);
 
-	if (o->writing || !o->stalled_ns || loop_now_ns() - o->stalled_ns < UNREAD_NS)
+	if (o->sink == SINK_WRITING || !o->stalled_ns || loop_now_ns() - o->stalled_ns < UNREAD_NS)
 		return;
 	o->head = (o->head + n) % SIZE;
 	o->len -= n;
+}
+
+/* Has the loop to be told of what was just added? */
+static bool must_wake(struct outbuf *o)
+{
+	if (o->next == LOOK_WOKEN) {
+		o->next = LOOK_WINDOW;
+		return true;
+	}
+	if (o->next == LOOK_WINDOW && o->len >= HALF) {
+		o->next = LOOK_SOON;
+		return true;
+	}
+	return false;
 }
 
 size_t outbuf_write(struct outbuf *o, const void *buf, size_t len)
@@ -90,16 +116,13 @@ size_t outbuf_write(struct outbuf *o, const void *buf, size_t len)
 	if (!len)
 		return 0;
 	pthread_mutex_lock(&o->lock);
-	if (!o->dead) {
+	if (o->sink != SINK_GONE) {
 		if ((o->flags & OUTBUF_LOSSY) && len > SIZE - o->len)
 			forget(o, len - (SIZE - o->len));
 		n = MIN(len, SIZE - o->len);
 		append(o, buf, n);
 		o->short_write |= n < len;
-		wake = !o->looking || (o->len >= HALF && !o->hurried);
-		if (wake)
-			o->hurried = o->looking;
-		o->looking = true;
+		wake = must_wake(o);
 	}
 	pthread_mutex_unlock(&o->lock);
 	if (wake)
@@ -120,7 +143,8 @@ static ssize_t write_piece(struct outbuf *o)
 	n = MIN(o->len, SIZE - from);
 	if (o->flags & OUTBUF_MAY_BLOCK)
 		n = MIN(n, CAREFUL_BYTES);
-	o->writing = n > 0;
+	if (n)
+		o->sink = SINK_WRITING;
 	pthread_mutex_unlock(&o->lock);
 	if (n) {
 		struct pollfd p = { .fd = o->fd, .events = POLLOUT };
@@ -131,7 +155,8 @@ static ssize_t write_piece(struct outbuf *o)
 			done = -errno;
 	}
 	pthread_mutex_lock(&o->lock);
-	o->writing = false;
+	if (n)
+		o->sink = SINK_IDLE;
 	if (done > 0) {
 		o->head = (o->head + (size_t)done) % SIZE;
 		o->len -= (size_t)done;
@@ -147,7 +172,7 @@ static void give_up(struct outbuf *o, int err)
 {
 	log_warn("console output is lost from here on: %s", strerror(-err));
 	pthread_mutex_lock(&o->lock);
-	o->dead = true;
+	o->sink = SINK_GONE;
 	o->len = 0;
 	pthread_mutex_unlock(&o->lock);
 }
@@ -167,62 +192,57 @@ static bool empty(struct outbuf *o)
 	}
 }
 
-/* Room again: tell who was turned away. */
-static void tell(struct outbuf *o)
+static void look(struct outbuf *o)
 {
+	bool blocked = !empty(o) && o->fd_fd;
 	bool owed;
 
+	if (blocked) /* One event, then silence: a hung-up terminal would report itself for ever. */
+		loop_fd_mod(o->fd_fd, EPOLLOUT | EPOLLONESHOT | EPOLLET);
+	else
+		loop_timer_arm(o->window, WINDOW_NS);
+
 	pthread_mutex_lock(&o->lock);
-	o->hurried = false;
+	o->next = blocked ? LOOK_WRITABLE : LOOK_WINDOW;
 	owed = o->short_write && o->len <= HALF;
 	if (owed)
 		o->short_write = false;
 	pthread_mutex_unlock(&o->lock);
+	/* Room again: tell who was turned away. */
 	if (owed)
 		o->writable(o->arg);
-}
-
-static void look(struct outbuf *o)
-{
-	if (o->waiting)
-		return;
-	if (empty(o)) {
-		loop_timer_arm(o->window, WINDOW_NS);
-	} else if (o->fd_fd) {
-		o->waiting = true;
-		/* One event, then silence: a hung-up terminal would report itself for ever. */
-		loop_fd_mod(o->fd_fd, EPOLLOUT | EPOLLONESHOT | EPOLLET);
-	} else {
-		loop_timer_arm(o->window, WINDOW_NS);
-	}
-	tell(o);
 }
 
 static void on_window(void *arg)
 {
 	struct outbuf *o = arg;
-	bool idle;
+	bool now = false;
 
 	pthread_mutex_lock(&o->lock);
-	idle = o->len == 0;
-	o->looking = !idle;
-	o->hurried = false;
+	if (o->next != LOOK_WRITABLE) {
+		now = o->len;
+		o->next = now ? LOOK_WINDOW : LOOK_WOKEN;
+	}
 	pthread_mutex_unlock(&o->lock);
-	if (!idle)
+	if (now)
 		look(o);
 }
 
 static void on_wake(void *arg, u32 events)
 {
-	look(arg);
+	struct outbuf *o = arg;
+	bool now;
+
+	pthread_mutex_lock(&o->lock);
+	now = o->next != LOOK_WRITABLE;
+	pthread_mutex_unlock(&o->lock);
+	if (now)
+		look(o);
 }
 
 static void on_fd(void *arg, u32 events)
 {
-	struct outbuf *o = arg;
-
-	o->waiting = false;
-	look(o);
+	look(arg);
 }
 
 void outbuf_flush(struct outbuf *o)
@@ -255,7 +275,7 @@ int outbuf_create(struct outbuf **out, struct loop *loop, int fd, u32 flags,
 	o->flags = flags;
 	o->writable = writable;
 	o->arg = arg;
-	o->dead = fd < 0;
+	o->sink = fd < 0 ? SINK_GONE : SINK_IDLE;
 	pthread_mutex_init(&o->lock, NULL);
 	o->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	err = o->wake < 0 ? -errno : 0;

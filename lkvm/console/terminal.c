@@ -51,9 +51,9 @@ static void on_fatal(int sig)
  */
 static void hook_signals(void)
 {
-	static const int fatal[] = { SIGHUP,  SIGINT,  SIGQUIT, SIGTERM, SIGABRT,   SIGSEGV,
-				     SIGBUS,  SIGFPE,  SIGILL,	SIGSYS,	 SIGXCPU,   SIGXFSZ,
-				     SIGTRAP, SIGALRM, SIGUSR1, SIGUSR2, SIGVTALRM, SIGPROF,
+	static const int fatal[] = { SIGHUP,  SIGINT,  SIGQUIT,	 SIGTERM, SIGABRT,   SIGSEGV,
+				     SIGBUS,  SIGFPE,  SIGILL,	 SIGSYS,  SIGXCPU,   SIGXFSZ,
+				     SIGTRAP, SIGALRM, SIGUSR1,	 SIGUSR2, SIGVTALRM, SIGPROF,
 				     SIGIO,   SIGPWR,  SIGSTKFLT };
 	struct sigaction sa = { .sa_handler = on_fatal, .sa_flags = (int)SA_RESETHAND };
 	struct sigaction old;
