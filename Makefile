@@ -315,7 +315,7 @@ golden: build/unit/arm64/fdt
 FUZZERS :=
 fuzz = $(eval FUZZERS += $(1))$(eval fuzz-srcs-$(1) := $(2))
 
-$(call fuzz,guard,net/user/guard.c net/user/reasm.c net/user/segment.c net/csum.c)
+$(call fuzz,guard,net/user/guard.c net/user/reasm.c net/user/segment.c net/csum.c lkvm/base/iov.c)
 $(call fuzz,dhcp,net/user/dhcp.c net/csum.c)
 $(call fuzz,user_net,$(net-all) lkvm/vm/loop.c lkvm/base/log.c lkvm/base/iov.c)
 $(call fuzz,virtio_net,virtio/core/pool.c virtio/dev/net.c virtio/dev/net_hdr.c virtio/core/device.c virtio/core/queue.c virtio/core/account.c virtio/core/chain.c $(mem) \

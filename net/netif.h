@@ -6,9 +6,7 @@
 #ifndef NET_NETIF_H
 #define NET_NETIF_H
 
-#include <sys/uio.h>
-
-#include "lkvm/base/util.h"
+#include "lkvm/base/iov.h"
 
 struct loop;
 struct net_conf;
@@ -49,14 +47,13 @@ struct netif_ops {
 	/* No driver any more: frames for the guest are dropped until the next up(). */
 	void (*down)(struct netif *n);
 	/*
-	 * One frame from the guest, at most NETIF_FRAME_MAX bytes; the iovec is only good during
+	 * One frame from the guest, at most NETIF_FRAME_MAX bytes; the memory is only good during
 	 * the call, and the guest may change the bytes meanwhile: gather first, then look. 0:
 	 * taken.
 	 * -EAGAIN: keep it, client->writable will be called. Other -errno: dropped.
 	 * receive() may be called from inside.
 	 */
-	int (*send)(struct netif *n, const struct netif_offload *o, const struct iovec *iov,
-		    unsigned nr_iov);
+	int (*send)(struct netif *n, const struct netif_offload *o, struct iov_cur frame);
 	/* No more send() in this batch for now. */
 	void (*flush)(struct netif *n);
 	/* receive() said -EAGAIN and there is room now. receive() may be called from inside. */
@@ -69,8 +66,7 @@ struct netif_client {
 	 * One frame for the guest. 0: delivered or dropped for good. -EAGAIN: no room; wait for
 	 * rx_ready().
 	 */
-	int (*receive)(void *arg, const struct netif_offload *o, const struct iovec *iov,
-		       unsigned nr_iov);
+	int (*receive)(void *arg, const struct netif_offload *o, struct iov_cur frame);
 	/* No more receive() in this batch for now: tell the guest. */
 	void (*flush)(void *arg);
 	/* send() may be tried again. Not from inside send(). */

@@ -50,9 +50,9 @@ static struct pcap_if *pcap_if(struct netif *n)
 	return container_of(n, struct pcap_if, netif);
 }
 
-static void append(int *fd, const struct iovec *v, unsigned nr, size_t len)
+static void append(int *fd, const struct iovec *v, int nr, size_t len)
 {
-	if (*fd < 0 || writev(*fd, v, (int)nr) == (ssize_t)len)
+	if (*fd < 0 || writev(*fd, v, nr) == (ssize_t)len)
 		return;
 	/* Disk full: the guest's network matters more than its recording. */
 	log_warn("pcap: capture ends here: %s", strerror(errno ? errno : ENOSPC));
@@ -60,25 +60,27 @@ static void append(int *fd, const struct iovec *v, unsigned nr, size_t len)
 	*fd = -1;
 }
 
-static void note(struct pcap_if *p, const struct iovec *iov, unsigned nr_iov)
+static void note(struct pcap_if *p, struct iov_cur frame)
 {
 	struct iovec v[1 + MAX_PIECES];
 	struct packet_header h;
 	struct timespec now;
-	size_t len;
+	size_t len = frame.left;
+	int nr;
 
-	if ((p->fd < 0 && p->live < 0) || nr_iov > MAX_PIECES)
+	if (p->fd < 0 && p->live < 0)
 		return;
-	len = iov_len(iov, nr_iov);
+	nr = iov_take(&frame, len, v + 1, MAX_PIECES);
+	if (nr < 0)
+		return;
 	clock_gettime(CLOCK_REALTIME, &now);
 	h = (struct packet_header){ .sec = (u32)now.tv_sec,
 				    .usec = (u32)(now.tv_nsec / 1000),
 				    .len = (u32)len,
 				    .orig_len = (u32)len };
 	v[0] = (struct iovec){ &h, sizeof(h) };
-	memcpy(v + 1, iov, nr_iov * sizeof(*iov));
-	append(&p->fd, v, nr_iov + 1, sizeof(h) + len);
-	append(&p->live, v, nr_iov + 1, sizeof(h) + len);
+	append(&p->fd, v, nr + 1, sizeof(h) + len);
+	append(&p->live, v, nr + 1, sizeof(h) + len);
 }
 
 /* ---- the side of virtio-net ---- */
@@ -96,16 +98,15 @@ static void pcap_if_down(struct netif *n)
 	pcap_if(n)->inner->ops->down(pcap_if(n)->inner);
 }
 
-static int pcap_if_send(struct netif *n, const struct netif_offload *o, const struct iovec *iov,
-			unsigned nr_iov)
+static int pcap_if_send(struct netif *n, const struct netif_offload *o, struct iov_cur frame)
 {
 	struct pcap_if *p = pcap_if(n);
 	int err;
 
 	/* First, because the answer may come from inside send(). */
 	if (!p->retry)
-		note(p, iov, nr_iov);
-	err = p->inner->ops->send(p->inner, o, iov, nr_iov);
+		note(p, frame);
+	err = p->inner->ops->send(p->inner, o, frame);
 	p->retry = err == -EAGAIN;
 	return err;
 }
@@ -143,14 +144,13 @@ static const struct netif_ops pcap_if_ops = {
 
 /* ---- the side of the other netif ---- */
 
-static int on_receive(void *arg, const struct netif_offload *o, const struct iovec *iov,
-		      unsigned nr_iov)
+static int on_receive(void *arg, const struct netif_offload *o, struct iov_cur frame)
 {
 	struct pcap_if *p = arg;
-	int err = p->netif.client->receive(p->netif.client_arg, o, iov, nr_iov);
+	int err = p->netif.client->receive(p->netif.client_arg, o, frame);
 
 	if (err != -EAGAIN)
-		note(p, iov, nr_iov);
+		note(p, frame);
 	return err;
 }
 

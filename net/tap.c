@@ -86,7 +86,7 @@ static bool hand_over(struct tap_if *t, size_t len)
 		memcpy(&h, t->rx, sizeof(h));
 		o = offload_of(&h);
 	}
-	if (t->netif.client->receive(t->netif.client_arg, &o, &iov, 1) != -EAGAIN)
+	if (t->netif.client->receive(t->netif.client_arg, &o, iov_cur(&iov, 1)) != -EAGAIN)
 		return true;
 	t->kept = len;
 	return false;
@@ -145,19 +145,18 @@ static struct virtio_net_hdr_v1 header_of(const struct netif_offload *o)
 	};
 }
 
-static int tap_if_send(struct netif *n, const struct netif_offload *o, const struct iovec *iov,
-		       unsigned nr_iov)
+static int tap_if_send(struct netif *n, const struct netif_offload *o, struct iov_cur frame)
 {
 	struct tap_if *t = tap_if(n);
 	struct virtio_net_hdr_v1 h = header_of(o);
 	struct iovec v[1 + MAX_PIECES] = { { &h, sizeof(h) } };
 	unsigned skip = t->tap.vnet_hdr ? 0 : 1;
+	int nr = iov_take(&frame, frame.left, v + 1, MAX_PIECES);
 
 	assert(loop_here(t->loop));
-	if (nr_iov > MAX_PIECES)
+	if (nr < 0)
 		return -EMSGSIZE;
-	memcpy(v + 1, iov, nr_iov * sizeof(*iov));
-	while (writev(t->tap.fd, v + skip, (int)(nr_iov + 1 - skip)) < 0) {
+	while (writev(t->tap.fd, v + skip, nr + 1 - (int)skip) < 0) {
 		if (errno == EINTR)
 			continue;
 		if (errno != EAGAIN)

@@ -64,13 +64,10 @@ static size_t find_room(const struct backlog *b, size_t need)
 	return need < b->head ? 0 : b->size;
 }
 
-bool backlog_push(struct backlog *b, const struct netif_offload *o, const struct iovec *iov,
-		  unsigned nr_iov)
+bool backlog_push(struct backlog *b, const struct netif_offload *o, struct iov_cur frame)
 {
-	struct entry e = { .o = *o };
+	struct entry e = { .len = frame.left, .o = *o };
 
-	for (unsigned i = 0; i < nr_iov; i++)
-		e.len += iov[i].iov_len;
 	if (!e.len)
 		return true;
 
@@ -81,13 +78,7 @@ bool backlog_push(struct backlog *b, const struct netif_offload *o, const struct
 	if (at != b->tail)
 		memcpy(b->buf + b->tail, &(struct entry){ .len = 0 }, sizeof(e));
 	memcpy(b->buf + at, &e, sizeof(e));
-
-	u8 *p = b->buf + at + sizeof(e);
-
-	for (unsigned i = 0; i < nr_iov; i++) {
-		memcpy(p, iov[i].iov_base, iov[i].iov_len);
-		p += iov[i].iov_len;
-	}
+	iov_read(&frame, b->buf + at + sizeof(e), e.len);
 	b->tail = at + entry_size(e.len);
 	return true;
 }

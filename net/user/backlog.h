@@ -19,8 +19,7 @@ bool backlog_empty(const struct backlog *b);
 void backlog_clear(struct backlog *b);
 
 /* Append a copy of the frame. False: full, nothing appended. */
-bool backlog_push(struct backlog *b, const struct netif_offload *o, const struct iovec *iov,
-		  unsigned nr_iov);
+bool backlog_push(struct backlog *b, const struct netif_offload *o, struct iov_cur frame);
 
 /* The oldest frame, valid until the next call; false if there is none. */
 bool backlog_peek(struct backlog *b, struct netif_offload *o, struct iovec *iov);

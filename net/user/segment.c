@@ -138,7 +138,7 @@ static void emit_small(const struct segment *s, const u8 *frame, size_t len,
 
 	struct iovec iov[2] = { { copy, n }, { (void *)(uintptr_t)(frame + n), len - n } };
 
-	emit(arg, &o, iov, len > n ? 2 : 1);
+	emit(arg, &o, iov_cur(iov, 2));
 }
 
 /*
@@ -175,7 +175,7 @@ static void emit_large(const struct segment *s, const u8 *frame, size_t len,
 	};
 	struct iovec iov[2] = { { copy, hdr }, { (void *)(uintptr_t)(frame + hdr), len - hdr } };
 
-	emit(arg, &o, iov, 2);
+	emit(arg, &o, iov_cur(iov, 2));
 }
 
 /*
@@ -229,8 +229,8 @@ static void emit_cut(const struct segment *s, const u8 *frame, size_t len,
 
 		struct iovec iov[2] = { { copy, hdr }, { (void *)(uintptr_t)data, n } };
 
-		emit(arg, o.needs_csum ? &o : &(struct netif_offload){ .gso = NETIF_GSO_NONE }, iov,
-		     2);
+		emit(arg, o.needs_csum ? &o : &(struct netif_offload){ .gso = NETIF_GSO_NONE },
+		     iov_cur(iov, 2));
 	}
 }
 
@@ -259,7 +259,7 @@ static void emit_fragments(const struct segment *s, const u8 *frame, size_t len,
 			{ (void *)(uintptr_t)(frame + sizeof(hdr) + off), n },
 		};
 
-		emit(arg, &none, iov, 2);
+		emit(arg, &none, iov_cur(iov, 2));
 	}
 }
 
@@ -279,7 +279,7 @@ void segment_emit(const struct segment *s, const u8 *frame, size_t len, segment_
 		if (tcp)
 			emit_small(s, frame, len, &pkt, emit, arg);
 		else
-			emit(arg, &o, &iov, 1);
+			emit(arg, &o, iov_cur(&iov, 1));
 	} else if (tcp) {
 		bool whole =
 			s->offloads & (pkt.type == ETHERTYPE_IP6 ? NETIF_RX_TSO6 : NETIF_RX_TSO4);

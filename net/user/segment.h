@@ -28,8 +28,7 @@ struct segment {
 void segment_invite(const struct segment *s, u8 *frame, const struct guard_pkt *pkt);
 
 /* One frame for the guest, in up to three pieces that are good during the call. */
-typedef void (*segment_emit_fn)(void *arg, const struct netif_offload *o, const struct iovec *iov,
-				unsigned nr_iov);
+typedef void (*segment_emit_fn)(void *arg, const struct netif_offload *o, struct iov_cur frame);
 
 /*
  * A frame from libslirp, of any size. It leaves through emit() as the driver can take it: as a

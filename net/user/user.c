@@ -63,10 +63,9 @@ static struct user_if *user_if(struct netif *n)
 
 /* ---- towards the guest ---- */
 
-static int offer(struct user_if *s, const struct netif_offload *o, const struct iovec *iov,
-		 unsigned nr_iov)
+static int offer(struct user_if *s, const struct netif_offload *o, struct iov_cur frame)
 {
-	int err = s->netif.client->receive(s->netif.client_arg, o, iov, nr_iov);
+	int err = s->netif.client->receive(s->netif.client_arg, o, frame);
 
 	s->blocked = err == -EAGAIN;
 	if (s->blocked)
@@ -75,15 +74,14 @@ static int offer(struct user_if *s, const struct netif_offload *o, const struct 
 	return err;
 }
 
-static void deliver(void *arg, const struct netif_offload *o, const struct iovec *iov,
-		    unsigned nr_iov)
+static void deliver(void *arg, const struct netif_offload *o, struct iov_cur frame)
 {
 	struct user_if *s = arg;
 
-	if (!s->blocked && offer(s, o, iov, nr_iov) != -EAGAIN)
+	if (!s->blocked && offer(s, o, frame) != -EAGAIN)
 		return;
 	/* Full: dropped, as a switch would. */
-	backlog_push(&s->backlog, o, iov, nr_iov);
+	backlog_push(&s->backlog, o, frame);
 }
 
 static void emit_held(struct user_if *s)
@@ -184,20 +182,18 @@ static void input(struct user_if *s, u8 *frame, size_t len, const struct guard_p
 	slirp_feed(s->slirp, frame, len, neighbour);
 }
 
-static int user_if_send(struct netif *n, const struct netif_offload *o, const struct iovec *iov,
-			unsigned nr_iov)
+static int user_if_send(struct netif *n, const struct netif_offload *o, struct iov_cur from)
 {
 	struct user_if *s = user_if(n);
-	struct iov_cur c = iov_cur(iov, nr_iov);
 	const char *why = NULL;
 	struct guard_pkt pkt;
-	size_t len = c.left;
+	size_t len = from.left;
 	u8 *frame = s->frame;
 
 	assert(loop_here(s->loop));
 	if (len > NETIF_FRAME_MAX)
 		return -EMSGSIZE;
-	iov_read(&c, s->frame, len);
+	iov_read(&from, s->frame, len);
 
 	int err = guard_check(&s->guard, s->frame, &len, o, &pkt, &why);
 
@@ -234,7 +230,7 @@ static void user_if_rx_ready(struct netif *n)
 	if (!s->blocked)
 		return;
 	s->blocked = false;
-	while (backlog_peek(&s->backlog, &o, &iov) && offer(s, &o, &iov, 1) != -EAGAIN)
+	while (backlog_peek(&s->backlog, &o, &iov) && offer(s, &o, iov_cur(&iov, 1)) != -EAGAIN)
 		backlog_pop(&s->backlog);
 	if (!s->blocked)
 		unblock(s);

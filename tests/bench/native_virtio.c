@@ -46,8 +46,7 @@ struct bench {
 
 static u64 frames_sent;
 
-static int null_send(struct netif *n, const struct netif_offload *o, const struct iovec *iov,
-		     unsigned nr_iov)
+static int null_send(struct netif *n, const struct netif_offload *o, struct iov_cur frame)
 {
 	frames_sent++;
 	return 0;
@@ -177,7 +176,7 @@ static void on_arrival(void *arg)
 	struct iovec iov = { frame, sizeof(frame) };
 
 	for (unsigned i = 0; i < arrival.batch; i++)
-		null_netif.client->receive(null_netif.client_arg, &o, &iov, 1);
+		null_netif.client->receive(null_netif.client_arg, &o, iov_cur(&iov, 1));
 	null_netif.client->flush(null_netif.client_arg);
 }
 

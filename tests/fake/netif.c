@@ -11,19 +11,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lkvm/base/iov.h"
-
-void fake_frames_add(struct fake_frames *l, const struct netif_offload *o, const struct iovec *iov,
-		     unsigned nr_iov)
+void fake_frames_add(struct fake_frames *l, const struct netif_offload *o, struct iov_cur frame)
 {
 	struct fake_frame *f = &l->f[l->nr++];
-	struct iov_cur c = iov_cur(iov, nr_iov);
 
 	assert(l->nr <= FAKE_NETIF_FRAMES);
-	f->len = c.left;
+	f->len = frame.left;
 	f->data = malloc(f->len);
 	f->o = *o;
-	iov_read(&c, f->data, f->len);
+	iov_read(&frame, f->data, f->len);
 }
 
 void fake_frames_clear(struct fake_frames *l)
@@ -48,8 +44,7 @@ static void fake_down(struct netif *n)
 	fake(n)->nr_down++;
 }
 
-static int fake_send(struct netif *n, const struct netif_offload *o, const struct iovec *iov,
-		     unsigned nr_iov)
+static int fake_send(struct netif *n, const struct netif_offload *o, struct iov_cur frame)
 {
 	struct fake_netif *f = fake(n);
 
@@ -57,7 +52,7 @@ static int fake_send(struct netif *n, const struct netif_offload *o, const struc
 	if (f->budget && f->sent.nr == f->budget)
 		return -EAGAIN;
 	if (!f->send_result)
-		fake_frames_add(&f->sent, o, iov, nr_iov);
+		fake_frames_add(&f->sent, o, frame);
 	return f->send_result;
 }
 
@@ -112,7 +107,7 @@ int fake_netif_receive(struct fake_netif *n, const struct netif_offload *o, cons
 	struct iovec iov[2] = { { (void *)(uintptr_t)data, half },
 				{ (char *)(uintptr_t)data + half, len - half } };
 
-	return n->netif.client->receive(n->netif.client_arg, o, iov, 2);
+	return n->netif.client->receive(n->netif.client_arg, o, iov_cur(iov, 2));
 }
 
 void fake_netif_flush(struct fake_netif *n)
@@ -120,8 +115,7 @@ void fake_netif_flush(struct fake_netif *n)
 	n->netif.client->flush(n->netif.client_arg);
 }
 
-static int client_receive(void *arg, const struct netif_offload *o, const struct iovec *iov,
-			  unsigned nr_iov)
+static int client_receive(void *arg, const struct netif_offload *o, struct iov_cur frame)
 {
 	struct fake_client *c = arg;
 
@@ -130,7 +124,7 @@ static int client_receive(void *arg, const struct netif_offload *o, const struct
 		return -EAGAIN;
 	}
 	c->room--;
-	fake_frames_add(&c->got, o, iov, nr_iov);
+	fake_frames_add(&c->got, o, frame);
 	return 0;
 }
 

@@ -23,8 +23,7 @@ struct fake_frames {
 	unsigned nr;
 };
 
-void fake_frames_add(struct fake_frames *l, const struct netif_offload *o, const struct iovec *iov,
-		     unsigned nr_iov);
+void fake_frames_add(struct fake_frames *l, const struct netif_offload *o, struct iov_cur frame);
 void fake_frames_clear(struct fake_frames *l);
 
 /* ---- in place of a network ---- */

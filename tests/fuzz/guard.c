@@ -46,16 +46,14 @@ struct out {
 };
 
 /* Nothing leaves that is larger than the MTU, but TCP with its size beside it. */
-static void on_emit(void *arg, const struct netif_offload *o, const struct iovec *iov, unsigned nr)
+static void on_emit(void *arg, const struct netif_offload *o, struct iov_cur frame)
 {
 	struct out *out = arg;
-	size_t len = 0;
+	size_t len = frame.left;
+	u8 byte;
 
-	for (unsigned i = 0; i < nr; i++) {
-		len += iov[i].iov_len;
-		for (size_t k = 0; k < iov[i].iov_len; k++)
-			out->sum += ((const u8 *)iov[i].iov_base)[k]; /* readable */
-	}
+	while (iov_read(&frame, &byte, 1))
+		out->sum += byte; /* readable */
 	if (o->gso == NETIF_GSO_NONE)
 		check(len <= out->seg.mtu + (size_t)ETH_HDR);
 	else

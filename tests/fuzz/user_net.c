@@ -90,17 +90,16 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	return 0;
 }
 
-static int on_receive(void *arg, const struct netif_offload *o, const struct iovec *iov,
-		      unsigned nr)
+static int on_receive(void *arg, const struct netif_offload *o, struct iov_cur at)
 {
-	const u8 *f = iov[0].iov_base;
+	const u8 *f = at.iov->iov_base;
 
 	/* What libslirp answers to one input is bounded: it does not talk to itself. */
 	check(++w.nr_frames < 100000);
 	if (!w.room)
 		return -EAGAIN;
 	w.room--;
-	if (iov[0].iov_len >= 54 && be16_at(f + ETH_TYPE) == ETHERTYPE_IP4 && f[23] == PROTO_TCP) {
+	if (at.iov->iov_len >= 54 && be16_at(f + ETH_TYPE) == ETHERTYPE_IP4 && f[23] == PROTO_TCP) {
 		struct conn *c = &w.conns[be16_at(f + 36) & 3];
 		size_t total = be16_at(f + 16), hdr = (size_t)(f[46] >> 4) * 4;
 
@@ -125,7 +124,7 @@ static void send_frame(u8 *f, size_t len, const struct netif_offload *o)
 {
 	struct iovec iov = { f, len };
 
-	w.n->ops->send(w.n, o, &iov, 1);
+	w.n->ops->send(w.n, o, iov_cur(&iov, 1));
 }
 
 static u8 frame[70000];

@@ -54,13 +54,11 @@ static void check(bool ok)
 		abort();
 }
 
-static int on_send(struct netif *n, const struct netif_offload *o, const struct iovec *iov,
-		   unsigned nr)
+static int on_send(struct netif *n, const struct netif_offload *o, struct iov_cur frame)
 {
-	struct iov_cur c = iov_cur(iov, nr);
-	size_t len = c.left;
+	size_t len = frame.left;
 
-	check(len >= 14 && len <= NETIF_FRAME_MAX && nr <= 256);
+	check(len >= 14 && len <= NETIF_FRAME_MAX && frame.nr <= 256);
 	if (o->needs_csum)
 		check((size_t)o->csum_start + o->csum_offset + 2 <= len &&
 		      (rig.n->offloads & NETIF_TX_CSUM));

@@ -54,7 +54,7 @@ struct net {
  * Room to work in during one call. Apart, so that it need not be cleared: touched as far as used.
  */
 struct scratch {
-	struct iovec tx_iov[QUEUE_SIZE], tx_frame[QUEUE_SIZE];
+	struct iovec tx_iov[QUEUE_SIZE];
 	struct iovec rx_first[QUEUE_SIZE], rx_iov[QUEUE_SIZE];
 	u16 rx_heads[QUEUE_SIZE];
 	u32 rx_lens[QUEUE_SIZE];
@@ -90,7 +90,6 @@ static int net_transmit(struct net *n, const struct chain *c)
 	struct netif_offload o;
 	struct net_hdr h;
 	const char *why;
-	int nr;
 
 	/* [§5.1.6.2]: the whole frame is device-readable, and its header comes first. */
 	if (c->nr_write || iov_read(&cur, &h, sizeof(h)) != sizeof(h))
@@ -100,10 +99,7 @@ static int net_transmit(struct net *n, const struct chain *c)
 		guest_err(n->dev.name, "dropped: %s", why);
 		return 0;
 	}
-	nr = iov_take(&cur, cur.left, n->s->tx_frame, ARRAY_SIZE(n->s->tx_frame));
-	assert(nr > 0);
-	return n->netif->ops->send(n->netif, &o, n->s->tx_frame, (unsigned)nr) == -EAGAIN ? -EAGAIN
-											  : 0;
+	return n->netif->ops->send(n->netif, &o, cur) == -EAGAIN ? -EAGAIN : 0;
 }
 
 static int net_serve_tx(struct virtio_device *d, struct virtqueue *q)
@@ -201,12 +197,10 @@ static int starve(struct net *n, struct virtqueue *q, unsigned nr)
 	return wait_for_buffers(n, q);
 }
 
-static int net_receive(struct net *n, const struct netif_offload *o, const struct iovec *iov,
-		       unsigned nr_iov)
+static int net_receive(struct net *n, const struct netif_offload *o, struct iov_cur frame)
 {
 	struct virtqueue *q = &n->dev.queues[RXQ];
 	struct chain first = { .iov = n->s->rx_first, .max = ARRAY_SIZE(n->s->rx_first) };
-	struct iov_cur frame = iov_cur(iov, nr_iov);
 	struct net_hdr h;
 	unsigned nr = 0;
 	int err;
@@ -237,17 +231,16 @@ static int net_receive(struct net *n, const struct netif_offload *o, const struc
 	return 0;
 }
 
-static int on_receive(void *arg, const struct netif_offload *o, const struct iovec *iov,
-		      unsigned nr_iov)
+static int on_receive(void *arg, const struct netif_offload *o, struct iov_cur frame)
 {
 	struct net *n = arg;
 	int err;
 
 	if (n->in_kick)
-		return net_receive(n, o, iov, nr_iov);
+		return net_receive(n, o, frame);
 	if (!virtio_enter(&n->dev))
 		return 0;
-	err = net_receive(n, o, iov, nr_iov);
+	err = net_receive(n, o, frame);
 	virtio_leave(&n->dev);
 	return err;
 }

@@ -92,7 +92,7 @@ static int send_with(struct world *w, const struct netif_offload *o, u8 *f, size
 {
 	struct iovec iov[2] = { { f, 10 }, { f + 10, len - 10 } };
 
-	return w->n->ops->send(w->n, o, iov, 2);
+	return w->n->ops->send(w->n, o, iov_cur(iov, 2));
 }
 
 static int send_frame(struct world *w, u8 *f, size_t len)

@@ -13,9 +13,9 @@
 static u8 f[70000], data[66000];
 static struct fake_frames out;
 
-static void on_emit(void *arg, const struct netif_offload *o, const struct iovec *iov, unsigned nr)
+static void on_emit(void *arg, const struct netif_offload *o, struct iov_cur frame)
 {
-	fake_frames_add(arg, o, iov, nr);
+	fake_frames_add(arg, o, frame);
 }
 
 static void emit(u16 mtu, u32 offloads, size_t len)
@@ -378,7 +378,7 @@ START_TEST(the_backlog_is_a_bounded_queue)
 		o.gso_size = (u16)in;
 		struct iovec two[2] = { { f, len / 2 }, { f + len / 2, len - len / 2 } };
 
-		if (backlog_push(&b, &o, two, 2)) {
+		if (backlog_push(&b, &o, iov_cur(two, 2))) {
 			in++;
 			continue;
 		}
@@ -400,7 +400,7 @@ START_TEST(the_backlog_is_a_bounded_queue)
 	ck_assert_uint_eq(in, out_nr);
 	/* Never larger than the whole. */
 	iov = (struct iovec){ f, 5000 };
-	ck_assert(!backlog_push(&b, &o, &iov, 1));
+	ck_assert(!backlog_push(&b, &o, iov_cur(&iov, 1)));
 	ck_assert(backlog_empty(&b));
 	backlog_fini(&b);
 }

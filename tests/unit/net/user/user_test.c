@@ -47,7 +47,7 @@ static void world_close(struct world *w)
 static int send_with(struct world *w, const struct netif_offload *o, u8 *f, size_t len)
 {
 	struct iovec iov[2] = { { f, 10 }, { f + 10, len - 10 } };
-	int err = w->n->ops->send(w->n, o, iov, 2);
+	int err = w->n->ops->send(w->n, o, iov_cur(iov, 2));
 
 	w->n->ops->flush(w->n);
 	return err;
@@ -413,7 +413,7 @@ static void one_answer_to_a_batch(u16 mss)
 				     .len = 1001 };
 		struct iovec iov = { f, put_tcp(f, GUEST_IP, HOST_IP, &t) };
 
-		ck_assert_int_eq(w.n->ops->send(w.n, &none, &iov, 1), 0);
+		ck_assert_int_eq(w.n->ops->send(w.n, &none, iov_cur(&iov, 1)), 0);
 	}
 	if (!mss)
 		ck_assert_int_eq(recv(c.server, buf, sizeof(buf), MSG_DONTWAIT), -1);

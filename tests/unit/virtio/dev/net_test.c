@@ -624,8 +624,7 @@ END_TEST
 /* A ring that is never empty is served in turns, so that the loop's other fds get theirs. */
 static struct rig *endless;
 
-static int post_another(struct netif *n, const struct netif_offload *o, const struct iovec *iov,
-			unsigned nr)
+static int post_another(struct netif *n, const struct netif_offload *o, struct iov_cur frame)
 {
 	u32 id, len;
 
