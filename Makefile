@@ -26,6 +26,9 @@ say = @printf '  %-8s%s\n' '$(1)' '$(2)'
 
 mem := lkvm/vm/mem.c lkvm/vm/mem_map.c lkvm/vm/mem_guard.c lkvm/base/file.c
 
+# The simulated RMM, but for its tokens.
+sim := $(addprefix realm/sim/,sim.c regs.c psci.c rsi.c ripas.c)
+
 LKVM_SRCS := \
 	lkvm/base/log.c lkvm/base/iov.c $(mem) lkvm/vm/loop.c lkvm/vm/bus.c lkvm/vm/pci.c lkvm/vm/msix.c \
 	lkvm/kvm/kvm.c lkvm/kvm/kvm_ioctl.c lkvm/kvm/kvm_event.c lkvm/vm/stop.c lkvm/kvm/vcpu.c \
@@ -45,7 +48,7 @@ LKVM_SRCS := \
 	net/user/dhcp.c net/user/segment.c net/user/backlog.c net/csum.c net/tap.c net/tap_setup.c net/pcap.c \
 	arm64/board.c arm64/boot.c arm64/image.c lkvm/base/infile.c arm64/fdt.c arm64/gic.c arm64/v2m.c arm64/cpu.c \
 	arm64/pvtime.c arm64/serial.c arm64/rtc.c \
-	realm/realm.c realm/host/none.c realm/host/ram.c realm/sim/sim.c realm/sim/rsi.c realm/sim/ripas.c realm/measure/digest.c \
+	realm/realm.c realm/host/none.c realm/host/ram.c $(sim) realm/measure/digest.c \
 	realm/token/cbor.c realm/token/cose.c realm/token/ec.c realm/token/libcrypto.c realm/token/token.c realm/token/token_claims.c \
 	lkvm/base/encode.c realm/token/anchor.c realm/sim/keys.c realm/sim/token_make.c realm/sim/attest.c \
 	realm/measure/plan.c realm/measure/rim.c realm/measure/profile.c realm/measure/eventlog.c \
@@ -160,7 +163,7 @@ token_cmds := lkvm/token/cmd_token.c lkvm/token/token_print.c lkvm/token/token_j
 fake_host := tests/fake/kvm.c tests/fake/kvm_vcpu.c tests/fake/kvm_pages.c tests/fake/kvm_realm.c tests/fake/kvm_guest.c \
 	tests/fake/punch.c lkvm/kvm/kvm.c $(mem) \
 	realm/realm.c realm/host/none.c realm/host/ram.c realm/host/rme.c realm/host/rmi.c realm/host/pkvm.c realm/host/gmem.c realm/host/reasons.c realm/host/probe.c \
-	realm/sim/sim.c realm/sim/rsi.c realm/sim/ripas.c realm/measure/digest.c realm/measure/rim.c realm/measure/profile.c $(token_all)
+	$(sim) realm/measure/digest.c realm/measure/rim.c realm/measure/profile.c $(token_all)
 $(call unit,lkvm/cli/cmd_doctor,lkvm/cli/cmd_doctor.c lkvm/base/json.c lkvm/base/options.c lkvm/base/options_help.c lkvm/base/log.c $(fake_host))
 $(call unit,lkvm/control/control,lkvm/control/control.c lkvm/control/control_conn.c lkvm/control/control_dir.c lkvm/control/control_client.c \
 	lkvm/base/options.c lkvm/base/options_help.c lkvm/vm/loop.c lkvm/base/log.c)
@@ -242,6 +245,8 @@ $(call unit,net/user/acks,net/user/acks.c net/csum.c)
 $(call unit,net/user/segment,net/user/segment.c net/user/reasm.c net/user/backlog.c net/csum.c tests/fake/netif.c lkvm/base/iov.c)
 
 $(call unit,realm/sim/rsi,realm/sim/rsi.c realm/measure/digest.c)
+$(call unit,realm/sim/psci,realm/sim/psci.c)
+$(call unit,realm/sim/regs,realm/sim/regs.c lkvm/kvm/kvm.c lkvm/base/log.c)
 $(call unit,lkvm/base/encode,lkvm/base/encode.c)
 $(call unit,realm/token/cbor,realm/token/cbor.c)
 $(call unit,realm/sim/keys,$(token_all) realm/measure/digest.c lkvm/base/log.c)
@@ -352,7 +357,7 @@ corpora: $(FUZZERS:%=build/fuzz/%)
 
 # ---- payloads of guest/: freestanding arm64 binaries ----------------------------------------------
 
-PAYLOADS := hello reset spin faultloop smp timer args sea uart rtc pci badqueue rsi rsibad protected convert pkvm
+PAYLOADS := hello reset spin faultloop smp timer args sea uart rtc pci badqueue rsi rsibad regs protected convert pkvm
 GUEST_LIB := guest/lib.c guest/fdt.c guest/gic.c guest/realm.c guest/virtio.c
 GUEST_CROSS := $(if $(filter aarch64%,$(shell $(CC) -dumpmachine 2>/dev/null)),,aarch64-linux-gnu-)
 GUEST_CC := $(GUEST_CROSS)gcc

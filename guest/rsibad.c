@@ -209,22 +209,32 @@ static void other_conduits(void)
 	/* Reserved [SMCCC 1.2 §2.9]: KVM knows none, TF-RMM does not look at the immediate. */
 	checkf("SMC #1 is no call, or the same", x0 == NOT_SUPPORTED || x0 == RSI_SUCCESS, "%lx",
 	       x0);
-	fault_begin();
-	__asm__ volatile("mov x0, %1\n"
-			 "mov x1, %2\n"
-			 "hvc #0\n"
-			 "mov %0, x0\n"
-			 : "=r"(x0)
-			 : "r"((u64)RSI_VERSION), "r"((u64)RSI_1_0)
-			 : "x0", "x1", "x2", "x3", "memory");
-	checkf("HVC is undefined, or not supported", fault_end() || x0 == NOT_SUPPORTED, "%lx", x0);
 }
 
-/* PSCI, which is KVM's own in a simulated Realm. */
+/* [RMM 1.0 A4.5] below a Realm there is nobody to call. What KVM answers by itself is not tried. */
+static void hypervisor_calls(void)
+{
+	static const u64 functions[] = { RSI_VERSION, RSI_HOST_CALL, PSCI_VERSION, PSCI_CPU_ON,
+					 HVC_UID,     HVC_FEATURES,  0x84000050,   0 };
+	unsigned good = 0;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(functions); i++) {
+		fault_begin();
+		hvc_call(functions[i], PAGE(0), 0, 0);
+		good += fault_end() == 1 && fault.esr == 0x02000000;
+	}
+	checkf("HVC is undefined", good == ARRAY_SIZE(functions), "%u of %lu", good,
+	       ARRAY_SIZE(functions));
+}
+
 static void bad_psci(void)
 {
 	check("PSCI_FEATURES: no such function",
 	      (int)psci(PSCI_FEATURES, RSI_VERSION, 0, 0) == -1);
+	check("MIGRATE_INFO_TYPE, SYSTEM_RESET2: an RMM has none",
+	      (int)psci(0x84000006, 0, 0, 0) == -1 && (int)psci(0xc4000012, 0, 0, 0) == -1);
+	check("CPU_ON: not in the other half",
+	      (int)psci(PSCI_CPU_ON, 1, PAGE(0) | UNPROTECTED, 0) == -9);
 	check("CPU_ON: on already", (int)psci(PSCI_CPU_ON, 0, PAGE(0), 0) == -4);
 	check("CPU_ON: no such CPU", (int)psci(PSCI_CPU_ON, 0xff00000000, PAGE(0), 0) == -2);
 	check("AFFINITY_INFO: no such CPU",
@@ -243,6 +253,7 @@ static void all_of_it(u64 index)
 	bad_ranges();
 	unknown_functions();
 	other_conduits();
+	hypervisor_calls();
 	bad_psci();
 	dsb();
 	done = (unsigned)index + 1;

@@ -22,6 +22,8 @@ struct realm {
 	struct mem *mem;
 	enum life life;
 	void *state;
+	void (*wake)(void *arg);
+	void *wake_arg;
 };
 
 int realm_new(struct realm **out, const struct realm_ops *ops, const struct realm_conf *conf,
@@ -123,6 +125,22 @@ const char *realm_run_error(const struct realm *r, int err)
 	return r->ops->run_error(r, err);
 }
 
+bool realm_is_on(const struct realm *r, unsigned index)
+{
+	return r->ops->is_on(r, index);
+}
+
+void realm_set_wake(struct realm *r, void (*wake)(void *arg), void *arg)
+{
+	r->wake = wake;
+	r->wake_arg = arg;
+}
+
+void realm_wake(struct realm *r)
+{
+	r->wake(r->wake_arg);
+}
+
 const char *realm_name(const struct realm *r)
 {
 	return r->ops->name;
@@ -218,6 +236,12 @@ const u8 *realm_no_rim(const struct realm *r)
 int realm_no_exit(struct realm *r, unsigned index, int vcpu_fd, struct kvm_run *run)
 {
 	return -ENOSYS;
+}
+
+bool realm_always_on(const struct realm *r, unsigned index)
+{
+	(void)r, (void)index;
+	return true;
 }
 
 int realm_no_fault(struct realm *r, int vcpu_fd)

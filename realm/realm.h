@@ -128,6 +128,12 @@ struct realm_ops {
 	 */
 	int (*exit)(struct realm *r, unsigned index, int vcpu_fd, struct kvm_run *run);
 	/*
+	 * Is this vCPU switched on, as far as the backend sees to that itself? One that is off is
+	 * not run; realm_wake() says when to ask again. On vCPU thread `index`, before each
+	 * KVM_RUN.
+	 */
+	bool (*is_on)(const struct realm *r, unsigned index);
+	/*
 	 * KVM_RUN gave EFAULT without saying why: memory behind the guest's access is inaccessible.
 	 * 0: handled.
 	 */
@@ -158,6 +164,7 @@ const u8 *realm_rim(const struct realm *r);
 int realm_exit(struct realm *r, unsigned index, int vcpu_fd, struct kvm_run *run);
 int realm_fault(struct realm *r, int vcpu_fd);
 const char *realm_run_error(const struct realm *r, int err);
+bool realm_is_on(const struct realm *r, unsigned index);
 const char *realm_name(const struct realm *r);
 bool realm_confidential(const struct realm *r);
 
@@ -169,6 +176,9 @@ u64 realm_device_alias(const struct realm *r);
 
 /* See realm_ops.abort_completed. */
 bool realm_abort_completed(const struct realm *r);
+
+/* Whom realm_wake() calls, on a vCPU thread. Before the first KVM_RUN. */
+void realm_set_wake(struct realm *r, void (*wake)(void *arg), void *arg);
 
 extern const struct realm_ops realm_none; /* ordinary VM */
 extern const struct realm_ops realm_rme;  /* Realm of the RFC and v2..v11 kernels */
@@ -192,8 +202,12 @@ int realm_populates_nothing(struct realm *r, gpa_t g, u64 len, bool measured);
 int realm_leaves_vcpu(struct realm *r, int vcpu_fd); /* define and finalize */
 const u8 *realm_no_rim(const struct realm *r);
 int realm_no_exit(struct realm *r, unsigned index, int vcpu_fd, struct kvm_run *run);
+bool realm_always_on(const struct realm *r, unsigned index);
 int realm_no_fault(struct realm *r, int vcpu_fd);
 const char *realm_no_run_error(const struct realm *r, int err);
+
+/* Another vCPU was switched on: its thread is to look. Any thread. */
+void realm_wake(struct realm *r);
 
 /* The backend's own object: set by create, released by destroy (NULL if create never got there). */
 void realm_set_state(struct realm *r, void *state);

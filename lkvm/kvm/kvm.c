@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -239,6 +240,26 @@ int kvm_reg_set64(int vcpu_fd, u64 id, u64 val)
 int kvm_reg_get64(int vcpu_fd, u64 id, u64 *val)
 {
 	return kvm_reg_get(vcpu_fd, id, val);
+}
+
+int kvm_reg_list(int vcpu_fd, struct kvm_reg_list **list)
+{
+	struct kvm_reg_list none = { .n = 0 };
+	int err = kvm_ioctl(vcpu_fd, KVM_GET_REG_LIST, &none);
+
+	*list = NULL;
+	if (err != -E2BIG)
+		return err ? err : -ENOENT;
+	*list = calloc(1, sizeof(none) + none.n * sizeof(none.reg[0]));
+	if (!*list)
+		return -ENOMEM;
+	(*list)->n = none.n;
+	err = kvm_ioctl(vcpu_fd, KVM_GET_REG_LIST, *list);
+	if (err) {
+		free(*list);
+		*list = NULL;
+	}
+	return err;
 }
 
 int kvm_inject_abort(int vcpu_fd)

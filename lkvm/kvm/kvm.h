@@ -75,6 +75,9 @@ int kvm_reg_get(int vcpu_fd, u64 id, void *val);
 int kvm_reg_set64(int vcpu_fd, u64 id, u64 val);
 int kvm_reg_get64(int vcpu_fd, u64 id, u64 *val);
 
+/* All that the vCPU has: *list is the caller's to free(), NULL on -errno. */
+int kvm_reg_list(int vcpu_fd, struct kvm_reg_list **list);
+
 /* The next thing this vCPU sees is a synchronous external abort of its last data access. */
 int kvm_inject_abort(int vcpu_fd);
 

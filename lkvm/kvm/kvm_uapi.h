@@ -242,6 +242,12 @@ struct kvm_one_reg {
 #define KVM_GET_ONE_REG _IOW(KVMIO, 0xab, struct kvm_one_reg)
 #define KVM_SET_ONE_REG _IOW(KVMIO, 0xac, struct kvm_one_reg)
 
+struct kvm_reg_list {
+	u64 n; /* of `reg`; the call says how many there are */
+	u64 reg[];
+};
+#define KVM_GET_REG_LIST _IOWR(KVMIO, 0xb0, struct kvm_reg_list)
+
 struct kvm_vcpu_init {
 	u32 target;
 	u32 features[7];
@@ -272,12 +278,15 @@ struct kvm_vcpu_init {
 #define KVM_REG_SIZE_U512 UINT64_C(0x0060000000000000)
 #define KVM_REG_ARM_CORE UINT64_C(0x00100000)
 #define KVM_REG_ARM64_SYSREG UINT64_C(0x00130000)
+#define KVM_REG_ARM_COPROC_MASK UINT64_C(0x0fff0000)
 #define KVM_REG_ARM64_SVE UINT64_C(0x00150000)
 /* Core registers are numbered by their offset in struct kvm_regs in 32-bit words. */
 #define KVM_REG_X(n) (KVM_REG_ARM64 | KVM_REG_SIZE_U64 | KVM_REG_ARM_CORE | ((n) * 2u))
 #define KVM_REG_SP KVM_REG_X(31u)
 #define KVM_REG_PC KVM_REG_X(32u)
 #define KVM_REG_PSTATE KVM_REG_X(33u)
+#define KVM_REG_ELR_EL1 KVM_REG_X(35u)
+#define KVM_REG_SPSR_EL1 KVM_REG_X(36u)
 #define KVM_REG_SYS(op0, op1, crn, crm, op2)                                                       \
 	(KVM_REG_ARM64 | KVM_REG_SIZE_U64 | KVM_REG_ARM64_SYSREG |                                 \
 	 ((op0) << 14 | (op1) << 11 | (crn) << 7 | (crm) << 3 | (op2)))

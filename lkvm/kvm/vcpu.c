@@ -294,14 +294,29 @@ void vcpu_gate_set(struct vcpu_gate *g, bool closed)
 	pthread_mutex_unlock(&g->lock);
 }
 
+void vcpu_gate_look(void *gate)
+{
+	struct vcpu_gate *g = gate;
+
+	pthread_mutex_lock(&g->lock);
+	pthread_cond_broadcast(&g->opened);
+	pthread_mutex_unlock(&g->lock);
+}
+
+/* Not to be run now: the guest is paused, or has this CPU switched off. */
+static bool must_wait(const struct vcpu *v)
+{
+	return atomic_load(&v->env->gate->closed) || !realm_is_on(v->env->realm, v->index);
+}
+
 static void pass_gate(struct vcpu *v)
 {
 	struct vcpu_gate *g = v->env->gate;
 
-	if (!atomic_load_explicit(&g->closed, memory_order_relaxed))
+	if (!must_wait(v))
 		return;
 	pthread_mutex_lock(&g->lock);
-	while (atomic_load(&g->closed))
+	while (must_wait(v) && stop_why(v->env->stop) == STOP_NONE)
 		pthread_cond_wait(&g->opened, &g->lock);
 	pthread_mutex_unlock(&g->lock);
 }

@@ -15,7 +15,10 @@ struct realm;
 struct stop;
 struct vcpu;
 
-/* Where vCPUs wait while the guest is paused, and are counted. */
+/*
+ * Where vCPUs wait while the guest is paused, and each that the backend has switched off; and where
+ * they are counted.
+ */
 struct vcpu_gate {
 	pthread_mutex_t lock;
 	pthread_cond_t opened;
@@ -28,9 +31,12 @@ void vcpu_gate_fini(struct vcpu_gate *g);
 
 /*
  * Main thread. After closing it, vcpu_kick() all: they wait at the gate before they enter the guest
- * again, which they do soon, not at once. Open it before a stop.
+ * again, which they do soon, not at once. After stop_request(), open it: that wakes them all.
  */
 void vcpu_gate_set(struct vcpu_gate *g, bool closed);
+
+/* For realm_set_wake(), with the gate: those that wait look again. Any thread. */
+void vcpu_gate_look(void *gate);
 
 /* What the exits of a vCPU lead to; outlives the vCPUs. */
 struct vcpu_env {

@@ -359,6 +359,7 @@ static int build(struct machine *m)
 		m->realm_conf.contents = launch_contents(&m->launch);
 	if ((err = realm_new(&m->realm, m->realm_ops, &m->realm_conf, &m->kvm, m->launch.mem)))
 		return err;
+	realm_set_wake(m->realm, vcpu_gate_look, &m->gate);
 	if (m->realm_ops->banner)
 		log_info("%s", m->realm_ops->banner);
 	if ((err = realm_create(m->realm)))

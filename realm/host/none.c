@@ -36,6 +36,7 @@ const struct realm_ops realm_none = {
 	.activate = realm_nothing,
 	.rim = realm_no_rim,
 	.exit = realm_no_exit,
+	.is_on = realm_always_on,
 	.fault = realm_no_fault,
 	.run_error = realm_no_run_error,
 	.destroy = destroy,

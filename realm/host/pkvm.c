@@ -94,6 +94,7 @@ const struct realm_ops realm_pkvm = {
 	.activate = activate,
 	.rim = realm_no_rim,
 	.exit = realm_no_exit,
+	.is_on = realm_always_on,
 	.fault = fault,
 	.run_error = realm_no_run_error,
 	.destroy = destroy,

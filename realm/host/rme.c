@@ -269,6 +269,7 @@ const struct realm_ops realm_rme = {
 	.rim = realm_no_rim,
 	.exit = exit_,
 	.abort_completed = true,
+	.is_on = realm_always_on,
 	.fault = realm_no_fault,
 	.run_error = reason_of_run,
 	.destroy = destroy,

@@ -3,7 +3,7 @@
  * The simulated Realm: an ordinary VM on any arm64 KVM with the SMCCC filter (Linux 6.4 and later)
  * whose RSI calls we answer. It protects nothing from the host.
  *
- * Thread: main until activation, then vCPU threads; rsi.c serialises calls.
+ * Thread: main until activation, then vCPU threads; rsi.c and psci.c serialise calls.
  * Trust:  registers of the guest.
  * Spec:   [RMM 1.0 A5.2 address space, B5 RSI], [KVM devices/vm.rst 6 SMCCC filter]
  *
@@ -24,16 +24,20 @@
 #include "realm/measure/rim.h"
 #include "realm/realm.h"
 #include "realm/sim/attest.h"
+#include "realm/sim/psci.h"
+#include "realm/sim/regs.h"
 #include "realm/sim/ripas.h"
 #include "realm/sim/rsi.h"
 
 #define SIM_TOKEN_MAX 4096u
-#define SIM_MAX_RECS 512u
+#define SIM_MAX_RECS PSCI_MAX_CPUS
 
 struct sim {
 	struct rsi_realm rsi;
+	struct psci psci;
 	struct mem *mem;
 	struct rsi_rec recs[SIM_MAX_RECS];
+	int vcpu_fds[SIM_MAX_RECS]; /* of the vCPUs that exist */
 	struct rim rim; /* as the launch goes on */
 	struct attest *attest;
 	u8 *tokens[SIM_MAX_RECS]; /* SIM_TOKEN_MAX bytes each, once the vCPU has asked for one */
@@ -110,15 +114,35 @@ static const struct rsi_env env = {
 
 /* ---- set-up ---- */
 
-/* What an RMM does not offer to its Realm: the guest must not find it here either. */
+static int start_cpu(void *arg, unsigned caller, unsigned cpu, u64 entry, u64 context)
+{
+	const struct sim *s = arg;
+	int err = regs_start(s->vcpu_fds[cpu], s->vcpu_fds[caller], entry, context);
+
+	if (err)
+		log_error("cannot start vCPU %u of the simulated Realm: %s", cpu, strerror(-err));
+	return err;
+}
+
+static const struct psci_env psci_env = { .start = start_cpu };
+
+/* ---- set-up ---- */
+
+#define FORWARDED(from, to)                                                                        \
+	{ (from), (to) - (from) + 1, KVM_SMCCC_FILTER_FWD_TO_USER, { 0 } }
+
+/*
+ * Everything comes to us, also what an RMM does not know: the guest must find neither KVM's
+ * services here nor HVC. KVM keeps the architecture's range [SMCCC 1.2 §7], and does the work of
+ * CPU_SUSPEND (32 and 64 bit), SYSTEM_OFF and SYSTEM_RESET, as an RMM's host would.
+ */
 static const struct kvm_smccc_filter filters[] = {
-	{ RSI_FID_BASE, RSI_NR_FIDS, KVM_SMCCC_FILTER_FWD_TO_USER, { 0 } },
-	{ 0x84000050, 4, KVM_SMCCC_FILTER_DENY, { 0 } },       /* TRNG, 32 bit [DEN0098] */
-	{ 0xc4000053, 1, KVM_SMCCC_FILTER_DENY, { 0 } },       /* TRNG_RND64 */
-	{ 0x85000000, 0x10000, KVM_SMCCC_FILTER_DENY, { 0 } }, /* hypervisor: stolen time */
-	{ 0xc5000000, 0x10000, KVM_SMCCC_FILTER_DENY, { 0 } },
-	{ 0x86000000, 0x10000, KVM_SMCCC_FILTER_DENY, { 0 } }, /* vendor hypervisor: KVM's own */
-	{ 0xc6000000, 0x10000, KVM_SMCCC_FILTER_DENY, { 0 } },
+	FORWARDED(0u, 0x7fffffffu),
+	FORWARDED(0x80010000, PSCI_CPU_SUSPEND - 1),
+	FORWARDED(PSCI_CPU_SUSPEND + 1, PSCI_SYSTEM_OFF - 1),
+	FORWARDED(PSCI_SYSTEM_RESET + 1, 0xbfffffff),
+	FORWARDED(0xc0010000, (PSCI_CPU_SUSPEND | PSCI_64) - 1),
+	FORWARDED((PSCI_CPU_SUSPEND | PSCI_64) + 1, 0xffffffff),
 };
 
 static int set_filters(const struct kvm *k)
@@ -156,7 +180,11 @@ static int create(struct realm *r)
 	s->rsi.hash_algo = conf->sha512 ? RSI_HASH_SHA512 : RSI_HASH_SHA256;
 	s->rsi.token_max = SIM_TOKEN_MAX;
 	memcpy(s->rsi.rpv, conf->rpv, sizeof(s->rsi.rpv));
+	s->psci.env = &psci_env;
+	s->psci.env_arg = s;
+	s->psci.par_size = mem_alias(s->mem);
 	pthread_mutex_init(&s->rsi.lock, NULL);
+	pthread_mutex_init(&s->psci.lock, NULL);
 	for (unsigned i = 0; i < SIM_MAX_RECS; i++)
 		s->recs[i].index = i;
 	err = attest_create(&s->attest, conf->sim_keys,
@@ -234,10 +262,9 @@ static int populate(struct realm *r, gpa_t g, u64 len, bool measured)
 }
 
 /* A vCPU that waits for PSCI CPU_ON is a REC that is not runnable. */
-static int finalize(struct realm *r, int vcpu_fd)
+static int measure_rec(struct sim *s, int vcpu_fd, bool *runnable)
 {
 	struct kvm_mp_state state;
-	struct sim *s = realm_state(r);
 	u64 pc, gprs[8];
 	int err = kvm_ioctl(vcpu_fd, KVM_GET_MP_STATE, &state);
 
@@ -247,7 +274,29 @@ static int finalize(struct realm *r, int vcpu_fd)
 		err = kvm_reg_get64(vcpu_fd, KVM_REG_X(i), &gprs[i]);
 	if (err)
 		return unreadable("a vCPU", err);
-	rim_rec(&s->rim, state.mp_state == KVM_MP_STATE_RUNNABLE, pc, gprs);
+	*runnable = state.mp_state == KVM_MP_STATE_RUNNABLE;
+	rim_rec(&s->rim, *runnable, pc, gprs);
+	return 0;
+}
+
+static int finalize(struct realm *r, int vcpu_fd)
+{
+	struct sim *s = realm_state(r);
+	unsigned index = s->psci.nr_cpus;
+	bool runnable;
+	int err = regs_reset(vcpu_fd);
+
+	assert(index < SIM_MAX_RECS);
+	if (err) {
+		log_error("cannot set the registers of vCPU %u: %s", index, strerror(-err));
+		return err;
+	}
+	err = measure_rec(s, vcpu_fd, &runnable);
+	if (err)
+		return err;
+	s->vcpu_fds[index] = vcpu_fd;
+	atomic_store(&s->psci.on[index], runnable);
+	s->psci.nr_cpus++;
 	return 0;
 }
 
@@ -268,7 +317,7 @@ static const u8 *rim(const struct realm *r)
 
 /* ---- running ---- */
 
-static int answer_call(struct sim *s, unsigned index, int vcpu_fd)
+static int answer_rsi(struct sim *s, unsigned index, int vcpu_fd)
 {
 	u64 x[RSI_NR_REGS];
 	unsigned nr_out;
@@ -285,17 +334,49 @@ static int answer_call(struct sim *s, unsigned index, int vcpu_fd)
 	return err;
 }
 
+static int answer_psci(struct realm *r, unsigned index, int vcpu_fd)
+{
+	struct sim *s = realm_state(r);
+	u64 x[PSCI_NR_REGS];
+	int err = 0;
+
+	for (unsigned i = 0; i < PSCI_NR_REGS && !err; i++)
+		err = kvm_reg_get64(vcpu_fd, KVM_REG_X(i), &x[i]);
+	if (err || !psci_call(&s->psci, index, x))
+		return err;
+	realm_wake(r);
+	for (unsigned i = 0; i < PSCI_NR_REGS && !err; i++)
+		err = kvm_reg_set64(vcpu_fd, KVM_REG_X(i), x[i]);
+	return err;
+}
+
+static int hypercall(struct realm *r, unsigned index, int vcpu_fd, const struct kvm_run *run)
+{
+	u32 function = (u32)run->hypercall.nr;
+
+	/* [RMM 1.0 A4.5] there is no hypervisor below a Realm's EL1 */
+	if (!(run->hypercall.flags & KVM_HYPERCALL_EXIT_SMC))
+		return regs_undefined(vcpu_fd);
+	if (function - RSI_FID_BASE < RSI_NR_FIDS)
+		return answer_rsi(realm_state(r), index, vcpu_fd);
+	if ((function & ~PSCI_64) - PSCI_VERSION < PSCI_RANGE)
+		return answer_psci(r, index, vcpu_fd);
+	return kvm_reg_set64(vcpu_fd, KVM_REG_X(0u), RSI_NOT_SUPPORTED);
+}
+
 static int exit_(struct realm *r, unsigned index, int vcpu_fd, struct kvm_run *run)
 {
 	assert(index < SIM_MAX_RECS);
 	if (run->exit_reason == KVM_EXIT_MEMORY_FAULT)
 		return kvm_inject_abort(vcpu_fd);
-	if (run->exit_reason != KVM_EXIT_HYPERCALL)
-		return -ENOSYS;
-	/* An RMM makes HVC undefined in a Realm; the filter sees it, so it is "not supported". */
-	if (!(run->hypercall.flags & KVM_HYPERCALL_EXIT_SMC))
-		return kvm_reg_set64(vcpu_fd, KVM_REG_X(0u), RSI_NOT_SUPPORTED);
-	return answer_call(realm_state(r), index, vcpu_fd);
+	if (run->exit_reason == KVM_EXIT_HYPERCALL)
+		return hypercall(r, index, vcpu_fd, run);
+	return -ENOSYS;
+}
+
+static bool is_on(const struct realm *r, unsigned index)
+{
+	return psci_is_on(&((const struct sim *)realm_state(r))->psci, index);
 }
 
 /*
@@ -317,6 +398,7 @@ static void destroy(struct realm *r)
 		free(s->tokens[i]);
 	attest_destroy(s->attest);
 	pthread_mutex_destroy(&s->rsi.lock);
+	pthread_mutex_destroy(&s->psci.lock);
 	free(s);
 }
 
@@ -341,6 +423,7 @@ const struct realm_ops realm_sim = {
 	.measures = true,
 	.rim = rim,
 	.exit = exit_,
+	.is_on = is_on,
 	.fault = fault,
 	.run_error = realm_no_run_error,
 	.destroy = destroy,

@@ -11,6 +11,7 @@
 #define ID_AA64DFR0_EL1 KVM_REG_SYS(3u, 0u, 0u, 5u, 0u)
 #define ID_AA64MMFR0_EL1 KVM_REG_SYS(3u, 0u, 0u, 7u, 0u)
 #define PMCR_EL0 KVM_REG_SYS(3u, 3u, 9u, 12u, 0u)
+#define TPIDR_EL0 KVM_REG_SYS(3u, 3u, 13u, 0u, 2u)
 
 /* Fields of ID_AA64DFR0_EL1, each one less than the number it stands for. */
 #define DFR0_BRPS(v) ((v) >> 12 & 15)
@@ -206,6 +207,18 @@ static int inject_abort(struct fake_vm *vm, struct fake_vcpu *v, const struct kv
 	return 0;
 }
 
+/* One is enough: what the simulator makes of which is tested by itself. */
+static int reg_list(struct kvm_reg_list *list)
+{
+	u64 room = list->n;
+
+	list->n = 1;
+	if (!room)
+		return -E2BIG;
+	list->reg[0] = TPIDR_EL0;
+	return 0;
+}
+
 int fake_vcpu_ioctl(struct fake_vm *vm, unsigned index, unsigned long req, void *arg)
 {
 	struct fake_vcpu *v = &vm->vcpus[index];
@@ -221,6 +234,8 @@ int fake_vcpu_ioctl(struct fake_vm *vm, unsigned index, unsigned long req, void 
 		return set_reg(vm, index, arg);
 	case KVM_GET_ONE_REG:
 		return get_reg(v, arg);
+	case KVM_GET_REG_LIST:
+		return reg_list(arg);
 	case KVM_SET_DEVICE_ATTR: /* PMU, which belongs to the descriptor */
 		return set_pmu_attr(vm, index, arg);
 	case KVM_GET_MP_STATE:

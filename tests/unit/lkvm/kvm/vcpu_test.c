@@ -402,6 +402,44 @@ START_TEST(kvm_asks_to_try_again)
 }
 END_TEST
 
+/* A vCPU that its backend has switched off is not run, until somebody switches it on. */
+static atomic_bool is_on;
+
+static bool on(const struct realm *r, unsigned index)
+{
+	return is_on;
+}
+
+START_TEST(a_vcpu_that_is_off_waits)
+{
+	struct realm_ops ops = realm_none;
+
+	ops.is_on = on;
+	for (unsigned i = 0; i < 2; i++) {
+		setup_as(&ops);
+		realm_set_wake(realm, vcpu_gate_look, &gate);
+		add_event(KVM_SYSTEM_EVENT_SHUTDOWN);
+		is_on = false;
+		ck_assert_int_eq(vcpu_start(vcpu), 0);
+		usleep(20000);
+		vcpu_kick(vcpu); /* that is no reason to go on */
+		usleep(20000);
+		ck_assert_int_eq(kernel.at, 0);
+		if (i == 0) {
+			is_on = true;
+			realm_wake(realm);
+			while (stop_why(&stop) == STOP_NONE)
+				usleep(1000);
+		}
+		stop_request(&stop, STOP_USER);
+		vcpu_gate_set(&gate, false);
+		vcpu_join(vcpu);
+		ck_assert_int_eq(kernel.at, i == 0);
+		tear_down();
+	}
+}
+END_TEST
+
 START_TEST(the_first_reason_wins)
 {
 	ck_assert_int_eq(stop_init(&stop), 0);
@@ -428,4 +466,5 @@ SUITE_MAIN("lkvm/vcpu", mmio_reads_and_writes, a_read_puts_the_value_back,
 	   realm_exits_are_refused_by_an_ordinary_vm, an_exit_is_handled_in_parts,
 	   a_stop_is_seen_between_two_parts, failures_of_kvm_run, each_failure_has_its_reason,
 	   an_internal_error_is_the_end_of_the_realm, a_dead_vm_is_reported_once,
-	   the_last_vcpu_that_is_off_ends_the_guest, kvm_asks_to_try_again, the_first_reason_wins)
+	   the_last_vcpu_that_is_off_ends_the_guest, kvm_asks_to_try_again,
+	   a_vcpu_that_is_off_waits, the_first_reason_wins)

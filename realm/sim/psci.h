@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The power state calls of a Realm's guest, as an RMM answers them [RMM 1.0 B6, PSCI 1.1]: a pure
+ * state machine, like rsi.h. It knows which CPUs are on; how one is started is asked for through
+ * struct psci_env.
+ */
+#ifndef REALM_PSCI_H
+#define REALM_PSCI_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "lkvm/base/util.h"
+
+#define PSCI_MAX_CPUS 512u
+#define PSCI_NR_REGS 4u /* x0..x3: what a call takes, and what it returns */
+
+/* Function ids [DEN 0022 §5]; 32-bit ones, and the 64-bit form where there are both. */
+#define PSCI_VERSION 0x84000000u
+#define PSCI_CPU_SUSPEND 0x84000001u
+#define PSCI_CPU_OFF 0x84000002u
+#define PSCI_CPU_ON 0x84000003u
+#define PSCI_AFFINITY_INFO 0x84000004u
+#define PSCI_SYSTEM_OFF 0x84000008u
+#define PSCI_SYSTEM_RESET 0x84000009u
+#define PSCI_FEATURES 0x8400000au
+#define PSCI_64 0x40000000u
+
+#define PSCI_RANGE 0x20u /* function ids that belong to PSCI, from PSCI_VERSION on */
+
+struct psci_env {
+	/*
+	 * CPU `cpu` is off and stays so until this returns: give it the state that it is to start
+	 * with, in the endianness of `caller`. 0 or -errno: the guest is told that it may not.
+	 * Called with the lock held, on the thread of `caller`.
+	 */
+	int (*start)(void *arg, unsigned caller, unsigned cpu, u64 entry, u64 context);
+};
+
+struct psci {
+	const struct psci_env *env;
+	void *env_arg;
+	u64 par_size;	     /* of the protected half: where entry points may be */
+	unsigned nr_cpus;    /* those that exist; final before the first call */
+	pthread_mutex_t lock;
+	atomic_bool on[PSCI_MAX_CPUS]; /* written under the lock, read by each CPU's own thread */
+};
+
+/*
+ * Answer one call of CPU `cpu`: x[0] is the function id, results replace x[0..3]. False: the CPU
+ * has gone off, and its registers are no longer its thread's to write. vCPU threads; takes the
+ * lock.
+ */
+bool psci_call(struct psci *p, unsigned cpu, u64 x[PSCI_NR_REGS]);
+
+/* Is it on? Any thread. */
+bool psci_is_on(const struct psci *p, unsigned cpu);
+
+#endif

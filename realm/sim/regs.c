@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Registers of a simulated REC: what KVM leaves in them at a reset is KVM's own, and a guest that
+ * relies on an RMM's values (EDK2 does, on a TPIDR_EL0 of 0) fails on it.
+ *
+ * Thread: see the header.
+ * Trust:  the kernel; the guest's registers are its own, whatever it has put there.
+ * Spec:   [RMM 1.0 A2.3 REC, B6.3 PSCI_CPU_ON], [Arm ARM D1.3 exception entry]; values are TF-RMM's
+ */
+#include "realm/sim/regs.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "lkvm/kvm/kvm.h"
+
+#define SCTLR_EL1 KVM_REG_SYS(3u, 0u, 1u, 0u, 0u)
+#define SCTLR_RESET UINT64_C(0x00c50878) /* RES1, and what is so without FEAT_ExS and the like */
+#define SCTLR_EE BIT(25)
+#define SCTLR_SPAN BIT(23)
+#define PMCR_EL0 KVM_REG_SYS(3u, 3u, 9u, 12u, 0u)
+#define MDSCR_EL1 KVM_REG_SYS(2u, 0u, 0u, 2u, 2u)
+#define MDSCR_TDCC BIT(12)
+#define ESR_EL1 KVM_REG_SYS(3u, 0u, 5u, 2u, 0u)
+#define ESR_UNKNOWN UINT64_C(0x02000000) /* EC 0, a 32-bit instruction */
+#define VBAR_EL1 KVM_REG_SYS(3u, 0u, 12u, 0u, 0u)
+
+#define PSTATE_EL1H 5u
+#define PSTATE_MODE 0xfu
+#define PSTATE_DAIF 0x3c0u
+#define PSTATE_PAN BIT(22)
+#define PSTATE_SSBS BIT(12)
+#define PSTATE_KEPT (UINT64_C(0xf0000000) | BIT(24) | PSTATE_PAN) /* NZCV, DIT, PAN */
+#define SCTLR_DSSBS BIT(44)
+#define VECTOR_SYNC_SP0 0x000u
+#define VECTOR_SYNC_SPX 0x200u
+
+/* ---- a new REC ---- */
+
+static unsigned field(u64 id, unsigned shift, unsigned bits)
+{
+	return (unsigned)(id >> shift & (BIT(bits) - 1));
+}
+
+/*
+ * A register that holds something of EL1's or EL0's, and not what the CPU is (CRn 0, but for
+ * CSSELR_EL1), nor a timer's (CRn 14, zero after a reset, and the numbers of two of them are
+ * swapped, but for CNTKCTL_EL1).
+ */
+static bool is_state(u64 id)
+{
+	unsigned op0 = field(id, 14, 2), op1 = field(id, 11, 3), crn = field(id, 7, 4);
+
+	if ((id & KVM_REG_ARM_COPROC_MASK) != KVM_REG_ARM64_SYSREG || op0 != 3 || op1 > 3)
+		return false;
+	if (crn == 0)
+		return id == KVM_REG_SYS(3u, 2u, 0u, 0u, 0u);
+	if (crn == 14)
+		return id == KVM_REG_SYS(3u, 0u, 14u, 1u, 0u);
+	return id != PMCR_EL0; /* it has the number of counters */
+}
+
+/* KVM keeps some as they are for everybody (EINVAL): those are the host's, not a reset pattern. */
+static int clear(int vcpu_fd, u64 id)
+{
+	u64 val;
+	int err = kvm_reg_get64(vcpu_fd, id, &val);
+
+	if (!err && val)
+		err = kvm_reg_set64(vcpu_fd, id, 0);
+	return err == -EINVAL ? 0 : err;
+}
+
+int regs_reset(int vcpu_fd)
+{
+	struct kvm_reg_list *list;
+	int err = kvm_reg_list(vcpu_fd, &list);
+
+	for (u64 i = 0; !err && i < list->n; i++)
+		if (is_state(list->reg[i]))
+			err = clear(vcpu_fd, list->reg[i]);
+	free(list);
+	if (!err)
+		err = kvm_reg_set64(vcpu_fd, SCTLR_EL1, SCTLR_RESET);
+	return err ? err : kvm_reg_set64(vcpu_fd, MDSCR_EL1, MDSCR_TDCC);
+}
+
+/* ---- CPU_ON ---- */
+
+int regs_start(int fd, int caller, u64 entry, u64 context)
+{
+	struct kvm_mp_state runnable = { KVM_MP_STATE_RUNNABLE };
+	u64 sctlr;
+	int err = kvm_reg_get64(caller, SCTLR_EL1, &sctlr);
+
+	if (!err)
+		err = kvm_reg_set64(fd, SCTLR_EL1, SCTLR_RESET | (sctlr & SCTLR_EE));
+	for (unsigned i = 0; i < 31 && !err; i++)
+		err = kvm_reg_set64(fd, KVM_REG_X(i), i ? 0 : context);
+	if (!err)
+		err = kvm_reg_set64(fd, KVM_REG_PC, entry);
+	if (!err)
+		err = kvm_reg_set64(fd, KVM_REG_PSTATE, PSTATE_DAIF | PSTATE_EL1H);
+	return err ? err : kvm_ioctl(fd, KVM_SET_MP_STATE, &runnable);
+}
+
+/* ---- an undefined instruction ---- */
+
+/* What taking an exception to EL1 makes of PSTATE. */
+static u64 taken(u64 pstate, u64 sctlr)
+{
+	return (pstate & PSTATE_KEPT) | (sctlr & SCTLR_SPAN ? 0 : PSTATE_PAN) |
+	       (sctlr & SCTLR_DSSBS ? PSTATE_SSBS : 0) | PSTATE_DAIF | PSTATE_EL1H;
+}
+
+int regs_undefined(int vcpu_fd)
+{
+	static const u64 ids[] = { KVM_REG_PC, KVM_REG_PSTATE, SCTLR_EL1, VBAR_EL1 };
+	u64 v[ARRAY_SIZE(ids)];
+	int err = 0;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(ids) && !err; i++)
+		err = kvm_reg_get64(vcpu_fd, ids[i], &v[i]);
+	if (err)
+		return err;
+
+	u64 pc = v[0], pstate = v[1], sctlr = v[2], vbar = v[3];
+	bool own_sp = (pstate & PSTATE_MODE) == PSTATE_EL1H;
+	const struct {
+		u64 id, val;
+	} set[] = {
+		{ KVM_REG_ELR_EL1, pc - 4 }, /* KVM has stepped over it */
+		{ KVM_REG_SPSR_EL1, pstate },
+		{ ESR_EL1, ESR_UNKNOWN },
+		{ KVM_REG_PSTATE, taken(pstate, sctlr) },
+		{ KVM_REG_PC, vbar + (own_sp ? VECTOR_SYNC_SPX : VECTOR_SYNC_SP0) },
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(set) && !err; i++)
+		err = kvm_reg_set64(vcpu_fd, set[i].id, set[i].val);
+	return err;
+}
