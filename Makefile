@@ -27,7 +27,8 @@ say = @printf '  %-8s%s\n' '$(1)' '$(2)'
 mem := lkvm/vm/mem.c lkvm/vm/mem_map.c lkvm/vm/mem_guard.c lkvm/base/file.c
 
 # The simulated RMM, but for its tokens.
-sim := $(addprefix realm/sim/,sim.c regs.c psci.c rsi.c ripas.c)
+sim-fault := realm/sim/fault.c realm/sim/calltext.c
+sim := $(addprefix realm/sim/,sim.c calls.c calllog.c regs.c psci.c rsi.c ripas.c) $(sim-fault)
 
 LKVM_SRCS := \
 	lkvm/base/log.c lkvm/base/iov.c $(mem) lkvm/vm/loop.c lkvm/vm/bus.c lkvm/vm/pci.c lkvm/vm/msix.c \
@@ -150,7 +151,8 @@ $(call unit,lkvm/vm/msix,lkvm/vm/msix.c lkvm/vm/pci.c lkvm/vm/bus.c lkvm/base/lo
 $(call unit,lkvm/kvm/kvm_event,lkvm/kvm/kvm_event.c lkvm/kvm/kvm.c lkvm/base/log.c)
 $(call unit,lkvm/kvm/vcpu,lkvm/kvm/vcpu.c lkvm/vm/stop.c lkvm/kvm/kvm.c lkvm/vm/bus.c $(mem) lkvm/base/log.c realm/realm.c \
 	realm/host/none.c realm/host/ram.c realm/host/reasons.c)
-options := lkvm/base/options.c lkvm/base/options_help.c lkvm/run/options_run.c lkvm/run/options_realm.c lkvm/run/config.c lkvm/base/log.c
+options := lkvm/base/options.c lkvm/base/options_help.c lkvm/run/options_run.c lkvm/run/options_realm.c lkvm/run/config.c \
+	$(sim-fault) lkvm/base/log.c
 $(call unit,lkvm/base/options,$(options))
 $(call unit,lkvm/run/options_run,$(options))
 $(call unit,lkvm/run/config,lkvm/run/config.c lkvm/base/log.c)
@@ -246,6 +248,8 @@ $(call unit,net/user/segment,net/user/segment.c net/user/reasm.c net/user/backlo
 
 $(call unit,realm/sim/rsi,realm/sim/rsi.c realm/measure/digest.c)
 $(call unit,realm/sim/psci,realm/sim/psci.c)
+$(call unit,realm/sim/fault,$(sim-fault) lkvm/base/log.c)
+$(call unit,realm/sim/calltext,realm/sim/calltext.c realm/sim/calllog.c lkvm/base/log.c)
 $(call unit,realm/sim/regs,realm/sim/regs.c lkvm/kvm/kvm.c lkvm/base/log.c)
 $(call unit,lkvm/base/encode,lkvm/base/encode.c)
 $(call unit,realm/token/cbor,realm/token/cbor.c)
@@ -334,7 +338,7 @@ $(call fuzz,boot,arm64/boot.c arm64/image.c lkvm/base/infile.c $(mem))
 $(call fuzz,token,$(token_all) realm/measure/digest.c lkvm/token/token_print.c lkvm/token/token_json.c lkvm/base/log.c)
 $(call fuzz,broker,$(keybroker-tested))
 $(call fuzz,answer,$(keybroker-common))
-$(call fuzz,options,lkvm/base/options.c lkvm/base/options_help.c lkvm/run/options_run.c lkvm/run/options_realm.c lkvm/run/config.c net/netopt.c \
+$(call fuzz,options,lkvm/base/options.c lkvm/base/options_help.c lkvm/run/options_run.c lkvm/run/options_realm.c lkvm/run/config.c $(sim-fault) net/netopt.c \
 	virtio/disk/disk_conf.c)
 
 FUZZ_SAN := -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all

@@ -18,6 +18,7 @@
 
 #include "lkvm/base/gpa.h"
 
+struct fault_plan;
 struct kvm;
 struct kvm_run;
 struct mem;
@@ -48,6 +49,9 @@ struct realm_conf {
 	bool sim_cmw; /* --sim-token-form 907 */
 	/* --sim-attest-keys, or NULL: the user's default */
 	const char *sim_keys;
+	const struct fault_plan *sim_faults; /* --sim-fault [realm/sim/fault.h], or NULL: none */
+	bool sim_log;			     /* --sim-log ... */
+	const char *sim_log_file;	     /* ... to this file; NULL: stderr */
 	bool has_rpv; /* --realm-pv or --realm-pv-hex */
 	u8 rpv[64];   /* Realm Personalization Value */
 	bool log;     /* --measurement-log: some of what is loaded is not measured */

@@ -60,12 +60,12 @@ static void write_line(const char *line, size_t len)
 	}
 }
 
-__attribute__((format(printf, 3, 0))) static void log_vmsg(enum log_level level, const char *who,
+__attribute__((format(printf, 3, 0))) static void log_vmsg(const char *prefix, const char *who,
 							   const char *fmt, va_list ap)
 {
 	char line[LINE_MAX_BYTES];
 	size_t room = sizeof(line) - 2; /* CR LF */
-	int n = snprintf(line, room, "%s%s%s", prefixes[level], who, *who ? ": " : "");
+	int n = snprintf(line, room, "%s%s%s", prefix, who, *who ? ": " : "");
 	size_t len = MIN((size_t)MAX(n, 0), room - 1);
 
 	n = vsnprintf(line + len, room - len, fmt, ap);
@@ -83,7 +83,16 @@ void log_msg(enum log_level level, const char *fmt, ...)
 	if (!log_enabled(level))
 		return;
 	va_start(ap, fmt);
-	log_vmsg(level, "", fmt, ap);
+	log_vmsg(prefixes[level], "", fmt, ap);
+	va_end(ap);
+}
+
+void log_plain(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	log_vmsg("", "", fmt, ap);
 	va_end(ap);
 }
 
@@ -107,7 +116,7 @@ void guest_err_msg(struct log_site *site, const char *who, const char *fmt, ...)
 	if (!log_enabled(LOG_WARNING) || !log_site_admit(site, &last))
 		return;
 	va_start(ap, fmt);
-	log_vmsg(LOG_WARNING, who, fmt, ap);
+	log_vmsg(prefixes[LOG_WARNING], who, fmt, ap);
 	va_end(ap);
 	if (last)
 		log_msg(LOG_WARNING, "%s: further messages of this kind are not shown", who);

@@ -25,6 +25,9 @@ void log_set_raw_terminal(bool raw);
 
 void log_msg(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* A line that was asked for by name: without a prefix, whatever the level. */
+void log_plain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
 #define log_fatal(...) log_msg(LOG_FATAL, __VA_ARGS__)
 #define log_error(...) log_msg(LOG_ERROR, __VA_ARGS__)
 #define log_warn(...) log_msg(LOG_WARNING, __VA_ARGS__)

@@ -197,6 +197,8 @@ static int check_realm_options(const struct config *c)
 		{ c->sim_strict, "sim-strict" },
 		{ c->sim_keys, "sim-attest-keys" },
 		{ c->sim_token_form, "sim-token-form" },
+		{ c->sim_faulty, "sim-fault" },
+		{ c->sim_log, "sim-log" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(opts) && c->realm == REALM_OFF; i++) {
@@ -212,6 +214,9 @@ static int check_realm_options(const struct config *c)
 	if ((c->sim_keys || c->sim_token_form) && c->realm != REALM_SIM)
 		return refuse("--sim-attest-keys and --sim-token-form valid only with --realm=sim: "
 			      "other Realms have the keys of their platform");
+	if ((c->sim_faulty || c->sim_log) && c->realm != REALM_SIM)
+		return refuse("--sim-fault and --sim-log valid only with --realm=sim: nobody sees "
+			      "what another Realm asks of its RMM");
 	if (c->sim_strict && c->irqchip == IRQCHIP_GICV3_ITS)
 		return refuse("--sim-strict hides the guest's ITS tables from KVM: use --irqchip gicv3");
 	return 0;

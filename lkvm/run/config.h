@@ -11,6 +11,7 @@
 #include <sched.h>
 
 #include "lkvm/base/log.h"
+#include "realm/sim/fault.h"
 #include "lkvm/control/control_dir.h"
 
 #define CONFIG_MAX_DISKS 4u
@@ -83,6 +84,10 @@ struct config {
 	bool protected_vm; /* pKVM; not together with realm */
 	bool sim_strict;
 	const char *sim_keys;	    /* directory; NULL: the user's default */
+	struct fault_plan sim_faults; /* --sim-fault */
+	bool sim_faulty;	      /* ... was given */
+	bool sim_log;		      /* --sim-log ... */
+	const char *sim_log_file;     /* ... with a file; NULL: stderr */
 	bool sim_token_form, sim_cmw; /* form given; 907, otherwise 399 */
 	bool measurement_algo; /* given, which is an error without --realm; so the next three */
 	enum config_hash realm_hash;

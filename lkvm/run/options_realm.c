@@ -132,6 +132,24 @@ int options_sim_token_form(void *conf, const char *name, const char *val)
 	return -EINVAL;
 }
 
+int options_sim_fault(void *conf, const char *name, const char *val)
+{
+	struct config *c = conf;
+
+	c->sim_faulty = true;
+	return fault_parse(&c->sim_faults, name, val);
+}
+
+int options_sim_log(void *conf, const char *name, const char *val)
+{
+	struct config *c = conf;
+
+	(void)name;
+	c->sim_log = true;
+	c->sim_log_file = val;
+	return 0;
+}
+
 /* Where the guest's firmware would find a server, by host calls that are not answered yet. */
 int options_service(void *conf, const char *name, const char *val)
 {

@@ -9,6 +9,8 @@ int options_realm_pv(void *conf, const char *name, const char *val);
 int options_realm_pv_hex(void *conf, const char *name, const char *val);
 int options_sve_vl(void *conf, const char *name, const char *val);
 int options_sim_token_form(void *conf, const char *name, const char *val);
+int options_sim_fault(void *conf, const char *name, const char *val);
+int options_sim_log(void *conf, const char *name, const char *val); /* val NULL: stderr */
 int options_service(void *conf, const char *name, const char *val);
 
 #endif

@@ -410,6 +410,13 @@ static const struct opt opts[] = {
 		  "attest-keys'" },
 	{ .name = "sim-token-form", .own = true, .arg = "399|907", .store = OPT_CALL, .parse = options_sim_token_form,
 	  .help = "With --realm=sim: tokens as EAT collection (399, as of RMM 1.0; default) or as CMW (907)" },
+	{ .name = "sim-fault", .own = true, .arg = "key=value[,...]", .store = OPT_CALL, .parse = options_sim_fault,
+	  .help = "With --realm=sim: faults that an RMM or its host may have, to test the guest with. Keys: "
+		  "token-incomplete, token-piece, ripas-piece, ripas-reject, ripas-stall, fail, delay, rsi" },
+	{ .name = "sim-log", .own = true, .arg = "file", .arg_optional = true, .store = OPT_CALL,
+	  .parse = options_sim_log,
+	  .help = "With --realm=sim: print each call of the guest to the RMM, with its arguments and its result, on "
+		  "stderr or to this file" },
 	TRUE("protected", protected_vm, "Start a protected VM of pKVM: devices reach what the guest shares"),
 	TRUE("pkvm", protected_vm, "The same as --protected"),
 

@@ -40,8 +40,8 @@ struct psci_env {
 struct psci {
 	const struct psci_env *env;
 	void *env_arg;
-	u64 par_size;	     /* of the protected half: where entry points may be */
-	unsigned nr_cpus;    /* those that exist; final before the first call */
+	u64 par_size;	  /* of the protected half: where entry points may be */
+	unsigned nr_cpus; /* those that exist; final before the first call */
 	pthread_mutex_t lock;
 	atomic_bool on[PSCI_MAX_CPUS]; /* written under the lock, read by each CPU's own thread */
 };

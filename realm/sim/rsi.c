@@ -38,13 +38,16 @@ static bool range_ok(const struct rsi_realm *r, u64 base, u64 top)
 
 /* ---- calls; each returns the status and puts results in x[1..] ---- */
 
-/* [RMM 1.0 B5.3.11] one version: it is both the lower and the higher one */
-static u64 version(u64 x[])
+/* [RMM 1.0 B5.3.11] a version that there is, or the highest one as both ends of what there is */
+static u64 version(const struct rsi_realm *r, u64 x[])
 {
-	u64 requested = x[1];
+	u64 low = r->version_low ? r->version_low : RSI_ABI_VERSION;
+	u64 high = r->version_high ? r->version_high : low;
+	bool known = x[1] >= low && x[1] <= high;
 
-	x[1] = x[2] = RSI_ABI_VERSION;
-	return requested == RSI_ABI_VERSION ? RSI_SUCCESS : RSI_ERROR_INPUT;
+	x[1] = known ? x[1] : high;
+	x[2] = high;
+	return known ? RSI_SUCCESS : RSI_ERROR_INPUT;
 }
 
 /* [RMM 1.0 B5.3.3] no optional features; indices without a register read 0 */
@@ -223,7 +226,7 @@ static u64 dispatch(struct rsi_realm *r, struct rsi_rec *rec, u64 x[], unsigned 
 	switch (x[0]) {
 	case RSI_VERSION:
 		*nr_results = 2;
-		return version(x);
+		return version(r, x);
 	case RSI_FEATURES:
 		*nr_results = 1;
 		return features(x);

@@ -72,6 +72,8 @@ struct rsi_realm {
 	void *env_arg;
 	unsigned ipa_bits; /* of the whole space: protected half below bit ipa_bits - 1 */
 	enum rsi_hash hash_algo;
+	/* What RSI_VERSION says that there is, as MAJOR << 16 | MINOR; 0: RSI_ABI_VERSION. */
+	u32 version_low, version_high;
 	u8 rpv[64];
 	u8 rim[RSI_HASH_MAX];
 	u8 rem[RSI_NR_REMS][RSI_HASH_MAX];

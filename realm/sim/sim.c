@@ -19,29 +19,12 @@
 #include "lkvm/base/log.h"
 #include "lkvm/kvm/kvm.h"
 #include "lkvm/vm/mem.h"
-#include "realm/measure/digest.h"
 #include "realm/measure/profile.h"
-#include "realm/measure/rim.h"
 #include "realm/realm.h"
 #include "realm/sim/attest.h"
-#include "realm/sim/psci.h"
+#include "realm/sim/calllog.h"
 #include "realm/sim/regs.h"
-#include "realm/sim/ripas.h"
-#include "realm/sim/rsi.h"
-
-#define SIM_TOKEN_MAX 4096u
-#define SIM_MAX_RECS PSCI_MAX_CPUS
-
-struct sim {
-	struct rsi_realm rsi;
-	struct psci psci;
-	struct mem *mem;
-	struct rsi_rec recs[SIM_MAX_RECS];
-	int vcpu_fds[SIM_MAX_RECS]; /* of the vCPUs that exist */
-	struct rim rim; /* as the launch goes on */
-	struct attest *attest;
-	u8 *tokens[SIM_MAX_RECS]; /* SIM_TOKEN_MAX bytes each, once the vCPU has asked for one */
-};
+#include "realm/sim/sim.h"
 
 static u64 mem_flags(const struct realm_conf *conf)
 {
@@ -54,82 +37,15 @@ static int rmm(const struct realm_conf *conf)
 	return RIM_RMM_1_0;
 }
 
-/* ---- what rsi.c asks for ---- */
-
-static int env_read(void *arg, u64 ipa, void *buf, u32 len)
-{
-	return mem_rmm_read(((struct sim *)arg)->mem, gpa(ipa), buf, len);
-}
-
-static int env_write(void *arg, u64 ipa, const void *buf, u32 len)
-{
-	return mem_rmm_write(((struct sim *)arg)->mem, gpa(ipa), buf, len);
-}
-
-static u64 env_ripas_run(void *arg, u64 base, u64 top, enum rsi_ripas *ripas)
-{
-	return ripas_run(((struct sim *)arg)->mem, base, top, ripas);
-}
-
-static int env_ripas_set(void *arg, u64 base, u64 top, enum rsi_ripas ripas, u64 *reached)
-{
-	return ripas_set(((struct sim *)arg)->mem, base, top, ripas, reached);
-}
-
-static void env_hash(void *arg, enum rsi_hash alg, const void *a, u32 a_len, const void *b,
-		     u32 b_len, u8 *out)
-{
-	(void)arg;
-	digest(alg, a, a_len, b, b_len, out);
-}
-
-static int env_token(void *arg, unsigned rec, const u8 challenge[64], const u8 **token, u32 *len)
-{
-	struct sim *s = arg;
-
-	if (!s->tokens[rec])
-		s->tokens[rec] = malloc(SIM_TOKEN_MAX);
-	if (!s->tokens[rec])
-		return -ENOMEM;
-	*token = s->tokens[rec];
-	return attest_token(s->attest, &s->rsi, challenge, s->tokens[rec], SIM_TOKEN_MAX, len);
-}
-
-/* No RHI service either: SMCCC "not supported". */
-static void env_host_call(void *arg, u16 imm, u64 gprs[31])
-{
-	(void)arg, (void)imm;
-	gprs[0] = RSI_NOT_SUPPORTED;
-}
-
-static const struct rsi_env env = {
-	.read = env_read,
-	.write = env_write,
-	.ripas_run = env_ripas_run,
-	.ripas_set = env_ripas_set,
-	.hash = env_hash,
-	.token = env_token,
-	.host_call = env_host_call,
-};
-
-/* ---- set-up ---- */
-
-static int start_cpu(void *arg, unsigned caller, unsigned cpu, u64 entry, u64 context)
-{
-	const struct sim *s = arg;
-	int err = regs_start(s->vcpu_fds[cpu], s->vcpu_fds[caller], entry, context);
-
-	if (err)
-		log_error("cannot start vCPU %u of the simulated Realm: %s", cpu, strerror(-err));
-	return err;
-}
-
-static const struct psci_env psci_env = { .start = start_cpu };
-
 /* ---- set-up ---- */
 
 #define FORWARDED(from, to)                                                                        \
-	{ (from), (to) - (from) + 1, KVM_SMCCC_FILTER_FWD_TO_USER, { 0 } }
+	{                                                                                          \
+		(from), (to) - (from) + 1, KVM_SMCCC_FILTER_FWD_TO_USER,                           \
+		{                                                                                  \
+			0                                                                          \
+		}                                                                                  \
+	}
 
 /*
  * Everything comes to us, also what an RMM does not know: the guest must find neither KVM's
@@ -173,22 +89,28 @@ static int create(struct realm *r)
 	if (!s)
 		return -ENOMEM;
 	realm_set_state(r, s);
+	s->realm = r;
 	s->mem = realm_mem(r);
-	s->rsi.env = &env;
+	s->rsi.env = &calls_rsi_env;
 	s->rsi.env_arg = s;
 	s->rsi.ipa_bits = 1 + (unsigned)__builtin_ctzll(mem_alias(s->mem));
 	s->rsi.hash_algo = conf->sha512 ? RSI_HASH_SHA512 : RSI_HASH_SHA256;
 	s->rsi.token_max = SIM_TOKEN_MAX;
 	memcpy(s->rsi.rpv, conf->rpv, sizeof(s->rsi.rpv));
-	s->psci.env = &psci_env;
+	s->psci.env = &calls_psci_env;
 	s->psci.env_arg = s;
 	s->psci.par_size = mem_alias(s->mem);
+	s->rsi.version_low = conf->sim_faults ? conf->sim_faults->version_low : 0;
+	s->rsi.version_high = conf->sim_faults ? conf->sim_faults->version_high : 0;
+	fault_init(&s->fault, conf->sim_faults);
 	pthread_mutex_init(&s->rsi.lock, NULL);
 	pthread_mutex_init(&s->psci.lock, NULL);
 	for (unsigned i = 0; i < SIM_MAX_RECS; i++)
 		s->recs[i].index = i;
 	err = attest_create(&s->attest, conf->sim_keys,
 			    conf->sim_cmw ? TOKEN_CMW : TOKEN_COLLECTION);
+	if (!err && conf->sim_log)
+		err = calllog_open(&s->log, conf->sim_log_file);
 	return err ? err : set_filters(realm_kvm(r));
 }
 
@@ -207,7 +129,8 @@ static int set_ram(struct realm *r)
 					   reg->shared_view, 0, NULL);
 	}
 	if (err)
-		log_error("cannot give the guest its memory: %s; try a smaller --mem", strerror(-err));
+		log_error("cannot give the guest its memory: %s; try a smaller --mem",
+			  strerror(-err));
 	return err;
 }
 
@@ -317,60 +240,13 @@ static const u8 *rim(const struct realm *r)
 
 /* ---- running ---- */
 
-static int answer_rsi(struct sim *s, unsigned index, int vcpu_fd)
-{
-	u64 x[RSI_NR_REGS];
-	unsigned nr_out;
-	int err = 0;
-
-	for (unsigned i = 0; i < RSI_NR_REGS && !err; i++)
-		err = kvm_reg_get64(vcpu_fd, KVM_REG_X(i), &x[i]);
-	if (err)
-		return err;
-	x[0] = (u32)x[0]; /* function ids are in w0 */
-	rsi_call(&s->rsi, &s->recs[index], x, &nr_out);
-	for (unsigned i = 0; i < nr_out && !err; i++)
-		err = kvm_reg_set64(vcpu_fd, KVM_REG_X(i), x[i]);
-	return err;
-}
-
-static int answer_psci(struct realm *r, unsigned index, int vcpu_fd)
-{
-	struct sim *s = realm_state(r);
-	u64 x[PSCI_NR_REGS];
-	int err = 0;
-
-	for (unsigned i = 0; i < PSCI_NR_REGS && !err; i++)
-		err = kvm_reg_get64(vcpu_fd, KVM_REG_X(i), &x[i]);
-	if (err || !psci_call(&s->psci, index, x))
-		return err;
-	realm_wake(r);
-	for (unsigned i = 0; i < PSCI_NR_REGS && !err; i++)
-		err = kvm_reg_set64(vcpu_fd, KVM_REG_X(i), x[i]);
-	return err;
-}
-
-static int hypercall(struct realm *r, unsigned index, int vcpu_fd, const struct kvm_run *run)
-{
-	u32 function = (u32)run->hypercall.nr;
-
-	/* [RMM 1.0 A4.5] there is no hypervisor below a Realm's EL1 */
-	if (!(run->hypercall.flags & KVM_HYPERCALL_EXIT_SMC))
-		return regs_undefined(vcpu_fd);
-	if (function - RSI_FID_BASE < RSI_NR_FIDS)
-		return answer_rsi(realm_state(r), index, vcpu_fd);
-	if ((function & ~PSCI_64) - PSCI_VERSION < PSCI_RANGE)
-		return answer_psci(r, index, vcpu_fd);
-	return kvm_reg_set64(vcpu_fd, KVM_REG_X(0u), RSI_NOT_SUPPORTED);
-}
-
 static int exit_(struct realm *r, unsigned index, int vcpu_fd, struct kvm_run *run)
 {
 	assert(index < SIM_MAX_RECS);
 	if (run->exit_reason == KVM_EXIT_MEMORY_FAULT)
 		return kvm_inject_abort(vcpu_fd);
 	if (run->exit_reason == KVM_EXIT_HYPERCALL)
-		return hypercall(r, index, vcpu_fd, run);
+		return calls_exit(realm_state(r), index, vcpu_fd, run);
 	return -ENOSYS;
 }
 
@@ -397,6 +273,8 @@ static void destroy(struct realm *r)
 	for (unsigned i = 0; i < SIM_MAX_RECS; i++)
 		free(s->tokens[i]);
 	attest_destroy(s->attest);
+	calllog_close(s->log);
+	fault_fini(&s->fault);
 	pthread_mutex_destroy(&s->rsi.lock);
 	pthread_mutex_destroy(&s->psci.lock);
 	free(s);

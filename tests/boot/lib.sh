@@ -88,6 +88,23 @@ case_end() {
 
 skip() { echo "SKIP $1: $2"; }
 
+# stop_after N REGEX ARGS...: lkvm in the background until REGEX was printed N times.
+stop_after() {
+	local nr=$1 regex=$2 i=0
+	shift 2
+	: >$out # what an earlier one has printed is not waited for
+	"$LKVM" run "$@" </dev/null >$out 2>$err &
+	guest=$!
+	while [ "$(grep -Ec "$regex" $out)" -lt $nr ] && [ $i -lt 2400 ] && kill -0 $guest 2>/dev/null; do
+		i=$((i + 1))
+		usleep 100000
+	done
+	kill -TERM $guest
+	rc=0
+	wait $guest || rc=$?
+	holds "$nr times '$regex'" [ "$(grep -Ec "$regex" $out)" -ge $nr ]
+}
+
 # payload NAME FILE LKVM-ARGS...: a payload of guest/ whose own checks must pass.
 payload() {
 	case_begin "$1"

@@ -235,6 +235,8 @@ START_TEST(options_of_realms_want_a_realm)
 		{ offsetof(struct config, measurement_log), "--measurement-log" },
 		{ offsetof(struct config, sim_strict), "--sim-strict" },
 		{ offsetof(struct config, sim_token_form), "--sim-token-form" },
+		{ offsetof(struct config, sim_faulty), "--sim-fault" },
+		{ offsetof(struct config, sim_log), "--sim-log" },
 	};
 
 	capture_start();
@@ -281,6 +283,12 @@ START_TEST(what_no_realm_can_have)
 	conf()->realm = REALM_ANY;
 	c.sim_token_form = true;
 	not_in_a_realm("--sim-token-form", "--realm=sim");
+	conf()->realm = REALM_RMI;
+	c.sim_faulty = true;
+	not_in_a_realm("--sim-fault", "--realm=sim");
+	conf()->realm = REALM_ANY;
+	c.sim_log = true;
+	not_in_a_realm("--sim-log", "--realm=sim");
 	conf()->realm = REALM_SIM;
 	c.sim_strict = true;
 	c.irqchip = IRQCHIP_GICV3_ITS;

@@ -439,6 +439,13 @@ START_TEST(realms_and_their_options)
 	ck_assert(!PARSE("--realm=sim", "--sim-attest-keys=/k") && !strcmp(c.sim_keys, "/k"));
 	ck_assert(!PARSE("--sim-token-form=907") && c.sim_token_form && c.sim_cmw);
 	ck_assert(!PARSE("--sim-token-form", "399") && c.sim_token_form && !c.sim_cmw);
+	/* Lists and repetitions add up. */
+	ck_assert(!PARSE("--sim-fault", "token-piece=7,ripas-piece=4K", "--sim-fault=rsi=1.1"));
+	ck_assert(c.sim_faulty && c.sim_faults.token_piece == 7);
+	ck_assert_uint_eq(c.sim_faults.ripas_piece, 4096);
+	ck_assert_uint_eq(c.sim_faults.version_high, 0x10001);
+	ck_assert(!PARSE("--sim-log") && c.sim_log && !c.sim_log_file);
+	ck_assert(!PARSE("--sim-log=/l") && c.sim_log && !strcmp(c.sim_log_file, "/l"));
 	ck_assert(!PARSE("--realm=rme") && c.realm == REALM_RME);
 	ck_assert(!PARSE("--realm=rmi") && c.realm == REALM_RMI);
 	ck_assert(!PARSE("--protected") && c.protected_vm && c.realm == REALM_OFF);

@@ -104,9 +104,15 @@ START_TEST(what_cannot_be_switched_on)
 		u64 mpidr, entry;
 		int error;
 	} bad[] = {
-		{ 0, ENTRY, -4 },	     { 18, ENTRY, -2 },	       { 0x101, ENTRY, -2 },
-		{ 1, PAR_END, -9 },	     { 1, ~UINT64_C(0), -9 },  { 99, PAR_END, -9 },
-		{ 0xff00000000, ENTRY, -2 }, { 0x1000001, ENTRY, -2 }, { ~UINT64_C(0), ENTRY, -2 },
+		{ 0, ENTRY, -4 },
+		{ 18, ENTRY, -2 },
+		{ 0x101, ENTRY, -2 },
+		{ 1, PAR_END, -9 },
+		{ 1, ~UINT64_C(0), -9 },
+		{ 99, PAR_END, -9 },
+		{ 0xff00000000, ENTRY, -2 },
+		{ 0x1000001, ENTRY, -2 },
+		{ ~UINT64_C(0), ENTRY, -2 },
 	};
 
 	setup(17);

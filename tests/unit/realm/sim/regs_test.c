@@ -25,17 +25,17 @@ struct reg {
 /* After a reset: what KVM has there, and what is there in the end. */
 static const struct reg after_reset[] = {
 	{ TPIDR_EL0, PATTERN, 0 },
-	{ SYS(3u, 0u, 13u, 0u, 4u), PATTERN, 0 },    /* TPIDR_EL1 */
-	{ SYS(3u, 0u, 2u, 0u, 0u), PATTERN, 0 },     /* TTBR0_EL1 */
-	{ SYS(3u, 0u, 10u, 3u, 0u), 0x1122, 0 },     /* AMAIR_EL1: the host CPU's */
-	{ SYS(3u, 2u, 0u, 0u, 0u), PATTERN, 0 },     /* CSSELR_EL1 */
-	{ SYS(3u, 0u, 14u, 1u, 0u), PATTERN, 0 },    /* CNTKCTL_EL1 */
-	{ SYS(3u, 3u, 14u, 3u, 2u), 0x55, 0x55 },    /* the counter */
-	{ SYS(3u, 0u, 0u, 4u, 0u), 0x11, 0x11 },     /* ID_AA64PFR0_EL1 */
-	{ SYS(3u, 4u, 3u, 0u, 0u), 0x700, 0x700 },   /* DACR32_EL2 */
-	{ SYS(2u, 0u, 1u, 1u, 4u), 0xa, 0xa },	     /* OSLSR_EL1 */
+	{ SYS(3u, 0u, 13u, 0u, 4u), PATTERN, 0 },  /* TPIDR_EL1 */
+	{ SYS(3u, 0u, 2u, 0u, 0u), PATTERN, 0 },   /* TTBR0_EL1 */
+	{ SYS(3u, 0u, 10u, 3u, 0u), 0x1122, 0 },   /* AMAIR_EL1: the host CPU's */
+	{ SYS(3u, 2u, 0u, 0u, 0u), PATTERN, 0 },   /* CSSELR_EL1 */
+	{ SYS(3u, 0u, 14u, 1u, 0u), PATTERN, 0 },  /* CNTKCTL_EL1 */
+	{ SYS(3u, 3u, 14u, 3u, 2u), 0x55, 0x55 },  /* the counter */
+	{ SYS(3u, 0u, 0u, 4u, 0u), 0x11, 0x11 },   /* ID_AA64PFR0_EL1 */
+	{ SYS(3u, 4u, 3u, 0u, 0u), 0x700, 0x700 }, /* DACR32_EL2 */
+	{ SYS(2u, 0u, 1u, 1u, 4u), 0xa, 0xa },	   /* OSLSR_EL1 */
 	{ PMCR, 6 << 11, 6 << 11 },
-	{ SYS(3u, 3u, 9u, 12u, 1u), PATTERN, 0 },    /* PMCNTENSET_EL0 */
+	{ SYS(3u, 3u, 9u, 12u, 1u), PATTERN, 0 }, /* PMCNTENSET_EL0 */
 	{ HOSTS, 7, 7 },
 	{ SCTLR, 0xc50078, 0xc50878 },
 	{ MDSCR, 0, 0x1000 },
@@ -181,9 +181,9 @@ START_TEST(each_failure_is_reported)
 	for (unsigned n = 1, done = 0; done < 3; n++) {
 		setup();
 		fail_at = n;
-		err = done == 0 ? regs_reset(0) :
-		      done == 1 ? regs_start(1, 0, 0, 0) :
-				  regs_undefined(0);
+		err = done == 0	  ? regs_reset(0)
+		      : done == 1 ? regs_start(1, 0, 0, 0)
+				  : regs_undefined(0);
 		if (calls >= n) {
 			ck_assert_int_eq(err, -EIO);
 			continue;

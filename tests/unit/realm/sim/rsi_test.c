@@ -143,6 +143,29 @@ START_TEST(version)
 }
 END_TEST
 
+START_TEST(versions_that_were_chosen)
+{
+	static const struct {
+		u32 low, high;
+		u64 requested;
+		u64 status, lower, higher;
+	} v[] = {
+		{ 0x10000, 0x10001, 0x10000, RSI_SUCCESS, 0x10000, 0x10001 },
+		{ 0x10000, 0x10001, 0x10001, RSI_SUCCESS, 0x10001, 0x10001 },
+		{ 0x10000, 0x10001, 0x10002, RSI_ERROR_INPUT, 0x10001, 0x10001 },
+		{ 0x20000, 0x20000, 0x10000, RSI_ERROR_INPUT, 0x20000, 0x20000 },
+	};
+
+	setup();
+	for (unsigned i = 0; i < ARRAY_SIZE(v); i++) {
+		realm.version_low = v[i].low;
+		realm.version_high = v[i].high;
+		ck_assert_uint_eq(call(RSI_VERSION, v[i].requested, 0, 0, 0), v[i].status);
+		ck_assert(x[1] == v[i].lower && x[2] == v[i].higher);
+	}
+}
+END_TEST
+
 START_TEST(features_and_unknown_functions)
 {
 	setup();
@@ -350,6 +373,6 @@ START_TEST(host_call)
 }
 END_TEST
 
-SUITE_MAIN("realm/rsi", version, features_and_unknown_functions, measurements,
+SUITE_MAIN("realm/rsi", version, versions_that_were_chosen, features_and_unknown_functions, measurements,
 	   sha512_fills_all_eight_words, realm_config, ipa_state_set, ipa_state_set_bad_arguments,
 	   ipa_state_get, token_in_pieces, token_errors, host_call)

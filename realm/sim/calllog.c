@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The log of calls: time, CPU, call.
+ *
+ * Thread: any; a line is written with one write(2), so lines of two threads never mix.
+ * Trust:  the text is made here, from the guest's registers; how often is the guest's choice.
+ */
+#include "realm/sim/calllog.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lkvm/base/log.h"
+
+struct calllog {
+	int fd; /* -1: stderr */
+	u64 started_ns;
+	_Atomic u64 written; /* bytes */
+};
+
+static u64 now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (u64)t.tv_sec * 1000000000 + (u64)t.tv_nsec;
+}
+
+int calllog_open(struct calllog **out, const char *path)
+{
+	struct calllog *l = calloc(1, sizeof(*l));
+	int err;
+
+	if (!l)
+		return -ENOMEM;
+	l->started_ns = now_ns();
+	l->fd = path ? open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0644) : -1;
+	if (path && l->fd < 0) {
+		err = -errno;
+		log_error("--sim-log: cannot open %s: %s", path, strerror(-err));
+		free(l);
+		return err;
+	}
+	*out = l;
+	return 0;
+}
+
+void calllog_close(struct calllog *l)
+{
+	if (!l)
+		return;
+	if (l->fd >= 0)
+		close(l->fd);
+	free(l);
+}
+
+static void put(struct calllog *l, const char *line)
+{
+	char file_line[1024];
+	int len;
+
+	if (l->fd < 0) {
+		log_plain("%s", line);
+		return;
+	}
+	len = snprintf(file_line, sizeof(file_line), "%s\n", line);
+	/* A full disk is no reason to stop a guest, and nobody reads another line about it. */
+	if (write(l->fd, file_line, (size_t)MIN(len, (int)sizeof(file_line) - 1)) < 0)
+		return;
+}
+
+void calllog_write(struct calllog *l, unsigned cpu, const char *text)
+{
+	u64 ns = now_ns() - l->started_ns, len = strlen(text), before;
+	char line[1000];
+
+	before = atomic_load_explicit(&l->written, memory_order_relaxed);
+	if (before > CALLLOG_MAX_BYTES)
+		return;
+	before = atomic_fetch_add_explicit(&l->written, len, memory_order_relaxed);
+	if (before > CALLLOG_MAX_BYTES)
+		return;
+	snprintf(line, sizeof(line), "[%5llu.%06llu] REC %u: %s",
+		 (unsigned long long)(ns / 1000000000), (unsigned long long)(ns / 1000 % 1000000),
+		 cpu, text);
+	put(l, line);
+	if (before + len > CALLLOG_MAX_BYTES)
+		put(l, "--sim-log: further calls are not shown");
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * --sim-log: what a simulated Realm's guest calls, one line a call, to stderr or a file. The guest
+ * decides how many there are, so there is a limit.
+ */
+#ifndef REALM_CALLLOG_H
+#define REALM_CALLLOG_H
+
+#include "lkvm/base/util.h"
+
+#define CALLLOG_MAX_BYTES (UINT64_C(64) << 20) /* of one start of the guest */
+
+struct calllog;
+
+/* Lines are appended to the file `path`; NULL: stderr. 0, or -errno after one log_error() line. */
+int calllog_open(struct calllog **out, const char *path);
+void calllog_close(struct calllog *l);
+
+/* One line, of the CPU `cpu`. Any thread. */
+void calllog_write(struct calllog *l, unsigned cpu, const char *text);
+
+#endif

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The calls of a simulated Realm's guest: from KVM's exit to the service that answers, and what
+ * that service needs of the machine. Faults that the user has asked for come in between; the log
+ * has what the guest has asked and what it was answered.
+ *
+ * Thread: vCPU threads; rsi.c and psci.c serialise what must not happen at once.
+ * Trust:  registers of the guest.
+ * Spec:   [RMM 1.0 B5 RSI, B6 PSCI], [SMCCC 1.2]
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "lkvm/base/log.h"
+#include "lkvm/kvm/kvm.h"
+#include "lkvm/vm/mem.h"
+#include "realm/measure/digest.h"
+#include "realm/realm.h"
+#include "realm/sim/attest.h"
+#include "realm/sim/calllog.h"
+#include "realm/sim/regs.h"
+#include "realm/sim/ripas.h"
+#include "realm/sim/sim.h"
+
+/* ---- what rsi.c asks for ---- */
+
+static int env_read(void *arg, u64 ipa, void *buf, u32 len)
+{
+	return mem_rmm_read(((struct sim *)arg)->mem, gpa(ipa), buf, len);
+}
+
+static int env_write(void *arg, u64 ipa, const void *buf, u32 len)
+{
+	return mem_rmm_write(((struct sim *)arg)->mem, gpa(ipa), buf, len);
+}
+
+static u64 env_ripas_run(void *arg, u64 base, u64 top, enum rsi_ripas *ripas)
+{
+	return ripas_run(((struct sim *)arg)->mem, base, top, ripas);
+}
+
+static int env_ripas_set(void *arg, u64 base, u64 top, enum rsi_ripas ripas, u64 *reached)
+{
+	struct sim *s = arg;
+
+	*reached = base;
+	switch (fault_change(&s->fault, ripas)) {
+	case FAULT_HOST_STALLS:
+		return 0;
+	case FAULT_HOST_REJECTS:
+		return -EPERM;
+	case FAULT_HOST_OBEYS:
+		break;
+	}
+	return ripas_set(s->mem, base, top, ripas, reached);
+}
+
+static void env_hash(void *arg, enum rsi_hash alg, const void *a, u32 a_len, const void *b,
+		     u32 b_len, u8 *out)
+{
+	(void)arg;
+	digest(alg, a, a_len, b, b_len, out);
+}
+
+static int env_token(void *arg, unsigned rec, const u8 challenge[64], const u8 **token, u32 *len)
+{
+	struct sim *s = arg;
+
+	if (!s->tokens[rec])
+		s->tokens[rec] = malloc(SIM_TOKEN_MAX);
+	if (!s->tokens[rec])
+		return -ENOMEM;
+	*token = s->tokens[rec];
+	return attest_token(s->attest, &s->rsi, challenge, s->tokens[rec], SIM_TOKEN_MAX, len);
+}
+
+/* No RHI service either: SMCCC "not supported". */
+static void env_host_call(void *arg, u16 imm, u64 gprs[31])
+{
+	(void)arg, (void)imm;
+	gprs[0] = RSI_NOT_SUPPORTED;
+}
+
+const struct rsi_env calls_rsi_env = {
+	.read = env_read,
+	.write = env_write,
+	.ripas_run = env_ripas_run,
+	.ripas_set = env_ripas_set,
+	.hash = env_hash,
+	.token = env_token,
+	.host_call = env_host_call,
+};
+
+/* ---- what psci.c asks for ---- */
+
+static int start_cpu(void *arg, unsigned caller, unsigned cpu, u64 entry, u64 context)
+{
+	const struct sim *s = arg;
+	int err = regs_start(s->vcpu_fds[cpu], s->vcpu_fds[caller], entry, context);
+
+	if (err)
+		log_error("cannot start vCPU %u of the simulated Realm: %s", cpu, strerror(-err));
+	return err;
+}
+
+const struct psci_env calls_psci_env = { .start = start_cpu };
+
+/* ---- calls ---- */
+
+static int get_regs(int vcpu_fd, u64 x[], unsigned nr)
+{
+	int err = 0;
+
+	for (unsigned i = 0; i < nr && !err; i++)
+		err = kvm_reg_get64(vcpu_fd, KVM_REG_X(i), &x[i]);
+	if (!err)
+		x[0] = (u32)x[0]; /* function ids are in w0 */
+	return err;
+}
+
+static int set_regs(int vcpu_fd, const u64 x[], unsigned nr)
+{
+	int err = 0;
+
+	for (unsigned i = 0; i < nr && !err; i++)
+		err = kvm_reg_set64(vcpu_fd, KVM_REG_X(i), x[i]);
+	return err;
+}
+
+/* A kick (stop, pause) ends it early. */
+static void delay(u32 ms)
+{
+	struct timespec t = { ms / 1000, ms % 1000 * 1000000L };
+
+	if (ms)
+		nanosleep(&t, NULL);
+}
+
+static int answer_rsi(struct sim *s, unsigned index, int vcpu_fd)
+{
+	u64 in[RSI_NR_REGS], x[RSI_NR_REGS];
+	unsigned nr_out = PSCI_NR_REGS;
+	char text[CALLTEXT_SIZE];
+	int err = get_regs(vcpu_fd, x, RSI_NR_REGS);
+
+	if (err)
+		return err;
+	memcpy(in, x, sizeof(in));
+	delay(fault_delay_ms(s->fault.plan, x[0]));
+	if (!fault_call(&s->fault, index, x))
+		rsi_call(&s->rsi, &s->recs[index], x, &nr_out);
+	if (s->log)
+		calllog_write(s->log, index, calltext_rsi(text, in, x));
+	return set_regs(vcpu_fd, x, nr_out);
+}
+
+static int answer_psci(struct sim *s, unsigned index, int vcpu_fd)
+{
+	u64 in[PSCI_NR_REGS], x[PSCI_NR_REGS];
+	char text[CALLTEXT_SIZE];
+	int err = get_regs(vcpu_fd, x, PSCI_NR_REGS);
+	bool on;
+
+	if (err)
+		return err;
+	memcpy(in, x, sizeof(in));
+	on = psci_call(&s->psci, index, x);
+	if (s->log)
+		calllog_write(s->log, index, calltext_psci(text, in, on ? x[0] : 0));
+	if (!on)
+		return 0;
+	realm_wake(s->realm);
+	return set_regs(vcpu_fd, x, PSCI_NR_REGS);
+}
+
+/* What no RMM knows either. */
+static int answer_other(struct sim *s, unsigned index, int vcpu_fd)
+{
+	const u64 answer[RSI_NR_REGS] = { RSI_NOT_SUPPORTED };
+	char text[CALLTEXT_SIZE];
+	u64 in[RSI_NR_REGS];
+
+	if (s->log && !get_regs(vcpu_fd, in, RSI_NR_REGS))
+		calllog_write(s->log, index, calltext_rsi(text, in, answer));
+	return set_regs(vcpu_fd, answer, 1);
+}
+
+int calls_exit(struct sim *s, unsigned index, int vcpu_fd, const struct kvm_run *run)
+{
+	u32 function = (u32)run->hypercall.nr;
+
+	/* [RMM 1.0 A4.5] there is no hypervisor below a Realm's EL1 */
+	if (!(run->hypercall.flags & KVM_HYPERCALL_EXIT_SMC))
+		return regs_undefined(vcpu_fd);
+	if (function - RSI_FID_BASE < RSI_NR_FIDS)
+		return answer_rsi(s, index, vcpu_fd);
+	if ((function & ~PSCI_64) - PSCI_VERSION < PSCI_RANGE)
+		return answer_psci(s, index, vcpu_fd);
+	return answer_other(s, index, vcpu_fd);
+}

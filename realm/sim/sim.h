@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The state of a simulated Realm, shared by the two halves of the backend: sim.c builds it and is
+ * the ops table, calls.c answers what its guest calls. Nobody else includes this.
+ */
+#ifndef REALM_SIM_H
+#define REALM_SIM_H
+
+#include "realm/measure/rim.h"
+#include "realm/sim/fault.h"
+#include "realm/sim/psci.h"
+#include "realm/sim/rsi.h"
+
+struct attest;
+struct calllog;
+struct kvm_run;
+struct mem;
+struct realm;
+
+#define SIM_TOKEN_MAX 4096u
+#define SIM_MAX_RECS PSCI_MAX_CPUS
+
+struct sim {
+	struct rsi_realm rsi;
+	struct psci psci;
+	struct fault fault;
+	struct calllog *log; /* NULL: nobody wants to know */
+	struct realm *realm;
+	struct mem *mem;
+	struct rsi_rec recs[SIM_MAX_RECS];
+	int vcpu_fds[SIM_MAX_RECS]; /* of the vCPUs that exist */
+	struct rim rim;		    /* as the launch goes on */
+	struct attest *attest;
+	u8 *tokens[SIM_MAX_RECS]; /* SIM_TOKEN_MAX bytes each, once the vCPU has asked for one */
+};
+
+/* How calls.c does what rsi.c and psci.c ask for; their argument is the struct sim. */
+extern const struct rsi_env calls_rsi_env;
+extern const struct psci_env calls_psci_env;
+
+/* KVM_EXIT_HYPERCALL of the vCPU `index`. On its thread. 0 or -errno. */
+int calls_exit(struct sim *s, unsigned index, int vcpu_fd, const struct kvm_run *run);
+
+#endif
