@@ -169,6 +169,9 @@ fake_host := tests/fake/kvm.c tests/fake/kvm_vcpu.c tests/fake/kvm_pages.c tests
 $(call unit,lkvm/cli/cmd_doctor,lkvm/cli/cmd_doctor.c lkvm/base/json.c lkvm/base/options.c lkvm/base/options_help.c lkvm/base/log.c $(fake_host))
 $(call unit,lkvm/control/control,lkvm/control/control.c lkvm/control/control_conn.c lkvm/control/control_dir.c lkvm/control/control_client.c \
 	lkvm/base/options.c lkvm/base/options_help.c lkvm/vm/loop.c lkvm/base/log.c)
+$(call unit,lkvm/control/control_dir,lkvm/control/control_dir.c lkvm/base/log.c)
+$(call unit,lkvm/control/control_user,lkvm/control/control.c lkvm/control/control_conn.c lkvm/control/control_dir.c \
+	lkvm/vm/loop.c lkvm/base/log.c)
 $(call unit,lkvm/token/cmd_token,$(token_cmds) realm/measure/digest.c lkvm/base/file.c lkvm/base/options.c lkvm/base/options_help.c lkvm/base/log.c)
 # The whole program below its command line, on a fake host.
 $(call unit,lkvm/run/machine,$(filter-out lkvm/main.c $(call named,cmd_) $(call named,options) lkvm/control/control_client.c lkvm/cli/guests.c lkvm/cli/map.c lkvm/cli/map_svg.c \
@@ -236,6 +239,7 @@ $(call unit,virtio/dev/net,virtio/core/pool.c virtio/dev/net.c virtio/dev/net_hd
 	lkvm/base/iov.c lkvm/base/log.c lkvm/vm/loop.c tests/fake/netif.c tests/fake/driver.c \
 	tests/fake/driver_bad.c tests/fake/transport.c)
 $(call unit,net/user/user,$(net-all) tests/fake/netif.c lkvm/vm/loop.c lkvm/base/log.c lkvm/base/iov.c)
+$(call unit,net/pcap,net/pcap.c tests/fake/netif.c lkvm/base/log.c lkvm/base/iov.c)
 $(call unit,net/netopt,net/netopt.c lkvm/base/log.c)
 $(call unit,net/tap,$(net-all) tests/fake/netif.c lkvm/vm/loop.c lkvm/base/log.c lkvm/base/iov.c)
 $(call unit,net/user/slirp,net/user/slirp.c net/user/pollset.c lkvm/vm/loop.c lkvm/base/log.c)

@@ -81,6 +81,7 @@ int fake_echo_init(struct fake_echo *e, unsigned instance, struct mem *m, struct
 	static const u16 sizes[FAKE_ECHO_QUEUES] = { 8, 16, 256 };
 
 	memset(e, 0, sizeof(*e));
+	memset(e->beyond, 0xee, sizeof(e->beyond));
 	e->dev.config = e->config;
 	e->dev.config_len = sizeof(e->config);
 	e->dev.config_wr_off = 4;

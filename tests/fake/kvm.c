@@ -168,13 +168,15 @@ static int on_punch(int fd, int mode, off_t off, off_t len)
 void fake_kvm_init(enum fake_host host, const struct fake_op *ops)
 {
 	memset(&fake_seen, 0, sizeof(fake_seen));
-	memset(vms, 0, sizeof(vms));
+	for (size_t i = 0; i < ARRAY_SIZE(vms) && vms[i].fd; i++)
+		memset(&vms[i], 0, sizeof(vms[i]));
 	memset(fds, 0, sizeof(fds));
 	gen = complete(gens[host]);
 	fake_gen = &gen;
 	fake_punch = on_punch;
 	fake_kvm_in_part(0, NULL);
 	fake_kvm_mmfr0 = 0;
+	fake_kvm_populate_blind(false);
 	fail_in = 0;
 	failed = false;
 	expected = NULL;

@@ -49,7 +49,7 @@ enum fake_host {
 #define HOST_FIRST_REALM HOST_A1
 
 #define FAKE_RAM UINT64_C(0x80000000)
-#define FAKE_MAX_PAGES 32768u
+#define FAKE_MAX_PAGES 0x41000u /* 1 GiB and 16 MiB */
 #define FAKE_MAX_VCPUS 4u
 #define FAKE_RMM_IPA 40u /* of the RMM, less than the kernel's 48 */
 
@@ -134,6 +134,12 @@ void fake_kvm_in_part(u64 size, void (*between)(void));
 
 /* ID_AA64MMFR0_EL1 of this host's CPUs; fake_kvm_init() makes it 0. */
 extern u64 fake_kvm_mmfr0;
+
+/*
+ * From now on v12's and later kernels' populate takes all that it is given, and does not look at
+ * it: for ranges that would take a second.
+ */
+void fake_kvm_populate_blind(bool on);
 
 /* The page of the guest's own memory at `a`. */
 void fake_kvm_read_private(u64 a, void *buf, u32 len);

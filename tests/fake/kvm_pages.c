@@ -23,6 +23,7 @@ struct fake_slot *fake_slot_of(struct fake_vm *vm, u64 base, u64 size)
 	return NULL;
 }
 
+/* In the loops of the model: a check that passes costs Check a system call. */
 u8 *fake_page_of(struct fake_vm *vm, u64 a)
 {
 	if (a < FAKE_RAM || (a - FAKE_RAM) / FAKE_PAGE >= FAKE_MAX_PAGES)

@@ -2,6 +2,7 @@
 /* Realms of v12 and later kernels, against a model of each. */
 #include <check.h>
 
+#include "realm/host/uapi_rmi.h"
 #include "tests/unit/realm/host/launch.h"
 
 #define POOL (RAM + 8 * MiB)
@@ -43,6 +44,43 @@ START_TEST(every_generation_starts)
 		ck_assert_int_eq(run(1), -ESHUTDOWN);
 		tear_down();
 	}
+}
+END_TEST
+
+/* Of each piece the bytes lie where the guest's address says. */
+static unsigned pieces;
+
+static void trace_pieces(unsigned long req, const void *arg)
+{
+	const struct rmi_populate *p = arg;
+
+	if (req != KVM_ARM_RMI_POPULATE && req != KVM_ARM_RMI_POPULATE_V12)
+		return;
+	ck_assert_uint_eq(p->source, (uintptr_t)mem_load_ptr(mem, gpa(p->base), p->size));
+	pieces++;
+}
+
+/* An int, which is what v12 counts bytes with, is too small for all of it. */
+START_TEST(more_than_a_gib_is_loaded_in_pieces)
+{
+	static const enum fake_host both[] = { HOST_C1, HOST_C3 };
+
+	ram_size = GiB + 16 * MiB;
+	for (size_t h = 0; h < ARRAY_SIZE(both); h++) {
+		begin(both[h], nothing);
+		ck_assert_int_eq(launch_host(), 0);
+		ck_assert_int_eq(realm_define(realm, vcpu[0]), 0);
+		fake_kvm_populate_blind(true);
+		fake_kvm_trace = trace_pieces;
+		pieces = 0;
+		ck_assert_int_eq(realm_populate(realm, gpa(RAM), GiB + 2 * 4096, true), 0);
+		fake_kvm_trace = NULL;
+		ck_assert_uint_eq(pieces, 2);
+		ck_assert_uint_eq(fake_seen.nr_measured, 1);
+		ck_assert_uint_eq(fake_seen.measured[0].size, GiB + 2 * 4096);
+		tear_down();
+	}
+	ram_size = SIZE;
 }
 END_TEST
 
@@ -236,7 +274,7 @@ START_TEST(every_step_can_fail)
 }
 END_TEST
 
-SUITE_MAIN("realm/rmi", every_generation_starts, no_choice_is_an_error_not_a_default,
-	   pages_change_sides, a_change_is_made_in_bounded_steps,
-	   nothing_is_at_the_alias_of_a_protected_page, what_is_so_already_costs_nothing,
-	   every_step_can_fail)
+SUITE_MAIN("realm/rmi", every_generation_starts, more_than_a_gib_is_loaded_in_pieces,
+	   no_choice_is_an_error_not_a_default, pages_change_sides,
+	   a_change_is_made_in_bounded_steps, nothing_is_at_the_alias_of_a_protected_page,
+	   what_is_so_already_costs_nothing, every_step_can_fail)

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The lock on the directory of control sockets: between finding a socket stale and putting another
+ * one in its place nobody else does the same. The second one would remove the first one's new
+ * socket.
+ */
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lkvm/control/control_dir.h"
+#include "tests/unit/suite.h"
+
+static char home[] = "/tmp/lkvm-control-dir-XXXXXX";
+
+static int open_dir(void)
+{
+	char why[200];
+	int fd = control_dir_open(why, sizeof(why));
+
+	ck_assert_int_ge(fd, 0);
+	return fd;
+}
+
+static void use_home(void)
+{
+	ck_assert_ptr_nonnull(mkdtemp(home));
+	setenv("HOME", home, 1);
+}
+
+static void drop_home(void)
+{
+	char cmd[100];
+
+	snprintf(cmd, sizeof(cmd), "rm -rf %s", home);
+	ck_assert_int_eq(system(cmd), 0);
+}
+
+/* What kill -9 leaves. */
+static void leave_stale(int dir, const char *name)
+{
+	int s = control_dir_claim(dir, name);
+
+	ck_assert_int_ge(s, 0);
+	close(s);
+}
+
+/* ---- somebody who waits for the lock ---- */
+
+struct claimer {
+	int (*call)(int dir, const char *name);
+	int dir, result;
+	atomic_bool done;
+};
+
+static void *claim(void *arg)
+{
+	struct claimer *c = arg;
+
+	c->result = c->call(c->dir, "g");
+	atomic_store(&c->done, true);
+	return NULL;
+}
+
+/* A lock on this directory has somebody who waits for it: a line with an arrow. */
+static bool is_waited_for(int dir)
+{
+	FILE *f = fopen("/proc/locks", "r");
+	char line[256], ino[32];
+	bool found = false;
+	struct stat st;
+
+	ck_assert_ptr_nonnull(f);
+	ck_assert_int_eq(fstat(dir, &st), 0);
+	snprintf(ino, sizeof(ino), ":%llu ", (unsigned long long)st.st_ino);
+	while (!found && fgets(line, sizeof(line), f))
+		found = strstr(line, "-> FLOCK") && strstr(line, ino);
+	fclose(f);
+	return found;
+}
+
+/* While another guest has the lock, this call does nothing; after it, it returns this. */
+static int waits_for_lock(int (*call)(int dir, const char *name))
+{
+	struct claimer c = { .call = call, .dir = open_dir() };
+	int other = open_dir();
+	pthread_t t;
+
+	ck_assert_int_eq(flock(other, LOCK_EX), 0);
+	ck_assert_int_eq(pthread_create(&t, NULL, claim, &c), 0);
+	while (!is_waited_for(other)) {
+		ck_assert_msg(!atomic_load(&c.done), "it did not wait");
+		usleep(1000);
+	}
+	ck_assert(!atomic_load(&c.done));
+	close(other);
+	pthread_join(t, NULL);
+	close(c.dir);
+	return c.result;
+}
+
+START_TEST(a_claim_waits_for_the_lock)
+{
+	int dir, s;
+
+	use_home();
+	dir = open_dir();
+	leave_stale(dir, "g");
+	s = waits_for_lock(control_dir_claim);
+	ck_assert_int_ge(s, 0);
+	close(s);
+	close(dir);
+	drop_home();
+}
+END_TEST
+
+/* It removes what is stale, which may just be the socket of a guest that starts. */
+START_TEST(a_client_that_cleans_up_waits_for_the_lock)
+{
+	struct control_names names;
+	int dir;
+
+	use_home();
+	dir = open_dir();
+	leave_stale(dir, "g");
+	ck_assert_int_eq(waits_for_lock(control_dir_connect), -ENOENT);
+	ck_assert_int_eq(control_dir_guests(dir, &names), 0);
+	ck_assert_uint_eq(names.nr, 0);
+	control_names_free(&names);
+	close(dir);
+	drop_home();
+}
+END_TEST
+
+/* Of those who find the same stale socket at once, one has the name. */
+START_TEST(one_of_many_has_the_name)
+{
+	pid_t pids[8];
+	int dir, status, ok = 0;
+
+	use_home();
+	dir = open_dir();
+	leave_stale(dir, "g");
+	ck_assert_int_eq(flock(dir, LOCK_EX), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(pids); i++) {
+		pids[i] = fork();
+		if (!pids[i]) {
+			int mine = open_dir(), s = control_dir_claim(mine, "g");
+
+			/* Whoever has it keeps it until all have tried. */
+			if (s >= 0)
+				pause();
+			_exit(s == -EADDRINUSE ? 1 : 2);
+		}
+	}
+	flock(dir, LOCK_UN);
+	for (size_t i = 0; i < ARRAY_SIZE(pids) - 1; i++) {
+		ck_assert_int_gt(wait(&status), 0);
+		ok += WIFEXITED(status) && WEXITSTATUS(status) == 1;
+	}
+	ck_assert_int_eq(ok, ARRAY_SIZE(pids) - 1);
+	for (size_t i = 0; i < ARRAY_SIZE(pids); i++)
+		kill(pids[i], SIGKILL);
+	close(dir);
+	drop_home();
+}
+END_TEST
+
+SUITE_MAIN("lkvm/control/control_dir", a_claim_waits_for_the_lock,
+	   a_client_that_cleans_up_waits_for_the_lock, one_of_many_has_the_name)

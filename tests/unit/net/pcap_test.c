@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The capture in front of any netif: what is noted, once, and what is not. */
+#include <check.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lkvm/base/iov.h"
+#include "net/kinds.h"
+#include "tests/fake/netif.h"
+#include "tests/unit/suite.h"
+
+#define FILE_HEADER 24u
+#define PACKET_HEADER 16u
+
+static char path[] = "/tmp/lkvm-pcap-XXXXXX";
+static int fd;
+static struct fake_netif *inner;
+static struct netif *outer;
+static struct fake_client client;
+
+static void set_up(void)
+{
+	struct net_conf c = { .may_capture = true };
+
+	fd = mkstemp(path);
+	ck_assert_int_ge(fd, 0);
+	snprintf(c.pcap, sizeof(c.pcap), "%s", path);
+	inner = fake_netif(0, 1500);
+	memset(&client, 0, sizeof(client));
+	ck_assert_int_eq(pcap_if_create(&outer, &c, &inner->netif), 0);
+	fake_client_attach(&client, outer);
+	outer->ops->up(outer, 0);
+}
+
+static void tear_down(void)
+{
+	netif_destroy(outer);
+	close(fd);
+	unlink(path);
+}
+
+static int send_frame(const char *bytes)
+{
+	struct iovec v = { (void *)(uintptr_t)bytes, strlen(bytes) };
+	struct netif_offload none = { 0 };
+
+	return outer->ops->send(outer, &none, iov_cur(&v, 1));
+}
+
+/* The file has these frames, and nothing else. */
+static void noted(const char *const *frames, unsigned nr)
+{
+	static u8 file[1 << 16];
+	ssize_t n = pread(fd, file, sizeof(file), 0);
+	size_t at = FILE_HEADER;
+
+	ck_assert_int_ge(n, FILE_HEADER);
+	for (unsigned i = 0; i < nr; i++) {
+		size_t len = strlen(frames[i]);
+		u32 said;
+
+		ck_assert_uint_ge((size_t)n, at + PACKET_HEADER + len);
+		memcpy(&said, file + at + 8, sizeof(said));
+		ck_assert_uint_eq(said, len);
+		ck_assert_mem_eq(file + at + PACKET_HEADER, frames[i], len);
+		at += PACKET_HEADER + len;
+	}
+	ck_assert_uint_eq((size_t)n, at);
+}
+
+/* virtio-net sends a frame again that the other side had no room for. */
+START_TEST(a_frame_that_is_tried_again_is_noted_once)
+{
+	const char *const both[] = { "first frame", "second frame" };
+
+	set_up();
+	inner->send_result = -EAGAIN;
+	ck_assert_int_eq(send_frame(both[0]), -EAGAIN);
+	ck_assert_int_eq(send_frame(both[0]), -EAGAIN);
+	inner->send_result = 0;
+	ck_assert_int_eq(send_frame(both[0]), 0);
+	noted(both, 1);
+	ck_assert_int_eq(send_frame(both[1]), 0);
+	noted(both, 2);
+	tear_down();
+}
+END_TEST
+
+/* A driver that starts again has forgotten what it wanted to send. */
+START_TEST(after_a_reset_nothing_is_tried_again)
+{
+	const char *const both[] = { "never sent", "sent" };
+
+	set_up();
+	inner->send_result = -EAGAIN;
+	ck_assert_int_eq(send_frame(both[0]), -EAGAIN);
+	outer->ops->down(outer);
+	outer->ops->up(outer, 0);
+	inner->send_result = 0;
+	ck_assert_int_eq(send_frame(both[1]), 0);
+	noted(both, 2);
+	tear_down();
+}
+END_TEST
+
+/* A frame that the guest has no room for comes again, too. */
+START_TEST(a_frame_for_the_guest_is_noted_when_it_is_taken)
+{
+	const char *const one[] = { "for the guest" };
+	struct netif_offload none = { 0 };
+
+	set_up();
+	client.room = 0;
+	ck_assert_int_eq(fake_netif_receive(inner, &none, one[0], strlen(one[0])), -EAGAIN);
+	noted(one, 0);
+	client.room = 1;
+	ck_assert_int_eq(fake_netif_receive(inner, &none, one[0], strlen(one[0])), 0);
+	noted(one, 1);
+	tear_down();
+}
+END_TEST
+
+SUITE_MAIN("net/pcap", a_frame_that_is_tried_again_is_noted_once,
+	   after_a_reset_nothing_is_tried_again, a_frame_for_the_guest_is_noted_when_it_is_taken)
