@@ -46,11 +46,14 @@
 #define STEP (16 * MiB)
 #define MORE 1 /* what a step returns that was not the last one */
 
+#define HOPELESS 100 /* times: no guest repeats itself so often for nothing */
+
 /* What a vCPU has asked for, and how far that is. */
 struct change {
 	u64 base, end;
 	bool is_private;
 	bool insist;	 /* the guest_memfd has to say so, too */
+	unsigned again;	 /* times that it was the same exit as before */
 	bool under_way;	 /* the rest: */
 	unsigned region; /* all before is done, */
 	u64 at;		 /* and this one up to here */
@@ -225,6 +228,7 @@ static void begin(struct gmem *g, struct change *c, u64 base, u64 end, bool is_p
 	bool again = base >= c->base && end == c->end && is_private == c->is_private;
 
 	*c = (struct change){
+		.again = again ? c->again + 1 : 0,
 		.base = base,
 		.end = end,
 		.is_private = is_private,
@@ -233,13 +237,33 @@ static void begin(struct gmem *g, struct change *c, u64 base, u64 end, bool is_p
 	};
 }
 
+/*
+ * To such a kernel an address without memory is shared for ever: it comes back until the end of
+ * time with a request to protect a range that has one in it [uapi reference, update 2: 13].
+ */
+static bool is_hopeless(struct gmem *g, const struct change *c)
+{
+	u64 in_ram = 0;
+
+	if (!c->is_private || g->attrs != GMEM_ATTRS_OWN || c->again < HOPELESS)
+		return false;
+	for (unsigned i = 0; i < g->nr; i++) {
+		const struct mem_region *reg = mem_region(g->m, i);
+		u64 a = MAX(c->base, reg->base.a), end = MIN(c->end, reg->base.a + reg->size);
+
+		in_ram += end > a ? end - a : 0;
+	}
+	return in_ram < c->end - c->base;
+}
+
 static void cannot_convert(const struct change *c, int err)
 {
 	log_error("cannot make %llu KiB at %#llx %s: %s",
 		  (unsigned long long)((c->end - c->base) / KiB), (unsigned long long)c->base,
 		  c->is_private ? "private" : "shared",
-		  err == -ENOSPC ? "the guest has shared memory in too many pieces"
-				 : strerror(-err));
+		  err == -ENOSPC   ? "the guest has shared memory in too many pieces"
+		  : err == -ERANGE ? "not all of it is the guest's memory"
+				   : strerror(-err));
 }
 
 int gmem_exit(struct gmem *g, unsigned index, const struct kvm_run *run)
@@ -260,7 +284,7 @@ int gmem_exit(struct gmem *g, unsigned index, const struct kvm_run *run)
 		begin(g, c, base, base + size,
 		      run->memory_fault.flags & KVM_MEMORY_EXIT_FLAG_PRIVATE);
 	pthread_mutex_lock(&g->lock);
-	err = step(g, c);
+	err = is_hopeless(g, c) ? -ERANGE : step(g, c);
 	pthread_mutex_unlock(&g->lock);
 	c->under_way = err == MORE;
 	if (err < 0)

@@ -56,14 +56,17 @@ static int ripas_ret(void)
 }
 
 /*
- * The newest tree looks at each page of what is left before the RMM is called [uapi update 12]. */
+ * The newest tree looks at each page of what is left before the RMM is called [uapi update 12]. One
+ * that no guest_memfd is behind counts as shared, so that a change to RAM of a range with a hole
+ * exits for ever [uapi update 13, GM kvm_gmem_is_private_gfn].
+ */
 static bool must_wait(struct fake_vm *vm, const struct fake_op *c)
 {
 	for (u64 a = c->base; fake_gen->waits_for_attrs && a < c->base + c->size; a += FAKE_PAGE) {
 		const struct fake_slot *s = fake_slot_of(vm, a, FAKE_PAGE);
 		bool is_private = s && fake_gmem_open(s) && !(*fake_page_of(vm, a) & PG_OWN_SHARED);
 
-		if (s && is_private != (c->kind == GUEST_RAM))
+		if (is_private != (c->kind == GUEST_RAM))
 			return true;
 	}
 	return false;
@@ -180,18 +183,27 @@ static bool alias_exits(struct fake_vm *vm, const struct fake_op *op)
 	       *fake_page_of(vm, op->base) & PG_PRIVATE;
 }
 
+/* What is not mapped for the VMM, KVM cannot map for the guest either. */
+static int map_shared(const u8 *hva, bool for_write)
+{
+	u8 page[FAKE_PAGE];
+
+	return host_page(hva, page) ? fake_map_shared(hva, for_write) : -EFAULT;
+}
+
 static int access_page(struct fake_vm *vm, const struct fake_op *op)
 {
 	const struct fake_slot *s = fake_slot_of(vm, op->base, FAKE_PAGE);
-	u8 page[FAKE_PAGE];
+	int err = 0;
 
 	ck_assert_ptr_nonnull(s);
 	if (op->kind != GUEST_WRITE_ALIAS)
 		ck_assert_int_eq(!!(*fake_page_of(vm, op->base) & PG_RAM), to_private(op->kind));
-	if (!to_private(op->kind) && !host_page(s->hva + (op->base - s->base), page))
-		return -EFAULT;
-	touch(s, op);
-	return 0;
+	if (!to_private(op->kind))
+		err = map_shared(s->hva + (op->base - s->base), is_write(op->kind));
+	if (!err)
+		touch(s, op);
+	return err;
 }
 
 /* ---- how KVM_RUN ends ---- */

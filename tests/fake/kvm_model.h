@@ -100,6 +100,12 @@ int fake_vm_attributes(struct fake_vm *vm, const struct kvm_memory_attributes *a
 int fake_own_attributes(struct fake_vm *vm, int fd, void *arg);
 void fake_gmem_freed(struct fake_vm *vm, int fd, off_t off, off_t len);
 
+/*
+ * The guest's first access to the shared page at `hva`, which KVM maps: 0, or what KVM_RUN returns
+ * because it cannot.
+ */
+int fake_map_shared(const u8 *hva, bool is_write);
+
 /* ---- kvm_realm.c ---- */
 
 int fake_realm_enable_cap(struct fake_vm *vm, const struct kvm_enable_cap *e);

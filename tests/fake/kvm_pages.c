@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Pages of the fake host kernel: which side they are on, by the VM's attributes or by the
- * guest_memfd's own.
+ * guest_memfd's own, and what KVM makes of the VMM's mapping behind a shared one.
  */
 #include <check.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "realm/host/uapi_rmi.h"
@@ -174,4 +177,73 @@ void fake_gmem_freed(struct fake_vm *vm, int fd, off_t off, off_t len)
 		if (fake_kvm_freed)
 			fake_kvm_freed(a);
 	}
+}
+
+/* ---- the VMM's mapping behind a shared page ---- */
+
+struct mapping {
+	bool is_private, hugetlb, no_huge;
+};
+
+/* Of this process, at `at`. */
+static struct mapping mapping_of(const void *at)
+{
+	FILE *f = fopen("/proc/self/smaps", "r");
+	unsigned long a = (uintptr_t)at, from, to;
+	struct mapping m = { 0 };
+	bool here = false;
+	char line[256], perm;
+
+	ck_assert_ptr_nonnull(f);
+	while (fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%lx-%lx %*c%*c%*c%c", &from, &to, &perm) == 3) {
+			here = a >= from && a < to;
+			m.is_private = here ? perm == 'p' : m.is_private;
+		} else if (here && !strncmp(line, "VmFlags:", 8)) {
+			m.hugetlb = strstr(line, " ht ");
+			m.no_huge = strstr(line, " nh ");
+			break;
+		}
+	}
+	fclose(f);
+	ck_assert_msg(here, "%p is not mapped", at);
+	return m;
+}
+
+/* A page of its own that this process has written: no page of zeros, and none that is not there. */
+static bool is_written(const void *at)
+{
+	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	u64 entry = 0;
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(pread(fd, &entry, 8, (off_t)((uintptr_t)at / FAKE_PAGE * 8)), 8);
+	close(fd);
+	return entry >> 63 && entry >> 56 & 1;
+}
+
+static bool host_has_huge_pages(void)
+{
+	return !access("/sys/kernel/mm/transparent_hugepage", F_OK);
+}
+
+/*
+ * v14 maps a shared page as it finds it [uapi update 26, 27, P14 29/44]. Where the VMM has not
+ * written it, private memory has a read-only page of zeros, which will not do; and in the middle of
+ * a huge page the mapping is not aligned. The model's host makes huge pages wherever it may. Up to
+ * v13 such faults are writes of one page [P12 24/46, 33/46, P13 27/48, 36/48]; the newest ones are
+ * rounded and may be read-only [GW realm_map_ipa]. Of v15 nobody has the text: as v14.
+ */
+int fake_map_shared(const u8 *hva, bool is_write)
+{
+	struct mapping m;
+
+	if (fake_gen->posting < 14 || fake_gen->posting > 15)
+		return 0;
+	m = mapping_of(hva);
+	if (m.is_private && !is_write && !is_written(hva))
+		return -EFAULT;
+	if (m.hugetlb || (!m.no_huge && host_has_huge_pages()))
+		return -EINVAL;
+	return 0;
 }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The model of pages that change sides. */
+/* The model of pages that change sides, and of the VMM's memory behind the shared ones. */
+#include <stdio.h>
+
 #include "tests/unit/fake/rig.h"
 
 static const enum fake_host lines[] = { HOST_B2, HOST_C1, HOST_C2, HOST_C3, HOST_C4, HOST_C5 };
@@ -140,6 +142,32 @@ START_TEST(the_host_keeps_what_the_guest_takes)
 }
 END_TEST
 
+static const struct fake_op over_the_end[] = {
+	{ GUEST_EMPTY, RAM + RIG_SIZE - PAGE, 2 * PAGE, NULL },
+	{ GUEST_RAM, RAM + RIG_SIZE - PAGE, 2 * PAGE, NULL },
+	{ GUEST_END, 0, 0, NULL },
+};
+
+/* Where nothing is counts as shared [uapi update 13]: only the newest tree looks. */
+START_TEST(a_hole_never_fits_to_ram)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
+		up(lines[i], over_the_end);
+		exits_with(-EFAULT, RAM + RIG_SIZE - PAGE, 2 * PAGE, false);
+		ck_assert_int_eq(set_side(RIG_PAGES - 1, 1, false), 0);
+		exits_with(-EFAULT, RAM + RIG_SIZE - PAGE, 2 * PAGE, true);
+		ck_assert_int_eq(set_side(RIG_PAGES - 1, 1, true), 0);
+		if (lines[i] == HOST_C5) {
+			exits_with(-EFAULT, RAM + RIG_SIZE - PAGE, 2 * PAGE, true);
+			exits_with(-EFAULT, RAM + RIG_SIZE - PAGE, 2 * PAGE, true);
+		} else {
+			ck_assert_int_eq(run(0), 0);
+		}
+		rig_down();
+	}
+}
+END_TEST
+
 static void takes_back(void)
 {
 	ck_assert_int_eq(own(3 * PAGE, PAGE, true), 0);
@@ -251,6 +279,81 @@ START_TEST(memory_that_is_shared_from_the_start)
 }
 END_TEST
 
+/* ---- the VMM's memory behind shared pages [uapi update 26, 27] ---- */
+
+static const struct fake_op reads[] = { { GUEST_EMPTY, RAM, PAGE, NULL },
+					{ GUEST_ZERO_SHARED, RAM, PAGE, NULL },
+					{ GUEST_END, 0, 0, NULL } };
+static const struct fake_op writes[] = { { GUEST_EMPTY, RAM, PAGE, NULL },
+					 { GUEST_WRITE_SHARED, RAM, PAGE, NULL },
+					 { GUEST_IS_SHARED, RAM, PAGE, NULL },
+					 { GUEST_END, 0, 0, NULL } };
+
+static u8 *private_memory(void)
+{
+	u8 *p = mmap(NULL, RIG_SIZE, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	ck_assert_ptr_ne(p, MAP_FAILED);
+	madvise(p, RIG_SIZE, MADV_NOHUGEPAGE);
+	return p;
+}
+
+/* What the KVM_RUN returns that makes the guest's access. */
+static int access_on(enum fake_host host, const struct fake_op *ops, u8 *hva)
+{
+	int ret;
+
+	rig_ram(host, ops, hva);
+	ck_assert_int_eq(make_vcpus(1u << KVM_ARM_VCPU_PSCI_0_2), 0);
+	make_gic(true);
+	if (!fake_gen->populate)
+		activate_rme();
+	exits_with(-EFAULT, RAM, PAGE, false);
+	ck_assert_int_eq(set_side(0, 1, false), 0);
+	ret = run(0);
+	if (ret == -EFAULT) /* without a word about it */
+		ck_assert_uint_eq(rig.run[0]->exit_reason, KVM_EXIT_UNKNOWN);
+	rig_down();
+	return ret;
+}
+
+/* Neither read nor written before. */
+START_TEST(private_memory_cannot_be_read_first)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
+		bool strict = lines[i] == HOST_C3 || lines[i] == HOST_C4;
+		volatile u8 *p;
+
+		ck_assert_int_eq(access_on(lines[i], reads, private_memory()),
+				 strict ? -EFAULT : 0);
+		ck_assert_int_eq(access_on(lines[i], writes, private_memory()), 0);
+		ck_assert_int_eq(access_on(lines[i], reads, shared_memory(RIG_SIZE)), 0);
+		p = private_memory();
+		(void)*p; /* a page of zeros, which is not its own */
+		ck_assert_int_eq(access_on(lines[i], reads, (u8 *)p), strict ? -EFAULT : 0);
+		p = private_memory();
+		*p = 0;
+		ck_assert_int_eq(access_on(lines[i], reads, (u8 *)p), 0);
+	}
+}
+END_TEST
+
+START_TEST(no_huge_page_is_behind_a_shared_one)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
+		bool strict = lines[i] == HOST_C3 || lines[i] == HOST_C4;
+		u8 *p = shared_memory(RIG_SIZE);
+
+		if (madvise(p, RIG_SIZE, MADV_HUGEPAGE) < 0) {
+			printf("skip: this kernel has no huge pages\n");
+			return;
+		}
+		ck_assert_int_eq(access_on(lines[i], reads, p), strict ? -EINVAL : 0);
+	}
+}
+END_TEST
+
 /* ---- the alias of a protected page [uapi update 25] ---- */
 
 static const struct fake_op alias[] = { { GUEST_WRITE_ALIAS, RAM, PAGE, NULL },
@@ -275,6 +378,7 @@ END_TEST
 
 SUITE_MAIN("fake/kvm_pages", freed_before_it_is_shared, what_guest_memfd_frees,
 	   the_host_keeps_what_the_guest_gives, the_host_keeps_what_the_guest_takes,
-	   an_exit_says_what_is_left, an_exit_without_an_error, attributes_that_are_refused,
-	   a_page_that_somebody_holds, memory_that_is_shared_from_the_start,
-	   an_access_at_the_alias_of_a_protected_page)
+	   a_hole_never_fits_to_ram, an_exit_says_what_is_left, an_exit_without_an_error,
+	   attributes_that_are_refused, a_page_that_somebody_holds,
+	   memory_that_is_shared_from_the_start, private_memory_cannot_be_read_first,
+	   no_huge_page_is_behind_a_shared_one, an_access_at_the_alias_of_a_protected_page)
