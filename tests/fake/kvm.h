@@ -6,9 +6,9 @@
  * the shared half, a page freed while it is shared) fails the test at once.
  *
  * The rules are those of the patches' text. Comments name their source: [uapi reference N],
- * [uapi update N] for the numbered facts of its update, [P12 20/46] for a patch of posting v12, GM
- * for guest_memfd.c with conversion in place, GW for the newest tree that is known. A kernel that
- * does something else is right, and the model wrong.
+ * [uapi update N] for the numbered facts of its update, [P12 20/46] for a patch of posting v12 ([P7
+ * function]: of a whole tree of v7), GM for guest_memfd.c with conversion in place, GW for the
+ * newest tree that is known. A kernel that does something else is right, and the model wrong.
  *
  * File descriptors are real (memfds), so that close(), mmap() and fallocate() are the kernel's.
  * The guest is a script: what it does between one KVM_RUN and the next.

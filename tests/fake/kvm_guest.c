@@ -316,8 +316,8 @@ static int first_run(struct fake_vm *vm, const struct fake_vcpu *v)
 		err = fake_realm_activate(vm);
 	else if (vm->life != LIFE_ACTIVE || !v->rec)
 		err = -EPERM;
-	else if (!vm->vgic_inited)
-		err = -EOPNOTSUPP;
+	else
+		err = fake_gic_missing(vm);
 	/* paging_init() touches all of RAM: it has to be RIPAS RAM by now. */
 	for (unsigned i = 0; i < vm->nr_slots && !err; i++) {
 		const struct fake_slot *s = &vm->slots[i];

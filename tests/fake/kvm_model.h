@@ -112,6 +112,9 @@ int fake_realm_enable_cap(struct fake_vm *vm, const struct kvm_enable_cap *e);
 int fake_realm_populate(struct fake_vm *vm, void *arg);
 int fake_realm_finalize(struct fake_vm *vm, unsigned index, u32 feature);
 
+/* What the first KVM_RUN says without a GIC in the kernel, or with one that is not initialised. */
+int fake_gic_missing(const struct fake_vm *vm);
+
 /* The first KVM_RUN of any vCPU. */
 int fake_realm_activate(struct fake_vm *vm);
 

@@ -95,16 +95,21 @@ static int put(struct fake_vm *vm, struct fake_slot *s, u64 base, u64 size, cons
 	return 0;
 }
 
+/* In v7's order [P7 kvm_populate_realm, populate_region]. */
 static int rme_populate(struct fake_vm *vm, const struct rme_populate *p)
 {
-	struct fake_slot *s = fake_slot_of(vm, p->base, p->size);
+	struct fake_slot *s = fake_slot_of(vm, p->base, 1);
 
+	if (vm->life != LIFE_NEW || !is_aligned(p->base | p->size, FAKE_PAGE) ||
+	    p->flags & ~RME_POPULATE_MEASURE || p->base + p->size < p->base)
+		return -EINVAL;
+	if (!p->size)
+		return 0;
 	if (!s)
 		return -EFAULT;
-	if (vm->life == LIFE_ACTIVE || !fake_whole_pages(p->base, p->size) ||
-	    p->flags & ~RME_POPULATE_MEASURE || p->reserved[0])
+	if (!range_within(p->base - s->base, p->size, s->size))
 		return -EINVAL;
-	if (vm->life == LIFE_NONE || !fake_all(vm, p->base, p->size, PG_RAM | PG_POPULATED, PG_RAM))
+	if (!fake_all(vm, p->base, p->size, PG_RAM | PG_POPULATED, PG_RAM))
 		return -ENXIO;
 	/* The first posting knows no flags; later ones of the RFC are not told apart from it. */
 	ck_assert(p->flags || fake_gen->gmem);
@@ -170,7 +175,7 @@ int fake_realm_finalize(struct fake_vm *vm, unsigned index, u32 feature)
 
 	if (!vm->realm || !fake_gen->rec || feature != fake_gen->rec)
 		return -EINVAL;
-	if (vm->life == LIFE_NONE)
+	if (vm->life != LIFE_NEW)
 		return -ENOENT;
 	if (v->rec)
 		return -EBUSY;
@@ -317,6 +322,19 @@ static int make_recs(struct fake_vm *vm)
 }
 
 /*
+ * Before the CCA code is asked, the generic one wants to map a GIC that is there; the newest tree
+ * asks first.
+ */
+int fake_gic_missing(const struct fake_vm *vm)
+{
+	if (!vm->vgic)
+		return -EOPNOTSUPP;
+	if (!vm->vgic_inited)
+		return fake_gen->waits_for_attrs ? -ENODEV : -EBUSY;
+	return 0;
+}
+
+/*
  * [uapi update 10, P14 18/44, 19/44, 27/44, GW kvm_activate_realm] A Realm whose RECs cannot be
  * made stays dead: KVM_RUN finds it not active; in the newest tree the VM is dead as a whole.
  */
@@ -326,11 +344,9 @@ int fake_realm_activate(struct fake_vm *vm)
 
 	if (vm->life == LIFE_ACTIVE || vm->life == LIFE_DEAD)
 		return vm->life == LIFE_DEAD ? -EINVAL : 0;
-	if (!vm->vgic)
-		return -EOPNOTSUPP;
-	if (!vm->vgic_inited)
-		return fake_gen->waits_for_attrs ? -ENODEV : -EBUSY;
-	err = ensure_created(vm);
+	err = fake_gic_missing(vm);
+	if (!err)
+		err = ensure_created(vm);
 	if (err)
 		return err;
 	vm->life = LIFE_DEAD;

@@ -27,6 +27,7 @@ START_TEST(every_step_in_its_place)
 	ck_assert_int_eq(sub(RME_INIT_RIPAS, &all), -EINVAL);
 	ck_assert_int_eq(rec(0), -ENOENT);
 	ck_assert_int_eq(sub(RME_ACTIVATE, NULL), -EINVAL);
+	ck_assert_int_eq(sub(RME_POPULATE, &p), -EINVAL);
 	ck_assert_int_eq(sub(RME_CREATE_REALM, NULL), 0);
 	ck_assert_int_eq(sub(RME_CREATE_REALM, NULL), -EEXIST);
 	ck_assert_int_eq(sub(RME_CONFIG_REALM, &hash), -EBUSY);
@@ -35,14 +36,45 @@ START_TEST(every_step_in_its_place)
 	ck_assert_int_eq(sub(RME_INIT_RIPAS, &all), 0);
 	ck_assert_int_eq(sub(RME_POPULATE, &p), 0);
 	ck_assert_int_eq(sub(RME_POPULATE, &p), -ENXIO);
+	p.base = RAM + RIG_SIZE;
+	ck_assert_int_eq(sub(RME_POPULATE, &p), -EFAULT);
+	p.base -= PAGE;
+	p.size *= 2;
+	ck_assert_int_eq(sub(RME_POPULATE, &p), -EINVAL);
+	p.size = 0;
+	ck_assert_int_eq(sub(RME_POPULATE, &p), 0);
 	ck_assert_int_eq(rec(1), -EINVAL);
 	ck_assert_int_eq(rec(0), 0);
 	ck_assert_int_eq(rec(0), -EBUSY);
 	ck_assert_int_eq(sub(RME_ACTIVATE, NULL), 0);
 	ck_assert_int_eq(sub(RME_POPULATE, &p), -EINVAL);
 	ck_assert_int_eq(sub(RME_INIT_RIPAS, &all), -EINVAL);
+	ck_assert_int_eq(rec(1), -ENOENT);
 	ck_assert_int_eq(run(1), -EPERM);
 	ck_assert_int_eq(run(0), 0);
+	rig_down();
+}
+END_TEST
+
+static void activate_without_gic(void)
+{
+	struct rme_init_ripas all = { .base = RAM, .size = RIG_SIZE };
+
+	rig_ram(HOST_B2, nothing, NULL);
+	ck_assert_int_eq(make_vcpus(1u << KVM_ARM_VCPU_PSCI_0_2), 0);
+	ck_assert_int_eq(sub(RME_CREATE_REALM, NULL), 0);
+	ck_assert_int_eq(sub(RME_INIT_RIPAS, &all), 0);
+	ck_assert_int_eq(rec(0), 0);
+	ck_assert_int_eq(rec(1), 0);
+	ck_assert_int_eq(sub(RME_ACTIVATE, NULL), 0);
+}
+
+START_TEST(a_gic_that_is_missing)
+{
+	activate_without_gic();
+	ck_assert_int_eq(run(0), -EOPNOTSUPP);
+	make_gic(false);
+	ck_assert_int_eq(run(0), -EBUSY);
 	rig_down();
 }
 END_TEST
@@ -77,4 +109,5 @@ START_TEST(ram_that_is_empty_at_the_start)
 }
 END_TEST
 
-SUITE_MAIN("fake/kvm_rme", every_step_in_its_place, no_other_number, ram_that_is_empty_at_the_start)
+SUITE_MAIN("fake/kvm_rme", every_step_in_its_place, a_gic_that_is_missing, no_other_number,
+	   ram_that_is_empty_at_the_start)
