@@ -24,7 +24,7 @@ say = @printf '  %-8s%s\n' '$(1)' '$(2)'
 
 # ---- what is built -------------------------------------------------------------------------------
 
-mem := lkvm/vm/mem.c lkvm/vm/mem_map.c lkvm/vm/mem_guard.c lkvm/base/file.c
+mem := lkvm/vm/mem.c lkvm/vm/mem_map.c lkvm/vm/mem_guard.c lkvm/vm/mem_users.c lkvm/base/file.c
 
 # The simulated RMM, but for its tokens.
 sim-fault := realm/sim/fault.c realm/sim/calltext.c
@@ -42,7 +42,7 @@ LKVM_SRCS := \
 	lkvm/run/machine.c lkvm/run/launch.c lkvm/run/backend.c lkvm/run/load.c lkvm/run/devices.c lkvm/run/consoles.c lkvm/console/console.c lkvm/console/outbuf.c lkvm/console/terminal.c lkvm/base/progress.c \
 	virtio/core/queue.c virtio/core/account.c virtio/core/chain.c virtio/core/device.c virtio/transport/pci.c virtio/transport/pci_common.c virtio/transport/mmio.c \
 	virtio/dev/rng.c virtio/dev/net.c virtio/dev/net_hdr.c virtio/core/pool.c virtio/dev/console.c \
-	virtio/dev/blk.c virtio/dev/blk_req.c virtio/dev/blk_config.c \
+	virtio/dev/blk.c virtio/dev/blk_req.c virtio/dev/blk_config.c virtio/dev/blk_slots.c \
 	virtio/disk/disk_conf.c virtio/disk/disk_raw.c virtio/disk/disk_io.c virtio/disk/disk_uring.c \
 	virtio/disk/disk_threads.c \
 	net/netif.c net/netopt.c net/user/user.c net/user/slirp.c net/user/slirp_lib.c net/user/pollset.c net/user/guard.c net/user/merge.c net/user/acks.c net/user/reasm.c \
@@ -214,10 +214,10 @@ $(call unit,virtio/dev/console,virtio/dev/console.c virtio/core/device.c virtio/
 	lkvm/base/iov.c lkvm/base/log.c lkvm/vm/loop.c tests/fake/driver.c tests/fake/driver_bad.c \
 	tests/fake/transport.c)
 $(call unit,virtio/core/pool,virtio/core/pool.c)
-$(call unit,virtio/dev/blk,virtio/core/pool.c virtio/dev/blk.c virtio/dev/blk_req.c virtio/dev/blk_config.c virtio/core/device.c virtio/core/queue.c virtio/core/account.c \
+$(call unit,virtio/dev/blk,virtio/core/pool.c virtio/dev/blk.c virtio/dev/blk_req.c virtio/dev/blk_config.c virtio/dev/blk_slots.c virtio/core/device.c virtio/core/queue.c virtio/core/account.c \
 	virtio/core/chain.c $(mem) lkvm/base/iov.c lkvm/base/log.c lkvm/vm/loop.c tests/fake/disk.c \
 	tests/fake/driver.c tests/fake/driver_bad.c tests/fake/transport.c)
-$(call unit,virtio/dev/blk_disk,virtio/core/pool.c virtio/dev/blk.c virtio/dev/blk_req.c virtio/dev/blk_config.c virtio/core/device.c virtio/core/queue.c virtio/core/account.c \
+$(call unit,virtio/dev/blk_disk,virtio/core/pool.c virtio/dev/blk.c virtio/dev/blk_req.c virtio/dev/blk_config.c virtio/dev/blk_slots.c virtio/core/device.c virtio/core/queue.c virtio/core/account.c \
 	virtio/core/chain.c $(mem) lkvm/base/iov.c $(disk_srcs) tests/fake/driver.c \
 	tests/fake/transport.c)
 
@@ -335,7 +335,7 @@ $(call fuzz,virtio_net,virtio/core/pool.c virtio/dev/net.c virtio/dev/net_hdr.c 
 	lkvm/base/iov.c lkvm/base/log.c lkvm/vm/loop.c tests/fake/netif.c tests/fake/driver.c tests/fake/transport.c)
 $(call fuzz,chain,virtio/core/queue.c virtio/core/account.c lkvm/vm/loop.c virtio/core/chain.c $(mem) lkvm/base/log.c tests/fake/driver.c)
 $(call fuzz,virtio_pci,virtio/transport/mmio.c $(virtio_pci_srcs))
-$(call fuzz,blk,virtio/core/pool.c virtio/dev/blk.c virtio/dev/blk_req.c virtio/dev/blk_config.c virtio/core/device.c virtio/core/queue.c virtio/core/account.c \
+$(call fuzz,blk,virtio/core/pool.c virtio/dev/blk.c virtio/dev/blk_req.c virtio/dev/blk_config.c virtio/dev/blk_slots.c virtio/core/device.c virtio/core/queue.c virtio/core/account.c \
 	virtio/core/chain.c $(mem) lkvm/base/iov.c lkvm/base/log.c lkvm/vm/loop.c tests/fake/disk.c \
 	tests/fake/driver.c tests/fake/transport.c)
 $(call fuzz,boot,arm64/boot.c arm64/image.c lkvm/base/infile.c $(mem))
@@ -458,7 +458,7 @@ demo-attest:
 objs = $(sort $(patsubst %.c,$(O)/obj/%.o,$(1)))
 
 # The native device path, counted by callgrind: no sanitizers, optimised as lkvm is.
-bench-virtio := virtio/core/pool.c virtio/dev/net.c virtio/dev/net_hdr.c virtio/dev/blk.c virtio/dev/blk_req.c virtio/dev/blk_config.c \
+bench-virtio := virtio/core/pool.c virtio/dev/net.c virtio/dev/net_hdr.c virtio/dev/blk.c virtio/dev/blk_req.c virtio/dev/blk_config.c virtio/dev/blk_slots.c \
 	virtio/dev/rng.c virtio/core/device.c virtio/core/queue.c virtio/core/account.c virtio/core/chain.c $(mem) lkvm/base/iov.c \
 	tests/fake/driver.c tests/fake/transport.c
 build/bench/native_virtio: $(call objs,tests/bench/native_virtio.c $(bench-virtio) lkvm/base/log.c lkvm/vm/loop.c)

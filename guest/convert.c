@@ -7,6 +7,9 @@
  *
  * With "pieces" on the command line: as many separate shared pages as the host can stand.
  *
+ * With "flushes": requests are in flight and bells ring all the time, while another CPU takes a page
+ * back that no device uses. The host must not make anybody wait for anybody else in a circle.
+ *
  * Thread: all CPUs; a set of pages belongs to one of them, its state is nobody else's business.
  * Trust:  devices and page states are under test.
  * Spec:   [RMM 1.0 A5.2.2 RIPAS, A5.4 RIPAS change]; virtio 1.3 §2.1.2
@@ -20,6 +23,7 @@
 #define ANSWER_MS 20000
 #define RUN_NS 5000000000ull
 #define SECTOR 512u
+#define T_FLUSH 4u
 #define DISK_WRITTEN 1024u /* first sector that is written to */
 
 static u8 pages[NR_SETS][NR_PAGES][GRANULE] __attribute__((aligned(4096)));
@@ -306,12 +310,78 @@ static void pieces(void)
 	check("and once more in one piece", set_ripas(first, a, RIPAS_EMPTY));
 }
 
+/* ---- flushes ---- */
+
+static void post_flush_or_random(struct driven *v)
+{
+	if (v->d.id == VIRTIO_ID_RNG) {
+		ring_desc(v->ring, 0, pa_of(parts) + GRANULE / 2, 16, D_WRITE, 0);
+	} else {
+		parts->header.type = T_FLUSH;
+		ring_desc(v->ring, 0, pa_of(&parts->header), 16, D_NEXT, 1);
+		ring_desc(v->ring, 1, pa_of(&parts->status), 1, D_WRITE, 0);
+	}
+	ring_post(v->ring, 0);
+	vdev_notify(&v->d, 0);
+}
+
+/* As fast as it can, without a look at what is in the page. */
+static void flip_until_stop(u64 index)
+{
+	u64 page = (u64)pages[index][0];
+
+	while (!stop) {
+		if (!set_ripas(page, page + GRANULE, RIPAS_EMPTY) ||
+		    !set_ripas(page, page + GRANULE, RIPAS_RAM))
+			sets[index].refused++;
+		sets[index].conversions++;
+	}
+	dsb();
+	sets[index].done = true;
+}
+
+static void flushes(void)
+{
+	u16 used[ARRAY_SIZE(driven)] = { 0 };
+	u64 mpidr, end, alive;
+
+	find_devices();
+	check("a disk and an entropy device", nr_driven == ARRAY_SIZE(driven));
+	fdt_cpu(1, &mpidr);
+	check("CPU_ON", cpu_on(1, mpidr, flip_until_stop, 1) == 0);
+	alive = now_ns();
+	end = alive + RUN_NS;
+	for (unsigned i = 0; i < nr_driven; i++)
+		post_flush_or_random(&driven[i]);
+	while (now_ns() < end && now_ns() - alive < ANSWER_MS * 1000000ull) {
+		for (unsigned i = 0; i < nr_driven; i++) {
+			struct driven *v = &driven[i];
+
+			if (ring_used_idx(v->ring) == used[i])
+				continue;
+			used[i]++;
+			v->served++;
+			alive = now_ns();
+			post_flush_or_random(v);
+		}
+	}
+	stop = true;
+	check("the other CPU comes to its end", wait_for(sets[1].done, ANSWER_MS));
+	checkf("pages change sides", sets[1].conversions > 50 && !sets[1].refused, "%u, %u refused",
+	       sets[1].conversions, sets[1].refused);
+	for (unsigned i = 0; i < nr_driven; i++)
+		checkf("requests are served meanwhile", driven[i].served > 50, "%s: %u",
+		       vdev_kind(&driven[i].d), driven[i].served);
+}
+
 void payload_main(void)
 {
 	if (check("this is a Realm", io_alias)) {
 		parts = share(parts_page, GRANULE);
 		if (has_word(bootargs(), "pieces"))
 			pieces();
+		else if (has_word(bootargs(), "flushes"))
+			flushes();
 		else
 			stress();
 	}

@@ -112,7 +112,12 @@ const u8 *realm_rim(const struct realm *r)
 
 int realm_exit(struct realm *r, unsigned index, int vcpu_fd, struct kvm_run *run)
 {
-	return r->ops->exit(r, index, vcpu_fd, run);
+	int err = r->ops->exit(r, index, vcpu_fd, run);
+
+	/* Here, because the backend has let go of its locks. */
+	if (err == -EAGAIN)
+		mem_wait(r->mem);
+	return err == -EINPROGRESS ? -EAGAIN : err;
 }
 
 int realm_fault(struct realm *r, int vcpu_fd)

@@ -126,9 +126,10 @@ struct realm_ops {
 	/* The initial measurement of the active Realm, 64 bytes; NULL unless `measures`. */
 	const u8 *(*rim)(const struct realm *r);
 	/*
-	 * Exits that ordinary VMs do not have. 0: handled; -EAGAIN: handled in part, after a
-	 * bounded time: call it again with the same exit before KVM_RUN; -ESHUTDOWN: this vCPU is
-	 * off for good, another one will say why. On vCPU thread `index`.
+	 * Exits that ordinary VMs do not have. 0: handled; -EINPROGRESS: handled in part, after a
+	 * bounded time; -EAGAIN: it is about memory that a device has in flight. In either case
+	 * call it again with the same exit before KVM_RUN. -ESHUTDOWN: this vCPU is off for good,
+	 * another one will say why. On vCPU thread `index`.
 	 */
 	int (*exit)(struct realm *r, unsigned index, int vcpu_fd, struct kvm_run *run);
 	/*
@@ -165,6 +166,11 @@ int realm_populate(struct realm *r, gpa_t g, u64 len, bool measured);
 int realm_finalize(struct realm *r, int vcpu_fd);
 int realm_activate(struct realm *r);
 const u8 *realm_rim(const struct realm *r);
+
+/*
+ * realm_ops.exit, but for one error: -EAGAIN: handled in part, or not yet, after a bounded time:
+ * call it again with the same exit before KVM_RUN, unless the machine is to stop.
+ */
 int realm_exit(struct realm *r, unsigned index, int vcpu_fd, struct kvm_run *run);
 int realm_fault(struct realm *r, int vcpu_fd);
 const char *realm_run_error(const struct realm *r, int err);

@@ -10,43 +10,23 @@
  * with one answers look-ups only where every page of the range has its bit set. A guarded one is
  * tried out.
  *
- * Un-sharing must not pull a page from under a device that holds a pointer into it. `holds` counts
- * those who may have pointers. A converter raises `closing`, waits for the count to reach zero,
- * flips the pages, bumps the generation and lets newcomers in again. mem_hold() adds first and
- * looks at `closing` second, the converter stores `closing` first and looks at `holds` second, both
- * sequentially consistent: one of them sees the other.
+ * Un-sharing must not pull a page from under a device that has a pointer into it: mem_users.c.
  */
 #include "lkvm/vm/mem.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lkvm/vm/mem_guard.h"
 #include "lkvm/vm/mem_map.h"
-
-#define MEM_MAX_REGIONS 8u
+#include "lkvm/vm/mem_users.h"
 
 /*
  * Borders between shared and protected pages, all regions together. Each may cost two mappings (one
  * a view), a process has 65530 by default (vm.max_map_count), and the program needs some itself.
  */
 #define MEM_MAX_BORDERS 24000
-
-struct mem {
-	unsigned nr_regions;
-	struct region regions[MEM_MAX_REGIONS];
-	u64 alias;
-	bool sealed;
-	s64 borders; /* of regions that have them [region_has_borders()]; under lock */
-
-	_Atomic u32 generation;
-	_Atomic u32 holds;
-	_Atomic bool closing;
-	pthread_mutex_t lock; /* converters; and sleeping for holds/closing */
-	pthread_cond_t changed;
-};
 
 int mem_create(struct mem **out)
 {
@@ -55,7 +35,7 @@ int mem_create(struct mem **out)
 	if (!m)
 		return -ENOMEM;
 	pthread_mutex_init(&m->lock, NULL);
-	pthread_cond_init(&m->changed, NULL);
+	users_init(&m->users);
 	*out = m;
 	return 0;
 }
@@ -64,11 +44,10 @@ void mem_destroy(struct mem *m)
 {
 	if (!m)
 		return;
-	assert(atomic_load(&m->holds) == 0);
+	users_fini(&m->users);
 	guard_stop(m->regions);
 	for (unsigned i = 0; i < m->nr_regions; i++)
 		region_unmap(&m->regions[i]);
-	pthread_cond_destroy(&m->changed);
 	pthread_mutex_destroy(&m->lock);
 	free(m);
 }
@@ -217,60 +196,29 @@ int mem_win_open(struct mem *m, gpa_t g, u32 len, enum mem_access access, struct
 
 	if (!p)
 		return -EFAULT;
-	*w = (struct mem_win){ .host = p, .len = len, .gen = mem_generation(m) };
+	*w = (struct mem_win){ .host = p, .len = len };
 	return 0;
 }
 
-gpa_t mem_gpa_of(const struct mem *m, const void *host)
+struct region *mem_region_behind(struct mem *m, const void *host, u64 *off)
 {
 	for (unsigned i = 0; i < m->nr_regions; i++) {
-		const struct mem_region *r = &m->regions[i].pub;
-		u64 off = (uintptr_t)host - (uintptr_t)r->shared_view;
+		struct region *r = &m->regions[i];
 
-		if (off < r->size)
-			return gpa_add(r->base, off);
+		*off = (uintptr_t)host - (uintptr_t)r->pub.shared_view;
+		if (*off < r->pub.size)
+			return r;
 	}
 	assert(0 && "memory that no look-up has answered with");
-	return gpa(0);
+	return NULL;
 }
 
-u32 mem_generation(const struct mem *m)
+gpa_t mem_gpa_of(struct mem *m, const void *host)
 {
-	return atomic_load_explicit(&m->generation, memory_order_relaxed);
-}
+	u64 off;
+	struct region *r = mem_region_behind(m, host, &off);
 
-/* ---- holds ---- */
-
-void mem_hold(struct mem *m)
-{
-	atomic_fetch_add(&m->holds, 1);
-	while (atomic_load(&m->closing)) {
-		mem_release(m);
-		pthread_mutex_lock(&m->lock);
-		while (atomic_load(&m->closing))
-			pthread_cond_wait(&m->changed, &m->lock);
-		pthread_mutex_unlock(&m->lock);
-		atomic_fetch_add(&m->holds, 1);
-	}
-}
-
-void mem_hold_more(struct mem *m)
-{
-	u32 before = atomic_fetch_add(&m->holds, 1);
-
-	assert(before > 0);
-}
-
-void mem_release(struct mem *m)
-{
-	u32 before = atomic_fetch_sub(&m->holds, 1);
-
-	assert(before > 0);
-	if (before == 1 && atomic_load(&m->closing)) {
-		pthread_mutex_lock(&m->lock);
-		pthread_cond_broadcast(&m->changed);
-		pthread_mutex_unlock(&m->lock);
-	}
+	return gpa_add(r->pub.base, off);
 }
 
 /* ---- page states ---- */
@@ -289,24 +237,16 @@ static void mark_pages(struct region *r, u64 off, u64 len, bool shared)
 	}
 }
 
-/*
- * `lock` is held by the caller: one conversion at a time. pthread_cond_wait() drops it while
- * waiting for holds, but `closing` keeps other converters out meanwhile (they wait for it below).
- */
-static int unshare_locked(struct mem *m, struct region *r, u64 off, u64 len)
+/* The four steps of mem_users.c, for shared pages. */
+static int unshare_run(struct mem *m, struct region *r, u64 off, u64 len)
 {
-	atomic_store(&m->closing, true);
-	while (atomic_load(&m->holds))
-		pthread_cond_wait(&m->changed, &m->lock);
+	int err;
+
 	mark_pages(r, off, len, false);
-
-	int err = region_change(r, off, len, false);
-
+	users_pass(&m->users);
+	err = pins_any(r, off, len) ? -EAGAIN : region_change(r, off, len, false);
 	if (err)
 		mark_pages(r, off, len, true);
-	atomic_fetch_add_explicit(&m->generation, 1, memory_order_relaxed);
-	atomic_store(&m->closing, false);
-	pthread_cond_broadcast(&m->changed);
 	return err;
 }
 
@@ -337,7 +277,8 @@ static s64 more_borders(struct mem *m, const struct region *r, u64 off, u64 len,
 	return more;
 }
 
-static int change_locked(struct mem *m, struct region *r, u64 off, u64 len, bool shared)
+/* A run of pages that are in the other state. */
+static int change_run(struct mem *m, struct region *r, u64 off, u64 len, bool shared)
 {
 	s64 more = region_has_borders(r) ? more_borders(m, r, off, len, shared) : 0;
 	int err;
@@ -345,7 +286,7 @@ static int change_locked(struct mem *m, struct region *r, u64 off, u64 len, bool
 	if (more > 0 && m->borders + more > MEM_MAX_BORDERS)
 		return -ENOSPC;
 	if (!shared) {
-		err = unshare_locked(m, r, off, len);
+		err = unshare_run(m, r, off, len);
 	} else {
 		/* The view first: a look-up that sees the bit must be able to use the pointer. */
 		err = region_change(r, off, len, true);
@@ -354,6 +295,22 @@ static int change_locked(struct mem *m, struct region *r, u64 off, u64 len, bool
 	}
 	if (!err)
 		m->borders += more;
+	return err;
+}
+
+static int change_locked(struct mem *m, struct region *r, u64 off, u64 len, bool shared)
+{
+	u64 end = off + len, run;
+	bool here;
+	int err = 0;
+
+	for (; off < end && !err; off += run) {
+		run = mem_run(m, gpa_add(r->pub.base, off), end - off, &here);
+		if (here != shared)
+			err = change_run(m, r, off, run, shared);
+		else if (!shared && r->shared_only) /* what the loader has left there */
+			err = region_change(r, off, run, false);
+	}
 	return err;
 }
 
@@ -371,13 +328,8 @@ int mem_set_shared(struct mem *m, gpa_t g, u64 len, bool shared)
 		return -EFAULT;
 	if (!r->shared)
 		return shared ? 0 : -EINVAL; /* this RAM was never protectable */
-
-	u64 off = a - r->pub.base.a;
-
 	pthread_mutex_lock(&m->lock);
-	while (atomic_load(&m->closing))
-		pthread_cond_wait(&m->changed, &m->lock);
-	err = change_locked(m, r, off, len, shared);
+	err = change_locked(m, r, a - r->pub.base.a, len, shared);
 	pthread_mutex_unlock(&m->lock);
 	return err;
 }

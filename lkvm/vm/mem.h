@@ -7,9 +7,11 @@
  * In an ordinary VM all RAM is shared from the start.
  *
  * Lifetime of pointers: a pointer (window or iovec) may be used only while the caller has a *hold*
- * on the memory (mem_hold .. mem_release). A page that the guest takes back (mem_set_shared false)
- * is taken back only when nobody has a hold, and the generation changes; so a device that caches a
- * window checks its generation at the start of each hold.
+ * on the memory (mem_hold .. mem_release), or while the pages behind it are *pinned* (mem_pin ..
+ * mem_unpin). A page that the guest takes back (mem_set_shared false) is taken back only when the
+ * holds that could know it have ended and nobody has pinned it. Then the generation is another one;
+ * so a device that caches a window compares generations at the start of each hold. Neither holds
+ * nor pins ever wait: mem_users.c says why that suffices.
  */
 #ifndef LKVM_MEM_H
 #define LKVM_MEM_H
@@ -77,14 +79,37 @@ const struct mem_region *mem_region(const struct mem *m, unsigned i);
 
 /* ---- devices: only shared memory; any thread that has a hold ---- */
 
+/* Somebody who looks into the memory, on one thread at a time. Zeroed before mem_user_add(). */
+struct mem_user {
+	struct mem *mem;
+	struct mem_user *next;
+	_Atomic u64 seq; /* odd: it has a hold */
+};
+
+/* `u` stays where it is until mem_user_del(), which it calls without a hold. Any thread. */
+void mem_user_add(struct mem *m, struct mem_user *u);
+void mem_user_del(struct mem_user *u);
+
 /*
- * Keep shared pages shared until mem_release(). Cheap (one atomic). Blocks while another thread is
- * taking pages back. Not recursive: a thread that has a hold and wants one that outlives it (a disk
- * request in flight) calls mem_hold_more(), which never blocks.
+ * What a look-up answers from now on stays shared until mem_release(). Two atomics, and never a
+ * wait. Not recursive. A hold is short: a vCPU that takes pages back waits for it, so there is
+ * nothing between hold and release that waits for a vCPU or for a lock that a vCPU keeps while it
+ * calls mem_set_shared(). Returns the generation of the memory: windows that were opened in an
+ * earlier one must be opened again.
  */
-void mem_hold(struct mem *m);
-void mem_hold_more(struct mem *m);
-void mem_release(struct mem *m);
+u64 mem_hold(struct mem_user *u);
+void mem_release(struct mem_user *u);
+
+/*
+ * Keep pages shared beyond the hold: `iov` is what look-ups have answered in this hold. mem_unpin()
+ * takes the same ranges, on any thread, with or without a hold. They cost a counter a page, and
+ * nothing where pages never change sides. Neither waits.
+ */
+void mem_pin(struct mem *m, const struct iovec *iov, unsigned nr);
+void mem_unpin(struct mem *m, const struct iovec *iov, unsigned nr);
+
+/* Do pages change sides? If not, pins are not needed. Constant once there is RAM. */
+bool mem_converts(const struct mem *m);
 
 int mem_read(struct mem *m, gpa_t g, void *buf, u64 len);
 int mem_write(struct mem *m, gpa_t g, const void *buf, u64 len);
@@ -98,20 +123,16 @@ int mem_iov(struct mem *m, gpa_t g, u64 len, enum mem_access access, struct iove
 	    unsigned max);
 
 /* The address, without the alias bit, of memory that a look-up has answered with. */
-gpa_t mem_gpa_of(const struct mem *m, const void *host);
+gpa_t mem_gpa_of(struct mem *m, const void *host);
 
 /* A piece of shared memory looked up once and used often (a ring). */
 struct mem_win {
 	u8 *host;
 	u32 len;
-	u32 gen;
 };
 
 /* Look up [g, g + len) as one contiguous host range. -EFAULT, -EINVAL (len 0). */
 int mem_win_open(struct mem *m, gpa_t g, u32 len, enum mem_access access, struct mem_win *w);
-
-/* Bumped whenever a page stops being shared. */
-u32 mem_generation(const struct mem *m);
 
 static inline void *mem_win_at(const struct mem_win *w, u32 off, u32 len)
 {
@@ -174,11 +195,22 @@ void mem_seal(struct mem *m);
 /* ---- page states: realm/sim/ripas.c and --bounce ---- */
 
 /*
- * Make [g, g + len) (page aligned, inside RAM) shared or protected. Un-sharing waits until all
- * holds are released, then bumps the generation. With MEM_SPLIT_VIEW and MEM_SHARED_ONLY the pages
- * read zero afterwards, otherwise their content stays. -EINVAL, -EFAULT. Never call it with a hold.
+ * Make [g, g + len) (page aligned, inside RAM) shared or protected: each run of pages (mem_run)
+ * that are in the other state. Un-sharing waits for the holds that have begun, a bounded time;
+ * meanwhile look-ups refuse the pages. With MEM_SPLIT_VIEW and MEM_SHARED_ONLY what has changed
+ * reads zero afterwards, otherwise content stays. -EINVAL, -EFAULT; and for the first run that
+ * cannot be changed, which then is as before: -ENOSPC (too many pieces), -errno of the host,
+ * -EAGAIN (some of it is pinned: try again, after mem_wait()). Never call it with a hold. Any
+ * thread.
  */
 int mem_set_shared(struct mem *m, gpa_t g, u64 len, bool shared);
+
+/*
+ * After -EAGAIN: sleep until a pin has gone, for 10 ms at most. The caller has no lock, so that
+ * whoever it keeps waiting is only its own guest.
+ */
+void mem_wait(struct mem *m);
+
 bool mem_is_shared(struct mem *m, gpa_t g, u64 len);
 
 /*

@@ -198,10 +198,12 @@ int region_map(struct region *r, u64 flags, const char *hugetlbfs)
 	if (flags & MEM_HUGE)
 		madvise(r->pub.host, r->pub.size, MADV_HUGEPAGE);
 	if (flags & MEM_PROTECTED) {
-		u64 words = (r->pub.size / MEM_PAGE + 63) / 64;
+		u64 pages = r->pub.size / MEM_PAGE;
 
-		r->shared = calloc(words, sizeof(*r->shared));
-		if (!r->shared)
+		/* Large, and touched only where there is something to count. */
+		r->shared = calloc((pages + 63) / 64, sizeof(*r->shared));
+		r->pins = calloc(pages, sizeof(*r->pins));
+		if (!r->shared || !r->pins)
 			return -ENOMEM;
 	}
 	return 0;
@@ -215,6 +217,8 @@ void region_unmap(struct region *r)
 		munmap(r->pub.host, r->huge ? align_up(r->pub.size, r->huge) : r->pub.size);
 	if (r->pub.fd >= 0)
 		close(r->pub.fd);
+	assert(!atomic_load(&r->nr_pins));
+	free((void *)r->pins);
 	free((void *)r->shared);
 }
 

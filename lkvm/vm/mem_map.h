@@ -14,6 +14,9 @@ struct region {
 	u64 huge; /* page size of a hugetlbfs mapping, else 0: unmapped in whole pages of it */
 	bool split, strict, huge_advice, shared_only, guarded;
 	bitmap_word *shared; /* one bit a page, NULL: all of it is shared */
+	/* Where there is `shared`: pins of each page, and of the region as a whole. */
+	_Atomic u32 *pins;
+	_Atomic u64 nr_pins;
 };
 
 /*

@@ -17,8 +17,8 @@
  * that address. That is nothing: mem.c keeps a protected page out of the mapping, KVM_RUN ends with
  * EFAULT, and the guest cannot go on. So a page of a guest is on one side, and paid for once.
  *
- * Order. To protected: first the devices lose the page (mem.c waits for those that use it, and
- * drops it), then KVM learns it. To shared: first KVM lets go of it while it is still private
+ * Order. To protected: first the devices lose the page (mem.c drops it, once none has it in
+ * flight), then KVM learns it. To shared: first KVM lets go of it while it is still private
  * (freed as shared it would stay delegated to the RMM, 4.6), then the devices may have it.
  */
 #include "realm/host/gmem.h"
@@ -162,7 +162,7 @@ static int to_shared(struct gmem *g, unsigned region, gpa_t at, u64 len)
 	return err ? err : mem_set_shared(g->m, at, len, true);
 }
 
-/* A step in region `i`, from c->at to `end`: 0: all is done, MORE, -errno. */
+/* A step in region `i`, from c->at to `end`: 0: all is done, MORE, -errno; -EAGAIN: in flight. */
 static int step_in(struct gmem *g, unsigned i, struct change *c, u64 end)
 {
 	while (c->at < end) {
@@ -174,8 +174,8 @@ static int step_in(struct gmem *g, unsigned i, struct change *c, u64 end)
 		if (shared == !c->is_private)
 			continue;
 		run = MIN(run, STEP);
-		c->at = at + run;
 		err = c->is_private ? to_private(g, gpa(at), run) : to_shared(g, i, gpa(at), run);
+		c->at = err ? at : at + run;
 		return err ? err : MORE;
 	}
 	return 0;
@@ -286,8 +286,8 @@ int gmem_exit(struct gmem *g, unsigned index, const struct kvm_run *run)
 	pthread_mutex_lock(&g->lock);
 	err = is_hopeless(g, c) ? -ERANGE : step(g, c);
 	pthread_mutex_unlock(&g->lock);
-	c->under_way = err == MORE;
-	if (err < 0)
+	c->under_way = err == MORE || err == -EAGAIN;
+	if (!c->under_way && err)
 		cannot_convert(c, err);
-	return c->under_way ? -EAGAIN : err;
+	return err == MORE ? -EINPROGRESS : err;
 }

@@ -35,8 +35,8 @@ int gmem_drop_loaded(struct gmem *g);
 
 /*
  * An exit of vCPU `index`: the guest moves pages from one side to the other (or finds them on the
- * wrong one). 0: handled; -EAGAIN: in part, call it again with the same exit before KVM_RUN;
- * -ESHUTDOWN: this vCPU is off for good, another one will say why. vCPU thread.
+ * wrong one). 0: handled; -EINPROGRESS and -EAGAIN as realm_ops.exit; -ESHUTDOWN: this vCPU is off
+ * for good, another one will say why. vCPU thread.
  */
 int gmem_exit(struct gmem *g, unsigned index, const struct kvm_run *run);
 

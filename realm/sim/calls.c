@@ -44,6 +44,7 @@ static u64 env_ripas_run(void *arg, u64 base, u64 top, enum rsi_ripas *ripas)
 static int env_ripas_set(void *arg, u64 base, u64 top, enum rsi_ripas ripas, u64 *reached)
 {
 	struct sim *s = arg;
+	int err;
 
 	*reached = base;
 	switch (fault_change(&s->fault, ripas)) {
@@ -54,7 +55,10 @@ static int env_ripas_set(void *arg, u64 base, u64 top, enum rsi_ripas ripas, u64
 	case FAULT_HOST_OBEYS:
 		break;
 	}
-	return ripas_set(s->mem, base, top, ripas, reached);
+	err = ripas_set(s->mem, base, top, ripas, reached);
+	if (err == -EAGAIN)
+		fault_change_later(&s->fault, ripas);
+	return err;
 }
 
 static void env_hash(void *arg, enum rsi_hash alg, const void *a, u32 a_len, const void *b,
@@ -140,17 +144,25 @@ static void delay(u32 ms)
 
 static int answer_rsi(struct sim *s, unsigned index, int vcpu_fd)
 {
+	struct sim_call *c = &s->calls[index];
 	u64 in[RSI_NR_REGS], x[RSI_NR_REGS];
 	unsigned nr_out = PSCI_NR_REGS;
 	char text[CALLTEXT_SIZE];
-	int err = get_regs(vcpu_fd, x, RSI_NR_REGS);
+	int err = get_regs(vcpu_fd, in, RSI_NR_REGS);
 
 	if (err)
 		return err;
-	memcpy(in, x, sizeof(in));
-	delay(fault_delay_ms(s->fault.plan, x[0]));
-	if (!fault_call(&s->fault, index, x))
-		rsi_call(&s->rsi, &s->recs[index], x, &nr_out);
+	if (!c->waits) {
+		memcpy(c->x, in, sizeof(in));
+		delay(fault_delay_ms(s->fault.plan, in[0]));
+		c->answered = fault_call(&s->fault, index, c->x);
+	}
+	memcpy(x, c->x, sizeof(x));
+	if (!c->answered)
+		err = rsi_call(&s->rsi, &s->recs[index], x, &nr_out);
+	c->waits = err == -EAGAIN;
+	if (err)
+		return err;
 	if (s->log)
 		calllog_write(s->log, index, calltext_rsi(text, in, x));
 	return set_regs(vcpu_fd, x, nr_out);

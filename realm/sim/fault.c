@@ -330,6 +330,14 @@ enum fault_host fault_change(struct fault *f, enum rsi_ripas to)
 	return host;
 }
 
+void fault_change_later(struct fault *f, enum rsi_ripas to)
+{
+	pthread_mutex_lock(&f->lock);
+	f->changes--;
+	f->ram_changes -= to == RSI_RIPAS_RAM;
+	pthread_mutex_unlock(&f->lock);
+}
+
 u32 fault_delay_ms(const struct fault_plan *plan, u64 function)
 {
 	return function - RSI_FID_BASE < CALLTEXT_NR_RSI ? plan->delay_ms[function - RSI_FID_BASE]

@@ -66,6 +66,9 @@ enum fault_host { FAULT_HOST_OBEYS, FAULT_HOST_STALLS, FAULT_HOST_REJECTS };
 /* vCPU threads; takes the lock. */
 enum fault_host fault_change(struct fault *f, enum rsi_ripas to);
 
+/* That change could not be made yet and will be asked for again: it counts once. */
+void fault_change_later(struct fault *f, enum rsi_ripas to);
+
 /* How long the answer to this function is to take; 0: no longer than it does. */
 u32 fault_delay_ms(const struct fault_plan *plan, u64 function);
 

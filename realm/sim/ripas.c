@@ -7,8 +7,10 @@
  * Spec:   [RMM 1.0 A5.2.2 RIPAS, A5.4 RIPAS change]
  *
  * A change walks runs of pages in one state, not pages: "all of RAM", which Linux asks for at boot,
- * is one step. A guest that has cut its memory into many pieces asks again: a call takes a bounded
- * time, because other vCPUs wait for the lock and the machine may be asked to stop.
+ * is one step. A guest that has cut its memory into many pieces, or that changes much of it, asks
+ * again: a call takes a bounded time, because other vCPUs wait for the lock and the machine may be
+ * asked to stop. A page that a device has in flight ends the call, too: who waits for the device
+ * must not have the lock.
  */
 #include "realm/sim/ripas.h"
 
@@ -18,7 +20,9 @@
 #include "lkvm/base/log.h"
 #include "lkvm/vm/mem.h"
 
-#define MAX_STEPS 256u /* a call, each a few system calls */
+/* Of one call: steps, each a few system calls, and what they change. */
+#define MAX_STEPS 256u
+#define MAX_BYTES (16 * GiB)
 
 /* First RAM address at or above `a`, at most `top`. */
 static u64 next_ram(struct mem *m, u64 a, u64 top)
@@ -60,7 +64,7 @@ static int change(struct mem *m, u64 at, u64 len, bool shared)
 
 	if (err == -ENOSPC)
 		guest_err("simulated Realm", "memory is shared in too many pieces; refused");
-	else if (err)
+	else if (err && err != -EAGAIN)
 		guest_err("simulated Realm", "cannot make %llu KiB at %#llx %s: %s",
 			  (unsigned long long)(len / KiB), (unsigned long long)at,
 			  shared ? "shared" : "protected", strerror(-err));
@@ -70,6 +74,7 @@ static int change(struct mem *m, u64 at, u64 len, bool shared)
 int ripas_set(struct mem *m, u64 base, u64 top, enum rsi_ripas ripas, u64 *reached)
 {
 	bool want_shared = ripas == RSI_RIPAS_EMPTY, shared;
+	u64 left = MAX_BYTES;
 	unsigned steps = 0;
 	int err = 0;
 
@@ -77,8 +82,10 @@ int ripas_set(struct mem *m, u64 base, u64 top, enum rsi_ripas ripas, u64 *reach
 		u64 at = *reached, run = mem_run(m, gpa(at), top - at, &shared);
 
 		if (run && shared != want_shared) {
-			if (steps++ == MAX_STEPS)
+			if (steps++ == MAX_STEPS || !left)
 				break;
+			run = MIN(run, left);
+			left -= run;
 			err = change(m, at, run, want_shared);
 		}
 		if (!run && !want_shared)
@@ -86,5 +93,5 @@ int ripas_set(struct mem *m, u64 base, u64 top, enum rsi_ripas ripas, u64 *reach
 		if (!err)
 			*reached = run ? at + run : next_ram(m, at, top);
 	}
-	return err;
+	return err == -EAGAIN && *reached > base ? 0 : err;
 }

@@ -17,8 +17,9 @@ u64 ripas_run(struct mem *m, u64 base, u64 top, enum rsi_ripas *ripas);
 /*
  * Change [base, top). Pages that are in the state already keep their content, the others lose it.
  * EMPTY is what there is outside of RAM: asking for it there succeeds, asking for RAM stops there.
- * *reached: first address not changed, beyond `base`; not `top` if there are too many pieces for
- * one call. Or -errno: the page there cannot be changed.
+ * *reached: first address not changed, beyond `base`; not `top` if there is too much for one call,
+ * or a page that a device has in flight. Or -errno: the page there cannot be changed; -EAGAIN if
+ * such a page is at `base`: not yet, see mem_wait().
  */
 int ripas_set(struct mem *m, u64 base, u64 top, enum rsi_ripas ripas, u64 *reached);
 

@@ -156,16 +156,22 @@ static u64 realm_config(struct rsi_realm *r, u64 x[])
 	return r->env->write(r->env_arg, x[1], &c, sizeof(c)) ? RSI_ERROR_INPUT : RSI_SUCCESS;
 }
 
-/* [RMM 1.0 B5.3.6] x1 = first address not changed: the caller goes on from there */
-static u64 ipa_state_set(struct rsi_realm *r, u64 x[])
+/*
+ * [RMM 1.0 B5.3.6] x1 = first address not changed: the caller goes on from there. *later: nothing
+ * could be changed yet.
+ */
+static u64 ipa_state_set(struct rsi_realm *r, u64 x[], bool *later)
 {
 	u64 base = x[1], top = x[2], ripas = x[3], reached = base;
+	int err;
 
 	x[1] = x[2] = 0;
 	if (ripas > RSI_RIPAS_RAM || !range_ok(r, base, top))
 		return RSI_ERROR_INPUT;
 	/* A page is never DESTROYED here, so the flag in x4 decides nothing. */
-	if (r->env->ripas_set(r->env_arg, base, top, (enum rsi_ripas)ripas, &reached)) {
+	err = r->env->ripas_set(r->env_arg, base, top, (enum rsi_ripas)ripas, &reached);
+	*later = err == -EAGAIN;
+	if (err) {
 		x[1] = reached;
 		x[2] = ripas == RSI_RIPAS_RAM ? RSI_REJECT : RSI_ACCEPT;
 		/*
@@ -220,9 +226,11 @@ static u64 host_call(struct rsi_realm *r, u64 x[])
 
 /* ---- dispatch ---- */
 
-static u64 dispatch(struct rsi_realm *r, struct rsi_rec *rec, u64 x[], unsigned *nr_results)
+static u64 dispatch(struct rsi_realm *r, struct rsi_rec *rec, u64 x[], unsigned *nr_results,
+		    bool *later)
 {
 	*nr_results = 0;
+	*later = false;
 	switch (x[0]) {
 	case RSI_VERSION:
 		*nr_results = 2;
@@ -245,7 +253,7 @@ static u64 dispatch(struct rsi_realm *r, struct rsi_rec *rec, u64 x[], unsigned 
 		return realm_config(r, x);
 	case RSI_IPA_STATE_SET:
 		*nr_results = 2;
-		return ipa_state_set(r, x);
+		return ipa_state_set(r, x, later);
 	case RSI_IPA_STATE_GET:
 		*nr_results = 2;
 		return ipa_state_get(r, x);
@@ -256,15 +264,17 @@ static u64 dispatch(struct rsi_realm *r, struct rsi_rec *rec, u64 x[], unsigned 
 	}
 }
 
-void rsi_call(struct rsi_realm *r, struct rsi_rec *rec, u64 x[RSI_NR_REGS], unsigned *nr_out)
+int rsi_call(struct rsi_realm *r, struct rsi_rec *rec, u64 x[RSI_NR_REGS], unsigned *nr_out)
 {
 	unsigned nr_results;
+	bool later;
 
 	pthread_mutex_lock(&r->lock);
-	x[0] = dispatch(r, rec, x, &nr_results);
+	x[0] = dispatch(r, rec, x, &nr_results, &later);
 	pthread_mutex_unlock(&r->lock);
 	/* x1..x3 are written by every call; what is not a result is 0. */
 	*nr_out = MAX(nr_results, 3u) + 1;
 	for (unsigned i = 1 + nr_results; i < *nr_out; i++)
 		x[i] = 0;
+	return later ? -EAGAIN : 0;
 }

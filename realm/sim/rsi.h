@@ -53,7 +53,10 @@ struct rsi_env {
 	int (*write)(void *arg, u64 ipa, const void *buf, u32 len);
 	/* End of the run of equal RIPAS that starts at `base`, at most `top`. */
 	u64 (*ripas_run)(void *arg, u64 base, u64 top, enum rsi_ripas *ripas);
-	/* Change [base, top); *reached is the first address not changed (> base on success). */
+	/*
+	 * Change [base, top); *reached is the first address not changed (> base on success).
+	 * -EAGAIN: not now, the call must be made again.
+	 */
 	int (*ripas_set)(void *arg, u64 base, u64 top, enum rsi_ripas ripas, u64 *reached);
 	/* out = H(a || b), `rsi_hash_len(alg)` bytes. */
 	void (*hash)(void *arg, enum rsi_hash alg, const void *a, u32 a_len, const void *b,
@@ -92,8 +95,9 @@ struct rsi_rec {
 /*
  * Answer one call: x[0] is the function id, x[1..10] the arguments; results replace them. Registers
  * that are not results of a known call are returned as 0 up to x3 (x8 for MEASUREMENT_READ);
- * *nr_out says how many registers to write back. Any vCPU thread; takes the lock.
+ * *nr_out says how many registers to write back. Any vCPU thread; takes the lock. 0, or -EAGAIN:
+ * not now; nothing has happened, x[] is worthless, and the guest waits in its call.
  */
-void rsi_call(struct rsi_realm *r, struct rsi_rec *rec, u64 x[RSI_NR_REGS], unsigned *nr_out);
+int rsi_call(struct rsi_realm *r, struct rsi_rec *rec, u64 x[RSI_NR_REGS], unsigned *nr_out);
 
 #endif

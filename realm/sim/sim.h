@@ -20,6 +20,13 @@ struct realm;
 #define SIM_TOKEN_MAX 4096u
 #define SIM_MAX_RECS PSCI_MAX_CPUS
 
+/* What a vCPU has called, as the faults have made it. */
+struct sim_call {
+	u64 x[RSI_NR_REGS];
+	bool answered; /* by a fault */
+	bool waits;    /* for a page that a device has in flight: it will be made again */
+};
+
 struct sim {
 	struct rsi_realm rsi;
 	struct psci psci;
@@ -29,6 +36,7 @@ struct sim {
 	struct mem *mem;
 	struct rsi_rec recs[SIM_MAX_RECS];
 	int vcpu_fds[SIM_MAX_RECS]; /* of the vCPUs that exist */
+	struct sim_call calls[SIM_MAX_RECS];
 	struct rim rim;		    /* as the launch goes on */
 	struct attest *attest;
 	u8 *tokens[SIM_MAX_RECS]; /* SIM_TOKEN_MAX bytes each, once the vCPU has asked for one */
@@ -38,7 +46,7 @@ struct sim {
 extern const struct rsi_env calls_rsi_env;
 extern const struct psci_env calls_psci_env;
 
-/* KVM_EXIT_HYPERCALL of the vCPU `index`. On its thread. 0 or -errno. */
+/* KVM_EXIT_HYPERCALL of the vCPU `index`, on its thread: as realm_ops.exit. */
 int calls_exit(struct sim *s, unsigned index, int vcpu_fd, const struct kvm_run *run);
 
 #endif

@@ -31,6 +31,21 @@ struct mem *fake_mem(u64 mem_flags)
 	return m;
 }
 
+static struct mem_user holder;
+
+void fake_hold(struct mem *m)
+{
+	mem_user_add(m, &holder);
+	mem_hold(&holder);
+}
+
+void fake_release(struct mem *m)
+{
+	assert(holder.mem == m);
+	mem_release(&holder);
+	mem_user_del(&holder);
+}
+
 void *fake_ptr(struct mem *m, u64 a, u64 len)
 {
 	for (unsigned i = 0; i < mem_nr_regions(m); i++) {

@@ -19,6 +19,10 @@
 /* A new `struct mem` with FAKE_RAM_SIZE of RAM at FAKE_RAM; mem_flags as for mem_add_ram(). */
 struct mem *fake_mem(u64 mem_flags);
 
+/* A hold on `m` for a test that plays a device on its own: one at a time, any number of them. */
+void fake_hold(struct mem *m);
+void fake_release(struct mem *m);
+
 /* Where the guest sees [a, a + len); shared or not. */
 void *fake_ptr(struct mem *m, u64 a, u64 len);
 

@@ -141,9 +141,9 @@ static bool flip_page(struct rig *x, u64 page)
 {
 	gpa_t g = gpa(FAKE_RAM + page % (FAKE_RAM_SIZE / 4096) * 4096);
 
-	mem_release(x->mem);
+	fake_release(x->mem);
 	mem_set_shared(x->mem, g, 4096, !mem_is_shared(x->mem, g, 4096));
-	mem_hold(x->mem);
+	fake_hold(x->mem);
 	return queue_remap(&x->q) == 0;
 }
 
@@ -224,11 +224,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	struct rig x = { .mem = fake_mem(MEM_PROTECTED) };
 
 	mem_set_shared(x.mem, gpa(FAKE_RAM), FAKE_RAM_SIZE, true);
-	mem_hold(x.mem);
+	fake_hold(x.mem);
 	if (set_up(&x, &i))
 		while (i.left && step(&x, &i))
 			;
-	mem_release(x.mem);
+	fake_release(x.mem);
 	mem_destroy(x.mem);
 	return 0;
 }

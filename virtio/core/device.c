@@ -79,6 +79,7 @@ int virtio_init(struct virtio_device *d, const struct virtio_type *type, unsigne
 		queue_reset(&d->queues[i]);
 		d->doorbell[i] = -1;
 	}
+	mem_user_add(m, &d->user);
 	for (unsigned i = 0; i < nr_queues; i++) {
 		d->doorbell[i] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 		err = d->doorbell[i] < 0 ? -errno : 0;
@@ -106,6 +107,7 @@ void virtio_fini(struct virtio_device *d)
 			close(d->doorbell[i]);
 		d->doorbell[i] = -1;
 	}
+	mem_user_del(&d->user);
 	account_destroy(d->account);
 	d->account = NULL;
 	pthread_mutex_destroy(&d->lock);
@@ -136,7 +138,7 @@ void virtio_offer(struct virtio_device *d, u64 features)
 /* ---- the loop's side ---- */
 
 /* Shared pages were taken back somewhere: are the rings still there? */
-static bool device_remap(struct virtio_device *d)
+static bool device_remap(struct virtio_device *d, u64 generation)
 {
 	for (unsigned i = 0; i < d->nr_queues; i++) {
 		struct virtqueue *q = &d->queues[i];
@@ -147,7 +149,8 @@ static bool device_remap(struct virtio_device *d)
 			return false;
 		}
 	}
-	d->mem_gen = mem_generation(d->mem);
+	/* That of the hold, not a later one: what changes from now on must be seen next time. */
+	d->mem_gen = generation;
 	return true;
 }
 
@@ -162,22 +165,27 @@ static bool touched(struct virtio_device *d)
 
 bool virtio_enter(struct virtio_device *d)
 {
+	u64 generation;
+
 	assert(loop_here(d->loop));
 	/* [virtio 1.3 §2.1.2] No buffer is consumed before DRIVER_OK. */
 	if (!d->running || atomic_load_explicit(&d->broken, memory_order_relaxed))
 		return false;
-	mem_hold(d->mem);
-	if (d->mem_gen != mem_generation(d->mem) && !device_remap(d)) {
-		mem_release(d->mem);
-		return false;
-	}
-	return true;
+	if (d->inside++)
+		return true;
+	generation = mem_hold(&d->user);
+	if (d->mem_gen == generation || device_remap(d, generation))
+		return true;
+	d->inside = 0;
+	mem_release(&d->user);
+	return false;
 }
 
 void virtio_leave(struct virtio_device *d)
 {
 	touched(d);
-	mem_release(d->mem);
+	if (!--d->inside)
+		mem_release(&d->user);
 }
 
 static struct virtio_device *queue_device(struct virtqueue *q)
@@ -212,12 +220,11 @@ static int queues_start(struct virtio_device *d)
 {
 	int err = 0;
 
-	mem_hold(d->mem);
-	d->mem_gen = mem_generation(d->mem);
+	d->mem_gen = mem_hold(&d->user);
 	for (unsigned i = 0; i < d->nr_queues && !err; i++)
 		if (d->queues[i].enabled)
 			err = queue_start(&d->queues[i], d->mem, d->features);
-	mem_release(d->mem);
+	mem_release(&d->user);
 	return err;
 }
 

@@ -94,7 +94,9 @@ struct virtio_device {
 	int doorbell[VIRTIO_MAX_QUEUES]; /* eventfds, one per queue; writes to them ring it */
 	struct loop_fd *doorbell_fd[VIRTIO_MAX_QUEUES];
 	bool running; /* loop side: started and not stopped */
-	u32 mem_gen;  /* loop side: generation of the memory that the queues' windows belong to */
+	struct mem_user user; /* loop side: its holds on the memory */
+	unsigned inside;      /* loop side: how many virtio_enter() deep it is in one */
+	u64 mem_gen; /* loop side: generation of the memory that the queues' windows belong to */
 	struct log_site failures; /* lines about needing a reset */
 	struct account *account;  /* what it touches, if somebody wants to know */
 };
@@ -127,8 +129,10 @@ static inline bool virtio_has(const struct virtio_device *d, u64 feature)
 }
 
 /*
- * Loop thread, from anywhere but kick (for instance when a packet arrives): true and a hold on the
- * memory if the device runs and is not broken. Pair with virtio_leave(). Does not nest.
+ * Loop thread, from anywhere (for instance when a packet arrives): true and a hold on the memory if
+ * the device runs and is not broken. Pair with virtio_leave(). Nests, in kick() too. A hold is
+ * short: nothing in it waits for another thread, see mem_hold(). What a device does with memory
+ * after it has left, it pins [lkvm/mem.h].
  */
 bool virtio_enter(struct virtio_device *d);
 void virtio_leave(struct virtio_device *d);

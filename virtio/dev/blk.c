@@ -9,12 +9,12 @@
  *
  * Life of a request: taken from a queue into a slot; parsed by blk_req.c; answered at once, or
  * given to the disk. When the disk is done: made durable if the driver has no FLUSH, delayed if the
- * user wants slow disks, then status byte and used ring. Slots are made once; when all are busy the
- * queue is left alone (`starved`) until some are free.
+ * user wants slow disks, then, with the others of its group, status byte and used ring. Slots are
+ * made once; when all are busy the queue is left alone (`starved`) until some are free.
  *
- * From taking to pushing a request has its own hold on the guest's memory, because the kernel reads
- * and writes there meanwhile. The hold of the first request of a group that finishes is kept until
- * the group is published: so the rings are there too, wherever completion happens.
+ * From taking to pushing the pages of a request are pinned, because the kernel reads and writes
+ * there meanwhile. Rings are not: publish() visits them once for each group that has finished, and
+ * when the driver has taken them back the group ends without a word.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -24,43 +24,20 @@
 #include "lkvm/base/log.h"
 #include "virtio/core/pool.h"
 #include "virtio/dev/blk_config.h"
-#include "virtio/dev/blk_req.h"
+#include "virtio/dev/blk_slots.h"
 #include "virtio/dev/kinds.h"
 
-/*
- * Ring and segments. 128 pieces a request (header, data, status) let Linux build half-MiB requests
- * from scattered pages; 256 slots have 512 KiB of iovecs, touched only as far as they are used.
- */
-#define QUEUE_SIZE 256u
+/* Requests in flight. Their iovecs are touched only as far as they are used. */
 #define NR_SLOTS 256u
-#define MAX_IOV 128u
-/* Where the guest bounces. EDK2 takes no ring that has not a request's three descriptors. */
-#define BOUNCED_MIN_SIZE 4u
 
 /* What one kick may do before the loop turns to its other fds. */
 #define KICK_BYTES (16 * MiB)
-
-struct blk;
-
-struct slot {
-	struct blk_req req; /* first: the disk's done() finds the slot through it */
-	struct blk *b;
-	struct virtqueue *q;
-	u16 head;
-	bool write;	/* changes the disk */
-	u64 seq;	/* of a write: its number in its queue; of a FLUSH: writes before it */
-	unsigned waits; /* FLUSH: that many of them are not done yet */
-	int err;
-	u64 due;	   /* when delayed: loop_now_ns() of the answer */
-	struct slot *next; /* free, waiting flushes, delayed */
-	struct iovec *iov;
-};
 
 struct queue {
 	u64 next_seq;	      /* of the next write */
 	unsigned writes;      /* not done yet */
 	struct slot *flushes; /* that wait for earlier writes */
-	bool touched;	      /* pushed to, not published */
+	bool touched;	      /* pushed to by answer_finished(), not flushed yet */
 	bool starved;	      /* no slot was free */
 };
 
@@ -73,13 +50,10 @@ struct blk {
 	bool write_through;
 
 	struct queue queues[DISK_MAX_QUEUES];
-	struct slot *slots, *free;
-	unsigned busy; /* slots not free */
-	struct iovec *iovs;
-	u16 max_iov;
+	struct blk_slots slots;
+	struct slot *finished, **finished_tail; /* since the last publish(), in this order */
 	u64 kick_bytes; /* that this kick has moved */
 	bool to_commit; /* the disk was given requests that it need not have begun */
-	bool have_hold; /* kept from a finished request until its group is published */
 
 	/* What is being stopped: its requests end without a word to the driver. */
 	bool stopping_all;
@@ -105,39 +79,53 @@ static bool discarded(const struct slot *s)
 	       atomic_load_explicit(&b->dev.broken, memory_order_relaxed);
 }
 
+/* Over, one way or another; the driver hears of it with the rest of the group. */
 static void finish(struct slot *s, u8 status)
 {
 	struct blk *b = s->b;
 
-	if (!discarded(s)) {
-		queue_push(s->q, s->head, blk_req_answer(&s->req, status));
-		queue_of(s)->touched = true;
+	s->status = status;
+	s->next = NULL;
+	*b->finished_tail = s;
+	b->finished_tail = &s->next;
+}
+
+/* Give back what has finished. */
+static void answer_finished(struct blk *b)
+{
+	bool inside = virtio_enter(&b->dev);
+	struct slot *s = b->finished, *next;
+
+	b->finished = NULL;
+	b->finished_tail = &b->finished;
+	for (; s; s = next) {
+		next = s->next;
+		if (inside && !discarded(s)) {
+			queue_push(s->q, s->head, blk_req_answer(&s->req, s->status));
+			queue_of(s)->touched = true;
+		}
+		blk_slot_put(&b->slots, s);
 	}
-	s->next = b->free;
-	b->free = s;
-	b->busy--;
-	if (b->have_hold)
-		mem_release(b->dev.mem);
-	b->have_hold = true;
+	for (unsigned i = 0; i < b->dev.nr_queues; i++) {
+		if (inside && b->queues[i].touched)
+			virtio_queue_flush(&b->dev, &b->dev.queues[i]);
+		b->queues[i].touched = false;
+	}
+	if (inside)
+		virtio_leave(&b->dev);
 }
 
 /* End of a group: tell the driver, wake queues that found no slot. */
 static void publish(struct blk *b)
 {
+	if (b->finished)
+		answer_finished(b);
 	for (unsigned i = 0; i < b->dev.nr_queues; i++) {
-		struct queue *bq = &b->queues[i];
-
-		if (bq->touched)
-			virtio_queue_flush(&b->dev, &b->dev.queues[i]);
-		bq->touched = false;
-		if (bq->starved && b->free) {
-			bq->starved = false;
+		if (b->queues[i].starved && b->slots.free) {
+			b->queues[i].starved = false;
 			virtio_notify(&b->dev, i);
 		}
 	}
-	if (b->have_hold)
-		mem_release(b->dev.mem);
-	b->have_hold = false;
 }
 
 static void finish_disk(struct slot *s)
@@ -272,19 +260,20 @@ static void dispatch(struct slot *s)
 /* One request from `q`: 1, 0 (queue empty), -errno (broken). A slot is free. */
 static int take_one(struct blk *b, struct virtqueue *q)
 {
-	struct slot *s = b->free;
-	struct chain c = { .iov = s->iov, .max = b->max_iov };
+	struct slot *s = b->slots.free;
+	struct chain c = { .iov = s->iov, .max = b->slots.max_iov };
 	u8 status;
 	int n = chain_take(q, &c);
 
 	if (n <= 0)
 		return n;
+	blk_slot_get(&b->slots, &c);
 	n = blk_req_parse(&s->req, &c, &b->limits, &status);
-	if (n < 0)
+	if (n < 0) {
+		blk_slot_put(&b->slots, s);
 		return n;
-	mem_hold_more(b->dev.mem);
-	b->free = s->next;
-	b->busy++;
+	}
+	s->b = b;
 	s->q = q;
 	s->head = c.head;
 	s->write = false;
@@ -310,9 +299,11 @@ static int blk_serve(struct virtio_device *d, struct virtqueue *q)
 	struct blk *b = container_of(d, struct blk, dev);
 	int n;
 
-	if (!b->free)
+	if (!b->slots.free) {
 		commit(b);
-	if (!b->free) {
+		publish(b);
+	}
+	if (!b->slots.free) {
 		b->queues[q->index].starved = true;
 		return -EAGAIN;
 	}
@@ -357,7 +348,7 @@ static void blk_stop(struct virtio_device *d, struct virtqueue *q)
 	b->stopping = q;
 	b->disk->ops->drain(b->disk);
 	delay_over(b);
-	assert(!b->busy);
+	assert(!b->slots.busy);
 	for (unsigned i = 0; i < d->nr_queues; i++) {
 		if (!q || q->index == i)
 			b->queues[i] = (struct queue){ 0 };
@@ -373,8 +364,7 @@ static void blk_destroy(struct virtio_device *d)
 	loop_timer_del(b->delay);
 	virtio_fini(&b->dev);
 	b->disk->ops->destroy(b->disk);
-	free(b->slots);
-	free(b->iovs);
+	blk_slots_fini(&b->slots);
 	free(b);
 }
 
@@ -403,45 +393,13 @@ static void limits_init(struct blk *b)
 	};
 }
 
-static int slots_init(struct blk *b, unsigned nr)
-{
-	b->slots = calloc(nr, sizeof(*b->slots));
-	b->iovs = calloc((size_t)nr * b->max_iov, sizeof(*b->iovs));
-	if (!b->slots || !b->iovs)
-		return -ENOMEM;
-	for (unsigned i = nr; i--;) {
-		struct slot *s = &b->slots[i];
-
-		s->b = b;
-		s->iov = b->iovs + (size_t)i * b->max_iov;
-		s->next = b->free;
-		b->free = s;
-	}
-	return 0;
-}
-
-/* What one of several queues may have in flight. */
-static u16 queue_size(const struct virtio_pool *pool, unsigned nr_queues)
-{
-	unsigned size = pool ? pool->blk : QUEUE_SIZE;
-
-	for (; pool && nr_queues > 1 && size > BOUNCED_MIN_SIZE; nr_queues = (nr_queues + 1) / 2)
-		size /= 2;
-	return (u16)size;
-}
-
-/* Header and status are pieces, too. */
-static u16 max_iov(const struct virtio_pool *pool, u16 size)
-{
-	return pool ? (u16)MIN(pool->blk_segs + 2u, size) : MAX_IOV;
-}
-
 int virtio_blk_create(struct virtio_device **out, const struct virtio_env *env, struct disk *disk,
 		      const struct virtio_blk_conf *conf)
 {
 	struct blk *b = calloc(1, sizeof(*b));
 	u32 seg_bytes = env->pool ? env->pool->blk_seg : 0;
-	u16 sizes[DISK_MAX_QUEUES];
+	u16 sizes[DISK_MAX_QUEUES], size = blk_queue_size(env->pool, conf->nr_queues);
+	u16 max_iov = blk_max_iov(env->pool, size);
 	int err = -ENOMEM;
 
 	assert(conf->nr_queues >= 1 && conf->nr_queues <= DISK_MAX_QUEUES);
@@ -450,15 +408,16 @@ int virtio_blk_create(struct virtio_device **out, const struct virtio_env *env, 
 		goto fail;
 	}
 	b->disk = disk;
-	b->max_iov = max_iov(env->pool, queue_size(env->pool, conf->nr_queues));
 	b->delay_ns = (u64)conf->delay_ms * 1000000u;
 	b->delayed_tail = &b->delayed;
+	b->finished_tail = &b->finished;
 	for (unsigned i = 0; i < conf->nr_queues; i++)
-		sizes[i] = queue_size(env->pool, conf->nr_queues);
+		sizes[i] = size;
 	disk->batch_end = disk_batch_end;
 	disk->batch_arg = b;
 	snprintf(b->serial, sizeof(b->serial), "%s", conf->serial ? conf->serial : disk->id);
-	err = slots_init(b, env->pool ? sizes[0] / 2u * conf->nr_queues : NR_SLOTS);
+	err = blk_slots_init(&b->slots, env->mem,
+			     env->pool ? size / 2u * conf->nr_queues : NR_SLOTS, max_iov);
 	if (!err)
 		err = loop_timer_add(env->loop, delay_over, b, &b->delay);
 	if (!err)
@@ -471,7 +430,7 @@ int virtio_blk_create(struct virtio_device **out, const struct virtio_env *env, 
 	}
 	if (env->pool)
 		b->dev.offered &= ~VIRTIO_F_INDIRECT_DESC;
-	blk_config_init(&b->config, disk, seg_bytes, b->max_iov - 2u, conf->nr_queues);
+	blk_config_init(&b->config, disk, seg_bytes, max_iov - 2u, conf->nr_queues);
 	b->dev.config = (u8 *)&b->config;
 	b->dev.config_len = sizeof(b->config);
 	limits_init(b);

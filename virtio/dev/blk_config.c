@@ -8,6 +8,17 @@
  */
 #include "virtio/dev/blk_config.h"
 
+#include "virtio/core/pool.h"
+
+/*
+ * Ring and segments. 128 pieces a request (header, data, status) let Linux build half-MiB requests
+ * from scattered pages.
+ */
+#define QUEUE_SIZE 256u
+#define MAX_IOV 128u
+/* Where the guest bounces. EDK2 takes no ring that has not a request's three descriptors. */
+#define BOUNCED_MIN_SIZE 4u
+
 u64 blk_features(const struct disk *disk, unsigned nr_queues, u32 seg_bytes)
 {
 	u64 f = BLK_F_SEG_MAX | BLK_F_BLK_SIZE | BLK_F_FLUSH | BLK_F_TOPOLOGY;
@@ -41,4 +52,19 @@ void blk_config_init(struct blk_config *c, const struct disk *disk, u32 seg_byte
 		.max_write_zeroes_seg = le32_of(1),
 		.write_zeroes_may_unmap = disk->can_discard,
 	};
+}
+
+/* What one of several queues may have in flight is a part of what fits into the pool. */
+u16 blk_queue_size(const struct virtio_pool *pool, unsigned nr_queues)
+{
+	unsigned size = pool ? pool->blk : QUEUE_SIZE;
+
+	for (; pool && nr_queues > 1 && size > BOUNCED_MIN_SIZE; nr_queues = (nr_queues + 1) / 2)
+		size /= 2;
+	return (u16)size;
+}
+
+u16 blk_max_iov(const struct virtio_pool *pool, u16 queue_size)
+{
+	return pool ? (u16)MIN(pool->blk_segs + 2u, queue_size) : MAX_IOV;
 }

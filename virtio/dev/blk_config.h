@@ -6,6 +6,8 @@
 #include "lkvm/base/le.h"
 #include "virtio/disk/disk.h"
 
+struct virtio_pool;
+
 /* Feature bits [virtio 1.3 §5.2.3]. */
 #define BLK_F_SIZE_MAX BIT(1)
 #define BLK_F_SEG_MAX BIT(2)
@@ -54,5 +56,9 @@ u64 blk_features(const struct disk *disk, unsigned nr_queues, u32 seg_bytes);
 
 void blk_config_init(struct blk_config *c, const struct disk *disk, u32 seg_bytes, u32 seg_max,
 		     unsigned nr_queues);
+
+/* Ring of each queue; pieces of a request, header and status included. `pool` may be NULL. */
+u16 blk_queue_size(const struct virtio_pool *pool, unsigned nr_queues);
+u16 blk_max_iov(const struct virtio_pool *pool, u16 queue_size);
 
 #endif

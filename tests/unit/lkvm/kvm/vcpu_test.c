@@ -280,6 +280,32 @@ START_TEST(a_stop_is_seen_between_two_parts)
 }
 END_TEST
 
+START_TEST(a_pause_is_seen_between_two_parts)
+{
+	int seen;
+
+	setup_parts(-1);
+	ck_assert_int_eq(vcpu_start(vcpu), 0);
+	while (!parts)
+		usleep(100);
+	vcpu_gate_set(&gate, true);
+	vcpu_kick(vcpu);
+	do {
+		seen = parts;
+		usleep(100000); /* ten times what it waits between two tries */
+	} while (parts != seen);
+	ck_assert_int_eq(kernel.at, 1);
+	last_part = seen + 2;
+	vcpu_gate_set(&gate, false);
+	while (parts != last_part)
+		usleep(100);
+	stop_request(&stop, STOP_USER);
+	vcpu_kick(vcpu);
+	vcpu_join(vcpu);
+	tear_down();
+}
+END_TEST
+
 START_TEST(failures_of_kvm_run)
 {
 	setup();
@@ -464,7 +490,8 @@ END_TEST
 SUITE_MAIN("lkvm/vcpu", mmio_reads_and_writes, a_read_puts_the_value_back,
 	   nothing_there_is_an_external_abort, exits_nobody_knows_stop_the_guest,
 	   realm_exits_are_refused_by_an_ordinary_vm, an_exit_is_handled_in_parts,
-	   a_stop_is_seen_between_two_parts, failures_of_kvm_run, each_failure_has_its_reason,
+	   a_stop_is_seen_between_two_parts, a_pause_is_seen_between_two_parts,
+	   failures_of_kvm_run, each_failure_has_its_reason,
 	   an_internal_error_is_the_end_of_the_realm, a_dead_vm_is_reported_once,
 	   the_last_vcpu_that_is_off_ends_the_guest, kvm_asks_to_try_again,
 	   a_vcpu_that_is_off_waits, the_first_reason_wins)

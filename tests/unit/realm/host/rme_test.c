@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Realms of the RFC and v2..v11 kernels, against a model of each. */
 #include <check.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 
 #include "tests/unit/realm/host/launch.h"
@@ -210,6 +212,57 @@ START_TEST(all_of_ram_is_one_call)
 }
 END_TEST
 
+/* ---- a request that is not over at once ---- */
+
+static struct iovec in_flight;
+static pthread_t device;
+static atomic_bool flying;
+
+static void *land(void *arg)
+{
+	usleep(20000);
+	flying = false;
+	mem_unpin(mem, &in_flight, 1);
+	return arg;
+}
+
+static void take_off(void)
+{
+	ck_assert_int_eq(mem_iov(mem, gpa(POOL + 8192), 1, MEM_READ, &in_flight, 1), 1);
+	mem_pin(mem, &in_flight, 1);
+	flying = true;
+	pthread_create(&device, NULL, land, NULL);
+}
+
+static void has_landed(void)
+{
+	ck_assert(!flying);
+	pthread_join(device, NULL);
+}
+
+static const struct fake_op takes_back_in_flight[] = {
+	{ GUEST_EMPTY, POOL, MiB, NULL },
+	{ GUEST_WRITE_SHARED, POOL, 4096, NULL },
+	{ GUEST_CALL, 0, 0, take_off },
+	{ GUEST_RAM, POOL, MiB, NULL },
+	{ GUEST_CALL, 0, 0, has_landed },
+	{ GUEST_ZERO_PRIVATE, POOL, 4096, NULL },
+	{ GUEST_END, 0, 0, NULL },
+};
+
+/* The guest is not entered while a device has a page in flight that it takes back. */
+START_TEST(a_page_in_flight_is_waited_for)
+{
+	for (int h = HOST_B1; h <= HOST_B6; h++) {
+		begin((enum fake_host)h, takes_back_in_flight);
+		ck_assert_int_eq(launch(), 0);
+		ck_assert_int_eq(run(0), 0);
+		ck_assert_uint_eq(fake_seen.exits, 2);
+		tear_down();
+	}
+}
+END_TEST
+
 static const struct fake_op rfc_guest[] = {
 	{ GUEST_RAM, RAM, SIZE, NULL },
 	{ GUEST_EMPTY, POOL, MiB, NULL },
@@ -306,5 +359,6 @@ SUITE_MAIN("realm/rme", every_generation_starts, the_rfc_has_its_ram_locked,
 	   the_user_chooses_hash_and_personalization,
 	   the_rfc_is_told_vectors_and_counters, pages_change_sides,
 	   what_is_so_already_costs_nothing, all_of_ram_is_one_call,
+	   a_page_in_flight_is_waited_for,
 	   the_rfc_kernel_changes_pages_itself, siblings_go_quietly, exits_that_make_no_sense,
 	   a_conversion_that_the_kernel_refuses, every_step_can_fail)

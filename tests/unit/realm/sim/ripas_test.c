@@ -91,4 +91,46 @@ START_TEST(outside_of_ram)
 }
 END_TEST
 
-SUITE_MAIN("realm/ripas", ram_is_ram_and_the_rest_is_empty, conversions, outside_of_ram)
+/* What a device has in flight ends a change before it, and makes the next one wait. */
+START_TEST(pages_in_flight)
+{
+	struct iovec iov;
+	u64 reached;
+
+	setup();
+	ck_assert_int_eq(ripas_set(m, RAM, RAM + 8192, RSI_RIPAS_EMPTY, &reached), 0);
+	ck_assert_int_eq(ripas_set(m, RAM + 16384, RAM + 32768, RSI_RIPAS_EMPTY, &reached), 0);
+	ck_assert_int_eq(mem_iov(m, gpa(RAM + 20480), 4096, MEM_READ, &iov, 1), 1);
+	mem_pin(m, &iov, 1);
+	ck_assert_int_eq(ripas_set(m, RAM, RAM + SIZE, RSI_RIPAS_RAM, &reached), 0);
+	ck_assert_uint_eq(reached, RAM + 16384);
+	ck_assert(!mem_is_shared(m, gpa(RAM), 4096));
+	ck_assert_int_eq(ripas_set(m, reached, RAM + SIZE, RSI_RIPAS_RAM, &reached), -EAGAIN);
+	ck_assert_uint_eq(reached, RAM + 16384);
+	ck_assert(mem_is_shared(m, gpa(RAM + 16384), 16384));
+	mem_unpin(m, &iov, 1);
+	ck_assert_int_eq(ripas_set(m, reached, RAM + SIZE, RSI_RIPAS_RAM, &reached), 0);
+	ck_assert_uint_eq(reached, RAM + SIZE);
+	mem_destroy(m);
+}
+END_TEST
+
+/* A call takes a bounded time: it does not change all of a large Realm. */
+START_TEST(a_large_change_is_made_in_steps)
+{
+	u64 size = 40 * GiB, at = RAM, reached;
+	unsigned nr = 0;
+
+	ck_assert_int_eq(mem_create(&m), 0);
+	ck_assert_int_eq(mem_add_ram(m, gpa(RAM), size, MEM_PROTECTED, NULL), 0);
+	for (; at < RAM + size; at = reached, nr++) {
+		ck_assert_int_eq(ripas_set(m, at, RAM + size, RSI_RIPAS_EMPTY, &reached), 0);
+		ck_assert_uint_gt(reached, at);
+	}
+	ck_assert_uint_eq(nr, 3);
+	mem_destroy(m);
+}
+END_TEST
+
+SUITE_MAIN("realm/ripas", ram_is_ram_and_the_rest_is_empty, conversions, outside_of_ram, pages_in_flight,
+	   a_large_change_is_made_in_steps)

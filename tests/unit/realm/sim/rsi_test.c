@@ -373,6 +373,25 @@ START_TEST(host_call)
 }
 END_TEST
 
+/* A device uses the page: the guest waits in its call, which changes nothing, and is made again. */
+START_TEST(a_change_that_has_to_wait)
+{
+	u64 args[RSI_NR_REGS] = { RSI_IPA_STATE_SET, RAM, RAM + RSI_GRANULE, RSI_RIPAS_EMPTY };
+
+	setup();
+	set_error = -EAGAIN;
+	memcpy(x, args, sizeof(x));
+	ck_assert_int_eq(rsi_call(&realm, &rec, x, &nr_out), -EAGAIN);
+	ck_assert(is_ram[0]);
+	set_error = 0;
+	memcpy(x, args, sizeof(x));
+	ck_assert_int_eq(rsi_call(&realm, &rec, x, &nr_out), 0);
+	ck_assert_uint_eq(x[0], RSI_SUCCESS);
+	ck_assert_uint_eq(x[1], RAM + RSI_GRANULE);
+	ck_assert(!is_ram[0]);
+}
+END_TEST
+
 SUITE_MAIN("realm/rsi", version, versions_that_were_chosen, features_and_unknown_functions, measurements,
 	   sha512_fills_all_eight_words, realm_config, ipa_state_set, ipa_state_set_bad_arguments,
-	   ipa_state_get, token_in_pieces, token_errors, host_call)
+	   ipa_state_get, token_in_pieces, token_errors, host_call, a_change_that_has_to_wait)

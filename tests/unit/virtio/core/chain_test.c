@@ -27,7 +27,7 @@ static void rig_on(struct rig *x, struct mem *m, u16 size, u64 features)
 	x->q.driver = x->ring.avail;
 	x->q.device = x->ring.used;
 	x->c = (struct chain){ .iov = x->iov, .max = MAX_IOV };
-	mem_hold(m);
+	fake_hold(m);
 	ck_assert_int_eq(queue_start(&x->q, m, features), 0);
 }
 
@@ -38,7 +38,7 @@ static void rig_up(struct rig *x, u16 size, u64 features)
 
 static void rig_down(struct rig *x)
 {
-	mem_release(x->mem);
+	fake_release(x->mem);
 	mem_destroy(x->mem);
 }
 
@@ -279,9 +279,9 @@ START_TEST(adjacent_buffers_are_one_piece)
 	expect_iov(&x, 4, FAKE_DATA + 8393, 99);
 	queue_push(&x.q, x.c.head, 0);
 	/* The second page of a piece is taken back. */
-	mem_release(m);
+	fake_release(m);
 	ck_assert_int_eq(mem_set_shared(m, gpa(FAKE_DATA + 4096), 4096, false), 0);
-	mem_hold(m);
+	fake_hold(m);
 	fake_ring_add(&x.ring, bufs, 3);
 	ck_assert_int_eq(chain_take(&x.q, &x.c), 1);
 	queue_push(&x.q, x.c.head, 0);

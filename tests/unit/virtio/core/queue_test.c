@@ -30,13 +30,13 @@ static void rig_up(struct rig *x, u16 size, u64 features)
 	x->mem = fake_mem(0);
 	fake_ring_init(&x->ring, x->mem, FAKE_RING(0), size, features & VIRTIO_F_EVENT_IDX);
 	point(&x->q, &x->ring);
-	mem_hold(x->mem);
+	fake_hold(x->mem);
 	ck_assert_int_eq(queue_start(&x->q, x->mem, features), 0);
 }
 
 static void rig_down(struct rig *x)
 {
-	mem_release(x->mem);
+	fake_release(x->mem);
 	mem_destroy(x->mem);
 }
 
@@ -79,7 +79,7 @@ START_TEST(refuses_bad_geometry)
 	};
 	struct mem *m = fake_mem(0);
 
-	mem_hold(m);
+	fake_hold(m);
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct virtqueue q = { .max_size = 1024, .size = cases[i].size };
 
@@ -90,7 +90,7 @@ START_TEST(refuses_bad_geometry)
 		ck_assert_int_eq(queue_check(&q), cases[i].err);
 		ck_assert(q.started == !cases[i].err);
 	}
-	mem_release(m);
+	fake_release(m);
 	mem_destroy(m);
 }
 END_TEST
@@ -114,7 +114,7 @@ START_TEST(rings_must_lie_in_ram_to_the_last_byte)
 		{ FAKE_RAM, FAKE_RAM, UINT64_MAX - 3, false },
 	};
 
-	mem_hold(m);
+	fake_hold(m);
 	for (size_t i = 0; i < ARRAY_SIZE(at); i++) {
 		struct virtqueue q = { .max_size = 8, .size = 8 };
 
@@ -123,7 +123,7 @@ START_TEST(rings_must_lie_in_ram_to_the_last_byte)
 		q.device = at[i][2];
 		ck_assert_int_eq(queue_start(&q, m, 0), at[i][3] ? 0 : -EFAULT);
 	}
-	mem_release(m);
+	fake_release(m);
 	mem_destroy(m);
 }
 END_TEST
@@ -136,7 +136,7 @@ START_TEST(overlapping_areas_hurt_nobody)
 	u16 head;
 
 	q.desc = q.driver = q.device = FAKE_RAM;
-	mem_hold(m);
+	fake_hold(m);
 	ck_assert_int_eq(queue_start(&q, m, BOTH), 0);
 	*(u16 *)fake_ptr(m, FAKE_RAM + 2, 2) = 5;
 	while (queue_next_head(&q, &head) > 0) {
@@ -144,7 +144,7 @@ START_TEST(overlapping_areas_hurt_nobody)
 		queue_publish(&q);
 		queue_kick_on(&q);
 	}
-	mem_release(m);
+	fake_release(m);
 	mem_destroy(m);
 }
 END_TEST
@@ -157,20 +157,20 @@ START_TEST(unshared_ring_pages_are_refused_and_noticed)
 
 	fake_ring_init(&r, m, FAKE_RING(0), 8, false);
 	point(&q, &r);
-	mem_hold(m);
+	fake_hold(m);
 	ck_assert_int_eq(queue_start(&q, m, 0), -EFAULT);
-	mem_release(m);
+	fake_release(m);
 
 	ck_assert_int_eq(mem_set_shared(m, gpa(FAKE_RAM), 4096, true), 0);
-	mem_hold(m);
+	fake_hold(m);
 	ck_assert_int_eq(queue_start(&q, m, 0), 0);
 	ck_assert_int_eq(queue_remap(&q), 0);
-	mem_release(m);
+	fake_release(m);
 
 	ck_assert_int_eq(mem_set_shared(m, gpa(FAKE_RAM), 4096, false), 0);
-	mem_hold(m);
+	fake_hold(m);
 	ck_assert_int_eq(queue_remap(&q), -EFAULT);
-	mem_release(m);
+	fake_release(m);
 	mem_destroy(m);
 }
 END_TEST

@@ -734,9 +734,12 @@ START_TEST(reset_of_one_queue)
 }
 END_TEST
 
-/*
- * In flight, the guest cannot take its memory back; afterwards it can (this would block for ever).
- */
+static int take_back(u64 addr)
+{
+	return mem_set_shared(mem, gpa(addr & ~UINT64_C(4095)), 4096, false);
+}
+
+/* In flight, the guest cannot take a page of a request back; afterwards, and others, it can. */
 START_TEST(memory_is_let_go)
 {
 	create(MEM_PROTECTED);
@@ -750,14 +753,58 @@ START_TEST(memory_is_let_go)
 	for (unsigned i = 0; i < 20; i++)
 		post(0, i, BLK_T_IN, 0, BUFFER, 512);
 	kick(0);
+	ck_assert_int_eq(take_back(BUFFER), -EAGAIN);
+	ck_assert_int_eq(take_back(HEADER(0)), -EAGAIN);
+	ck_assert_int_eq(take_back(BUFFER + 4096), 0);
 	fake_disk_finish(disk, 5);
+	ck_assert_int_eq(take_back(BUFFER), -EAGAIN);
 	fake_disk_finish_all(disk);
-	ck_assert_int_eq(mem_set_shared(mem, gpa(BUFFER), 4096, false), 0);
+	ck_assert_int_eq(take_back(BUFFER), 0);
 	/* A buffer that is not shared any more. */
 	post(0, 0, BLK_T_IN, 0, BUFFER, 512);
 	kick(0);
 	ck_assert(dev->broken);
 	ck_assert_int_eq(mem_set_shared(mem, gpa(FAKE_RAM), FAKE_RAM_SIZE, false), 0);
+	teardown();
+}
+END_TEST
+
+/* The rings are no part of a request: without them it ends, and nobody is told. */
+START_TEST(rings_go_while_a_request_is_in_flight)
+{
+	create(MEM_PROTECTED | MEM_SPLIT_VIEW);
+	ck_assert_int_eq(mem_set_shared(mem, gpa(FAKE_RAM), FAKE_RAM_SIZE, true), 0);
+	start(BLK_F_FLUSH, 64);
+	post(0, 0, BLK_T_IN, 0, BUFFER, 512);
+	kick(0);
+	ck_assert_int_eq(take_back(FAKE_RING(0)), 0);
+	fake_disk_finish_all(disk);
+	ck_assert(dev->broken);
+	ck_assert_uint_eq(irq.queue[0], 0);
+	ck_assert_int_eq(take_back(BUFFER), 0);
+	teardown();
+}
+END_TEST
+
+/* A write that is followed by a FLUSH of ours is in flight all the time. */
+START_TEST(pins_last_until_the_answer)
+{
+	create(MEM_PROTECTED);
+	ck_assert_int_eq(mem_set_shared(mem, gpa(FAKE_RAM), FAKE_RAM_SIZE, true), 0);
+	start(0, 64);
+	post(0, 0, BLK_T_OUT, 0, BUFFER, 512);
+	kick(0);
+	fake_disk_finish(disk, 0);
+	ck_assert_uint_eq(disk->nr_pending, 1);
+	ck_assert_int_eq(take_back(BUFFER), -EAGAIN);
+	fake_disk_finish(disk, 0);
+	ck_assert_int_eq(take_back(BUFFER), 0);
+	/* A reset finishes what is in flight, and lets go of it. */
+	post(0, 1, BLK_T_OUT, 0, BUFFER + 4096, 512);
+	kick(0);
+	ck_assert_int_eq(take_back(BUFFER + 4096), -EAGAIN);
+	virtio_status_set(dev, 0);
+	ck_assert_int_eq(take_back(BUFFER + 4096), 0);
 	teardown();
 }
 END_TEST
@@ -928,5 +975,6 @@ SUITE_MAIN("virtio/blk", features_and_config, features_of_a_read_only_disk, writ
 	   failed_read_has_no_length, flush_waits_for_earlier_writes, several_flushes,
 	   write_through_without_flush, one_interrupt_a_batch, a_kick_is_bounded, slots_run_out,
 	   delayed, reset_in_the_middle, reset_of_one_queue, memory_is_let_go,
+	   rings_go_while_a_request_is_in_flight, pins_last_until_the_answer,
 	   no_room_for_an_answer, more_pieces_than_seg_max, black_book, create_fails_step_by_step,
 	   small_pool, queues_share_the_pool)
