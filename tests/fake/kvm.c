@@ -177,6 +177,7 @@ void fake_kvm_init(enum fake_host host, const struct fake_op *ops)
 	fake_kvm_in_part(0, NULL);
 	fake_kvm_mmfr0 = 0;
 	fake_kvm_populate_blind(false);
+	fake_kvm_refuse_page(0, 0);
 	fail_in = 0;
 	failed = false;
 	expected = NULL;

@@ -66,6 +66,7 @@ enum fake_op_kind {
 	GUEST_WRITE_ALIAS, /* write to a page's address in the shared half, whatever the page is */
 	GUEST_LOAD,	   /* 4 bytes at `base`, which is no RAM: an MMIO exit */
 	GUEST_HOST_CALL,   /* RSI_HOST_CALL that KVM answers itself */
+	GUEST_NO_MEMORY,   /* write to a protected page, and the host has none left for it */
 	GUEST_CALL,	   /* the test's function */
 	/* Not the guest's doing: what the RMM answers to an attempt to enter it. */
 	RMM_REC_OFF,	/* PSCI CPU_ON is under way */
@@ -140,6 +141,12 @@ extern u64 fake_kvm_mmfr0;
  * it: for ranges that would take a second.
  */
 void fake_kvm_populate_blind(bool on);
+
+/*
+ * The RMM refuses to load the page at `gpa`, with this status word: low byte the status, next byte
+ * the index. 0: no page is refused.
+ */
+void fake_kvm_refuse_page(u64 gpa, int status);
 
 /* The page of the guest's own memory at `a`. */
 void fake_kvm_read_private(u64 a, void *buf, u32 len);

@@ -149,7 +149,7 @@ static bool is_write(enum fake_op_kind kind)
 static bool to_private(enum fake_op_kind kind)
 {
 	return kind == GUEST_WRITE_PRIVATE || kind == GUEST_ZERO_PRIVATE ||
-	       kind == GUEST_IS_PRIVATE;
+	       kind == GUEST_IS_PRIVATE || kind == GUEST_NO_MEMORY;
 }
 
 /* Fill it, or see that it is what was filled in. */
@@ -283,6 +283,9 @@ static int run_script(struct fake_vm *vm, struct fake_vcpu *v)
 			op->call();
 			continue;
 		}
+		/* No conversion: KVM says "shared" of it, and the errno says what it is. */
+		if (op->kind == GUEST_NO_MEMORY)
+			return memory_fault(v, op->base, FAKE_PAGE, false, -ENOMEM);
 		err = access_page(vm, op);
 		if (err)
 			return err;

@@ -191,10 +191,18 @@ int fake_realm_finalize(struct fake_vm *vm, unsigned index, u32 feature)
 #define POPULATE_AT_ONCE 3u /* pages, then a signal is pending */
 
 static bool blind;
+static u64 refused_gpa;
+static int refused_status;
 
 void fake_kvm_populate_blind(bool on)
 {
 	blind = on;
+}
+
+void fake_kvm_refuse_page(u64 gpa, int status)
+{
+	refused_gpa = gpa;
+	refused_status = status;
 }
 
 /* [P12 20/46, P13 24/48, P14 26/44, GW kvm_arm_rmi_populate] before anything happens */
@@ -248,12 +256,16 @@ static int populate_page(struct fake_vm *vm, struct fake_slot *s, u64 a, u64 sou
 		return v12 ? -EFAULT : -EOPNOTSUPP;
 	if (twice)
 		return -ENXIO;
+	if (refused_status && a == refused_gpa)
+		return v12 || fake_gen->waits_for_attrs ? -ENXIO : refused_status;
 	return put(vm, s, a, FAKE_PAGE, (u8 *)(uintptr_t)align_down(source, FAKE_PAGE), measured);
 }
 
 /*
  * Pages done, or -errno of the first [uapi update 5, 6, GM kvm_gmem_populate]. A signal is pending
- * now and then, and ends the call before a page, or after some.
+ * now and then, and ends the call before a page, or after some. v13 and v14 hand on what the RMM
+ * says about a page; of the first one it is taken for a number of pages, and nothing was loaded
+ * [uapi update 8].
  */
 static int populate_pages(struct fake_vm *vm, const struct rmi_populate *p)
 {

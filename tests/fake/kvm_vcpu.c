@@ -95,11 +95,16 @@ static bool realm_may_set(struct fake_vcpu *v, u64 id)
 
 static int set_dfr0(const struct fake_vm *vm, struct fake_vcpu *v, u64 val)
 {
+	const u64 writable = UINT64_C(15) << 20; /* of the fields that are said to be a Realm's */
+
 	if (vm->ran || (vm->realm && vm->life != LIFE_NONE))
 		return val == v->dfr0 ? 0 : -EBUSY;
 	if (!DFR0_BRPS(val) || !DFR0_WRPS(val) || DFR0_CTX_CMPS(val) > DFR0_BRPS(val))
 		return -EINVAL;
-	if (DFR0_BRPS(val) > RMM_BRPS || DFR0_WRPS(val) > RMM_WRPS)
+	/* The checks of P14 39/44 stand; the mask of what may change has watchpoints only. */
+	if ((val ^ v->dfr0) & ~writable)
+		return -EINVAL;
+	if (DFR0_WRPS(val) > RMM_WRPS)
 		return -E2BIG;
 	v->dfr0 = val;
 	return 0;
@@ -201,6 +206,9 @@ static int inject_abort(struct fake_vm *vm, struct fake_vcpu *v, const struct kv
 		return -EINVAL;
 	if (!ev->exception.ext_dabt_pending)
 		return 0;
+	if (vm->realm && !vm->ran)
+		fake_wrong(
+			"an abort for a REC that is none yet: the kernel follows a NULL pointer");
 	if (v->access != (vm->realm ? ACCESS_DONE : ACCESS_ASKED))
 		return -EINVAL;
 	v->access = ACCESS_ABORTED;

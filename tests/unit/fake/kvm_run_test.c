@@ -164,6 +164,8 @@ END_TEST
 /* ---- registers and events [uapi update 17, 20] ---- */
 
 #define DFR0 KVM_REG_SYS(3u, 0u, 0u, 5u, 0u)
+#define WRPS (UINT64_C(15) << 20)
+#define BRPS (UINT64_C(15) << 12)
 #define PMCR KVM_REG_SYS(3u, 3u, 9u, 12u, 0u)
 
 START_TEST(registers_that_a_host_may_set)
@@ -206,8 +208,11 @@ START_TEST(breakpoints_within_limits_and_before_the_descriptor)
 	ck_assert_int_eq(kvm_reg_set64(fd, DFR0, 1 << 20 | 0 << 12), -EINVAL);
 	ck_assert_int_eq(kvm_reg_set64(fd, DFR0, 0 << 20 | 1 << 12), -EINVAL);
 	ck_assert_int_eq(kvm_reg_set64(fd, DFR0, 2 << 28 | 1 << 20 | 1 << 12), -EINVAL);
-	ck_assert_int_eq(kvm_reg_set64(fd, DFR0, 1 << 20 | 9 << 12), -E2BIG);
-	ck_assert_int_eq(kvm_reg_set64(fd, DFR0, 1 << 28 | 1 << 20 | 1 << 12), 0);
+	ck_assert_int_eq(kvm_reg_get64(fd, DFR0, &was), 0);
+	ck_assert_int_eq(kvm_reg_set64(fd, DFR0, (was & ~BRPS) | 1 << 12), -EINVAL);
+	ck_assert_int_eq(kvm_reg_set64(fd, DFR0, was | 1 << 28), -EINVAL);
+	ck_assert_int_eq(kvm_reg_set64(fd, DFR0, (was & ~WRPS) | 9 << 20), -E2BIG);
+	ck_assert_int_eq(kvm_reg_set64(fd, DFR0, (was & ~WRPS) | 1 << 20), 0);
 	for (unsigned i = 0; i < 2; i++)
 		ck_assert_int_eq(kvm_ioctl(rig.vcpu[i], KVM_ARM_VCPU_FINALIZE, &sve), 0);
 	ck_assert_int_eq(kvm_ioctl(fd, KVM_ARM_VCPU_FINALIZE, &sve), -EPERM);
@@ -217,7 +222,7 @@ START_TEST(breakpoints_within_limits_and_before_the_descriptor)
 	ck_assert(fake_seen.created);
 	ck_assert_int_eq(kvm_reg_get64(fd, DFR0, &was), 0);
 	ck_assert_int_eq(kvm_reg_set64(fd, DFR0, was), 0);
-	ck_assert_int_eq(kvm_reg_set64(fd, DFR0, 1 << 20 | 1 << 12), -EBUSY);
+	ck_assert_int_eq(kvm_reg_set64(fd, DFR0, (was & ~WRPS) | 2 << 20), -EBUSY);
 	ck_assert_int_eq(kvm_reg_set(fd, KVM_REG_ARM64_SVE_VLS, vls), -EPERM);
 	rig_down();
 }
@@ -232,6 +237,10 @@ START_TEST(an_abort_takes_the_place_of_a_completed_access)
 	struct kvm_vcpu_events none = { 0 };
 
 	rig_up(HOST_C3, loads);
+	fake_kvm_expect("NULL pointer");
+	kvm_inject_abort(rig.vcpu[0]);
+	ck_assert_uint_eq(fake_seen.wrongs, 1);
+	fake_kvm_expect(NULL);
 	ck_assert_int_eq(run(0), 0);
 	ck_assert_uint_eq(rig.run[0]->exit_reason, KVM_EXIT_MMIO);
 	ck_assert_int_eq(kvm_ioctl(rig.vcpu[0], KVM_SET_VCPU_EVENTS, &serror), -EINVAL);

@@ -271,6 +271,42 @@ END_TEST
 
 /* ---- failures ---- */
 
+/* What makes the rest of a range larger than the range is no progress [uapi update 8]. */
+START_TEST(a_page_that_the_rmm_refuses)
+{
+	capture_start();
+	for (size_t h = 0; h < ARRAY_SIZE(hosts); h++) {
+		bool silent = hosts[h] == HOST_C2 || hosts[h] == HOST_C3 || hosts[h] == HOST_C4;
+
+		begin(hosts[h], nothing);
+		ck_assert_int_eq(launch_host(), 0);
+		fake_kvm_refuse_page(RAM, 0x304);
+		ck_assert_int_eq(launch_realm(), silent ? -EIO : -ENXIO);
+		captured_one_error("cannot load the Realm", strerror(silent ? EIO : ENXIO));
+		tear_down();
+	}
+}
+END_TEST
+
+static const struct fake_op no_memory[] = {
+	{ GUEST_NO_MEMORY, POOL, 4096, NULL },
+	{ GUEST_END, 0, 0, NULL },
+};
+
+/* An exit that looks like a wish to share a page, but for its errno. */
+START_TEST(a_host_that_has_no_page_left)
+{
+	for (size_t h = 0; h < ARRAY_SIZE(hosts); h++) {
+		begin(hosts[h], no_memory);
+		ck_assert_int_eq(launch(), 0);
+		ck_assert_int_eq(run(0), -ENOMEM);
+		ck_assert_uint_eq(run_page[0]->exit_reason, KVM_EXIT_MEMORY_FAULT);
+		ck_assert(!mem_is_shared(mem, gpa(POOL), 4096));
+		tear_down();
+	}
+}
+END_TEST
+
 START_TEST(every_step_can_fail)
 {
 	capture_start();
@@ -296,4 +332,5 @@ END_TEST
 SUITE_MAIN("realm/rmi", every_generation_starts, more_than_a_gib_is_loaded_in_pieces,
 	   no_choice_is_an_error_not_a_default, pages_change_sides,
 	   a_change_is_made_in_bounded_steps, nothing_is_at_the_alias_of_a_protected_page,
-	   what_is_so_already_costs_nothing, more_than_all_of_ram, every_step_can_fail)
+	   what_is_so_already_costs_nothing, more_than_all_of_ram, a_page_that_the_rmm_refuses,
+	   a_host_that_has_no_page_left, every_step_can_fail)
