@@ -6,7 +6,8 @@
 # make demo-attest  a Realm gets a key from a key broker, and another one does not
 # make check      unit tests, fuzz corpora, lints, boots in the rig; prints a total
 # make bench      lkvm beside QEMU in the same rig
-# make man install clean
+# make install  what was built: program, manual, completion (make install-arm64 says which)
+# make man clean
 #
 # Nothing is listed here: a .c file of the program, a suite of tests/unit and a target of tests/fuzz are
 # found by where they lie. A suite is linked with archives, from which the linker takes what it needs.
@@ -18,8 +19,10 @@ endif
 AR := $(CROSS_COMPILE)ar
 CLANG ?= clang
 PKG_CONFIG ?= pkg-config
+# The machine that is compiled for. Objects for another one than this lie in a folder of their own.
 ARCH := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine 2>/dev/null)))
-O ?= build
+HERE := $(shell uname -m)
+O ?= $(if $(filter $(HERE),$(or $(ARCH),$(HERE))),build,build/$(ARCH:aarch64=arm64))
 V ?=
 Q := $(if $(V),,@)
 say = @printf '  %-8s%s\n' '$(1)' '$(2)'
@@ -118,7 +121,7 @@ $(O)/lkvm: $(O)/obj/lkvm/main.o $(O)/liblkvm.a
 
 # ---- arm64: natively where we are on one, otherwise cross-built against packages under build/ -----
 
-ifeq ($(shell uname -m),aarch64)
+ifeq ($(HERE),aarch64)
 ARM64_VARS :=
 else
 ARM64_VARS := CROSS_COMPILE=aarch64-linux-gnu- SYSROOT=$(CURDIR)/build/sysroot/arm64
@@ -300,26 +303,35 @@ boot: all arm64 payloads keybroker
 
 # ---- manual, installation ------------------------------------------------------------------------
 #
-# docs/lkvm.1 is committed, so that people can read it without building; `make lint` checks that it is
-# what the option table gives.
+# docs/lkvm.1 and docs/lkvm.bash are committed, so that people can read the one without building, and a
+# program for another machine need not be run for the other; `make lint` checks that they are what the
+# option table gives.
 
 man: $(O)/lkvm
-	$(call say,MAN,docs/lkvm.1)
+	$(call say,MAN,docs/lkvm.1 docs/lkvm.bash)
 	$(Q)tests/lint/man --write $<
 
+# What was built is installed: by `make` for this machine, by `make arm64` for that one, by CROSS_COMPILE
+# for another. Where there are several, `install` means this machine, `install-arm64` says it.
 prefix ?= /usr/local
+.PHONY: install-arm64
+ifeq ($(O)$(wildcard build/lkvm)$(if $(wildcard build/arm64/lkvm),/arm64),build/arm64)
+install: install-arm64
+else
 install: $(O)/lkvm
 	install -D -m 755 $< $(DESTDIR)$(prefix)/bin/lkvm
 	install -D -m 644 docs/lkvm.1 $(DESTDIR)$(prefix)/share/man/man1/lkvm.1
-	install -d $(DESTDIR)$(prefix)/share/bash-completion/completions
-	$< help --completion > $(DESTDIR)$(prefix)/share/bash-completion/completions/lkvm
+	install -D -m 644 docs/lkvm.bash $(DESTDIR)$(prefix)/share/bash-completion/completions/lkvm
+endif
+install-arm64: arm64
+	$(Q)$(MAKE) --no-print-directory O=build/arm64 $(ARM64_VARS) install
 
 # ---- lints: each script of tests/lint/ is one, and says what it is for ----------------------------
 
-LINTS := layering primitives room-cards size words shell self-test
+LINTS := layering primitives room-cards size words shell install self-test
 .PHONY: lint-headers lint-tidy lint-cppcheck lint-man
 lint: lint-headers lint-man lint-cppcheck
-	$(Q)tests/lint/run $(LINTS)
+	$(Q)MAKE='$(MAKE)' tests/lint/run $(LINTS)
 
 lint-headers:
 	$(call say,LINT,headers compile alone)
