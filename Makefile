@@ -76,7 +76,7 @@ VERSION ?= $(or $(shell [ -e .git ] && { git describe --match 'v[0-9]*' --dirty 
 .DEFAULT_GOAL := all
 # Objects on the way to something are kept.
 .SECONDARY:
-.PHONY: all arm64 check demo demo-attest bench lint unit fuzz-corpora boot man install clean deps
+.PHONY: all arm64 check demo demo-attest bench lint boot man install clean deps
 all: $(O)/lkvm
 
 # A Debian machine without the packages is told which in one sentence, once, before the first compile.
