@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-or-later
 #
 # make            build/lkvm for this machine
 # make arm64      build/arm64/lkvm, cross-built (or native on arm64)

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The board: which device lies where and which interrupt it has. `struct board_layout` is a pure
  * function of `struct board_conf`, which is filled from the options: no KVM, no host, no

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What a vCPU is before its first instruction. Feature selection (a VM-wide decision),
  * initialisation and registers are separate steps, because a Realm backend has its say between

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The interrupt controller, emulated by KVM: GICv3 with or without ITS, or GICv2. (The GICv2m
  * frame, which KVM does not have, is v2m.h.)

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The address map and the interrupt map of the board. Constants only, no types and no suffixes: C,
  * assembly and the payloads of guest/ read the same page.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Stolen time [DEN0057]: one page block at MEMMAP_PVTIME that KVM writes and the guest reads, 64
  * bytes per vCPU. It is memory, but not RAM: the device tree does not list it and devices cannot

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * MC146818 real-time clock: an index and a data register. UTC of the host plus whatever offset the
  * guest set. Clock only: no alarm, no periodic interrupt (no line is wired).

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * 16550A UART, eight byte-wide registers. What it sends goes to a chardev at once; what the chardev
  * brings goes through a receive FIFO.

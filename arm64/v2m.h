@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * GICv2m frame: message-signalled interrupts for a GICv2, by way of SPIs. It stands between the
  * devices and KVM's irq seam and turns their messages into edges of SPIs. [SBSA, GICv2m]

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Payload: the state in which a kernel is entered, and the facts of the device tree that x0 points
  * to, printed for the host to compare with its options.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Payload: a hostile driver. Posts everything a driver must not post, writes registers in every
  * wrong way, then at random; after each, the device must say NEEDS_RESET where the spec says so,

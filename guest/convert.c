@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Payload: CPUs share and unshare pages as fast as they can, while CPU 0 has a disk and an entropy
  * device read and write at those very pages. A device is served or needs a reset; nothing hangs.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Payload: faults for ever inside its own fault handler, as a guest does whose memory is gone; with
  * "data" on the command line, by touching a device that is not there. The VMM must stay stoppable

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Just enough of GICv2 and GICv3 drivers for payloads, boot CPU's view.
  *

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What payloads share: printing, checks, MMIO, faults, interrupts, PSCI, the device tree.
  *

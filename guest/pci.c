@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Payload: the PCI side of virtio: configuration space, BARs sized and moved, decoding on and off,
  * MSI-X registers, INTx through the interrupt controller. Wants at least one virtio device.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Payload: a protected VM shares pages by hypercall and takes them back. The calls answer as they
  * should, wrong ones with an error; what is kept and what is shared stays what it was. With "host"

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Payload: tries to reach protected memory of its Realm, or protected VM, through every device:
  * descriptors of each kind, indirect tables and rings, at pages that are protected, partly

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A Realm or a protected VM from inside: calls to the RMM or pKVM, and memory that is shared with
  * the host. In an ordinary VM sharing does nothing, so that a driver is written once.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Payload: the registers that a Realm's CPUs start with: zero, but for what the launch, PSCI and
  * the architecture say.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Payload: resets the machine (PSCI SYSTEM_RESET). With --reboot it comes round again; the RTC's
  * RAM does not survive, so the host counts the lines.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Payload: what each call to the RMM is for, and what it must not do besides. rsibad.c has the
  * wrong arguments. On the command line:

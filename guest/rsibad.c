@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Payload: calls to the RMM with every kind of wrong argument, from each CPU. They get the error
  * that the specification names, have no result, and change nothing.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Payload: the MC146818: valid, in BCD and 24 hours, advancing; prints the time for the host to
  *          compare.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Payload: touches where nothing is and touches devices in ways they do not know. Nothing there is
  * a synchronous external abort; a device that does not take an access reads as ones and ignores

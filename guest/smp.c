@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Payload: brings up every CPU of the device tree; each reports, gets an inter-processor
  * interrupt's worth of work through shared memory, and answers.

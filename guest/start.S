@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * First instructions of every payload: optional Image header, entry of the boot CPU and of the
  * others, caches and MMU on, exception vectors.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Payload: the architected timers and inter-processor interrupts arrive, on the interrupts that the
  * device tree says, not early.

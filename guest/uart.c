@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Payload: the 16550A as drivers know it: scratch, divisor latch, loopback, FIFO, the interrupts
  * and their identification; with "input" on the command line it prints the line it is sent.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A virtio driver for tests: one device over either transport, one split ring, no interrupts unless
  * asked for. Polls; never trusts the device to answer.

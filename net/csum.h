@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The Internet checksum [RFC 1071]. Sums are plain numbers that are added up and folded at the end;
  * all values are in host byte order, the bytes in network order. Any thread.

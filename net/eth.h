@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Where the fields of Ethernet, ARP, IP, UDP, TCP and ICMP headers lie, as offsets into bytes:
  * frames come unaligned, and a byte access is always right.

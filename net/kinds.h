@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The kinds of netif, for net/netif.c only. Each constructor returns 0, or -errno after one
  * log_error() line; `loop` is where callbacks run.

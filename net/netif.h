@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The wall between virtio-net and the network: Ethernet frames in, Ethernet frames out. No queue,
  * no guest address on this side. Everything runs on one loop, that of the virtio-net device.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * `--network key=value[,key=value...]` as plain data: kvmtool's keys with kvmtool's spelling,
  * defaults and messages, and a few of our own. Nothing is opened here. Any thread.

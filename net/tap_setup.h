@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Opening, configuring and closing a tap device; net/tap.c moves the frames. Main thread. */
 #ifndef NET_TAP_SETUP_H
 #define NET_TAP_SETUP_H

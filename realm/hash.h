@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The hashes that a Realm can be measured with, numbered as RSI and RMI have them [RMM 1.0
  * RsiHashAlgorithm, RMM 2.0 for SHA-384], and the pages that are measured. Pure.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The life cycle of a guest as far as confidential computing changes it. One ops table, one
  * implementation per way to run a guest; devices never learn which one runs, and no other room

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * keybroker-app: asks a key broker for a key, and proves with an attestation token of the Realm it
  * runs in that it may have it. The same command line, messages and exit status as the program of

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The client's side of the protocol: ask for a key, answer the challenge with evidence, unwrap the
  * key. Any thread; blocks.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Requests over TCP, each on a connection of its own, each with a time in which it is done. Any
  * thread; blocks.

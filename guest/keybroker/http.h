@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * HTTP/1.1 messages, as both sides of the key broker read and write them. No sockets, no
  * allocation: a reader is fed what came, in pieces of any size. Any thread.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The words of HTTP: what http.c reads heads with. Pure; any thread. */
 #ifndef GUEST_KEYBROKER_HTTP_TEXT_H
 #define GUEST_KEYBROKER_HTTP_TEXT_H

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * realm/token/libcrypto.h for programs that are linked with libcrypto: a static one cannot look for
  * it at run time.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * lkvm/base/log.h for the programs of the key broker: lines on stderr as their Rust models print
  * them, "LEVEL text".

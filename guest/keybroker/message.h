@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The JSON of the key broker's protocol (veraison/keybroker-demo, doc/api/keys/keys.yaml): what a
  * client and a server say to each other. Binary values are base64url without padding. Any thread.

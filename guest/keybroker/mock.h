@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Evidence without a Realm, for trying a server out: of a platform that does not exist, signed with
  * the keys of this user's simulator, whose trust anchor `lkvm attest-keys` prints. Its RIM is zero.

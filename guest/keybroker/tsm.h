@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Linux's attestation reports: configfs-tsm [ABI/testing/configfs-tsm]. Any thread. */
 #ifndef GUEST_KEYBROKER_TSM_H
 #define GUEST_KEYBROKER_TSM_H

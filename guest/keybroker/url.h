@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* URLs of plain HTTP [RFC 3986], as far as the key broker's protocol has them. Any thread. */
 #ifndef GUEST_KEYBROKER_URL_H
 #define GUEST_KEYBROKER_URL_H

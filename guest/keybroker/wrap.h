@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Wrapping: a secret encrypted with an RSA key that its receiver made for it [RFC 7518 4.2, 4.3].
  * Any thread.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Exit statuses beside 0: the manual's section EXIT STATUS, and kvmtool's. */
 #ifndef LKVM_EXIT_H
 #define LKVM_EXIT_H

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A guest physical address is its own type, so that the compiler refuses to mix it up with a
  * length, an offset or a host pointer. Only lkvm/vm/mem.c turns one into a pointer. A gpa never

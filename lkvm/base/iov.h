@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A cursor over an iovec: read, write or skip bytes from where it stands, never past the end.
  * Nobody copies or trims iovec arrays; they move a cursor. Values, no allocation, any thread.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A string of JSON. (jansson, which lkvm is linked with, has the name json_string.) Any thread. */
 #ifndef LKVM_JSON_H
 #define LKVM_JSON_H

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Little-endian integers as they lie in guest memory and on disk. They are structs, so that using
  * one without converting it does not compile. Plain (non-atomic) values: copy the memory first.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Options as a table: what is parsed, what --help says, what the manual lists and what the shell
  * completes all come from the same `struct opt` entries.

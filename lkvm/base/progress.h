@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * How far a long step is, for a person who waits at a terminal; silent for everybody else, and
  * while the step is short. Main thread.

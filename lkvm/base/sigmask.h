@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What threads besides main block. */
 #ifndef LKVM_SIGMASK_H
 #define LKVM_SIGMASK_H

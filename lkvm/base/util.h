@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Small words used in every room: integer names, array sizes, alignment, checked arithmetic. */
 #ifndef LKVM_UTIL_H
 #define LKVM_UTIL_H

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Sub-commands: each takes its own argv (argv[0] is the command's name) and returns the exit status
  * of the process (0..255; base/exit.h). main.c holds the table; only main.c exits. Main thread.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * lkvm doctor: what this host can do, and why not more. Text for people, JSON for programs.
  *

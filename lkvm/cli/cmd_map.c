@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * lkvm map: the guest physical map of a running guest. Text, JSON, or a picture (map_svg.c).
  *

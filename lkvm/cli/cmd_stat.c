@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * lkvm stat: what the devices of a guest have touched of its memory. Text for people, JSON for
  * programs.

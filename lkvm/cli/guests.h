@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Which guests a command is about: a name, as a word or with -n, or all with -a. Main thread. */
 #ifndef LKVM_GUESTS_H
 #define LKVM_GUESTS_H

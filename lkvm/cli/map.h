@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A guest's physical map, as its lkvm told it, and as a picture. Main thread of a command. */
 #ifndef LKVM_MAP_H
 #define LKVM_MAP_H

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A guest's physical map as a picture: on the left what lies where, on the right all of RAM in
  * cells, with the pages that the guest shares in a colour of their own.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What stands behind the guest's consoles: the terminal (or pipe, or file) lkvm was started on, and
  * ptys. Each is a chardev.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Output of a console: gathers bytes for a few milliseconds and writes them to a file descriptor on
  * a loop, so that nobody who prints waits for a terminal.

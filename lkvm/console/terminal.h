@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Raw mode of the terminal that lkvm was started on, and its restoration on every way out: by call,
  * at exit(), and by fatal signals. There is one such terminal. Main thread, or the console's loop.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Asking a running guest: the other end of the control socket (control.h), for the commands that
  * talk to it. Main thread.

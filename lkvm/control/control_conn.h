@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * One client of the control socket: what control.c has for each connection. The rest of what it
  * does is in control.h. Main thread.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Where running guests are found: the directory $HOME/.lkvm, with one socket NAME.sock per guest,
  * as kvmtool has it. The directory is its owner's alone (0700) and so are the sockets (0600).

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * /dev/kvm: the VM, its capabilities, memory slots, devices, registers.
  *

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Thin wrappers around /dev/kvm: every call returns >= 0, or -errno. No policy, no messages except
  * from kvm_open(). Any thread.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The system call below the KVM floor, alone in a file so that tests can put a model of a kernel in
  * its place.

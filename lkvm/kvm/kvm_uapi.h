@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The part of KVM's user ABI that lkvm uses, arm64 numbering, written down here instead of taken
  * from <linux/kvm.h>: the build machine's header may be older than the running kernel, it is

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * lkvm measure: the Realm Initial Measurement that `lkvm run` with the same options would get, from
  * files alone, on any machine.

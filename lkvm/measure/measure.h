@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A predicted Realm Initial Measurement, and the forms in which `lkvm measure` gives it. Main
  * thread.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What the user asked for: plain data, no file descriptors, printable. Filled by options_run.c,
  * completed and checked by config.c, read by machine.c. Strings point into argv or into the config

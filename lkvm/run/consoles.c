@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Terminals to ports: the user's terminal goes to the console that was chosen, --tty N to a pty.
  *

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The configured virtio devices: which kinds there are, in which order they get their slots, and on
  * which transport. Main thread.

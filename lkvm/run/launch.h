@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The part of a guest that its options and files decide: where everything is, what lies in its
  * memory at the start, and the plan by which it gets there. No KVM, so `lkvm run` and

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Everything the guest finds in its memory at the start: kernel or firmware, initrd, device tree.
  * Main thread, before mem_seal().

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The composition root: builds one VM from a config in one visible order, and takes it down in
  * reverse. The only room with all the keys. Main thread.

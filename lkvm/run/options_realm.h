@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Parsers of options about Realms, as struct opt has them: `conf` is a struct config. */
 #ifndef LKVM_OPTIONS_REALM_H
 #define LKVM_OPTIONS_REALM_H

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The options of `lkvm run`: kvmtool's and its CCA branches' names, and a few of our own.
  *

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The options of `lkvm run`, and of each command that takes the same ones. Main thread. */
 #ifndef LKVM_OPTIONS_RUN_H
 #define LKVM_OPTIONS_RUN_H

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What the control socket of a guest answers. The words of protocol version 1 (control.h), and the
  * records that each is answered with:

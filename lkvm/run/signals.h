@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SIGINT, SIGTERM and SIGHUP as a wish to end. Main thread, before there are others. */
 #ifndef LKVM_SIGNALS_H
 #define LKVM_SIGNALS_H

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A token for programs to read: a JSON object. Bytes are hexadecimal, claims that are absent null.
  *

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What lkvm token says about a token, on stdout. Main thread. */
 #ifndef LKVM_TOKEN_PRINT_H
 #define LKVM_TOKEN_PRINT_H

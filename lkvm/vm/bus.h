@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * MMIO dispatch: sorted ranges of guest physical addresses, each owned by a device. The bus checks
  * that the access lies inside the range, has a width the device knows and is naturally aligned, and

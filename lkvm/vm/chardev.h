@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Seam: bytes out to, and bytes in from, whatever stands behind a serial port or virtio-console
  * (terminal, pipe, file, pty, socket). Implemented by lkvm/console/console.c and by tests.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The seam between devices and the interrupt controller: a doorbell comes in, an interrupt goes
  * out. lkvm/kvm/kvm_event.c implements it with KVM (irqfd, MSI routing, ioeventfd),

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * An epoll loop: file descriptors, timers, calls from other threads. Each loop is run by exactly
  * one thread; all callbacks run on it. The only file with epoll, timerfd and (with vcpu.c)

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * pKVM tells nobody which pages a guest shares: it takes the others from the host, whose touch is a
  * fault then, SIGSEGV. The handler puts an empty page there, so that the device that touched it

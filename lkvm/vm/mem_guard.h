@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Private to mem.c: faults in memory that a hypervisor keeps from us. See mem_guard(). */
 #ifndef LKVM_MEM_GUARD_H
 #define LKVM_MEM_GUARD_H

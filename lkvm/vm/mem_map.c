@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The only mmap of guest RAM: ordinary, from hugetlbfs, of shared pages only, or in two views.
  *

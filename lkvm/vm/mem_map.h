@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Private to mem.c: how one region of guest RAM is mapped. */
 #ifndef LKVM_MEM_MAP_H
 #define LKVM_MEM_MAP_H

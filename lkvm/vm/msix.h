@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * MSI-X of one PCI function: table, pending bits, masks. Each vector has an eventfd, which irq.h
  * binds to the message when the guest unmasks it for the first time; from then on an interrupt is

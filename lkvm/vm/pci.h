@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * PCI host bridge with ECAM: one bus, 32 devices, function 0 only. Functions have a type 0 header,
  * up to six 32-bit memory BARs, a list of capabilities and INTA#.

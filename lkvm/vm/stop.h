@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Asking for the end. Any thread may ask, the first reason wins, but the user's word is final: a
  * reset at the same time is none. Only the main thread acts on it (kicks and joins vCPUs, stops

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Acknowledgements to the guest, of which only the last of a batch counts: each takes a receive
  * buffer, and in a Realm the guest copies the whole of it twice, its unused part, too. The loop's

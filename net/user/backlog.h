@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Frames that wait until the guest has room: a queue with a fixed bound. One thread. */
 #ifndef NET_BACKLOG_H
 #define NET_BACKLOG_H

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Our own DHCP server for the user-mode network: one answer for one request, no timers, no sockets.
  * libslirp has one too, but its lease time is a constant and it cannot announce an MTU.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What a frame of the guest must look like before libslirp sees it. The frame is our own copy: the
  * guest can no longer change it. Any thread.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * TCP segments of the guest that continue each other, made one: a guest that may not send large
  * segments sends many small ones in a batch, and each costs libslirp a system call and an answer.

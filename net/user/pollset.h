@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * poll(2) for code that hands over its whole list of descriptors each time, on top of the epoll
  * loop: registrations stay from one list to the next, and only differences become system calls.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Puts the guest's IPv4 fragments together, in a fixed amount of memory, so that libslirp never
  * sees one. One thread.

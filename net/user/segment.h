@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Large TCP segments at a small MTU: libslirp and virtio-net exchange segments of up to 32 KiB
  * while the guest's interface keeps its ordinary MTU, as with a network card that segments in

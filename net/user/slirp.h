@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * libslirp as a room of its own: IPv4 and IPv6 frames in and out, sockets and timers on a loop.
  * What comes in must have passed net/user/guard.c. The loop's thread only, or before it runs.

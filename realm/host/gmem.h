@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The memory of a Realm on host kernels with guest_memfd: protected pages are in it and nowhere
  * else, shared pages are in the mapping that devices have. A page is on one side; which one is

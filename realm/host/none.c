@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The ordinary VM: KVM gets the RAM, the rest of the life cycle has nothing to add.
  *

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A protected VM of mainline KVM (host booted with kvm-arm.mode=protected): pages leave the host
  * when the guest first touches them, and the guest shares some back by hypercall.

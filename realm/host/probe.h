@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Which of the backends this host can run, found out by what KVM does, never by the number of a
  * capability: the numbers of the CCA postings clash with unrelated ones of released kernels

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * RAM where KVM takes it as it is: ordinary VMs, pKVM, and the shared half of early Realms.
  *

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Why a Realm cannot go on, for people: what the errno values of KVM_RUN mean for a vCPU of an RMM.
  *

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Private to realm/host: what the Realms of both kinds of CCA host kernels have in common here. */
 #ifndef REALM_HOST_REASONS_H
 #define REALM_HOST_REASONS_H

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Realms of the "RME" host kernels: the RFC (generation A, ordinary memory) and the postings v2 to
  * v11 (generations B1 to B6, guest_memfd).

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Realms of the "RMI" host kernels, v12 and later (generations C1 to C5): memory is populated with
  * an ioctl, the rest of the life cycle happens by itself at the first populate and the first

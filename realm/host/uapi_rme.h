@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * User ABI of the "RME" host kernels: the RFC and the postings v2 to v11, all of them sub-commands
  * of KVM_ENABLE_CAP on one capability, whose number differs [uapi reference 1, 1.2]. One set of

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * User ABI of the "RMI" host kernels, postings v12 and later: one ioctl, everything else is
  * implied [uapi reference 1, 4.4, 4.6].

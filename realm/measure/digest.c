@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Digests. The low-level calls of OpenSSL: they need no provider to be loaded, so a Realm's start
  * does not pay for one.

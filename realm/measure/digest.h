@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SHA-256, 384 and 512 as the RMM uses them, from OpenSSL. Any thread. */
 #ifndef REALM_DIGEST_H
 #define REALM_DIGEST_H

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The measurement log: how a Realm was built, for verifiers that compute its measurement from the
  * values of the parts. It lies in the Realm's memory and is not measured itself, so nobody has to

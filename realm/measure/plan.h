@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What a guest is built from, step by step, in the order that a Realm is measured in. The machine
  * follows the plan when it launches a guest, and the prediction follows the same one: so they

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What of a host is measured into its Realms, as text: "rmm=1.0,ipa_bits=48,bps=6,wps=4,...".
  * `lkvm doctor` prints it, --host-params takes it. Main thread.

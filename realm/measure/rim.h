@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The Realm Initial Measurement, as the RMM extends it with each call of the host that builds the
  * Realm. Pure: no Realm, no KVM, any machine. Any thread; the caller owns the object.

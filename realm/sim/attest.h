@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The attestation service of a simulated Realm. Keys and libcrypto are loaded by the first token,
  * so a guest that asks for none does not pay. One call at a time (rsi.c's lock).

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * --sim-log: what a simulated Realm's guest calls, one line a call, to stderr or a file. The guest
  * decides how many there are, so there is a limit.

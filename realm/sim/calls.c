@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The calls of a simulated Realm's guest: from KVM's exit to the service that answers, and what
  * that service needs of the machine. Faults that the user has asked for come in between; the log

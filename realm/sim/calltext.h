@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Calls of a Realm's guest in the words of the specifications, as --sim-log prints them and as
  * --sim-fault names them. Pure.

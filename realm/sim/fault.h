@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Faults of a simulated RMM and of its host, as --sim-fault asks for them: what the specification
  * lets them do and they seldom do. They are made by changing a call's arguments before it is

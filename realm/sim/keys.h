@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The keys of the simulated platform: a CPAK, which plays the one that a vendor burns into a chip,
  * and a RAK. They are made once for a user and kept in a directory of theirs. Any thread.

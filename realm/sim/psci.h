@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The power state calls of a Realm's guest, as an RMM answers them [RMM 1.0 B6, PSCI 1.1]: a pure
  * state machine, like rsi.h. It knows which CPUs are on; how one is started is asked for through

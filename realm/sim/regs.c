@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Registers of a simulated REC: what KVM leaves in them at a reset is KVM's own, and a guest that
  * relies on an RMM's values (EDK2 does, on a TPIDR_EL0 of 0) fails on it.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The registers of a simulated Realm's vCPU where an RMM decides what they are. All calls return 0
  * or -errno, without a message; the vCPU is not in KVM_RUN.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Page states of a Realm whose RMM we play. RAM is RIPAS RAM from the start, as a host
  * leaves it that calls RTT_INIT_RIPAS over all of it; everything else in the protected half is

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The Realm Services Interface as a Realm's guest sees it [RMM 1.0 B5]: a pure state machine. It
  * knows registers and rules; memory, page states, hashing and tokens are asked for through struct

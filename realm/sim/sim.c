@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The simulated Realm: an ordinary VM on any arm64 KVM with the SMCCC filter (Linux 6.4 and later)
  * whose RSI calls we answer. It protects nothing from the host.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The state of a simulated Realm, shared by the two halves of the backend: sim.c builds it and is
  * the ops table, calls.c answers what its guest calls. Nobody else includes this.

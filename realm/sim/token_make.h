@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Making CCA tokens of a simulated platform and Realm. They are correct in form, and say in
  * readable claims what they are; the platform's lifecycle state is not "secured". Any thread.

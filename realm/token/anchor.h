@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Trust anchors as people keep them in files: the public key of a platform as JWK or PEM. */
 #ifndef REALM_ANCHOR_H
 #define REALM_ANCHOR_H

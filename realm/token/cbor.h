@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The part of CBOR [RFC 8949] that attestation tokens are made of: integers, byte and text strings,
  * arrays, maps, tags, true, false and null, all of definite length and in their shortest form. No

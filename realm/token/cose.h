@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * COSE_Sign1 and COSE_Key [RFC 9052 4.2, 7], as CCA tokens have them: ES256, ES384 and ES512 with
  * the curve of that size, one protected header, nothing unprotected. Any thread.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * ECDSA: OpenSSL's, with signatures and keys in the form that COSE and JOSE have them in.
  *

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * ECDSA on the curves of the NIST, as attestation tokens use it: signatures are r || s [RFC 9053
  * 2.1]. Any thread.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * libcrypto, found at run time. Its archive would make the program four times as large, with tens
  * of thousands of relocations at every start, for what few guests ask for. (The digests of

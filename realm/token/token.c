@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A token, from the outside in: the pair, both envelopes, the claims; then whether all of it holds
  * together and is what was expected.

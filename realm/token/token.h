@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * CCA attestation tokens: what one says, and whether that can be believed [RMM 1.0 A7.2]. Verifying
  * needs no Realm and runs anywhere. No state; any thread.

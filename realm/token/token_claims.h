@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The claims of a token, by key [RMM 1.0 A7.2.3]: what reader and writer need. Any thread. */
 #ifndef REALM_TOKEN_CLAIMS_H
 #define REALM_TOKEN_CLAIMS_H

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * count OUT COMMAND...: runs COMMAND with instruction counters over all its threads and children,
  * and writes "user N kernel N guest N ns N" to OUT. Exit status: the command's; 125 if the machine

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The native device path, for callgrind: a fake driver posts requests in batches to a device whose
  * back end does nothing, so that what is counted is rings, chains, headers and the loop.

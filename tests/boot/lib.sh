@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-or-later
 #
 # For the scripts that run cases inside the (emulated) arm64 host. POSIX sh: there is only busybox.
 #

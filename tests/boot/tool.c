@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What the boot tests and the bench need inside guests and inside the emulated host, in one static
  * program. Here: files and disks, and what all commands share.

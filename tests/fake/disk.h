@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A disk in memory that finishes requests when the test says so, in any order, with any error. It
  * keeps a record of what it was asked.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The guest half of a virtqueue: builds good chains and every kind of bad one. It writes guest
  * memory through the vCPUs' view, as a guest does, and knows no transport; driver_dev.h drives a

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The guest half of a virtio device: drives registers over the bus, through virtio-pci (ECAM, BARs,
  * capabilities) or virtio-mmio. The same test runs over both.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A kind of device that takes every chain and gives it back untouched, and counts what happens to
  * it: for tests of device.c and of transports.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * An interrupt controller that remembers: lines, edges, messages, doorbells. Any thread. It asserts
  * that what is unbound was bound, and fake_irq_fini() that nothing stays bound.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A host kernel at the ioctl level, in place of lkvm/kvm/kvm_ioctl.c: one of the postings of the
  * CCA host patches, or a kernel without them. What a kernel answers with an errno is answered with

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A guest of the fake host kernel: a script, run by KVM_RUN. A Realm's touches pages on both sides
  * and asks for them to change sides; what the host must have done by then is looked at here.

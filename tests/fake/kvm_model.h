@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Between the files of the fake host kernel: VMs, vCPUs and pages as the model has them. Tests use
  * kvm.h. vCPUs are threads: what they touch is under fake_lock.

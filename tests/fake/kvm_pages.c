@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Pages of the fake host kernel: which side they are on, by the VM's attributes or by the
  * guest_memfd's own, and what KVM makes of the VMM's mapping behind a shared one.

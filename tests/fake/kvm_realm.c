@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A Realm of the fake host kernel, until it runs: the sub-commands of the RFC to v11, populate and
  * what is implied from v12 on.

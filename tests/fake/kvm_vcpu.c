@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* vCPUs of the fake host kernel: features, registers, and how an access to a device completes. */
 #include <check.h>
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Both sides of the wall between virtio-net and the network: a netif that remembers what it was
  * given and says what it is told to say, and a client that does the same for frames of a netif.

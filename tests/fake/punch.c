@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The C library's fallocate(), with an ear at it. */
 #include "tests/fake/punch.h"
 

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * fallocate() of tests: the C library's, and before it whoever wants to know what is freed. It
  * returns 0, or -errno for the caller. Any thread.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What a key broker may answer to its client: the bytes of a connection, and JSON and a Location by
  * themselves. What is taken is what it promises to be, whatever pieces it came in.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A driver that means harm, before virtio-blk on a fake disk: requests of any type, framing and
  * size, interleaved with completions in any order, errors of the disk, and resets of queues and

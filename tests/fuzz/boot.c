@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A kernel file from anywhere: the loader must place it inside RAM, clear of everything else, or
  * refuse it with one line.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The key broker, asked by anybody: whatever comes, it has an answer, and it is never a key.
  *

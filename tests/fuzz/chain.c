@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A driver that means harm: bytes of the input lay out rings, tables and buffers, post, take pages
  * back, and interleave all of it with a device that takes, puts back, completes and publishes.

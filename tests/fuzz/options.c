@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A command line from anywhere: it is taken, or refused with exactly one error line, and what is
  * taken is within its limits.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Attestation tokens from anybody, and what they are verified with. No byte makes a token of nobody
  * known a verified one, claims lie inside the token, whatever is told about it can be printed; CBOR

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A driver that means harm, in front of both transports: bytes of the input become register
  * accesses of any width anywhere, chains good and bad, kicks, resets, BARs that move, pages taken

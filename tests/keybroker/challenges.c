@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Challenges that wait for evidence: a ring of the last ones, in the order in which they were made.
  *

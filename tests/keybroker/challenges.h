@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Challenges that wait for evidence. Each is random, answered once, and forgotten when it is too
  * old or when too many came after it: whoever asks for many takes no more memory than that, and

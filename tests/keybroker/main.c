@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * keybroker-server: hands out keys to Realms that prove what they are. The same protocol and
  * command line as the program of that name of veraison/keybroker-demo, except that it verifies

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Who gets a key: a Realm on a platform that a trust anchor vouches for, whose token answers this
  * challenge, whose platform is in the secured state, and whose initial measurement is one of the

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * HTTP connections of the key broker, on an epoll loop. All on the loop's thread.
  *

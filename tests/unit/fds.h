@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Running out of file descriptors, step by step: a constructor that needs n of them is called with
  * room for 0, 1, ... n, so that each of its error paths is taken once.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Two functions against each other, round after round from the same line, at a sweep of offsets. */
 #ifndef TESTS_UNIT_RACE_H
 #define TESTS_UNIT_RACE_H

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * An account of what a device touches in a guest that bounces its I/O: which buffers, how many
  * bytes, which way, how many distinct pages, and what it was refused. Rings do not count: Linux

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * One descriptor chain [virtio 1.3 §2.7.5]: each descriptor is copied once, checked, then used. The
  * result is host iovecs, device-readable ones first.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Life cycle of a virtio device: status, features, configuration, reset; and the doorbells.
  *

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Life cycle of a virtio device [virtio 1.3 §2.1, §3.1]: status, feature negotiation, configuration
  * space, reset; and the frame around a device's queues. Transports (pci.c, mmio.c) call the upper

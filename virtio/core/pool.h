@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What devices ask of a guest that bounces. Linux 7.x gives a Realm RAM / 1024 to bounce in (256
  * KiB at least) and drops a packet that finds no room there. So the rings are as small as that, and

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * One split virtqueue, device side [virtio 1.3 §2.7]: indices, barriers, notification suppression.
  * Descriptors are chain.c's business. Only queue.c and chain.c touch ring and descriptor memory.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Numbers of the specification that rings, devices and transports share [virtio 1.3]. */
 #ifndef VIRTIO_SPEC_H
 #define VIRTIO_SPEC_H

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What virtio-blk tells the driver before the first request: features and configuration space. */
 #ifndef VIRTIO_BLK_CONFIG_H
 #define VIRTIO_BLK_CONFIG_H

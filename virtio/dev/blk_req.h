@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * One virtio-blk request [virtio 1.3 §5.2.6]: from a chain to a disk request, and back to a status
  * byte. Knows neither queues nor disks.

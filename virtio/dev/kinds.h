@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Constructors of all device kinds, for lkvm/run/devices.c. Each makes a struct virtio_device ready
  * to be attached to a transport; type->destroy frees it. 0 or -errno after one log_error() that

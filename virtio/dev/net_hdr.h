@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What virtio-net says about a frame: the header in front of it, and the features that stand for
  * offloads of a netif [virtio 1.3 §5.1.3, §5.1.6]. Values only; any thread.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The seam between virtio-blk and what holds the bytes. Asynchronous: submit() queues, commit()
  * hands the batch to the kernel, done() tells. Everything here runs on the disk's loop (or before

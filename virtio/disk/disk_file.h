@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What the parts of the raw disk share: disk_raw.c opens the file, disk_io.c says which system call
  * comes next for a request, disk_uring.c and disk_threads.c make it.

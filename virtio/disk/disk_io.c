@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Raw disk: which system call comes next for a request, and what its answer means. Shared by both
  * backends; makes no system call itself.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Raw disk without io_uring: one worker thread makes blocking system calls. For hosts where
  * io_uring is missing or forbidden, and for the calls that io_uring does not have.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Raw disk on io_uring: a batch of requests costs one system call, and what the page cache can
  * answer at once is finished when that call returns. (liburing is included here and in

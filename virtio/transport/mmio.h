@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* virtio over MMIO, version 2 [virtio 1.3 §4.2]: 512 bytes of registers, one edge-triggered SPI. */
 #ifndef VIRTIO_MMIO_H
 #define VIRTIO_MMIO_H

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The common configuration structure of virtio-pci [virtio 1.3 §4.1.4.3]: part of pci.c, without
  * PCI.

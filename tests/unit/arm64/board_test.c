@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The layout as a function of the options, and the devices that a board puts on the bus. */
 #include <errno.h>
 

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The loader and bad files: one line that names the file and says what to do, and an error. */
 #include "tests/unit/arm64/loader.h"
 

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The loader: formats and placement. */
 #include "tests/unit/arm64/loader.h"
 

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What the code under test writes to stderr. Each test of Check runs in a process of its own, so
  * the redirection ends with the test.

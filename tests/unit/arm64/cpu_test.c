@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* vCPU features, vector lengths, PMU, stolen time, entry registers, with the kernel replaced. */
 #include <errno.h>
 

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The device tree: golden trees in tests/golden, compared node by node and property by property
  * with what dtc makes of the text; dtc's own checks; bytes that must not vary.

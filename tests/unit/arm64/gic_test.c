@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Which vGIC is chosen, and which device attributes come out, with the kernel replaced. */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Files for the loader to read, and a guest memory for it to fill. */
 #ifndef TESTS_UNIT_ARM64_LOADER_H
 #define TESTS_UNIT_ARM64_LOADER_H

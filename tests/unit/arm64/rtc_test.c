@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* MC146818: reading, setting, the formats of register B, and no torn reads. */
 #include "arm64/memmap.h"
 #include "arm64/rtc.h"

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * 16550A: input, when Linux, EDK2 and nobody listens, and the interrupt conditions of the PC16550D
  * data sheet.

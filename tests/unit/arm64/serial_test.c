@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * 16550A: registers and output, as Linux's 8250 driver probes them and as kvm-unit-tests writes,
  * without looking.

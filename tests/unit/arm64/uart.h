@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A UART, its registers under names, and the far end of its line. */
 #ifndef TESTS_UNIT_ARM64_UART_H
 #define TESTS_UNIT_ARM64_UART_H

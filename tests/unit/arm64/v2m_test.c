@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* GICv2m: messages become edges of SPIs, and only of the frame's own. */
 #include <errno.h>
 

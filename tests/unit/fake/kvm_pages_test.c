@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The model of pages that change sides, and of the VMM's memory behind the shared ones. */
 #include <stdio.h>
 

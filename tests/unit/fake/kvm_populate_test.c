@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The model of KVM_ARM_RMI_POPULATE answers what the posted kernels answer, line by line [uapi
  * update 4 - 9, P12 20/46, P13 24/48, P14 26/44, GM kvm_gmem_populate, GW kvm_arm_rmi_populate].

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The model of the sub-commands of the RFC to v11 wants every step in its place. */
 #include "tests/unit/fake/rig.h"
 

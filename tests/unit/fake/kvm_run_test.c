@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The model of KVM_RUN of a Realm, and of what else its vCPUs and capabilities are asked for. */
 #include "tests/unit/fake/rig.h"
 

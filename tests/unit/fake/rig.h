@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A VM on a fake host, made with nothing but ioctls: what the model itself answers is tested
  * without the backends that it is there to test. RAM is RIG_PAGES pages at FAKE_RAM.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What is answered to requests: the protocol as it is meant, and each way to get it wrong. */
 #include <unistd.h>
 

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Challenges: fresh, once, not for ever, not without limit. */
 #include <errno.h>
 #include <string.h>

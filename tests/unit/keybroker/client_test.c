@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* keybroker-app's exchange with servers that answer as they like, and with none. */
 #include "guest/keybroker/client.h"
 

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A broker with a Realm that may have its key, for tests of what is said to it. */
 #ifndef TESTS_UNIT_KEYBROKER_EXCHANGE_H
 #define TESTS_UNIT_KEYBROKER_EXCHANGE_H

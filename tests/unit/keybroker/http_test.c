@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* HTTP/1.1 messages in pieces of every size, and each way in which they can be wrong. */
 #include "guest/keybroker/http.h"
 

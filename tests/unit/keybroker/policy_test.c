@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Who gets a key: the one that is meant, and nobody else. */
 #include <errno.h>
 #include <stdio.h>

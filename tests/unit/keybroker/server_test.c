@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The server as its clients see it: good ones, slow ones, those that send too much or never read;
  * and what it still has afterwards.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Keys encrypted for a client: what is decrypted, and what is not. */
 #include "guest/keybroker/wrap.h"
 

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The program as its users start it: exit statuses and texts, on a machine that only pretends. */
 #include <errno.h>
 #include <stdio.h>

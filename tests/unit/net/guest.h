@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A very small guest: builds Ethernet frames by hand and looks at those that come back. Used by the
  * suites of net/.

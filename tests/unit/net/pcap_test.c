@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The capture in front of any netif: what is noted, once, and what is not. */
 #include <check.h>
 #include <errno.h>

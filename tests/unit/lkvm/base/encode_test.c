@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Bytes as text: the vectors of RFC 4648, every length there and back, and what is refused. */
 #include <errno.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Small files: whole, too large, in pieces, and what cannot be read. */
 #include <errno.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Files into guest memory, with a ring and without one. */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The iovec cursor: every operation across element borders, empty elements, and at the end. */
 #include <errno.h>
 #include <string.h>

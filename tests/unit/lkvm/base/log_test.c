@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Messages: prefixes, levels, one write per line, and the budget of a site that a guest can reach.
  */

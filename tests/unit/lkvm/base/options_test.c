@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The grammar of options, on a table that has one of each kind. */
 #include <errno.h>
 #include <stdio.h>

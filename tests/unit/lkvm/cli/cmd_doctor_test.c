@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* lkvm doctor on hosts of every kind: what it says, in text and JSON, and its exit status. */
 #include <errno.h>
 #include <stdio.h>

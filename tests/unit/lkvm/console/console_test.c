@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Consoles on real ptys, pipes and files: input, escapes, raw mode and its restoration on every way
  * out, window size, end of input without spinning.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Output buffer: few writes for many bytes, no byte lost or repeated under back-pressure, readers
  * that go away, outputs that nobody reads, and an end that does not hang.

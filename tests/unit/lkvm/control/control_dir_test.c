@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The lock on the directory of control sockets: between finding a socket stale and putting another
  * one in its place nobody else does the same. The second one would remove the first one's new

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The control socket: its directory, names, requests of every kind, clients of any speed. */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Who may ask a guest: its user, and root. Whoever else got at the socket (a directory that was
  * opened too wide, a descriptor that was handed on) gets no answer, and no request of theirs is

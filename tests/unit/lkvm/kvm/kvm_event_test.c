@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* irq.h on top of KVM: which ioctls come out, with the kernel replaced by the table below. */
 #include <errno.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The exit switch and the thread: KVM_RUN is a script, the vCPU's shared page a memfd. */
 #include <errno.h>
 #include <stdatomic.h>

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * lkvm measure from its command line to what it prints: published values out of files, each form,
  * what counts and what does not, and one line for each mistake.

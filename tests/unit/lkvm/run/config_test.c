@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Completion and checks of a config, and the kernel command line byte by byte. */
 #include <errno.h>
 #include <stdio.h>

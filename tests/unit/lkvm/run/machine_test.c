@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The composition: a whole machine, devices and threads included, on a model of each host kernel.
  * What is not in the right order there is an errno here, or a failed assertion of the model.

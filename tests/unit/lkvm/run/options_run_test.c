@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The table of `lkvm run`: every spelling, every field, every value that is refused. */
 #include <errno.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * lkvm token and lkvm attest-keys as their users see them: what is printed, the exit status, and
  * one line for each thing that is wrong.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* MMIO dispatch: who gets which access, and that ranges may come and go meanwhile. */
 #include <errno.h>
 #include <stdatomic.h>

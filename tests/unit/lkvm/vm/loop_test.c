@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The loop: fds, deletion from callbacks, timers, calls between threads, start and stop. */
 #include <pthread.h>
 #include <sys/eventfd.h>

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* How guest RAM is mapped: what the host's kernel says of the mapping and of the file behind. */
 #include <errno.h>
 #include <fcntl.h>

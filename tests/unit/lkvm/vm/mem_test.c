@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The memory gate: bounds, alias bit, page states, holds, the inaccessible half of a split view. */
 #include <errno.h>
 #include <pthread.h>

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* MSI-X: table, masks, pending bits, and that no race loses or doubles a message. */
 #include <errno.h>
 #include <sched.h>

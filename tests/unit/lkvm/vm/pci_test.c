@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The host bridge: configuration space, BARs that move, capabilities, INTA#. */
 #include <errno.h>
 #include <string.h>

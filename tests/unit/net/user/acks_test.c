@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Acknowledgements of one batch: which of them stand for those before. */
 #include "net/user/acks.h"
 

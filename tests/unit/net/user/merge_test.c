@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Segments of one batch made one: what comes out is what one large segment would have been. */
 #include "net/user/merge.h"
 

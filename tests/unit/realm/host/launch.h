@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A Realm from /dev/kvm to its end, through realm.h, on a fake host: the steps of machine.c without
  * its devices.

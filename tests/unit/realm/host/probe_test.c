@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Which backend does a host have, and what does lkvm say where it has none? */
 #include <check.h>
 

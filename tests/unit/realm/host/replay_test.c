@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Records of real launches (host series v5 and v7 with RMM 1.0): the backend makes the same calls
  * in the same order, and takes the same exits as the same guest caused there. The records are not

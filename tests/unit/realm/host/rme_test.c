@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Realms of the RFC and v2..v11 kernels, against a model of each. */
 #include <check.h>
 #include <pthread.h>

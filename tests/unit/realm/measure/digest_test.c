@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The digests against the examples of FIPS 180-4: "abc", and in two parts. */
 #include <stdio.h>
 #include <string.h>

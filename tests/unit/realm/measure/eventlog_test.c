@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The measurement log as a verifier reads it: event by event, and a measurement out of nothing else
  * but its events and the parts that they name.

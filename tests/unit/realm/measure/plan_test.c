@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The plan of a launch: order, whole pages, what cannot be; and its measurement, step by step. */
 #include <errno.h>
 #include <string.h>

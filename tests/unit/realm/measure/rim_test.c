@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The Realm Initial Measurement against published values: P1 - P4 of the attestation reference (two
  * of veraison/cca-realm-measurements' own, made with kvmtool), and a value for each step.

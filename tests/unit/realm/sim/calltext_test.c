@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Calls as text: in the words of the specification, whatever the registers hold; and the log. */
 #include <errno.h>
 #include <fcntl.h>

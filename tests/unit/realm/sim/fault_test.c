@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* --sim-fault: what its values mean, and what becomes of the calls. */
 #include <stdio.h>
 

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Keys of the simulated platform: made once, for nobody else, the same ones for everybody who asks
  * at the same time; what others could have read or written is refused. And trust anchors in files.

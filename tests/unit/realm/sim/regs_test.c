@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Registers of simulated RECs: a vCPU is a list of registers, as KVM leaves them at a reset. */
 #include <errno.h>
 

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What a change of page states costs the host, and what becomes of it when the host fails. The
  * system calls are counted, and made to fail, in place of libc's functions.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Page states over real guest memory: runs, conversions, loss of content, what lies outside of RAM.
  */

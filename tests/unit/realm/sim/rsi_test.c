@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The RSI service, clause by clause, over a toy environment of 64 pages. */
 #include <errno.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* CBOR: the examples of RFC 8949, both ways, and every way in which an item can be wrong. */
 #include <string.h>
 

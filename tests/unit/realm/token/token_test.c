@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Tokens: good ones of every kind, the examples of others, and each way in which one is wrong. */
 #include <errno.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Tokens for tests: good ones of the simulator, and ones with a claim changed and signed again. */
 #ifndef TESTS_UNIT_REALM_TOKENS_H
 #define TESTS_UNIT_REALM_TOKENS_H

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The account of a device: each buffer once, each refusal, pages, and the ring of events. */
 #include <errno.h>
 #include <pthread.h>

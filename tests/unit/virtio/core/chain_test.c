@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Descriptor chains: what comes out of good ones, and that no bad one gets through. */
 #include <errno.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A device at work: hand-over to the loop and back, doorbells, failure, resets of all and part. */
 #include <errno.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Registers of a device: negotiation, status, configuration space; and its construction. */
 #include <errno.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Split rings: index arithmetic, suppression of kicks and interrupts, hostile indices. */
 #include <errno.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * virtio-blk on real disks: long random runs against a copy in memory, with both backends, direct
  * and not, and resets in the middle. Each request has its own sectors while it is in flight, as a

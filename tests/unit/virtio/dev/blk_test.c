@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * virtio-blk on a fake disk, driven by the fake driver: every request type, odd framing, bounds,
  * errors, order of flushes, resets in the middle, and the guest's memory let go at the end.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * virtio-console on a fake chardev: bytes both ways, back-pressure without loss or repetition,
  * window size, resets, and drivers that break the rules.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The entropy device: answers, bounds its work, and takes no nonsense. */
 #include <string.h>
 

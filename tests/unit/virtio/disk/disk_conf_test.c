@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The --disk option: every key, commas in names, and each way to get it wrong. */
 #include <errno.h>
 #include <string.h>

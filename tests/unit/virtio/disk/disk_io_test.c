@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Which system call comes next: continuation, fallbacks, alignment, and no way to go on for ever.
  */

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Opening an image: what is refused, what the disk looks like, who may have it at the same time. */
 #include <errno.h>
 #include <fcntl.h>

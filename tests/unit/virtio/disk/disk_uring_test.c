@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Both backends against real files: data in and out, batches, order of completion, full disks,
  * truncation, discard, drain. disk_threads_test.c is the same with the other backend.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* virtio over MMIO: every register, the edge-triggered interrupt, doorbells. */
 #include <errno.h>
 #include <string.h>

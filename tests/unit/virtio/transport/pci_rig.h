@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * An echo device in slot 1 of a PCI bus with a fake interrupt controller, and a driver beside it.
  */

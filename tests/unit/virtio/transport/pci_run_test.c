@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* virtio over PCI at work: doorbells, MSI-X, INTx and ISR, resets, and the races between them. */
 #include "tests/unit/race.h"
 #include "tests/unit/virtio/transport/pci_rig.h"

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* virtio over PCI: how a driver finds the device, and every register it configures it with. */
 #include <errno.h>
 #include <sys/resource.h>
