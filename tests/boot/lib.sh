@@ -23,6 +23,15 @@ case_begin() {
 	started=$(cut -d' ' -f1 /proc/uptime)
 }
 
+# limited SECONDS COMMAND...: for that time, or TIME_SCALE times it on a slow or busy machine.
+limited() {
+	local limit=$(($1 * ${TIME_SCALE:-1}))
+	shift
+	timeout -s KILL $limit "$@"
+}
+# tries N: the number of times to look for something, likewise.
+tries() { echo $(($1 * ${TIME_SCALE:-1})); }
+
 # A run that takes longer than its time is killed: status 137, which no case expects.
 lkvm() {
 	local limit=60 input=/dev/null
@@ -35,7 +44,7 @@ lkvm() {
 		shift 2
 	done
 	rc=0
-	timeout -s KILL "$limit" "$LKVM" "$@" <"$input" >$out 2>$err || rc=$?
+	limited "$limit" "$LKVM" "$@" <"$input" >$out 2>$err || rc=$?
 }
 
 bad() {
@@ -95,7 +104,7 @@ stop_after() {
 	: >$out # what an earlier one has printed is not waited for
 	"$LKVM" run "$@" </dev/null >$out 2>$err &
 	guest=$!
-	while [ "$(grep -Ec "$regex" $out)" -lt $nr ] && [ $i -lt 2400 ] && kill -0 $guest 2>/dev/null; do
+	while [ "$(grep -Ec "$regex" $out)" -lt $nr ] && [ $i -lt $(tries 2400) ] && kill -0 $guest 2>/dev/null; do
 		i=$((i + 1))
 		usleep 100000
 	done
@@ -174,7 +183,7 @@ linux_basics() {
 wait_line() {
 	local i=0
 	while ! grep -Eq "$1" "$2" 2>/dev/null; do
-		[ $i -lt 200 ] || return 1
+		[ $i -lt $(tries 200) ] || return 1
 		i=$((i + 1))
 		usleep 100000
 	done

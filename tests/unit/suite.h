@@ -8,6 +8,19 @@
 
 #include "lkvm/base/util.h"
 
+/*
+ * A time limit that was chosen on an idle machine, as long as it has to be on this one: n times
+ * TIME_SCALE of the environment (tests/time-scale), in the unit of n. Limits of whole tests grow by
+ * themselves (CK_TIMEOUT_MULTIPLIER, which is the same number).
+ */
+static inline int scaled(int n)
+{
+	const char *scale = getenv("TIME_SCALE");
+	int times = scale ? atoi(scale) : 1;
+
+	return n * (times > 1 ? times : 1);
+}
+
 #define SUITE_MAIN(name, ...) SUITE_MAIN_FIXTURE(name, NULL, NULL, __VA_ARGS__)
 
 /* The same with functions that run before and after each test, in its process. */

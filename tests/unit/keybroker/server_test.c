@@ -128,7 +128,7 @@ static unsigned nr_connections(void)
 /* The server has no connections any more. */
 static void all_gone(void)
 {
-	for (int i = 0; i < 500 && nr_connections(); i++)
+	for (int i = 0; i < scaled(500) && nr_connections(); i++)
 		poll(NULL, 0, 10);
 	ck_assert_uint_eq(nr_connections(), 0);
 }

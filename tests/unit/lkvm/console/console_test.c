@@ -152,7 +152,7 @@ static void expect(int fd, const char *s)
 	size_t n = 0;
 	struct pollfd p = { .fd = fd, .events = POLLIN };
 
-	while (n < strlen(s) && poll(&p, 1, 1000) == 1) {
+	while (n < strlen(s) && poll(&p, 1, scaled(1000)) == 1) {
 		ssize_t r = read(fd, buf + n, sizeof(buf) - 1 - n);
 
 		if (r <= 0)
@@ -551,7 +551,7 @@ START_TEST(blocked_output)
 	size_t sent = 0, taken = 0, n;
 	int out[2];
 
-	alarm(30);
+	alarm(scaled(30));
 	ck_assert_int_eq(pipe(out), 0);
 	create(-1, out[1]);
 	while ((n = chr->ops->write(chr, line, sizeof(line)))) {

@@ -272,7 +272,7 @@ static void *slow_reader(void *arg)
 	size_t n = 0;
 	struct pollfd f = { .fd = p[0], .events = POLLIN };
 
-	while (poll(&f, 1, 500) > 0) {
+	while (poll(&f, 1, scaled(500)) > 0) {
 		ssize_t r = read(p[0], got + n, 4096);
 
 		if (r <= 0)
@@ -371,7 +371,7 @@ START_TEST(careful)
 
 	setup(OUTBUF_MAY_BLOCK);
 	ck_assert_int_eq(fcntl(p[1], F_SETFL, 0), 0);
-	alarm(20);
+	alarm(scaled(20));
 	while ((n = outbuf_write(o, big, sizeof(big)))) {
 		sent += n;
 		for (unsigned i = 0; i < 10; i++)
@@ -415,7 +415,7 @@ START_TEST(threads)
 		struct pollfd f = { .fd = p[0], .events = POLLIN };
 		ssize_t n;
 
-		ck_assert_int_eq(poll(&f, 1, 5000), 1);
+		ck_assert_int_eq(poll(&f, 1, scaled(5000)), 1);
 		n = read(p[0], buf, sizeof(buf));
 		for (ssize_t i = 0; i < n; i++) {
 			nr_a += buf[i] == 'a';

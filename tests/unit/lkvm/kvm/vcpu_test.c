@@ -155,7 +155,7 @@ static enum stop_reason run_and_tear_down(void)
 	enum stop_reason why;
 
 	ck_assert_int_eq(vcpu_start(vcpu), 0);
-	for (int i = 0; i < 20000 && stop_why(&stop) == STOP_NONE && !kernel.through; i++)
+	for (int i = 0; i < scaled(20000) && stop_why(&stop) == STOP_NONE && !kernel.through; i++)
 		usleep(1000);
 	why = stop_why(&stop);
 	stop_request(&stop, STOP_USER);

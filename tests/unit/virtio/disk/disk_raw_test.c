@@ -278,7 +278,7 @@ static bool have_thread(const char *name, unsigned tries)
 	char cmd[96];
 
 	snprintf(cmd, sizeof(cmd), "cat /proc/%d/task/*/comm | grep -qx %s", getpid(), name);
-	while (tries--) {
+	for (tries = scaled(tries); tries > 0; tries--) {
 		if (system(cmd) == 0)
 			return true;
 		usleep(20000);
