@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Private to mem.c: the memory as a whole; who uses it now, and which pages are in flight. */
 #ifndef LKVM_MEM_USERS_H
 #define LKVM_MEM_USERS_H

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Slots for virtio-blk's requests in flight: made once, taken and put back. A slot pins the pages
  * of its request in the guest's memory. On the device's loop, but for init and fini.
