@@ -14,6 +14,7 @@
 extern u64 page_table[];
 
 static bool protected_vm;
+static unsigned highest; /* RSI */
 
 static struct {
 	u64 ipa_bits;
@@ -112,8 +113,10 @@ void lib_init(void)
 	struct smc r;
 
 	protected_vm = conduit_is("hvc") && has_pkvm();
-	if (!conduit_is("smc") || rsi(&r, RSI_VERSION, RSI_1_0, 0, 0, 0) != RSI_SUCCESS ||
-	    rsi(&r, RSI_REALM_CONFIG, (u64)&config, 0, 0, 0) != RSI_SUCCESS)
+	if (!conduit_is("smc") || rsi(&r, RSI_VERSION, RSI_1_0, 0, 0, 0) != RSI_SUCCESS)
+		return;
+	highest = (unsigned)r.x[2];
+	if (rsi(&r, RSI_REALM_CONFIG, (u64)&config, 0, 0, 0) != RSI_SUCCESS)
 		return;
 	io_alias = 1ull << (config.ipa_bits - 1);
 	map_alias();
@@ -122,6 +125,11 @@ void lib_init(void)
 bool is_protected_vm(void)
 {
 	return protected_vm;
+}
+
+unsigned rsi_version(void)
+{
+	return highest;
 }
 
 unsigned realm_ipa_bits(void)

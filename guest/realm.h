@@ -23,6 +23,7 @@
 #define RSI_HOST_CALL 0xc4000199u
 
 #define RSI_1_0 0x10000u
+#define RSI_1_1 0x10001u
 #define RSI_SUCCESS 0u
 #define RSI_ERROR_INPUT 1u
 #define RSI_ERROR_STATE 2u
@@ -58,6 +59,9 @@ struct hvc hvc_call(u64 function, u64 a, u64 b, u64 c);
 
 /* This is a protected VM of pKVM. */
 bool is_protected_vm(void);
+
+/* The highest RSI version that the RMM has: 1.0 of an RMM 1.0, 1.1 of an RMM 2.0. */
+unsigned rsi_version(void);
 
 /* This is a Realm, whose IPA space has so many bits; otherwise 0. */
 unsigned realm_ipa_bits(void);

@@ -25,20 +25,29 @@ static bool rmm;
 
 static void versions(void)
 {
-	static const u64 wrong[] = { 0, 0xffff, 0x10001, 0x20000, 1ull << 32 | RSI_1_0, ~0ull };
+	static const u64 other[] = { 0, 0xffff, RSI_1_1, 0x10002, 0x20000, 1ull << 32 | RSI_1_0,
+				     ~0ull };
+	/* All that have a bit in index 0; the others read as zero. */
+	const u64 known = rsi_version() > RSI_1_0 ? 7 : 0;
 	struct smc r;
 
 	checkf("VERSION 1.0",
 	       rsi(&r, RSI_VERSION, RSI_1_0, 0, 0, 0) == RSI_SUCCESS && r.x[1] == RSI_1_0 &&
 		       r.x[2] >= RSI_1_0,
 	       "%lx %lx %lx", r.x[0], r.x[1], r.x[2]);
-	for (unsigned i = 0; i < ARRAY_SIZE(wrong); i++)
-		checkf("another version: the ones there are",
-		       rsi(&r, RSI_VERSION, wrong[i], 0, 0, 0) == INPUT && r.x[1] == RSI_1_0 &&
-			       r.x[2] == RSI_1_0,
-		       "%lx: %lx %lx %lx", wrong[i], r.x[0], r.x[1], r.x[2]);
+	print("RSI up to %u.%u\n", rsi_version() >> 16, rsi_version() & 0xffff);
+	for (unsigned i = 0; i < ARRAY_SIZE(other); i++) {
+		bool has = other[i] >= RSI_1_0 && other[i] <= rsi_version();
+
+		checkf("another version: it, or the highest that there is",
+		       rsi(&r, RSI_VERSION, other[i], 0, 0, 0) == (has ? RSI_SUCCESS : INPUT) &&
+			       r.x[1] == (has ? other[i] : rsi_version()) &&
+			       r.x[2] == rsi_version(),
+		       "%lx: %lx %lx %lx", other[i], r.x[0], r.x[1], r.x[2]);
+	}
 	for (u64 i = 0; i < 3; i++)
-		checkf("FEATURES: none", rsi(&r, RSI_FEATURES, i, 0, 0, 0) == 0 && !r.x[1],
+		checkf("FEATURES: none that nobody knows",
+		       rsi(&r, RSI_FEATURES, i, 0, 0, 0) == 0 && !(r.x[1] & ~(i ? 0 : known)),
 		       "%lx %lx", r.x[0], r.x[1]);
 	check("FEATURES far out", rsi(&r, RSI_FEATURES, ~0ull, 0, 0, 0) == 0 && !r.x[1]);
 }
@@ -70,10 +79,17 @@ static void config(void)
 	check("REALM_CONFIG", rsi(&r, RSI_REALM_CONFIG, PAGE(0), 0, 0, 0) == RSI_SUCCESS);
 	checkf("its IPA width", words[0] == realm_ipa_bits(), "%lu", words[0]);
 	checkf("its hash algorithm", page[0][8] <= 2, "%x", page[0][8]);
-	/* An RMM may write its fields only: what is between them is as it was, or 0. */
-	for (unsigned i = 9; i < GRANULE; i++)
-		odd += (i < 0x200 || i >= 0x240) && page[0][i] && page[0][i] != 0xff;
-	checkf("nothing else but the RPV", !odd, "%u bytes", odd);
+	/*
+	 * An RMM may write its fields only: what is between them is as it was, or 0. RSI 1.1 has
+	 * three more, 64 bits each from 0x10 on.
+	 */
+	for (unsigned i = 9; i < GRANULE; i++) {
+		bool field = (i >= 0x200 && i < 0x240) ||
+			     (rsi_version() > RSI_1_0 && i >= 0x10 && i < 0x28);
+
+		odd += !field && page[0][i] && page[0][i] != 0xff;
+	}
+	checkf("nothing else but its fields", !odd, "%u bytes", odd);
 	print("realm: %lu bits, RPV %lx\n", words[0], words[64]);
 }
 
