@@ -152,15 +152,16 @@ struct fault {
 };
 
 /*
- * Between the two, a synchronous exception is recorded and the instruction skipped; at any other
- * time it ends the payload with "PANIC". fault_end() returns how many there were.
+ * Between the two, a synchronous exception is recorded and the instruction skipped; one that could
+ * not be fetched is taken for the first of a function, which returns. At any other time it ends the payload with "PANIC". fault_end() returns how many there were.
  */
 void fault_begin(void);
 unsigned fault_end(void);
 extern volatile struct fault fault;
 
-/* A synchronous external data abort at EL1, not on a table walk. */
+/* A synchronous external abort at EL1, not on a table walk: of data, of an instruction. */
 bool fault_is_sea(void);
+bool fault_is_fetch_sea(void);
 
 /* ---- time ---- */
 

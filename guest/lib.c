@@ -292,6 +292,15 @@ struct frame {
 
 void exception(u64 which, struct frame *f);
 
+/* Aborts without a change of exception level [Arm ARM D24.2.40]. */
+#define EC_FETCH 0x21u
+#define EC_DATA 0x25u
+
+static unsigned fault_class(void)
+{
+	return (unsigned)(fault.esr >> 26 & 0x3f);
+}
+
 void exception(u64 which, struct frame *f)
 {
 	/* Four vectors each for EL1t, EL1h, lower EL: sync, IRQ, FIQ, SError. */
@@ -304,7 +313,7 @@ void exception(u64 which, struct frame *f)
 		fault.esr = read_sysreg(esr_el1);
 		fault.far = read_sysreg(far_el1);
 		fault.elr = f->elr;
-		f->elr += 4;
+		f->elr = fault_class() == EC_FETCH ? f->x[30] : f->elr + 4;
 		return;
 	}
 	/* Nobody holds the lock that matters any more: the payload is over. */
@@ -329,11 +338,19 @@ unsigned fault_end(void)
 	return fault.count;
 }
 
+static bool is_external(unsigned ec)
+{
+	return fault_class() == ec && (fault.esr & 0x3f) == 0x10;
+}
+
 bool fault_is_sea(void)
 {
-	u64 ec = fault.esr >> 26 & 0x3f, dfsc = fault.esr & 0x3f;
+	return is_external(EC_DATA);
+}
 
-	return ec == 0x25 && dfsc == 0x10;
+bool fault_is_fetch_sea(void)
+{
+	return is_external(EC_FETCH);
 }
 
 void gic_set_handler(void (*fn)(u32 intid))

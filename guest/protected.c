@@ -328,6 +328,14 @@ static bool aborts(volatile u64 *p, bool write)
 	return fault_end() == 1 && fault_is_sea() && fault.far == (u64)p;
 }
 
+/* The bytes are no instructions, and would be undefined if they could be fetched. */
+static bool fetch_aborts(const volatile void *at)
+{
+	fault_begin();
+	((void (*)(void))(u64)at)();
+	return fault_end() == 1 && fault_is_fetch_sea() && fault.far == (u64)at;
+}
+
 static void test_alias(void)
 {
 	volatile u64 *alias = (volatile u64 *)io((u64)mem.b);
@@ -342,12 +350,13 @@ static void test_alias(void)
 	fault_begin();
 	__asm__ volatile("stp xzr, xzr, [%0]" : : "r"(alias) : "memory");
 	check("and a pair", fault_end() == 1 && fault_is_sea());
+	check("an instruction is not fetched there", fetch_aborts(alias));
 	check("the page is as before", secret(mem.b));
 }
 
 /*
- * A real RMM leaves the alias to the host, whose kernel maps memory there, or takes it for a wish to
- * share the page. The latter is the end of the page, and came with RMM 1.0 only.
+ * A real RMM leaves the alias to the host, whose kernel maps memory there, or takes it for a wish
+ * to share the page. The latter is the end of the page, and came with RMM 1.0 only.
  */
 static void test_alias_of_rmm(void)
 {
@@ -356,7 +365,8 @@ static void test_alias_of_rmm(void)
 	if (rsi_version() == RSI_1_0)
 		return;
 	fault_begin();
-	check("alias of a protected page: an abort, or other memory", *alias != SECRET || fault.count);
+	check("alias of a protected page: an abort, or other memory",
+	      *alias != SECRET || fault.count);
 	alias[1] = 0x0bad;
 	fault_end();
 	check("the page is as before", secret(mem.b));
@@ -370,6 +380,7 @@ static void test_protected_address(bool strict)
 	if (strict) {
 		check("protected address of a shared page: read aborts", aborts(plain, false));
 		check("protected address of a shared page: write aborts", aborts(plain, true));
+		check("protected address of a shared page: no fetch", fetch_aborts(plain));
 		check("the shared page is as before", *shared == 0x5ba7ed);
 	} else {
 		/* The exception that KVM's ITS needs. */

@@ -8,6 +8,7 @@
 #include "realm/realm.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -24,6 +25,7 @@ struct realm {
 	void *state;
 	void (*wake)(void *arg);
 	void *wake_arg;
+	atomic_bool lost; /* and that was told; vCPU threads */
 };
 
 int realm_new(struct realm **out, const struct realm_ops *ops, const struct realm_conf *conf,
@@ -135,6 +137,11 @@ bool realm_is_on(const struct realm *r, unsigned index)
 	return r->ops->is_on(r, index);
 }
 
+bool realm_is_lost(struct realm *r)
+{
+	return !r->ops->is_aware(r) && !atomic_exchange(&r->lost, true);
+}
+
 void realm_set_wake(struct realm *r, void (*wake)(void *arg), void *arg)
 {
 	r->wake = wake;
@@ -241,6 +248,12 @@ const u8 *realm_no_rim(const struct realm *r)
 int realm_no_exit(struct realm *r, unsigned index, int vcpu_fd, struct kvm_run *run)
 {
 	return -ENOSYS;
+}
+
+bool realm_always_aware(const struct realm *r)
+{
+	(void)r;
+	return true;
 }
 
 bool realm_always_on(const struct realm *r, unsigned index)

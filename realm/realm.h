@@ -139,6 +139,11 @@ struct realm_ops {
 	 */
 	bool (*is_on)(const struct realm *r, unsigned index);
 	/*
+	 * Has the guest found out that it is a Realm, as far as that can be seen? One that has not
+	 * looks for its devices where they are not. Any thread.
+	 */
+	bool (*is_aware)(const struct realm *r);
+	/*
 	 * KVM_RUN gave EFAULT without saying why: memory behind the guest's access is inaccessible.
 	 * 0: handled.
 	 */
@@ -175,6 +180,9 @@ int realm_exit(struct realm *r, unsigned index, int vcpu_fd, struct kvm_run *run
 int realm_fault(struct realm *r, int vcpu_fd);
 const char *realm_run_error(const struct realm *r, int err);
 bool realm_is_on(const struct realm *r, unsigned index);
+
+/* True once, if the guest does not know that it is a Realm: the caller has noticed, and tells. */
+bool realm_is_lost(struct realm *r);
 const char *realm_name(const struct realm *r);
 bool realm_confidential(const struct realm *r);
 
@@ -212,6 +220,7 @@ int realm_populates_nothing(struct realm *r, gpa_t g, u64 len, bool measured);
 int realm_leaves_vcpu(struct realm *r, int vcpu_fd); /* define and finalize */
 const u8 *realm_no_rim(const struct realm *r);
 int realm_no_exit(struct realm *r, unsigned index, int vcpu_fd, struct kvm_run *run);
+bool realm_always_aware(const struct realm *r);
 bool realm_always_on(const struct realm *r, unsigned index);
 int realm_no_fault(struct realm *r, int vcpu_fd);
 const char *realm_no_run_error(const struct realm *r, int err);

@@ -153,6 +153,24 @@ static void inject_abort(struct vcpu *v)
 		log_debug("vCPU %u: cannot inject an abort: %s", v->index, strerror(-err));
 }
 
+/*
+ * A device at its protected address is what a guest touches that takes itself for an ordinary one.
+ * Whatever it has to say about its abort goes to such a device, so nobody hears of it.
+ */
+static void tell_if_lost(const struct vcpu *v, gpa_t g, bool is_write)
+{
+	const char *name;
+
+	if (!realm_is_lost(v->env->realm))
+		return;
+	name = bus_name(v->env->bus, g);
+	log_warn("the guest %s %s%s%#llx%s at its protected address: it does not know that it is a "
+		 "Realm, as it has not asked for the RMM. EDK2 looks at ID_AA64PFR0_EL1.RME "
+		 "first, which is KVM's to answer (manual: THE SIMULATED REALM)",
+		 is_write ? "writes" : "reads", name ? name : "", name ? " (" : "",
+		 (unsigned long long)g.a, name ? ")" : "");
+}
+
 static void exit_mmio(struct vcpu *v)
 {
 	struct kvm_run *run = v->run;
@@ -160,7 +178,7 @@ static void exit_mmio(struct vcpu *v)
 	unsigned len = run->mmio.len;
 	bool is_write = run->mmio.is_write;
 	gpa_t g = gpa(run->mmio.phys_addr & ~alias);
-	enum bus_result res;
+	enum bus_result res = BUS_UNMAPPED;
 
 	if (len > sizeof(raw)) {
 		fatal_exit(v, "access of %u bytes to %#llx", len, (unsigned long long)g.a);
@@ -175,7 +193,7 @@ static void exit_mmio(struct vcpu *v)
 	if ((run->mmio.phys_addr & alias) == alias)
 		res = bus_access(v->env->bus, g, len, is_write, &raw);
 	else
-		res = BUS_UNMAPPED;
+		tell_if_lost(v, g, is_write);
 	if (res != BUS_OK && v->env->log_mmio)
 		guest_err("debug-mmio", "vCPU %u: %s of %u bytes at %#llx: %s", v->index,
 			  is_write ? "write" : "read", len, (unsigned long long)g.a,

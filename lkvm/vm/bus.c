@@ -174,3 +174,10 @@ enum bus_result bus_access(struct bus *b, gpa_t g, unsigned len, bool is_write, 
 	pthread_mutex_unlock(r.lock);
 	return BUS_OK;
 }
+
+const char *bus_name(struct bus *b, gpa_t g)
+{
+	struct bus_range r;
+
+	return lookup(b, g.a, 1, &r) ? r.name : NULL;
+}

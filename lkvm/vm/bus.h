@@ -61,4 +61,7 @@ int bus_remove(struct bus *b, gpa_t base, void *dev);
 /* `*val`: value to write, or value read (zero-extended; all ones for BUS_BAD). */
 enum bus_result bus_access(struct bus *b, gpa_t g, unsigned len, bool is_write, u64 *val);
 
+/* The name of what is at `g`; NULL: nothing is. Any thread. */
+const char *bus_name(struct bus *b, gpa_t g);
+
 #endif

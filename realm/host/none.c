@@ -37,6 +37,7 @@ const struct realm_ops realm_none = {
 	.rim = realm_no_rim,
 	.exit = realm_no_exit,
 	.is_on = realm_always_on,
+	.is_aware = realm_always_aware,
 	.fault = realm_no_fault,
 	.run_error = realm_no_run_error,
 	.destroy = destroy,

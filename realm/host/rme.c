@@ -270,6 +270,7 @@ const struct realm_ops realm_rme = {
 	.exit = exit_,
 	.abort_completed = true,
 	.is_on = realm_always_on,
+	.is_aware = realm_always_aware,
 	.fault = realm_no_fault,
 	.run_error = reason_of_run,
 	.destroy = destroy,

@@ -163,6 +163,8 @@ static int answer_rsi(struct sim *s, unsigned index, int vcpu_fd)
 	c->waits = err == -EAGAIN;
 	if (err)
 		return err;
+	if (in[0] == RSI_VERSION && x[0] == RSI_SUCCESS)
+		atomic_store(&s->aware, true);
 	if (s->log)
 		calllog_write(s->log, index, calltext_rsi(text, in, x));
 	return set_regs(vcpu_fd, x, nr_out);

@@ -22,6 +22,11 @@
 #define MDSCR_EL1 KVM_REG_SYS(2u, 0u, 0u, 2u, 2u)
 #define MDSCR_TDCC BIT(12)
 #define ESR_EL1 KVM_REG_SYS(3u, 0u, 5u, 2u, 0u)
+#define ESR_CLASS UINT64_C(0xfc000000)
+#define ESR_FETCH_LESS (UINT64_C(4) << 26)
+#define ESR_IL BIT(25)
+#define FSC_SEA UINT64_C(0x10)
+#define FAR_EL1 KVM_REG_SYS(3u, 0u, 6u, 0u, 0u)
 #define ESR_UNKNOWN UINT64_C(0x02000000) /* EC 0, a 32-bit instruction */
 #define VBAR_EL1 KVM_REG_SYS(3u, 0u, 12u, 0u, 0u)
 
@@ -104,7 +109,29 @@ int regs_start(int fd, int caller, u64 entry, u64 context)
 	return err ? err : kvm_ioctl(fd, KVM_SET_MP_STATE, &runnable);
 }
 
-/* ---- an undefined instruction ---- */
+/* ---- exceptions ---- */
+
+/*
+ * KVM takes all that user space injects for aborts of data, and lets it change the syndrome. The
+ * address is that of the access: if it is the instruction's own, that could not be fetched.
+ */
+int regs_abort(int vcpu_fd)
+{
+	u64 pc, far = 0, esr = 0;
+	int err = kvm_reg_get64(vcpu_fd, KVM_REG_PC, &pc);
+
+	if (!err)
+		err = kvm_inject_abort(vcpu_fd);
+	if (!err)
+		err = kvm_reg_get64(vcpu_fd, FAR_EL1, &far);
+	if (!err)
+		err = kvm_reg_get64(vcpu_fd, ESR_EL1, &esr);
+	if (err || far != pc)
+		return err;
+	/* Classes of instruction aborts are 4 less, from either exception level. */
+	esr = ((esr & ESR_CLASS) - ESR_FETCH_LESS) | ESR_IL | FSC_SEA;
+	return kvm_reg_set64(vcpu_fd, ESR_EL1, esr);
+}
 
 /* What taking an exception to EL1 makes of PSTATE. */
 static u64 taken(u64 pstate, u64 sctlr)

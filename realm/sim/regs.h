@@ -17,6 +17,12 @@ int regs_reset(int vcpu_fd);
  */
 int regs_start(int fd, int caller, u64 entry, u64 context);
 
+/*
+ * The vCPU has left the guest at an access to memory that is inaccessible: the next thing it sees
+ * is a synchronous external abort, of the data or of the instruction.
+ */
+int regs_abort(int vcpu_fd);
+
 /* The HVC or SMC that the vCPU has just left the guest with is an undefined instruction. */
 int regs_undefined(int vcpu_fd);
 

@@ -16,6 +16,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lkvm/base/log.h"
 #include "lkvm/vm/mem.h"
@@ -57,11 +58,30 @@ u64 ripas_run(struct mem *m, u64 base, u64 top, enum rsi_ripas *ripas)
 	return at;
 }
 
+/*
+ * The host maps its own pages, so a smaller one of the guest would take its neighbours along: they
+ * would lose their content, and be shared.
+ */
+static int too_small(u64 at, u64 len, u64 page)
+{
+	guest_err("simulated Realm",
+		  "%llu KiB at %#llx are not whole pages of this host, which have %llu KiB: they cannot "
+		  "be shared or taken back. A guest kernel with smaller pages gets no network and no "
+		  "disks here; use one with pages of %llu KiB",
+		  (unsigned long long)(len / KiB), (unsigned long long)at,
+		  (unsigned long long)(page / KiB), (unsigned long long)(page / KiB));
+	return -EINVAL;
+}
+
 /* Pages of RAM, all in one state, into the other one. */
 static int change(struct mem *m, u64 at, u64 len, bool shared)
 {
-	int err = mem_set_shared(m, gpa(at), len, shared);
+	u64 page = (u64)sysconf(_SC_PAGESIZE);
+	int err;
 
+	if (!is_aligned(at | len, page))
+		return too_small(at, len, page);
+	err = mem_set_shared(m, gpa(at), len, shared);
 	if (err == -ENOSPC)
 		guest_err("simulated Realm", "memory is shared in too many pieces; refused");
 	else if (err && err != -EAGAIN)

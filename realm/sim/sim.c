@@ -244,10 +244,15 @@ static int exit_(struct realm *r, unsigned index, int vcpu_fd, struct kvm_run *r
 {
 	assert(index < SIM_MAX_RECS);
 	if (run->exit_reason == KVM_EXIT_MEMORY_FAULT)
-		return kvm_inject_abort(vcpu_fd);
+		return regs_abort(vcpu_fd);
 	if (run->exit_reason == KVM_EXIT_HYPERCALL)
 		return calls_exit(realm_state(r), index, vcpu_fd, run);
 	return -ENOSYS;
+}
+
+static bool is_aware(const struct realm *r)
+{
+	return atomic_load(&((const struct sim *)realm_state(r))->aware);
 }
 
 static bool is_on(const struct realm *r, unsigned index)
@@ -261,7 +266,7 @@ static bool is_on(const struct realm *r, unsigned index)
 static int fault(struct realm *r, int vcpu_fd)
 {
 	(void)r;
-	return kvm_inject_abort(vcpu_fd);
+	return regs_abort(vcpu_fd);
 }
 
 static void destroy(struct realm *r)
@@ -302,6 +307,7 @@ const struct realm_ops realm_sim = {
 	.rim = rim,
 	.exit = exit_,
 	.is_on = is_on,
+	.is_aware = is_aware,
 	.fault = fault,
 	.run_error = realm_no_run_error,
 	.destroy = destroy,

@@ -32,6 +32,7 @@ struct sim {
 	struct psci psci;
 	struct fault fault;
 	struct calllog *log; /* NULL: nobody wants to know */
+	atomic_bool aware;   /* the guest knows that there is an RMM; vCPU threads write */
 	struct realm *realm;
 	struct mem *mem;
 	struct rsi_rec recs[SIM_MAX_RECS];

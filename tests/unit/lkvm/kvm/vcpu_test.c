@@ -466,6 +466,43 @@ START_TEST(a_vcpu_that_is_off_waits)
 }
 END_TEST
 
+/* ---- a guest that does not know that it is a Realm ---- */
+
+static bool aware;
+
+static bool is_aware(const struct realm *r)
+{
+	return aware;
+}
+
+START_TEST(a_guest_that_is_lost_is_told_of_once)
+{
+	struct realm_ops ops = realm_none;
+	const char *line;
+
+	ops.devices_at_alias = true;
+	ops.is_aware = is_aware;
+	for (unsigned i = 0; i < 2; i++) {
+		setup_as(&ops);
+		mem_set_alias(mem, BIT(32));
+		env.log_mmio = false;
+		aware = i;
+		add_mmio(0x1004, 4, true);
+		add_mmio(0x1000, 4, false);
+		add_mmio(0x2000, 4, false);
+		add_mmio(BIT(32) | 0x1000, 4, false); /* where it is */
+		add_event(KVM_SYSTEM_EVENT_SHUTDOWN);
+		capture_start();
+		ck_assert_int_eq(run_and_tear_down(), STOP_POWEROFF);
+		ck_assert_int_eq(kernel.aborts, 3);
+		line = strstr(captured(), "the guest writes dev (0x1004) at its protected address");
+		ck_assert_msg(aware ? !*captured() : !!line, "%s", captured());
+		if (line)
+			ck_assert_ptr_null(strstr(line + 1, "the guest"));
+	}
+}
+END_TEST
+
 START_TEST(the_first_reason_wins)
 {
 	ck_assert_int_eq(stop_init(&stop), 0);
@@ -494,4 +531,4 @@ SUITE_MAIN("lkvm/vcpu", mmio_reads_and_writes, a_read_puts_the_value_back,
 	   failures_of_kvm_run, each_failure_has_its_reason,
 	   an_internal_error_is_the_end_of_the_realm, a_dead_vm_is_reported_once,
 	   the_last_vcpu_that_is_off_ends_the_guest, kvm_asks_to_try_again,
-	   a_vcpu_that_is_off_waits, the_first_reason_wins)
+	   a_vcpu_that_is_off_waits, a_guest_that_is_lost_is_told_of_once, the_first_reason_wins)

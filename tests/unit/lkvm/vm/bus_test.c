@@ -106,6 +106,8 @@ START_TEST(finds_the_range)
 	ck_assert_int_eq(rd(b, 0xfff8, 8, &val), BUS_UNMAPPED);
 	ck_assert_int_eq(rd(b, 0, 1, &val), BUS_UNMAPPED);
 	ck_assert_int_eq(rd(b, UINT64_MAX, 1, &val), BUS_UNMAPPED);
+	ck_assert_str_eq(bus_name(b, gpa(0x107ff)), "dev");
+	ck_assert_ptr_null(bus_name(b, gpa(0x10800)));
 	bus_destroy(b);
 }
 END_TEST

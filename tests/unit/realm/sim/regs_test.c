@@ -15,6 +15,7 @@
 #define MDSCR SYS(2u, 0u, 0u, 2u, 2u)
 #define VBAR SYS(3u, 0u, 12u, 0u, 0u)
 #define ESR SYS(3u, 0u, 5u, 2u, 0u)
+#define FAR SYS(3u, 0u, 6u, 0u, 0u)
 #define PMCR SYS(3u, 3u, 9u, 12u, 0u)
 #define HOSTS SYS(3u, 0u, 10u, 4u, 7u) /* one that KVM lets nobody change */
 
@@ -41,6 +42,7 @@ static const struct reg after_reset[] = {
 	{ MDSCR, 0, 0x1000 },
 	{ VBAR, 0, 0 },
 	{ ESR, PATTERN, 0 },
+	{ FAR, PATTERN, 0 },
 	{ KVM_REG_PC, 0x80080000, 0x80080000 },
 	{ KVM_REG_PSTATE, 0x3c5, 0x3c5 },
 	{ KVM_REG_X(0u), 0x8fe00000, 0x8fe00000 },
@@ -51,6 +53,7 @@ static const struct reg after_reset[] = {
 
 static u64 vals[CPUS][ARRAY_SIZE(after_reset)];
 static u32 mp_state[CPUS];
+static u64 access_at, abort_esr;
 static unsigned fail_at, calls; /* the n-th access fails, from 1 on; 0: none */
 
 static u64 *reg(int cpu, u64 id)
@@ -90,6 +93,11 @@ int kvm_ioctl(int fd, unsigned long req, void *arg)
 		if (r->id == HOSTS)
 			return -EINVAL;
 		*reg(fd, r->id) = *(u64 *)(uintptr_t)r->addr;
+		return 0;
+	case KVM_SET_VCPU_EVENTS: /* from user space it is always data */
+		ck_assert(((struct kvm_vcpu_events *)arg)->exception.ext_dabt_pending);
+		*reg(fd, FAR) = access_at;
+		*reg(fd, ESR) = abort_esr;
 		return 0;
 	case KVM_SET_MP_STATE:
 		mp_state[fd] = ((struct kvm_mp_state *)arg)->mp_state;
@@ -174,22 +182,58 @@ START_TEST(an_undefined_instruction_is_taken_to_el1)
 }
 END_TEST
 
+START_TEST(an_instruction_that_cannot_be_fetched)
+{
+	static const struct {
+		u64 pc, access, kvm, guest;
+	} aborts[] = {
+		{ 0x80001000, 0x90000000, 0x96000050, 0x96000050 }, /* a store */
+		{ 0x80001000, 0x80001000, 0x96000010, 0x86000010 },
+		{ 0x00401000, 0x00401000, 0x92000010, 0x82000010 }, /* of EL0 */
+		{ 0x80001000, 0x80001008, 0x96000010, 0x96000010 }, /* beside itself */
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(aborts); i++) {
+		setup();
+		*reg(0, KVM_REG_PC) = aborts[i].pc;
+		access_at = aborts[i].access;
+		abort_esr = aborts[i].kvm;
+		ck_assert_int_eq(regs_abort(0), 0);
+		ck_assert_uint_eq(*reg(0, ESR), aborts[i].guest);
+		ck_assert_uint_eq(*reg(0, FAR), aborts[i].access);
+	}
+}
+END_TEST
+
+static int run_one(unsigned which)
+{
+	switch (which) {
+	case 0:
+		return regs_reset(0);
+	case 1:
+		return regs_start(1, 0, 0, 0);
+	case 2:
+		return regs_abort(0);
+	default:
+		return regs_undefined(0);
+	}
+}
+
 START_TEST(each_failure_is_reported)
 {
 	int err;
 
-	for (unsigned n = 1, done = 0; done < 3; n++) {
+	access_at = 0x80080000;
+	for (unsigned n = 1, done = 0; done < 4; n++) {
 		setup();
 		fail_at = n;
-		err = done == 0	  ? regs_reset(0)
-		      : done == 1 ? regs_start(1, 0, 0, 0)
-				  : regs_undefined(0);
+		err = run_one(done);
 		if (calls >= n) {
 			ck_assert_int_eq(err, -EIO);
 			continue;
 		}
 		ck_assert_int_eq(err, 0);
-		ck_assert_uint_gt(n, 5);
+		ck_assert_uint_gt(n, 4);
 		done++;
 		n = 0;
 	}
@@ -197,4 +241,5 @@ START_TEST(each_failure_is_reported)
 END_TEST
 
 SUITE_MAIN("realm/sim/regs", a_new_rec_has_an_rmms_registers, cpu_on_sets_what_psci_says,
-	   an_undefined_instruction_is_taken_to_el1, each_failure_is_reported)
+	   an_undefined_instruction_is_taken_to_el1,
+	   an_instruction_that_cannot_be_fetched, each_failure_is_reported)

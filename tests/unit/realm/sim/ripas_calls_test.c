@@ -34,8 +34,7 @@ static bool failing(void)
 /* NOLINTBEGIN: libc's names, and its types */
 void *mmap(void *addr, size_t len, int prot, int flags, int fd, off_t off)
 {
-	return failing() ? MAP_FAILED :
-			   (void *)syscall(SYS_mmap, addr, len, prot, flags, fd, off);
+	return failing() ? MAP_FAILED : (void *)syscall(SYS_mmap, addr, len, prot, flags, fd, off);
 }
 
 int mprotect(void *addr, size_t len, int prot)
@@ -51,6 +50,14 @@ int madvise(void *addr, size_t len, int advice)
 int fallocate(int fd, int mode, off_t off, off_t len)
 {
 	return failing() ? -1 : (int)syscall(SYS_fallocate, fd, mode, off, len);
+}
+
+static long page_size = 4096;
+
+long __sysconf(int name);
+long sysconf(int name)
+{
+	return name == _SC_PAGESIZE ? page_size : __sysconf(name);
 }
 /* NOLINTEND */
 
@@ -274,6 +281,32 @@ START_TEST(unsharing_fails)
 }
 END_TEST
 
+/* A host whose pages are larger takes none of the neighbouring pages along, and says why. */
+START_TEST(a_page_of_the_guest_is_less_than_the_hosts)
+{
+	struct mem *m = mem_of(2 * MiB, 0);
+	u64 reached;
+
+	page_size = 16384;
+	capture_start();
+	put(m, RAM + PAGE, "kept");
+	ck_assert_int_eq(ripas_set(m, RAM, RAM + PAGE, RSI_RIPAS_EMPTY, &reached), -EINVAL);
+	ck_assert_uint_eq(reached, RAM);
+	ck_assert_ptr_nonnull(strstr(captured(), "pages of this host, which have 16 KiB"));
+	ck_assert_int_eq(ripas_set(m, RAM + PAGE, RAM + 5 * PAGE, RSI_RIPAS_EMPTY, &reached),
+			 -EINVAL);
+	ck_assert(protected_has(m, RAM + PAGE, "kept") && !mem_is_shared(m, gpa(RAM), PAGE));
+	ck_assert_int_eq(ripas_set(m, RAM, RAM + 4 * PAGE, RSI_RIPAS_EMPTY, &reached), 0);
+	ck_assert(mem_is_shared(m, gpa(RAM), 4 * PAGE));
+	/* What Linux does first changes nothing, and all of RAM is whole pages. */
+	ck_assert_int_eq(ripas_set(m, RAM + 4 * PAGE, RAM + 2 * MiB, RSI_RIPAS_RAM, &reached), 0);
+	ck_assert_int_eq(ripas_set(m, RAM + PAGE, RAM + 2 * PAGE, RSI_RIPAS_RAM, &reached),
+			 -EINVAL);
+	ck_assert_int_eq(ripas_set(m, RAM, RAM + 4 * PAGE, RSI_RIPAS_RAM, &reached), 0);
+	mem_destroy(m);
+}
+END_TEST
+
 SUITE_MAIN("realm/ripas_calls", all_of_ram_costs_the_same_at_any_size,
 	   pieces_take_more_than_one_call, too_many_pieces_are_refused, sharing_fails,
-	   unsharing_fails)
+	   unsharing_fails, a_page_of_the_guest_is_less_than_the_hosts)
