@@ -328,10 +328,15 @@ install-arm64: arm64
 
 # ---- lints: each script of tests/lint/ is one, and says what it is for ----------------------------
 
-LINTS := layering primitives room-cards size words shell install self-test
+LINTS := layering primitives room-cards size words format shell install self-test
 .PHONY: lint-headers lint-tidy lint-cppcheck lint-man
 lint: lint-headers lint-man lint-cppcheck
 	$(Q)MAKE='$(MAKE)' tests/lint/run $(LINTS)
+
+# Make the tree what `make lint` wants of it.
+.PHONY: format
+format:
+	$(Q)tests/lint/format --write
 
 lint-headers:
 	$(call say,LINT,headers compile alone)

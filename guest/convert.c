@@ -99,13 +99,14 @@ static void change_until_stop(u64 index)
 
 /* ---- CPU 0 drives devices ---- */
 
-static struct parts {
+struct parts {
 	struct {
 		u32 type, reserved;
 		u64 sector;
 	} header;
 	u8 status;
-} *parts;
+};
+static struct parts *parts;
 
 static struct driven {
 	struct vdev d;

@@ -171,7 +171,7 @@ void delay_ms(unsigned ms);
 /* Poll `cond` for at most `ms`; true if it came. */
 #define wait_for(cond, ms)                                                   \
 	({                                                                   \
-		u64 end_ = now_ns() + (u64)(ms) * 1000000;                   \
+		u64 end_ = now_ns() + 1000000 * (u64)(ms);                   \
 		bool ok_;                                                    \
 		while (!(ok_ = !!(cond)) && now_ns() < end_)                 \
 			;                                                    \

@@ -30,7 +30,7 @@ static struct ring *ring[2];
 static u64 address_bits; /* of those in descriptors and rings: the alias bit, or none */
 
 /* What requests need besides the victim: in page a. */
-static struct parts {
+struct parts {
 	struct {
 		u32 type, reserved;
 		u64 sector;
@@ -38,7 +38,8 @@ static struct parts {
 	u8 status, letter;
 	u8 frame[64]; /* behind a header of virtio-net: 12 bytes */
 	u8 data[512];
-} *parts;
+};
+static struct parts *parts;
 
 static u64 dma(const volatile void *p)
 {

@@ -147,10 +147,12 @@ static u64 floating_point(void)
 
 	write_sysreg(cpacr_el1, 3ull << 20);
 	sum = read_sysreg(fpcr) | read_sysreg(fpsr);
+	/* clang-format off */
 	VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) VECTOR(5) VECTOR(6) VECTOR(7)
 	VECTOR(8) VECTOR(9) VECTOR(10) VECTOR(11) VECTOR(12) VECTOR(13) VECTOR(14) VECTOR(15)
 	VECTOR(16) VECTOR(17) VECTOR(18) VECTOR(19) VECTOR(20) VECTOR(21) VECTOR(22) VECTOR(23)
 	VECTOR(24) VECTOR(25) VECTOR(26) VECTOR(27) VECTOR(28) VECTOR(29) VECTOR(30) VECTOR(31)
+	/* clang-format on */
 	return sum;
 }
 

@@ -175,6 +175,7 @@ static bool has_name(u64 f)
 /* What this RMM does not know, and what is not RSI at all. */
 static void unknown_functions(void)
 {
+	/* clang-format off */
 	static const u64 other[] = {
 		0x84000190, /* RSI has no 32-bit form */
 		0x84000199,
@@ -192,6 +193,7 @@ static void unknown_functions(void)
 		0xffffffff,
 		0,
 	};
+	/* clang-format on */
 	unsigned good = 0, nr = 0;
 	struct smc r;
 

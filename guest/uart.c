@@ -9,7 +9,7 @@
  */
 #include "guest/guest.h"
 
-#define UART(n) io(MEMMAP_UART + (n) * MEMMAP_UART_STRIDE)
+#define UART(n) io(MEMMAP_UART + MEMMAP_UART_STRIDE * (n))
 enum { DATA, IER, IIR, LCR, MCR, LSR, MSR, SCR };
 #define FCR IIR
 #define UART_INTID (32 + MEMMAP_SPI_UART)

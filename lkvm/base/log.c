@@ -22,6 +22,7 @@ static _Atomic int max_level = LOG_INFO;
 static _Atomic bool raw_terminal;
 
 /* kvmtool's prefixes: tools and people grep for them. */
+/* clang-format off */
 static const char *const prefixes[] = {
 	[LOG_FATAL] = "  Fatal: ",
 	[LOG_ERROR] = "  Error: ",
@@ -29,6 +30,7 @@ static const char *const prefixes[] = {
 	[LOG_INFO] = "  Info: ",
 	[LOG_DEBUG] = "  Debug: ",
 };
+/* clang-format on */
 
 void log_set_level(enum log_level level)
 {

@@ -11,6 +11,7 @@ struct guests {
 	bool all;
 };
 
+/* clang-format off */
 /* The entries for them in a table of options; `what` is done to the guest or guests. */
 #define GUESTS_OPTIONS(what)                                                                       \
 	{ .store = OPT_HEADING, .help = "Options" },                                               \
@@ -25,6 +26,7 @@ struct guests {
 	  .store = OPT_TRUE,                                                                       \
 	  .offset = offsetof(struct guests, all),                                                  \
 	  .help = "All guests of this user" }
+/* clang-format on */
 
 /* opt_spec.word of a table that takes the name as a word. */
 int guests_word(void *conf, const char *word);

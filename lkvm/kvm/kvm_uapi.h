@@ -281,7 +281,7 @@ struct kvm_vcpu_init {
 #define KVM_REG_ARM_COPROC_MASK UINT64_C(0x0fff0000)
 #define KVM_REG_ARM64_SVE UINT64_C(0x00150000)
 /* Core registers are numbered by their offset in struct kvm_regs in 32-bit words. */
-#define KVM_REG_X(n) (KVM_REG_ARM64 | KVM_REG_SIZE_U64 | KVM_REG_ARM_CORE | ((n) * 2u))
+#define KVM_REG_X(n) (KVM_REG_ARM64 | KVM_REG_SIZE_U64 | KVM_REG_ARM_CORE | (2u * (n)))
 #define KVM_REG_SP KVM_REG_X(31u)
 #define KVM_REG_PC KVM_REG_X(32u)
 #define KVM_REG_PSTATE KVM_REG_X(33u)

@@ -225,11 +225,13 @@ void msix_write(struct msix *m, u64 off, unsigned len, u64 val)
 static void add_cap(struct msix *m, unsigned bar)
 {
 	unsigned control = m->nr - 1;
+	/* clang-format off */
 	const u8 body[CAP_LEN] = {
 		0, 0, (u8)control, (u8)(control >> 8),
 		(u8)bar, 0, 0, 0, /* table: at 0 */
 		(u8)(PBA_OFF | bar), PBA_OFF >> 8, 0, 0,
 	};
+	/* clang-format on */
 	const u8 wmask[CAP_LEN] = { 0, 0, 0, (CONTROL_ENABLE | CONTROL_MASK) >> 8 };
 
 	m->cap = pci_cap_add(m->func, CAP_ID_MSIX, body, wmask, CAP_LEN, &cap_ops, m);

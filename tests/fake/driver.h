@@ -13,7 +13,7 @@
 #define FAKE_RAM UINT64_C(0x80000000)
 #define FAKE_RAM_SIZE (4 * MiB)
 #define FAKE_RING_SPAN (32 * KiB)				  /* room of one ring */
-#define FAKE_RING(i) (FAKE_RAM + (u64)(i) * FAKE_RING_SPAN)	  /* base for fake_ring_init() */
+#define FAKE_RING(i) (FAKE_RAM + FAKE_RING_SPAN * (u64)(i))	  /* base for fake_ring_init() */
 #define FAKE_DATA (FAKE_RAM + 2 * MiB)
 
 /* A new `struct mem` with FAKE_RAM_SIZE of RAM at FAKE_RAM; mem_flags as for mem_add_ram(). */
