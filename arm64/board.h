@@ -30,7 +30,7 @@ struct board_conf {
 	enum board_gic gic; /* AUTO counts as V3_ITS: the answer where there is no KVM to ask */
 	unsigned nr_virtio_mmio; /* transports present, <= MEMMAP_NR_VIRTIO_MMIO */
 	bool pmu;
-	bool edk2; /* --firmware: the device tree is one that EDK2 can turn into ACPI tables */
+	bool edk2;     /* --firmware: the device tree is one that EDK2 can turn into ACPI tables */
 	bool psci_smc; /* conduit SMC instead of HVC: Realms, where HVC does not reach the host */
 	u32 timer_hz;  /* --override-bad-firmware-cntfrq; 0: CNTFRQ_EL0 is right */
 };

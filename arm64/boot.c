@@ -187,8 +187,7 @@ static int load_firmware(struct mem *m, const struct boot_conf *c, struct boot_i
 		out->image = (struct boot_span){ gpa(c->ram_base + off), size };
 		out->image_mem_len = size;
 		out->entry = out->image.base;
-		err = infile_read(fd, c->firmware, mem_load_ptr(m, out->image.base, size), size,
-				  0);
+		err = infile_read(fd, c->firmware, mem_load_ptr(m, out->image.base, size), size, 0);
 	} else {
 		log_error("firmware %s (%" PRIu64
 			  " KiB) does not fit into guest memory: increase --mem",

@@ -414,9 +414,9 @@ int fdt_build(void *buf, u32 size, const struct fdt_conf *c)
 	struct tree t = { .fdt = buf, .conf = c };
 
 	did(&t, fdt_create_with_flags(buf, (int)size,
-				      c->board->nr_cpus > MAX_CPUS_OWN_NAMES ?
-					      0 :
-					      FDT_CREATE_FLAG_NO_NAME_DEDUP));
+				      c->board->nr_cpus > MAX_CPUS_OWN_NAMES
+					      ? 0
+					      : FDT_CREATE_FLAG_NO_NAME_DEDUP));
 	if (!t.err)
 		did(&t, fdt_finish_reservemap(buf));
 	root(&t);

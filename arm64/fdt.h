@@ -13,7 +13,7 @@ struct fdt_conf {
 	const struct board_layout *layout; /* of that board */
 	const char *bootargs;		   /* complete kernel command line, or NULL: no property */
 	u64 initrd_base;
-	u64 initrd_len;	     /* 0: no initrd */
+	u64 initrd_len; /* 0: no initrd */
 	u64 log_base;
 	u64 log_len;	     /* 0: no measurement log */
 	bool has_kaslr_seed; /* otherwise no property: nothing random unless asked for */

@@ -432,8 +432,7 @@ static void test_random(const struct vdev *d, unsigned rounds)
 static void test_device(const struct vdev *d)
 {
 	print("%s %u\n", vdev_kind(d), d->slot);
-	if (!checkf("works", vdev_works(d, ring), "%s: status %x", vdev_kind(d),
-		    vget(d, R_STATUS)))
+	if (!checkf("works", vdev_works(d, ring), "%s: status %x", vdev_kind(d), vget(d, R_STATUS)))
 		return;
 	test_book(d);
 	test_rings(d);

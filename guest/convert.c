@@ -49,8 +49,8 @@ static void look_at(struct set *s, unsigned i, u8 *page, bool shared)
 	u8 *alias = (u8 *)io((u64)page);
 
 	if (shared && !s->shared[i]) {
-		s->survived += page_count(alias, SECRET) ||
-			       (s->tag[i] && page_count(alias, s->tag[i]));
+		s->survived +=
+			page_count(alias, SECRET) || (s->tag[i] && page_count(alias, s->tag[i]));
 		page_fill(alias, SHARED);
 		s->tag[i] = random_next(&s->seed);
 		((volatile u64 *)alias)[random_next(&s->seed) % (GRANULE / 8)] = s->tag[i];
@@ -233,8 +233,8 @@ static void report(unsigned first)
 		const struct set *s = &sets[i];
 
 		print("cpu %u: %u conversions\n", i, s->conversions);
-		checkf("pages change sides", s->conversions > CONVERSIONS && !s->refused, "%u, %u refused",
-		       s->conversions, s->refused);
+		checkf("pages change sides", s->conversions > CONVERSIONS && !s->refused,
+		       "%u, %u refused", s->conversions, s->refused);
 		checkf("nothing survives that", !s->survived, "%u pages", s->survived);
 		checkf("no protected page was written to", !s->written, "%u pages", s->written);
 	}
@@ -304,7 +304,8 @@ static void pieces(void)
 		if (!set_ripas(a, a + GRANULE, RIPAS_EMPTY))
 			break;
 	}
-	print("pieces: %lu%s\n", (a - first) / (2 * GRANULE), a + GRANULE < end ? ", then refused" : "");
+	print("pieces: %lu%s\n", (a - first) / (2 * GRANULE),
+	      a + GRANULE < end ? ", then refused" : "");
 	last = (volatile u64 *)io(a - 2 * GRANULE);
 	*last = SHARED;
 	checkf("a shared page works", *last == SHARED, "%lx", *last);

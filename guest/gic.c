@@ -49,9 +49,9 @@ static void init_v3(void)
 		;
 	write32(second + GICR_SGI_BASE + GICD_IGROUPR, ~0u);
 	/* By number: assemblers before ARMv8 GIC names have none for them. */
-	write_sysreg(S3_0_C12_C12_5, 7);    /* ICC_SRE_EL1 */
-	write_sysreg(S3_0_C4_C6_0, 0xff);   /* ICC_PMR_EL1 */
-	write_sysreg(S3_0_C12_C12_7, 1);    /* ICC_IGRPEN1_EL1 */
+	write_sysreg(S3_0_C12_C12_5, 7);  /* ICC_SRE_EL1 */
+	write_sysreg(S3_0_C4_C6_0, 0xff); /* ICC_PMR_EL1 */
+	write_sysreg(S3_0_C12_C12_7, 1);  /* ICC_IGRPEN1_EL1 */
 }
 
 bool gic_init(void)
@@ -131,8 +131,8 @@ void gic_send_sgi(u32 intid, u64 mpidr)
 {
 	dsb();
 	if (version == 3)
-		write_sysreg(S3_0_C12_C11_5, (u64)intid << 24 | (mpidr & 0xff00) << 8 |
-						     1u << (mpidr & 0xf));
+		write_sysreg(S3_0_C12_C11_5,
+			     (u64)intid << 24 | (mpidr & 0xff00) << 8 | 1u << (mpidr & 0xf));
 	else
 		write32(dist + GICD_SGIR, 1u << ((mpidr & 7) + 16) | intid);
 }

@@ -132,16 +132,16 @@ static inline void isb(void)
 	__asm__ volatile("isb" : : : "memory");
 }
 
-#define read_sysreg(name)                                            \
-	({                                                           \
-		u64 v_;                                              \
-		__asm__ volatile("mrs %0, " #name : "=r"(v_));       \
-		v_;                                                  \
+#define read_sysreg(name)                                                                          \
+	({                                                                                         \
+		u64 v_;                                                                            \
+		__asm__ volatile("mrs %0, " #name : "=r"(v_));                                     \
+		v_;                                                                                \
 	})
-#define write_sysreg(name, v)                                                              \
-	do {                                                                               \
-		u64 v_ = (v);                                                              \
-		__asm__ volatile("msr " #name ", %0\n\tisb" : : "r"(v_) : "memory");       \
+#define write_sysreg(name, v)                                                                      \
+	do {                                                                                       \
+		u64 v_ = (v);                                                                      \
+		__asm__ volatile("msr " #name ", %0\n\tisb" : : "r"(v_) : "memory");               \
 	} while (0)
 
 /* ---- faults ---- */
@@ -169,13 +169,13 @@ u64 now_ns(void);
 void delay_ms(unsigned ms);
 
 /* Poll `cond` for at most `ms`; true if it came. */
-#define wait_for(cond, ms)                                                   \
-	({                                                                   \
-		u64 end_ = now_ns() + 1000000 * (u64)(ms);                   \
-		bool ok_;                                                    \
-		while (!(ok_ = !!(cond)) && now_ns() < end_)                 \
-			;                                                    \
-		ok_;                                                         \
+#define wait_for(cond, ms)                                                                         \
+	({                                                                                         \
+		u64 end_ = now_ns() + 1000000 * (u64)(ms);                                         \
+		bool ok_;                                                                          \
+		while (!(ok_ = !!(cond)) && now_ns() < end_)                                       \
+			;                                                                          \
+		ok_;                                                                               \
 	})
 
 /* ---- PSCI ---- */

@@ -82,8 +82,8 @@ static void test_bars(const struct vdev *d)
 	write32(bar, ELSEWHERE);
 	checkf("it moves", read32(bar) == ELSEWHERE, "%x", read32(bar));
 	write8(io(ELSEWHERE + off) + 0x14, 0);
-	check("answers at the new place", read8(io(ELSEWHERE + off) + 0x14) == 0 &&
-						  read16(io(ELSEWHERE + off) + 0x12) >= 1);
+	check("answers at the new place",
+	      read8(io(ELSEWHERE + off) + 0x14) == 0 && read16(io(ELSEWHERE + off) + 0x12) >= 1);
 	check("and not at the old one", gone(d->common));
 	write16(d->ecam + COMMAND, (u16)(command & ~2u));
 	check("decoding off: gone", gone(io(ELSEWHERE + off)));
@@ -141,8 +141,8 @@ static void test_msix(const struct vdev *d)
 	write32(d->msix_table, 0x12345678);
 	write32(d->msix_table + 4, 1);
 	write32(d->msix_table + 8, 77);
-	check("entries keep what is written", read32(d->msix_table) == 0x12345678 &&
-						      read32(d->msix_table + 8) == 77);
+	check("entries keep what is written",
+	      read32(d->msix_table) == 0x12345678 && read32(d->msix_table + 8) == 77);
 	write16(d->common + 0x10, 0);
 	check("config vector 0 is taken", read16(d->common + 0x10) == 0);
 	write16(d->common + 0x10, (u16)d->msix_nr);

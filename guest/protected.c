@@ -217,8 +217,9 @@ static unsigned refused(const struct vdev *d, const char *kind, const char *wher
 
 	if (seen && kept && works)
 		return 1;
-	checkf("refused", false, "%s, %s:%s%s%s", kind, where, seen ? "" : " NEEDS_RESET is not set",
-	       kept ? "" : " bytes have changed", works ? "" : " does not work after a reset");
+	checkf("refused", false, "%s, %s:%s%s%s", kind, where,
+	       seen ? "" : " NEEDS_RESET is not set", kept ? "" : " bytes have changed",
+	       works ? "" : " does not work after a reset");
 	return 0;
 }
 

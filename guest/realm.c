@@ -142,8 +142,7 @@ bool set_ripas(u64 base, u64 top, u64 ripas)
 	struct smc r;
 
 	while (base < top) {
-		if (rsi(&r, RSI_IPA_STATE_SET, base, top, ripas, CHANGE_DESTROYED) !=
-			    RSI_SUCCESS ||
+		if (rsi(&r, RSI_IPA_STATE_SET, base, top, ripas, CHANGE_DESTROYED) != RSI_SUCCESS ||
 		    r.x[1] <= base || r.x[1] > top || r.x[2])
 			return false;
 		base = r.x[1];

@@ -18,10 +18,12 @@
 /* System registers in the order in which at_entry stores them, by their names for the assembler. */
 #define SYSTEM_REGISTERS(x)                                                                        \
 	x(sctlr_el1) x(CurrentEL) x(daif) x(nzcv) x(spsel) x(sp_el0) x(elr_el1) x(spsr_el1)        \
-	x(tpidr_el0) x(tpidrro_el0) x(tpidr_el1) x(contextidr_el1) x(ttbr0_el1) x(ttbr1_el1)       \
-	x(tcr_el1) x(mair_el1) x(amair_el1) x(afsr0_el1) x(afsr1_el1) x(esr_el1) x(far_el1)        \
-	x(par_el1) x(vbar_el1) x(cpacr_el1) x(csselr_el1) x(cntkctl_el1) x(cntv_ctl_el0)           \
-	x(cntp_ctl_el0) x(cntv_cval_el0) x(cntp_cval_el0) x(mdscr_el1) x(mdccint_el1)
+		x(tpidr_el0) x(tpidrro_el0) x(tpidr_el1) x(contextidr_el1) x(ttbr0_el1)            \
+			x(ttbr1_el1) x(tcr_el1) x(mair_el1) x(amair_el1) x(afsr0_el1) x(afsr1_el1) \
+				x(esr_el1) x(far_el1) x(par_el1) x(vbar_el1) x(cpacr_el1)          \
+					x(csselr_el1) x(cntkctl_el1) x(cntv_ctl_el0)               \
+						x(cntp_ctl_el0) x(cntv_cval_el0) x(cntp_cval_el0)  \
+							x(mdscr_el1) x(mdccint_el1)
 #define ID(name) R_##name,
 #define NAME(name) #name,
 #define STORE(name) "mrs x27, " #name "\n str x27, [x28], #8\n"
@@ -56,17 +58,16 @@ __asm__(".pushsection .text\n"
 	"stp x24, x25, [x28], #16\n"
 	"stp x26, x27, [x28], #16\n"
 	"mov x27, sp\n"
-	"stp x29, x27, [x28], #16\n" SYSTEM_REGISTERS(STORE)
-	"dsb sy\n"
-	"adrp x27, entry_regs\n"
-	"add x27, x27, :lo12:entry_regs\n"
-	"1: dc ivac, x27\n"
-	"add x27, x27, #64\n"
-	"cmp x27, x28\n"
-	"b.lo 1b\n"
-	"dsb sy\n"
-	"ret\n"
-	".popsection\n");
+	"stp x29, x27, [x28], #16\n" SYSTEM_REGISTERS(STORE) "dsb sy\n"
+							     "adrp x27, entry_regs\n"
+							     "add x27, x27, :lo12:entry_regs\n"
+							     "1: dc ivac, x27\n"
+							     "add x27, x27, #64\n"
+							     "cmp x27, x28\n"
+							     "b.lo 1b\n"
+							     "dsb sy\n"
+							     "ret\n"
+							     ".popsection\n");
 
 static const char *name_of(unsigned i)
 {
@@ -104,11 +105,11 @@ static bool as_it_should_be(unsigned i, u64 x0)
 
 /* ---- what start.S leaves alone ---- */
 
-#define READ(name)                                                   \
-	({                                                           \
-		u64 v_;                                              \
-		__asm__ volatile("mrs %0, " name : "=r"(v_));        \
-		v_;                                                  \
+#define READ(name)                                                                                 \
+	({                                                                                         \
+		u64 v_;                                                                            \
+		__asm__ volatile("mrs %0, " name : "=r"(v_));                                      \
+		v_;                                                                                \
 	})
 
 static u64 pauth_keys(void)
@@ -135,10 +136,10 @@ static u64 pmu(void)
 	       (READ("pmcr_el0") & 1);
 }
 
-#define VECTOR(n)                                                                   \
-	__asm__ volatile(".arch_extension simd\n"                                   \
-			 "umov %0, v" #n ".d[0]\n umov %1, v" #n ".d[1]\n"          \
-			 : "=r"(lo), "=r"(hi));                                     \
+#define VECTOR(n)                                                                                  \
+	__asm__ volatile(".arch_extension simd\n"                                                  \
+			 "umov %0, v" #n ".d[0]\n umov %1, v" #n ".d[1]\n"                         \
+			 : "=r"(lo), "=r"(hi));                                                    \
 	sum |= lo | hi;
 
 static u64 floating_point(void)
@@ -152,8 +153,8 @@ static u64 floating_point(void)
 	VECTOR(8) VECTOR(9) VECTOR(10) VECTOR(11) VECTOR(12) VECTOR(13) VECTOR(14) VECTOR(15)
 	VECTOR(16) VECTOR(17) VECTOR(18) VECTOR(19) VECTOR(20) VECTOR(21) VECTOR(22) VECTOR(23)
 	VECTOR(24) VECTOR(25) VECTOR(26) VECTOR(27) VECTOR(28) VECTOR(29) VECTOR(30) VECTOR(31)
-	/* clang-format on */
-	return sum;
+		/* clang-format on */
+		return sum;
 }
 
 static void look(u64 cpu, u64 x0)

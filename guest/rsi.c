@@ -25,7 +25,7 @@ static bool rmm;
 
 static void versions(void)
 {
-	static const u64 other[] = { 0, 0xffff, RSI_1_1, 0x10002, 0x20000, 1ull << 32 | RSI_1_0,
+	static const u64 other[] = { 0,	   0xffff, RSI_1_1, 0x10002, 0x20000, 1ull << 32 | RSI_1_0,
 				     ~0ull };
 	/* All that have a bit in index 0; the others read as zero. */
 	const u64 known = rsi_version() > RSI_1_0 ? 7 : 0;
@@ -145,9 +145,9 @@ static void measurements(void)
 	check("EXTEND by nothing is a hash, too",
 	      rsi(&r, RSI_MEASUREMENT_EXTEND, 4, 0, ~0ull, ~0ull) == RSI_SUCCESS &&
 		      read_measurement(4, rem) && !all_zero(rem, WORDS / 2));
-	check("EXTEND by 64 bytes",
-	      rsi(&r, RSI_MEASUREMENT_EXTEND, 4, 64, 0, 0) == RSI_SUCCESS &&
-		      read_measurement(4, again) && memcmp(rem, again, sizeof(rem)));
+	check("EXTEND by 64 bytes", rsi(&r, RSI_MEASUREMENT_EXTEND, 4, 64, 0, 0) == RSI_SUCCESS &&
+					    read_measurement(4, again) &&
+					    memcmp(rem, again, sizeof(rem)));
 }
 
 /* ---- page states ---- */
@@ -371,8 +371,8 @@ static void on_other_cpu(u64 index)
 	token_init(&r, 3);
 	len = token_fetch(2, 500, &sum);
 	checkf("CPU 1: a token of its own", r.x[0] == RSI_SUCCESS && len, "%lx %lu", r.x[0], len);
-	check("CPU 1: the same measurements", read_measurement(2, r.x) &&
-						      !memcmp(r.x, extended, sizeof(extended)));
+	check("CPU 1: the same measurements",
+	      read_measurement(2, r.x) && !memcmp(r.x, extended, sizeof(extended)));
 	check("CPU 1: unshares what CPU 0 has shared",
 	      unshare(page[1], GRANULE) && get(PAGE(1), PAGE(2), &end) == RIPAS_RAM);
 	dsb();
@@ -417,7 +417,8 @@ static void reset_over_and_over(void)
 		clean &= read_measurement(i, rem) && all_zero(rem, WORDS);
 		extend(&r, i);
 	}
-	print("reset: %s, RIM %016lx\n", clean ? "a new Realm" : "DIRTY", __builtin_bswap64(rim[0]));
+	print("reset: %s, RIM %016lx\n", clean ? "a new Realm" : "DIRTY",
+	      __builtin_bswap64(rim[0]));
 	share(page[1], GRANULE);
 	system_reset();
 }

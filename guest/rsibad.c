@@ -246,8 +246,7 @@ static void hypervisor_calls(void)
 
 static void bad_psci(void)
 {
-	check("PSCI_FEATURES: no such function",
-	      (int)psci(PSCI_FEATURES, RSI_VERSION, 0, 0) == -1);
+	check("PSCI_FEATURES: no such function", (int)psci(PSCI_FEATURES, RSI_VERSION, 0, 0) == -1);
 	check("MIGRATE_INFO_TYPE, SYSTEM_RESET2: an RMM has none",
 	      (int)psci(0x84000006, 0, 0, 0) == -1 && (int)psci(0xc4000012, 0, 0, 0) == -1);
 	check("CPU_ON: not in the other half",
@@ -288,8 +287,8 @@ static void nothing_has_changed(void)
 	end = rsi(&r, RSI_IPA_STATE_GET, ram_base, ram_end, 0, 0) ? 0 : r.x[1];
 	checkf("so are the page states", end == PAGE(1) && r.x[2] == RIPAS_RAM, "%lx", end);
 	for (u64 i = 1; i <= 4; i++)
-		check("and the measurements", rsi(&r, RSI_MEASUREMENT_READ, i, 0, 0, 0) == 0 &&
-						      !r.x[1] && !r.x[4]);
+		check("and the measurements",
+		      rsi(&r, RSI_MEASUREMENT_READ, i, 0, 0, 0) == 0 && !r.x[1] && !r.x[4]);
 }
 
 void payload_main(void)

@@ -34,7 +34,8 @@ void payload_main(void)
 		long err;
 
 		if (nr == 0) {
-			check("boot cpu is cpu 0", (read_sysreg(mpidr_el1) & 0xff00ffffff) == mpidr);
+			check("boot cpu is cpu 0",
+			      (read_sysreg(mpidr_el1) & 0xff00ffffff) == mpidr);
 			check("cpu 0 is on already",
 			      cpu_on(0, mpidr, secondary, 0) == PSCI_ALREADY_ON);
 			continue;

@@ -104,7 +104,8 @@ static void test_interrupts(void)
 	write8(UART(0) + IER, 2);
 	checkf("transmitter-empty interrupt", wait_for(nr_thri == 1, 1000), "%u", nr_thri);
 	delay_ms(2);
-	checkf("which comes once", nr_thri == 1 && !nr_other, "%u and %u others", nr_thri, nr_other);
+	checkf("which comes once", nr_thri == 1 && !nr_other, "%u and %u others", nr_thri,
+	       nr_other);
 }
 
 static void test_input(void)

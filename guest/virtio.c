@@ -43,8 +43,8 @@ static const struct {
 
 u32 vget(const struct vdev *d, enum vreg r)
 {
-	return d->pci ? (u32)read_width(d->common + pci_regs[r].off, pci_regs[r].width) :
-			(u32)read_width(d->common + mmio_regs[r].off, mmio_regs[r].width);
+	return d->pci ? (u32)read_width(d->common + pci_regs[r].off, pci_regs[r].width)
+		      : (u32)read_width(d->common + mmio_regs[r].off, mmio_regs[r].width);
 }
 
 void vset(const struct vdev *d, enum vreg r, u32 v)

@@ -78,7 +78,7 @@ struct ring {
 
 struct vdev {
 	bool pci;
-	u32 id; /* VIRTIO_ID_* */
+	u32 id;	  /* VIRTIO_ID_* */
 	u32 slot; /* PCI slot, or index of the mmio window */
 	u64 common, config, notify, isr;
 	u32 notify_mult;

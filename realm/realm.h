@@ -52,9 +52,9 @@ struct realm_conf {
 	const struct fault_plan *sim_faults; /* --sim-fault [realm/sim/fault.h], or NULL: none */
 	bool sim_log;			     /* --sim-log ... */
 	const char *sim_log_file;	     /* ... to this file; NULL: stderr */
-	bool has_rpv; /* --realm-pv or --realm-pv-hex */
-	u8 rpv[64];   /* Realm Personalization Value */
-	bool log;     /* --measurement-log: some of what is loaded is not measured */
+	bool has_rpv;			     /* --realm-pv or --realm-pv-hex */
+	u8 rpv[64];			     /* Realm Personalization Value */
+	bool log; /* --measurement-log: some of what is loaded is not measured */
 	bool pmu, sve;
 	unsigned pmu_counters; /* 0: the host's */
 	unsigned sve_vl;       /* bits; 0: the host's */

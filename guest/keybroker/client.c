@@ -71,7 +71,8 @@ static void log_challenge(const u8 challenge[CHALLENGE_LEN])
 	char text[CHALLENGE_LEN * 4 + 1];
 
 	for (unsigned i = 0; i < CHALLENGE_LEN; i++)
-		snprintf(text + 4 * i, 5, "%02x%s", challenge[i], i + 1 < CHALLENGE_LEN ? ", " : "");
+		snprintf(text + 4 * i, 5, "%02x%s", challenge[i],
+			 i + 1 < CHALLENGE_LEN ? ", " : "");
 	log_info("Challenge (%u bytes) = [%s]", CHALLENGE_LEN, text);
 }
 

@@ -112,8 +112,9 @@ static int read_key(struct wrap_public *out, const json_t *key, const char **why
 	int e = get_bytes(key, "e", out->e, sizeof(out->e));
 
 	if (!is_text(key, "kty", "RSA"))
-		return refuse(why, "The wrapping key type is not supported. Wrapping key must be an "
-				   "RSA key.");
+		return refuse(why,
+			      "The wrapping key type is not supported. Wrapping key must be an "
+			      "RSA key.");
 	if (!alg || wrap_alg_by_name(&out->alg, alg))
 		return refuse(why, "The wrapping key encryption algorithm is not supported.");
 	if (n < 0 || e < 0)

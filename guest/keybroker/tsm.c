@@ -131,8 +131,7 @@ static int no_reports(const char *reports, int err)
 	return err;
 }
 
-int tsm_report(const char *reports, const u8 *challenge, size_t challenge_len, u8 *out,
-	       size_t size)
+int tsm_report(const char *reports, const u8 *challenge, size_t challenge_len, u8 *out, size_t size)
 {
 	char entry[PATH_MAX];
 	int fd, err;

@@ -12,7 +12,7 @@ struct url {
 	char host[URL_HOST_MAX]; /* an IPv6 address without its brackets */
 	char port[8];
 	char authority[URL_HOST_MAX + 16]; /* host and port as they stand in the URL: for Host */
-	char path[URL_MAX];		  /* begins with '/', has the query, not the fragment */
+	char path[URL_MAX];		   /* begins with '/', has the query, not the fragment */
 };
 
 /* "http://host[:port][/path]". 0, or -EINVAL with the reason in *why. */

@@ -194,8 +194,7 @@ static void print_json(const struct map *m)
 	json_print_string(stdout, m->backend);
 	printf(", \"ram\": %" PRIu64, m->ram_size);
 	for (int k = MAP_MEMORY; k < MAP_NR_KINDS; k++)
-		printf(", \"%s\": %" PRIu64, kind_names[k],
-		       map_total(m, (enum map_kind)k, &nr));
+		printf(", \"%s\": %" PRIu64, kind_names[k], map_total(m, (enum map_kind)k, &nr));
 	printf(", \"not_listed\": %" PRIu64, m->nr_more);
 	print_json_ranges("loaded", m->loaded, m->nr_loaded, false);
 	print_json_ranges("ranges", m->ranges, m->nr, true);

@@ -91,8 +91,8 @@ static bool take(void *arg, const struct ask_record *r)
 static void print_text(const struct answer *a, const char *name)
 {
 	printf("Guest %s after %s s, what its devices touched:\n\n", name, a->seconds);
-	printf("%-18s %-14s %9s %12s %9s %12s %12s %7s %8s\n", "DEVICE", "BUS", "OUT",
-	       "OUT-BYTES", "IN", "IN-ROOM", "IN-BYTES", "PAGES", "REFUSED");
+	printf("%-18s %-14s %9s %12s %9s %12s %12s %7s %8s\n", "DEVICE", "BUS", "OUT", "OUT-BYTES",
+	       "IN", "IN-ROOM", "IN-BYTES", "PAGES", "REFUSED");
 	for (unsigned i = 0; i < a->nr; i++) {
 		const struct device *d = &a->devices[i];
 
@@ -100,8 +100,7 @@ static void print_text(const struct answer *a, const char *name)
 		printf(" %9llu %12llu", (unsigned long long)d->sums[NR_OUT],
 		       (unsigned long long)d->sums[OUT_LEN]);
 		printf(" %9llu %12llu %12llu", (unsigned long long)d->sums[NR_IN],
-		       (unsigned long long)d->sums[IN_LEN],
-		       (unsigned long long)d->sums[WRITTEN]);
+		       (unsigned long long)d->sums[IN_LEN], (unsigned long long)d->sums[WRITTEN]);
 		printf(" %7llu %8llu\n", (unsigned long long)d->sums[PAGES],
 		       (unsigned long long)d->sums[REFUSED]);
 	}
@@ -113,9 +112,9 @@ static void print_json(const struct answer *a, const char *name)
 		const char *key;
 		enum sum sum;
 	} keys[] = {
-		{ "out_transfers", NR_OUT }, { "out_bytes", OUT_LEN },	 { "in_transfers", NR_IN },
-		{ "in_room", IN_LEN },	     { "in_bytes", WRITTEN },	 { "tables", NR_TABLES },
-		{ "table_bytes", TABLE_LEN }, { "pages", PAGES },	 { "refused", REFUSED },
+		{ "out_transfers", NR_OUT },  { "out_bytes", OUT_LEN }, { "in_transfers", NR_IN },
+		{ "in_room", IN_LEN },	      { "in_bytes", WRITTEN },	{ "tables", NR_TABLES },
+		{ "table_bytes", TABLE_LEN }, { "pages", PAGES },	{ "refused", REFUSED },
 	};
 
 	printf("{ \"guest\": ");

@@ -79,8 +79,7 @@ static void print_transfer(const struct trace *t, const struct ask_record *r)
 	u64 n = MIN(ask_number(r, 2), (u64)MAX_DEVICES - 1);
 
 	printf("%13s %s %s queue %s %s %s %s\n", ask_text(r, 1), t->devices[n].bus,
-	       t->devices[n].name, ask_text(r, 3), ask_text(r, 4), ask_text(r, 5),
-	       ask_text(r, 6));
+	       t->devices[n].name, ask_text(r, 3), ask_text(r, 4), ask_text(r, 5), ask_text(r, 6));
 }
 
 static bool take(void *arg, const struct ask_record *r)

@@ -86,9 +86,8 @@ static void text(FILE *f, int x, int y, const char *style, const char *s)
 
 static void rect(FILE *f, double x, double y, double w, double h, const char *colour)
 {
-	fprintf(f,
-		"<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" fill=\"%s\"/>\n", x, y,
-		w, h, colour);
+	fprintf(f, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" fill=\"%s\"/>\n", x,
+		y, w, h, colour);
 }
 
 /* ---- the list ---- */
@@ -100,8 +99,7 @@ static void list_row(FILE *f, int y, u64 base, u64 len, enum map_kind kind, bool
 	int x = MARGIN + (inside ? 20 : 0);
 	char buf[80], size[MAP_SIZE_LEN];
 
-	fprintf(f,
-		"<rect x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" rx=\"3\" fill=\"%s\"/>\n", x,
+	fprintf(f, "<rect x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" rx=\"3\" fill=\"%s\"/>\n", x,
 		y, LIST_WIDTH - 190 - (inside ? 20 : 0), ROW - 4, legend[kind].colour);
 	snprintf(buf, sizeof(buf), "%s, %s", name, map_size(size, len));
 	text(f, x + 8, y + 13, kind == MAP_WINDOW ? "dark" : "light", buf);
@@ -188,10 +186,10 @@ static void ram_init(struct ram *ram, const struct map *m)
 static void draw_cell(FILE *f, const struct cell *c, int x, int y)
 {
 	u64 own = c->bytes[MAP_PROTECTED] + c->bytes[MAP_MEMORY], all = own + c->bytes[MAP_SHARED];
-	const char *colour = !all		     ? UNKNOWN_COLOUR :
-			     c->loaded		     ? LOADED_COLOUR :
-			     c->bytes[MAP_PROTECTED] ? legend[MAP_PROTECTED].colour :
-						       legend[MAP_MEMORY].colour;
+	const char *colour = !all		       ? UNKNOWN_COLOUR
+			     : c->loaded	       ? LOADED_COLOUR
+			     : c->bytes[MAP_PROTECTED] ? legend[MAP_PROTECTED].colour
+						       : legend[MAP_MEMORY].colour;
 	double part;
 
 	if (own || !all)
@@ -261,8 +259,7 @@ static int draw_legend(FILE *f, const struct map *m, int y)
 void map_svg(const struct map *m, FILE *f)
 {
 	/* Fits the longest list and the fullest grid; what is below the legend stays blank. */
-	const int height =
-		TOP + MAX((int)(MAX_ROWS / 2 + 2) * ROW, (int)ROWS * STEP + 9 * ROW);
+	const int height = TOP + MAX((int)(MAX_ROWS / 2 + 2) * ROW, (int)ROWS * STEP + 9 * ROW);
 	struct ram ram;
 	char size[MAP_SIZE_LEN];
 

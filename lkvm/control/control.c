@@ -116,9 +116,9 @@ int control_create(struct control **out, const char *name)
 	if (s->dir >= 0) {
 		s->fd = control_dir_claim(s->dir, name);
 		snprintf(why, sizeof(why), "%s",
-			 s->fd == -EEXIST ? "what lies in its socket's place is no socket" :
-			 s->fd < 0	  ? strerror(-s->fd) :
-					    "");
+			 s->fd == -EEXIST ? "what lies in its socket's place is no socket"
+			 : s->fd < 0	  ? strerror(-s->fd)
+					  : "");
 	}
 	if (s->fd >= 0) {
 		*out = s;
@@ -143,9 +143,7 @@ int control_serve(struct control *s, struct loop *loop, const struct control_ops
 	int err;
 
 	s->loop = loop;
-	s->env = (struct conn_env){
-		.ops = ops, .arg = arg, .free = place_is_free, .free_arg = s
-	};
+	s->env = (struct conn_env){ .ops = ops, .arg = arg, .free = place_is_free, .free_arg = s };
 	err = loop_timer_add(loop, on_retry, s, &s->retry);
 	for (unsigned i = 0; !err && i < CONTROL_CLIENTS; i++) {
 		if (s->clients[i].env)

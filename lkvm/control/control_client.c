@@ -120,8 +120,7 @@ static int take_lines(struct answer *a)
 /* 1: the caller wants to stop. */
 static int wait_for(int s, int stop_fd, int patience_ms)
 {
-	struct pollfd p[2] = { { .fd = s, .events = POLLIN },
-			       { .fd = stop_fd, .events = POLLIN } };
+	struct pollfd p[2] = { { .fd = s, .events = POLLIN }, { .fd = stop_fd, .events = POLLIN } };
 
 	int n;
 
@@ -196,8 +195,9 @@ int ask(const char *name, const char *words, const struct ask_more *more, ask_fn
 		close(dir);
 	if (!a || s < 0) {
 		if (s == -ENOENT && !*why)
-			log_error("no guest called %s is running ('lkvm list' shows those that are)",
-				  name);
+			log_error(
+				"no guest called %s is running ('lkvm list' shows those that are)",
+				name);
 		else
 			log_error("cannot talk to guest %s: %s", name, *why ? why : strerror(-s));
 		free(a);

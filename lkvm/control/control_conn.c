@@ -274,10 +274,9 @@ static ssize_t receive(struct control_client *c)
 		char bytes[CMSG_SPACE(4 * sizeof(int))];
 	} fds;
 	struct iovec iov = { c->in + c->in_len, sizeof(c->in) - c->in_len };
-	struct msghdr m = { .msg_iov = &iov,
-			    .msg_iovlen = 1,
-			    .msg_control = &fds,
-			    .msg_controllen = sizeof(fds) };
+	struct msghdr m = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &fds, .msg_controllen = sizeof(fds)
+	};
 	ssize_t n = recvmsg(c->fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 
 	if (n >= 0)

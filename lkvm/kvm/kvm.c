@@ -69,8 +69,9 @@ int kvm_open_why(struct kvm *k, const char *path, char *why, size_t len)
 	 * A foreign KVM would accept half of what follows and run nonsense. Tests fake the ioctls.
 	 */
 	if (!strcmp(path, "/dev/kvm")) {
-		snprintf(why, len,
-			 "lkvm runs guests on arm64 hosts only; here, tests/rig/host runs a command on an emulated one");
+		snprintf(
+			why, len,
+			"lkvm runs guests on arm64 hosts only; here, tests/rig/host runs a command on an emulated one");
 		return -ENODEV;
 	}
 #endif

@@ -41,9 +41,9 @@ static struct kvm_event *of_irq(struct irq *i)
 
 static void line(struct irq *i, u32 spi, bool level)
 {
-	struct kvm_irq_level l = { .irq = KVM_ARM_IRQ_TYPE_SPI << KVM_ARM_IRQ_TYPE_SHIFT |
-					  (spi + 32),
-				   .level = level };
+	struct kvm_irq_level l = {
+		.irq = KVM_ARM_IRQ_TYPE_SPI << KVM_ARM_IRQ_TYPE_SHIFT | (spi + 32), .level = level
+	};
 	int err = kvm_ioctl(of_irq(i)->vm_fd, KVM_IRQ_LINE, &l);
 
 	/*

@@ -36,9 +36,9 @@ struct vcpu {
 	struct kvm_run *run;
 	pthread_t thread;
 	bool started;
-	bool unfinished; /* the exit is handled in part */
+	bool unfinished;  /* the exit is handled in part */
 	unsigned refused; /* times in a row that KVM asked to try again */
-	bool off; /* for good: another vCPU has ended the guest, or is about to */
+	bool off;	  /* for good: another vCPU has ended the guest, or is about to */
 };
 
 int vcpu_create(struct vcpu **out, const struct vcpu_env *env, unsigned index)
@@ -394,8 +394,7 @@ static void run_until_stop(struct vcpu *v)
 			continue;
 		}
 		v->refused = 0;
-		if (ret >= 0 ||
-		    (ret == -EFAULT && v->run->exit_reason == KVM_EXIT_MEMORY_FAULT))
+		if (ret >= 0 || (ret == -EFAULT && v->run->exit_reason == KVM_EXIT_MEMORY_FAULT))
 			handle_exit(v);
 		else if (ret == -EFAULT && !realm_fault(v->env->realm, v->fd))
 			continue;

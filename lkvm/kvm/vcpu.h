@@ -46,7 +46,7 @@ struct vcpu_env {
 	struct realm *realm;
 	struct vcpu_gate *gate;
 	const cpu_set_t *affinity; /* host CPUs for all vCPU threads, or NULL: any */
-	bool log_mmio; /* --debug-mmio: tell about accesses that nobody answers */
+	bool log_mmio;		   /* --debug-mmio: tell about accesses that nobody answers */
 };
 
 /*

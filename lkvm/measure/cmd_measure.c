@@ -159,7 +159,8 @@ static int choose_rmm(const struct measure *m, enum rim_rmm *out)
 	}
 	if (rmm) {
 		*out = strcmp(rmm, "1.0") ? RIM_RMM_2_0 : RIM_RMM_1_0;
-		return *out == RIM_RMM_2_0 && strcmp(rmm, "2.0") ? refuse("--rmm is 1.0 or 2.0") : 0;
+		return *out == RIM_RMM_2_0 && strcmp(rmm, "2.0") ? refuse("--rmm is 1.0 or 2.0")
+								 : 0;
 	}
 	if (!profile_has(&m->profile, PROFILE_RMM))
 		return refuse("--rmm 1.0 or --rmm 2.0? They measure differently; 'lkvm doctor' on "

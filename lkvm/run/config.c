@@ -167,8 +167,9 @@ static int check_boot(const struct config *c)
 	if (c->kernel && c->firmware)
 		return refuse("Only one of --kernel or --firmware can be specified");
 	if (c->dtb && (c->earlycon || c->swiotlb || c->kaslr_seed || c->cntfrq))
-		return refuse("--dtb: --earlycon, --swiotlb, --kaslr-seed and "
-			      "--override-bad-firmware-cntfrq are of no use, put them into that tree");
+		return refuse(
+			"--dtb: --earlycon, --swiotlb, --kaslr-seed and "
+			"--override-bad-firmware-cntfrq are of no use, put them into that tree");
 	if (c->firmware_addr_set && !c->firmware)
 		return refuse("--firmware-address is of no use without --firmware");
 	/* kvmtool makes a root file system of its own here. */
@@ -218,7 +219,8 @@ static int check_realm_options(const struct config *c)
 		return refuse("--sim-fault and --sim-log valid only with --realm=sim: nobody sees "
 			      "what another Realm asks of its RMM");
 	if (c->sim_strict && c->irqchip == IRQCHIP_GICV3_ITS)
-		return refuse("--sim-strict hides the guest's ITS tables from KVM: use --irqchip gicv3");
+		return refuse(
+			"--sim-strict hides the guest's ITS tables from KVM: use --irqchip gicv3");
 	return 0;
 }
 
@@ -232,10 +234,12 @@ static int check_realm(const struct config *c)
 	if (err || (c->realm == REALM_OFF && !c->protected_vm))
 		return err;
 	if (c->realm != REALM_OFF && c->protected_vm)
-		return refuse("A guest is either a Realm (--realm) or a protected VM (--protected)");
+		return refuse(
+			"A guest is either a Realm (--realm) or a protected VM (--protected)");
 	if (c->hugetlbfs)
-		return refuse("--hugetlbfs is not possible with --realm or --protected: the guest's "
-			      "own memory is not the host's to choose");
+		return refuse(
+			"--hugetlbfs is not possible with --realm or --protected: the guest's "
+			"own memory is not the host's to choose");
 	if (c->irqchip == IRQCHIP_GICV2 || c->irqchip == IRQCHIP_GICV2M)
 		return refuse("A Realm has a GICv3: use --irqchip gicv3-its or gicv3");
 	/* What the public layout of Realm VMs says, and what blocks of stage 2 want. */
@@ -245,8 +249,9 @@ static int check_realm(const struct config *c)
 		return -EINVAL;
 	}
 	if (c->realm != REALM_OFF && !is_aligned(c->ram_base, 2 * MiB)) {
-		log_error("--mem: the memory of a Realm starts at a multiple of 2 MiB, %#llx is none",
-			  (unsigned long long)c->ram_base);
+		log_error(
+			"--mem: the memory of a Realm starts at a multiple of 2 MiB, %#llx is none",
+			(unsigned long long)c->ram_base);
 		return -EINVAL;
 	}
 	return 0;

@@ -11,8 +11,8 @@
 #include <sched.h>
 
 #include "lkvm/base/log.h"
-#include "realm/sim/fault.h"
 #include "lkvm/control/control_dir.h"
+#include "realm/sim/fault.h"
 
 #define CONFIG_MAX_DISKS 4u
 #define CONFIG_MAX_NICS 4u
@@ -83,7 +83,7 @@ struct config {
 	enum config_realm realm;
 	bool protected_vm; /* pKVM; not together with realm */
 	bool sim_strict;
-	const char *sim_keys;	    /* directory; NULL: the user's default */
+	const char *sim_keys;	      /* directory; NULL: the user's default */
 	struct fault_plan sim_faults; /* --sim-fault */
 	bool sim_faulty;	      /* ... was given */
 	bool sim_log;		      /* --sim-log ... */
@@ -93,8 +93,8 @@ struct config {
 	enum config_hash realm_hash;
 	bool has_realm_pv, realm_only_sve_vl, restricted_mem, services;
 	bool measurement_log; /* for the guest, in its memory; also an error without --realm */
-	u8 realm_pv[64]; /* --realm-pv, zero-padded */
-	u32 swiotlb;	 /* MiB of the guest's bounce pool; 0: the guest's own choice */
+	u8 realm_pv[64];      /* --realm-pv, zero-padded */
+	u32 swiotlb;	      /* MiB of the guest's bounce pool; 0: the guest's own choice */
 
 	/* debug */
 	enum log_level loglevel;

@@ -238,11 +238,12 @@ static void check_pool(const struct devices *d)
 	}
 	need += d->c->nr_disks * virtio_pool_disk(pool);
 	if (need > pool_size(d))
-		log_warn("the devices may need more bounce buffers than the %llu KiB that this guest "
-			 "makes (Linux 7): try --swiotlb %llu%s",
-			 (unsigned long long)(pool_size(d) / KiB),
-			 (unsigned long long)((need + MiB - 1) / MiB),
-			 d->c->realm == REALM_OFF ? "" : "; it is measured");
+		log_warn(
+			"the devices may need more bounce buffers than the %llu KiB that this guest "
+			"makes (Linux 7): try --swiotlb %llu%s",
+			(unsigned long long)(pool_size(d) / KiB),
+			(unsigned long long)((need + MiB - 1) / MiB),
+			d->c->realm == REALM_OFF ? "" : "; it is measured");
 }
 
 int devices_create(struct devices **out, const struct config *c, const struct devices_env *env)
@@ -290,9 +291,8 @@ int devices_count_mmio(const struct config *c, unsigned *nr)
 	err = parse_nics(c, nics, &nr_nics);
 	if (!err)
 		err = check_disks(c);
-	*nr = c->transport == TRANSPORT_MMIO ?
-		      c->rng + (c->console == CONSOLE_VIRTIO) + c->nr_disks :
-		      0;
+	*nr = c->transport == TRANSPORT_MMIO ? c->rng + (c->console == CONSOLE_VIRTIO) + c->nr_disks
+					     : 0;
 	for (unsigned i = 0; i < nr_nics && !err; i++)
 		*nr += nics[i].mode != NET_MODE_NONE && nic_on_mmio(c, &nics[i]);
 	free(nics);

@@ -97,9 +97,9 @@ static int make_plan(struct launch *l, enum plan_order order, u64 page)
 	};
 	int err;
 
-	p.parts[p.nr_parts++] = c->firmware ?
-					part("firmware", "FIRMWARE", c->firmware, l->boot.image) :
-					part("kernel", "KERNEL", c->kernel, l->boot.image);
+	p.parts[p.nr_parts++] = c->firmware
+					? part("firmware", "FIRMWARE", c->firmware, l->boot.image)
+					: part("kernel", "KERNEL", c->kernel, l->boot.image);
 	p.parts[p.nr_parts++] = part("initrd", "INITRD", c->initrd, l->boot.initrd);
 	p.parts[p.nr_parts++] = part("device tree", "DTB", c->dtb, l->boot.dtb);
 	p.parts[p.nr_parts] = part("measurement log", "LOG", NULL, l->boot.log);

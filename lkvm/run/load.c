@@ -79,8 +79,8 @@ static int build_dtb(const struct boot_info *boot, struct mem *m, const struct c
 		return err;
 	}
 	assert(dtb);
-	err = c->dtb ? given_dtb(dtb, (u32)boot->dtb.len, c, &fdt) :
-		       fdt_build(dtb, (u32)boot->dtb.len, &fdt);
+	err = c->dtb ? given_dtb(dtb, (u32)boot->dtb.len, c, &fdt)
+		     : fdt_build(dtb, (u32)boot->dtb.len, &fdt);
 	if (!err && c->dump_dtb)
 		err = write_file(c->dump_dtb, dtb, boot->dtb.len);
 	return err;

@@ -158,9 +158,9 @@ static int create_irqchip(struct machine *m)
 	err = kvm_event_create(&m->event, &m->kvm, its, realm_device_alias(m->realm));
 	if (err)
 		return host_failed("allocate memory", err);
-	return m->launch.layout.gic == BOARD_GIC_V2M ?
-		       v2m_create(&m->v2m, m->bus, kvm_event_irq(m->event)) :
-		       0;
+	return m->launch.layout.gic == BOARD_GIC_V2M
+		       ? v2m_create(&m->v2m, m->bus, kvm_event_irq(m->event))
+		       : 0;
 }
 
 /* ---- loops and signals ---- */
@@ -321,7 +321,8 @@ static int create_service(struct machine *m)
 		.bus = m->bus,
 		.layout = &m->launch.layout,
 		.has_pvtime = m->pvtime,
-		.loaded = { { m->c->firmware ? "firmware" : "kernel", b->image.base.a, b->image.len },
+		.loaded = { { m->c->firmware ? "firmware" : "kernel", b->image.base.a,
+			      b->image.len },
 			    { "initrd", b->initrd.base.a, b->initrd.len },
 			    { "device tree", b->dtb.base.a, b->dtb.len } },
 		.pause = pause_vcpus,

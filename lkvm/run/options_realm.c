@@ -33,9 +33,9 @@ int options_realm(void *conf, const char *name, const char *val)
 
 int options_measurement_algo(void *conf, const char *name, const char *val)
 {
-	static const char *const names[] = { [HASH_SHA256] = "sha256",
-					     [HASH_SHA384] = "sha384",
-					     [HASH_SHA512] = "sha512" };
+	static const char *const names[] = {
+		[HASH_SHA256] = "sha256", [HASH_SHA384] = "sha384", [HASH_SHA512] = "sha512"
+	};
 	struct config *c = conf;
 
 	c->measurement_algo = true;

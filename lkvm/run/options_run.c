@@ -223,9 +223,10 @@ static int parse_sve_max_vl(void *conf, const char *name, const char *val)
 	u64 bits;
 
 	if (options_number(val, 2048, &bits) || bits < 128 || !is_power_of_2(bits)) {
-		log_error("SVE vector length isn't power of 2 or out of range: --%s takes 128, 256, "
-			  "512, 1024 or 2048 bits, not '%s'",
-			  name, val);
+		log_error(
+			"SVE vector length isn't power of 2 or out of range: --%s takes 128, 256, "
+			"512, 1024 or 2048 bits, not '%s'",
+			name, val);
 		return -EINVAL;
 	}
 	c->sve_max_vl = (u32)bits;

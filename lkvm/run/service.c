@@ -142,9 +142,8 @@ static void answer_bounce(struct service *s, struct control_client *c)
 	for (unsigned i = 0; i < nr; i++)
 		control_record(c, "sums\t%u\t%llu\t%llu\t%llu\t%llu\t%llu\t%llu\t%llu\t%llu\t%llu",
 			       i, (ull)sums[i].nr_out, (ull)sums[i].out_len, (ull)sums[i].nr_in,
-			       (ull)sums[i].in_len, (ull)sums[i].nr_tables,
-			       (ull)sums[i].table_len, (ull)sums[i].written, (ull)sums[i].pages,
-			       (ull)sums[i].refused);
+			       (ull)sums[i].in_len, (ull)sums[i].nr_tables, (ull)sums[i].table_len,
+			       (ull)sums[i].written, (ull)sums[i].pages, (ull)sums[i].refused);
 	control_end(c);
 	free(sums);
 }
@@ -215,8 +214,8 @@ static const char *start_capture(struct service *s, struct control_client *c)
 		return NULL;
 	if (s->capturer || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
 		close(fd);
-		return s->capturer ? "its network is being captured already" :
-				     "a capture goes to a regular file";
+		return s->capturer ? "its network is being captured already"
+				   : "a capture goes to a regular file";
 	}
 	err = devices_capture(s->env.devices, fd);
 	if (!err)
@@ -338,9 +337,10 @@ static void record_ram(struct service *s, struct control_client *c)
 			if (nr++ < MAP_MAX_RANGES)
 				control_record(c, "range\t0x%llx\t%llu\t%s\tRAM", (ull)g.a,
 					       (ull)len,
-					       !s->env.confidential || mem_is_guarded(s->env.mem) ? "memory" :
-					       shared		    ? "shared" :
-								      "protected");
+					       !s->env.confidential || mem_is_guarded(s->env.mem)
+						       ? "memory"
+					       : shared ? "shared"
+							: "protected");
 			else
 				left[shared] += len;
 		}
@@ -372,7 +372,7 @@ static void on_request(void *arg, struct control_client *c, const struct control
 		const char *word;
 		void (*answer)(struct service *s, struct control_client *c);
 	} answers[] = {
-		{ "status", answer_status }, { "stop", answer_stop },	{ "pause", answer_pause },
+		{ "status", answer_status }, { "stop", answer_stop },	  { "pause", answer_pause },
 		{ "resume", answer_resume }, { "bounce", answer_bounce }, { "trace", answer_trace },
 		{ "map", answer_map },
 	};

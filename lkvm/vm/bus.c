@@ -151,8 +151,8 @@ static u64 ones(unsigned len)
 
 static bool takes(const struct bus_range *r, u64 a, unsigned len)
 {
-	return is_power_of_2(len) && (r->widths & len) && is_aligned(a, len) &&
-	       a >= r->base.a && range_within(a - r->base.a, len, r->len);
+	return is_power_of_2(len) && (r->widths & len) && is_aligned(a, len) && a >= r->base.a &&
+	       range_within(a - r->base.a, len, r->len);
 }
 
 enum bus_result bus_access(struct bus *b, gpa_t g, unsigned len, bool is_write, u64 *val)

@@ -60,7 +60,7 @@ struct loop {
 	int epfd, wakefd, timerfd;
 	struct loop_fd *wake, *tick;
 	struct loop_fd *fds, *dead;
-	struct loop_timer *timers;     /* armed, by deadline */
+	struct loop_timer *timers; /* armed, by deadline */
 	struct loop_timer *all_timers;
 	u64 programmed; /* deadline the timerfd is set to, 0: off */
 	bool in_batch;

@@ -56,7 +56,7 @@ struct mem_region {
 	u64 size;
 	void *host;	   /* what the vCPUs see at `base` */
 	void *shared_view; /* what devices see; equals host without MEM_SPLIT_VIEW */
-	int fd; /* file behind `host` (hugetlbfs) or behind the shared pages, or -1 */
+	int fd;		   /* file behind `host` (hugetlbfs) or behind the shared pages, or -1 */
 };
 
 int mem_create(struct mem **out);

@@ -250,9 +250,8 @@ int msix_create(struct msix **out, struct pci_func *f, unsigned bar, unsigned nr
 	m->nr = nr;
 	pthread_mutex_init(&m->lock, NULL);
 	for (unsigned i = 0; i < nr; i++)
-		m->vectors[i] = (struct vector){
-			.fd = -1, .route = -1, .words[CONTROL] = VECTOR_MASKED
-		};
+		m->vectors[i] =
+			(struct vector){ .fd = -1, .route = -1, .words[CONTROL] = VECTOR_MASKED };
 	for (unsigned i = 0; i < nr; i++) {
 		m->vectors[i].fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 		if (m->vectors[i].fd < 0) {

@@ -28,13 +28,13 @@ struct pci;
 
 /* Where the board has the bridge. */
 struct pci_map {
-	gpa_t ecam;	/* bus 0 is at its start; the part of other buses reads as ones */
+	gpa_t ecam; /* bus 0 is at its start; the part of other buses reads as ones */
 	u64 ecam_size;
-	gpa_t io;	/* nothing lives there: reads as ones */
+	gpa_t io; /* nothing lives there: reads as ones */
 	u64 io_size;
-	gpa_t mem;	/* 32-bit, non-prefetchable; BARs answer only inside of it */
+	gpa_t mem; /* 32-bit, non-prefetchable; BARs answer only inside of it */
 	u64 mem_size;
-	u32 spi;	/* INTA# of slot n is SPI `spi` + n */
+	u32 spi; /* INTA# of slot n is SPI `spi` + n */
 };
 
 /* What stands behind a capability. Under the function's lock. */

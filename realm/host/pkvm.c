@@ -46,10 +46,11 @@ static int set_ram(struct realm *r)
 		limit.rlim_cur = limit.rlim_max;
 		setrlimit(RLIMIT_MEMLOCK, &limit);
 		if (limit.rlim_cur < ram)
-			log_warn("a protected VM locks its memory, %llu MiB, and this user may lock "
-				 "%llu KiB: raise that with 'ulimit -l'",
-				 (unsigned long long)(ram / MiB),
-				 (unsigned long long)(limit.rlim_cur / KiB));
+			log_warn(
+				"a protected VM locks its memory, %llu MiB, and this user may lock "
+				"%llu KiB: raise that with 'ulimit -l'",
+				(unsigned long long)(ram / MiB),
+				(unsigned long long)(limit.rlim_cur / KiB));
 	}
 	return ram_as_slots(r);
 }
@@ -79,7 +80,8 @@ static void destroy(struct realm *r)
 const struct realm_ops realm_pkvm = {
 	.name = "pkvm",
 	.confidential = true,
-	.banner = "protected VM: devices reach what the guest shares (Linux: CONFIG_ARM_PKVM_GUEST)",
+	.banner =
+		"protected VM: devices reach what the guest shares (Linux: CONFIG_ARM_PKVM_GUEST)",
 	.rmm = realm_not_measured,
 	.mem_flags = mem_flags,
 	.check = realm_accepts_all,

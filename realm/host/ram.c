@@ -24,6 +24,7 @@ int ram_as_slots(struct realm *r)
 		err = kvm_add_slot(realm_kvm(r), reg->base, reg->size, reg->host, 0, NULL);
 	}
 	if (err)
-		log_error("cannot give the guest its memory: %s; try a smaller --mem", strerror(-err));
+		log_error("cannot give the guest its memory: %s; try a smaller --mem",
+			  strerror(-err));
 	return err;
 }

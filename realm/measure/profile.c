@@ -120,9 +120,10 @@ static int parse_word(struct profile *p, const char *s, size_t len, char *why)
 	int key = find_key(s, name_len);
 
 	if (key < 0 || !eq) {
-		snprintf(why, PROFILE_WHY_SIZE,
-			 "'%.*s' is none of rmm=, ipa_bits=, bps=, wps=, sve_vl=, pmu=, page=, lpa2=",
-			 (int)MIN(len, 40u), s);
+		snprintf(
+			why, PROFILE_WHY_SIZE,
+			"'%.*s' is none of rmm=, ipa_bits=, bps=, wps=, sve_vl=, pmu=, page=, lpa2=",
+			(int)MIN(len, 40u), s);
 		return -EINVAL;
 	}
 	if (profile_has(p, (enum profile_key)key)) {

@@ -156,10 +156,9 @@ void rim_create(struct rim *r, enum rim_rmm rmm, const struct rim_params *p)
 
 	assert(p->ipa_bits >= RIM_MIN_IPA_BITS && p->ipa_bits <= RIM_MAX_IPA_BITS);
 	assert(p->nr_bps && p->nr_wps && (!p->sve || p->sve_vl >= 128));
-	*r = (struct rim){ .rmm = rmm,
-			   .hash = p->hash,
-			   .ipa_bits = p->ipa_bits,
-			   .contents = p->contents };
+	*r = (struct rim){
+		.rmm = rmm, .hash = p->hash, .ipa_bits = p->ipa_bits, .contents = p->contents
+	};
 	if (r->contents)
 		r->contents->next = 0;
 	extend(r, &image, sizeof(image));

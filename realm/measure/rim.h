@@ -34,7 +34,7 @@ struct rim_params {
 	unsigned nr_bps; /* breakpoints and watchpoints: what there are, not the register's n - 1 */
 	unsigned nr_wps;
 	bool sve, pmu;
-	bool lpa2; /* tables with 52 bit addresses were asked for, needed or not */
+	bool lpa2;	      /* tables with 52 bit addresses were asked for, needed or not */
 	unsigned sve_vl;      /* longest vectors, bits; only with sve */
 	unsigned nr_counters; /* event counters; only with pmu */
 	struct rim_contents *contents; /* or NULL; outlives the measurement */

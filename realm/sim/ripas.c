@@ -64,12 +64,13 @@ u64 ripas_run(struct mem *m, u64 base, u64 top, enum rsi_ripas *ripas)
  */
 static int too_small(u64 at, u64 len, u64 page)
 {
-	guest_err("simulated Realm",
-		  "%llu KiB at %#llx are not whole pages of this host, which have %llu KiB: they cannot "
-		  "be shared or taken back. A guest kernel with smaller pages gets no network and no "
-		  "disks here; use one with pages of %llu KiB",
-		  (unsigned long long)(len / KiB), (unsigned long long)at,
-		  (unsigned long long)(page / KiB), (unsigned long long)(page / KiB));
+	guest_err(
+		"simulated Realm",
+		"%llu KiB at %#llx are not whole pages of this host, which have %llu KiB: they cannot "
+		"be shared or taken back. A guest kernel with smaller pages gets no network and no "
+		"disks here; use one with pages of %llu KiB",
+		(unsigned long long)(len / KiB), (unsigned long long)at,
+		(unsigned long long)(page / KiB), (unsigned long long)(page / KiB));
 	return -EINVAL;
 }
 

@@ -38,7 +38,7 @@ struct sim {
 	struct rsi_rec recs[SIM_MAX_RECS];
 	int vcpu_fds[SIM_MAX_RECS]; /* of the vCPUs that exist */
 	struct sim_call calls[SIM_MAX_RECS];
-	struct rim rim;		    /* as the launch goes on */
+	struct rim rim; /* as the launch goes on */
 	struct attest *attest;
 	u8 *tokens[SIM_MAX_RECS]; /* SIM_TOKEN_MAX bytes each, once the vCPU has asked for one */
 };

@@ -66,9 +66,9 @@ static const struct netif_ops null_netif_ops = { .up = null_up,
 						 .flush = null_net,
 						 .rx_ready = null_net,
 						 .destroy = null_net };
-static struct netif null_netif = {
-	.ops = &null_netif_ops, .mtu = 1500, .mac = { 2, 0, 0, 0, 0, 1 }
-};
+static struct netif null_netif = { .ops = &null_netif_ops,
+				   .mtu = 1500,
+				   .mac = { 2, 0, 0, 0, 0, 1 } };
 
 static struct disk_req *queued;
 
@@ -98,10 +98,9 @@ static const struct disk_ops null_disk_ops = { .submit = null_submit,
 					       .commit = null_commit,
 					       .drain = null_commit,
 					       .destroy = null_disk_done };
-static struct disk null_disk = { .ops = &null_disk_ops,
-				 .size = GiB,
-				 .block_size = 512,
-				 .physical_block_size = 512 };
+static struct disk null_disk = {
+	.ops = &null_disk_ops, .size = GiB, .block_size = 512, .physical_block_size = 512
+};
 
 /* ---- driver ---- */
 

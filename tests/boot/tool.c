@@ -142,8 +142,8 @@ static int cmd_diskrate(char **argv)
 		fail(argv[1]);
 	start = seconds();
 	for (uint64_t done = 0; done < bytes; done += CHUNK) {
-		ssize_t n = wr ? pwrite(fd, buf, CHUNK, (off_t)done) :
-				 pread(fd, buf, CHUNK, (off_t)done);
+		ssize_t n = wr ? pwrite(fd, buf, CHUNK, (off_t)done)
+			       : pread(fd, buf, CHUNK, (off_t)done);
 
 		if (n != (ssize_t)CHUNK)
 			fail(argv[0]);
@@ -171,10 +171,10 @@ int main(int argc, char **argv)
 		const char *name;
 		int nr_args;
 		int (*run)(char **argv);
-	} cmds[] = { { "serve", 1, cmd_serve },	  { "send", 3, cmd_send },
-		     { "recv", 3, cmd_recv },	  { "udp", 2, cmd_udp },
-		     { "conns", 3, cmd_conns },	  { "refused", 2, cmd_refused },
-		     { "fill", 4, cmd_fill },	  { "verify", 4, cmd_verify },
+	} cmds[] = { { "serve", 1, cmd_serve },	      { "send", 3, cmd_send },
+		     { "recv", 3, cmd_recv },	      { "udp", 2, cmd_udp },
+		     { "conns", 3, cmd_conns },	      { "refused", 2, cmd_refused },
+		     { "fill", 4, cmd_fill },	      { "verify", 4, cmd_verify },
 		     { "diskrate", 3, cmd_diskrate }, { "pty", 3, cmd_pty } };
 
 	signal(SIGPIPE, SIG_IGN);

@@ -173,8 +173,8 @@ int cmd_serve(char **argv)
 		if (p[1].revents) {
 			struct sockaddr_in from;
 			socklen_t len = sizeof(from);
-			ssize_t n = recvfrom(p[1].fd, buf, sizeof(buf), 0,
-					     (struct sockaddr *)&from, &len);
+			ssize_t n = recvfrom(p[1].fd, buf, sizeof(buf), 0, (struct sockaddr *)&from,
+					     &len);
 
 			if (n >= 0)
 				sendto(p[1].fd, buf, (size_t)n, 0, (struct sockaddr *)&from, len);

@@ -12,8 +12,8 @@
 /* Memory of a small test guest: rings below, buffers from FAKE_DATA on. */
 #define FAKE_RAM UINT64_C(0x80000000)
 #define FAKE_RAM_SIZE (4 * MiB)
-#define FAKE_RING_SPAN (32 * KiB)				  /* room of one ring */
-#define FAKE_RING(i) (FAKE_RAM + FAKE_RING_SPAN * (u64)(i))	  /* base for fake_ring_init() */
+#define FAKE_RING_SPAN (32 * KiB)			    /* room of one ring */
+#define FAKE_RING(i) (FAKE_RAM + FAKE_RING_SPAN * (u64)(i)) /* base for fake_ring_init() */
 #define FAKE_DATA (FAKE_RAM + 2 * MiB)
 
 /* A new `struct mem` with FAKE_RAM_SIZE of RAM at FAKE_RAM; mem_flags as for mem_add_ram(). */
@@ -42,10 +42,10 @@ struct fake_ring {
 	u16 size;
 	bool event_idx; /* negotiated */
 	u64 desc, avail, used;
-	u16 avail_idx; /* entries written to the available ring */
+	u16 avail_idx;	/* entries written to the available ring */
 	u16 kicked_idx; /* avail_idx at the last fake_ring_wants_kick() */
-	u16 last_used; /* used entries seen */
-	u16 next_desc; /* next descriptor to use, round robin */
+	u16 last_used;	/* used entries seen */
+	u16 next_desc;	/* next descriptor to use, round robin */
 };
 
 /* Lay out an empty ring in zeroed memory at `base` (16-byte aligned, FAKE_RING_SPAN long). */
@@ -85,7 +85,7 @@ void fake_ring_set_avail_flags(struct fake_ring *r, u16 flags);
 
 struct fake_bad {
 	const char *name;
-	int err; /* what chain_take() says: -EBADMSG or -EFAULT */
+	int err;       /* what chain_take() says: -EBADMSG or -EFAULT */
 	bool indirect; /* needs INDIRECT_DESC negotiated to be bad in this way */
 	/* Write it to descriptors 0.. of `r`, using [data, data + 64 KiB) as it likes; publish. */
 	void (*post)(struct fake_ring *r, u64 data);

@@ -40,8 +40,8 @@ struct fake_dev {
 	struct bus *bus;
 	const struct fake_reg_at *map;
 	bool pci;
-	u64 regs;   /* mmio window, or common configuration */
-	u64 config; /* device-specific configuration */
+	u64 regs;	/* mmio window, or common configuration */
+	u64 config;	/* device-specific configuration */
 	u32 config_len; /* PCI: as the capability says; mmio: 0, unknown */
 	u64 notify;
 	u64 isr;

@@ -16,7 +16,7 @@
 struct fake_echo {
 	struct virtio_device dev;
 	u8 config[8];
-	u8 beyond[8]; /* 0xee: not for the driver to see */
+	u8 beyond[8];  /* 0xee: not for the driver to see */
 	int start_err; /* what start() answers */
 	unsigned starts, stops, queue_stops, taken;
 	unsigned kicks[FAKE_ECHO_QUEUES];

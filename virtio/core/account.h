@@ -28,11 +28,11 @@ enum account_way {
 };
 
 struct account_sums {
-	u64 nr_out, out_len;	 /* buffers that the device read, and their bytes */
-	u64 nr_in, in_len;	 /* buffers that it could write, and their size */
+	u64 nr_out, out_len;	  /* buffers that the device read, and their bytes */
+	u64 nr_in, in_len;	  /* buffers that it could write, and their size */
 	u64 nr_tables, table_len; /* of nr_out and out_len: indirect descriptors */
-	u64 written;		 /* of in_len: what it told the driver it wrote */
-	u64 pages;		 /* different pages, of 4 KiB, in all of these */
+	u64 written;		  /* of in_len: what it told the driver it wrote */
+	u64 pages;		  /* different pages, of 4 KiB, in all of these */
 	u64 refused;
 };
 

@@ -93,7 +93,7 @@ struct virtio_device {
 	struct virtqueue queues[VIRTIO_MAX_QUEUES];
 	int doorbell[VIRTIO_MAX_QUEUES]; /* eventfds, one per queue; writes to them ring it */
 	struct loop_fd *doorbell_fd[VIRTIO_MAX_QUEUES];
-	bool running; /* loop side: started and not stopped */
+	bool running;	      /* loop side: started and not stopped */
 	struct mem_user user; /* loop side: its holds on the memory */
 	unsigned inside;      /* loop side: how many virtio_enter() deep it is in one */
 	u64 mem_gen; /* loop side: generation of the memory that the queues' windows belong to */

@@ -112,8 +112,7 @@ int queue_remap(struct virtqueue *q)
 	err = area_open(q, q->driver, AVAIL_RING + 2 * size + 2, MEM_READ, &q->avail_win);
 	if (err)
 		return err;
-	return area_open(q, q->device, USED_RING + USED_ELEM_SIZE * size + 2, MEM_RW,
-			 &q->used_win);
+	return area_open(q, q->device, USED_RING + USED_ELEM_SIZE * size + 2, MEM_RW, &q->used_win);
 }
 
 int queue_start(struct virtqueue *q, struct mem *m, u64 features)

@@ -18,11 +18,11 @@ struct account;
 struct virtqueue {
 	/* Constant, read by any thread. */
 	u16 index;
-	u16 max_size; /* offered by the device */
+	u16 max_size;		 /* offered by the device */
 	struct account *account; /* of the device; NULL: nobody wants one */
 
 	/* What the driver set up through the transport; frozen while enabled. */
-	u16 size;     /* chosen by the driver: power of two, 1..max_size */
+	u16 size; /* chosen by the driver: power of two, 1..max_size */
 	bool enabled;
 	u64 desc;   /* descriptor area */
 	u64 driver; /* driver area: available ring */

@@ -52,7 +52,7 @@ struct blk {
 	struct queue queues[DISK_MAX_QUEUES];
 	struct blk_slots slots;
 	struct slot *finished, **finished_tail; /* since the last publish(), in this order */
-	u64 kick_bytes; /* that this kick has moved */
+	u64 kick_bytes;				/* that this kick has moved */
 	bool to_commit; /* the disk was given requests that it need not have begun */
 
 	/* What is being stopped: its requests end without a word to the driver. */

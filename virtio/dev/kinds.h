@@ -35,9 +35,9 @@ int virtio_rng_create(struct virtio_device **out, const struct virtio_env *env);
 int virtio_net_create(struct virtio_device **out, const struct virtio_env *env, struct netif *n);
 
 struct virtio_blk_conf {
-	const char *serial;  /* NULL: derived from the file; at most 20 bytes are shown */
-	unsigned nr_queues;  /* 1..16 */
-	unsigned delay_ms;   /* --debug-iodelay: added to each request */
+	const char *serial; /* NULL: derived from the file; at most 20 bytes are shown */
+	unsigned nr_queues; /* 1..16 */
+	unsigned delay_ms;  /* --debug-iodelay: added to each request */
 };
 
 /* Takes over `disk`, also on error. */

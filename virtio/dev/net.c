@@ -46,7 +46,7 @@ struct net {
 	bool mergeable; /* MRG_RXBUF negotiated */
 	bool ring_seen; /* since the driver was ready: see report_ring() */
 	void (*rx_filled)(const char *device, unsigned nr, u16 size, u16 mtu); /* or NULL */
-	int rx_needed;	/* buffers that the frame that waits in the netif needs at least */
+	int rx_needed; /* buffers that the frame that waits in the netif needs at least */
 	struct scratch *s;
 };
 

@@ -38,7 +38,8 @@ static inline void captured_one_error(const char *a, const char *b)
 	const char *end = strchr(s, '\n');
 
 	ck_assert_msg(end && !end[1], "not one line: '%s'", s);
-	ck_assert_msg(!strncmp(s, "  Error: ", 9) || !strncmp(s, "  Fatal: ", 9), "not an error: '%s'", s);
+	ck_assert_msg(!strncmp(s, "  Error: ", 9) || !strncmp(s, "  Fatal: ", 9),
+		      "not an error: '%s'", s);
 	ck_assert_msg(strstr(s, a) && strstr(s, b), "'%s' has no '%s' or no '%s'", s, a, b);
 	ck_assert_int_eq(ftruncate(capture_fd, 0), 0);
 	lseek(capture_fd, 0, SEEK_SET);

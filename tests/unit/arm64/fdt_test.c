@@ -289,9 +289,9 @@ static void small_tree(u32 cells, const u32 *reg, unsigned nr_reg, u32 start, u3
 
 START_TEST(what_the_user_gives_has_to_fit)
 {
-	const struct board_conf board = {
-		.nr_cpus = 1, .ram_base = MEMMAP_RAM, .ram_size = 64 * MiB
-	};
+	const struct board_conf board = { .nr_cpus = 1,
+					  .ram_base = MEMMAP_RAM,
+					  .ram_size = 64 * MiB };
 	struct board_layout l;
 	struct fdt_conf c = { .board = &board, .layout = &l };
 
@@ -329,9 +329,9 @@ END_TEST
 
 START_TEST(what_the_user_gives_knows_the_initrd)
 {
-	const struct board_conf board = {
-		.nr_cpus = 1, .ram_base = MEMMAP_RAM, .ram_size = 64 * MiB
-	};
+	const struct board_conf board = { .nr_cpus = 1,
+					  .ram_base = MEMMAP_RAM,
+					  .ram_size = 64 * MiB };
 	struct board_layout l;
 	struct fdt_conf c = { .board = &board, .layout = &l };
 

@@ -317,8 +317,8 @@ static void dies_of(int sig)
 
 START_TEST(every_way_out_restores)
 {
-	static const int sigs[] = { 0,	     SIGABRT, SIGTERM, SIGINT,	SIGHUP,	 SIGQUIT, SIGSEGV,
-				    SIGBUS,  SIGFPE,  SIGILL,  SIGALRM, SIGUSR2, SIGPROF };
+	static const int sigs[] = { 0,	    SIGABRT, SIGTERM, SIGINT,  SIGHUP,	SIGQUIT, SIGSEGV,
+				    SIGBUS, SIGFPE,  SIGILL,  SIGALRM, SIGUSR2, SIGPROF };
 
 	for (unsigned i = 0; i < ARRAY_SIZE(sigs); i++)
 		dies_of(sigs[i]);

@@ -18,13 +18,13 @@ static struct {
 	struct kvm_run script[8]; /* exits, in order; then EINTR */
 	int ret[8];
 	int nr, at;
-	int again; /* times that KVM_RUN returns EAGAIN before that */
+	int again;	   /* times that KVM_RUN returns EAGAIN before that */
 	bool sibling_ends; /* the guest, while this vCPU runs */
 	int page_fd;
 	struct kvm_run *page;
 	int aborts;
 	atomic_bool through; /* the last exit was handled, and no stop came of it */
-	u8 data_back[8]; /* mmio.data as KVM finds it on the next entry */
+	u8 data_back[8];     /* mmio.data as KVM finds it on the next entry */
 } kernel;
 
 static struct stop stop;
@@ -90,8 +90,12 @@ static pthread_mutex_t dev_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static void setup_as(const struct realm_ops *ops)
 {
-	struct bus_range r = { .base = gpa(0x1000), .len = 8, .widths = BUS_W4 | BUS_W8,
-			       .ops = &dev_ops, .lock = &dev_lock, .name = "dev" };
+	struct bus_range r = { .base = gpa(0x1000),
+			       .len = 8,
+			       .widths = BUS_W4 | BUS_W8,
+			       .ops = &dev_ops,
+			       .lock = &dev_lock,
+			       .name = "dev" };
 
 	memset(&kernel, 0, sizeof(kernel));
 	kernel.page_fd = memfd_create("vcpu", 0);
@@ -527,8 +531,8 @@ END_TEST
 SUITE_MAIN("lkvm/vcpu", mmio_reads_and_writes, a_read_puts_the_value_back,
 	   nothing_there_is_an_external_abort, exits_nobody_knows_stop_the_guest,
 	   realm_exits_are_refused_by_an_ordinary_vm, an_exit_is_handled_in_parts,
-	   a_stop_is_seen_between_two_parts, a_pause_is_seen_between_two_parts,
-	   failures_of_kvm_run, each_failure_has_its_reason,
-	   an_internal_error_is_the_end_of_the_realm, a_dead_vm_is_reported_once,
-	   the_last_vcpu_that_is_off_ends_the_guest, kvm_asks_to_try_again,
-	   a_vcpu_that_is_off_waits, a_guest_that_is_lost_is_told_of_once, the_first_reason_wins)
+	   a_stop_is_seen_between_two_parts, a_pause_is_seen_between_two_parts, failures_of_kvm_run,
+	   each_failure_has_its_reason, an_internal_error_is_the_end_of_the_realm,
+	   a_dead_vm_is_reported_once, the_last_vcpu_that_is_off_ends_the_guest,
+	   kvm_asks_to_try_again, a_vcpu_that_is_off_waits, a_guest_that_is_lost_is_told_of_once,
+	   the_first_reason_wins)

@@ -279,8 +279,8 @@ START_TEST(text_for_people)
 			 0);
 	ck_assert_ptr_null(strstr(out, "assumed"));
 	/* What only some hosts of RMM 2.0 do */
-	ck_assert_int_eq(measure(BOOT "--dtb %D --host-params rmm=2.0,bps=6,wps=4,sve_vl=0,page=4096"),
-			 0);
+	ck_assert_int_eq(
+		measure(BOOT "--dtb %D --host-params rmm=2.0,bps=6,wps=4,sve_vl=0,page=4096"), 0);
 	SAYS("assumed    lpa2=0: kernels of v13 and v14 make it 1 where the CPU has LPA2\n");
 	ck_assert_int_eq(measure(BOOT "--dtb %D --explain --host-params "
 				      "rmm=2.0,bps=6,wps=4,sve_vl=0,page=4096,lpa2=1"),

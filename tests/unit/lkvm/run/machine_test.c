@@ -426,6 +426,5 @@ SUITE_MAIN("lkvm/machine", a_realm_on_every_host, nothing_there_aborts,
 	   counters_and_vectors_before_the_descriptor,
 	   a_simulated_realm_measures_what_was_predicted, a_measurement_log,
 	   a_simulated_realm_that_measures_something_else_is_not_started,
-	   progress_is_shown_on_a_terminal,
-	   other_guests_on_the_same_hosts, what_a_host_cannot_do, a_signal_ends_a_launch,
-	   every_step_can_fail)
+	   progress_is_shown_on_a_terminal, other_guests_on_the_same_hosts, what_a_host_cannot_do,
+	   a_signal_ends_a_launch, every_step_can_fail)

@@ -500,10 +500,12 @@ START_TEST(command_lines_in_the_wild)
 	ck_assert_int_eq(PARSE("--realm", "--disable-sve", "--irqchip=gicv3-its", "--firmware",
 			       "KVMTOOL_EFI.fd", "-c", "1", "-m", "512", "--no-pvtime",
 			       "--force-pci", "--disk", "guest-disk.img",
-			       "--measurement-algo=sha256"), 0);
+			       "--measurement-algo=sha256"),
+			 0);
 	ck_assert(c.realm == REALM_ANY && !config_complete(&c));
 	ck_assert_int_eq(PARSE("--realm", "-c", "2", "-m", "256", "-k", "Image", "-d",
-			       "realm-fs.ext4", "-p", "earlycon"), 0);
+			       "realm-fs.ext4", "-p", "earlycon"),
+			 0);
 	ck_assert(c.realm == REALM_ANY && !config_complete(&c));
 	ck_assert_int_eq(PARSE("--realm", "-m", "256m", "--restricted_mem", "--kernel", "Image",
 			       "--disk", "guest.ext4", "--params", "root=/dev/vda rw init=/init"),
@@ -515,7 +517,8 @@ START_TEST(command_lines_in_the_wild)
 			       "KVMTOOL_EFI_SECUREBOOT.fd", "-c", "1", "-m", "512", "--no-pvtime",
 			       "--pmu", "--disk", "guest-disk.img", "--virtio-transport", "pci",
 			       "--service-ip", "user-context", "--service-port", "1080",
-			       "--realm-pv", "ARMCCA01"), 0);
+			       "--realm-pv", "ARMCCA01"),
+			 0);
 	ck_assert(c.realm == REALM_ANY && !config_complete(&c));
 	ck_assert_ptr_nonnull(strstr(captured(), "later release"));
 	ck_assert_ptr_eq(strchr(captured(), '\n') + 1, captured() + strlen(captured()));
@@ -523,7 +526,8 @@ START_TEST(command_lines_in_the_wild)
 	ck_assert_int_eq(PARSE("--realm", "--disable-sve", "--irqchip=gicv3-its", "--firmware",
 			       "KVMTOOL_EFI.fd", "-c", "1", "-m", "512", "--no-pvtime", "--disk",
 			       "guest-disk.img", "--restricted_mem", "--virtio-transport", "pci",
-			       "--pmu", "--network", "mode=user"), 0);
+			       "--pmu", "--network", "mode=user"),
+			 0);
 	ck_assert(c.realm == REALM_ANY && !config_complete(&c));
 }
 END_TEST
@@ -531,5 +535,5 @@ END_TEST
 SUITE_MAIN("lkvm/options_run", kvmtools_options_have_kvmtools_spelling, the_table_is_sound,
 	   what_comes_later_says_so, defaults, values_reach_their_fields, words_out_of_a_list,
 	   transports_old_and_new, bad_values, not_too_many, the_first_word_is_the_kernel,
-	   kvmtools_abbreviations, memory_sizes, bad_memory_sizes,
-	   realms_and_their_options, values_that_no_realm_has, command_lines_in_the_wild)
+	   kvmtools_abbreviations, memory_sizes, bad_memory_sizes, realms_and_their_options,
+	   values_that_no_realm_has, command_lines_in_the_wild)

@@ -146,7 +146,11 @@ static struct profile profile_of(enum fake_host h, u64 mmfr0)
 START_TEST(lpa2_is_what_the_kernel_makes_of_the_cpu)
 {
 	static const u64 without[] = {
-		0, TGRAN4(1), TGRAN4_2(3), TGRAN4(1) | TGRAN4_2(2), TGRAN4(2) | TGRAN4_2(3),
+		0,
+		TGRAN4(1),
+		TGRAN4_2(3),
+		TGRAN4(1) | TGRAN4_2(2),
+		TGRAN4(2) | TGRAN4_2(3),
 		TGRAN16(2) | TGRAN16_2(3),
 	};
 	static const enum fake_host others[] = { HOST_B1, HOST_B2, HOST_B6, HOST_C4, HOST_C5 };

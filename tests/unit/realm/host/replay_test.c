@@ -167,9 +167,9 @@ static void set_up(enum fake_host host)
 	ck_assert_int_eq(realm_define(realm, vcpu[0]), 0);
 	ck_assert_int_eq(realm_init_ripas(realm, gpa(RAM), ram_size), 0);
 	for (unsigned i = 0; i < rec.nr_payloads; i++)
-		ck_assert_int_eq(realm_populate(realm, gpa(rec.payload[i].base),
-						rec.payload[i].size, true),
-				 0);
+		ck_assert_int_eq(
+			realm_populate(realm, gpa(rec.payload[i].base), rec.payload[i].size, true),
+			0);
 	for (unsigned i = 0; i < NR_VCPUS; i++)
 		ck_assert_int_eq(realm_finalize(realm, vcpu[i]), 0);
 	ck_assert_int_eq(realm_activate(realm), 0);

@@ -241,12 +241,9 @@ static void has_landed(void)
 }
 
 static const struct fake_op takes_back_in_flight[] = {
-	{ GUEST_EMPTY, POOL, MiB, NULL },
-	{ GUEST_WRITE_SHARED, POOL, 4096, NULL },
-	{ GUEST_CALL, 0, 0, take_off },
-	{ GUEST_RAM, POOL, MiB, NULL },
-	{ GUEST_CALL, 0, 0, has_landed },
-	{ GUEST_ZERO_PRIVATE, POOL, 4096, NULL },
+	{ GUEST_EMPTY, POOL, MiB, NULL }, { GUEST_WRITE_SHARED, POOL, 4096, NULL },
+	{ GUEST_CALL, 0, 0, take_off },	  { GUEST_RAM, POOL, MiB, NULL },
+	{ GUEST_CALL, 0, 0, has_landed }, { GUEST_ZERO_PRIVATE, POOL, 4096, NULL },
 	{ GUEST_END, 0, 0, NULL },
 };
 
@@ -356,9 +353,7 @@ START_TEST(every_step_can_fail)
 END_TEST
 
 SUITE_MAIN("realm/rme", every_generation_starts, the_rfc_has_its_ram_locked,
-	   the_user_chooses_hash_and_personalization,
-	   the_rfc_is_told_vectors_and_counters, pages_change_sides,
-	   what_is_so_already_costs_nothing, all_of_ram_is_one_call,
-	   a_page_in_flight_is_waited_for,
-	   the_rfc_kernel_changes_pages_itself, siblings_go_quietly, exits_that_make_no_sense,
-	   a_conversion_that_the_kernel_refuses, every_step_can_fail)
+	   the_user_chooses_hash_and_personalization, the_rfc_is_told_vectors_and_counters,
+	   pages_change_sides, what_is_so_already_costs_nothing, all_of_ram_is_one_call,
+	   a_page_in_flight_is_waited_for, the_rfc_kernel_changes_pages_itself, siblings_go_quietly,
+	   exits_that_make_no_sense, a_conversion_that_the_kernel_refuses, every_step_can_fail)

@@ -241,5 +241,5 @@ START_TEST(each_failure_is_reported)
 END_TEST
 
 SUITE_MAIN("realm/sim/regs", a_new_rec_has_an_rmms_registers, cpu_on_sets_what_psci_says,
-	   an_undefined_instruction_is_taken_to_el1,
-	   an_instruction_that_cannot_be_fetched, each_failure_is_reported)
+	   an_undefined_instruction_is_taken_to_el1, an_instruction_that_cannot_be_fetched,
+	   each_failure_is_reported)

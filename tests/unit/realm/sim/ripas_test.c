@@ -132,5 +132,5 @@ START_TEST(a_large_change_is_made_in_steps)
 }
 END_TEST
 
-SUITE_MAIN("realm/ripas", ram_is_ram_and_the_rest_is_empty, conversions, outside_of_ram, pages_in_flight,
-	   a_large_change_is_made_in_steps)
+SUITE_MAIN("realm/ripas", ram_is_ram_and_the_rest_is_empty, conversions, outside_of_ram,
+	   pages_in_flight, a_large_change_is_made_in_steps)

@@ -268,11 +268,16 @@ END_TEST
 START_TEST(ipa_state_set_bad_arguments)
 {
 	static const u64 bad[][3] = {
-		{ RAM, RAM + 0x1000, 2 },	{ RAM, RAM + 0x1000, 3 },
-		{ RAM + 1, RAM + 0x1000, 1 },	{ RAM, RAM + 0x1001, 1 },
-		{ RAM, RAM, 1 },		{ RAM + 0x1000, RAM, 1 },
-		{ RAM, PAR_END + 0x1000, 0 },	{ PAR_END, PAR_END + 0x1000, 0 },
-		{ 0, UINT64_MAX & ~0xfffull, 0 }, { UINT64_MAX & ~0xfffull, 0, 0 },
+		{ RAM, RAM + 0x1000, 2 },
+		{ RAM, RAM + 0x1000, 3 },
+		{ RAM + 1, RAM + 0x1000, 1 },
+		{ RAM, RAM + 0x1001, 1 },
+		{ RAM, RAM, 1 },
+		{ RAM + 0x1000, RAM, 1 },
+		{ RAM, PAR_END + 0x1000, 0 },
+		{ PAR_END, PAR_END + 0x1000, 0 },
+		{ 0, UINT64_MAX & ~0xfffull, 0 },
+		{ UINT64_MAX & ~0xfffull, 0, 0 },
 		{ RAM, RAM + 0x1000, BIT(32) },
 	};
 
@@ -392,6 +397,7 @@ START_TEST(a_change_that_has_to_wait)
 }
 END_TEST
 
-SUITE_MAIN("realm/rsi", version, versions_that_were_chosen, features_and_unknown_functions, measurements,
-	   sha512_fills_all_eight_words, realm_config, ipa_state_set, ipa_state_set_bad_arguments,
-	   ipa_state_get, token_in_pieces, token_errors, host_call, a_change_that_has_to_wait)
+SUITE_MAIN("realm/rsi", version, versions_that_were_chosen, features_and_unknown_functions,
+	   measurements, sha512_fills_all_eight_words, realm_config, ipa_state_set,
+	   ipa_state_set_bad_arguments, ipa_state_get, token_in_pieces, token_errors, host_call,
+	   a_change_that_has_to_wait)

@@ -164,9 +164,9 @@ END_TEST
 START_TEST(refused_are_told_apart)
 {
 	static const struct fake_buf bad[] = {
-		{ FAKE_RAM + 3 * MiB, 16, false },	  /* protected */
-		{ FAKE_RAM + 3 * MiB - 8, 16, true },	  /* half of it */
-		{ 0x1000, 16, true },			  /* no RAM */
+		{ FAKE_RAM + 3 * MiB, 16, false },    /* protected */
+		{ FAKE_RAM + 3 * MiB - 8, 16, true }, /* half of it */
+		{ 0x1000, 16, true },		      /* no RAM */
 		{ UINT64_MAX - 7, 16, false },
 	};
 	struct account_event e;

@@ -74,8 +74,8 @@ START_TEST(readable_then_writable)
 		u16 head;
 
 		rig_up(&x, 8, VIRTIO_F_INDIRECT_DESC);
-		head = indirect ? fake_ring_add_indirect(&x.ring, bufs, 4, FAKE_DATA + 0x8000) :
-				  fake_ring_add(&x.ring, bufs, 4);
+		head = indirect ? fake_ring_add_indirect(&x.ring, bufs, 4, FAKE_DATA + 0x8000)
+				: fake_ring_add(&x.ring, bufs, 4);
 		ck_assert_int_eq(chain_take(&x.q, &x.c), 1);
 		ck_assert_uint_eq(x.c.head, head);
 		ck_assert_uint_eq(x.c.nr_read, 2);
@@ -168,10 +168,8 @@ END_TEST
 START_TEST(empty_elements_are_skipped)
 {
 	static const struct fake_buf bufs[] = {
-		{ 0, 0, false },
-		{ FAKE_DATA, 16, false },
-		{ UINT64_MAX, 0, false },
-		{ FAKE_DATA + 64, 16, true },
+		{ 0, 0, false },	  { FAKE_DATA, 16, false },
+		{ UINT64_MAX, 0, false }, { FAKE_DATA + 64, 16, true },
 		{ 0, 0, true },
 	};
 	struct rig x;

@@ -11,8 +11,7 @@
 #include "tests/fake/transport.h"
 #include "tests/unit/suite.h"
 
-#define F_ALL                                                                                      \
-	(VIRTIO_F_VERSION_1 | VIRTIO_F_RING_RESET | VIRTIO_F_EVENT_IDX | FAKE_ECHO_FEATURE)
+#define F_ALL (VIRTIO_F_VERSION_1 | VIRTIO_F_RING_RESET | VIRTIO_F_EVENT_IDX | FAKE_ECHO_FEATURE)
 
 #define ACK VIRTIO_S_ACKNOWLEDGE
 #define DRV VIRTIO_S_DRIVER
@@ -249,12 +248,9 @@ START_TEST(odd_queues_are_not_enabled)
 		u16 size;
 		u64 desc, avail, used;
 	} bad[] = {
-		{ 0, FAKE_RAM, FAKE_RAM, FAKE_RAM },
-		{ 3, FAKE_RAM, FAKE_RAM, FAKE_RAM },
-		{ 16, FAKE_RAM, FAKE_RAM, FAKE_RAM },
-		{ 8, FAKE_RAM + 8, FAKE_RAM, FAKE_RAM },
-		{ 8, FAKE_RAM, FAKE_RAM + 1, FAKE_RAM },
-		{ 8, FAKE_RAM, FAKE_RAM, FAKE_RAM + 2 },
+		{ 0, FAKE_RAM, FAKE_RAM, FAKE_RAM },	 { 3, FAKE_RAM, FAKE_RAM, FAKE_RAM },
+		{ 16, FAKE_RAM, FAKE_RAM, FAKE_RAM },	 { 8, FAKE_RAM + 8, FAKE_RAM, FAKE_RAM },
+		{ 8, FAKE_RAM, FAKE_RAM + 1, FAKE_RAM }, { 8, FAKE_RAM, FAKE_RAM, FAKE_RAM + 2 },
 	};
 	struct rig x;
 
@@ -368,9 +364,9 @@ START_TEST(memory_kept_from_the_host)
 		ck_assert_uint_eq(x.e.taken, 2 * i + 1);
 		ck_assert(!(status(&x) & VIRTIO_S_NEEDS_RESET));
 		/* A buffer, a ring: no answer is made of empty pages. */
-		ck_assert_int_eq(mprotect(view + (i ? FAKE_RING(0) : FAKE_DATA) - FAKE_RAM, 4096,
-					  PROT_NONE),
-				 0);
+		ck_assert_int_eq(
+			mprotect(view + (i ? FAKE_RING(0) : FAKE_DATA) - FAKE_RAM, 4096, PROT_NONE),
+			0);
 		post_one(&x.r[0]);
 		virtio_notify(&x.e.dev, 0);
 		loop_step(x.loop, 0);
@@ -671,12 +667,11 @@ START_TEST(restarts_under_load)
 END_TEST
 
 SUITE_MAIN("virtio/device_run", doorbells, reset_lets_go_and_forgets,
-	   interrupts_are_suppressed_as_asked, bad_chain_needs_reset,
-	   bad_ring_before_driver_ok, odd_queues_are_not_enabled,
-	   rings_outside_ram_fail_the_start, a_kind_that_cannot_start, ring_memory_taken_back,
-	   memory_kept_from_the_host,
-	   one_queue_is_reset_and_comes_back, queue_reset_only_if_negotiated,
-	   queue_reset_before_driver_ok, one_kick_serves_a_ring_at_most,
-	   an_index_that_flips_costs_budget, what_cannot_be_served_waits_without_a_bell,
+	   interrupts_are_suppressed_as_asked, bad_chain_needs_reset, bad_ring_before_driver_ok,
+	   odd_queues_are_not_enabled, rings_outside_ram_fail_the_start, a_kind_that_cannot_start,
+	   ring_memory_taken_back, memory_kept_from_the_host, one_queue_is_reset_and_comes_back,
+	   queue_reset_only_if_negotiated, queue_reset_before_driver_ok,
+	   one_kick_serves_a_ring_at_most, an_index_that_flips_costs_budget,
+	   what_cannot_be_served_waits_without_a_bell,
 	   an_error_fails_the_device_after_what_was_done, a_long_burst_is_published_on_the_way,
 	   restarts_under_load)

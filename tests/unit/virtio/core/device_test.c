@@ -11,8 +11,7 @@
 #include "tests/unit/arm64/capture.h"
 #include "tests/unit/suite.h"
 
-#define F_ALL                                                                                      \
-	(VIRTIO_F_VERSION_1 | VIRTIO_F_RING_RESET | VIRTIO_F_EVENT_IDX | FAKE_ECHO_FEATURE)
+#define F_ALL (VIRTIO_F_VERSION_1 | VIRTIO_F_RING_RESET | VIRTIO_F_EVENT_IDX | FAKE_ECHO_FEATURE)
 
 #define ACK VIRTIO_S_ACKNOWLEDGE
 #define DRV VIRTIO_S_DRIVER
@@ -296,6 +295,6 @@ START_TEST(each_device_may_say_that_it_failed)
 END_TEST
 
 SUITE_MAIN("virtio/device", offer, features_ok_only_for_a_subset_with_version_1,
-	   features_are_final_once_ok, status_bits_are_only_added,
-	   no_driver_ok_without_features_ok, config_space, config_change, fini_takes_anything,
-	   no_fds_left, each_device_may_say_that_it_failed)
+	   features_are_final_once_ok, status_bits_are_only_added, no_driver_ok_without_features_ok,
+	   config_space, config_change, fini_takes_anything, no_fds_left,
+	   each_device_may_say_that_it_failed)

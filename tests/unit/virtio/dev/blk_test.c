@@ -975,6 +975,6 @@ SUITE_MAIN("virtio/blk", features_and_config, features_of_a_read_only_disk, writ
 	   failed_read_has_no_length, flush_waits_for_earlier_writes, several_flushes,
 	   write_through_without_flush, one_interrupt_a_batch, a_kick_is_bounded, slots_run_out,
 	   delayed, reset_in_the_middle, reset_of_one_queue, memory_is_let_go,
-	   rings_go_while_a_request_is_in_flight, pins_last_until_the_answer,
-	   no_room_for_an_answer, more_pieces_than_seg_max, black_book, create_fails_step_by_step,
-	   small_pool, queues_share_the_pool)
+	   rings_go_while_a_request_is_in_flight, pins_last_until_the_answer, no_room_for_an_answer,
+	   more_pieces_than_seg_max, black_book, create_fails_step_by_step, small_pool,
+	   queues_share_the_pool)
