@@ -16,8 +16,8 @@ const char *reason_of_run(const struct realm *r, int err)
 	(void)r;
 	switch (-err) {
 	case EFAULT:
-		return "it has touched memory at the shared address that it has not shared, or the "
-		       "host has no memory left for it";
+		return "the guest has touched, at its shared address, memory that it has not "
+		       "shared, or the host has no memory left for it";
 	case EINVAL:
 		return "KVM could not complete it, or cannot map what the host has behind its "
 		       "memory; the host's kernel log (dmesg) says more";
