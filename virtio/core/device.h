@@ -132,7 +132,7 @@ static inline bool virtio_has(const struct virtio_device *d, u64 feature)
  * Loop thread, from anywhere (for instance when a packet arrives): true and a hold on the memory if
  * the device runs and is not broken. Pair with virtio_leave(). Nests, in kick() too. A hold is
  * short: nothing in it waits for another thread, see mem_hold(). What a device does with memory
- * after it has left, it pins [lkvm/mem.h].
+ * after it has left, it pins [lkvm/vm/mem.h].
  */
 bool virtio_enter(struct virtio_device *d);
 void virtio_leave(struct virtio_device *d);
