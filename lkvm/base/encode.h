@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Bytes as text: hexadecimal, and base64 in both alphabets [RFC 4648 4, 5, 8]. Any thread. */
-#ifndef REALM_ENCODE_H
-#define REALM_ENCODE_H
+#ifndef LKVM_ENCODE_H
+#define LKVM_ENCODE_H
 
 #include "lkvm/base/util.h"
 

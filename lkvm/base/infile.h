@@ -2,8 +2,8 @@
 /*
  * Reading a large file of the user's into memory that is there already. Main thread.
  */
-#ifndef ARM64_INFILE_H
-#define ARM64_INFILE_H
+#ifndef LKVM_INFILE_H
+#define LKVM_INFILE_H
 
 #include "lkvm/base/util.h"
 
