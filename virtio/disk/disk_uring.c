@@ -42,7 +42,7 @@ struct uring {
 	unsigned in_kernel; /* of these: entered */
 	bool pumping;
 
-	struct disk *aux; /* a thread for BLKDISCARD, made when first needed */
+	struct disk *aux; /* a thread for BLKDISCARD; NULL: there is nothing to discard */
 };
 
 static void todo_add(struct uring *u, struct disk_req *r)
@@ -62,25 +62,24 @@ static void aux_batch_end(void *arg)
 		u->disk.batch_end(u->disk.batch_arg);
 }
 
-static struct disk *aux_disk(struct uring *u)
+/* At the start: a guest's first discard must not be what makes a thread. */
+static int aux_create(struct uring *u, const struct disk_file *file)
 {
 	struct disk proto = u->disk;
-	struct disk_file file = { .fd = -1, .buffered_fd = -1, .is_blk = true };
-	int err = -EMFILE;
+	struct disk_file aux = { .fd = -1, .buffered_fd = -1, .is_blk = true };
+	int err;
 
-	if (u->aux)
-		return u->aux;
+	if (!file->is_blk || !proto.can_discard || proto.read_only)
+		return 0;
 	proto.batch_end = aux_batch_end;
 	proto.batch_arg = u;
-	file.fd = fcntl(u->file.fd, F_DUPFD_CLOEXEC, 0);
-	if (file.fd >= 0)
-		err = disk_threads_create(&u->aux, &proto, &file, u->loop);
-	if (err) {
-		guest_err(u->disk.id, "no thread for discards: %s", strerror(-err));
-		disk_file_close(&file);
-		return NULL;
-	}
-	return u->aux;
+	aux.fd = fcntl(file->fd, F_DUPFD_CLOEXEC, 0);
+	if (aux.fd < 0)
+		return -errno;
+	err = disk_threads_create(&u->aux, &proto, &aux, u->loop);
+	if (err)
+		disk_file_close(&aux);
+	return err;
 }
 
 /* ---- submission ---- */
@@ -90,7 +89,7 @@ static void uring_submit(struct disk *d, struct disk_req *r)
 	struct uring *u = container_of(d, struct uring, disk);
 
 	assert(loop_here(u->loop));
-	if (u->file.is_blk && r->op == DISK_DISCARD && aux_disk(u)) {
+	if (u->aux && r->op == DISK_DISCARD) {
 		u->aux->ops->submit(u->aux, r);
 		return;
 	}
@@ -126,7 +125,7 @@ static void prepare(struct uring *u, struct io_uring_sqe *sqe, struct disk_req *
 		io_uring_prep_fallocate(sqe, io.fd, io.mode, (off_t)io.off, (off_t)io.len);
 		break;
 	case DISK_IO_BLKDISCARD:
-		/* Only without the thread for it. A discard is advice, so "cannot" is an answer. */
+		/* The disk cannot discard. A discard is advice, so "cannot" is an answer. */
 		io_uring_prep_nop(sqe);
 		break;
 	}
@@ -312,6 +311,9 @@ int disk_uring_create(struct disk **out, const struct disk *proto, const struct 
 	u->loop = loop;
 	u->todo_tail = &u->todo;
 	err = ring_init(u);
+	if (err)
+		goto fail;
+	err = aux_create(u, file);
 	if (err)
 		goto fail;
 	err = loop_timer_add(loop, on_retry, u, &u->retry);

@@ -3,6 +3,7 @@
  * Both backends against real files: data in and out, batches, order of completion, full disks,
  * truncation, discard, drain. disk_threads_test.c is the same with the other backend.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -31,6 +32,7 @@ static struct disk *disk;
 static char path[64];
 static unsigned nr_done, nr_batches;
 static bool in_submit;
+static bool is_blk; /* open_disk(): as if the file were a block device that can discard */
 
 struct req {
 	struct disk_req io;
@@ -78,6 +80,7 @@ static bool open_disk(const char *dir, int flags)
 			return false;
 		}
 	}
+	f.is_blk = proto.can_discard = is_blk;
 	proto.batch_end = on_batch_end;
 	proto.batch_arg = &nr_batches;
 	ck_assert_int_eq(loop_create(&loop, "test"), 0);
@@ -408,6 +411,34 @@ START_TEST(loop_on_its_thread)
 }
 END_TEST
 
+static unsigned nr_threads(void)
+{
+	DIR *d = opendir("/proc/self/task");
+	unsigned n = 0;
+
+	ck_assert_ptr_nonnull(d);
+	while (readdir(d))
+		n++;
+	closedir(d);
+	return n;
+}
+
+/* What a discard needs is there before the guest runs: no driver makes us start a thread. */
+START_TEST(a_discard_makes_no_thread)
+{
+	unsigned before;
+
+	is_blk = true;
+	if (!open_disk("/tmp", 0))
+		return;
+	before = nr_threads();
+	/* The file is no block device, so the kernel refuses; that it was asked is enough. */
+	do_one(DISK_DISCARD, 0, NULL, 64 * KiB);
+	ck_assert_uint_eq(nr_threads(), before);
+	close_disk();
+}
+END_TEST
+
 SUITE_MAIN(SUITE_NAME, write_flush_read, scattered_buffers, many_at_once, done_may_submit,
 	   drain_waits_for_all, truncated_under_us, zeroes_and_discard, small_tmpfs, direct_io,
-	   loop_on_its_thread)
+	   loop_on_its_thread, a_discard_makes_no_thread)
