@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The composition root. Read machine_create() aloud: it is the table of contents of a VM.
+ * The composition root. Read build() aloud: it is the table of contents of a VM. machine_destroy()
+ * is the same list backwards; what stands elsewhere there says why.
  *
  * Thread: main.
  * Trust:  the user's configuration and files.
@@ -426,24 +427,23 @@ void machine_destroy(struct machine *m)
 	pci_destroy(m->pci);
 	board_destroy(m->board);
 	consoles_fini(&m->consoles);
+	signals_destroy(m->signals);
+	control_rest(m->control);
+	loop_destroy(m->io_loop);
+	loop_destroy(m->main_loop);
 	v2m_destroy(m->v2m);
 	kvm_event_destroy(m->event);
+	gic_destroy(m->gic);
 	for (unsigned i = 0; i < m->nr_vcpus; i++)
 		vcpu_destroy(m->vcpus[i]);
 	free(m->vcpus);
-	vcpu_gate_fini(&m->gate);
-	gic_destroy(m->gic);
-	signals_destroy(m->signals);
-	control_rest(m->control);
-	if (m->main_loop)
-		loop_destroy(m->main_loop);
-	loop_destroy(m->io_loop);
+	bus_destroy(m->bus);
 	stop_fini(&m->stop);
 	realm_free(m->realm);
 	kvm_close(&m->kvm);
-	pvtime_destroy(m->pvtime);
+	pvtime_destroy(m->pvtime); /* KVM has its pages, as it has those of RAM */
 	launch_fini(&m->launch);
-	bus_destroy(m->bus);
+	vcpu_gate_fini(&m->gate);
 	free(m);
 }
 
