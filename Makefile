@@ -329,8 +329,8 @@ install-arm64: arm64
 # ---- lints: each script of tests/lint/ is one, and says what it is for ----------------------------
 
 LINTS := layering primitives room-cards size words format shell install self-test
-.PHONY: lint-headers lint-tidy lint-cppcheck lint-man
-lint: lint-headers lint-man lint-cppcheck
+.PHONY: lint-headers lint-tidy lint-cppcheck lint-man lint-globals
+lint: lint-headers lint-man lint-globals lint-cppcheck
 	$(Q)MAKE='$(MAKE)' tests/lint/run $(LINTS)
 
 # Make the tree what `make lint` wants of it.
@@ -344,6 +344,9 @@ lint-headers:
 lint-man: $(O)/lkvm
 	$(call say,LINT,manual)
 	$(Q)tests/lint/man --check $<
+lint-globals: $(O)/liblkvm.a
+	$(call say,LINT,globals)
+	$(Q)tests/lint/globals $<
 lint-cppcheck:
 	$(call say,LINT,cppcheck)
 	$(Q)tests/lint/cppcheck $(ALL_SRCS)

@@ -89,7 +89,7 @@ static int run(const struct config *c)
 
 int cmd_run(int argc, char **argv)
 {
-	static struct config c; /* not on the stack: it holds paths */
+	struct config c;
 	int status;
 
 	config_init(&c);

@@ -299,13 +299,11 @@ static int print(const struct measurement *out, enum form form, bool explain)
 
 int cmd_measure(int argc, char **argv)
 {
-	static struct measurement out; /* not on the stack: they are large */
-	static struct measure m;
+	struct measurement out = { 0 };
+	struct measure m = { 0 };
 	enum form form;
 	int status, err;
 
-	m = (struct measure){ 0 };
-	out = (struct measurement){ 0 };
 	config_init(&m.c);
 	m.c.measure = true;
 	status = options_parse(&options_measure, &m, argc, argv);
