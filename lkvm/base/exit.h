@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Exit statuses beside 0: the manual's section EXIT STATUS, and kvmtool's. */
+/*
+ * Exit statuses beside 0, all of them: the manual's section EXIT STATUS says the same, which
+ * tests/lint/man checks. Those of `lkvm run` are kvmtool's.
+ */
 #ifndef LKVM_EXIT_H
 #define LKVM_EXIT_H
 
 #define EXIT_GUEST 1	   /* the guest could not be run any further */
+#define EXIT_CANNOT 1	   /* lkvm doctor: this host cannot run what was asked about */
+#define EXIT_UNVERIFIED 1  /* lkvm token: what the token says is not, or not wholly, proved */
 #define EXIT_NO_COMMAND 22 /* lkvm WHAT? */
 #define EXIT_DIE 128	   /* what was asked for cannot be done */
 #define EXIT_USAGE 129	   /* bad option, or -h */

@@ -19,8 +19,6 @@
 #include "lkvm/kvm/kvm.h"
 #include "realm/host/probe.h"
 
-#define EXIT_CANNOT 1
-
 struct doctor {
 	bool json;
 	const char *dev;

@@ -18,7 +18,6 @@
 #include "lkvm/token/token_print.h"
 #include "realm/token/anchor.h"
 
-#define EXIT_NOT_VERIFIED 1
 #define RIM_MAX 64u
 
 struct token_cmd {
@@ -127,7 +126,7 @@ static int print(const struct token_cmd *cmd, const struct token_report *r)
 	if (r->verdict == TOKEN_VERIFIED)
 		return 0;
 	log_error("not verified: %s", r->why);
-	return EXIT_NOT_VERIFIED;
+	return EXIT_UNVERIFIED;
 }
 
 static int verify_file(const struct token_cmd *cmd, const struct token_expect *want)
