@@ -9,7 +9,6 @@
 #include "arm64/board.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
 
 #include "arm64/rtc.h"
@@ -56,7 +55,8 @@ static int layout_gicv3(struct board_layout *l, const struct board_conf *c)
 	const u64 max = (MEMMAP_GICD - MEMMAP_ITS_SIZE - floor) / MEMMAP_GICR_STRIDE;
 
 	if (c->nr_cpus > max) {
-		log_error("%u CPUs do not fit below the GIC: at most %" PRIu64, c->nr_cpus, max);
+		log_error("%u CPUs do not fit below the GIC: at most %llu", c->nr_cpus,
+			  (unsigned long long)max);
 		return -EINVAL;
 	}
 	l->gicr.size = (u64)c->nr_cpus * MEMMAP_GICR_STRIDE;

@@ -12,7 +12,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -26,7 +25,7 @@
 #define DTB_ALIGN (2 * MiB)
 #define INITRD_ALIGN UINT64_C(4)
 
-#define kib(x) (((x) + KiB - 1) / KiB)
+#define kib(x) ((unsigned long long)(((x) + KiB - 1) / KiB))
 
 struct boot_span boot_pages(struct boot_span s)
 {
@@ -94,8 +93,7 @@ static int load_rest(struct mem *m, const struct boot_conf *c, struct image *im,
 		return err;
 	if (more) {
 		log_error(
-			"kernel image too big to contain in guest memory. %s needs more than %" PRIu64
-			" KiB: increase --mem",
+			"kernel image too big to contain in guest memory. %s needs more than %llu KiB: increase --mem",
 			c->kernel, kib(c->ram_size));
 		return -E2BIG;
 	}
@@ -125,15 +123,14 @@ static int load_kernel_image(struct mem *m, const struct boot_conf *c, struct im
 	h = image_header(head, head_len);
 	if (!range_within(h.text_offset, head_len, c->ram_size)) {
 		log_error(
-			"guest memory too small to contain the kernel: %s is to be loaded %" PRIu64
-			" KiB into RAM; increase --mem",
+			"guest memory too small to contain the kernel: %s is to be loaded %llu KiB into RAM; increase --mem",
 			c->kernel, kib(h.text_offset));
 		return -E2BIG;
 	}
 	if (!range_within(h.text_offset, h.image_size, c->ram_size)) {
-		log_error("kernel image too big to contain in guest memory. %s needs %" PRIu64
-			  " KiB: increase --mem",
-			  c->kernel, kib(h.image_size));
+		log_error(
+			"kernel image too big to contain in guest memory. %s needs %llu KiB: increase --mem",
+			c->kernel, kib(h.image_size));
 		return -E2BIG;
 	}
 	out->image.base = gpa(c->ram_base + h.text_offset);
@@ -171,9 +168,9 @@ static int load_firmware(struct mem *m, const struct boot_conf *c, struct boot_i
 	int fd, err;
 
 	if (c->has_firmware_addr && (c->firmware_addr < c->ram_base || off >= c->ram_size)) {
-		log_error("Provide --firmware-address an address in RAM: 0x%" PRIx64
-			  " to 0x%" PRIx64,
-			  c->ram_base, c->ram_base + c->ram_size - 1);
+		log_error("Provide --firmware-address an address in RAM: 0x%llx to 0x%llx",
+			  (unsigned long long)c->ram_base,
+			  (unsigned long long)(c->ram_base + c->ram_size - 1));
 		return -EINVAL;
 	}
 	if (!is_aligned(off, 4)) {
@@ -189,8 +186,7 @@ static int load_firmware(struct mem *m, const struct boot_conf *c, struct boot_i
 		out->entry = out->image.base;
 		err = infile_read(fd, c->firmware, mem_load_ptr(m, out->image.base, size), size, 0);
 	} else {
-		log_error("firmware %s (%" PRIu64
-			  " KiB) does not fit into guest memory: increase --mem",
+		log_error("firmware %s (%llu KiB) does not fit into guest memory: increase --mem",
 			  c->firmware, kib(size));
 		err = -E2BIG;
 	}
@@ -246,8 +242,7 @@ static int place_or_explain(const struct boot_conf *c, u64 initrd_len, struct bo
 		why = place(c, c->ram_size, initrd_len, out);
 	if (!why)
 		return 0;
-	log_error("%s %s with %" PRIu64 " KiB, %s with %" PRIu64 " KiB, guest memory %" PRIu64
-		  " KiB: increase --mem",
+	log_error("%s %s with %llu KiB, %s with %llu KiB, guest memory %llu KiB: increase --mem",
 		  why, image ? image : "no kernel", kib(out->image_mem_len),
 		  initrd_len ? c->initrd : "no initrd", kib(initrd_len), kib(c->ram_size));
 	return -E2BIG;

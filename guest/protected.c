@@ -24,7 +24,7 @@ static struct {
 	u8 a[GRANULE], b[GRANULE], c[GRANULE], d[GRANULE];
 	struct ring ring[2]; /* of the queues 0 and 1 */
 } mem __attribute__((aligned(4096)));
-_Static_assert(sizeof(struct ring) == GRANULE, "a ring is a page");
+static_assert(sizeof(struct ring) == GRANULE, "a ring is a page");
 
 static struct ring *ring[2];
 static u64 address_bits; /* of those in descriptors and rings: the alias bit, or none */

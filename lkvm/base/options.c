@@ -9,7 +9,6 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -62,8 +61,8 @@ static int store_number(const struct parse *p, const struct opt *o, void *to, co
 
 	assert(val);
 	if (options_number(val, o->max, &v)) {
-		log_error("--%s wants a number from 0 to %" PRIu64 ", not '%s'", o->name, o->max,
-			  val);
+		log_error("--%s wants a number from 0 to %llu, not '%s'", o->name,
+			  (unsigned long long)o->max, val);
 		return usage_error(p->spec);
 	}
 	if (o->store == OPT_U32)

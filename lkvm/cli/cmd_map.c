@@ -6,7 +6,6 @@
  * Trust:  the user's own command line; answers of the user's other lkvms.
  */
 #include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -127,8 +126,9 @@ static void print_range(const struct map_range *r, bool inside, const char *kind
 {
 	char size[MAP_SIZE_LEN];
 
-	printf("  0x%08" PRIx64 " - 0x%08" PRIx64 " %10s  %-9s  %s%s\n", r->base,
-	       r->base + (r->len - 1), map_size(size, r->len), kind, inside ? "  " : "", r->name);
+	printf("  0x%08llx - 0x%08llx %10s  %-9s  %s%s\n", (unsigned long long)r->base,
+	       (unsigned long long)(r->base + (r->len - 1)), map_size(size, r->len), kind,
+	       inside ? "  " : "", r->name);
 }
 
 static void print_totals(const struct map *m)
@@ -141,12 +141,12 @@ static void print_totals(const struct map *m)
 		sum = map_total(m, (enum map_kind)k, &nr);
 		if (!sum)
 			continue;
-		printf("  %-9s %10s in %" PRIu64 " range%s\n", kind_names[k], map_size(size, sum),
-		       nr, nr == 1 ? "" : "s");
+		printf("  %-9s %10s in %llu range%s\n", kind_names[k], map_size(size, sum),
+		       (unsigned long long)nr, nr == 1 ? "" : "s");
 	}
 	if (m->nr_more)
-		printf("  (%" PRIu64 " more ranges of RAM are not listed; the sums have them)\n",
-		       m->nr_more);
+		printf("  (%llu more ranges of RAM are not listed; the sums have them)\n",
+		       (unsigned long long)m->nr_more);
 }
 
 static void print_text(const struct map *m)
@@ -173,8 +173,8 @@ static void print_json_ranges(const char *key, const struct map_range *r, unsign
 {
 	printf(",\n  \"%s\": [", key);
 	for (unsigned i = 0; i < nr; i++) {
-		printf("%s\n    { \"base\": %" PRIu64 ", \"size\": %" PRIu64, i ? "," : "",
-		       r[i].base, r[i].len);
+		printf("%s\n    { \"base\": %llu, \"size\": %llu", i ? "," : "",
+		       (unsigned long long)r[i].base, (unsigned long long)r[i].len);
 		if (kinds)
 			printf(", \"kind\": \"%s\"", kind_names[r[i].kind]);
 		printf(", \"name\": ");
@@ -192,10 +192,11 @@ static void print_json(const struct map *m)
 	json_print_string(stdout, m->guest);
 	printf(", \"backend\": ");
 	json_print_string(stdout, m->backend);
-	printf(", \"ram\": %" PRIu64, m->ram_size);
+	printf(", \"ram\": %llu", (unsigned long long)m->ram_size);
 	for (int k = MAP_MEMORY; k < MAP_NR_KINDS; k++)
-		printf(", \"%s\": %" PRIu64, kind_names[k], map_total(m, (enum map_kind)k, &nr));
-	printf(", \"not_listed\": %" PRIu64, m->nr_more);
+		printf(", \"%s\": %llu", kind_names[k],
+		       (unsigned long long)map_total(m, (enum map_kind)k, &nr));
+	printf(", \"not_listed\": %llu", (unsigned long long)m->nr_more);
 	print_json_ranges("loaded", m->loaded, m->nr_loaded, false);
 	print_json_ranges("ranges", m->ranges, m->nr, true);
 	printf("\n}\n");

@@ -7,8 +7,6 @@
  */
 #include "lkvm/cli/map.h"
 
-#include <inttypes.h>
-
 const char *map_size(char buf[MAP_SIZE_LEN], u64 len)
 {
 	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB" };
@@ -22,7 +20,7 @@ const char *map_size(char buf[MAP_SIZE_LEN], u64 len)
 	if (len % unit)
 		snprintf(buf, MAP_SIZE_LEN, "%.1f %s", (double)len / (double)unit, units[u]);
 	else
-		snprintf(buf, MAP_SIZE_LEN, "%" PRIu64 " %s", len / unit, units[u]);
+		snprintf(buf, MAP_SIZE_LEN, "%llu %s", (unsigned long long)(len / unit), units[u]);
 	return buf;
 }
 

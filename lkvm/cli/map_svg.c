@@ -9,7 +9,6 @@
  */
 #include "lkvm/cli/map.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 #define WIDTH 1160
@@ -103,7 +102,8 @@ static void list_row(FILE *f, int y, u64 base, u64 len, enum map_kind kind, bool
 		y, LIST_WIDTH - 190 - (inside ? 20 : 0), ROW - 4, legend[kind].colour);
 	snprintf(buf, sizeof(buf), "%s, %s", name, map_size(size, len));
 	text(f, x + 8, y + 13, kind == MAP_WINDOW ? "dark" : "light", buf);
-	snprintf(buf, sizeof(buf), "0x%08" PRIx64 " - 0x%08" PRIx64, base, base + (len - 1));
+	snprintf(buf, sizeof(buf), "0x%08llx - 0x%08llx", (unsigned long long)base,
+		 (unsigned long long)(base + (len - 1)));
 	text(f, MARGIN + LIST_WIDTH - 180, y + 13, "mono", buf);
 }
 
@@ -210,7 +210,8 @@ static int draw_grid(FILE *f, const struct ram *ram)
 	for (u64 i = 0; i < MIN(nr, (u64)CELLS); i++) {
 		row = (unsigned)i / COLUMNS;
 		if (i % COLUMNS == 0 && row % 4 == 0) {
-			snprintf(buf, sizeof(buf), "0x%08" PRIx64, ram->base + i * ram->cell);
+			snprintf(buf, sizeof(buf), "0x%08llx",
+				 (unsigned long long)(ram->base + i * ram->cell));
 			text_begin(f, GRID_X - 10, TOP + (int)row * STEP + 7, "mono end");
 			put_text(f, buf);
 			fputs("</text>\n", f);
@@ -242,12 +243,12 @@ static int draw_legend(FILE *f, const struct map *m, int y)
 		sum = map_total(m, (enum map_kind)k, &nr);
 		if (!sum)
 			continue;
-		snprintf(buf, sizeof(buf), "%s in %" PRIu64 " range%s", map_size(size, sum), nr,
-			 nr == 1 ? "" : "s");
+		snprintf(buf, sizeof(buf), "%s in %llu range%s", map_size(size, sum),
+			 (unsigned long long)nr, nr == 1 ? "" : "s");
 		y = legend_row(f, y, legend[k].colour, legend[k].text, buf);
 	}
 	for (unsigned i = 0; i < m->nr_loaded; i++) {
-		snprintf(buf, sizeof(buf), "0x%08" PRIx64 ", %s", m->loaded[i].base,
+		snprintf(buf, sizeof(buf), "0x%08llx, %s", (unsigned long long)m->loaded[i].base,
 			 map_size(size, m->loaded[i].len));
 		y = legend_row(f, y, LOADED_COLOUR, m->loaded[i].name, buf);
 	}

@@ -366,17 +366,17 @@ struct kvm_run {
 	};
 };
 
-_Static_assert(sizeof(struct kvm_userspace_memory_region) == 32, "KVM ABI");
-_Static_assert(sizeof(struct kvm_userspace_memory_region2) == 160, "KVM ABI");
-_Static_assert(sizeof(struct kvm_memory_attributes) == 32, "KVM ABI");
-_Static_assert(sizeof(struct kvm_create_guest_memfd) == 64, "KVM ABI");
-_Static_assert(sizeof(struct kvm_irq_routing_entry) == 48, "KVM ABI");
-_Static_assert(sizeof(struct kvm_irqfd) == 32, "KVM ABI");
-_Static_assert(sizeof(struct kvm_ioeventfd) == 64, "KVM ABI");
-_Static_assert(sizeof(struct kvm_enable_cap) == 104, "KVM ABI");
-_Static_assert(sizeof(struct kvm_device_attr) == 24, "KVM ABI");
-_Static_assert(sizeof(struct kvm_vcpu_events) == 64, "KVM ABI");
-_Static_assert(offsetof(struct kvm_run, mmio) == 32, "KVM ABI");
-_Static_assert(offsetof(struct kvm_run, exit_reason) == 8, "KVM ABI");
+static_assert(sizeof(struct kvm_userspace_memory_region) == 32, "KVM ABI");
+static_assert(sizeof(struct kvm_userspace_memory_region2) == 160, "KVM ABI");
+static_assert(sizeof(struct kvm_memory_attributes) == 32, "KVM ABI");
+static_assert(sizeof(struct kvm_create_guest_memfd) == 64, "KVM ABI");
+static_assert(sizeof(struct kvm_irq_routing_entry) == 48, "KVM ABI");
+static_assert(sizeof(struct kvm_irqfd) == 32, "KVM ABI");
+static_assert(sizeof(struct kvm_ioeventfd) == 64, "KVM ABI");
+static_assert(sizeof(struct kvm_enable_cap) == 104, "KVM ABI");
+static_assert(sizeof(struct kvm_device_attr) == 24, "KVM ABI");
+static_assert(sizeof(struct kvm_vcpu_events) == 64, "KVM ABI");
+static_assert(offsetof(struct kvm_run, mmio) == 32, "KVM ABI");
+static_assert(offsetof(struct kvm_run, exit_reason) == 8, "KVM ABI");
 
 #endif

@@ -8,7 +8,6 @@
  *         [draft-ydb-rats-cca-endorsements 3.2] Realm Endorsements, in the JSON of veraison/corim
  */
 #include <errno.h>
-#include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
 
@@ -18,7 +17,7 @@
 
 static json_t *address(u64 a)
 {
-	return json_sprintf("0x%" PRIx64, a);
+	return json_sprintf("0x%llx", (unsigned long long)a);
 }
 
 static json_t *notes(const struct measurement *m)

@@ -11,7 +11,6 @@
 #include "lkvm/run/options_run.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -15,7 +15,7 @@
 #include "realm/sim/keys.h"
 #include "realm/token/anchor.h"
 
-_Static_assert(EC_PEM_MAX >= ANCHOR_JWK_MAX, "one buffer for both");
+static_assert(EC_PEM_MAX >= ANCHOR_JWK_MAX, "one buffer for both");
 
 struct attest_cmd {
 	const char *dir;

@@ -8,7 +8,6 @@
  */
 #include "lkvm/token/token_print.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -121,7 +120,7 @@ static void print_unknown(const struct token_unknown *u)
 		return;
 	printf(COLUMN "%u, with the keys", "unknown claims", u->nr);
 	for (unsigned i = 0; i < MIN(u->nr, TOKEN_MAX_UNKNOWN); i++)
-		printf(" %" PRId64, u->key[i]);
+		printf(" %lld", (long long)u->key[i]);
 	printf("%s\n", u->nr > TOKEN_MAX_UNKNOWN ? " ..." : "");
 }
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * libslirp at work: it speaks TCP, UDP and ICMP with the guest and ordinary sockets with the world.
  *

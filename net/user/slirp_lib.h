@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * libslirp, found at run time: lkvm starts, and its other networks work, without it. Any thread.
  */

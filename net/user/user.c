@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * User-mode networking: the netif that needs no privilege. Frames pass the guard, our own DHCP
  * server and the segment sizer on their way between the guest and libslirp.

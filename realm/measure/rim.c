@@ -29,8 +29,8 @@ struct params_image {
 	le64 hash_algo;
 	u8 pad[RSI_GRANULE - 0x38];
 };
-_Static_assert(sizeof(struct params_image) == RSI_GRANULE, "RmiRealmParams");
-_Static_assert(offsetof(struct params_image, hash_algo) == 0x30, "RmiRealmParams");
+static_assert(sizeof(struct params_image) == RSI_GRANULE, "RmiRealmParams");
+static_assert(offsetof(struct params_image, hash_algo) == 0x30, "RmiRealmParams");
 
 #define PARAMS_LPA2 BIT(0)
 #define PARAMS_SVE BIT(1)
@@ -47,8 +47,8 @@ struct data_desc {
 	u8 content[RSI_HASH_MAX];
 	u8 pad2[0x60];
 };
-_Static_assert(sizeof(struct data_desc) == 0x100, "RmmMeasurementDescriptorData");
-_Static_assert(offsetof(struct data_desc, content) == 0x60, "RmmMeasurementDescriptorData");
+static_assert(sizeof(struct data_desc) == 0x100, "RmmMeasurementDescriptorData");
+static_assert(offsetof(struct data_desc, content) == 0x60, "RmmMeasurementDescriptorData");
 
 #define DATA_MEASURE_CONTENT BIT(0)
 
@@ -61,7 +61,7 @@ struct rec_desc {
 	u8 content[RSI_HASH_MAX];
 	u8 pad2[0x70];
 };
-_Static_assert(sizeof(struct rec_desc) == 0x100, "RmmMeasurementDescriptorRec");
+static_assert(sizeof(struct rec_desc) == 0x100, "RmmMeasurementDescriptorRec");
 
 /* [RmmMeasurementDescriptorRipas] */
 struct ripas_desc {
@@ -73,7 +73,7 @@ struct ripas_desc {
 	le64 top;
 	u8 pad2[0xa0];
 };
-_Static_assert(sizeof(struct ripas_desc) == 0x100, "RmmMeasurementDescriptorRipas");
+static_assert(sizeof(struct ripas_desc) == 0x100, "RmmMeasurementDescriptorRipas");
 
 enum desc_type { DESC_DATA = 0, DESC_REC = 1, DESC_RIPAS = 2 };
 
@@ -86,8 +86,8 @@ struct rec_image {
 	le64 gprs[8];
 	u8 pad3[RSI_GRANULE - 0x340];
 };
-_Static_assert(sizeof(struct rec_image) == RSI_GRANULE, "RmiRecParams");
-_Static_assert(offsetof(struct rec_image, gprs) == 0x300, "RmiRecParams");
+static_assert(sizeof(struct rec_image) == RSI_GRANULE, "RmiRecParams");
+static_assert(offsetof(struct rec_image, gprs) == 0x300, "RmiRecParams");
 
 #define REC_RUNNABLE BIT(0)
 

@@ -142,8 +142,8 @@ struct realm_config {
 	u8 rpv[64];
 	u8 pad2[RSI_GRANULE - 0x200 - 64];
 };
-_Static_assert(sizeof(struct realm_config) == RSI_GRANULE, "RMM 1.0 B4.4.4");
-_Static_assert(offsetof(struct realm_config, rpv) == 0x200, "RMM 1.0 B4.4.4");
+static_assert(sizeof(struct realm_config) == RSI_GRANULE, "RMM 1.0 B4.4.4");
+static_assert(offsetof(struct realm_config, rpv) == 0x200, "RMM 1.0 B4.4.4");
 
 /* [RMM 1.0 B5.3.10] */
 static u64 realm_config(struct rsi_realm *r, u64 x[])
@@ -204,7 +204,7 @@ struct host_call {
 	u8 pad[4];
 	le64 gprs[31];
 };
-_Static_assert(sizeof(struct host_call) == 256, "RMM 1.0 B4.4.3");
+static_assert(sizeof(struct host_call) == 256, "RMM 1.0 B4.4.3");
 
 /* [RMM 1.0 B5.3.4] */
 static u64 host_call(struct rsi_realm *r, u64 x[])

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The native network path, for callgrind: a tiny guest moves bytes over one TCP connection through
  * virtio-net, the user-mode network and libslirp to or from a socket of this process.

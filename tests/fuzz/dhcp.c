@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * DHCP messages that mean harm. What is answered must be a well-formed reply of bounded size to the
  * sender, and no address leaves that is not ours to give.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Frames that mean harm: what guard_check() lets pass must be what it promises, fragments must come
  * out whole or not at all, and segment.c must cut whatever it is given into what fits.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A hostile guest in front of the whole user-mode network, the machine's libslirp included: nothing
  * that it sends may crash it, make it assert, or make the loop spin.

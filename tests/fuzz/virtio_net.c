@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A network driver that means harm, in front of a netif that checks what it is given: every frame
  * has a legal length, every offload lies inside it and was negotiated.

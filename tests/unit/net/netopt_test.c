@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* --network: kvmtool's keys, defaults and refusals, and our own. */
 #include <arpa/inet.h>
 #include <errno.h>

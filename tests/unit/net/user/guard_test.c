@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The guard: good frames pass unchanged or normalised, everything else does not pass. */
 #include <arpa/inet.h>
 #include <errno.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Poll lists on epoll: what is wanted is watched, what is not is not, and numbers are used again.
  */

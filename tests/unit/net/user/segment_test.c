@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Segment sizes, reassembly, the backlog and the checksum: the small rooms of the user network. */
 #include <arpa/inet.h>
 #include <errno.h>

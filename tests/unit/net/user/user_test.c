@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The user-mode network seen by a tiny guest that does ARP, DHCP, ICMP, UDP and TCP by hand. */
 #include <arpa/inet.h>
 #include <errno.h>

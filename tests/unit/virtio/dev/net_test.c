@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The network device: headers, buffers, back-pressure, and drivers that lie. */
 #include <errno.h>
 #include <string.h>
