@@ -90,9 +90,10 @@ int netif_create(struct netif **out, const struct net_conf *c, struct loop *loop
 
 /*
  * Copy all frames that pass from now on to `fd`, in pcap format behind what netif_capture_begin()
- * wrote; -1: no more. A blocking write, so a regular file; several may share it, opened O_APPEND.
- * `fd` is taken over, also on error. On the loop, or when it is not running. -ENODEV: `n` was made
- * without `may_capture`.
+ * wrote; -1: no more. Several netifs may share a file, opened O_APPEND. Frames are written on the
+ * loop, and a write that blocks holds up all that is on the loop: the caller sees to it that `fd`
+ * is a regular file. `fd` is taken over, also on error. On the loop, or when it is not running. 0,
+ * or -ENODEV: `n` was made without `may_capture`.
  */
 int netif_capture(struct netif *n, int fd);
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The life cycle of a guest as far as confidential computing changes it. One ops table, one
- * implementation per way to run a guest; devices never learn which one runs, and no other room
- * asks.
+ * implementation per way to run a guest. Devices never learn which one runs. The rooms that build
+ * and run the machine (lkvm/run/, lkvm/kvm/vcpu.c) go by the facts of the table (`confidential`,
+ * `measures`, ...); the name of a backend is for people only.
  *
  *   NEW -> realm_create -> CREATED -> realm_set_ram -> (vCPUs, interrupt controller, PMU)
  *       -> realm_define -> DEFINED -> the other steps of the plan [realm/measure/plan.h]

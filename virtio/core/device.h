@@ -5,9 +5,9 @@
  * half, device kinds (net.c, blk.c, ...) are called through struct virtio_type and call the lower.
  *
  * Locking: the transport's register handlers run on vCPU threads under d->lock (taken by bus.c).
- * kick/start/stop and everything a device does with its queues run on d->loop. The lock is never
- * held by a caller of loop_call() that the loop may need: device.c drops nothing, because no loop
- * callback takes d->lock; the state both sides touch is _Atomic.
+ * kick/start/stop and everything a device does with its queues run on d->loop. loop_call() may be
+ * made with d->lock held, because no callback on the loop ever waits for d->lock; a callback may
+ * try it and come back later (console.c). State that both sides touch is _Atomic.
  */
 #ifndef VIRTIO_DEVICE_H
 #define VIRTIO_DEVICE_H

@@ -191,8 +191,8 @@ static size_t con_receive(void *arg, const void *buf, size_t len)
 /* ---- window size ---- */
 
 /*
- * The configuration space is guarded by the device's lock, whose holder may be waiting for this
- * very loop: so only try, and come back.
+ * The configuration space is guarded by the device's lock. A vCPU that holds the lock may be
+ * waiting for this very loop, so nothing here waits for the lock: try, and come back.
  */
 static void update_size(void *arg)
 {
