@@ -28,12 +28,6 @@
 #define PMCR_N_SHIFT 11
 #define PMCR_N_MASK UINT64_C(0x1f)
 
-static int failed(const char *what, int err)
-{
-	log_error("Cannot %s: %s", what, strerror(-err));
-	return err;
-}
-
 static void feature_add(struct cpu_model *m, unsigned feature)
 {
 	m->features[feature / 32] |= 1u << feature % 32;
@@ -97,7 +91,7 @@ int cpu_choose(struct cpu_model *out, struct kvm *k, const struct cpu_conf *c)
 	int err = kvm_ioctl(k->vm_fd, KVM_ARM_PREFERRED_TARGET, &preferred);
 
 	if (err)
-		return failed("find out the CPU model of this host", err);
+		return log_errno(err, "Cannot find out the CPU model of this host");
 	m.target = preferred.target;
 	if (!kvm_vm_cap(k, KVM_CAP_ARM_PSCI_0_2)) {
 		log_error("This host's KVM has no PSCI 0.2: it needs Linux 3.17 or later");
@@ -116,7 +110,7 @@ int cpu_choose(struct cpu_model *out, struct kvm *k, const struct cpu_conf *c)
 	if (!err && c->mte && kvm_vm_cap(k, KVM_CAP_ARM_MTE)) {
 		err = kvm_enable_cap(k, KVM_CAP_ARM_MTE, 0);
 		if (err)
-			failed("enable memory tagging", err);
+			log_errno(err, "Cannot enable memory tagging");
 	}
 	if (!err)
 		*out = m;
@@ -136,7 +130,7 @@ static int limit_sve(const struct cpu_model *m, int vcpu_fd)
 	int err = kvm_reg_get(vcpu_fd, KVM_REG_ARM64_SVE_VLS, vls);
 
 	if (err)
-		return failed("read the SVE vector lengths", err);
+		return log_errno(err, "Cannot read the SVE vector lengths");
 	if (!(vls[0] & BIT(max_bit))) {
 		log_error(
 			"SVE vector length not supported: this host has no %u bits (--sve-max-vl)",
@@ -147,7 +141,7 @@ static int limit_sve(const struct cpu_model *m, int vcpu_fd)
 	vls[0] &= BIT(max_bit + 1) - 1;
 	memset(vls + 1, 0, sizeof(vls) - sizeof(vls[0]));
 	err = kvm_reg_set(vcpu_fd, KVM_REG_ARM64_SVE_VLS, vls);
-	return err ? failed("limit the SVE vector length", err) : 0;
+	return err ? log_errno(err, "Cannot limit the SVE vector length") : 0;
 }
 
 int cpu_reset(const struct cpu_model *m, int vcpu_fd, unsigned index)
@@ -159,7 +153,7 @@ int cpu_reset(const struct cpu_model *m, int vcpu_fd, unsigned index)
 	if (index)
 		init.features[0] |= 1u << KVM_ARM_VCPU_POWER_OFF;
 	err = kvm_ioctl(vcpu_fd, KVM_ARM_VCPU_INIT, &init);
-	return err ? failed("initialise a vCPU", err) : 0;
+	return err ? log_errno(err, "Cannot initialise a vCPU") : 0;
 }
 
 int cpu_init(const struct cpu_model *m, int vcpu_fd, unsigned index)
@@ -179,7 +173,7 @@ int cpu_finalize(const struct cpu_model *m, int vcpu_fd)
 	if (!m->sve)
 		return 0;
 	err = kvm_ioctl(vcpu_fd, KVM_ARM_VCPU_FINALIZE, &feature);
-	return err ? failed("finalize SVE", err) : 0;
+	return err ? log_errno(err, "Cannot finalize SVE") : 0;
 }
 
 /* ---- what hangs on a vCPU ---- */
@@ -211,12 +205,14 @@ static int attach_pmu(const struct cpu_model *m, int vcpu_fd)
 	if (!err && m->pmu_counters) {
 		err = set_pmu_counters(vcpu_fd, m->pmu_counters);
 		if (err)
-			return failed("limit the PMU counters (does this host have so many?)", err);
+			return log_errno(
+				err,
+				"Cannot limit the PMU counters (does this host have so many?)");
 	}
 	if (!err)
 		err = kvm_attr_set(vcpu_fd, KVM_ARM_VCPU_PMU_V3_CTRL, KVM_ARM_VCPU_PMU_V3_INIT,
 				   NULL);
-	return err ? failed("start the PMU", err) : 0;
+	return err ? log_errno(err, "Cannot start the PMU") : 0;
 }
 
 int cpu_attach(const struct cpu_model *m, int vcpu_fd, unsigned index, const struct pvtime *pv)
@@ -234,5 +230,5 @@ int cpu_set_regs(int vcpu_fd, gpa_t entry, gpa_t dtb)
 
 	if (!err)
 		err = kvm_reg_set64(vcpu_fd, KVM_REG_PC, entry.a);
-	return err ? failed("set the entry point of the guest", err) : 0;
+	return err ? log_errno(err, "Cannot set the entry point of the guest") : 0;
 }

@@ -97,8 +97,7 @@ int gic_choose(struct kvm *k, enum board_gic want, enum board_gic *out)
 
 static int failed(const char *what, int err)
 {
-	log_error("Cannot set up the interrupt controller (%s): %s", what, strerror(-err));
-	return err;
+	return log_errno(err, "Cannot set up the interrupt controller (%s)", what);
 }
 
 static int set_addr(int fd, u64 type, u64 addr, const char *what)

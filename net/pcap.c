@@ -196,7 +196,7 @@ static int open_file(const char *path)
 
 	if (!err)
 		return fd;
-	log_error("pcap: cannot write %s: %s", path, strerror(-err));
+	log_errno(err, "pcap: cannot write %s", path);
 	if (fd >= 0)
 		close(fd);
 	return err;

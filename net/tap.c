@@ -234,7 +234,7 @@ int tap_if_create(struct netif **out, const struct net_conf *c, struct loop *loo
 	if (t)
 		t->rx = malloc(RX_SIZE);
 	if (!t || !t->rx) {
-		log_error("tap: %s", strerror(ENOMEM));
+		log_errno(-ENOMEM, "tap");
 		free(t);
 		return -ENOMEM;
 	}
@@ -247,7 +247,7 @@ int tap_if_create(struct netif **out, const struct net_conf *c, struct loop *loo
 	t->netif.offloads = t->tap.offloads;
 	err = loop_fd_add(loop, t->tap.fd, 0, on_event, t, &t->reg);
 	if (err) {
-		log_error("tap %s: %s", t->tap.name, strerror(-err));
+		log_errno(err, "tap %s", t->tap.name);
 		goto fail;
 	}
 	*out = &t->netif;

@@ -28,9 +28,8 @@ extern char **environ;
 
 static int fail_create(int err)
 {
-	log_error("You have requested a TAP device, but creation of one has failed because: %s",
-		  strerror(err));
-	return -err;
+	return log_errno(-err,
+			 "You have requested a TAP device, but creation of one has failed because");
 }
 
 /* ---- opening ---- */
@@ -129,10 +128,8 @@ static int run_script(const char *script, const char *ifname)
 	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK);
 	err = posix_spawn(&pid, script, NULL, &attr, argv, environ);
 	posix_spawnattr_destroy(&attr);
-	if (err) {
-		log_error("network script %s: %s", script, strerror(err));
-		return -err;
-	}
+	if (err)
+		return log_errno(-err, "network script %s", script);
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
 			return -errno;

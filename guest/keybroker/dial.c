@@ -92,7 +92,7 @@ static int dial(const struct url *url, s64 deadline)
 		fd = connect_one(ai, deadline);
 	freeaddrinfo(list);
 	if (fd < 0)
-		log_error("cannot connect to %s: %s", url->authority, strerror(-fd));
+		log_errno(fd, "cannot connect to %s", url->authority);
 	return fd;
 }
 

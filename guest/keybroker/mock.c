@@ -39,7 +39,7 @@ int mock_token(const char *keys_dir, const u8 challenge[CHALLENGE_LEN], u8 *out,
 				 out, size, &len);
 	keys_close(&keys);
 	if (err)
-		log_error("cannot make a mock token: %s", strerror(-err));
+		log_errno(err, "cannot make a mock token");
 	return err ? err : (int)len;
 }
 
@@ -54,6 +54,6 @@ int mock_file(const char *path, u8 *out, size_t size)
 	if (n == (ssize_t)size)
 		err = -E2BIG;
 	if (err < 0)
-		log_error("--mock-evidence=%s: %s", path, strerror(-err));
+		log_errno(err, "--mock-evidence=%s", path);
 	return err;
 }

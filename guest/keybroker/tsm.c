@@ -60,8 +60,7 @@ static int write_attribute(int entry, const char *name, const void *buf, size_t 
 
 static int failed(const char *what, int err)
 {
-	log_error("configfs-tsm: %s: %s", what, strerror(-err));
-	return err;
+	return log_errno(err, "configfs-tsm: %s", what);
 }
 
 static int check_provider(int entry)
@@ -127,7 +126,7 @@ static int no_reports(const char *reports, int err)
 			  "arm-cca-guest (Linux 6.13 or later, in a Realm)",
 			  reports);
 	else
-		log_error("cannot make an entry in %s: %s", reports, strerror(-err));
+		log_errno(err, "cannot make an entry in %s", reports);
 	return err;
 }
 

@@ -10,6 +10,7 @@
 #define LKVM_LOG_H
 
 #include <stdatomic.h>
+#include <string.h>
 
 #include "lkvm/base/util.h"
 
@@ -37,6 +38,17 @@ void log_plain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 		if (log_enabled(LOG_DEBUG))                                                        \
 			log_msg(LOG_DEBUG, __VA_ARGS__);                                           \
 	} while (0)
+
+/*
+ * An error, and behind it what the error number `err` (negative) means: "`fmt`: No such file or
+ * directory". `fmt` is a literal. The value is `err`.
+ */
+#define log_errno(err, fmt, ...)                                                                   \
+	({                                                                                         \
+		int err_ = (err);                                                                  \
+		log_error(fmt ": %s", ##__VA_ARGS__, strerror(-err_));                             \
+		err_;                                                                              \
+	})
 
 /*
  * Budget of one call site that a guest (or a network peer) can reach as often as it likes: at most

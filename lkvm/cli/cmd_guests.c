@@ -114,7 +114,7 @@ int cmd_list(int argc, char **argv)
 	err = list_all(&l, dir);
 	close(dir);
 	if (err)
-		log_error("cannot list the guests: %s", strerror(-err));
+		log_errno(err, "cannot list the guests");
 	return err ? EXIT_DIE : 0;
 }
 

@@ -216,7 +216,7 @@ static int draw(const struct map *m, const char *path)
 			err = -errno;
 	}
 	if (err)
-		log_error("--svg: cannot write %s: %s", path, strerror(-err));
+		log_errno(err, "--svg: cannot write %s", path);
 	return err;
 }
 

@@ -107,7 +107,7 @@ static int open_pcap(const char *path)
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOCTTY, 0600);
 
 	if (fd < 0)
-		log_error("--pcap: cannot write %s: %s", path, strerror(errno));
+		log_errno(-errno, "--pcap: cannot write %s", path);
 	return fd;
 }
 

@@ -39,7 +39,7 @@ static int running(struct control_names *names)
 	err = control_dir_guests(dir, names);
 	close(dir);
 	if (err)
-		log_error("cannot list the guests: %s", strerror(-err));
+		log_errno(err, "cannot list the guests");
 	return err;
 }
 

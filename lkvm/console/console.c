@@ -412,7 +412,7 @@ int console_create(struct console **out, const struct console_conf *conf, struct
 	*out = c;
 	return 0;
 fail:
-	log_error("cannot set up the console: %s", strerror(-err));
+	log_errno(err, "cannot set up the console");
 	console_destroy(c);
 	return err;
 }
@@ -453,7 +453,7 @@ int console_create_pty(struct console **out, unsigned index, struct loop *loop)
 	*out = c;
 	return 0;
 fail:
-	log_error("cannot open a pty for terminal %u: %s", index, strerror(-err));
+	log_errno(err, "cannot open a pty for terminal %u", index);
 	console_destroy(c);
 	return err;
 }

@@ -142,7 +142,7 @@ static int read_answer(struct answer *a, int s, const struct ask_more *more)
 		/* That it has understood comes at once; only what follows may take its time. */
 		r = wait_for(s, more ? more->stop_fd : -1, more && a->begun ? -1 : PATIENCE_MS);
 		if (r < 0)
-			log_error("%s: it does not answer: %s", a->name, strerror(-r));
+			log_errno(r, "%s: it does not answer", a->name);
 		if (r)
 			break;
 		n = recv(s, a->buf + a->len, sizeof(a->buf) - a->len, 0);

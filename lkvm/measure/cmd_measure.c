@@ -88,7 +88,7 @@ static int read_profile_file(const char *name, char *buf, size_t *len)
 	if (n == -E2BIG)
 		log_error("--host-params: %s is too long for a list of parameters", name);
 	else if (n < 0)
-		log_error("--host-params: cannot read %s: %s", name, strerror(-n));
+		log_errno(n, "--host-params: cannot read %s", name);
 	*len = (size_t)MAX(n, 0);
 	return MIN(n, 0);
 }
@@ -126,9 +126,10 @@ static int profile_of_host(struct measure *m)
 	if (!p.ops)
 		log_error("--host-params host: %s", p.why);
 	else if (err)
-		log_error("--host-params host: cannot tell how this host's Realms (generation %s) "
-			  "are measured: %s",
-			  p.host.gen ? p.host.gen : "sim", strerror(-err));
+		log_errno(err,
+			  "--host-params host: cannot tell how this host's Realms (generation %s) "
+			  "are measured",
+			  p.host.gen ? p.host.gen : "sim");
 	kvm_close(&k);
 	return err;
 }

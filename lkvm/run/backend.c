@@ -98,10 +98,8 @@ int backend_create_vm(struct kvm *k, const struct realm_ops *ops, const struct r
 	/* The RMM has a limit of its own, which only shows here [uapi reference 3.1]. */
 	if (err == -EINVAL && conf->host.vm_type)
 		return too_wide(bits, probe_ipa_bits(&(struct probe){ ops, conf->host, NULL }, k));
-	if (err) {
-		log_error("cannot create a VM: %s", strerror(-err));
-		return err;
-	}
+	if (err)
+		return log_errno(err, "cannot create a VM");
 	/*
 	 * Without it, a load or store that the syndrome does not describe ends KVM_RUN with ENOSYS.
 	 * Protected VMs, Realms and kernels before 5.5 refuse: there it stays so.

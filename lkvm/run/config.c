@@ -395,8 +395,7 @@ int config_affinity(const struct config *c, cpu_set_t *set)
 	    sched_setaffinity(0, sizeof(*set), set) < 0)
 		err = -errno;
 	if (err)
-		log_error("--vcpu-affinity %s: cannot run on these CPUs: %s", c->vcpu_affinity,
-			  strerror(-err));
+		log_errno(err, "--vcpu-affinity %s: cannot run on these CPUs", c->vcpu_affinity);
 	else
 		sched_setaffinity(0, sizeof(old), &old);
 	return err;

@@ -70,8 +70,8 @@ int launch_ram(struct launch *l, u64 flags)
 		err = mem_add_ram(l->mem, gpa(c->ram_base), c->ram_size, flags, c->hugetlbfs);
 	/* With --hugetlbfs mem.c has said what is wrong. */
 	if (err && !c->hugetlbfs)
-		log_error("cannot map %llu MiB of guest memory: %s",
-			  (unsigned long long)(c->ram_size / MiB), strerror(-err));
+		log_errno(err, "cannot map %llu MiB of guest memory",
+			  (unsigned long long)(c->ram_size / MiB));
 	return err;
 }
 
@@ -161,7 +161,7 @@ int launch_predict(struct launch *l, const struct realm_ops *ops, const struct r
 		err = plan_measure(&l->plan, (enum rim_rmm)rmm, &p, l->mem, NULL, NULL,
 				   &l->predicted);
 	if (err)
-		log_error("cannot predict how the Realm is measured: %s", strerror(-err));
+		log_errno(err, "cannot predict how the Realm is measured");
 	return err;
 }
 

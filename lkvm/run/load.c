@@ -26,7 +26,7 @@ static int write_file(const char *path, const void *buf, size_t len)
 	if (fd >= 0 && close(fd) < 0 && !err)
 		err = -errno;
 	if (err)
-		log_error("cannot write %s: %s", path, strerror(-err));
+		log_errno(err, "cannot write %s", path);
 	return err;
 }
 
@@ -38,7 +38,7 @@ static int read_dtb(const char *name, u8 *dtb, u32 size)
 	if (n == -E2BIG)
 		log_error("--dtb %s: is larger than %u KiB", name, size / (u32)KiB);
 	else if (n < 0)
-		log_error("--dtb %s: %s", name, strerror(-n));
+		log_errno(n, "--dtb %s", name);
 	else
 		memset(dtb + n, 0, size - (u32)n);
 	return n;

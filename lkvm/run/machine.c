@@ -71,13 +71,6 @@ struct machine {
 	unsigned nr_vcpus;
 };
 
-/* Report a failed step of the host kernel's: `what` completes "cannot ...". */
-static int host_failed(const char *what, int err)
-{
-	log_error("cannot %s: %s", what, strerror(-err));
-	return err;
-}
-
 /* ---- board and VM ---- */
 
 /* What only the host can tell: how many CPUs, which interrupt controller. */
@@ -130,7 +123,7 @@ static int create_vcpus(struct machine *m)
 	for (unsigned i = 0; i < m->launch.board.nr_cpus; i++) {
 		err = vcpu_create(&m->vcpus[i], &m->vcpu_env, i);
 		if (err)
-			return host_failed("create a vCPU", err);
+			return log_errno(err, "cannot create a vCPU");
 		m->nr_vcpus++;
 		err = cpu_init(&m->cpu_model, vcpu_fd(m->vcpus[i]), i);
 		if (!err)
@@ -158,7 +151,7 @@ static int create_irqchip(struct machine *m)
 		return err;
 	err = kvm_event_create(&m->event, &m->kvm, its, realm_device_alias(m->realm));
 	if (err)
-		return host_failed("allocate memory", err);
+		return log_errno(err, "cannot allocate memory");
 	return m->launch.layout.gic == BOARD_GIC_V2M
 		       ? v2m_create(&m->v2m, m->bus, kvm_event_irq(m->event))
 		       : 0;
@@ -180,12 +173,12 @@ static int create_loops(struct machine *m)
 	if (!err)
 		err = loop_create(&m->io_loop, "lkvm-io");
 	if (err)
-		return host_failed("create an event loop", err);
+		return log_errno(err, "cannot create an event loop");
 	/* Before the first thread, so that all inherit what is blocked, and signals come here. */
 	err = signals_create(&m->signals, m->main_loop, &m->stop);
 	if (!err)
 		err = loop_fd_add(m->main_loop, m->stop.fd, EPOLLIN, on_stop, m, &m->stop_fd);
-	return err ? host_failed("watch for signals", err) : 0;
+	return err ? log_errno(err, "cannot watch for signals") : 0;
 }
 
 /* ---- devices ---- */
@@ -208,10 +201,10 @@ static int create_devices(struct machine *m)
 		return err;
 	err = board_create(&m->board, m->bus, kvm_event_irq(m->event), m->consoles.uart);
 	if (err)
-		return host_failed("create the board", err);
+		return log_errno(err, "cannot create the board");
 	err = pci_create(&m->pci, m->bus, &pci_map);
 	if (err)
-		return host_failed("create the PCI bus", err);
+		return log_errno(err, "cannot create the PCI bus");
 	m->devices_env = (struct devices_env){
 		.mem = m->launch.mem,
 		.loop = m->io_loop,
@@ -335,7 +328,7 @@ static int create_service(struct machine *m)
 		err = service_create(&m->service, &env);
 	if (m->service)
 		err = control_serve(m->control, m->main_loop, &service_ops, m->service);
-	return err ? host_failed("serve the control socket", err) : 0;
+	return err ? log_errno(err, "cannot serve the control socket") : 0;
 }
 
 /* ---- the machine ---- */
@@ -369,7 +362,7 @@ static int build(struct machine *m)
 	if ((err = realm_set_ram(m->realm)))
 		return err;
 	if ((err = stop_init(&m->stop)) || (err = bus_create(&m->bus)))
-		return host_failed("allocate memory", err);
+		return log_errno(err, "cannot allocate memory");
 	if ((err = create_vcpus(m)))
 		return err;
 	if ((err = create_irqchip(m)))
@@ -470,7 +463,7 @@ enum stop_reason machine_run(struct machine *m)
 	for (unsigned i = 0; i < m->nr_vcpus && !err; i++)
 		err = vcpu_start(m->vcpus[i]);
 	if (err) {
-		host_failed("start a thread", err);
+		log_errno(err, "cannot start a thread");
 		stop_request(&m->stop, STOP_ERROR);
 	}
 	loop_run(m->main_loop);

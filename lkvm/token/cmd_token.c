@@ -89,7 +89,7 @@ static int challenge_value(const char *s, u8 out[TOKEN_CHALLENGE_LEN])
 	} else if (n == -E2BIG) {
 		log_error("--challenge %s: a challenge has at most 64 bytes", s);
 	} else if (n < 0) {
-		log_error("--challenge %s: %s", s, strerror(-n));
+		log_errno(n, "--challenge %s", s);
 	} else if (!n) {
 		log_error("--challenge %s: is empty", s);
 	} else {
@@ -140,7 +140,7 @@ static int verify_file(const struct token_cmd *cmd, const struct token_expect *w
 	if (len == -E2BIG)
 		len = TOKEN_MAX_LEN + 1;
 	if (len < 0) {
-		log_error("cannot read the token %s: %s", cmd->file, strerror(-len));
+		log_errno(len, "cannot read the token %s", cmd->file);
 	} else {
 		token_verify(token, (size_t)len, want, r);
 		status = print(cmd, r);

@@ -373,7 +373,7 @@ int slirp_open(struct slirp **out, const struct slirp_conf *c, struct loop *loop
 	};
 	if (pollset_create(&s->polls, loop, on_ready, s) ||
 	    loop_timer_add(loop, on_timer, s, &s->timer)) {
-		log_error("user-mode networking: %s", strerror(ENOMEM));
+		log_errno(-ENOMEM, "user-mode networking");
 		goto fail;
 	}
 	s->conf = *c;

@@ -370,8 +370,8 @@ static int open_forwards(struct user_if *s, const struct net_conf *c)
 		if (!err)
 			continue;
 		inet_ntop(AF_INET, &f->host, host, sizeof(host));
-		log_error("hostfwd: cannot listen on %s:%s:%u: %s", f->udp ? "udp" : "tcp", host,
-			  f->host_port, strerror(-err));
+		log_errno(err, "hostfwd: cannot listen on %s:%s:%u", f->udp ? "udp" : "tcp", host,
+			  f->host_port);
 		return err;
 	}
 	return 0;
@@ -395,7 +395,7 @@ int user_if_create(struct netif **out, const struct net_conf *c, struct loop *lo
 	s->merge.frame = malloc(NETIF_FRAME_MAX);
 	if (!s->frame || !s->merge.frame || backlog_init(&s->backlog, BACKLOG_BYTES) ||
 	    reasm_create(&s->reasm)) {
-		log_error("user-mode networking: %s", strerror(ENOMEM));
+		log_errno(-ENOMEM, "user-mode networking");
 		goto fail;
 	}
 	err = open_slirp(s, c);

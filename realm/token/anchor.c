@@ -146,19 +146,14 @@ int anchor_load(struct ec_public *out, const char *path)
 	ssize_t n = 0;
 	int err;
 
-	if (fd < 0) {
-		err = -errno;
-		log_error("cannot open the trust anchor %s: %s", path, strerror(-err));
-		return err;
-	}
+	if (fd < 0)
+		return log_errno(-errno, "cannot open the trust anchor %s", path);
 	while (len < sizeof(text) && (n = read(fd, text + len, sizeof(text) - len)) > 0)
 		len += (size_t)n;
 	err = n < 0 ? -errno : 0;
 	close(fd);
-	if (err) {
-		log_error("cannot read the trust anchor %s: %s", path, strerror(-err));
-		return err;
-	}
+	if (err)
+		return log_errno(err, "cannot read the trust anchor %s", path);
 	if (len > ANCHOR_MAX_LEN) {
 		log_error("the trust anchor %s is longer than 16 KiB", path);
 		return -EFBIG;

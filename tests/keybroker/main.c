@@ -268,10 +268,8 @@ static int create(struct app *a)
 		err = loop_create(&a->loop, "keybroker");
 	if (!err)
 		err = watch_signals(a);
-	if (err) {
-		log_error("Cannot start: %s", strerror(-err));
-		return err;
-	}
+	if (err)
+		return log_errno(err, "Cannot start");
 	err = a->references ? load_references(a) : 0;
 	if (!err)
 		err = server_create(&a->server, a->loop, &a->conf, &a->broker);

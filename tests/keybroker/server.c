@@ -422,8 +422,7 @@ static int start_listening(struct server *s)
 	if (s->fd < 0 || bind(s->fd, (struct sockaddr *)&s->addr, len) ||
 	    listen(s->fd, SOMAXCONN) || getsockname(s->fd, (struct sockaddr *)&s->addr, &len)) {
 		err = -errno;
-		log_error("Cannot listen on %s port %u: %s", s->conf.addr, s->conf.port,
-			  strerror(-err));
+		log_errno(err, "Cannot listen on %s port %u", s->conf.addr, s->conf.port);
 	}
 	return err;
 }
@@ -449,7 +448,7 @@ int server_create(struct server **out, struct loop *loop, const struct server_co
 		if (!err)
 			err = loop_fd_add(loop, s->fd, EPOLLIN, on_connection, s, &s->reg);
 		if (err)
-			log_error("Cannot wait for connections: %s", strerror(-err));
+			log_errno(err, "Cannot wait for connections");
 	}
 	if (err) {
 		server_destroy(s);

@@ -437,6 +437,5 @@ int virtio_blk_create(struct virtio_device **out, const struct virtio_env *env, 
 	*out = &b->dev;
 	return 0;
 fail:
-	log_error("virtio-blk: %s", strerror(-err));
-	return err;
+	return log_errno(err, "virtio-blk");
 }

@@ -315,6 +315,5 @@ int virtio_console_create(struct virtio_device **out, const struct virtio_env *e
 	*out = &v->dev;
 	return 0;
 fail:
-	log_error("virtio-console: %s", strerror(-err));
-	return err;
+	return log_errno(err, "virtio-console");
 }

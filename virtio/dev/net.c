@@ -357,7 +357,7 @@ int virtio_net_create(struct virtio_device **out, const struct virtio_env *env, 
 				  net_features(n, env->pool), sizes, NR_QUEUES);
 	}
 	if (err) {
-		log_error("virtio-net: %s", strerror(-err));
+		log_errno(err, "virtio-net");
 		netif_destroy(netif);
 		if (n)
 			free(n->s);

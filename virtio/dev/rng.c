@@ -116,7 +116,7 @@ int virtio_rng_create(struct virtio_device **out, const struct virtio_env *env)
 		err = virtio_init(&r->dev, &rng_type, env->instance, env->mem, env->loop, 0, sizes,
 				  ARRAY_SIZE(sizes));
 	if (err) {
-		log_error("virtio-rng: %s", strerror(-err));
+		log_errno(err, "virtio-rng");
 		free(r);
 		return err;
 	}

@@ -82,7 +82,7 @@ static int open_error(const char *path, bool read_only, int err)
 		log_error("%s: no permission to write: %s (for a read-only disk add ',ro')", path,
 			  strerror(-err));
 	else
-		log_error("%s: cannot open the disk image: %s", path, strerror(-err));
+		log_errno(err, "%s: cannot open the disk image", path);
 	return err;
 }
 
@@ -188,13 +188,9 @@ static int probe_blk(const struct disk_conf *conf, const struct disk_file *f, st
 	struct stat st;
 
 	if (ioctl(f->fd, BLKGETSIZE64, &d->size) < 0 || ioctl(f->fd, BLKSSZGET, &logical) < 0 ||
-	    ioctl(f->fd, BLKPBSZGET, &physical) < 0 || fstat(f->fd, &st) < 0) {
-		int err = -errno;
-
-		log_error("%s: cannot ask the block device for its size: %s", conf->path,
-			  strerror(-err));
-		return err;
-	}
+	    ioctl(f->fd, BLKPBSZGET, &physical) < 0 || fstat(f->fd, &st) < 0)
+		return log_errno(-errno, "%s: cannot ask the block device for its size",
+				 conf->path);
 	d->block_size = (u32)logical;
 	d->physical_block_size = MAX(physical, d->block_size);
 	d->can_discard = !conf->read_only &&
@@ -206,12 +202,8 @@ static int probe_file(const struct disk_conf *conf, const struct disk_file *f, s
 {
 	struct stat st;
 
-	if (fstat(f->fd, &st) < 0) {
-		int err = -errno;
-
-		log_error("%s: %s", conf->path, strerror(-err));
-		return err;
-	}
+	if (fstat(f->fd, &st) < 0)
+		return log_errno(-errno, "%s", conf->path);
 	d->size = align_down((u64)st.st_size, DISK_SECTOR);
 	if (d->size && d->size != (u64)st.st_size)
 		log_warn("%s: the size is not a multiple of %u, the last %u bytes are not used",
@@ -263,7 +255,7 @@ static int choose_backend(struct disk **out, const struct disk_conf *conf, const
 	if (err)
 		err = disk_threads_create(out, proto, f, loop);
 	if (err)
-		log_error("%s: cannot set up disk I/O: %s", conf->path, strerror(-err));
+		log_errno(err, "%s: cannot set up disk I/O", conf->path);
 	return err;
 }
 

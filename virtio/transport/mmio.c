@@ -297,8 +297,7 @@ int virtio_mmio_create(struct virtio_mmio **out, struct virtio_device *d, struct
 		err = build(m);
 	}
 	if (err) {
-		log_error("cannot put %s at %#llx: %s", d->name, (unsigned long long)base.a,
-			  strerror(-err));
+		log_errno(err, "cannot put %s at %#llx", d->name, (unsigned long long)base.a);
 		virtio_mmio_destroy(m);
 		return err;
 	}

@@ -342,7 +342,7 @@ int virtio_pci_create(struct virtio_pci **out, struct virtio_device *d, struct p
 		err = build(v, p, irq, slot);
 	}
 	if (err) {
-		log_error("cannot put %s into PCI slot %u: %s", d->name, slot, strerror(-err));
+		log_errno(err, "cannot put %s into PCI slot %u", d->name, slot);
 		virtio_pci_destroy(v);
 		return err;
 	}

@@ -2,6 +2,7 @@
 /*
  * Messages: prefixes, levels, one write per line, and the budget of a site that a guest can reach.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -47,6 +48,17 @@ START_TEST(prefixes_and_levels)
 }
 END_TEST
 
+START_TEST(an_error_number_is_said_and_handed_on)
+{
+	int fd = grab_start(), errors[] = { -ENOENT, -EACCES }, *e = errors;
+
+	ck_assert_int_eq(log_errno(*e++, "cannot open %s", "x"), -ENOENT); /* looked at once */
+	ck_assert_int_eq(log_errno(*e, "plain"), -EACCES);
+	ck_assert_str_eq(grabbed(fd), "  Error: cannot open x: No such file or directory\n"
+				      "  Error: plain: Permission denied\n");
+}
+END_TEST
+
 START_TEST(long_lines_are_cut_not_overrun)
 {
 	char big[4000];
@@ -74,4 +86,5 @@ START_TEST(a_guest_cannot_flood)
 }
 END_TEST
 
-SUITE_MAIN("lkvm/log", prefixes_and_levels, long_lines_are_cut_not_overrun, a_guest_cannot_flood)
+SUITE_MAIN("lkvm/log", prefixes_and_levels, an_error_number_is_said_and_handed_on,
+	   long_lines_are_cut_not_overrun, a_guest_cannot_flood)
