@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lkvm/base/encode.h"
 #include "lkvm/base/log.h"
 
 #define MTU_MIN 1280u  /* of IPv6, and of VIRTIO_NET_F_MTU by custom */
@@ -34,20 +35,13 @@ static int bad_value(const char *key, const char *val, const char *wanted)
 	return BAD("network parameter %s=%s: %s", key, val, wanted);
 }
 
-/* Decimal digits only, all of them. */
 static bool parse_number(const char *s, unsigned max, unsigned *out)
 {
-	unsigned long v;
-	char *end;
+	u64 v = 0;
+	bool ok = !decode_number(&v, max, NUMBER_DEC, s, strlen(s));
 
-	if (!isdigit((unsigned char)s[0]))
-		return false;
-	errno = 0;
-	v = strtoul(s, &end, 10);
-	if (*end || errno || v > max)
-		return false;
 	*out = (unsigned)v;
-	return true;
+	return ok;
 }
 
 static int parse_mode(struct net_conf *c, const char *key, const char *val)
@@ -63,21 +57,30 @@ static int parse_mode(struct net_conf *c, const char *key, const char *val)
 	return 0;
 }
 
+static bool read_mac(u8 mac[6], const char *s)
+{
+	for (unsigned i = 0; i < 6; i++) {
+		u64 byte;
+		int n = decode_number_prefix(&byte, 0xff, NUMBER_HEX, s, strlen(s));
+
+		if (n < 1 || n > 2 || s[n] != (i < 5 ? ':' : '\0'))
+			return false;
+		mac[i] = (u8)byte;
+		s += n + 1;
+	}
+	return true;
+}
+
 static int parse_mac(struct net_conf *c, const char *key, const char *val)
 {
-	unsigned m[6];
-	int used = 0;
+	static const u8 nobody[6];
+	u8 mac[6];
 
-	/* %2x would skip blanks and take signs: only hex digits and colons get that far. */
-	if (strspn(val, "0123456789abcdefABCDEF:") != strlen(val) ||
-	    sscanf(val, "%2x:%2x:%2x:%2x:%2x:%2x%n", &m[0], &m[1], &m[2], &m[3], &m[4], &m[5],
-		   &used) != 6 ||
-	    val[used])
+	if (!read_mac(mac, val))
 		return bad_value(key, val, "expected six hexadecimal bytes like 02:15:15:15:15:15");
-	if ((m[0] & 1) || !(m[0] | m[1] | m[2] | m[3] | m[4] | m[5]))
+	if ((mac[0] & 1) || !memcmp(mac, nobody, sizeof(mac)))
 		return bad_value(key, val, "not the address of one interface");
-	for (unsigned i = 0; i < 6; i++)
-		c->mac[i] = (u8)m[i];
+	memcpy(c->mac, mac, sizeof(mac));
 	return 0;
 }
 

@@ -16,6 +16,7 @@
 #include "guest/keybroker/dial.h"
 #include "guest/keybroker/mock.h"
 #include "guest/keybroker/tsm.h"
+#include "lkvm/base/encode.h"
 #include "lkvm/base/log.h"
 
 enum { EXIT_OK, EXIT_NOT_ATTESTED, EXIT_OTHER };
@@ -67,10 +68,9 @@ static int refuse(const char *what, const char *value)
 
 static int set_timeout(struct app *a, const char *s)
 {
-	char *end;
-	long seconds = strtol(s, &end, 10);
+	u64 seconds;
 
-	if (end == s || *end || seconds < 1 || seconds > 3600)
+	if (decode_number(&seconds, 3600, NUMBER_DEC, s, strlen(s)) || !seconds)
 		return refuse("--timeout wants seconds from 1 to 3600, not", s);
 	a->client.timeout_ms = (int)seconds * 1000;
 	return 0;

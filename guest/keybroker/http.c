@@ -81,7 +81,7 @@ static enum http_result status_line(struct http_reader *r, struct head *h, struc
 
 	if (!parse_version(version, &h->minor))
 		return bad(r, 400, "the answer is not HTTP/1.1");
-	if (code.len != 3 || !http_parse_digits(code, 10, &status) || status < 100)
+	if (code.len != 3 || !http_parse_digits(code, NUMBER_DEC, &status) || status < 100)
 		return bad(r, 400, "the answer has no status");
 	r->msg.status = (unsigned)status;
 	return HTTP_MORE;
@@ -89,7 +89,7 @@ static enum http_result status_line(struct http_reader *r, struct head *h, struc
 
 static enum http_result content_length(struct http_reader *r, struct head *h, struct http_text val)
 {
-	if (h->has_length || !http_parse_digits(val, 10, &h->length))
+	if (h->has_length || !http_parse_digits(val, NUMBER_DEC, &h->length))
 		return bad(r, 400, "Content-Length is not one number");
 	h->has_length = true;
 	return HTTP_MORE;
@@ -265,7 +265,7 @@ static enum http_result chunk_size(struct http_reader *r)
 {
 	struct http_text line = { r->buf + r->line, r->at - 2 - r->line };
 
-	if (!http_parse_digits(http_trim(http_cut(&line, ';')), 16, &r->left))
+	if (!http_parse_digits(http_trim(http_cut(&line, ';')), NUMBER_HEX, &r->left))
 		return bad(r, 400, "a chunk has no size");
 	if (r->left > HTTP_BODY_MAX - r->body_len)
 		return bad(r, 413, "the body is too large");

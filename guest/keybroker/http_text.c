@@ -101,18 +101,7 @@ bool http_list_has(struct http_text list, const char *word)
 	return false;
 }
 
-bool http_parse_digits(struct http_text t, unsigned base, u64 *out)
+bool http_parse_digits(struct http_text t, enum number_form form, u64 *out)
 {
-	*out = 0;
-	if (!t.len || t.len > 15)
-		return false;
-	for (size_t i = 0; i < t.len; i++) {
-		char c = (char)(t.p[i] | 0x20);
-		bool digit = t.p[i] >= '0' && t.p[i] <= '9';
-
-		if (!digit && !(base == 16 && c >= 'a' && c <= 'f'))
-			return false;
-		*out = *out * base + (u64)(digit ? t.p[i] - '0' : c - 'a' + 10);
-	}
-	return true;
+	return t.len <= 15 && !decode_number(out, UINT64_MAX, form, t.p, t.len);
 }

@@ -3,7 +3,7 @@
 #ifndef GUEST_KEYBROKER_HTTP_TEXT_H
 #define GUEST_KEYBROKER_HTTP_TEXT_H
 
-#include "lkvm/base/util.h"
+#include "lkvm/base/encode.h"
 
 /* Characters that are somebody else's; p is NULL where a field is absent. */
 struct http_text {
@@ -32,7 +32,7 @@ struct http_text http_cut(struct http_text *t, char sep);
 /* Is `word` one of the elements between commas? */
 bool http_list_has(struct http_text list, const char *word);
 
-/* At most 15 digits and nothing else, of base 10 or 16. */
-bool http_parse_digits(struct http_text t, unsigned base, u64 *out);
+/* A number of at most 15 digits and nothing else. */
+bool http_parse_digits(struct http_text t, enum number_form form, u64 *out);
 
 #endif

@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lkvm/base/encode.h"
 #include "lkvm/base/log.h"
 
 /* At most `size` bytes, all there are; -E2BIG, -errno. */
@@ -88,14 +89,16 @@ static int check_provider(int entry)
 static int check_generation(int entry)
 {
 	char text[32];
-	int n = read_attribute(entry, "generation", text, sizeof(text) - 1);
+	int n = read_attribute(entry, "generation", text, sizeof(text));
+	u64 generation;
 
 	if (n < 0)
 		return failed("cannot read generation", n);
-	text[n] = 0;
-	if (strtoul(text, NULL, 10) > 1) {
-		log_error("configfs-tsm: somebody else wrote to our report (generation %.*s)",
-			  (int)strcspn(text, "\n"), text);
+	if (decode_number_prefix(&generation, UINT64_MAX, NUMBER_DEC, text, (size_t)n) < 0)
+		return failed("cannot read generation", -EINVAL);
+	if (generation > 1) {
+		log_error("configfs-tsm: somebody else wrote to our report (generation %llu)",
+			  (unsigned long long)generation);
 		return -EBUSY;
 	}
 	return 0;

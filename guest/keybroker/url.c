@@ -14,6 +14,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "lkvm/base/encode.h"
+
 static const char scheme[] = "http://", hex[] = "0123456789ABCDEF";
 
 static int refuse(const char **why, const char *reason)
@@ -46,17 +48,12 @@ static void set_path(struct url *u, const char *path, size_t len)
 
 static int set_port(struct url *u, const char *s, size_t len, const char **why)
 {
-	unsigned port = 0;
+	u64 port = 80;
 
-	for (size_t i = 0; i < len; i++) {
-		if (s[i] < '0' || s[i] > '9' || port > 65535)
-			return refuse(why, "the port is no number up to 65535");
-		port = port * 10 + (unsigned)(s[i] - '0');
-	}
-	if (port > 65535 || (len && !port))
-		return refuse(why, "the port is no number from 1 to 65535");
 	/* An empty one is the default one [RFC 3986 3.2.3]. */
-	snprintf(u->port, sizeof(u->port), "%u", len ? port : 80);
+	if (len && (decode_number(&port, 65535, NUMBER_DEC, s, len) || !port))
+		return refuse(why, "the port is no number from 1 to 65535");
+	snprintf(u->port, sizeof(u->port), "%u", (unsigned)port);
 	return 0;
 }
 
@@ -178,15 +175,6 @@ int url_encode(char *out, size_t size, const char *name)
 	return (int)n;
 }
 
-/* -1 for what is no digit. */
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 int url_decode(char *out, size_t size, const char *s, size_t len)
 {
 	size_t n = 0;
@@ -195,8 +183,8 @@ int url_decode(char *out, size_t size, const char *s, size_t len)
 		char c = s[i];
 
 		if (c == '%') {
-			int high = i + 2 < len ? hex_digit(s[i + 1]) : -1;
-			int low = high >= 0 ? hex_digit(s[i + 2]) : -1;
+			int high = i + 2 < len ? decode_hex_digit(s[i + 1]) : -1;
+			int low = high >= 0 ? decode_hex_digit(s[i + 2]) : -1;
 
 			if (low < 0)
 				return -EINVAL;

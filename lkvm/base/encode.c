@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Bytes as text, and back.
+ * Bytes as text, and back; numbers out of text.
  *
  * Thread: any.
  * Trust:  text is anybody's.
@@ -71,6 +71,11 @@ static int value(const char *alphabet, char ch)
 	return at ? (int)(at - alphabet) : -1;
 }
 
+int decode_hex_digit(char ch)
+{
+	return value(hex, ch >= 'A' && ch <= 'F' ? (char)(ch - 'A' + 'a') : ch);
+}
+
 int decode_hex(void *out, size_t size, const char *s, size_t len)
 {
 	u8 *to = out;
@@ -80,7 +85,7 @@ int decode_hex(void *out, size_t size, const char *s, size_t len)
 	if (len / 2 > size)
 		return -E2BIG;
 	for (size_t i = 0; i < len; i++) {
-		int v = value(hex, s[i] >= 'A' && s[i] <= 'F' ? (char)(s[i] - 'A' + 'a') : s[i]);
+		int v = decode_hex_digit(s[i]);
 
 		if (v < 0)
 			return -EINVAL;
@@ -128,4 +133,74 @@ int decode_base64(void *out, size_t size, const char *s, size_t len)
 int decode_base64url(void *out, size_t size, const char *s, size_t len)
 {
 	return decode_64(out, size, s, len, base64_url);
+}
+
+/* ---- numbers ---- */
+
+static bool has_0x(const char *s, size_t len)
+{
+	return len > 2 && s[0] == '0' && (s[1] == 'x' || s[1] == 'X') &&
+	       decode_hex_digit(s[2]) >= 0;
+}
+
+/* Which base the `len` characters are written in; *skip of them say so. */
+static unsigned base_of(enum number_form form, const char *s, size_t len, size_t *skip)
+{
+	*skip = 0;
+	if (form == NUMBER_HEX)
+		return 16;
+	if (form == NUMBER_DEC)
+		return 10;
+	if (has_0x(s, len)) {
+		*skip = 2;
+		return 16;
+	}
+	return form == NUMBER_C && len && s[0] == '0' ? 8 : 10;
+}
+
+/* The digits at the start: how many characters. *over: u64 has no room for the number. */
+static size_t scan(u64 *out, bool *over, enum number_form form, const char *s, size_t len)
+{
+	size_t skip, i;
+	unsigned base = base_of(form, s, len, &skip);
+	u64 v = 0;
+
+	*over = false;
+	for (i = skip; i < len; i++) {
+		int digit = decode_hex_digit(s[i]);
+
+		if (digit < 0 || (unsigned)digit >= base)
+			break;
+		*over |= __builtin_mul_overflow(v, base, &v);
+		*over |= __builtin_add_overflow(v, (u64)digit, &v);
+	}
+	*out = v;
+	return i;
+}
+
+int decode_number_prefix(u64 *out, u64 max, enum number_form form, const char *s, size_t len)
+{
+	bool over;
+	u64 v;
+	size_t n = scan(&v, &over, form, s, len);
+
+	if (!n)
+		return -EINVAL;
+	if (over || v > max)
+		return -ERANGE;
+	*out = v;
+	return (int)n;
+}
+
+int decode_number(u64 *out, u64 max, enum number_form form, const char *s, size_t len)
+{
+	bool over;
+	u64 v;
+
+	if (!len || scan(&v, &over, form, s, len) != len)
+		return -EINVAL;
+	if (over || v > max)
+		return -ERANGE;
+	*out = v;
+	return 0;
 }

@@ -7,11 +7,10 @@
  */
 #include "lkvm/base/options.h"
 
-#include <ctype.h>
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "lkvm/base/encode.h"
 #include "lkvm/base/exit.h"
 #include "lkvm/base/log.h"
 
@@ -36,21 +35,7 @@ static int usage_error(const struct opt_spec *spec)
 
 int options_number(const char *s, u64 max, u64 *out)
 {
-	bool hex = s[0] == '0' && (s[1] == 'x' || s[1] == 'X');
-	unsigned long long v;
-	char *end;
-
-	/* strtoull() would take blanks and signs. */
-	if (!isxdigit((unsigned char)s[hex ? 2 : 0]))
-		return -EINVAL;
-	errno = 0;
-	v = strtoull(s, &end, hex ? 16 : 10);
-	if (*end || end == s)
-		return -EINVAL;
-	if (errno || v > max)
-		return -ERANGE;
-	*out = v;
-	return 0;
+	return decode_number(out, max, NUMBER_DEC_0X, s, strlen(s));
 }
 
 /* ---- storing ---- */

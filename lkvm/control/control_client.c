@@ -17,8 +17,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "lkvm/base/encode.h"
 #include "lkvm/base/log.h"
-#include "lkvm/base/options.h"
 #include "lkvm/control/control.h"
 #include "lkvm/control/control_dir.h"
 
@@ -48,9 +48,11 @@ const char *ask_text(const struct ask_record *r, unsigned i)
 
 u64 ask_number(const struct ask_record *r, unsigned i)
 {
-	u64 v;
+	const char *s = ask_text(r, i);
+	u64 v = 0;
 
-	return options_number(ask_text(r, i), UINT64_MAX, &v) ? 0 : v;
+	decode_number(&v, UINT64_MAX, NUMBER_DEC_0X, s, strlen(s));
+	return v;
 }
 
 static void split(char *line, struct ask_record *r)

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "arm64/board.h"
+#include "lkvm/base/encode.h"
 
 /* 64 MiB for the kernel and for each CPU 64 MiB more: kvmtool's rule, with its limit. */
 #define RAM_PER_CPU (64 * MiB)
@@ -349,36 +350,30 @@ int config_cmdline(const struct config *c, u64 alias, char *buf, size_t size)
 
 /* ---- host CPUs ---- */
 
-static int cpu_number(const char **p, unsigned *out)
+static bool cpu_number(const char **p, u64 *out)
 {
-	char *end;
-	unsigned long v;
+	int n = decode_number_prefix(out, CPU_SETSIZE - 1, NUMBER_DEC, *p, strlen(*p));
 
-	if (**p < '0' || **p > '9')
-		return -EINVAL;
-	v = strtoul(*p, &end, 10);
-	if (v >= CPU_SETSIZE)
-		return -EINVAL;
-	*out = (unsigned)v;
-	*p = end;
-	return 0;
+	if (n > 0)
+		*p += n;
+	return n > 0;
 }
 
 int config_cpulist(const char *list, cpu_set_t *set)
 {
-	unsigned first, last;
+	u64 first, last;
 
 	CPU_ZERO(set);
 	do {
-		if (cpu_number(&list, &first))
+		if (!cpu_number(&list, &first))
 			return -EINVAL;
 		last = first;
 		if (*list == '-') {
 			list++;
-			if (cpu_number(&list, &last) || last < first)
+			if (!cpu_number(&list, &last) || last < first)
 				return -EINVAL;
 		}
-		for (unsigned i = first; i <= last; i++)
+		for (u64 i = first; i <= last; i++)
 			CPU_SET(i, set);
 	} while (*list++ == ',');
 	return list[-1] ? -EINVAL : 0;

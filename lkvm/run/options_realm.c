@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "lkvm/base/encode.h"
 #include "lkvm/base/log.h"
 #include "lkvm/base/options.h"
 #include "lkvm/run/config.h"
@@ -71,31 +72,19 @@ int options_realm_pv(void *conf, const char *name, const char *val)
 	return 0;
 }
 
-static int hex_digit(char d)
-{
-	if (d >= '0' && d <= '9')
-		return d - '0';
-	d |= 0x20;
-	return d >= 'a' && d <= 'f' ? d - 'a' + 10 : -1;
-}
-
 int options_realm_pv_hex(void *conf, const char *name, const char *val)
 {
 	struct config *c = conf;
 	size_t len = strlen(val);
+	u8 pv[sizeof(c->realm_pv)] = { 0 };
 
-	if (len > 2 * sizeof(c->realm_pv))
+	if (len > 2 * sizeof(pv))
 		return pv_size(name);
-	memset(c->realm_pv, 0, sizeof(c->realm_pv));
-	for (size_t i = 0; i < len; i++) {
-		int d = hex_digit(val[i]);
-
-		if (d < 0 || len % 2) {
-			log_error("--%s wants pairs of hexadecimal digits, not '%s'", name, val);
-			return -EINVAL;
-		}
-		c->realm_pv[i / 2] |= (u8)(i % 2 ? d : d << 4);
+	if (decode_hex(pv, sizeof(pv), val, len) < 0) {
+		log_error("--%s wants pairs of hexadecimal digits, not '%s'", name, val);
+		return -EINVAL;
 	}
+	memcpy(c->realm_pv, pv, sizeof(pv));
 	c->has_realm_pv = true;
 	return 0;
 }

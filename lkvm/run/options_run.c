@@ -11,10 +11,10 @@
 #include "lkvm/run/options_run.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "arm64/board.h"
+#include "lkvm/base/encode.h"
 #include "lkvm/base/log.h"
 #include "lkvm/run/options_realm.h"
 
@@ -26,15 +26,11 @@ static int mem_number(const char **p, unsigned shift, bool *has_unit, u64 *out)
 {
 	static const char units[] = "BKMGTP";
 	const char *unit;
-	char *end;
+	int n = decode_number_prefix(out, UINT64_MAX, NUMBER_C, *p, strlen(*p));
+	const char *end = *p + n;
 
-	/* strtoull() would take blanks and signs. */
-	if (**p < '0' || **p > '9')
-		return -EINVAL;
-	errno = 0;
-	*out = strtoull(*p, &end, 0);
-	if (errno)
-		return -ERANGE;
+	if (n < 0)
+		return n;
 	unit = *end ? strchr(units, *end >= 'a' && *end <= 'z' ? *end - 'a' + 'A' : *end) : NULL;
 	*has_unit = unit;
 	if (unit) {

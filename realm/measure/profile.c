@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lkvm/base/encode.h"
 #include "lkvm/kvm/kvm.h"
 #include "realm/realm.h"
 
@@ -60,19 +61,7 @@ static int find_key(const char *s, size_t len)
 	return -1;
 }
 
-/* Decimal digits, all of it. */
-static bool number(const char *s, size_t len, unsigned *out)
-{
-	*out = 0;
-	for (size_t i = 0; i < len; i++) {
-		if (s[i] < '0' || s[i] > '9' || *out > 100000)
-			return false;
-		*out = *out * 10 + (unsigned)(s[i] - '0');
-	}
-	return len > 0;
-}
-
-static bool in_limits(enum profile_key key, unsigned v)
+static bool in_limits(enum profile_key key, u64 v)
 {
 	if (key == PROFILE_PAGE && !is_power_of_2(v))
 		return false;
@@ -99,17 +88,17 @@ static int bad_value(enum profile_key key, const char *s, size_t len, char *why)
 static int parse_value(struct profile *p, enum profile_key key, const char *s, size_t len,
 		       char *why)
 {
-	unsigned v = 0;
+	u64 v = 0;
 
 	if (key == PROFILE_RMM) {
 		while (v < ARRAY_SIZE(rmm_names) && !equals(rmm_names[v], s, len))
 			v++;
 		if (v == ARRAY_SIZE(rmm_names))
 			return bad_value(key, s, len, why);
-	} else if (!number(s, len, &v) || !in_limits(key, v)) {
+	} else if (decode_number(&v, UINT32_MAX, NUMBER_DEC, s, len) || !in_limits(key, v)) {
 		return bad_value(key, s, len, why);
 	}
-	profile_set(p, key, v);
+	profile_set(p, key, (unsigned)v);
 	return 0;
 }
 

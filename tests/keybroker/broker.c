@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lkvm/base/encode.h"
 #include "lkvm/base/log.h"
 
 #define TEXT_MAX 1024
@@ -299,20 +300,13 @@ static bool segment_after(struct http_text path, const char *prefix, struct http
 	return !memchr(out->p, '/', out->len);
 }
 
-/* Decimal, of 32 bits. */
 static bool parse_id(struct http_text text, u32 *out)
 {
 	u64 id = 0;
+	bool ok = text.len <= 10 && !decode_number(&id, UINT32_MAX, NUMBER_DEC, text.p, text.len);
 
-	if (!text.len || text.len > 10)
-		return false;
-	for (size_t i = 0; i < text.len; i++) {
-		if (text.p[i] < '0' || text.p[i] > '9')
-			return false;
-		id = id * 10 + (u64)(text.p[i] - '0');
-	}
 	*out = (u32)id;
-	return id <= UINT32_MAX;
+	return ok;
 }
 
 void broker_answer(struct broker *b, const struct http_msg *req, u64 now_ns,

@@ -16,6 +16,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "lkvm/base/encode.h"
 #include "lkvm/base/file.h"
 #include "lkvm/base/log.h"
 #include "realm/token/anchor.h"
@@ -80,10 +81,9 @@ static int refuse(const char *what, const char *value, const char *why)
 
 static int set_port(struct app *a, const char *s)
 {
-	char *end;
-	unsigned long port = strtoul(s, &end, 10);
+	u64 port;
 
-	if (*s < '0' || *s > '9' || *end || port > UINT16_MAX)
+	if (decode_number(&port, UINT16_MAX, NUMBER_DEC, s, strlen(s)))
 		return refuse("--port", s, "wants a number of at most 65535");
 	a->conf.port = (u16)port;
 	return 0;

@@ -9,9 +9,9 @@
  * guest write access, so here every word must be exact.
  */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "lkvm/base/encode.h"
 #include "lkvm/base/log.h"
 #include "virtio/disk/disk.h"
 
@@ -74,12 +74,9 @@ static int parse_serial(const char *v, struct disk_conf *conf)
 
 static int parse_queues(const char *v, struct disk_conf *conf)
 {
-	char *end;
-	unsigned long n;
+	u64 n;
 
-	errno = 0;
-	n = strtoul(v, &end, 10);
-	if (*v < '0' || *v > '9' || *end || errno || !n || n > DISK_MAX_QUEUES) {
+	if (decode_number(&n, DISK_MAX_QUEUES, NUMBER_DEC, v, strlen(v)) || !n) {
 		log_error("--disk: queues=%s must be a number from 1 to %u", v, DISK_MAX_QUEUES);
 		return -EINVAL;
 	}

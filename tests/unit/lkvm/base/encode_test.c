@@ -93,5 +93,88 @@ START_TEST(what_is_no_hex)
 }
 END_TEST
 
-SUITE_MAIN("realm/encode", vectors_of_the_rfc, every_length_there_and_back, no_room,
-	   what_is_no_base64, what_is_no_hex)
+/* ---- numbers ---- */
+
+static int number(enum number_form form, u64 max, const char *s, u64 *out)
+{
+	return decode_number(out, max, form, s, strlen(s));
+}
+
+#define NUMBER_IS(form, s, v)                                                                      \
+	do {                                                                                       \
+		u64 got_ = 0;                                                                      \
+		ck_assert_msg(!number(form, UINT64_MAX, s, &got_), "%s", s);                       \
+		ck_assert_uint_eq(got_, v);                                                        \
+	} while (0)
+#define NO_NUMBER(form, s)                                                                         \
+	do {                                                                                       \
+		u64 got_ = 77;                                                                     \
+		ck_assert_msg(number(form, UINT64_MAX, s, &got_) == -EINVAL, "%s", s);             \
+		ck_assert_uint_eq(got_, 77);                                                       \
+	} while (0)
+
+START_TEST(numbers_of_each_form)
+{
+	static const char *const none[] = { "",	  " 1", "1 ",  "+1", "-1", "1x",
+					    "0x", "x",	"0xg", "1.", "/",  ":" };
+
+	for (enum number_form form = NUMBER_DEC; form <= NUMBER_C; form++) {
+		NUMBER_IS(form, "0", 0);
+		NUMBER_IS(form, "7", 7);
+		for (unsigned i = 0; i < ARRAY_SIZE(none); i++)
+			NO_NUMBER(form, none[i]);
+	}
+	NUMBER_IS(NUMBER_DEC, "010", 10);
+	NUMBER_IS(NUMBER_HEX, "010", 16);
+	NUMBER_IS(NUMBER_DEC_0X, "010", 10);
+	NUMBER_IS(NUMBER_C, "010", 8);
+	NO_NUMBER(NUMBER_C, "08");
+	NO_NUMBER(NUMBER_DEC, "0x10");
+	NO_NUMBER(NUMBER_HEX, "0x10");
+	NO_NUMBER(NUMBER_DEC, "a");
+	NUMBER_IS(NUMBER_DEC_0X, "0x10", 16);
+	NUMBER_IS(NUMBER_C, "0X1f", 31);
+	NUMBER_IS(NUMBER_HEX, "aF", 175);
+}
+END_TEST
+
+START_TEST(numbers_have_limits)
+{
+	u64 v = 77;
+
+	ck_assert_int_eq(number(NUMBER_DEC, 99, "100", &v), -ERANGE);
+	ck_assert_uint_eq(v, 77);
+	ck_assert_int_eq(number(NUMBER_DEC, 100, "100", &v), 0);
+	NUMBER_IS(NUMBER_DEC, "18446744073709551615", UINT64_MAX);
+	NUMBER_IS(NUMBER_HEX, "ffffffffffffffff", UINT64_MAX);
+	ck_assert_int_eq(number(NUMBER_DEC, UINT64_MAX, "18446744073709551616", &v), -ERANGE);
+	ck_assert_int_eq(number(NUMBER_DEC, UINT64_MAX, "99999999999999999999999999", &v), -ERANGE);
+	ck_assert_int_eq(number(NUMBER_HEX, UINT64_MAX, "10000000000000000", &v), -ERANGE);
+	ck_assert_int_eq(number(NUMBER_C, UINT64_MAX, "02000000000000000000000", &v), -ERANGE);
+	/* No number is worse than a large one. */
+	ck_assert_int_eq(number(NUMBER_DEC, UINT64_MAX, "99999999999999999999x", &v), -EINVAL);
+}
+END_TEST
+
+START_TEST(numbers_at_the_start)
+{
+	u64 v;
+
+	ck_assert_int_eq(decode_number_prefix(&v, UINT64_MAX, NUMBER_DEC, "12-34", 5), 2);
+	ck_assert_uint_eq(v, 12);
+	/* No further than the text goes. */
+	ck_assert_int_eq(decode_number_prefix(&v, UINT64_MAX, NUMBER_DEC, "1234", 3), 3);
+	ck_assert_uint_eq(v, 123);
+	ck_assert_int_eq(decode_number_prefix(&v, UINT64_MAX, NUMBER_C, "0xK", 3), 1);
+	ck_assert_uint_eq(v, 0);
+	ck_assert_int_eq(decode_number_prefix(&v, UINT64_MAX, NUMBER_C, "0x1fK", 5), 4);
+	ck_assert_uint_eq(v, 31);
+	ck_assert_int_eq(decode_number_prefix(&v, 11, NUMBER_DEC, "12,", 3), -ERANGE);
+	ck_assert_int_eq(decode_number_prefix(&v, UINT64_MAX, NUMBER_DEC, "x", 1), -EINVAL);
+	ck_assert_int_eq(decode_number_prefix(&v, UINT64_MAX, NUMBER_DEC, "1", 0), -EINVAL);
+}
+END_TEST
+
+SUITE_MAIN("lkvm/base/encode", vectors_of_the_rfc, every_length_there_and_back, no_room,
+	   what_is_no_base64, what_is_no_hex, numbers_of_each_form, numbers_have_limits,
+	   numbers_at_the_start)
