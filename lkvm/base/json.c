@@ -1,25 +1,68 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A string of JSON.
+ * JSON documents.
  *
  * Thread: any.
- * Trust:  none needed: any bytes come out as a string.
- * Spec:   RFC 8259 7
+ * Trust:  any bytes come out as a string.
+ * Spec:   RFC 8259
  */
 #include "lkvm/base/json.h"
 
-void json_print_string(FILE *f, const char *s)
-{
-	putc('"', f);
-	for (; *s; s++) {
-		unsigned char ch = (unsigned char)*s;
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
-		if (ch == '"' || ch == '\\')
-			fprintf(f, "\\%c", ch);
-		else if (ch < 0x20 || ch == 0x7f)
-			fprintf(f, "\\u%04x", ch);
-		else
-			putc(ch, f);
+#include "lkvm/base/log.h"
+
+/* jansson prints real numbers with 17 digits otherwise, and 12.345 is not 12.345 any more. */
+#define REAL_DIGITS 15
+
+json_t *json_text(const char *s)
+{
+	json_t *text = json_string(s);
+	char *ascii;
+
+	if (text)
+		return text;
+	ascii = strdup(s);
+	for (char *p = ascii; p && *p; p++) {
+		if ((unsigned char)*p > 0x7f)
+			*p = '?';
 	}
-	putc('"', f);
+	text = json_string(ascii);
+	free(ascii);
+	return text;
+}
+
+/* Something was not put into `*into`, although it ought to be there. */
+static void spoil(json_t **into)
+{
+	json_decref(*into);
+	*into = NULL;
+}
+
+void json_add(json_t **object, const char *key, json_t *value)
+{
+	if (json_object_set_new(*object, key, value))
+		spoil(object);
+}
+
+void json_append(json_t **array, json_t *value)
+{
+	if (json_array_append_new(*array, value))
+		spoil(array);
+}
+
+int json_print(json_t *document, unsigned indent)
+{
+	size_t flags = JSON_INDENT(indent) | JSON_REAL_PRECISION(REAL_DIGITS);
+	int err = 0;
+
+	if (!document)
+		err = -ENOMEM;
+	else if (json_dumpf(document, stdout, flags) || putchar('\n') == EOF || fflush(stdout))
+		err = -EIO;
+	json_decref(document);
+	return err ? log_errno(err, "cannot print the JSON document") : 0;
 }

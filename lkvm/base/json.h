@@ -1,11 +1,29 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A string of JSON. (jansson, which lkvm is linked with, has the name json_string.) Any thread. */
+/*
+ * JSON for programs to read: documents that are built with jansson, then printed. Any thread.
+ *
+ * Building has one error, no memory, and NULL says so: whatever a NULL is put into becomes NULL
+ * too, so only json_print() has to be asked.
+ */
 #ifndef LKVM_JSON_H
 #define LKVM_JSON_H
 
-#include <stdio.h>
+#include <jansson.h>
 
-/* With its quotes. What is not ASCII can only be the name of a file, in UTF-8: as it is. */
-void json_print_string(FILE *f, const char *s);
+/*
+ * A string. Text that is not UTF-8, which can only be the name of a file, has question marks for
+ * its bytes beyond ASCII.
+ */
+json_t *json_text(const char *s);
+
+/* Put `value`, which is taken over, into the object (behind what is there) or the array. */
+void json_add(json_t **object, const char *key, json_t *value);
+void json_append(json_t **array, json_t *value);
+
+/*
+ * Print a document, which is taken over, and a newline on stdout: `indent` more columns for each
+ * level, or all in one line for 0. 0, or -ENOMEM (it is NULL) or -EIO after one log_error() line.
+ */
+int json_print(json_t *document, unsigned indent);
 
 #endif

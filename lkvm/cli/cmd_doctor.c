@@ -92,26 +92,26 @@ static void print_text(const struct findings *f)
 	}
 }
 
-static void print_json(const struct findings *f)
+static json_t *json_of(const struct finding *x)
 {
-	printf("{");
-	for (unsigned i = 0; i < f->nr; i++) {
-		const struct finding *x = &f->list[i];
-
-		printf("%s\n  ", i ? "," : "");
-		json_print_string(stdout, x->key);
-		printf(": ");
-		if (x->kind == FOUND_NUMBER) {
-			printf("%u", x->nr);
-		} else if (x->kind == FOUND_TEXT) {
-			json_print_string(stdout, x->text);
-		} else {
-			printf("{ \"ok\": %s, \"detail\": ", x->ok ? "true" : "false");
-			json_print_string(stdout, x->text);
-			printf(" }");
-		}
+	switch (x->kind) {
+	case FOUND_NUMBER:
+		return json_integer(x->nr);
+	case FOUND_TEXT:
+		return json_text(x->text);
+	case FOUND_STATE:
+		break;
 	}
-	printf("\n}\n");
+	return json_pack("{s:b, s:o}", "ok", x->ok, "detail", json_text(x->text));
+}
+
+static int print_json(const struct findings *f)
+{
+	json_t *all = json_object();
+
+	for (unsigned i = 0; i < f->nr; i++)
+		json_add(&all, f->list[i].key, json_of(&f->list[i]));
+	return json_print(all, 2);
 }
 
 /* ---- examination ---- */
@@ -298,10 +298,13 @@ int cmd_doctor(int argc, char **argv)
 		add_state(&f, "pkvm", "protected VMs (pKVM)", false, "no KVM");
 		add_state(&f, "sim", "simulated Realms", false, "no KVM");
 	}
+	err = 0;
 	if (d.json)
-		print_json(&f);
+		err = print_json(&f);
 	else
 		print_text(&f);
+	if (err)
+		return EXIT_DIE;
 	if (d.backend)
 		return has_backend(p, ARRAY_SIZE(p), d.backend) ? 0 : EXIT_CANNOT;
 	return p[0].ops ? 0 : EXIT_CANNOT;

@@ -169,37 +169,37 @@ static void print_text(const struct map *m)
 	print_totals(m);
 }
 
-static void print_json_ranges(const char *key, const struct map_range *r, unsigned nr, bool kinds)
+static json_t *json_of(const struct map_range *r, bool kind)
 {
-	printf(",\n  \"%s\": [", key);
-	for (unsigned i = 0; i < nr; i++) {
-		printf("%s\n    { \"base\": %llu, \"size\": %llu", i ? "," : "",
-		       (unsigned long long)r[i].base, (unsigned long long)r[i].len);
-		if (kinds)
-			printf(", \"kind\": \"%s\"", kind_names[r[i].kind]);
-		printf(", \"name\": ");
-		json_print_string(stdout, r[i].name);
-		printf(" }");
-	}
-	printf("\n  ]");
+	json_t *o = json_object();
+
+	json_add(&o, "base", json_integer((json_int_t)r->base));
+	json_add(&o, "size", json_integer((json_int_t)r->len));
+	if (kind)
+		json_add(&o, "kind", json_string(kind_names[r->kind]));
+	json_add(&o, "name", json_text(r->name));
+	return o;
 }
 
-static void print_json(const struct map *m)
+static int print_json(const struct map *m)
 {
+	json_t *o = json_object(), *loaded = json_array(), *ranges = json_array();
 	u64 nr;
 
-	printf("{ \"guest\": ");
-	json_print_string(stdout, m->guest);
-	printf(", \"backend\": ");
-	json_print_string(stdout, m->backend);
-	printf(", \"ram\": %llu", (unsigned long long)m->ram_size);
+	for (unsigned i = 0; i < m->nr_loaded; i++)
+		json_append(&loaded, json_of(&m->loaded[i], false));
+	for (unsigned i = 0; i < m->nr; i++)
+		json_append(&ranges, json_of(&m->ranges[i], true));
+	json_add(&o, "guest", json_text(m->guest));
+	json_add(&o, "backend", json_text(m->backend));
+	json_add(&o, "ram", json_integer((json_int_t)m->ram_size));
 	for (int k = MAP_MEMORY; k < MAP_NR_KINDS; k++)
-		printf(", \"%s\": %llu", kind_names[k],
-		       (unsigned long long)map_total(m, (enum map_kind)k, &nr));
-	printf(", \"not_listed\": %llu", (unsigned long long)m->nr_more);
-	print_json_ranges("loaded", m->loaded, m->nr_loaded, false);
-	print_json_ranges("ranges", m->ranges, m->nr, true);
-	printf("\n}\n");
+		json_add(&o, kind_names[k],
+			 json_integer((json_int_t)map_total(m, (enum map_kind)k, &nr)));
+	json_add(&o, "not_listed", json_integer((json_int_t)m->nr_more));
+	json_add(&o, "loaded", loaded);
+	json_add(&o, "ranges", ranges);
+	return json_print(o, 2);
 }
 
 /* ---- command ---- */
@@ -233,7 +233,7 @@ static int map_one(void *arg, const char *name)
 	if (!err && c->svg)
 		err = draw(&a.map, c->svg);
 	else if (!err && c->json)
-		print_json(&a.map);
+		err = print_json(&a.map);
 	else if (!err)
 		print_text(&a.map);
 	free(a.map.ranges);

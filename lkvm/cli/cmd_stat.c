@@ -106,7 +106,7 @@ static void print_text(const struct answer *a, const char *name)
 	}
 }
 
-static void print_json(const struct answer *a, const char *name)
+static json_t *json_of(const struct device *d)
 {
 	static const struct {
 		const char *key;
@@ -116,21 +116,22 @@ static void print_json(const struct answer *a, const char *name)
 		{ "in_room", IN_LEN },	      { "in_bytes", WRITTEN },	{ "tables", NR_TABLES },
 		{ "table_bytes", TABLE_LEN }, { "pages", PAGES },	{ "refused", REFUSED },
 	};
+	json_t *o = json_pack("{s:o, s:o}", "name", json_text(d->name), "bus", json_text(d->bus));
 
-	printf("{ \"guest\": ");
-	json_print_string(stdout, name);
-	printf(", \"seconds\": %s, \"devices\": [", a->seconds);
-	for (unsigned i = 0; i < a->nr; i++) {
-		printf("%s{ \"name\": ", i ? ", " : " ");
-		json_print_string(stdout, a->devices[i].name);
-		printf(", \"bus\": ");
-		json_print_string(stdout, a->devices[i].bus);
-		for (size_t k = 0; k < ARRAY_SIZE(keys); k++)
-			printf(", \"%s\": %llu", keys[k].key,
-			       (unsigned long long)a->devices[i].sums[keys[k].sum]);
-		printf(" }");
-	}
-	printf(" ] }\n");
+	for (size_t k = 0; k < ARRAY_SIZE(keys); k++)
+		json_add(&o, keys[k].key, json_integer((json_int_t)d->sums[keys[k].sum]));
+	return o;
+}
+
+static int print_json(const struct answer *a, const char *name)
+{
+	json_t *seconds = json_loads(a->seconds, JSON_DECODE_ANY, NULL), *devices = json_array();
+
+	for (unsigned i = 0; i < a->nr; i++)
+		json_append(&devices, json_of(&a->devices[i]));
+	return json_print(json_pack("{s:o, s:o, s:o}", "guest", json_text(name), "seconds",
+				    seconds ? seconds : json_null(), "devices", devices),
+			  0);
 }
 
 static int stat_one(void *arg, const char *name)
@@ -140,7 +141,7 @@ static int stat_one(void *arg, const char *name)
 	int err = a ? ask(name, "bounce", NULL, take, a) : -ENOMEM;
 
 	if (!err && c->json)
-		print_json(a, name);
+		err = print_json(a, name);
 	else if (!err)
 		print_text(a, name);
 	free(a);

@@ -60,7 +60,7 @@ static int print_key(const struct ec_public *key, bool pem)
 		    : anchor_print_jwk(key, text, sizeof(text));
 
 	if (n < 0) {
-		log_errno(n, "cannot write the public key as PEM");
+		log_errno(n, "cannot print the public key");
 		return EXIT_DIE;
 	}
 	fwrite(text, 1, (size_t)n, stdout);

@@ -116,10 +116,8 @@ static int rim_value(const char *s, u8 out[RIM_MAX])
 
 static int print(const struct token_cmd *cmd, const struct token_report *r)
 {
-	if (cmd->json && token_print_json(r)) {
-		log_error("not enough memory");
+	if (cmd->json && token_print_json(r))
 		return EXIT_DIE;
-	}
 	if (!cmd->json)
 		token_print_text(r);
 	fflush(stdout);

@@ -5,15 +5,12 @@
  * Thread: main.
  * Trust:  the claims are anybody's; jansson escapes what JSON cannot have.
  */
-#include <errno.h>
-#include <jansson.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "lkvm/base/encode.h"
+#include "lkvm/base/json.h"
 #include "lkvm/token/token_print.h"
-
-/* All functions here give NULL when there is no memory, and json_pack() passes it on. */
+#include "realm/token/anchor.h"
 
 static json_t *bytes(const struct token_part *b)
 {
@@ -40,15 +37,11 @@ static json_t *components(const struct token_platform *p)
 	for (unsigned i = 0; i < p->nr_components; i++) {
 		const struct token_component *c = &p->components[i];
 
-		if (json_array_append_new(list,
-					  json_pack("{s:o, s:o, s:o, s:o, s:o}", "type",
-						    text(&c->type), "version", text(&c->version),
-						    "measurement", bytes(&c->measurement),
-						    "signer-id", bytes(&c->signer_id),
-						    "hash-algorithm", text(&c->hash_algo)))) {
-			json_decref(list);
-			return NULL;
-		}
+		json_append(&list,
+			    json_pack("{s:o, s:o, s:o, s:o, s:o}", "type", text(&c->type),
+				      "version", text(&c->version), "measurement",
+				      bytes(&c->measurement), "signer-id", bytes(&c->signer_id),
+				      "hash-algorithm", text(&c->hash_algo)));
 	}
 	return list;
 }
@@ -58,7 +51,7 @@ static json_t *unknown(const struct token_unknown *u)
 	json_t *list = json_array();
 
 	for (unsigned i = 0; i < MIN(u->nr, TOKEN_MAX_UNKNOWN); i++)
-		json_array_append_new(list, json_integer(u->key[i]));
+		json_append(&list, json_integer(u->key[i]));
 	return list;
 }
 
@@ -74,16 +67,6 @@ static json_t *platform(const struct token_platform *p)
 			 unknown(&p->unknown), "signature-curve", ec_curve_name(p->curve));
 }
 
-static json_t *key(const struct ec_public *k)
-{
-	size_t len = ec_coord_len(k->curve);
-	char x[BASE64_SIZE(EC_COORD_MAX)], y[BASE64_SIZE(EC_COORD_MAX)];
-
-	return json_pack("{s:s, s:s, s:s, s:s}", "kty", "EC", "crv", ec_curve_name(k->curve), "x",
-			 encode_base64url(x, sizeof(x), k->x, len), "y",
-			 encode_base64url(y, sizeof(y), k->y, len));
-}
-
 static json_t *realm(const struct token_realm *r)
 {
 	char rim[BASE64_SIZE(64)];
@@ -94,7 +77,7 @@ static json_t *realm(const struct token_realm *r)
 		bytes(&r->rpv), "hash-algorithm", text(&r->hash_algo), "rim", bytes(&r->rim),
 		"rim-base64", encode_base64(rim, sizeof(rim), r->rim.p, r->rim.len), "rems",
 		bytes(&r->rem[0]), bytes(&r->rem[1]), bytes(&r->rem[2]), bytes(&r->rem[3]),
-		"public-key", key(&r->rak_key), "public-key-hash-algorithm",
+		"public-key", anchor_jwk(&r->rak_key), "public-key-hash-algorithm",
 		text(&r->rak_hash_algo), "instance-id", bytes(&r->instance_id), "mec-policy",
 		r->has_mec_policy ? json_integer(r->mec_policy) : json_null(), "unknown-claims",
 		unknown(&r->unknown), "signature-curve", ec_curve_name(r->curve));
@@ -113,20 +96,12 @@ int token_print_json(const struct token_report *r)
 {
 	json_t *root = json_pack("{s:b, s:s, s:s}", "verified", r->verdict == TOKEN_VERIFIED,
 				 "verdict", token_verdict_name(r->verdict), "why", r->why);
-	int err = root ? 0 : -ENOMEM;
 
-	if (!err && r->verdict != TOKEN_MALFORMED) {
-		json_t *rest = json_pack("{s:i, s:o, s:o, s:o}", "tag", (int)r->form, "platform",
-					 platform(&r->platform), "realm", realm(&r->realm),
-					 "checks", checks(r));
-
-		err = rest && !json_object_update(root, rest) ? 0 : -ENOMEM;
-		json_decref(rest);
+	if (r->verdict != TOKEN_MALFORMED) {
+		json_add(&root, "tag", json_integer(r->form));
+		json_add(&root, "platform", platform(&r->platform));
+		json_add(&root, "realm", realm(&r->realm));
+		json_add(&root, "checks", checks(r));
 	}
-	if (!err) {
-		json_dumpf(root, stdout, JSON_INDENT(2));
-		putchar('\n');
-	}
-	json_decref(root);
-	return err;
+	return json_print(root, 2);
 }

@@ -126,14 +126,26 @@ int anchor_parse(struct ec_public *out, const char *text, size_t len, char *why,
 	return err;
 }
 
-int anchor_print_jwk(const struct ec_public *key, char *buf, size_t size)
+json_t *anchor_jwk(const struct ec_public *key)
 {
 	size_t len = ec_coord_len(key->curve);
 	char x[BASE64_SIZE(EC_COORD_MAX)], y[BASE64_SIZE(EC_COORD_MAX)];
 
-	return snprintf(buf, size, "{\"kty\":\"EC\",\"crv\":\"%s\",\"x\":\"%s\",\"y\":\"%s\"}\n",
-			ec_curve_name(key->curve), encode_base64url(x, sizeof(x), key->x, len),
-			encode_base64url(y, sizeof(y), key->y, len));
+	return json_pack("{s:s, s:s, s:s, s:s}", "kty", "EC", "crv", ec_curve_name(key->curve), "x",
+			 encode_base64url(x, sizeof(x), key->x, len), "y",
+			 encode_base64url(y, sizeof(y), key->y, len));
+}
+
+int anchor_print_jwk(const struct ec_public *key, char *buf, size_t size)
+{
+	json_t *jwk = anchor_jwk(key);
+	size_t n = jwk ? json_dumpb(jwk, buf, size - 2, JSON_COMPACT) : 0;
+
+	json_decref(jwk);
+	if (!n || n > size - 2)
+		return -ENOMEM;
+	memcpy(buf + n, "\n", 2);
+	return (int)n + 1;
 }
 
 /* ---- files ---- */

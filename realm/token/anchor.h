@@ -17,7 +17,13 @@ int anchor_parse(struct ec_public *out, const char *text, size_t len, char *why,
 /* The same from a file. 0, or -errno after one log_error() line. */
 int anchor_load(struct ec_public *out, const char *path);
 
-/* The JWK of a key with a final newline; returns its length. */
+/* The JWK of a key, of jansson's; NULL: no memory. */
+struct json_t *anchor_jwk(const struct ec_public *key);
+
+/*
+ * The same as text of at most ANCHOR_JWK_MAX bytes, with a final newline and a NUL. Returns its
+ * length, or -ENOMEM.
+ */
 int anchor_print_jwk(const struct ec_public *key, char *buf, size_t size);
 
 #endif

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* lkvm map: a guest's physical map as text and as JSON. */
+#include "tests/unit/lkvm/cli/asked.h"
+
+#define ANSWER                                                                                     \
+	"guest\tg\tsim\t536870912\n"                                                               \
+	"loaded\t0x80200000\t4096\tkernel\n"                                                       \
+	"range\t0x30000000\t0x10000000\twindow\tPCI configuration\n"                               \
+	"range\t0x80000000\t65536\tshared\tRAM\n"                                                  \
+	"range\t0x80010000\t131072\tprotected\tRAM\n"                                              \
+	"more\t7\t4096\t8192\n"
+
+START_TEST(text_for_people)
+{
+	const char *text;
+
+	answer = ANSWER;
+	text = OUTPUT_OF(cmd_map, "g");
+	ck_assert_str_eq(asked, "g: map");
+	ck_assert_ptr_nonnull(strstr(text, "Guest g (sim), 512 MiB of RAM\n"));
+	ck_assert_ptr_nonnull(
+		strstr(text, "  0x80000000 - 0x8000ffff     64 KiB  shared     RAM\n"));
+	ck_assert_ptr_nonnull(strstr(text, "loaded     kernel\n"));
+	ck_assert_ptr_nonnull(strstr(text, "(7 more ranges of RAM are not listed"));
+}
+END_TEST
+
+static json_int_t number(const json_t *o, const char *key)
+{
+	const json_t *n = json_object_get(o, key);
+
+	ck_assert_msg(json_is_integer(n), "%s", key);
+	return json_integer_value(n);
+}
+
+START_TEST(json_for_programs)
+{
+	json_t *o, *list;
+
+	answer = ANSWER;
+	o = document(OUTPUT_OF(cmd_map, "--json", "g"));
+	ck_assert_str_eq(json_string_value(json_object_get(o, "guest")), "g");
+	ck_assert_str_eq(json_string_value(json_object_get(o, "backend")), "sim");
+	ck_assert_int_eq(number(o, "ram"), 512 << 20);
+	ck_assert_int_eq(number(o, "memory"), 0);
+	ck_assert_int_eq(number(o, "shared"), 65536 + 4096);
+	ck_assert_int_eq(number(o, "protected"), 131072 + 8192);
+	ck_assert_int_eq(number(o, "not_listed"), 7);
+	list = json_object_get(o, "loaded");
+	ck_assert_uint_eq(json_array_size(list), 1);
+	ck_assert_int_eq(number(json_array_get(list, 0), "base"), 0x80200000);
+	ck_assert_ptr_null(json_object_get(json_array_get(list, 0), "kind"));
+	list = json_object_get(o, "ranges");
+	ck_assert_uint_eq(json_array_size(list), 3);
+	ck_assert_int_eq(number(json_array_get(list, 2), "base"), 0x80010000);
+	ck_assert_int_eq(number(json_array_get(list, 2), "size"), 131072);
+	ck_assert_str_eq(json_string_value(json_object_get(json_array_get(list, 0), "kind")),
+			 "window");
+	ck_assert_str_eq(json_string_value(json_object_get(json_array_get(list, 0), "name")),
+			 "PCI configuration");
+	json_decref(o);
+}
+END_TEST
+
+SUITE_MAIN("lkvm/cli/cmd_map", text_for_people, json_for_programs)
