@@ -26,14 +26,13 @@
 
 void config_init(struct config *c)
 {
-	*c = (struct config){
-		.ram_base = MEMMAP_RAM,
-		.kvm_dev = "/dev/kvm",
-		.params = "",
-		.pvtime = true,
-		.sve = true,
-		.loglevel = LOG_INFO,
-	};
+	memset(c, 0, offsetof(struct config, kernel_buf));
+	c->ram_base = MEMMAP_RAM;
+	c->kvm_dev = "/dev/kvm";
+	c->params = "";
+	c->pvtime = true;
+	c->sve = true;
+	c->loglevel = LOG_INFO;
 }
 
 /* ---- defaults ---- */
@@ -124,6 +123,11 @@ static int default_name(struct config *c)
 	return 0;
 }
 
+static int default_nic(struct config *c)
+{
+	return c->nr_nics ? 0 : netopt_parse(&c->nics[c->nr_nics++], NULL, 0);
+}
+
 /* ---- checks ---- */
 
 static int refuse(const char *why)
@@ -143,11 +147,11 @@ static bool is_dir(const char *path)
 static int check_disks(const struct config *c)
 {
 	for (unsigned i = 0; i < c->nr_disks; i++) {
-		if (!is_dir(c->disks[i]))
+		if (!is_dir(c->disks[i].path))
 			continue;
 		log_error(
 			"--disk %s: a directory as root file system comes with a later release, give a disk image or --initrd",
-			c->disks[i]);
+			c->disks[i].path);
 		return -EINVAL;
 	}
 	return 0;
@@ -298,6 +302,10 @@ int config_complete(struct config *c)
 		err = default_kernel(c);
 	if (!err)
 		err = default_name(c);
+	if (!err)
+		err = default_nic(c);
+	if (!err)
+		err = netopt_check(c->nics, c->nr_nics);
 	if (err)
 		return err;
 	default_cpus(c);

@@ -12,7 +12,9 @@
 
 #include "lkvm/base/log.h"
 #include "lkvm/control/control_dir.h"
+#include "net/netopt.h"
 #include "realm/sim/fault.h"
+#include "virtio/disk/disk_conf.h"
 
 #define CONFIG_MAX_DISKS 4u
 #define CONFIG_MAX_NICS 4u
@@ -46,10 +48,7 @@ struct config {
 	u64 ram_base;	     /* 0x80000000 unless -m SIZE@ADDR */
 	const char *kvm_dev; /* "/dev/kvm" */
 	const char *hugetlbfs;
-	const char *disks[CONFIG_MAX_DISKS]; /* --disk arguments as given; disk_conf parses */
-	unsigned nr_disks;
-	const char *nics[CONFIG_MAX_NICS]; /* --network arguments as given; net/netopt.h parses */
-	unsigned nr_nics;		   /* 0: one user-mode NIC */
+	unsigned nr_disks, nr_nics; /* see below; no NIC becomes one in user mode */
 	bool rng;
 	enum config_console console;
 	bool tty[CONFIG_NR_TTYS];
@@ -103,16 +102,20 @@ struct config {
 
 	/* what `name` and `kernel` point to when they are defaults */
 	char name_buf[CONTROL_NAME_MAX];
+
+	/* Large: config_init() leaves them alone, and they are filled as far as they are used. */
 	char kernel_buf[PATH_MAX];
+	struct disk_conf disks[CONFIG_MAX_DISKS];
+	struct net_conf nics[CONFIG_MAX_NICS];
 };
 
 /* Defaults, before options are parsed. */
 void config_init(struct config *c);
 
 /*
- * Complete the defaults that depend on the host or on other options (cpus, RAM size, kernel image,
- * name) and refuse what contradicts, before anything is opened. 0, or -EINVAL/-ENOENT after one
- * log_error() line. With --dump-dtb a missing kernel or root file system is no error.
+ * Complete the defaults that depend on the host or on other options (CPUs, RAM size, kernel image,
+ * name, NIC) and refuse what contradicts, before anything is opened. 0, or -EINVAL or -ENOENT after
+ * one log_error() line. With --dump-dtb a missing kernel or root file system is no error.
  */
 int config_complete(struct config *c);
 

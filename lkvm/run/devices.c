@@ -35,24 +35,10 @@ struct slot {
 struct devices {
 	const struct config *c;
 	const struct devices_env *env;
-	struct net_conf nics[CONFIG_MAX_NICS];
 	struct netif *netifs[CONFIG_MAX_NICS]; /* NULL: mode=none */
-	unsigned nr_nics;
 	unsigned nr, nr_pci, nr_mmio;
 	struct slot slots[MAX_DEVICES];
 };
-
-static int parse_nics(const struct config *c, struct net_conf *nics, unsigned *nr)
-{
-	*nr = MAX(c->nr_nics, 1u);
-	for (unsigned i = 0; i < *nr; i++) {
-		int err = netopt_parse(&nics[i], c->nr_nics ? c->nics[i] : NULL, i);
-
-		if (err)
-			return err;
-	}
-	return netopt_check(nics, *nr);
-}
 
 static bool nic_on_mmio(const struct config *c, const struct net_conf *n)
 {
@@ -102,7 +88,7 @@ static u64 pool_size(const struct devices *d)
 
 static const struct virtio_pool *pool_of(const struct devices *d)
 {
-	bool alone = d->nr_nics == 1 && !d->c->nr_disks;
+	bool alone = d->c->nr_nics == 1 && !d->c->nr_disks;
 
 	return d->env->bounced ? virtio_pool_fit(pool_size(d), alone) : NULL;
 }
@@ -147,28 +133,28 @@ static int add_rng(struct devices *d, unsigned i)
 
 static unsigned nr_net(const struct devices *d)
 {
-	return d->nr_nics;
+	return d->c->nr_nics;
 }
 
 static int add_net(struct devices *d, unsigned i)
 {
 	struct virtio_env env = env_of(d, i);
-	struct net_conf *conf = &d->nics[i];
+	struct net_conf conf = d->c->nics[i];
 	struct virtio_device *dev;
 	struct netif *n;
 	int err;
 
-	if (env.pool && conf->mode == NET_MODE_USER && !conf->mtu)
-		conf->mtu = env.pool->mtu;
-	conf->may_capture = d->env->bounced;
-	err = netif_create(&n, conf, d->env->loop);
+	if (env.pool && conf.mode == NET_MODE_USER && !conf.mtu)
+		conf.mtu = env.pool->mtu;
+	conf.may_capture = d->env->bounced;
+	err = netif_create(&n, &conf, d->env->loop);
 	if (err || !n)
 		return err;
 	err = virtio_net_create(&dev, &env, n);
 	if (err)
 		return err;
 	d->netifs[i] = n;
-	return attach(d, dev, nic_on_mmio(d->c, &d->nics[i]));
+	return attach(d, dev, nic_on_mmio(d->c, &conf));
 }
 
 static unsigned nr_console(const struct devices *d)
@@ -194,19 +180,15 @@ static int add_blk(struct devices *d, unsigned i)
 {
 	struct virtio_env env = env_of(d, i);
 	struct virtio_device *dev;
-	struct disk_conf conf;
+	const struct disk_conf *conf = &d->c->disks[i];
+	const struct virtio_blk_conf blk = { .serial = *conf->serial ? conf->serial : NULL,
+					     .nr_queues = conf->nr_queues,
+					     .delay_ms = d->c->disk_delay_ms };
 	struct disk *disk;
-	int err = disk_conf_parse(d->c->disks[i], &conf);
+	int err = disk_open(&disk, conf, d->env->loop);
 
 	if (err)
 		return err;
-	err = disk_open(&disk, &conf, d->env->loop);
-	if (err)
-		return err;
-
-	struct virtio_blk_conf blk = { .serial = *conf.serial ? conf.serial : NULL,
-				       .nr_queues = conf.nr_queues,
-				       .delay_ms = d->c->disk_delay_ms };
 
 	err = virtio_blk_create(&dev, &env, disk, &blk);
 	return err ? err : attach(d, dev, d->c->transport == TRANSPORT_MMIO);
@@ -232,9 +214,9 @@ static void check_pool(const struct devices *d)
 
 	if (!pool)
 		return;
-	for (unsigned i = 0; i < d->nr_nics; i++) {
+	for (unsigned i = 0; i < d->c->nr_nics; i++) {
 		if (d->netifs[i])
-			need += virtio_pool_nic(pool, d->nics[i].mtu);
+			need += virtio_pool_nic(pool, d->netifs[i]->mtu);
 	}
 	need += d->c->nr_disks * virtio_pool_disk(pool);
 	if (need > pool_size(d))
@@ -249,13 +231,12 @@ static void check_pool(const struct devices *d)
 int devices_create(struct devices **out, const struct config *c, const struct devices_env *env)
 {
 	struct devices *d = calloc(1, sizeof(*d));
-	int err;
+	int err = 0;
 
 	if (!d)
 		return -ENOMEM;
 	d->c = c;
 	d->env = env;
-	err = parse_nics(c, d->nics, &d->nr_nics);
 	for (size_t k = 0; k < ARRAY_SIZE(kinds) && !err; k++) {
 		for (unsigned i = 0; i < kinds[k].count(d) && !err; i++)
 			err = kinds[k].add(d, i);
@@ -269,34 +250,15 @@ int devices_create(struct devices **out, const struct config *c, const struct de
 	return 0;
 }
 
-/* On any machine, also where no disk is opened: a typo is one everywhere. */
-static int check_disks(const struct config *c)
+unsigned devices_count_mmio(const struct config *c)
 {
-	struct disk_conf conf;
-	int err = 0;
+	unsigned nr = 0;
 
-	for (unsigned i = 0; i < c->nr_disks && !err; i++)
-		err = disk_conf_parse(c->disks[i], &conf);
-	return err;
-}
-
-int devices_count_mmio(const struct config *c, unsigned *nr)
-{
-	struct net_conf *nics = calloc(CONFIG_MAX_NICS, sizeof(*nics));
-	unsigned nr_nics;
-	int err;
-
-	if (!nics)
-		return -ENOMEM;
-	err = parse_nics(c, nics, &nr_nics);
-	if (!err)
-		err = check_disks(c);
-	*nr = c->transport == TRANSPORT_MMIO ? c->rng + (c->console == CONSOLE_VIRTIO) + c->nr_disks
-					     : 0;
-	for (unsigned i = 0; i < nr_nics && !err; i++)
-		*nr += nics[i].mode != NET_MODE_NONE && nic_on_mmio(c, &nics[i]);
-	free(nics);
-	return err;
+	if (c->transport == TRANSPORT_MMIO)
+		nr = c->rng + (c->console == CONSOLE_VIRTIO) + c->nr_disks;
+	for (unsigned i = 0; i < c->nr_nics; i++)
+		nr += c->nics[i].mode != NET_MODE_NONE && nic_on_mmio(c, &c->nics[i]);
+	return nr;
 }
 
 /* ---- for those who watch ---- */
@@ -369,7 +331,7 @@ static void set_capture(void *arg)
 	struct watch *w = arg;
 
 	w->err = -ENODEV;
-	for (unsigned i = 0; i < w->d->nr_nics; i++) {
+	for (unsigned i = 0; i < w->d->c->nr_nics; i++) {
 		if (w->d->netifs[i])
 			w->err = netif_capture(w->d->netifs[i],
 					       w->fd < 0 ? -1 : fcntl(w->fd, F_DUPFD_CLOEXEC, 0));

@@ -38,11 +38,8 @@ struct devices_env {
  */
 int devices_create(struct devices **out, const struct config *c, const struct devices_env *env);
 
-/*
- * How many virtio-mmio transports the config has: the device tree lists them. -EINVAL after one
- * log_error() line when a --network or --disk argument makes no sense.
- */
-int devices_count_mmio(const struct config *c, unsigned *nr);
+/* How many virtio-mmio transports the config has: the device tree lists them. */
+unsigned devices_count_mmio(const struct config *c);
 
 /* ---- what they do, for those who watch; main thread ---- */
 

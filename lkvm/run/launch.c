@@ -33,11 +33,6 @@ static enum board_gic board_gic(enum config_irqchip chip)
 
 int launch_board(struct launch *l, const struct config *c, bool realm)
 {
-	unsigned nr_mmio;
-	int err = devices_count_mmio(c, &nr_mmio);
-
-	if (err)
-		return err;
 	l->c = c;
 	l->realm = realm;
 	l->board = (struct board_conf){
@@ -45,7 +40,7 @@ int launch_board(struct launch *l, const struct config *c, bool realm)
 		.ram_base = c->ram_base,
 		.ram_size = c->ram_size,
 		.gic = board_gic(c->irqchip),
-		.nr_virtio_mmio = nr_mmio,
+		.nr_virtio_mmio = devices_count_mmio(c),
 		.pmu = c->pmu,
 		.edk2 = c->firmware != NULL,
 		.psci_smc = realm,

@@ -101,20 +101,21 @@ static int parse_disk(void *conf, const char *name, const char *val)
 		log_error("Currently only %u images are supported", CONFIG_MAX_DISKS);
 		return -EINVAL;
 	}
-	c->disks[c->nr_disks++] = val;
-	return 0;
+	return disk_conf_parse(val, &c->disks[c->nr_disks++]);
 }
 
 static int parse_network(void *conf, const char *name, const char *val)
 {
 	struct config *c = conf;
+	int err;
 
 	if (c->nr_nics == CONFIG_MAX_NICS) {
 		log_error("Currently only %u network devices are supported", CONFIG_MAX_NICS);
 		return -EINVAL;
 	}
-	c->nics[c->nr_nics++] = val;
-	return 0;
+	err = netopt_parse(&c->nics[c->nr_nics], val, c->nr_nics);
+	c->nr_nics++;
+	return err;
 }
 
 /* By prefix, as kvmtool compares. */

@@ -7,14 +7,12 @@
 #ifndef VIRTIO_DISK_H
 #define VIRTIO_DISK_H
 
-#include <limits.h>
 #include <sys/uio.h>
 
 #include "lkvm/vm/loop.h"
+#include "virtio/disk/disk_conf.h"
 
 #define DISK_SECTOR 512u /* the unit of virtio-blk, whatever the block size [virtio 1.3 §5.2.4] */
-#define DISK_MAX_QUEUES 16u
-#define DISK_SERIAL_LEN 20u /* bytes a guest sees of a serial [virtio 1.3 §5.2.6] */
 
 enum disk_op { DISK_READ, DISK_WRITE, DISK_FLUSH, DISK_DISCARD, DISK_WRITE_ZEROES };
 
@@ -73,26 +71,6 @@ struct disk {
 	void (*batch_end)(void *arg);
 	void *batch_arg;
 };
-
-enum disk_format { DISK_FORMAT_RAW, DISK_FORMAT_QCOW2 };
-
-/* One --disk option. */
-struct disk_conf {
-	char path[PATH_MAX];
-	enum disk_format format; /* explicit: a raw image is never probed for another format */
-	bool read_only;
-	bool direct;			  /* O_DIRECT */
-	bool no_uring;			  /* use the thread instead of io_uring */
-	unsigned nr_queues;		  /* 1..DISK_MAX_QUEUES */
-	char serial[DISK_SERIAL_LEN + 1]; /* "": derived from the file */
-};
-
-/*
- * FILE[,ro][,direct][,format=raw|qcow2][,serial=TEXT][,queues=N][,io=uring|threads]
- *
- * A comma in FILE or TEXT is written twice (",,"). 0, or -EINVAL after one log_error() line.
- */
-int disk_conf_parse(const char *arg, struct disk_conf *conf);
 
 /*
  * Open a regular file or block device. `loop` is where done() runs.

@@ -8,12 +8,13 @@
  * kvmtool takes flags by prefix and ignores what it does not know. A typo of "ro" must not give the
  * guest write access, so here every word must be exact.
  */
+#include "virtio/disk/disk_conf.h"
+
 #include <errno.h>
 #include <string.h>
 
 #include "lkvm/base/encode.h"
 #include "lkvm/base/log.h"
-#include "virtio/disk/disk.h"
 
 /*
  * Copy the field at *p up to a single comma, with ",," read as a comma; *p moves behind the comma

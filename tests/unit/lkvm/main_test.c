@@ -248,6 +248,30 @@ START_TEST(a_guest_that_ends)
 }
 END_TEST
 
+/* What a NIC or a disk is, is looked at with all other options: before the guest is announced. */
+START_TEST(nics_and_disks_are_options_like_others)
+{
+	static const struct {
+		const char *option[2], *why;
+	} bad[] = {
+		{ { "--network=color=red" }, "Unknown network parameter color" },
+		{ { "--disk=image,readonly" }, "unknown flag 'readonly'" },
+		{ { "--disk=/tmp,ro" }, "--disk /tmp: a directory" },
+		{ { "--network=mode=tap,guest_mac=02:15:15:15:15:16", "--network=mode=tap" },
+		  "two network devices have the same guest_mac" },
+		{ { "--network=mode=user", "--network=mode=user" }, "Only one usermode network" },
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
+		const char *second = bad[i].option[1] ? bad[i].option[1] : "--rng";
+
+		ck_assert_int_eq(LKVM(BOOT, bad[i].option[0], second), 128);
+		captured_one_error(bad[i].why, "");
+		ck_assert_uint_eq(fake.nr_created, 0);
+	}
+}
+END_TEST
+
 START_TEST(loglevel_counts)
 {
 	ck_assert_int_eq(LKVM(BOOT, "--loglevel=warning"), 0);
@@ -349,6 +373,6 @@ END_TEST
 
 SUITE_MAIN("lkvm/main", closed_standard_descriptors, general_help, no_such_command,
 	   commands_of_later, version, help_about_a_command, usage_of_run, a_guest_that_ends,
-	   loglevel_counts, a_guest_that_fails, a_machine_that_cannot_be_built,
-	   ended_before_it_began, reboots, a_guest_of_that_name_runs, firmware_in_the_banner,
-	   a_device_tree_without_a_guest)
+	   nics_and_disks_are_options_like_others, loglevel_counts, a_guest_that_fails,
+	   a_machine_that_cannot_be_built, ended_before_it_began, reboots,
+	   a_guest_of_that_name_runs, firmware_in_the_banner, a_device_tree_without_a_guest)

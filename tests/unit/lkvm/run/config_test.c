@@ -168,7 +168,7 @@ START_TEST(contradictions)
 	c.initrd = NULL;
 	refused("nothing to boot into: give a root file system with --disk or --initrd");
 	conf();
-	c.disks[c.nr_disks++] = "/tmp";
+	ck_assert_int_eq(disk_conf_parse("/tmp,ro", &c.disks[c.nr_disks++]), 0);
 	refused("--disk /tmp: a directory as root file system comes with a later release");
 }
 END_TEST
@@ -202,7 +202,7 @@ START_TEST(what_can_be_booted)
 	ck_assert(config_bootable(&c) && !config_complete(&c));
 	conf();
 	c.initrd = NULL;
-	c.disks[c.nr_disks++] = "/dev/null";
+	ck_assert_int_eq(disk_conf_parse("/dev/null", &c.disks[c.nr_disks++]), 0);
 	ck_assert(config_bootable(&c) && !config_complete(&c));
 	conf();
 	c.kernel = c.initrd = NULL;

@@ -188,8 +188,9 @@ START_TEST(values_reach_their_fields)
 	ck_assert_str_eq(c.hugetlbfs, "/h");
 	ck_assert(c.cpus == 4 && c.ram_size == 64 * MiB && c.nr_disks == 2 && c.rng &&
 		  c.nodefaults);
-	ck_assert(!strcmp(c.disks[0], "a,ro") && !strcmp(c.disks[1], "b") &&
-		  c.console == CONSOLE_VIRTIO);
+	ck_assert(!strcmp(c.disks[0].path, "a") && c.disks[0].read_only);
+	ck_assert(!strcmp(c.disks[1].path, "b") && !c.disks[1].read_only);
+	ck_assert(c.console == CONSOLE_VIRTIO);
 	ck_assert(c.tty[0] && !c.tty[1] && !c.tty[2] && c.tty[3] && c.transport == TRANSPORT_MMIO);
 	ck_assert(c.loglevel == LOG_WARNING && c.reboot);
 
@@ -198,7 +199,8 @@ START_TEST(values_reach_their_fields)
 			 0);
 	ck_assert(!strcmp(c.kernel, "K") && !strcmp(c.initrd, "I") && !strcmp(c.params, "a b"));
 	ck_assert(!strcmp(c.firmware, "F") && c.earlycon && c.nr_nics == 2);
-	ck_assert(!strcmp(c.nics[0], "mode=user") && !strcmp(c.nics[1], "mode=none"));
+	ck_assert(c.nics[0].mode == NET_MODE_USER && c.nics[1].mode == NET_MODE_NONE);
+	ck_assert_uint_eq(c.nics[1].mac[5], c.nics[0].mac[5] + 1);
 	ck_assert(c.firmware_addr_set && c.firmware_addr == 0x81000000);
 
 	ck_assert_int_eq(PARSE("--pmu", "--pmu-counters=6", "--vcpu-affinity", "0-1",
@@ -301,14 +303,16 @@ START_TEST(bad_values)
 }
 END_TEST
 
+#define NIC "-nmode=none"
+
 START_TEST(not_too_many)
 {
 	capture_start();
 	ck_assert_int_eq(PARSE("-da", "-db", "-dc", "-dd"), 0);
 	ck_assert_int_eq(PARSE("-da", "-db", "-dc", "-dd", "-de"), EXIT_DIE);
 	captured_one_error("Currently only 4 images are supported", "");
-	ck_assert_int_eq(PARSE("-na", "-nb", "-nc", "-nd"), 0);
-	ck_assert_int_eq(PARSE("-na", "-nb", "-nc", "-nd", "-ne"), EXIT_DIE);
+	ck_assert_int_eq(PARSE(NIC, NIC, NIC, NIC), 0);
+	ck_assert_int_eq(PARSE(NIC, NIC, NIC, NIC, NIC), EXIT_DIE);
 	captured_one_error("Currently only 4 network devices", "");
 	ck_assert_int_eq(PARSE("--pmu-counters=32"), EXIT_USAGE);
 	ck_assert_int_eq(PARSE("--cpus=-1"), EXIT_USAGE);
