@@ -15,16 +15,9 @@
 #include "guest/keybroker/http.h"
 #include "guest/keybroker/message.h"
 #include "guest/keybroker/url.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+#include "tests/fuzz/input.h"
 
 static struct http_reader reader;
-
-static void check(bool ok)
-{
-	if (!ok)
-		abort();
-}
 
 static void try_json(const char *s, size_t len)
 {

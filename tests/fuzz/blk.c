@@ -22,6 +22,7 @@
 #include "tests/fake/disk.h"
 #include "tests/fake/driver.h"
 #include "tests/fake/transport.h"
+#include "tests/fuzz/input.h"
 #include "virtio/core/pool.h"
 #include "virtio/dev/blk_config.h"
 #include "virtio/dev/kinds.h"
@@ -30,23 +31,6 @@
 #define MAX_POSTS 200u
 #define NR_QUEUES 2u
 #define RING_SIZE 16u
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
-
-struct input {
-	const u8 *p;
-	size_t left;
-};
-
-/* Little-endian, zero past the end. */
-static u64 in(struct input *i, unsigned bytes)
-{
-	u64 val = 0;
-
-	for (unsigned k = 0; k < bytes && i->left; k++, i->p++, i->left--)
-		val |= (u64)*i->p << (8 * k);
-	return val;
-}
 
 struct rig {
 	struct mem *mem;
@@ -59,12 +43,6 @@ struct rig {
 	unsigned posts;
 	unsigned open[NR_QUEUES]; /* posted, not answered */
 };
-
-static void check(bool ok)
-{
-	if (!ok)
-		abort();
-}
 
 static void start_queue(struct rig *x, u16 q)
 {

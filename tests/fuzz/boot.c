@@ -11,7 +11,6 @@
  */
 #include <assert.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -19,24 +18,9 @@
 
 #include "arm64/boot.h"
 #include "arm64/memmap.h"
-#include "lkvm/base/log.h"
 #include "lkvm/vm/mem.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
-
-static unsigned errors;
-
-/* In place of lkvm/base/log.c: what is said is formatted, counted and dropped. */
-void log_msg(enum log_level level, const char *fmt, ...)
-{
-	char line[512];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(line, sizeof(line), fmt, ap);
-	va_end(ap);
-	errors += level <= LOG_ERROR;
-}
+#include "tests/fuzz/input.h"
+#include "tests/fuzz/said.h"
 
 /* A file that has only a number: its name is a link of /proc. */
 static int file_of(const void *data, size_t len, char *name, size_t name_size)
@@ -50,7 +34,7 @@ static int file_of(const void *data, size_t len, char *name, size_t name_size)
 	return fd;
 }
 
-static void check(struct mem *m, const struct boot_conf *c, const struct boot_info *info)
+static void check_placement(struct mem *m, const struct boot_conf *c, const struct boot_info *info)
 {
 	const struct boot_span mem_of_image = { info->image.base, info->image_mem_len };
 	const struct boot_span s[] = { boot_pages(mem_of_image), boot_pages(info->initrd),
@@ -90,7 +74,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	err = boot_load(m, &c, &info);
 	assert(errors == (err ? 1 : 0));
 	if (!err)
-		check(m, &c, &info);
+		check_placement(m, &c, &info);
 	mem_destroy(m);
 	close(kernel_fd);
 	if (initrd_fd >= 0)

@@ -14,21 +14,13 @@
 #include <string.h>
 
 #include "lkvm/base/log.h"
+#include "tests/fuzz/input.h"
 #include "tests/keybroker/broker.h"
-
-int LLVMFuzzerInitialize(int *argc, char ***argv);
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 static struct policy policy;
 static struct broker broker;
 static struct broker_answer answer;
 static struct http_reader reader;
-
-static void check(bool ok)
-{
-	if (!ok)
-		abort();
-}
 
 /* A good broker, which believes a platform of nobody. */
 int LLVMFuzzerInitialize(int *argc, char ***argv)

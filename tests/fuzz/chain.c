@@ -18,27 +18,11 @@
 #include <string.h>
 
 #include "tests/fake/driver.h"
+#include "tests/fuzz/input.h"
 #include "virtio/core/chain.h"
 #include "virtio/core/device.h"
 
 #define MAX_IOV 64u
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
-
-struct input {
-	const u8 *p;
-	size_t left;
-};
-
-/* Little-endian, zero past the end. */
-static u64 in(struct input *i, unsigned bytes)
-{
-	u64 val = 0;
-
-	for (unsigned k = 0; k < bytes && i->left; k++, i->p++, i->left--)
-		val |= (u64)*i->p << (8 * k);
-	return val;
-}
 
 struct rig {
 	struct mem *mem;
@@ -66,12 +50,6 @@ static u64 in_addr(struct input *i)
 	default:
 		return in(i, 8);
 	}
-}
-
-static void check(bool ok)
-{
-	if (!ok)
-		abort();
 }
 
 static void check_chain(struct rig *x, const struct chain *c)

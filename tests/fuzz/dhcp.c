@@ -14,14 +14,7 @@
 #include "net/csum.h"
 #include "net/eth.h"
 #include "net/user/dhcp.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
-
-static void check(bool ok)
-{
-	if (!ok)
-		abort();
-}
+#include "tests/fuzz/input.h"
 
 static void check_reply(const u8 *f, size_t n, const u8 *msg)
 {

@@ -16,28 +16,7 @@
 #include "net/user/guard.h"
 #include "net/user/reasm.h"
 #include "net/user/segment.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
-
-struct input {
-	const u8 *p;
-	size_t left;
-};
-
-static u16 in16(struct input *i)
-{
-	u16 v = 0;
-
-	for (unsigned k = 0; k < 2 && i->left; k++, i->p++, i->left--)
-		v |= (u16)(*i->p << 8 * k);
-	return v;
-}
-
-static void check(bool ok)
-{
-	if (!ok)
-		abort();
-}
+#include "tests/fuzz/input.h"
 
 struct out {
 	struct segment seg;
@@ -117,15 +96,15 @@ static void check_passed(const struct guard *g, const u8 *frame, size_t len,
 static void one_frame(const struct guard *g, struct reasm *r, struct segment *seg, struct input *i,
 		      u64 now)
 {
-	struct netif_offload o = { .needs_csum = in16(i) & 1 };
+	struct netif_offload o = { .needs_csum = (u16)in(i, 2) & 1 };
 	struct guard_pkt pkt;
 	const char *why;
 
-	o.csum_start = in16(i);
-	o.csum_offset = in16(i) & 31;
-	o.gso = (u16[]){ 0, NETIF_GSO_TCPV4, NETIF_GSO_TCPV6, 0 }[in16(i) & 3];
+	o.csum_start = (u16)in(i, 2);
+	o.csum_offset = (u16)in(i, 2) & 31;
+	o.gso = (u16[]){ 0, NETIF_GSO_TCPV4, NETIF_GSO_TCPV6, 0 }[(u16)in(i, 2) & 3];
 
-	size_t len = MIN((size_t)in16(i), i->left), whole_len = 0;
+	size_t len = MIN((size_t)(u16)in(i, 2), i->left), whole_len = 0;
 	u8 *frame = malloc(len ? len : 1), *whole = NULL;
 
 	memcpy(frame, i->p, len);
@@ -158,7 +137,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	struct input i = { data, len };
 	struct segment seg;
 	struct reasm *r;
-	u8 setup = (u8)in16(&i);
+	u8 setup = (u8)in(&i, 2);
 	u64 now = 0;
 
 	g.ipv6 = setup & 1;

@@ -7,39 +7,16 @@
  * Trust:  the input is argv[1..], words separated by NUL bytes.
  */
 #include <assert.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lkvm/cli/cmd.h"
 #include "lkvm/run/options_run.h"
-#include "net/netopt.h"
-#include "virtio/disk/disk.h"
+#include "tests/fuzz/input.h"
+#include "tests/fuzz/said.h"
 
 #define MAX_WORDS 64
-
-int LLVMFuzzerInitialize(int *argc, char ***argv);
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
-
-static unsigned errors;
-
-/* In place of lkvm/base/log.c: what is said is formatted, counted and dropped. */
-void log_msg(enum log_level level, const char *fmt, ...)
-{
-	char line[512];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(line, sizeof(line), fmt, ap);
-	va_end(ap);
-	errors += level <= LOG_ERROR;
-}
-
-bool log_enabled(enum log_level level)
-{
-	return true;
-}
 
 /* The usage is not what is tested, and there would be a lot of it. libFuzzer writes elsewhere. */
 int LLVMFuzzerInitialize(int *argc, char ***argv)
@@ -48,7 +25,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	return stderr ? 0 : -1;
 }
 
-static void check(const struct config *c)
+static void check_config(const struct config *c)
 {
 	char line[CONFIG_CMDLINE_SIZE];
 	int err;
@@ -85,7 +62,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		status = config_complete(&c);
 		assert(!status == !errors && errors <= 1);
 		if (!status)
-			check(&c);
+			check_config(&c);
 	}
 	free(words);
 	return 0;

@@ -21,21 +21,13 @@
 #include "realm/token/anchor.h"
 #include "realm/token/cose.h"
 #include "realm/token/token_claims.h"
-
-int LLVMFuzzerInitialize(int *argc, char ***argv);
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+#include "tests/fuzz/input.h"
 
 /* What is printed is not what is tested, and there would be a lot of it. */
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	stdout = fopen("/dev/null", "w");
 	return stdout ? 0 : -1;
-}
-
-static void check(bool ok)
-{
-	if (!ok)
-		abort();
 }
 
 /* ---- CBOR ---- */

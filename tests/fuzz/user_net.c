@@ -27,26 +27,10 @@
 #include "lkvm/vm/loop.h"
 #include "net/netif.h"
 #include "net/netopt.h"
+#include "tests/fuzz/input.h"
 #include "tests/unit/net/guest.h"
 
-int LLVMFuzzerInitialize(int *argc, char ***argv);
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
-
 #define PORT 5001
-
-struct input {
-	const u8 *p;
-	size_t left;
-};
-
-static u32 in(struct input *i, unsigned bytes)
-{
-	u32 val = 0;
-
-	for (unsigned k = 0; k < bytes && i->left; k++, i->p++, i->left--)
-		val |= (u32)*i->p << (8 * k);
-	return val;
-}
 
 /* What the guest remembers of its four connections. */
 struct conn {
@@ -65,12 +49,6 @@ struct world {
 
 static struct world w;
 static bool may_run;
-
-static void check(bool ok)
-{
-	if (!ok)
-		abort();
-}
 
 /* A namespace, its loopback interface up. */
 int LLVMFuzzerInitialize(int *argc, char ***argv)
@@ -164,8 +142,8 @@ static void tcp(struct input *i)
 			     .data = data };
 	struct netif_offload o = { .needs_csum = true, .csum_start = 34, .csum_offset = 16 };
 
-	t.seq = c->seq + (how & 32 ? in(i, 4) : 0);
-	t.ack = c->ack + (how & 64 ? in(i, 4) : 0);
+	t.seq = c->seq + (how & 32 ? (u32)in(i, 4) : 0);
+	t.ack = c->ack + (how & 64 ? (u32)in(i, 4) : 0);
 	t.len = in(i, 2) % sizeof(data);
 	if (t.len > 1460) {
 		o.gso = NETIF_GSO_TCPV4;
@@ -266,7 +244,7 @@ static void operate(struct input *i)
 		peer(i);
 		break;
 	case 8:
-		w.room = in(i, 1);
+		w.room = (unsigned)in(i, 1);
 		w.n->ops->rx_ready(w.n);
 		break;
 	case 9:

@@ -16,23 +16,8 @@
 #include "tests/fake/driver.h"
 #include "tests/fake/netif.h"
 #include "tests/fake/transport.h"
+#include "tests/fuzz/input.h"
 #include "virtio/dev/kinds.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
-
-struct input {
-	const u8 *p;
-	size_t left;
-};
-
-static u64 in(struct input *i, unsigned bytes)
-{
-	u64 val = 0;
-
-	for (unsigned k = 0; k < bytes && i->left; k++, i->p++, i->left--)
-		val |= (u64)*i->p << (8 * k);
-	return val;
-}
 
 struct rig {
 	struct mem *mem;
@@ -47,12 +32,6 @@ struct rig {
 };
 
 static struct rig rig;
-
-static void check(bool ok)
-{
-	if (!ok)
-		abort();
-}
 
 static int on_send(struct netif *n, const struct netif_offload *o, struct iov_cur frame)
 {

@@ -23,6 +23,7 @@
 #include "tests/fake/driver_dev.h"
 #include "tests/fake/echo.h"
 #include "tests/fake/irq.h"
+#include "tests/fuzz/input.h"
 #include "virtio/transport/mmio.h"
 #include "virtio/transport/pci.h"
 
@@ -31,30 +32,6 @@
 #define PLACE UINT64_C(0x60000000)
 #define MMIO UINT64_C(0x3000000)
 #define NR_RINGS 3u
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
-int LLVMFuzzerInitialize(int *argc, char ***argv);
-
-struct input {
-	const u8 *p;
-	size_t left;
-};
-
-/* Little-endian, zero past the end. */
-static u64 in(struct input *i, unsigned bytes)
-{
-	u64 val = 0;
-
-	for (unsigned k = 0; k < bytes && i->left; k++, i->p++, i->left--)
-		val |= (u64)*i->p << (8 * k);
-	return val;
-}
-
-static void check(bool ok)
-{
-	if (!ok)
-		abort();
-}
 
 /* One device on its transport, with the driver's idea of it. */
 struct side {
