@@ -20,12 +20,14 @@
 #define MTU_MIN 1280u  /* of IPv6, and of VIRTIO_NET_F_MTU by custom */
 #define MTU_MAX 65521u /* of libslirp, and of Linux' tap */
 
-/* One key: how its value is stored, and for which mode it means something (NONE: all). */
+/* One key: how its value is read, and for which mode it means something (NONE: all). */
 struct key {
 	const char *name;
-	int (*parse)(struct net_conf *c, const char *key, const char *val);
+	/* 0, or -EINVAL after a message. `to` is where `field` lies in the object. */
+	int (*parse)(struct net_conf *c, void *to, const char *key, const char *val);
 	enum net_mode only;
 	const char *help;
+	size_t field;
 };
 
 #define BAD(...) (log_error(__VA_ARGS__), -EINVAL)
@@ -44,7 +46,7 @@ static bool parse_number(const char *s, unsigned max, unsigned *out)
 	return ok;
 }
 
-static int parse_mode(struct net_conf *c, const char *key, const char *val)
+static int parse_mode(struct net_conf *c, void *to, const char *key, const char *val)
 {
 	if (!strcmp(val, "user"))
 		c->mode = NET_MODE_USER;
@@ -71,7 +73,7 @@ static bool read_mac(u8 mac[6], const char *s)
 	return true;
 }
 
-static int parse_mac(struct net_conf *c, const char *key, const char *val)
+static int parse_mac(struct net_conf *c, void *to, const char *key, const char *val)
 {
 	static const u8 nobody[6];
 	u8 mac[6];
@@ -84,52 +86,22 @@ static int parse_mac(struct net_conf *c, const char *key, const char *val)
 	return 0;
 }
 
-static int parse_addr(struct in_addr *out, const char *key, const char *val)
+static int parse_addr(struct net_conf *c, void *to, const char *key, const char *val)
 {
-	if (inet_pton(AF_INET, val, out) != 1)
+	if (inet_pton(AF_INET, val, (struct in_addr *)to) != 1)
 		return bad_value(key, val, "expected an IPv4 address");
 	return 0;
 }
 
-static int parse_guest_ip(struct net_conf *c, const char *key, const char *val)
+static int parse_path(struct net_conf *c, void *to, const char *key, const char *val)
 {
-	return parse_addr(&c->guest_ip, key, val);
-}
-
-static int parse_host_ip(struct net_conf *c, const char *key, const char *val)
-{
-	return parse_addr(&c->host_ip, key, val);
-}
-
-static int parse_path(char *out, size_t size, const char *key, const char *val)
-{
-	if (!*val || strlen(val) >= size)
+	if (!*val || strlen(val) >= PATH_MAX)
 		return bad_value(key, val, "expected a name of reasonable length");
-	snprintf(out, size, "%s", strcmp(val, "none") ? val : "");
+	snprintf(to, PATH_MAX, "%s", strcmp(val, "none") ? val : "");
 	return 0;
 }
 
-static int parse_script(struct net_conf *c, const char *key, const char *val)
-{
-	return parse_path(c->script, sizeof(c->script), key, val);
-}
-
-static int parse_downscript(struct net_conf *c, const char *key, const char *val)
-{
-	return parse_path(c->downscript, sizeof(c->downscript), key, val);
-}
-
-static int parse_tapif(struct net_conf *c, const char *key, const char *val)
-{
-	return parse_path(c->tapif, sizeof(c->tapif), key, val);
-}
-
-static int parse_pcap(struct net_conf *c, const char *key, const char *val)
-{
-	return parse_path(c->pcap, sizeof(c->pcap), key, val);
-}
-
-static int parse_trans(struct net_conf *c, const char *key, const char *val)
+static int parse_trans(struct net_conf *c, void *to, const char *key, const char *val)
 {
 	if (!strcmp(val, "pci"))
 		c->trans = NET_TRANS_PCI;
@@ -140,7 +112,7 @@ static int parse_trans(struct net_conf *c, const char *key, const char *val)
 	return 0;
 }
 
-static int parse_fd(struct net_conf *c, const char *key, const char *val)
+static int parse_fd(struct net_conf *c, void *to, const char *key, const char *val)
 {
 	unsigned fd;
 
@@ -150,7 +122,7 @@ static int parse_fd(struct net_conf *c, const char *key, const char *val)
 	return 0;
 }
 
-static int parse_vhost(struct net_conf *c, const char *key, const char *val)
+static int parse_vhost(struct net_conf *c, void *to, const char *key, const char *val)
 {
 	unsigned on;
 
@@ -159,7 +131,7 @@ static int parse_vhost(struct net_conf *c, const char *key, const char *val)
 	return on ? bad_value(key, val, "vhost is not supported, leave it out") : 0;
 }
 
-static int parse_mq(struct net_conf *c, const char *key, const char *val)
+static int parse_mq(struct net_conf *c, void *to, const char *key, const char *val)
 {
 	unsigned pairs;
 
@@ -168,7 +140,7 @@ static int parse_mq(struct net_conf *c, const char *key, const char *val)
 	return pairs > 1 ? bad_value(key, val, "more than one queue pair is not supported") : 0;
 }
 
-static int parse_mtu(struct net_conf *c, const char *key, const char *val)
+static int parse_mtu(struct net_conf *c, void *to, const char *key, const char *val)
 {
 	unsigned mtu;
 
@@ -178,14 +150,14 @@ static int parse_mtu(struct net_conf *c, const char *key, const char *val)
 	return 0;
 }
 
-static int parse_dns(struct net_conf *c, const char *key, const char *val)
+static int parse_dns(struct net_conf *c, void *to, const char *key, const char *val)
 {
 	if (c->nr_dns == NET_MAX_DNS)
 		return bad_value(key, val, "at most 3 name servers can be announced");
-	return parse_addr(&c->dns[c->nr_dns++], key, val);
+	return parse_addr(c, &c->dns[c->nr_dns++], key, val);
 }
 
-static int parse_domain(struct net_conf *c, const char *key, const char *val)
+static int parse_domain(struct net_conf *c, void *to, const char *key, const char *val)
 {
 	size_t len = strlen(val);
 
@@ -198,27 +170,12 @@ static int parse_domain(struct net_conf *c, const char *key, const char *val)
 	return 0;
 }
 
-static int parse_switch(bool *out, const char *key, const char *val)
+static int parse_switch(struct net_conf *c, void *to, const char *key, const char *val)
 {
 	if (strcmp(val, "on") && strcmp(val, "off"))
 		return bad_value(key, val, "expected on or off");
-	*out = !strcmp(val, "on");
+	*(bool *)to = !strcmp(val, "on");
 	return 0;
-}
-
-static int parse_ipv6(struct net_conf *c, const char *key, const char *val)
-{
-	return parse_switch(&c->ipv6, key, val);
-}
-
-static int parse_restrict(struct net_conf *c, const char *key, const char *val)
-{
-	return parse_switch(&c->restricted, key, val);
-}
-
-static int parse_dhcp(struct net_conf *c, const char *key, const char *val)
-{
-	return parse_switch(&c->dhcp, key, val);
 }
 
 /* "[ADDR]:PORT" up to `end`. An empty address stays 0.0.0.0. */
@@ -241,7 +198,7 @@ static bool parse_endpoint(const char *s, const char *end, struct in_addr *addr,
 	return !buf[0] || inet_pton(AF_INET, buf, addr) == 1;
 }
 
-static int parse_hostfwd(struct net_conf *c, const char *key, const char *val)
+static int parse_hostfwd(struct net_conf *c, void *to, const char *key, const char *val)
 {
 	struct net_hostfwd f = { .udp = !strncmp(val, "udp:", 4) };
 	const char *dash = strchr(val, '-');
@@ -256,29 +213,43 @@ static int parse_hostfwd(struct net_conf *c, const char *key, const char *val)
 	return 0;
 }
 
+/* Read by the field's type alone; or a function of the key's own knows where. */
+#define FIELD(name) .field = offsetof(struct net_conf, name)
+#define OWN .field = 0
+
 static const struct key keys[] = {
-	{ "mode", parse_mode, NET_MODE_NONE, "user, tap or none (default tap)" },
-	{ "guest_mac", parse_mac, NET_MODE_NONE, "hardware address of the guest" },
-	{ "guest_ip", parse_guest_ip, NET_MODE_NONE, "the guest's address (192.168.33.15)" },
-	{ "host_ip", parse_host_ip, NET_MODE_NONE, "the host's address (192.168.33.1)" },
-	{ "trans", parse_trans, NET_MODE_NONE, "pci or mmio" },
-	{ "mtu", parse_mtu, NET_MODE_NONE, "largest packet, 1280 to 65521 (1500)" },
-	{ "pcap", parse_pcap, NET_MODE_NONE, "capture all frames to this file" },
-	{ "vhost", parse_vhost, NET_MODE_NONE, "0 (1 is not supported)" },
-	{ "mq", parse_mq, NET_MODE_NONE, "1 (more queue pairs are not supported)" },
-	{ "script", parse_script, NET_MODE_TAP, "run with the interface's name at start" },
-	{ "downscript", parse_downscript, NET_MODE_TAP,
-	  "run with the interface's name at the end" },
-	{ "tapif", parse_tapif, NET_MODE_TAP, "name of a tap interface, or /dev/tapN" },
-	{ "fd", parse_fd, NET_MODE_TAP, "file descriptor of an open tap" },
-	{ "dns", parse_dns, NET_MODE_USER, "name server to announce, up to 3 times" },
-	{ "domain", parse_domain, NET_MODE_USER, "domain name to announce (the host's)" },
+	{ "mode", parse_mode, NET_MODE_NONE, "user, tap or none (default tap)", OWN },
+	{ "guest_mac", parse_mac, NET_MODE_NONE, "hardware address of the guest", OWN },
+	{ "guest_ip", parse_addr, NET_MODE_NONE, "the guest's address (192.168.33.15)",
+	  FIELD(guest_ip) },
+	{ "host_ip", parse_addr, NET_MODE_NONE, "the host's address (192.168.33.1)",
+	  FIELD(host_ip) },
+	{ "trans", parse_trans, NET_MODE_NONE, "pci or mmio", OWN },
+	{ "mtu", parse_mtu, NET_MODE_NONE, "largest packet, 1280 to 65521 (1500)", OWN },
+	{ "pcap", parse_path, NET_MODE_NONE, "capture all frames to this file", FIELD(pcap) },
+	{ "vhost", parse_vhost, NET_MODE_NONE, "0 (1 is not supported)", OWN },
+	{ "mq", parse_mq, NET_MODE_NONE, "1 (more queue pairs are not supported)", OWN },
+	{ "script", parse_path, NET_MODE_TAP, "run with the interface's name at start",
+	  FIELD(script) },
+	{ "downscript", parse_path, NET_MODE_TAP, "run with the interface's name at the end",
+	  FIELD(downscript) },
+	{ "tapif", parse_path, NET_MODE_TAP, "name of a tap interface, or /dev/tapN",
+	  FIELD(tapif) },
+	{ "fd", parse_fd, NET_MODE_TAP, "file descriptor of an open tap", OWN },
+	{ "dns", parse_dns, NET_MODE_USER, "name server to announce, up to 3 times", OWN },
+	{ "domain", parse_domain, NET_MODE_USER, "domain name to announce (the host's)", OWN },
 	{ "hostfwd", parse_hostfwd, NET_MODE_USER,
-	  "forward a port of the host: tcp|udp:[ADDR]:PORT-[ADDR]:PORT, up to 16 times" },
-	{ "ipv6", parse_ipv6, NET_MODE_USER, "on or off (off)" },
-	{ "restrict", parse_restrict, NET_MODE_USER, "on: the guest reaches only forwards (off)" },
-	{ "dhcp", parse_dhcp, NET_MODE_USER, "off: no DHCP server (on)" },
+	  "forward a port of the host: tcp|udp:[ADDR]:PORT-[ADDR]:PORT, up to 16 times", OWN },
+	{ "ipv6", parse_switch, NET_MODE_USER, "on or off (off)", FIELD(ipv6) },
+	{ "restrict", parse_switch, NET_MODE_USER, "on: the guest reaches only forwards (off)",
+	  FIELD(restricted) },
+	{ "dhcp", parse_switch, NET_MODE_USER, "off: no DHCP server (on)", FIELD(dhcp) },
 };
+static_assert(sizeof(((struct net_conf *)0)->script) == PATH_MAX &&
+		      sizeof(((struct net_conf *)0)->downscript) == PATH_MAX &&
+		      sizeof(((struct net_conf *)0)->tapif) == PATH_MAX &&
+		      sizeof(((struct net_conf *)0)->pcap) == PATH_MAX,
+	      "parse_path() fills them");
 
 static const struct key *find_key(const char *name)
 {
@@ -328,7 +299,7 @@ static int parse_one(struct net_conf *c, char *param, u32 *used)
 	if (!val)
 		return BAD("network parameter %s needs a value", param);
 	*used |= (u32)BIT(k - keys);
-	return k->parse(c, param, val);
+	return k->parse(c, (char *)c + k->field, param, val);
 }
 
 static void set_defaults(struct net_conf *c, unsigned index)
