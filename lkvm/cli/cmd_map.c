@@ -25,13 +25,7 @@ struct map_conf {
 };
 
 static const struct opt opts[] = {
-	{ .store = OPT_HEADING, .help = "Options" },
-	{ .name = "name",
-	  .letter = 'n',
-	  .arg = "name",
-	  .store = OPT_STRING,
-	  .offset = offsetof(struct guests, name),
-	  .help = "The guest to look at; a word that is no option says the same" },
+	GUEST_OPTION(struct guests, "look at"),
 	{ .name = "json",
 	  .store = OPT_TRUE,
 	  .offset = offsetof(struct map_conf, json),

@@ -16,6 +16,7 @@
 #include "lkvm/base/log.h"
 #include "lkvm/base/options.h"
 #include "lkvm/cli/cmd.h"
+#include "lkvm/cli/guests.h"
 #include "lkvm/control/control_client.h"
 
 #define MAX_DEVICES 32u
@@ -46,13 +47,7 @@ static int trace_word(void *conf, const char *word)
 }
 
 static const struct opt opts[] = {
-	{ .store = OPT_HEADING, .help = "Options" },
-	{ .name = "name",
-	  .letter = 'n',
-	  .arg = "name",
-	  .store = OPT_STRING,
-	  .offset = offsetof(struct trace, name),
-	  .help = "The guest to look at; a word that is no option says the same" },
+	GUEST_OPTION(struct trace, "look at"),
 	{ .name = "count",
 	  .arg = "number",
 	  .store = OPT_U64,

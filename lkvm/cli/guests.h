@@ -11,22 +11,25 @@ struct guests {
 	bool all;
 };
 
-/* clang-format off */
-/* The entries for them in a table of options; `what` is done to the guest or guests. */
-#define GUESTS_OPTIONS(what)                                                                       \
+/*
+ * The head of a table of options whose command is about one guest, the member `name` of `type`;
+ * `what` is done to it.
+ */
+#define GUEST_OPTION(type, what)                                                                   \
 	{ .store = OPT_HEADING, .help = "Options" },                                               \
-	{ .name = "name",                                                                          \
-	  .letter = 'n',                                                                           \
-	  .arg = "name",                                                                           \
-	  .store = OPT_STRING,                                                                     \
-	  .offset = offsetof(struct guests, name),                                                 \
-	  .help = "The guest to " what "; a word that is no option says the same" },               \
-	{ .name = "all",                                                                           \
-	  .letter = 'a',                                                                           \
-	  .store = OPT_TRUE,                                                                       \
-	  .offset = offsetof(struct guests, all),                                                  \
-	  .help = "All guests of this user" }
-/* clang-format on */
+	{                                                                                          \
+		.name = "name", .letter = 'n', .arg = "name", .store = OPT_STRING,                 \
+		.offset = offsetof(type, name),                                                    \
+		.help = "The guest to " what "; a word that is no option says the same"            \
+	}
+
+/* The same where it can be all of them. */
+#define GUESTS_OPTIONS(what)                                                                       \
+	GUEST_OPTION(struct guests, what),                                                         \
+	{                                                                                          \
+		.name = "all", .letter = 'a', .store = OPT_TRUE,                                   \
+		.offset = offsetof(struct guests, all), .help = "All guests of this user"          \
+	}
 
 /* opt_spec.word of a table that takes the name as a word. */
 int guests_word(void *conf, const char *word);
