@@ -147,6 +147,18 @@ bool fake_ring_used(struct fake_ring *r, u32 *id, u32 *len)
 	return true;
 }
 
+void fake_ring_post(struct fake_ring *r)
+{
+	fake_ring_add(r, &(struct fake_buf){ FAKE_DATA, 8, true }, 1);
+}
+
+bool fake_ring_back(struct fake_ring *r)
+{
+	u32 id, len;
+
+	return fake_ring_used(r, &id, &len);
+}
+
 bool fake_ring_wants_kick(struct fake_ring *r)
 {
 	u16 old = r->kicked_idx, new = r->avail_idx;

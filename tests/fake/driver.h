@@ -60,6 +60,10 @@ u16 fake_ring_add(struct fake_ring *r, const struct fake_buf *bufs, unsigned nr)
 u16 fake_ring_add_indirect(struct fake_ring *r, const struct fake_buf *bufs, unsigned nr,
 			   u64 table);
 
+/* Post a chain of one buffer that the device can write; has one come back? */
+void fake_ring_post(struct fake_ring *r);
+bool fake_ring_back(struct fake_ring *r);
+
 /* Pop one used element. */
 bool fake_ring_used(struct fake_ring *r, u32 *id, u32 *len);
 

@@ -70,3 +70,32 @@ void fake_driver_ok(struct virtio_device *d)
 	virtio_status_set(d, virtio_status_get(d) | VIRTIO_S_DRIVER_OK);
 	pthread_mutex_unlock(&d->lock);
 }
+
+void fake_reset(struct virtio_device *d)
+{
+	pthread_mutex_lock(&d->lock);
+	virtio_status_set(d, 0);
+	pthread_mutex_unlock(&d->lock);
+}
+
+void fake_kick(struct virtio_device *d, u32 queue)
+{
+	virtio_notify(d, queue);
+	loop_step(d->loop, 0);
+}
+
+bool fake_broken(struct virtio_device *d)
+{
+	return virtio_status_get(d) & VIRTIO_S_NEEDS_RESET;
+}
+
+void fake_unplug(struct virtio_device *d)
+{
+	struct loop *loop = d->loop;
+	struct mem *m = d->mem;
+
+	fake_reset(d);
+	d->type->destroy(d);
+	loop_destroy(loop);
+	mem_destroy(m);
+}

@@ -268,7 +268,7 @@ static void works(struct rig *x, struct side *s)
 	check(fake_get(&s->f, FAKE_STATUS) == 15);
 	fake_read(&s->f, s->f.isr, s->f.pci ? 1 : 4);
 	fake_irq_edges(&x->irq, 4);
-	fake_ring_add(&s->rings[0], &(struct fake_buf){ FAKE_DATA, 8, true }, 1);
+	fake_ring_post(&s->rings[0]);
 	fake_dev_notify(&s->f, 0);
 	loop_step(x->loop, 0);
 	check(fake_ring_used(&s->rings[0], &id, &len));

@@ -6,41 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "tests/fake/driver.h"
-#include "tests/fake/echo.h"
-#include "tests/fake/transport.h"
-#include "tests/unit/suite.h"
-
-#define F_ALL (VIRTIO_F_VERSION_1 | VIRTIO_F_RING_RESET | VIRTIO_F_EVENT_IDX | FAKE_ECHO_FEATURE)
-
-#define ACK VIRTIO_S_ACKNOWLEDGE
-#define DRV VIRTIO_S_DRIVER
-#define FOK VIRTIO_S_FEATURES_OK
-#define DOK VIRTIO_S_DRIVER_OK
-
-struct rig {
-	struct mem *mem;
-	struct loop *loop;
-	struct fake_echo e;
-	struct fake_transport t;
-	struct fake_ring r[3];
-	unsigned served;  /* calls of the functions that serve a queue below */
-	u16 used_at_65th; /* what the driver saw of the first 64 then */
-};
-
-static void rig_up_with(struct rig *x, struct mem *m)
-{
-	memset(x, 0, sizeof(*x));
-	x->mem = m;
-	ck_assert_int_eq(loop_create(&x->loop, "test"), 0);
-	ck_assert_int_eq(fake_echo_init(&x->e, 7, m, x->loop), 0);
-	fake_transport_attach(&x->t, &x->e.dev);
-}
-
-static void rig_up(struct rig *x)
-{
-	rig_up_with(x, fake_mem(0));
-}
+#include "tests/unit/virtio/core/device_rig.h"
 
 /* Negotiate and set up queues 0 and 1, not yet DRIVER_OK. */
 static void rig_prepare(struct rig *x)
@@ -52,24 +18,6 @@ static void rig_prepare(struct rig *x)
 	}
 }
 
-static void rig_down(struct rig *x)
-{
-	virtio_status_set(&x->e.dev, 0);
-	fake_echo_fini(&x->e);
-	loop_destroy(x->loop);
-	mem_destroy(x->mem);
-}
-
-static void post_one(struct fake_ring *r)
-{
-	fake_ring_add(r, &(struct fake_buf){ FAKE_DATA, 8, true }, 1);
-}
-
-static u8 status(struct rig *x)
-{
-	return virtio_status_get(&x->e.dev);
-}
-
 /* ---- running ---- */
 
 START_TEST(doorbells)
@@ -79,9 +27,8 @@ START_TEST(doorbells)
 	rig_up(&x);
 	rig_prepare(&x);
 	/* [virtio 1.3 §2.1.2] Nothing is consumed before DRIVER_OK, whatever rings. */
-	post_one(&x.r[0]);
-	virtio_notify(&x.e.dev, 0);
-	loop_step(x.loop, 0);
+	fake_ring_post(&x.r[0]);
+	fake_kick(&x.e.dev, 0);
 	ck_assert_uint_eq(x.e.kicks[0], 0);
 	ck_assert_uint_eq(fake_ring_used_idx(&x.r[0]), 0);
 
@@ -95,7 +42,7 @@ START_TEST(doorbells)
 
 	/* Over the eventfd itself, as KVM does, more than once: nobody needs to read it. */
 	for (unsigned i = 1; i <= 3; i++) {
-		post_one(&x.r[1]);
+		fake_ring_post(&x.r[1]);
 		ck_assert_int_eq(write(x.e.dev.doorbell[1], &(u64){ 1 }, 8), 8);
 		loop_step(x.loop, 0);
 		loop_step(x.loop, 0);
@@ -112,8 +59,7 @@ START_TEST(doorbells)
 	x.e.dev.doorbell[3] = eventfd(0, EFD_NONBLOCK);
 	virtio_notify(&x.e.dev, 2);
 	virtio_notify(&x.e.dev, 3);
-	virtio_notify(&x.e.dev, UINT32_MAX);
-	loop_step(x.loop, 0);
+	fake_kick(&x.e.dev, UINT32_MAX);
 	ck_assert_uint_eq(x.e.kicks[2], 0);
 	ck_assert_int_eq(eventfd_read(x.e.dev.doorbell[3], &(eventfd_t){ 0 }), -1);
 	close(x.e.dev.doorbell[3]);
@@ -128,7 +74,7 @@ START_TEST(reset_lets_go_and_forgets)
 	rig_up(&x);
 	rig_prepare(&x);
 	fake_driver_ok(&x.e.dev);
-	post_one(&x.r[0]);
+	fake_ring_post(&x.r[0]);
 	virtio_notify(&x.e.dev, 0);
 	/* [virtio 1.3 §2.4.1] */
 	virtio_status_set(&x.e.dev, 0);
@@ -149,9 +95,8 @@ START_TEST(reset_lets_go_and_forgets)
 	ck_assert_uint_eq(x.e.stops, 1);
 	rig_prepare(&x);
 	fake_driver_ok(&x.e.dev);
-	post_one(&x.r[0]);
-	virtio_notify(&x.e.dev, 0);
-	loop_step(x.loop, 0);
+	fake_ring_post(&x.r[0]);
+	fake_kick(&x.e.dev, 0);
 	ck_assert_uint_eq(x.e.taken, 1);
 	rig_down(&x);
 }
@@ -166,9 +111,8 @@ START_TEST(interrupts_are_suppressed_as_asked)
 	rig_prepare(&x);
 	fake_driver_ok(&x.e.dev);
 	fake_ring_interrupts(&x.r[0], false);
-	post_one(&x.r[0]);
-	virtio_notify(&x.e.dev, 0);
-	loop_step(x.loop, 0);
+	fake_ring_post(&x.r[0]);
+	fake_kick(&x.e.dev, 0);
 	ck_assert_uint_eq(x.e.taken, 1);
 	ck_assert_uint_eq(x.t.queue[0], 0);
 	rig_down(&x);
@@ -185,17 +129,15 @@ START_TEST(bad_chain_needs_reset)
 	rig_prepare(&x);
 	fake_driver_ok(&x.e.dev);
 	fake_bad[0].post(&x.r[0], FAKE_DATA);
-	virtio_notify(&x.e.dev, 0);
-	loop_step(x.loop, 0);
+	fake_kick(&x.e.dev, 0);
 	/* [virtio 1.3 §2.1.2] NEEDS_RESET and, DRIVER_OK being set, a configuration interrupt. */
 	ck_assert_uint_eq(status(&x), ACK | DRV | FOK | DOK | VIRTIO_S_NEEDS_RESET);
 	ck_assert_uint_eq(x.t.config, 1);
 
 	/* Everything is ignored: kicks of any queue, new queues, config. */
-	post_one(&x.r[1]);
+	fake_ring_post(&x.r[1]);
 	virtio_notify(&x.e.dev, 0);
-	virtio_notify(&x.e.dev, 1);
-	loop_step(x.loop, 0);
+	fake_kick(&x.e.dev, 1);
 	ck_assert_uint_eq(x.e.kicks[0], 1);
 	ck_assert_uint_eq(x.e.kicks[1], 0);
 	ck_assert(!virtio_enter(&x.e.dev));
@@ -214,9 +156,8 @@ START_TEST(bad_chain_needs_reset)
 	ck_assert_uint_eq(x.e.stops, 1);
 	ck_assert_uint_eq(status(&x), ACK | DRV | FOK);
 	fake_driver_ok(&x.e.dev);
-	post_one(&x.r[0]);
-	virtio_notify(&x.e.dev, 0);
-	loop_step(x.loop, 0);
+	fake_ring_post(&x.r[0]);
+	fake_kick(&x.e.dev, 0);
 	ck_assert_uint_eq(x.e.taken, 1);
 	rig_down(&x);
 }
@@ -304,8 +245,7 @@ START_TEST(a_kind_that_cannot_start)
 	x.e.start_err = -ENOMEM;
 	fake_driver_ok(&x.e.dev);
 	ck_assert(status(&x) & VIRTIO_S_NEEDS_RESET);
-	virtio_notify(&x.e.dev, 0);
-	loop_step(x.loop, 0);
+	fake_kick(&x.e.dev, 0);
 	ck_assert_uint_eq(x.e.kicks[0], 0);
 	/* Late enable and late reset of queues of a device that never ran. */
 	virtio_queue_reset(&x.e.dev, virtio_queue(&x.e.dev, 0));
@@ -330,15 +270,13 @@ START_TEST(ring_memory_taken_back)
 	fake_driver_ok(&x.e.dev);
 	/* Some other page: the rings are looked up again and all is well. */
 	ck_assert_int_eq(mem_set_shared(m, gpa(FAKE_DATA + 0x10000), 4096, false), 0);
-	post_one(&x.r[0]);
-	virtio_notify(&x.e.dev, 0);
-	loop_step(x.loop, 0);
+	fake_ring_post(&x.r[0]);
+	fake_kick(&x.e.dev, 0);
 	ck_assert_uint_eq(x.e.taken, 1);
 	/* The page of ring 1: the device is lost, even if ring 0 is kicked. */
 	ck_assert_int_eq(mem_set_shared(m, gpa(FAKE_RING(1)), 4096, false), 0);
-	post_one(&x.r[0]);
-	virtio_notify(&x.e.dev, 0);
-	loop_step(x.loop, 0);
+	fake_ring_post(&x.r[0]);
+	fake_kick(&x.e.dev, 0);
 	ck_assert_uint_eq(x.e.taken, 1);
 	ck_assert(status(&x) & VIRTIO_S_NEEDS_RESET);
 	rig_down(&x);
@@ -358,18 +296,16 @@ START_TEST(memory_kept_from_the_host)
 
 		rig_prepare(&x);
 		fake_driver_ok(&x.e.dev);
-		post_one(&x.r[0]);
-		virtio_notify(&x.e.dev, 0);
-		loop_step(x.loop, 0);
+		fake_ring_post(&x.r[0]);
+		fake_kick(&x.e.dev, 0);
 		ck_assert_uint_eq(x.e.taken, 2 * i + 1);
 		ck_assert(!(status(&x) & VIRTIO_S_NEEDS_RESET));
 		/* A buffer, a ring: no answer is made of empty pages. */
 		ck_assert_int_eq(
 			mprotect(view + (i ? FAKE_RING(0) : FAKE_DATA) - FAKE_RAM, 4096, PROT_NONE),
 			0);
-		post_one(&x.r[0]);
-		virtio_notify(&x.e.dev, 0);
-		loop_step(x.loop, 0);
+		fake_ring_post(&x.r[0]);
+		fake_kick(&x.e.dev, 0);
 		ck_assert(status(&x) & VIRTIO_S_NEEDS_RESET);
 		ck_assert_uint_eq(fake_ring_used_idx(&x.r[0]), 1);
 		ck_assert(!mem_touched(m));
@@ -392,19 +328,17 @@ START_TEST(one_queue_is_reset_and_comes_back)
 	rig_prepare(&x);
 	fake_driver_ok(&x.e.dev);
 	q = virtio_queue(&x.e.dev, 0);
-	post_one(&x.r[0]);
+	fake_ring_post(&x.r[0]);
 	virtio_queue_reset(&x.e.dev, q);
 	ck_assert_uint_eq(x.e.queue_stops, 1);
 	ck_assert(!q->enabled && !q->started);
 	ck_assert_uint_eq(q->desc, 0);
 	ck_assert_uint_eq(q->size, 8);
-	virtio_notify(&x.e.dev, 0);
-	loop_step(x.loop, 0);
+	fake_kick(&x.e.dev, 0);
 	ck_assert_uint_eq(x.e.kicks[0], 0);
 	/* The other one lives on. */
-	post_one(&x.r[1]);
-	virtio_notify(&x.e.dev, 1);
-	loop_step(x.loop, 0);
+	fake_ring_post(&x.r[1]);
+	fake_kick(&x.e.dev, 1);
 	ck_assert_uint_eq(x.e.kicks[1], 1);
 	/* Twice is once. */
 	virtio_queue_reset(&x.e.dev, q);
@@ -412,7 +346,7 @@ START_TEST(one_queue_is_reset_and_comes_back)
 
 	/* [virtio 1.3 §2.6.1.2] Back with other parameters; buffers posted before count. */
 	fake_ring_init(&x.r[0], x.mem, FAKE_RING(2), 4, true);
-	post_one(&x.r[0]);
+	fake_ring_post(&x.r[0]);
 	fake_queue(&x.e.dev, 0, &x.r[0]);
 	ck_assert(q->started);
 	ck_assert_uint_eq(x.e.kicks[0], 1);
@@ -496,7 +430,7 @@ static int serve_chain(struct virtio_device *d, struct virtqueue *q)
 /* The driver posts another chain whenever one is taken. */
 static int serve_endless(struct virtio_device *d, struct virtqueue *q)
 {
-	post_one(&rig_of(d)->r[q->index]);
+	fake_ring_post(&rig_of(d)->r[q->index]);
 	return serve_chain(d, q);
 }
 
@@ -564,7 +498,7 @@ static int serve_one_then_fail(struct virtio_device *d, struct virtqueue *q)
 static void post_quietly(struct rig *x, u16 queue, unsigned nr)
 {
 	for (unsigned i = 0; i < nr; i++)
-		post_one(&x->r[queue]);
+		fake_ring_post(&x->r[queue]);
 }
 
 START_TEST(what_cannot_be_served_waits_without_a_bell)
@@ -632,10 +566,10 @@ START_TEST(restarts_under_load)
 	for (unsigned round = 0; round < 200; round++) {
 		rig_prepare(&x);
 		if (round % 2)
-			post_one(&x.r[1]);
+			fake_ring_post(&x.r[1]);
 		fake_driver_ok(&x.e.dev);
 		for (unsigned i = 0; i < 8; i++) {
-			post_one(&x.r[0]);
+			fake_ring_post(&x.r[0]);
 			virtio_notify(&x.e.dev, 0);
 		}
 		if (round % 4 == 1) {
@@ -643,7 +577,7 @@ START_TEST(restarts_under_load)
 			virtio_queue_reset(&x.e.dev, virtio_queue(&x.e.dev, 1));
 			pthread_mutex_unlock(&x.e.dev.lock);
 			fake_ring_init(&x.r[1], x.mem, FAKE_RING(1), 8, true);
-			post_one(&x.r[1]);
+			fake_ring_post(&x.r[1]);
 			fake_queue(&x.e.dev, 1, &x.r[1]);
 		}
 		if (round % 8 == 3) {

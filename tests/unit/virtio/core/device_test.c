@@ -5,47 +5,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "tests/fake/driver.h"
-#include "tests/fake/echo.h"
-#include "tests/fake/transport.h"
 #include "tests/unit/arm64/capture.h"
-#include "tests/unit/suite.h"
-
-#define F_ALL (VIRTIO_F_VERSION_1 | VIRTIO_F_RING_RESET | VIRTIO_F_EVENT_IDX | FAKE_ECHO_FEATURE)
-
-#define ACK VIRTIO_S_ACKNOWLEDGE
-#define DRV VIRTIO_S_DRIVER
-#define FOK VIRTIO_S_FEATURES_OK
-#define DOK VIRTIO_S_DRIVER_OK
-
-struct rig {
-	struct mem *mem;
-	struct loop *loop;
-	struct fake_echo e;
-	struct fake_transport t;
-};
-
-static void rig_up(struct rig *x)
-{
-	memset(x, 0, sizeof(*x));
-	x->mem = fake_mem(0);
-	ck_assert_int_eq(loop_create(&x->loop, "test"), 0);
-	ck_assert_int_eq(fake_echo_init(&x->e, 7, x->mem, x->loop), 0);
-	fake_transport_attach(&x->t, &x->e.dev);
-}
-
-static void rig_down(struct rig *x)
-{
-	virtio_status_set(&x->e.dev, 0);
-	fake_echo_fini(&x->e);
-	loop_destroy(x->loop);
-	mem_destroy(x->mem);
-}
-
-static u8 status(struct rig *x)
-{
-	return virtio_status_get(&x->e.dev);
-}
+#include "tests/unit/virtio/core/device_rig.h"
 
 /* ---- features and status ---- */
 

@@ -70,27 +70,16 @@ static void setup(u64 features)
 	start(features, 256);
 }
 
-static void reset(void)
-{
-	pthread_mutex_lock(&dev->lock);
-	virtio_status_set(dev, 0);
-	pthread_mutex_unlock(&dev->lock);
-}
-
 static void teardown(void)
 {
-	reset();
-	dev->type->destroy(dev);
+	fake_unplug(dev);
 	ck_assert(destroyed);
-	loop_destroy(loop);
-	mem_destroy(mem);
 	disk = NULL;
 }
 
 static void kick(unsigned queue)
 {
-	virtio_notify(dev, queue);
-	loop_step(loop, 0);
+	fake_kick(dev, queue);
 }
 
 static void header(unsigned i, u32 type, u64 sector)
@@ -687,7 +676,7 @@ static void reset_with(unsigned pending, bool flushes)
 	if (flushes)
 		post(0, pending, BLK_T_FLUSH, 0, 0, 0);
 	kick(0);
-	reset();
+	fake_reset(dev);
 	ck_assert_uint_eq(disk->drains, 1);
 	ck_assert_uint_eq(disk->nr_pending, 0);
 	ck_assert_uint_eq(fake_ring_used_idx(&ring[0]), 0);

@@ -88,28 +88,17 @@ static void setup(u64 features)
 	start(features);
 }
 
-static void reset(void)
-{
-	pthread_mutex_lock(&dev->lock);
-	virtio_status_set(dev, 0);
-	pthread_mutex_unlock(&dev->lock);
-}
-
 static void teardown(void)
 {
-	reset();
-	dev->type->destroy(dev);
+	fake_unplug(dev);
 	ck_assert_ptr_null(chr.client);
-	loop_destroy(loop);
-	mem_destroy(mem);
 	out_len = 0;
 	cols = 0;
 }
 
 static void kick(unsigned q)
 {
-	virtio_notify(dev, q);
-	loop_step(loop, 0);
+	fake_kick(dev, q);
 }
 
 /* Post `text` for output in pieces of `piece` bytes. */
@@ -331,11 +320,11 @@ START_TEST(input_waits_for_the_driver)
 	kick(RX);
 	ck_assert(ready);
 	/* After a reset it is a new driver. */
-	reset();
+	fake_reset(dev);
 	ck_assert(!ready);
 	start(0);
 	ck_assert_uint_ge(ready_after(), 2900000000);
-	reset();
+	fake_reset(dev);
 	start(0);
 	t = last = loop_now_ns();
 	while (!ready) {
@@ -376,7 +365,7 @@ START_TEST(receive_when_not_running)
 	ck_assert_uint_eq(chr.client->receive(chr.client_arg, "a", 1), 0);
 	chr.client->writable(chr.client_arg);
 	start(0);
-	reset();
+	fake_reset(dev);
 	ck_assert(!ready);
 	ck_assert_uint_eq(chr.client->receive(chr.client_arg, "a", 1), 0);
 	teardown();
@@ -389,7 +378,7 @@ START_TEST(reset_prints_the_rest)
 	setup(0);
 	say(0, "power ", 100);
 	say(1, "down\n", 100);
-	reset();
+	fake_reset(dev);
 	said("power down\n");
 	teardown();
 }
@@ -401,7 +390,7 @@ START_TEST(reset_while_stalled)
 	room = 2;
 	say(0, "abc", 100);
 	kick(TX);
-	reset();
+	fake_reset(dev);
 	said("ab");
 	room = 100;
 	start(0);
@@ -476,7 +465,7 @@ START_TEST(window_size)
 		loop_step(loop, 1000);
 	ck_assert_uint_eq(virtio_config_read(dev, 0, 4), 132 | 43 << 16);
 	/* Without the feature nobody is told. */
-	reset();
+	fake_reset(dev);
 	start(0);
 	chr.client->resized(chr.client_arg);
 	ck_assert_uint_eq(irq.config, 2);

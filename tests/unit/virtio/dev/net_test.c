@@ -94,21 +94,17 @@ static void rig_up(struct rig *x, u64 features)
 
 static void rig_down(struct rig *x)
 {
-	virtio_status_set(x->d, 0);
-	x->d->type->destroy(x->d);
-	loop_destroy(x->loop);
-	mem_destroy(x->mem);
+	fake_unplug(x->d);
 }
 
 static void kick(struct rig *x, u16 q)
 {
-	virtio_notify(x->d, q);
-	loop_step(x->loop, 0);
+	fake_kick(x->d, q);
 }
 
 static bool broken(struct rig *x)
 {
-	return virtio_status_get(x->d) & VIRTIO_S_NEEDS_RESET;
+	return fake_broken(x->d);
 }
 
 /* A frame of `len` bytes at FAKE_DATA + `at` behind a header; both in one buffer, or in two. */

@@ -40,16 +40,12 @@ static void rig_up(struct rig *x, u64 features)
 
 static void rig_down(struct rig *x)
 {
-	virtio_status_set(x->d, 0);
-	x->d->type->destroy(x->d);
-	loop_destroy(x->loop);
-	mem_destroy(x->mem);
+	fake_unplug(x->d);
 }
 
 static void kick(struct rig *x)
 {
-	virtio_notify(x->d, 0);
-	loop_step(x->loop, 0);
+	fake_kick(x->d, 0);
 }
 
 START_TEST(identity)

@@ -8,6 +8,7 @@
 #include "tests/fake/driver_dev.h"
 #include "tests/fake/echo.h"
 #include "tests/fake/irq.h"
+#include "tests/fake/transport.h"
 #include "tests/unit/race.h"
 #include "tests/unit/suite.h"
 #include "virtio/transport/mmio.h"
@@ -49,9 +50,7 @@ static void rig_up(struct rig *x)
 
 static void rig_down(struct rig *x)
 {
-	pthread_mutex_lock(&x->e.dev.lock);
-	virtio_status_set(&x->e.dev, 0);
-	pthread_mutex_unlock(&x->e.dev.lock);
+	fake_reset(&x->e.dev);
 	loop_stop(x->loop);
 	virtio_mmio_destroy(x->m);
 	fake_echo_fini(&x->e);
@@ -80,18 +79,6 @@ static void bring_up(struct rig *x, u64 features)
 	}
 	fake_dev_driver_ok(&x->f);
 	ck_assert_uint_eq(fake_get(&x->f, FAKE_STATUS), S_ALIVE);
-}
-
-static void post(struct rig *x, unsigned ring)
-{
-	fake_ring_add(&x->r[ring], &(struct fake_buf){ FAKE_DATA, 8, true }, 1);
-}
-
-static bool used(struct rig *x, unsigned ring)
-{
-	u32 id, len;
-
-	return fake_ring_used(&x->r[ring], &id, &len);
 }
 
 /* Kick as a driver does; `direct`: the write comes over the bus, not through a doorbell. */
@@ -254,9 +241,9 @@ START_TEST(interrupts)
 	rig_up(&x);
 	bring_up(&x, F_BASE);
 	for (unsigned direct = 0; direct < 2; direct++) {
-		post(&x, 1);
+		fake_ring_post(&x.r[1]);
 		kick(&x, 1, direct);
-		ck_assert(used(&x, 1));
+		ck_assert(fake_ring_back(&x.r[1]));
 		ck_assert_uint_eq(rd(&x, 0x60, 4), 1);
 		ck_assert_uint_eq(fake_irq_edges(&x.irq, SPI), 1);
 	}
@@ -301,9 +288,9 @@ START_TEST(notify)
 	bring_up(&x, F_BASE);
 	ck_assert_uint_eq(fake_irq_nr_doorbells(&x.irq), 1);
 	for (u16 i = 0; i < 2; i++) {
-		post(&x, i);
+		fake_ring_post(&x.r[i]);
 		kick(&x, i, i);
-		ck_assert(used(&x, i));
+		ck_assert(fake_ring_back(&x.r[i]));
 	}
 	rig_down(&x);
 }
@@ -324,9 +311,9 @@ START_TEST(one_queue_reset)
 	ck_assert_uint_eq(fake_get(&x.f, FAKE_QUEUE_RESET), 0);
 	ck_assert_uint_eq(fake_get(&x.f, FAKE_QUEUE_ENABLE), 0);
 	fake_ring_init(&x.r[0], x.mem, FAKE_RING(0), 4, false);
-	post(&x, 0);
+	fake_ring_post(&x.r[0]);
 	fake_dev_queue(&x.f, 0, &x.r[0]);
-	ck_assert(used(&x, 0));
+	ck_assert(fake_ring_back(&x.r[0]));
 	rig_down(&x);
 
 	rig_up(&x);
@@ -351,12 +338,12 @@ START_TEST(queue_not_ready)
 		fake_set(&x.f, FAKE_QUEUE_ENABLE, 0);
 		ck_assert_uint_eq(fake_get(&x.f, FAKE_QUEUE_ENABLE), 0);
 		ck_assert_uint_eq(x.e.queue_stops, 1);
-		post(&x, 0);
+		fake_ring_post(&x.r[0]);
 		kick(&x, 0, false);
-		ck_assert(!used(&x, 0));
-		post(&x, 1);
+		ck_assert(!fake_ring_back(&x.r[0]));
+		fake_ring_post(&x.r[1]);
 		kick(&x, 1, false);
-		ck_assert(used(&x, 1));
+		ck_assert(fake_ring_back(&x.r[1]));
 		rig_down(&x);
 	}
 }

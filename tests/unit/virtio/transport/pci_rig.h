@@ -11,6 +11,7 @@
 #include "tests/fake/driver_dev.h"
 #include "tests/fake/echo.h"
 #include "tests/fake/irq.h"
+#include "tests/fake/transport.h"
 #include "tests/unit/suite.h"
 #include "virtio/transport/pci.h"
 
@@ -79,9 +80,7 @@ static inline void rig_up(struct rig *x, bool has_msi)
 
 static inline void rig_down(struct rig *x)
 {
-	pthread_mutex_lock(&x->e.dev.lock);
-	virtio_status_set(&x->e.dev, 0);
-	pthread_mutex_unlock(&x->e.dev.lock);
+	fake_reset(&x->e.dev);
 	loop_stop(x->loop);
 	virtio_pci_destroy(x->v);
 	fake_echo_fini(&x->e);
@@ -150,18 +149,6 @@ static inline void bring_up(struct rig *x, u64 features, bool vectors)
 	}
 	fake_dev_driver_ok(&x->f);
 	ck_assert_uint_eq(status(x), S_ALIVE);
-}
-
-static inline void post(struct rig *x, unsigned ring)
-{
-	fake_ring_add(&x->r[ring], &(struct fake_buf){ FAKE_DATA, 8, true }, 1);
-}
-
-static inline bool used(struct rig *x, unsigned ring)
-{
-	u32 id, len;
-
-	return fake_ring_used(&x->r[ring], &id, &len);
 }
 
 #endif
