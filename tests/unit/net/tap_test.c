@@ -15,21 +15,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "lkvm/vm/loop.h"
-#include "net/netopt.h"
-#include "tests/fake/netif.h"
 #include "tests/unit/net/guest.h"
-#include "tests/unit/suite.h"
-
-#define ALL_OFFLOADS                                                                               \
-	(NETIF_TX_CSUM | NETIF_TX_TSO4 | NETIF_TX_TSO6 | NETIF_RX_CSUM | NETIF_RX_TSO4 |           \
-	 NETIF_RX_TSO6)
-
-struct world {
-	struct loop *loop;
-	struct netif *n;
-	struct fake_client client;
-};
+#include "tests/unit/net/world.h"
 
 static void write_file(const char *path, const char *text)
 {
@@ -69,36 +56,6 @@ static bool own_network(void)
 			return;                                                                    \
 		}                                                                                  \
 	} while (0)
-
-static void world_open(struct world *w, const char *arg)
-{
-	struct net_conf c;
-
-	*w = (struct world){ .loop = NULL };
-	ck_assert_int_eq(netopt_parse(&c, arg, 0), 0);
-	ck_assert_int_eq(loop_create(&w->loop, "io"), 0);
-	ck_assert_int_eq(netif_create(&w->n, &c, w->loop), 0);
-	fake_client_attach(&w->client, w->n);
-}
-
-static void world_close(struct world *w)
-{
-	netif_destroy(w->n);
-	loop_destroy(w->loop);
-	fake_frames_clear(&w->client.got);
-}
-
-static int send_with(struct world *w, const struct netif_offload *o, u8 *f, size_t len)
-{
-	struct iovec iov[2] = { { f, 10 }, { f + 10, len - 10 } };
-
-	return w->n->ops->send(w->n, o, iov_cur(iov, 2));
-}
-
-static int send_frame(struct world *w, u8 *f, size_t len)
-{
-	return send_with(w, &(struct netif_offload){ .gso = NETIF_GSO_NONE }, f, len);
-}
 
 /* The first frame of this type (and protocol) that comes within a second. */
 static struct fake_frame *wait_for(struct world *w, u16 type, u8 proto)

@@ -8,54 +8,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "lkvm/vm/loop.h"
 #include "net/kinds.h"
-#include "tests/fake/netif.h"
 #include "tests/unit/net/guest.h"
-#include "tests/unit/suite.h"
+#include "tests/unit/net/world.h"
 
-#define ALL_OFFLOADS                                                                               \
-	(NETIF_TX_CSUM | NETIF_TX_TSO4 | NETIF_TX_TSO6 | NETIF_RX_CSUM | NETIF_RX_TSO4 |           \
-	 NETIF_RX_TSO6)
-
-struct world {
-	struct loop *loop;
-	struct netif *n;
-	struct fake_client client;
-	unsigned seen; /* frames of client.got that were looked at */
-};
-
-static void world_open(struct world *w, const char *arg, u32 offloads)
+static void world_up(struct world *w, const char *arg, u32 offloads)
 {
-	struct net_conf c;
-
-	*w = (struct world){ .loop = NULL };
-	ck_assert_int_eq(netopt_parse(&c, arg, 0), 0);
-	ck_assert_int_eq(loop_create(&w->loop, "io"), 0);
-	ck_assert_int_eq(netif_create(&w->n, &c, w->loop), 0);
-	fake_client_attach(&w->client, w->n);
+	world_open(w, arg);
 	w->n->ops->up(w->n, offloads);
-}
-
-static void world_close(struct world *w)
-{
-	netif_destroy(w->n);
-	loop_destroy(w->loop);
-	fake_frames_clear(&w->client.got);
-}
-
-static int send_with(struct world *w, const struct netif_offload *o, u8 *f, size_t len)
-{
-	struct iovec iov[2] = { { f, 10 }, { f + 10, len - 10 } };
-	int err = w->n->ops->send(w->n, o, iov_cur(iov, 2));
-
-	w->n->ops->flush(w->n);
-	return err;
-}
-
-static int send_frame(struct world *w, u8 *f, size_t len)
-{
-	return send_with(w, &(struct netif_offload){ .gso = NETIF_GSO_NONE }, f, len);
 }
 
 /* The next frame that has not been looked at, waiting up to two seconds for it; NULL: none. */
@@ -106,7 +66,7 @@ START_TEST(arp_for_the_gateway_is_answered)
 	u8 f[64];
 	struct fake_frame *r;
 
-	world_open(&w, NULL, 0);
+	world_up(&w, NULL, 0);
 	ck_assert_int_eq(send_frame(&w, f, put_arp(f, 1, GUEST_IP, HOST_IP)), 0);
 	r = next_frame(&w);
 	ck_assert_ptr_nonnull(r);
@@ -128,7 +88,7 @@ START_TEST(dhcp_gives_the_seeds_lease)
 	struct fake_frame *r;
 	const u8 *m;
 
-	world_open(&w, NULL, 0);
+	world_up(&w, NULL, 0);
 	memcpy(msg + 28, guest_mac, 6);
 	be32_put(msg + 236, 0x63825363);
 	memcpy(msg + 240, "\x35\x01\x01\xff", 4);
@@ -149,7 +109,7 @@ START_TEST(no_dhcp_when_switched_off)
 	struct world w;
 	u8 f[512], msg[300] = { 1, 1, 6 };
 
-	world_open(&w, "mode=user,dhcp=off", 0);
+	world_up(&w, "mode=user,dhcp=off", 0);
 	memcpy(msg + 28, guest_mac, 6);
 	be32_put(msg + 236, 0x63825363);
 	memcpy(msg + 240, "\x35\x01\x01\xff", 4);
@@ -167,7 +127,7 @@ START_TEST(ping_of_the_host)
 	u8 f[2048];
 	struct fake_frame *r;
 
-	world_open(&w, NULL, 0);
+	world_up(&w, NULL, 0);
 	ck_assert_int_eq(send_frame(&w, f, put_echo(f, GUEST_IP, HOST_IP, 7, 1, 56)), 0);
 	r = next_ip4(&w, PROTO_ICMP);
 	ck_assert_ptr_nonnull(r);
@@ -201,7 +161,7 @@ START_TEST(udp_to_and_from_the_hosts_loopback)
 	u16 port;
 	int sk = listen_on_loopback(SOCK_DGRAM, &port);
 
-	world_open(&w, NULL, NETIF_RX_CSUM);
+	world_up(&w, NULL, NETIF_RX_CSUM);
 	udp_echo(&w, sk, port, 100, buf);
 	r = next_ip4(&w, PROTO_UDP);
 	ck_assert_ptr_nonnull(r);
@@ -224,7 +184,7 @@ START_TEST(large_datagrams_for_the_guest_are_fragmented)
 	u16 port;
 	int sk = listen_on_loopback(SOCK_DGRAM, &port);
 
-	world_open(&w, NULL, 0);
+	world_up(&w, NULL, 0);
 	udp_echo(&w, sk, port, 5000, buf);
 	while (have < 5008) {
 		r = next_ip4(&w, PROTO_UDP);
@@ -255,7 +215,7 @@ START_TEST(fragments_of_the_guest_are_put_together)
 	int sk = listen_on_loopback(SOCK_DGRAM, &port);
 	static const size_t order[] = { 2960, 0, 1480 };
 
-	world_open(&w, NULL, 0);
+	world_up(&w, NULL, 0);
 	memset(data, 0x5a, sizeof(data));
 	put_udp(f, GUEST_IP, HOST_IP, 5555, port, data, sizeof(data));
 	for (unsigned i = 0; i < 3; i++) {
@@ -362,7 +322,7 @@ START_TEST(tcp_to_the_hosts_loopback)
 	u16 port;
 	int sk = listen_on_loopback(SOCK_STREAM, &port);
 
-	world_open(&w, NULL, 0);
+	world_up(&w, NULL, 0);
 	tcp_open(&c, &w, sk, port);
 	tcp_send(&c, TCP_ACK | TCP_PSH, "hello", 5);
 	ck_assert_int_eq(read(c.server, buf, sizeof(buf)), 5);
@@ -397,7 +357,7 @@ static void one_answer_to_a_batch(u16 mss)
 	u16 port;
 	int sk = listen_on_loopback(SOCK_STREAM, &port);
 
-	world_open(&w, NULL, 0);
+	world_up(&w, NULL, 0);
 	tcp_open(&c, &w, sk, port);
 	for (size_t i = 0; i < sizeof(data); i++)
 		data[i] = (u8)(i % 253);
@@ -451,7 +411,7 @@ START_TEST(refused_connections_are_reset)
 	int sk = listen_on_loopback(SOCK_STREAM, &c.dport);
 
 	close(sk);
-	world_open(&w, NULL, 0);
+	world_up(&w, NULL, 0);
 	tcp_send(&c, TCP_SYN, NULL, 0);
 	ck_assert(tcp_next(&c, &data, &len) & TCP_RST);
 	world_close(&w);
@@ -476,7 +436,7 @@ START_TEST(tso_frames_of_the_guest_are_taken_whole)
 	u16 port;
 	int sk = listen_on_loopback(SOCK_STREAM, &port);
 
-	world_open(&w, NULL, ALL_OFFLOADS);
+	world_up(&w, NULL, ALL_OFFLOADS);
 	tcp_open(&c, &w, sk, port);
 	for (size_t i = 0; i < sizeof(data); i++)
 		data[i] = (u8)(i % 251);
@@ -561,7 +521,7 @@ START_TEST(large_segments_for_a_driver_that_takes_them)
 	u16 port;
 	int sk = listen_on_loopback(SOCK_STREAM, &port), big = 1 << 20;
 
-	world_open(&w, NULL, ALL_OFFLOADS);
+	world_up(&w, NULL, ALL_OFFLOADS);
 	setsockopt(sk, SOL_SOCKET, SO_SNDBUF, &big, sizeof(big));
 	tcp_open(&c, &w, sk, port);
 	fill(c.server, 200000);
@@ -586,7 +546,7 @@ static void small_segments(u32 offloads)
 	u16 port;
 	int sk = listen_on_loopback(SOCK_STREAM, &port);
 
-	world_open(&w, NULL, offloads);
+	world_up(&w, NULL, offloads);
 	tcp_open(&c, &w, sk, port);
 	fill(c.server, 50000);
 	ck_assert_uint_eq(tcp_drain(&c, 50000, &gso), 1460);
@@ -621,7 +581,7 @@ START_TEST(back_pressure_loses_nothing)
 	u16 port;
 	int sk = listen_on_loopback(SOCK_STREAM, &port);
 
-	world_open(&w, NULL, ALL_OFFLOADS);
+	world_up(&w, NULL, ALL_OFFLOADS);
 	tcp_open(&c, &w, sk, port);
 	w.client.room = 0;
 	fill(c.server, 120000);
@@ -655,7 +615,7 @@ START_TEST(urgent_data_is_ordinary_data)
 	u16 port;
 	int sk = listen_on_loopback(SOCK_STREAM, &port);
 
-	world_open(&w, NULL, 0);
+	world_up(&w, NULL, 0);
 	tcp_open(&c, &w, sk, port);
 
 	struct tcp_seg t = { .sport = c.sport,
@@ -690,7 +650,7 @@ START_TEST(forwarded_ports_reach_the_guest)
 	/* Just free again, so very probably still free. */
 	close(sk);
 	snprintf(arg, sizeof(arg), "mode=user,hostfwd=tcp:127.0.0.1:%u-:22", port);
-	world_open(&w, arg, 0);
+	world_up(&w, arg, 0);
 	sk = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	a.sin_port = htons(port);
 	ck_assert(!connect(sk, (struct sockaddr *)&a, sizeof(a)) || errno == EINPROGRESS);
@@ -728,7 +688,7 @@ START_TEST(bad_frames_are_refused_and_harmless)
 	u8 f[2048];
 	size_t n;
 
-	world_open(&w, NULL, 0);
+	world_up(&w, NULL, 0);
 	n = put_echo(f, GUEST_IP, HOST_IP, 1, 1, 10);
 	ck_assert_int_eq(send_frame(&w, f, 12), -EBADMSG);
 	f[ETH_HDR + IP4_TTL]++; /* header checksum */
@@ -745,7 +705,7 @@ START_TEST(nothing_is_delivered_without_a_driver)
 	struct world w;
 	u8 f[64];
 
-	world_open(&w, NULL, 0);
+	world_up(&w, NULL, 0);
 	w.n->ops->down(w.n);
 	send_frame(&w, f, put_arp(f, 1, GUEST_IP, HOST_IP));
 	ck_assert_uint_eq(w.client.got.nr, 0);
@@ -766,7 +726,7 @@ START_TEST(sockets_are_limited)
 	int fd, sk = listen_on_loopback(SOCK_DGRAM, &port);
 
 	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &r), 0);
-	world_open(&w, NULL, 0);
+	world_up(&w, NULL, 0);
 	for (u16 i = 1; i < 200; i++)
 		send_frame(&w, f, put_udp(f, GUEST_IP, HOST_IP, i, port, "x", 1));
 	fd = dup(0);
@@ -791,7 +751,7 @@ START_TEST(peers_that_go_away)
 	u16 port;
 	int sk = listen_on_loopback(SOCK_STREAM, &port);
 
-	world_open(&w, NULL, ALL_OFFLOADS);
+	world_up(&w, NULL, ALL_OFFLOADS);
 	tcp_open(&c, &w, sk, port);
 	/* Both buffers of libslirp fill up: the peer sends what we leave, and reads nothing. */
 	for (int i = 0; i < 200; i++) {
@@ -826,7 +786,7 @@ START_TEST(a_blocked_guest_still_sends)
 	int sk = listen_on_loopback(SOCK_STREAM, &port);
 
 	setsockopt(sk, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
-	world_open(&w, NULL, 0);
+	world_up(&w, NULL, 0);
 	tcp_open(&c, &w, sk, port);
 	fcntl(c.server, F_SETFL, O_NONBLOCK);
 	setsockopt(c.server, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
@@ -869,7 +829,7 @@ START_TEST(ipv6_when_asked_for)
 	u8 f[128], *ip = f + ETH_HDR, *icmp = ip + IP6_HDR, prefix[16];
 	u64 sum;
 
-	world_open(&w, "mode=user,ipv6=on", 0);
+	world_up(&w, "mode=user,ipv6=on", 0);
 	memset(f, 0, sizeof(f));
 	memcpy(f, (u8[]){ 0x33, 0x33, 0, 0, 0, 2 }, 6);
 	memcpy(f + ETH_SRC, guest_mac, 6);
@@ -904,7 +864,7 @@ START_TEST(a_restricted_guest_reaches_nothing)
 	struct fake_frame *r;
 	int sk = listen_on_loopback(SOCK_STREAM, &c.dport);
 
-	world_open(&w, "mode=user,restrict=on", 0);
+	world_up(&w, "mode=user,restrict=on", 0);
 	tcp_send(&c, TCP_SYN, NULL, 0);
 	r = next_ip4(&w, PROTO_TCP);
 	ck_assert(!r || (r->data[34 + TCP_FLAGS] & TCP_RST));
@@ -924,11 +884,10 @@ START_TEST(other_networks_and_name_servers)
 	struct fake_frame *r;
 	struct world w;
 
-	world_open(
-		&w,
-		"mode=user,host_ip=10.9.8.1,guest_ip=10.9.8.3,dns=1.1.1.1,dns=8.8.8.8,domain=lab,"
-		"mtu=9000",
-		0);
+	world_up(&w,
+		 "mode=user,host_ip=10.9.8.1,guest_ip=10.9.8.3,dns=1.1.1.1,dns=8.8.8.8,domain=lab,"
+		 "mtu=9000",
+		 0);
 	ck_assert_uint_eq(w.n->mtu, 9000);
 	memcpy(msg + 28, guest_mac, 6);
 	be32_put(msg + 236, 0x63825363);
