@@ -168,11 +168,8 @@ int mem_write(struct mem *m, gpa_t g, const void *buf, u64 len)
 	return 0;
 }
 
-int mem_iov(struct mem *m, gpa_t g, u64 len, enum mem_access access, struct iovec *iov,
-	    unsigned max)
+int mem_iov(struct mem *m, gpa_t g, u64 len, struct iovec *iov, unsigned max)
 {
-	/* All RAM is readable and writable; `access` is here for regions that are not. */
-	(void)access;
 	if (!len)
 		return -EINVAL;
 
@@ -186,9 +183,8 @@ int mem_iov(struct mem *m, gpa_t g, u64 len, enum mem_access access, struct iove
 	return 1;
 }
 
-int mem_win_open(struct mem *m, gpa_t g, u32 len, enum mem_access access, struct mem_win *w)
+int mem_win_open(struct mem *m, gpa_t g, u32 len, struct mem_win *w)
 {
-	(void)access;
 	if (!len)
 		return -EINVAL;
 

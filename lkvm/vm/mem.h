@@ -24,8 +24,6 @@
 
 struct mem;
 
-enum mem_access { MEM_READ = 1, MEM_WRITE = 2, MEM_RW = 3 };
-
 /* Flags of mem_add_ram(). */
 #define MEM_HUGE BIT(0)	     /* ask for transparent huge pages (2 MiB aligned either way) */
 #define MEM_PROTECTED BIT(1) /* starts with nothing shared: Realms and --bounce */
@@ -119,8 +117,7 @@ int mem_write(struct mem *m, gpa_t g, const void *buf, u64 len);
  * not merged). Returns the number of elements used (1 for the common case), -EFAULT, -EINVAL
  * (len 0) or -ENOBUFS.
  */
-int mem_iov(struct mem *m, gpa_t g, u64 len, enum mem_access access, struct iovec *iov,
-	    unsigned max);
+int mem_iov(struct mem *m, gpa_t g, u64 len, struct iovec *iov, unsigned max);
 
 /* The address, without the alias bit, of memory that a look-up has answered with. */
 gpa_t mem_gpa_of(struct mem *m, const void *host);
@@ -132,7 +129,7 @@ struct mem_win {
 };
 
 /* Look up [g, g + len) as one contiguous host range. -EFAULT, -EINVAL (len 0). */
-int mem_win_open(struct mem *m, gpa_t g, u32 len, enum mem_access access, struct mem_win *w);
+int mem_win_open(struct mem *m, gpa_t g, u32 len, struct mem_win *w);
 
 static inline void *mem_win_at(const struct mem_win *w, u32 off, u32 len)
 {

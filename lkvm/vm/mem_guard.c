@@ -28,7 +28,6 @@ static void on_fault(int sig, siginfo_t *info, void *context)
 	const struct region *regions = atomic_load(&guard.regions);
 	int err = errno;
 
-	(void)context;
 	for (unsigned i = 0; regions && i < guard.nr; i++) {
 		if (region_hide(&regions[i], info->si_addr)) {
 			atomic_store(&guard.touched, true);

@@ -71,7 +71,7 @@ static inline __attribute__((always_inline)) int table_descend(const struct virt
 		return -EBADMSG;
 	t->nr = len / (u32)sizeof(*d);
 	t->indirect = true;
-	return mem_win_open(q->mem, gpa(le64_get(d->addr)), len, MEM_READ, &t->win);
+	return mem_win_open(q->mem, gpa(le64_get(d->addr)), len, &t->win);
 }
 
 /* Buffers that lie one behind the other: looked up, and checked, at once. */
@@ -91,8 +91,7 @@ static inline __attribute__((always_inline)) int run_end(struct run *r, struct c
 
 	if (!r->len)
 		return 0;
-	n = mem_iov(m, gpa(r->addr), r->len, r->write ? MEM_WRITE : MEM_READ, c->iov + nr,
-		    c->max - nr);
+	n = mem_iov(m, gpa(r->addr), r->len, c->iov + nr, c->max - nr);
 	if (n < 0)
 		return n == -ENOBUFS ? -EBADMSG : n;
 	if (r->write)

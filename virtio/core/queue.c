@@ -87,10 +87,9 @@ int queue_check(const struct virtqueue *q)
 	return 0;
 }
 
-static int area_open(struct virtqueue *q, u64 addr, u32 len, enum mem_access access,
-		     struct mem_win *w)
+static int area_open(struct virtqueue *q, u64 addr, u32 len, struct mem_win *w)
 {
-	int err = mem_win_open(q->mem, gpa(addr), len, access, w);
+	int err = mem_win_open(q->mem, gpa(addr), len, w);
 
 	if (err && q->account)
 		account_refused(q->account, q->index, addr, len);
@@ -106,13 +105,13 @@ int queue_remap(struct virtqueue *q)
 	 * [virtio 1.3 §2.7] Sizes of the three areas. The event fields belong to them whether or
 	 * not EVENT_IDX was negotiated.
 	 */
-	err = area_open(q, q->desc, DESC_SIZE * size, MEM_READ, &q->desc_win);
+	err = area_open(q, q->desc, DESC_SIZE * size, &q->desc_win);
 	if (err)
 		return err;
-	err = area_open(q, q->driver, AVAIL_RING + 2 * size + 2, MEM_READ, &q->avail_win);
+	err = area_open(q, q->driver, AVAIL_RING + 2 * size + 2, &q->avail_win);
 	if (err)
 		return err;
-	return area_open(q, q->device, USED_RING + USED_ELEM_SIZE * size + 2, MEM_RW, &q->used_win);
+	return area_open(q, q->device, USED_RING + USED_ELEM_SIZE * size + 2, &q->used_win);
 }
 
 int queue_start(struct virtqueue *q, struct mem *m, u64 features)

@@ -81,7 +81,7 @@ START_TEST(a_buffer_does_not_run_from_one_region_into_the_next)
 	struct iovec iov;
 
 	ck_assert_int_eq(mem_add_ram(m, gpa(RAM + SIZE), SIZE, 0, NULL), 0);
-	ck_assert_int_eq(mem_iov(m, gpa(RAM + SIZE - 8), 16, MEM_READ, &iov, 1), -EFAULT);
+	ck_assert_int_eq(mem_iov(m, gpa(RAM + SIZE - 8), 16, &iov, 1), -EFAULT);
 	mem_destroy(m);
 }
 END_TEST
@@ -92,11 +92,11 @@ START_TEST(iov_and_window_edges)
 	struct iovec iov;
 	struct mem_win w;
 
-	ck_assert_int_eq(mem_iov(m, gpa(RAM), 0, MEM_READ, &iov, 1), -EINVAL);
-	ck_assert_int_eq(mem_iov(m, gpa(RAM), 1, MEM_READ, &iov, 0), -ENOBUFS);
-	ck_assert_int_eq(mem_win_open(m, gpa(RAM), 0, MEM_RW, &w), -EINVAL);
-	ck_assert_int_eq(mem_win_open(m, gpa(RAM + SIZE - 4), 6, MEM_RW, &w), -EFAULT);
-	ck_assert_int_eq(mem_win_open(m, gpa(RAM), 6, MEM_RW, &w), 0);
+	ck_assert_int_eq(mem_iov(m, gpa(RAM), 0, &iov, 1), -EINVAL);
+	ck_assert_int_eq(mem_iov(m, gpa(RAM), 1, &iov, 0), -ENOBUFS);
+	ck_assert_int_eq(mem_win_open(m, gpa(RAM), 0, &w), -EINVAL);
+	ck_assert_int_eq(mem_win_open(m, gpa(RAM + SIZE - 4), 6, &w), -EFAULT);
+	ck_assert_int_eq(mem_win_open(m, gpa(RAM), 6, &w), 0);
 	mem_win_store16(&w, 2, 0x1234);
 	mem_win_store16_release(&w, 4, 0x5678);
 	ck_assert_uint_eq(mem_win_load16(&w, 2), 0x1234);
@@ -246,7 +246,7 @@ START_TEST(taking_back_waits_for_holds_that_have_begun)
 	mem_user_add(m, &new);
 	ck_assert_int_eq(mem_set_shared(m, gpa(RAM), 8192, true), 0);
 	generation = mem_hold(&old);
-	ck_assert_int_eq(mem_iov(m, gpa(RAM), 4096, MEM_WRITE, &iov, 1), 1);
+	ck_assert_int_eq(mem_iov(m, gpa(RAM), 4096, &iov, 1), 1);
 	pthread_create(&thread, NULL, take_back, &t);
 	until_it_waits(&t);
 	/* Who comes later does not wait, is told, and is refused. */
@@ -276,8 +276,8 @@ START_TEST(pins_outlive_holds_and_nobody_waits_for_them)
 	ck_assert_int_eq(mem_set_shared(m, gpa(RAM), 10 * 4096, true), 0);
 	mem_hold(&u);
 	/* The last byte of page 1 to the first one of page 3, and page 3 again. */
-	ck_assert_int_eq(mem_iov(m, gpa(RAM + 8191), 4098, MEM_WRITE, &iov[0], 1), 1);
-	ck_assert_int_eq(mem_iov(m, gpa(RAM + 3 * 4096), 4096, MEM_WRITE, &iov[1], 1), 1);
+	ck_assert_int_eq(mem_iov(m, gpa(RAM + 8191), 4098, &iov[0], 1), 1);
+	ck_assert_int_eq(mem_iov(m, gpa(RAM + 3 * 4096), 4096, &iov[1], 1), 1);
 	mem_pin(m, iov, 2);
 	mem_release(&u);
 	for (unsigned page = 0; page < 5; page++)
@@ -303,7 +303,7 @@ START_TEST(memory_that_never_changes_sides_needs_no_pins)
 	struct iovec iov;
 
 	ck_assert(!mem_converts(m));
-	ck_assert_int_eq(mem_iov(m, gpa(RAM), SIZE, MEM_WRITE, &iov, 1), 1);
+	ck_assert_int_eq(mem_iov(m, gpa(RAM), SIZE, &iov, 1), 1);
 	mem_pin(m, &iov, 1);
 	mem_unpin(m, &iov, 1);
 	mem_destroy(m);
@@ -380,7 +380,7 @@ static void *device(void *arg)
 		at = RAM + i * 2654435761u % (16 * 4096);
 		mem_hold(&u);
 		/* With a split view a page that vanished under a hold or a pin is a SIGSEGV. */
-		if (mem_iov(m, gpa(at), 4096, MEM_WRITE, iov, 1) == 1) {
+		if (mem_iov(m, gpa(at), 4096, iov, 1) == 1) {
 			memset(iov->iov_base, 1, iov->iov_len);
 			mem_pin(m, iov, 1);
 		} else {
@@ -533,8 +533,8 @@ START_TEST(guarded_memory_refuses_what_faults)
 		ck_assert_int_eq(mem_write(m, gpa(RAM + 4096 + 1), buf, 8192), i ? -EFAULT : 0);
 	}
 	keep(m, 8192, 4096);
-	ck_assert_int_eq(mem_iov(m, gpa(RAM), 3 * 4096, MEM_RW, &iov, 1), -EFAULT);
-	ck_assert_int_eq(mem_iov(m, gpa(RAM), 3 * 4096, MEM_RW, &iov, 1), 1); /* shared now */
+	ck_assert_int_eq(mem_iov(m, gpa(RAM), 3 * 4096, &iov, 1), -EFAULT);
+	ck_assert_int_eq(mem_iov(m, gpa(RAM), 3 * 4096, &iov, 1), 1); /* shared now */
 	ck_assert(!mem_touched(m));
 	mem_destroy(m);
 }
@@ -547,7 +547,7 @@ START_TEST(guarded_memory_may_go_while_it_is_used)
 	struct mem_win w;
 
 	ck_assert_int_eq(mem_guard(m), 0);
-	ck_assert_int_eq(mem_win_open(m, gpa(RAM), 4096, MEM_RW, &w), 0);
+	ck_assert_int_eq(mem_win_open(m, gpa(RAM), 4096, &w), 0);
 	host[0] = 's';
 	keep(m, 0, 4096);
 	ck_assert(!mem_touched(m));

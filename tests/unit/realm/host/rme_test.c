@@ -228,7 +228,7 @@ static void *land(void *arg)
 
 static void take_off(void)
 {
-	ck_assert_int_eq(mem_iov(mem, gpa(POOL + 8192), 1, MEM_READ, &in_flight, 1), 1);
+	ck_assert_int_eq(mem_iov(mem, gpa(POOL + 8192), 1, &in_flight, 1), 1);
 	mem_pin(mem, &in_flight, 1);
 	flying = true;
 	pthread_create(&device, NULL, land, NULL);

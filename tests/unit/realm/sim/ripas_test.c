@@ -100,7 +100,7 @@ START_TEST(pages_in_flight)
 	setup();
 	ck_assert_int_eq(ripas_set(m, RAM, RAM + 8192, RSI_RIPAS_EMPTY, &reached), 0);
 	ck_assert_int_eq(ripas_set(m, RAM + 16384, RAM + 32768, RSI_RIPAS_EMPTY, &reached), 0);
-	ck_assert_int_eq(mem_iov(m, gpa(RAM + 20480), 4096, MEM_READ, &iov, 1), 1);
+	ck_assert_int_eq(mem_iov(m, gpa(RAM + 20480), 4096, &iov, 1), 1);
 	mem_pin(m, &iov, 1);
 	ck_assert_int_eq(ripas_set(m, RAM, RAM + SIZE, RSI_RIPAS_RAM, &reached), 0);
 	ck_assert_uint_eq(reached, RAM + 16384);
