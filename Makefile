@@ -356,6 +356,6 @@ lint-tidy:
 	$(Q)tests/lint/tidy '$(CSTD) $(SLIRP_CFLAGS)' $(ALL_SRCS)
 
 clean:
-	rm -rf build/obj build/san build/unit build/fuzz build/lkvm build/arm64 build/guest
+	rm -rf build/obj build/san build/unit build/fuzz build/bench build/lib*.a build/lkvm build/arm64 build/guest build/tests
 
 -include $(shell find $(O)/obj build/san build/fuzz build/guest -name '*.d' 2>/dev/null)
