@@ -154,19 +154,26 @@ static bool is_same(struct match a, struct match b)
 	       a.o->offset == b.o->offset && a.o->max == b.o->max && a.o->parse == b.o->parse;
 }
 
+enum owner { KVMTOOL, BRANCH, OWN, NR_OWNERS };
+
+static enum owner owner_of(const struct opt *o)
+{
+	return o->own ? OWN : o->branch ? BRANCH : KVMTOOL;
+}
+
 /*
- * Find what `word` means among kvmtool's options or, `own`, among lkvm's. Returns how many it could
- * be; m[0] and m[1] are the first two.
+ * Find what `word` means among the options of one owner. Returns how many it could be; m[0] and
+ * m[1] are the first two.
  */
-static unsigned find_long(const struct opt_spec *spec, const char *word, size_t len, bool own,
-			  struct match m[2])
+static unsigned find_of(const struct opt_spec *spec, const char *word, size_t len, enum owner owner,
+			struct match m[2])
 {
 	unsigned nr = 0;
 	struct match cur;
 	const struct opt *o;
 
 	for (unsigned i = 0; (o = opt_at(spec, i)); i++) {
-		if (o->store == OPT_HEADING || o->own != own || !matches(o, word, len, &cur))
+		if (o->store == OPT_HEADING || owner_of(o) != owner || !matches(o, word, len, &cur))
 			continue;
 		if (is_exact(cur, word, len)) {
 			m[0] = cur;
@@ -177,6 +184,25 @@ static unsigned find_long(const struct opt_spec *spec, const char *word, size_t 
 		if (nr < 2)
 			m[nr] = cur;
 		nr++;
+	}
+	return nr;
+}
+
+/* The same among all: the whole name of any option, else the first owner with that beginning. */
+static unsigned find_long(const struct opt_spec *spec, const char *word, size_t len,
+			  struct match m[2])
+{
+	unsigned nr = 0, nr_of;
+	struct match of[2];
+
+	for (enum owner owner = KVMTOOL; owner < NR_OWNERS; owner++) {
+		nr_of = find_of(spec, word, len, owner, of);
+		if (!nr_of || (nr && !(nr_of == 1 && is_exact(of[0], word, len))))
+			continue;
+		nr = nr_of;
+		memcpy(m, of, sizeof(of));
+		if (is_exact(m[0], word, len))
+			break;
 	}
 	return nr;
 }
@@ -199,25 +225,13 @@ static int parse_long(struct parse *p, const char *word)
 	size_t len = strcspn(word, "=");
 	const char *val = word[len] ? word + len + 1 : NULL;
 	struct match m[2];
-	unsigned nr, own;
+	unsigned nr;
 
 	if (len == 4 && !strncmp(word, "help", len)) {
 		options_usage(p->spec, stderr);
 		return EXIT_USAGE;
 	}
-	/*
-	 * An own option counts when it is spelled out, or when kvmtool has none of that beginning.
-	 */
-	nr = find_long(p->spec, word, len, false, m);
-	if (nr != 1 || !is_exact(m[0], word, len)) {
-		struct match mo[2];
-
-		own = find_long(p->spec, word, len, true, mo);
-		if (own && (!nr || (own == 1 && is_exact(mo[0], word, len)))) {
-			nr = own;
-			memcpy(m, mo, sizeof(m));
-		}
-	}
+	nr = find_long(p->spec, word, len, m);
 	if (!nr) {
 		log_error("unknown option '--%.*s'", (int)len, word);
 		return usage_error(p->spec);

@@ -29,9 +29,13 @@ enum opt_store {
 };
 
 struct opt {
-	const char *name;  /* without the dashes */
-	char letter;	   /* short form, or 0 */
-	bool own;	   /* lkvm's own: never makes an abbreviation of kvmtool's ambiguous */
+	const char *name; /* without the dashes */
+	char letter;	  /* short form, or 0 */
+	/*
+	 * Whose the name is. An abbreviation means an option of the first of these that has one of
+	 * that beginning: kvmtool itself (neither of the two), its branches for Realms, lkvm.
+	 */
+	bool branch, own;
 	bool arg_optional; /* --name or --name=ARG */
 	enum opt_store store;
 	const char *arg; /* what help calls the value; NULL: a flag */

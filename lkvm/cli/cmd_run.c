@@ -16,6 +16,7 @@
 #include "lkvm/control/control.h"
 #include "lkvm/run/machine.h"
 #include "lkvm/run/options_run.h"
+#include "lkvm/run/signals.h"
 
 /* Could this host start a guest at all? What exactly is wrong is kvm_open()'s to say. */
 static bool host_has_kvm(const struct config *c)
@@ -63,6 +64,8 @@ static int run(const struct config *c)
 	enum stop_reason end;
 	bool ran;
 
+	/* Before there is a socket that the end of the process would leave behind. */
+	signals_block();
 	banner(c);
 	/* One for all boots: who asks between two of them waits. */
 	if (control_create(&control, c->name))

@@ -177,10 +177,10 @@ static int check_boot(const struct config *c)
 			"--override-bad-firmware-cntfrq are of no use, put them into that tree");
 	if (c->firmware_addr_set && !c->firmware)
 		return refuse("--firmware-address is of no use without --firmware");
-	/* kvmtool makes a root file system of its own here. */
+	/* kvmtool makes a root file system of its own here; a kernel may have one built in. */
 	if (!has_root(c) && !c->dump_dtb && !c->measure)
-		return refuse(
-			"nothing to boot into: give a root file system with --disk or --initrd, or --nodefaults for a kernel that needs none");
+		log_warn(
+			"the guest has no root file system: give one with --disk or --initrd, or --nodefaults for a kernel that needs none");
 	return check_disks(c);
 }
 
@@ -272,6 +272,38 @@ static int check_cpu(const struct config *c)
 	return 0;
 }
 
+/* KVM maps whole pages of the host, whose size differs from host to host. */
+static int check_ram(const struct config *c)
+{
+	u64 page = (u64)sysconf(_SC_PAGESIZE);
+
+	if (c->measure || c->dump_dtb || is_aligned(c->ram_size | c->ram_base, page))
+		return 0;
+	log_error("--mem: size and start have to be multiples of this host's pages of %llu KiB",
+		  (unsigned long long)(page / KiB));
+	return -EINVAL;
+}
+
+/*
+ * Linux' own choice of an early console is the UART's plain address, which a Realm's kernel cannot
+ * write to: it would be silent until it ends. Only --earlycon knows the address that works.
+ */
+static void warn_of_earlycon(const struct config *c)
+{
+	const char *at = c->realm != REALM_OFF && c->params ? c->params : "";
+
+	while ((at = strstr(at, "earlycon"))) {
+		bool begins = at == c->params || at[-1] == ' ';
+
+		at += strlen("earlycon");
+		if (begins && (!*at || *at == ' ')) {
+			log_warn(
+				"--params earlycon: in a Realm the kernel stops there without a word; use --earlycon instead");
+			return;
+		}
+	}
+}
+
 /* What a guest measures must not depend on the machine that predicts it. */
 static int check_measure(const struct config *c)
 {
@@ -310,9 +342,10 @@ int config_complete(struct config *c)
 		return err;
 	default_cpus(c);
 	default_ram(c);
+	warn_of_earlycon(c);
 	if (c->sim_strict)
 		c->irqchip = IRQCHIP_GICV3;
-	return 0;
+	return check_ram(c);
 }
 
 /* ---- kernel command line ---- */

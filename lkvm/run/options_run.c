@@ -284,6 +284,21 @@ static int kernel_word(void *conf, const char *word)
 	{                                                                                          \
 		.name = n, .store = OPT_FALSE, .offset = FIELD(bool, member), .help = h            \
 	}
+/* Options of kvmtool's branches for Realms. */
+#define BRANCH_TRUE(n, member, h)                                                                  \
+	{                                                                                          \
+		.name = n, .branch = true, .store = OPT_TRUE, .offset = FIELD(bool, member),       \
+		.help = h                                                                          \
+	}
+#define BRANCH_FALSE(n, member, h)                                                                 \
+	{                                                                                          \
+		.name = n, .branch = true, .store = OPT_FALSE, .offset = FIELD(bool, member),      \
+		.help = h                                                                          \
+	}
+#define BRANCH_CALL(n, a, fn, h)                                                                   \
+	{                                                                                          \
+		.name = n, .branch = true, .arg = a, .store = OPT_CALL, .parse = fn, .help = h     \
+	}
 #define STRING(l, n, a, member, h)                                                                 \
 	{                                                                                          \
 		.letter = l, .name = n, .arg = a, .store = OPT_STRING,                             \
@@ -354,13 +369,15 @@ static const struct opt opts[] = {
 
 	HEADING("arm64 options"),
 	TRUE("pmu", pmu, "Give the guest a performance monitoring unit"),
-	NUMBER(0, "pmu-counters", "n", pmu_counters, 31, "Number of event counters of the PMU; default: the host's"),
+	{ .name = "pmu-counters", .branch = true, .arg = "n", .store = OPT_U32, .max = 31,
+	  .offset = FIELD(u32, pmu_counters),
+	  .help = "Number of event counters of the PMU; default: the host's" },
 	{ .name = "disable-mte", .store = OPT_NOTHING, .help = "No memory tagging for the guest; lkvm never offers it" },
 	CALL(0, "vcpu-affinity", "cpulist", parse_affinity, "Host CPUs on which the guest's run"),
 	{ .name = "kaslr-seed", .arg = "number", .store = OPT_U64, .max = UINT64_MAX,
 	  .offset = FIELD(u64, kaslr_seed), .help = "Entropy for the guest's KASLR; default none" },
 	FALSE("no-pvtime", pvtime, "Do not tell the guest about stolen time"),
-	FALSE("disable-sve", sve, "No Scalable Vector Extension for the guest"),
+	BRANCH_FALSE("disable-sve", sve, "No Scalable Vector Extension for the guest"),
 	CALL(0, "sve-max-vl", "bits", parse_sve_max_vl,
 	     "Longest SVE vectors the guest may use, a power of two from 128 to 2048"),
 	STRING(0, "dump-dtb", "file", dump_dtb,
@@ -377,24 +394,24 @@ static const struct opt opts[] = {
 	     "Where --firmware is loaded; default: the start of RAM"),
 
 	HEADING("Realm options"),
-	{ .name = "realm", .arg = "rme|rmi|sim", .arg_optional = true, .store = OPT_CALL, .parse = options_realm,
+	{ .name = "realm", .branch = true, .arg = "rme|rmi|sim", .arg_optional = true, .store = OPT_CALL, .parse = options_realm,
 	  .help = "Start a Realm of the Arm Confidential Compute Architecture, of the kind that the host's kernel "
 		  "has (rme: up to v11 of the KVM patches, rmi: v12 and later). --realm=sim is a simulated one on "
 		  "any arm64 host: a Realm for its guest, without isolation from the host. 'lkvm doctor' tells what "
 		  "this host can do" },
-	CALL(0, "measurement-algo", "sha256|sha512", options_measurement_algo,
+	BRANCH_CALL("measurement-algo", "sha256|sha512", options_measurement_algo,
 	     "Hash of the Realm's measurements; default sha256"),
-	CALL(0, "realm-pv", "string", options_realm_pv, "Realm Personalization Value, at most 64 bytes"),
+	BRANCH_CALL("realm-pv", "string", options_realm_pv, "Realm Personalization Value, at most 64 bytes"),
 	{ .name = "realm-pv-hex", .own = true, .arg = "digits", .store = OPT_CALL, .parse = options_realm_pv_hex,
 	  .help = "The same in hexadecimal" },
-	TRUE("measurement-log", measurement_log,
+	BRANCH_TRUE("measurement-log", measurement_log,
 	     "Leave the guest a log of how it was measured (TCG2 format), which is not measured itself"),
-	CALL(0, "sve-vl", "bits", options_sve_vl, "The same as --sve-max-vl"),
-	TRUE("restricted_mem", restricted_mem, "Guest memory that the host cannot map; a Realm always has it"),
-	TRUE("restricted-mem", restricted_mem, "The same as --restricted_mem"),
-	CALL(0, "service-ip", "host", options_service,
+	BRANCH_CALL("sve-vl", "bits", options_sve_vl, "The same as --sve-max-vl"),
+	BRANCH_TRUE("restricted_mem", restricted_mem, "Guest memory that the host cannot map; a Realm always has it"),
+	BRANCH_TRUE("restricted-mem", restricted_mem, "The same as --restricted_mem"),
+	BRANCH_CALL("service-ip", "host", options_service,
 	     "Server for the firmware's host sessions; they come with a later release"),
-	CALL(0, "service-port", "port", options_service, "Port of that server"),
+	BRANCH_CALL("service-port", "port", options_service, "Port of that server"),
 	{ .name = "swiotlb", .own = true, .arg = "mib", .store = OPT_U32, .max = 4096, .offset = FIELD(u32, swiotlb),
 	  .help = "Add the swiotlb= parameter: size of the pool through which a Realm or a protected VM does its "
 		  "I/O. Small ones make themselves a small one. It is part of what is measured" },
@@ -415,7 +432,7 @@ static const struct opt opts[] = {
 	  .help = "With --realm=sim: print each call of the guest to the RMM, with its arguments and its result, on "
 		  "stderr or to this file" },
 	TRUE("protected", protected_vm, "Start a protected VM of pKVM: devices reach what the guest shares"),
-	TRUE("pkvm", protected_vm, "The same as --protected"),
+	BRANCH_TRUE("pkvm", protected_vm, "The same as --protected"),
 
 	HEADING("Debug options"),
 	{ .letter = 'v', .name = "verbose", .own = true, .store = OPT_SET, .max = LOG_DEBUG, .unset = LOG_INFO,

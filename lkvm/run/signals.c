@@ -13,6 +13,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "lkvm/base/util.h"
 #include "lkvm/vm/stop.h"
 
 struct signals {
@@ -30,12 +31,27 @@ static void on_signal(void *arg, u32 events)
 		stop_request(s->stop, STOP_USER);
 }
 
+/*
+ * What was ignored at the start stays ignored: SIGHUP under nohup, SIGINT in a background job of a
+ * script. A signal that is blocked arrives here even when it is ignored, so these are left out.
+ */
 static void wishes(sigset_t *set)
 {
+	static const int all[] = { SIGTERM, SIGINT, SIGHUP };
+	struct sigaction now;
+
 	sigemptyset(set);
-	sigaddset(set, SIGTERM);
-	sigaddset(set, SIGINT);
-	sigaddset(set, SIGHUP);
+	for (unsigned i = 0; i < ARRAY_SIZE(all); i++)
+		if (sigaction(all[i], NULL, &now) < 0 || now.sa_handler != SIG_IGN)
+			sigaddset(set, all[i]);
+}
+
+void signals_block(void)
+{
+	sigset_t set;
+
+	wishes(&set);
+	sigprocmask(SIG_BLOCK, &set, NULL);
 }
 
 bool signals_pending(void)
@@ -55,8 +71,8 @@ int signals_create(struct signals **out, struct loop *loop, struct stop *stop)
 	if (!s)
 		return -ENOMEM;
 	s->stop = stop;
+	signals_block();
 	wishes(&set);
-	sigprocmask(SIG_BLOCK, &set, NULL);
 	s->fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	err = s->fd < 0 ? -errno : loop_fd_add(loop, s->fd, EPOLLIN, on_signal, s, &s->reg);
 	if (err) {

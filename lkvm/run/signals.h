@@ -9,8 +9,14 @@ struct signals;
 struct stop;
 
 /*
- * Block them, for this thread and all that it starts, and turn each into a stop_request() on
- * `loop`. 0 or -errno.
+ * From here on none of the three ends the process, in this thread and all that it starts: whatever
+ * comes waits for signals_create(). A signal that was ignored when lkvm started stays ignored.
+ */
+void signals_block(void);
+
+/*
+ * signals_block(), and each signal becomes a stop_request() on `loop`, also one that waits already.
+ * 0 or -errno.
  */
 int signals_create(struct signals **out, struct loop *loop, struct stop *stop);
 

@@ -148,6 +148,21 @@ static void refused(const char *text)
 	captured_one_error(text, "");
 }
 
+static void warned(const char *text)
+{
+	capture_start();
+	ck_assert_int_eq(config_complete(&c), 0);
+	ck_assert_msg(!strncmp(captured(), "  Warning: ", 11) && strstr(captured(), text), "'%s'",
+		      captured());
+}
+
+static void not_warned(void)
+{
+	capture_start();
+	ck_assert_int_eq(config_complete(&c), 0);
+	ck_assert_str_eq(captured(), "");
+}
+
 START_TEST(contradictions)
 {
 	capture_start();
@@ -165,11 +180,34 @@ START_TEST(contradictions)
 	c.pmu_counters = 6;
 	refused("--pmu-counters is of no use without --pmu");
 	conf();
-	c.initrd = NULL;
-	refused("nothing to boot into: give a root file system with --disk or --initrd");
+	c.ram_size = 64 * MiB + 512;
+	refused("--mem: size and start have to be multiples of this host's pages of");
 	conf();
 	ck_assert_int_eq(disk_conf_parse("/tmp,ro", &c.disks[c.nr_disks++]), 0);
 	refused("--disk /tmp: a directory as root file system comes with a later release");
+}
+END_TEST
+
+/* What may well be meant is done, with a word about what is likely to go wrong. */
+START_TEST(warnings)
+{
+	static const char *const clear[] = { "earlycon=uart8250,mmio,0x1000000", "noearlycon quiet",
+					     "earlyconx", "" };
+	conf();
+	c.initrd = NULL;
+	warned("the guest has no root file system: give one with --disk or --initrd");
+	conf();
+	c.params = "quiet earlycon panic=-1";
+	not_warned();
+	c.realm = REALM_SIM;
+	c.ram_size = 64 * MiB;
+	warned("--params earlycon: in a Realm the kernel stops there without a word");
+	c.params = "earlycon";
+	warned("use --earlycon");
+	for (unsigned i = 0; i < ARRAY_SIZE(clear); i++) {
+		c.params = clear[i];
+		not_warned();
+	}
 }
 END_TEST
 
@@ -407,6 +445,7 @@ END_TEST
 
 SUITE_MAIN("lkvm/config", what_is_given_stays, defaults_come_from_the_host,
 	   too_much_is_warned_about, a_missing_kernel, the_kernel_of_a_build_tree, contradictions,
-	   names, what_can_be_booted, the_command_line_is_kvmtools, earlycon_knows_the_board,
-	   nodefaults_and_firmware_get_it_as_is, command_lines_have_an_end, cpu_lists,
-	   options_of_realms_want_a_realm, what_no_realm_can_have, realms_get_their_own_arguments)
+	   warnings, names, what_can_be_booted, the_command_line_is_kvmtools,
+	   earlycon_knows_the_board, nodefaults_and_firmware_get_it_as_is,
+	   command_lines_have_an_end, cpu_lists, options_of_realms_want_a_realm,
+	   what_no_realm_can_have, realms_get_their_own_arguments)

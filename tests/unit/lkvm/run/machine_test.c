@@ -380,8 +380,10 @@ START_TEST(a_signal_ends_a_launch)
 
 	capture_start();
 	sigemptyset(&set);
-	for (unsigned i = 0; i < ARRAY_SIZE(sigs); i++)
+	for (unsigned i = 0; i < ARRAY_SIZE(sigs); i++) {
+		signal(sigs[i], SIG_DFL); /* under nohup SIGHUP would be none */
 		sigaddset(&set, sigs[i]);
+	}
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	for (unsigned i = 0; i < ARRAY_SIZE(sigs); i++) {
 		fake_kvm_init(HOST_C3, nothing);

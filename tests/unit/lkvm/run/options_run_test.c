@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "lkvm/base/exit.h"
 #include "lkvm/cli/cmd.h"
 #include "lkvm/run/options_run.h"
 #include "tests/unit/arm64/capture.h"
@@ -108,6 +109,44 @@ START_TEST(kvmtools_options_have_kvmtools_spelling)
 		ck_assert_msg(!!o->arg == kvmtool[i].has_arg, "--%s", o->name);
 	}
 	ck_assert(find("realm")->arg_optional && find("bounce")->arg_optional);
+}
+END_TEST
+
+#define LAST_UPSTREAM "guest-memfd" /* in the table above; behind it are those of the branches */
+
+/*
+ * Scripts abbreviate: each beginning that means one option to kvmtool itself is not ambiguous here,
+ * whatever its branches and lkvm have added.
+ */
+START_TEST(kvmtools_abbreviations_stay_clear)
+{
+	unsigned nr = 0, tried = 0;
+	char word[64];
+
+	while (strcmp(kvmtool[nr++].name, LAST_UPSTREAM))
+		;
+	for (unsigned i = 0; i < nr; i++) {
+		for (int len = 1; len < (int)strlen(kvmtool[i].name); len++) {
+			unsigned same = 0;
+
+			for (unsigned j = 0; j < nr; j++)
+				same += !strncmp(kvmtool[j].name, kvmtool[i].name, (size_t)len);
+			/* "--no-d" may be a negation, to kvmtool, too. */
+			if (same != 1 || !strncmp(kvmtool[i].name, "no-", 3))
+				continue;
+			snprintf(word, sizeof(word), "--%.*s", len, kvmtool[i].name);
+			capture_start();
+			PARSE(word, "1");
+			ck_assert_msg(!strstr(captured(), "ambiguous"), "%s: %s", word, captured());
+			tried++;
+		}
+	}
+	ck_assert_uint_gt(tried, 100);
+	ck_assert_int_eq(PARSE("--me", "256", "--ker", "Image", "--cp", "1", "--par", "quiet"), 0);
+	ck_assert(c.ram_size == 256 * MiB && c.cpus == 1 && !strcmp(c.params, "quiet"));
+	/* A branch's option comes before lkvm's, and is found where kvmtool has none. */
+	ck_assert_int_eq(PARSE("--meas", "sha256"), EXIT_USAGE);
+	ck_assert_int_eq(PARSE("--measurement-a", "sha256"), 0);
 }
 END_TEST
 
@@ -537,7 +576,8 @@ START_TEST(command_lines_in_the_wild)
 END_TEST
 
 SUITE_MAIN("lkvm/options_run", kvmtools_options_have_kvmtools_spelling, the_table_is_sound,
-	   what_comes_later_says_so, defaults, values_reach_their_fields, words_out_of_a_list,
-	   transports_old_and_new, bad_values, not_too_many, the_first_word_is_the_kernel,
-	   kvmtools_abbreviations, memory_sizes, bad_memory_sizes, realms_and_their_options,
-	   values_that_no_realm_has, command_lines_in_the_wild)
+	   kvmtools_abbreviations_stay_clear, what_comes_later_says_so, defaults,
+	   values_reach_their_fields, words_out_of_a_list, transports_old_and_new, bad_values,
+	   not_too_many, the_first_word_is_the_kernel, kvmtools_abbreviations, memory_sizes,
+	   bad_memory_sizes, realms_and_their_options, values_that_no_realm_has,
+	   command_lines_in_the_wild)
