@@ -16,7 +16,6 @@
 #include "lkvm/base/log.h"
 #include "lkvm/kvm/kvm.h"
 #include "lkvm/vm/mem.h"
-#include "realm/measure/digest.h"
 #include "realm/realm.h"
 #include "realm/sim/attest.h"
 #include "realm/sim/calllog.h"
@@ -61,13 +60,6 @@ static int env_ripas_set(void *arg, u64 base, u64 top, enum rsi_ripas ripas, u64
 	return err;
 }
 
-static void env_hash(void *arg, enum rsi_hash alg, const void *a, u32 a_len, const void *b,
-		     u32 b_len, u8 *out)
-{
-	(void)arg;
-	digest(alg, a, a_len, b, b_len, out);
-}
-
 static int env_token(void *arg, unsigned rec, const u8 challenge[64], const u8 **token, u32 *len)
 {
 	struct sim *s = arg;
@@ -92,7 +84,6 @@ const struct rsi_env calls_rsi_env = {
 	.write = env_write,
 	.ripas_run = env_ripas_run,
 	.ripas_set = env_ripas_set,
-	.hash = env_hash,
 	.token = env_token,
 	.host_call = env_host_call,
 };

@@ -12,6 +12,18 @@
 #include <string.h>
 
 #include "lkvm/base/le.h"
+#include "realm/measure/digest.h"
+
+void rsi_init(struct rsi_realm *r, const struct rsi_env *env, void *env_arg)
+{
+	*r = (struct rsi_realm){ .env = env, .env_arg = env_arg };
+	pthread_mutex_init(&r->lock, NULL);
+}
+
+void rsi_fini(struct rsi_realm *r)
+{
+	pthread_mutex_destroy(&r->lock);
+}
 
 /* ---- argument rules ---- */
 
@@ -83,8 +95,7 @@ static u64 measurement_extend(struct rsi_realm *r, u64 x[])
 		return RSI_ERROR_INPUT;
 	for (unsigned i = 0; i < 8; i++)
 		data[i] = le64_of(x[3 + i]);
-	r->env->hash(r->env_arg, r->hash_algo, r->rem[index - 1], rsi_hash_len(r->hash_algo), data,
-		     (u32)size, out);
+	digest(r->hash_algo, r->rem[index - 1], rsi_hash_len(r->hash_algo), data, (u32)size, out);
 	memcpy(r->rem[index - 1], out, sizeof(out));
 	return RSI_SUCCESS;
 }

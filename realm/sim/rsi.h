@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The Realm Services Interface as a Realm's guest sees it [RMM 1.0 B5]: a pure state machine. It
- * knows registers and rules; memory, page states, hashing and tokens are asked for through struct
- * rsi_env. No KVM, so every clause is tested on any machine.
+ * knows registers and rules; memory, page states and tokens are asked for through struct rsi_env.
+ * No KVM, so every clause is tested on any machine.
  */
 #ifndef REALM_RSI_H
 #define REALM_RSI_H
@@ -58,9 +58,6 @@ struct rsi_env {
 	 * -EAGAIN: not now, the call must be made again.
 	 */
 	int (*ripas_set)(void *arg, u64 base, u64 top, enum rsi_ripas ripas, u64 *reached);
-	/* out = H(a || b), `rsi_hash_len(alg)` bytes. */
-	void (*hash)(void *arg, enum rsi_hash alg, const void *a, u32 a_len, const void *b,
-		     u32 b_len, u8 *out);
 	/*
 	 * Make the token for this challenge: *len bytes at *token, good until the next call for
 	 * `rec`.
@@ -83,6 +80,11 @@ struct rsi_realm {
 	u32 token_max; /* what TOKEN_INIT promises as an upper bound, bytes */
 	pthread_mutex_t lock;
 };
+
+/* Before vCPUs run: all 0 but these, and the lock. The caller sets what else the Realm is. */
+void rsi_init(struct rsi_realm *r, const struct rsi_env *env, void *env_arg);
+/* No vCPU runs any more. */
+void rsi_fini(struct rsi_realm *r);
 
 /* Attestation state of one REC (vCPU). */
 struct rsi_rec {

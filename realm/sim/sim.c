@@ -91,8 +91,7 @@ static int create(struct realm *r)
 	realm_set_state(r, s);
 	s->realm = r;
 	s->mem = realm_mem(r);
-	s->rsi.env = &calls_rsi_env;
-	s->rsi.env_arg = s;
+	rsi_init(&s->rsi, &calls_rsi_env, s);
 	s->rsi.ipa_bits = 1 + (unsigned)__builtin_ctzll(mem_alias(s->mem));
 	s->rsi.hash_algo = conf->sha512 ? RSI_HASH_SHA512 : RSI_HASH_SHA256;
 	s->rsi.token_max = SIM_TOKEN_MAX;
@@ -103,7 +102,6 @@ static int create(struct realm *r)
 	s->rsi.version_low = conf->sim_faults ? conf->sim_faults->version_low : 0;
 	s->rsi.version_high = conf->sim_faults ? conf->sim_faults->version_high : 0;
 	fault_init(&s->fault, conf->sim_faults);
-	pthread_mutex_init(&s->rsi.lock, NULL);
 	pthread_mutex_init(&s->psci.lock, NULL);
 	for (unsigned i = 0; i < SIM_MAX_RECS; i++)
 		s->recs[i].index = i;
@@ -280,7 +278,7 @@ static void destroy(struct realm *r)
 	attest_destroy(s->attest);
 	calllog_close(s->log);
 	fault_fini(&s->fault);
-	pthread_mutex_destroy(&s->rsi.lock);
+	rsi_fini(&s->rsi);
 	pthread_mutex_destroy(&s->psci.lock);
 	free(s);
 }

@@ -77,12 +77,6 @@ static int t_set(void *arg, u64 base, u64 top, enum rsi_ripas ripas, u64 *reache
 	return 0;
 }
 
-static void t_hash(void *arg, enum rsi_hash alg, const void *a, u32 a_len, const void *b, u32 b_len,
-		   u8 *out)
-{
-	digest(alg, a, a_len, b, b_len, out);
-}
-
 static int t_token(void *arg, unsigned rec, const u8 challenge[64], const u8 **out, u32 *len)
 {
 	seen_rec = rec;
@@ -99,7 +93,7 @@ static void t_host_call(void *arg, u16 imm, u64 gprs[31])
 		gprs[i] += 1;
 }
 
-static const struct rsi_env env = { t_read, t_write, t_run, t_set, t_hash, t_token, t_host_call };
+static const struct rsi_env env = { t_read, t_write, t_run, t_set, t_token, t_host_call };
 static struct rsi_realm realm;
 static struct rsi_rec rec;
 static u64 x[RSI_NR_REGS];
@@ -113,8 +107,9 @@ static void setup(void)
 	set_stop = 0;
 	for (size_t i = 0; i < sizeof(token); i++)
 		token[i] = (u8)(i * 7);
-	realm = (struct rsi_realm){ .env = &env, .ipa_bits = IPA_BITS, .token_max = 4096 };
-	pthread_mutex_init(&realm.lock, NULL);
+	rsi_init(&realm, &env, NULL);
+	realm.ipa_bits = IPA_BITS;
+	realm.token_max = 4096;
 	rec = (struct rsi_rec){ .index = 3 };
 }
 
