@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "lkvm/vm/mem.h"
+#include "realm/rhi.h"
 
 enum life { NEW, CREATED, DEFINED, ACTIVE };
 
@@ -23,6 +24,7 @@ struct realm {
 	struct mem *mem;
 	enum life life;
 	void *state;
+	struct rhi *rhi;
 	void (*wake)(void *arg);
 	void *wake_arg;
 	atomic_bool lost; /* and that was told; vCPU threads */
@@ -45,6 +47,7 @@ void realm_free(struct realm *r)
 	if (!r)
 		return;
 	r->ops->destroy(r);
+	rhi_destroy(r->rhi);
 	free(r);
 }
 
@@ -52,7 +55,12 @@ int realm_create(struct realm *r)
 {
 	assert(r->life == NEW);
 
-	int err = r->ops->create(r);
+	int err = 0;
+
+	if (r->conf.service_host)
+		err = rhi_create(&r->rhi, r->conf.service_host, r->conf.service_port, r->mem);
+	if (!err)
+		err = r->ops->create(r);
 
 	if (!err)
 		r->life = CREATED;
@@ -186,6 +194,11 @@ struct mem *realm_mem(struct realm *r)
 const struct realm_conf *realm_conf(const struct realm *r)
 {
 	return &r->conf;
+}
+
+struct rhi *realm_rhi(const struct realm *r)
+{
+	return r->rhi;
 }
 
 void realm_set_state(struct realm *r, void *state)

@@ -24,6 +24,7 @@ struct kvm;
 struct kvm_run;
 struct mem;
 struct realm;
+struct rhi;
 
 /*
  * Which user ABI for Realms the host kernel has, and where it differs from its siblings. Filled by
@@ -53,9 +54,11 @@ struct realm_conf {
 	const struct fault_plan *sim_faults; /* --sim-fault [realm/sim/fault.h], or NULL: none */
 	bool sim_log;			     /* --sim-log ... */
 	const char *sim_log_file;	     /* ... to this file; NULL: stderr */
-	bool has_rpv;			     /* --realm-pv or --realm-pv-hex */
-	u8 rpv[64];			     /* Realm Personalization Value */
-	bool log; /* --measurement-log: some of what is loaded is not measured */
+	const char *service_host; /* --service-ip, or NULL: no host sessions [realm/rhi.h] */
+	u16 service_port;
+	bool has_rpv; /* --realm-pv or --realm-pv-hex */
+	u8 rpv[64];   /* Realm Personalization Value */
+	bool log;     /* --measurement-log: some of what is loaded is not measured */
 	bool pmu, sve;
 	unsigned pmu_counters; /* 0: the host's */
 	unsigned sve_vl;       /* bits; 0: the host's */
@@ -228,6 +231,9 @@ const char *realm_no_run_error(const struct realm *r, int err);
 
 /* Another vCPU was switched on: its thread is to look. Any thread. */
 void realm_wake(struct realm *r);
+
+/* Host sessions of the guest; NULL: it has none. */
+struct rhi *realm_rhi(const struct realm *r);
 
 /* The backend's own object: set by create, released by destroy (NULL if create never got there). */
 void realm_set_state(struct realm *r, void *state);

@@ -198,7 +198,7 @@ static int check_realm_options(const struct config *c)
 		{ c->has_realm_pv, "realm-pv" },
 		{ c->realm_only_sve_vl, "sve-vl" },
 		{ c->restricted_mem, "restricted_mem" },
-		{ c->services, "service-ip" },
+		{ c->service_ip, "service-ip" },
 		{ c->measurement_log, "measurement-log" },
 		{ c->sim_strict, "sim-strict" },
 		{ c->sim_keys, "sim-attest-keys" },
@@ -213,6 +213,8 @@ static int check_realm_options(const struct config *c)
 		log_error("--%s valid only with --realm", opts[i].name);
 		return -EINVAL;
 	}
+	if (c->service_port && !c->service_ip)
+		return refuse("--service-port is of no use without --service-ip");
 	if (c->swiotlb && c->realm == REALM_OFF && !c->protected_vm)
 		return refuse("--swiotlb valid only with --realm or --protected");
 	if (c->sim_strict && c->realm != REALM_SIM)

@@ -90,10 +90,12 @@ struct config {
 	bool sim_token_form, sim_cmw; /* form given; 907, otherwise 399 */
 	bool measurement_algo; /* given, which is an error without --realm; so the next three */
 	enum config_hash realm_hash;
-	bool has_realm_pv, realm_only_sve_vl, restricted_mem, services;
-	bool measurement_log; /* for the guest, in its memory; also an error without --realm */
-	u8 realm_pv[64];      /* --realm-pv, zero-padded */
-	u32 swiotlb;	      /* MiB of the guest's bounce pool; 0: the guest's own choice */
+	bool has_realm_pv, realm_only_sve_vl, restricted_mem;
+	const char *service_ip; /* also an error without --realm */
+	u16 service_port;	/* 0: 1080 */
+	bool measurement_log;	/* for the guest, in its memory; also an error without --realm */
+	u8 realm_pv[64];	/* --realm-pv, zero-padded */
+	u32 swiotlb;		/* MiB of the guest's bounce pool; 0: the guest's own choice */
 
 	/* debug */
 	enum log_level loglevel;

@@ -139,15 +139,15 @@ int options_sim_log(void *conf, const char *name, const char *val)
 	return 0;
 }
 
-/* Where the guest's firmware would find a server, by host calls that are not answered yet. */
-int options_service(void *conf, const char *name, const char *val)
+int options_service_port(void *conf, const char *name, const char *val)
 {
 	struct config *c = conf;
+	u64 port;
 
-	if (!c->services)
-		log_warn("--%s %s: host sessions (RHI) come with a later release; firmware that "
-			 "asks for one is told that there is none",
-			 name, val);
-	c->services = true;
+	if (options_number(val, 65535, &port) || !port) {
+		log_error("--%s wants a number from 1 to 65535, not '%s'", name, val);
+		return -EINVAL;
+	}
+	c->service_port = (u16)port;
 	return 0;
 }

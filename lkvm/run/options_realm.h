@@ -11,6 +11,6 @@ int options_sve_vl(void *conf, const char *name, const char *val);
 int options_sim_token_form(void *conf, const char *name, const char *val);
 int options_sim_fault(void *conf, const char *name, const char *val);
 int options_sim_log(void *conf, const char *name, const char *val); /* val NULL: stderr */
-int options_service(void *conf, const char *name, const char *val);
+int options_service_port(void *conf, const char *name, const char *val);
 
 #endif

@@ -409,9 +409,9 @@ static const struct opt opts[] = {
 	BRANCH_CALL("sve-vl", "bits", options_sve_vl, "The same as --sve-max-vl"),
 	BRANCH_TRUE("restricted_mem", restricted_mem, "Guest memory that the host cannot map; a Realm always has it"),
 	BRANCH_TRUE("restricted-mem", restricted_mem, "The same as --restricted_mem"),
-	BRANCH_CALL("service-ip", "host", options_service,
-	     "Server for the firmware's host sessions; they come with a later release"),
-	BRANCH_CALL("service-port", "port", options_service, "Port of that server"),
+	{ .name = "service-ip", .branch = true, .arg = "host", .store = OPT_STRING, .offset = FIELD(const char *, service_ip),
+	  .help = "Server for the sessions that the Realm's firmware may open with its host (RHI)" },
+	BRANCH_CALL("service-port", "port", options_service_port, "Port of that server; default 1080"),
 	{ .name = "swiotlb", .own = true, .arg = "mib", .store = OPT_U32, .max = 4096, .offset = FIELD(u32, swiotlb),
 	  .help = "Add the swiotlb= parameter: size of the pool through which a Realm or a protected VM does its "
 		  "I/O. Small ones make themselves a small one. It is part of what is measured" },

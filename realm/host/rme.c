@@ -21,6 +21,7 @@
 #include "lkvm/kvm/kvm.h"
 #include "lkvm/vm/mem.h"
 #include "realm/host/gmem.h"
+#include "realm/host/hostcall.h"
 #include "realm/host/ram.h"
 #include "realm/host/reasons.h"
 #include "realm/host/uapi_rme.h"
@@ -107,7 +108,7 @@ static int create(struct realm *r)
 		return failed("allocate memory", -ENOMEM);
 	s->rec_feature = host(r)->rec_feature;
 	realm_set_state(r, s);
-	return 0;
+	return hostcall_create(r);
 }
 
 /* ---- memory ---- */
@@ -229,7 +230,8 @@ static int activate(struct realm *r)
 
 static int exit_(struct realm *r, unsigned index, int vcpu_fd, struct kvm_run *run)
 {
-	(void)vcpu_fd;
+	if (run->exit_reason == KVM_EXIT_HYPERCALL && realm_rhi(r))
+		return hostcall_exit(r, vcpu_fd, run);
 	if (host(r)->gmem)
 		return gmem_exit(gmem(r), index, run);
 	/*

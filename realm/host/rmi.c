@@ -18,6 +18,7 @@
 #include "lkvm/kvm/kvm.h"
 #include "lkvm/vm/mem.h"
 #include "realm/host/gmem.h"
+#include "realm/host/hostcall.h"
 #include "realm/host/reasons.h"
 #include "realm/host/uapi_rmi.h"
 #include "realm/measure/rim.h"
@@ -142,7 +143,8 @@ static int activate(struct realm *r)
 
 static int exit_(struct realm *r, unsigned index, int vcpu_fd, struct kvm_run *run)
 {
-	(void)vcpu_fd;
+	if (run->exit_reason == KVM_EXIT_HYPERCALL && realm_rhi(r))
+		return hostcall_exit(r, vcpu_fd, run);
 	return gmem_exit(realm_state(r), index, run);
 }
 
@@ -161,7 +163,7 @@ const struct realm_ops realm_rmi = {
 	.check = check,
 	.vm_type = vm_type,
 	.vcpu_features = realm_no_vcpu_features,
-	.create = realm_nothing,
+	.create = hostcall_create,
 	.set_ram = set_ram,
 	.define = define,
 	.init_ripas = realm_no_ripas,

@@ -17,6 +17,7 @@
 #include "lkvm/kvm/kvm.h"
 #include "lkvm/vm/mem.h"
 #include "realm/realm.h"
+#include "realm/rhi.h"
 #include "realm/sim/attest.h"
 #include "realm/sim/calllog.h"
 #include "realm/sim/regs.h"
@@ -72,11 +73,12 @@ static int env_token(void *arg, unsigned rec, const u8 challenge[64], const u8 *
 	return attest_token(s->attest, &s->rsi, challenge, s->tokens[rec], SIM_TOKEN_MAX, len);
 }
 
-/* No RHI service either: SMCCC "not supported". */
-static void env_host_call(void *arg, u16 imm, u64 gprs[31])
+/* [DEN 0148] host services have immediate 0 */
+static int env_host_call(void *arg, u16 imm, u64 gprs[31])
 {
-	(void)arg, (void)imm;
-	gprs[0] = RSI_NOT_SUPPORTED;
+	const struct sim *s = arg;
+
+	return rhi_call(imm ? NULL : realm_rhi(s->realm), gprs);
 }
 
 const struct rsi_env calls_rsi_env = {
@@ -152,6 +154,10 @@ static int answer_rsi(struct sim *s, unsigned index, int vcpu_fd)
 	if (!c->answered)
 		err = rsi_call(&s->rsi, &s->recs[index], x, &nr_out);
 	c->waits = err == -EAGAIN;
+	if (c->waits && in[0] == RSI_HOST_CALL) {
+		rhi_wait(realm_rhi(s->realm));
+		return -EINPROGRESS;
+	}
 	if (err)
 		return err;
 	if (in[0] == RSI_VERSION && x[0] == RSI_SUCCESS)

@@ -218,7 +218,7 @@ struct host_call {
 static_assert(sizeof(struct host_call) == 256, "RMM 1.0 B4.4.3");
 
 /* [RMM 1.0 B5.3.4] */
-static u64 host_call(struct rsi_realm *r, u64 x[])
+static u64 host_call(struct rsi_realm *r, u64 x[], bool *later)
 {
 	u64 ipa = x[1], gprs[31];
 	struct host_call c;
@@ -229,7 +229,7 @@ static u64 host_call(struct rsi_realm *r, u64 x[])
 		return RSI_ERROR_INPUT;
 	for (unsigned i = 0; i < 31; i++)
 		gprs[i] = le64_get(c.gprs[i]);
-	r->env->host_call(r->env_arg, (u16)le32_get(c.imm), gprs);
+	*later = r->env->host_call(r->env_arg, (u16)le32_get(c.imm), gprs) == -EAGAIN;
 	for (unsigned i = 0; i < 31; i++)
 		c.gprs[i] = le64_of(gprs[i]);
 	return r->env->write(r->env_arg, ipa, &c, sizeof(c)) ? RSI_ERROR_INPUT : RSI_SUCCESS;
@@ -269,7 +269,7 @@ static u64 dispatch(struct rsi_realm *r, struct rsi_rec *rec, u64 x[], unsigned 
 		*nr_results = 2;
 		return ipa_state_get(r, x);
 	case RSI_HOST_CALL:
-		return host_call(r, x);
+		return host_call(r, x, later);
 	default:
 		return RSI_NOT_SUPPORTED;
 	}

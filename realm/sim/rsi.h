@@ -63,8 +63,8 @@ struct rsi_env {
 	 * `rec`.
 	 */
 	int (*token)(void *arg, unsigned rec, const u8 challenge[64], const u8 **token, u32 *len);
-	/* gprs[0..30] in and out. */
-	void (*host_call)(void *arg, u16 imm, u64 gprs[31]);
+	/* gprs[0..30] in and out. 0, or -EAGAIN: not now, the call must be made again. */
+	int (*host_call)(void *arg, u16 imm, u64 gprs[31]);
 };
 
 struct rsi_realm {

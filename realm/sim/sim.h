@@ -24,7 +24,7 @@ struct realm;
 struct sim_call {
 	u64 x[RSI_NR_REGS];
 	bool answered; /* by a fault */
-	bool waits;    /* for a page that a device has in flight: it will be made again */
+	bool waits;    /* for a page in flight, or a server: it will be made again */
 };
 
 struct sim {

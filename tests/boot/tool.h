@@ -28,6 +28,7 @@ void write_all(int fd, const void *p, size_t len);
 
 /* Commands: what follows their name on the command line; return the exit status. */
 int cmd_serve(char **argv);
+int cmd_answer(char **argv);
 int cmd_send(char **argv);
 int cmd_recv(char **argv);
 int cmd_udp(char **argv);

@@ -150,6 +150,39 @@ static int bound(int type, const char *port)
 	return s;
 }
 
+/* All of it, or false at the end of the stream. */
+static bool read_all(int fd, void *p, size_t len)
+{
+	for (size_t done = 0; done < len;) {
+		ssize_t n = read(fd, (char *)p + done, len - done);
+
+		if (n <= 0)
+			return false;
+		done += (size_t)n;
+	}
+	return true;
+}
+
+/* A Realm's server: messages with their length in front, sent back with their bytes inverted. */
+int cmd_answer(char **argv)
+{
+	int s = bound(SOCK_STREAM, argv[0]), c;
+	uint32_t len;
+
+	if (listen(s, 8))
+		fail("listen");
+	while ((c = accept(s, NULL, NULL)) >= 0) {
+		while (read_all(c, &len, sizeof(len)) && len <= CHUNK && read_all(c, buf, len)) {
+			for (uint32_t i = 0; i < len; i++)
+				buf[i] = (unsigned char)~buf[i];
+			write_all(c, &len, sizeof(len));
+			write_all(c, buf, len);
+		}
+		close(c);
+	}
+	return 1;
+}
+
 int cmd_serve(char **argv)
 {
 	struct pollfd p[3] = { { bound(SOCK_STREAM, argv[0]), POLLIN, 0 },

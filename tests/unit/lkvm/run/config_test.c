@@ -269,7 +269,6 @@ START_TEST(options_of_realms_want_a_realm)
 		{ offsetof(struct config, has_realm_pv), "--realm-pv" },
 		{ offsetof(struct config, realm_only_sve_vl), "--sve-vl" },
 		{ offsetof(struct config, restricted_mem), "--restricted_mem" },
-		{ offsetof(struct config, services), "--service-ip" },
 		{ offsetof(struct config, measurement_log), "--measurement-log" },
 		{ offsetof(struct config, sim_strict), "--sim-strict" },
 		{ offsetof(struct config, sim_token_form), "--sim-token-form" },
@@ -288,6 +287,11 @@ START_TEST(options_of_realms_want_a_realm)
 	not_in_a_realm("--swiotlb", "valid only with --realm");
 	conf()->sim_keys = "/keys";
 	not_in_a_realm("--sim-attest-keys", "valid only with --realm");
+	conf()->service_ip = "host";
+	not_in_a_realm("--service-ip", "valid only with --realm");
+	conf()->realm = REALM_ANY;
+	c.service_port = 1080;
+	not_in_a_realm("--service-port", "without --service-ip");
 }
 END_TEST
 

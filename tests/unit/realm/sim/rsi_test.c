@@ -86,11 +86,14 @@ static int t_token(void *arg, unsigned rec, const u8 challenge[64], const u8 **o
 	return token_error;
 }
 
-static void t_host_call(void *arg, u16 imm, u64 gprs[31])
+static int host_call_error;
+
+static int t_host_call(void *arg, u16 imm, u64 gprs[31])
 {
 	seen_imm = imm;
-	for (int i = 0; i < 31; i++)
+	for (int i = 0; i < 31 && !host_call_error; i++)
 		gprs[i] += 1;
+	return host_call_error;
 }
 
 static const struct rsi_env env = { t_read, t_write, t_run, t_set, t_token, t_host_call };
@@ -368,6 +371,12 @@ START_TEST(host_call)
 		ck_assert_uint_eq(gprs[i], i + 1);
 	ck_assert_uint_eq(call(RSI_HOST_CALL, RAM + 0x1108, 0, 0, 0), RSI_ERROR_INPUT);
 	ck_assert_uint_eq(call(RSI_HOST_CALL, PAR_END | RAM, 0, 0, 0), RSI_ERROR_INPUT);
+	/* A server that has to do something first: made again, nothing has changed. */
+	host_call_error = -EAGAIN;
+	memcpy(x, (u64[RSI_NR_REGS]){ RSI_HOST_CALL, RAM + 0x1100 }, sizeof(x));
+	ck_assert_int_eq(rsi_call(&realm, &rec, x, &nr_out), -EAGAIN);
+	ck_assert_uint_eq(gprs[1], 2);
+	host_call_error = 0;
 	is_ram[1] = false;
 	ck_assert_uint_eq(call(RSI_HOST_CALL, RAM + 0x1100, 0, 0, 0), RSI_ERROR_INPUT);
 }

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Host calls of a Realm on a real RMM.
+ *
+ * Thread: main; exits on vCPU threads.
+ * Trust:  registers are the guest's, as far as it has put them into the call.
+ * Spec:   [RMM 1.0 B5.3.4 RSI_HOST_CALL, A4.3.5], [KVM devices/vm.rst 6 SMCCC filter]
+ */
+#include "realm/host/hostcall.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "lkvm/base/log.h"
+#include "lkvm/kvm/kvm.h"
+#include "realm/realm.h"
+#include "realm/rhi.h"
+
+int hostcall_create(struct realm *r)
+{
+	const struct kvm_smccc_filter filter = {
+		RHI_FID_BASE, RHI_NR_FIDS, KVM_SMCCC_FILTER_FWD_TO_USER, { 0 }
+	};
+	int err;
+
+	if (!realm_rhi(r))
+		return 0;
+	err = kvm_attr_set(realm_kvm(r)->vm_fd, KVM_ARM_VM_SMCCC_CTRL, KVM_ARM_VM_SMCCC_FILTER,
+			   &filter);
+	if (err)
+		log_error(
+			"--service-ip: this host's kernel does not hand over a Realm's host calls: %s",
+			strerror(-err));
+	return err;
+}
+
+int hostcall_exit(struct realm *r, int vcpu_fd, const struct kvm_run *run)
+{
+	u64 x[RHI_NR_REGS];
+	int err = 0;
+
+	for (unsigned i = 1; i < RHI_NR_REGS && !err; i++)
+		err = kvm_reg_get64(vcpu_fd, KVM_REG_X(i), &x[i]);
+	if (err)
+		return err;
+	x[0] = (u32)run->hypercall.nr;
+	if (rhi_call(realm_rhi(r), x) == -EAGAIN) {
+		rhi_wait(realm_rhi(r));
+		return -EINPROGRESS;
+	}
+	for (unsigned i = 0; i < RHI_NR_REGS - 1 && !err; i++)
+		err = kvm_reg_set64(vcpu_fd, KVM_REG_X(i), x[i]);
+	return err;
+}
