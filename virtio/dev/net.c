@@ -42,7 +42,6 @@ struct net {
 	struct virtio_device dev;
 	struct netif *netif;
 	struct net_config config;
-	bool in_kick;	/* the caller of kick() has a hold */
 	bool mergeable; /* MRG_RXBUF negotiated */
 	bool ring_seen; /* since the driver was ready: see report_ring() */
 	void (*rx_filled)(const char *device, unsigned nr, u16 size, u16 mtu); /* or NULL */
@@ -71,7 +70,7 @@ static void report_ring(struct net *n)
 	const struct virtqueue *q = &n->dev.queues[RXQ];
 	int nr;
 
-	if (n->ring_seen || !n->rx_filled)
+	if (n->ring_seen || !n->rx_filled || !q->started)
 		return;
 	n->ring_seen = true;
 	nr = queue_available(&n->dev.queues[RXQ]);
@@ -205,8 +204,9 @@ static int net_receive(struct net *n, const struct netif_offload *o, struct iov_
 	unsigned nr = 0;
 	int err;
 
-	if (n->dev.broken)
-		return 0;
+	/* Not even its size is ours: the driver still sets it up, or has taken it back. */
+	if (!q->started)
+		return -EAGAIN;
 	/* The frame was here before: do not copy it half again for each new buffer. */
 	err = n->rx_needed ? queue_available(q) : 0;
 	if (err >= 0 && err < n->rx_needed)
@@ -236,8 +236,6 @@ static int on_receive(void *arg, const struct netif_offload *o, struct iov_cur f
 	struct net *n = arg;
 	int err;
 
-	if (n->in_kick)
-		return net_receive(n, o, frame);
 	if (!virtio_enter(&n->dev))
 		return 0;
 	err = net_receive(n, o, frame);
@@ -249,12 +247,10 @@ static void on_flush(void *arg)
 {
 	struct net *n = arg;
 
-	if (n->in_kick) {
-		virtio_queue_flush(&n->dev, &n->dev.queues[RXQ]);
-	} else if (virtio_enter(&n->dev)) {
-		virtio_queue_flush(&n->dev, &n->dev.queues[RXQ]);
-		virtio_leave(&n->dev);
-	}
+	if (!virtio_enter(&n->dev))
+		return;
+	virtio_queue_flush(&n->dev, &n->dev.queues[RXQ]);
+	virtio_leave(&n->dev);
 }
 
 static const struct netif_client net_client = {
@@ -269,7 +265,6 @@ static void net_kick(struct virtio_device *d, struct virtqueue *q)
 {
 	struct net *n = net_of(d);
 
-	n->in_kick = true;
 	report_ring(n);
 	if (q->index == TXQ) {
 		virtio_queue_serve(d, q, net_serve_tx, "bad frame");
@@ -277,7 +272,6 @@ static void net_kick(struct virtio_device *d, struct virtqueue *q)
 	} else {
 		n->netif->ops->rx_ready(n->netif);
 	}
-	n->in_kick = false;
 }
 
 static int net_start(struct virtio_device *d)
