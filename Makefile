@@ -4,7 +4,7 @@
 # make arm64      build/arm64/lkvm, cross-built (or native on arm64)
 # make demo       install what is missing, build, boot a guest in this terminal
 # make demo-attest  a Realm gets a key from a key broker, and another one does not
-# make check      unit tests, fuzz corpora, lints, boots in the rig; prints a total
+# make check      unit tests, fuzz corpora, stress, lints, boots in the rig; prints a total
 # make bench      lkvm beside QEMU in the same rig
 # make install  what was built: program, manual, completion (make install-arm64 says which)
 # make man clean
@@ -97,7 +97,7 @@ $(O)/version: FORCE
 	@echo '$(VERSION)' | cmp -s - $@ || echo '$(VERSION)' > $@
 $(O)/obj/lkvm/cli/cmd_help.o: $(O)/version
 $(O)/obj/lkvm/cli/cmd_help.o: DEFS = -DLKVM_VERSION='"$(VERSION)"'
-build/san/lkvm/cli/cmd_help.o build/fuzz/obj/lkvm/cli/cmd_help.o: DEFS = -DLKVM_VERSION='"test"'
+build/san/lkvm/cli/cmd_help.o build/tsan/lkvm/cli/cmd_help.o build/fuzz/obj/lkvm/cli/cmd_help.o: DEFS = -DLKVM_VERSION='"test"'
 
 # Archives hold names of objects, so they cost nothing. Made anew each time: an object whose source is
 # gone, or of the same name in another folder, would be trouble.
@@ -134,36 +134,61 @@ build/sysroot/arm64:
 arm64: | $(ARM64_SYSROOT)
 	$(Q)$(MAKE) --no-print-directory O=build/arm64 $(ARM64_VARS) build/arm64/lkvm
 
-# ---- unit tests: native, ASan + UBSan ------------------------------------------------------------
+# ---- unit tests: native, ASan + UBSan; with SAN=thread, TSan ---------------------------------------
 #
 # A suite is tests/unit/<folder>/<name>_test.c. What it defines itself stands in for the program's, and
 # what it asks of tests/fake does, too: the linker looks into the archives in that order.
 
 UNITS := $(patsubst tests/unit/%_test.c,%,$(sort $(wildcard tests/unit/*/*_test.c tests/unit/*/*/*_test.c)))
 
-SAN := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
-SAN_CFLAGS = $(CSTD) $(WARN) $(WERROR) -O1 -g $(SAN) $(DEFS) -MMD -MP $(CPPFLAGS) $(SLIRP_CFLAGS) \
+SAN ?= address
+ifeq ($(SAN),thread)
+# gcc's knows no fences (queue.c has two); what it does not know it may report, never hide.
+SAN_FLAGS := -fsanitize=thread -fno-omit-frame-pointer $(if $(findstring clang,$(CC)),,-Wno-tsan)
+SAN_OBJ := build/tsan
+UNIT := build/unit-thread
+else
+SAN_FLAGS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+SAN_OBJ := build/san
+UNIT := build/unit
+endif
+SAN_CFLAGS = $(CSTD) $(WARN) $(WERROR) -O1 -g $(SAN_FLAGS) $(DEFS) -MMD -MP $(CPPFLAGS) $(SLIRP_CFLAGS) \
 	$(shell $(PKG_CONFIG) --cflags check 2>/dev/null)
 SAN_LIBS = $(shell $(PKG_CONFIG) --libs check 2>/dev/null) -lfdt -lz -lzstd -luring -lcrypto -ljansson -lpthread -ldl
 
-build/san/%.o: %.c
+$(SAN_OBJ)/%.o: %.c
 	$(call say,CC[san],$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(SAN_CFLAGS) -c -o $@ $<
 
-build/san/liblkvm.a: $(call objs,build/san,$(LIB_SRCS))
+$(SAN_OBJ)/liblkvm.a: $(call objs,$(SAN_OBJ),$(LIB_SRCS))
 	$(archive)
-build/san/libfake.a: $(call objs,build/san,$(FAKE_SRCS) $(KEYBROKER_SRCS))
+$(SAN_OBJ)/libfake.a: $(call objs,$(SAN_OBJ),$(FAKE_SRCS) $(KEYBROKER_SRCS))
 	$(archive)
 
-build/unit/%: build/san/tests/unit/%_test.o build/san/libfake.a build/san/liblkvm.a
+$(UNIT)/%: $(SAN_OBJ)/tests/unit/%_test.o $(SAN_OBJ)/libfake.a $(SAN_OBJ)/liblkvm.a
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(SAN) $(LDFLAGS) -o $@ $^ $(SAN_LIBS)
+	$(Q)$(CC) $(SAN_FLAGS) $(LDFLAGS) -o $@ $^ $(SAN_LIBS)
 
 .PHONY: unit
-unit: $(UNITS:%=build/unit/%)
-	$(Q)tests/run-units $(UNITS)
+unit: $(UNITS:%=$(UNIT)/%)
+	$(Q)UNIT=$(UNIT) $(if $(filter thread,$(SAN)),SLOWER=5) tests/run-units $(UNITS)
+
+# ---- stress: hostile vCPUs against all devices; each run under both kinds of sanitizers -----------
+#
+# STRESS_OPS=5000000 for more than a short run; see tests/stress/README.
+
+$(UNIT)/stress: $(call objs,$(SAN_OBJ),$(sort $(wildcard tests/stress/*.c))) $(SAN_OBJ)/libfake.a $(SAN_OBJ)/liblkvm.a
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(SAN_FLAGS) $(LDFLAGS) -o $@ $^ $(SAN_LIBS)
+
+.PHONY: stress
+stress:
+	$(Q)$(MAKE) --no-print-directory SAN=address build/unit/stress
+	$(Q)$(MAKE) --no-print-directory SAN=thread build/unit-thread/stress
+	$(Q)tests/run-stress build/unit/stress build/unit-thread/stress
 
 # Write the device trees of tests/golden anew. Read the diff: they are measured into Realms.
 .PHONY: golden
@@ -356,6 +381,6 @@ lint-tidy:
 	$(Q)tests/lint/tidy '$(CSTD) $(SLIRP_CFLAGS)' $(ALL_SRCS)
 
 clean:
-	rm -rf build/obj build/san build/unit build/fuzz build/bench build/lib*.a build/lkvm build/arm64 build/guest build/tests
+	rm -rf build/obj build/san build/tsan build/unit build/unit-thread build/fuzz build/bench build/lib*.a build/lkvm build/arm64 build/guest build/tests
 
--include $(shell find $(O)/obj build/san build/fuzz build/guest -name '*.d' 2>/dev/null)
+-include $(shell find $(O)/obj $(SAN_OBJ) build/fuzz build/guest -name '*.d' 2>/dev/null)

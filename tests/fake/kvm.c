@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -115,9 +116,9 @@ static struct {
 static struct fake_vm vms[16];
 static struct fake_gen gen;
 static const struct fake_op *script;
-static unsigned fail_in; /* calls, 0: none fails */
+static _Atomic unsigned fail_in; /* calls, 0: none fails */
 static int fail_err;
-static bool failed; /* the planted failure has happened */
+static _Atomic bool failed; /* the planted failure has happened */
 
 static ino_t inode(int fd)
 {
@@ -192,8 +193,14 @@ void fake_kvm_fail(unsigned nth, int err)
 
 static bool fails_now(void)
 {
-	failed |= fail_in == 1;
-	return fail_in && --fail_in == 0;
+	unsigned n = fail_in;
+
+	/* vCPUs call at once. */
+	while (n && !atomic_compare_exchange_weak(&fail_in, &n, n - 1))
+		;
+	if (n == 1)
+		failed = true;
+	return n == 1;
 }
 
 struct fake_vm *fake_last_vm(void)

@@ -1,5 +1,5 @@
-/* SPDX-License-Identifier: GPL-2.0 */
-/* A machine without KVM: all kinds of devices over both transports, on memory that changes sides. */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A machine without KVM: devices of all kinds over both transports, memory that changes sides. */
 #ifndef TESTS_STRESS_BOARD_H
 #define TESTS_STRESS_BOARD_H
 

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A network and a terminal that give the devices something to do in both directions, and make them
  * wait: every so many calls they are full, until a timer says otherwise.
@@ -39,8 +39,8 @@ static void offer(struct net_end *e)
 
 	if (!e->waiting)
 		return;
-	e->waiting = e->netif.client->receive(e->netif.client_arg, &none, iov_cur(&iov, 1)) ==
-		     -EAGAIN;
+	e->waiting =
+		e->netif.client->receive(e->netif.client_arg, &none, iov_cur(&iov, 1)) == -EAGAIN;
 }
 
 static void net_up(struct netif *n, u32 offloads)

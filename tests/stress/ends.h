@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What stands behind devices under stress. On the loop of the devices. */
 #ifndef TESTS_STRESS_ENDS_H
 #define TESTS_STRESS_ENDS_H

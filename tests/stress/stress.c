@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Hostile vCPUs against devices: a run for each mix of operations and each way to keep memory. See
  * the README for what it can be told.
@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "lkvm/base/log.h"
+#include "tests/fake/races.h"
 #include "tests/stress/vcpu.h"
 
 #define MAX_CPUS 16u
@@ -34,18 +35,6 @@ static const struct {
 	{ "hostile, two views", MIX_HOSTILE, MEM_PROTECTED | MEM_SPLIT_VIEW },
 	{ "hostile, one view", MIX_HOSTILE, MEM_PROTECTED | MEM_SHARED_ONLY },
 };
-
-/* Guest memory is one big race, by design; whoever reads it there copies once. */
-static void expect_races(const struct mem_region *r)
-{
-#ifdef __SANITIZE_THREAD__
-	void AnnotateBenignRaceSized(const char *file, int line, const volatile void *at, long size,
-				     const char *what);
-
-	AnnotateBenignRaceSized(__FILE__, __LINE__, r->host, (long)r->size, "guest memory");
-	AnnotateBenignRaceSized(__FILE__, __LINE__, r->shared_view, (long)r->size, "guest memory");
-#endif
-}
 
 static void hung(const struct vcpu *v, unsigned nr)
 {
@@ -97,20 +86,12 @@ static void report(const struct board *b, const struct vcpu *v, unsigned nr, con
 	fflush(stdout);
 }
 
-static bool run(unsigned which, u64 nr_ops, u64 seed, unsigned nr)
+static void run_vcpus(struct vcpu *v, unsigned nr, u64 nr_ops)
 {
-	static struct board b;
-	struct vcpu v[MAX_CPUS] = { 0 };
 	pthread_t threads[MAX_CPUS];
-	bool all_served = true;
 
-	board_up(&b, runs[which].mem_flags);
-	expect_races(mem_region(b.mem, 0));
 	for (unsigned i = 0; i < nr; i++) {
-		v[i].b = &b;
-		v[i].mix = runs[which].mix;
-		v[i].seed = (seed + which * MAX_CPUS + i + 1) * UINT64_C(0x9e3779b97f4a7c15);
-		v[i].nr_ops = nr_ops / nr;
+		v[i].nr_ops = v[i].done + nr_ops / nr;
 		v[i].doing = "starts";
 		if (pthread_create(&threads[i], NULL, vcpu_run, &v[i]))
 			abort();
@@ -118,13 +99,42 @@ static bool run(unsigned which, u64 nr_ops, u64 seed, unsigned nr)
 	watch(v, nr);
 	for (unsigned i = 0; i < nr; i++)
 		pthread_join(threads[i], NULL);
+}
+
+/* Has each device done something? Of one that has not, nothing is known. */
+static bool all_served(const struct board *b)
+{
+	bool all = true;
+
+	for (unsigned i = 0; i < b->nr; i++)
+		all &= b->targets[i].served > 0;
+	return all;
+}
+
+static bool run(unsigned which, u64 nr_ops, u64 seed, unsigned nr)
+{
+	static struct board b;
+	struct vcpu v[MAX_CPUS] = { 0 };
+	unsigned rounds = 0;
+	bool good;
+
+	board_up(&b, runs[which].mem_flags);
+	races_in_guest_memory(b.mem);
+	for (unsigned i = 0; i < nr; i++) {
+		v[i].b = &b;
+		v[i].mix = runs[which].mix;
+		v[i].seed = (seed + which * MAX_CPUS + i + 1) * UINT64_C(0x9e3779b97f4a7c15);
+	}
+	/* On a busy machine the loop of the devices may have had no turn: more, then. */
+	do
+		run_vcpus(v, nr, nr_ops);
+	while (!all_served(&b) && ++rounds < 10);
 	report(&b, v, nr, runs[which].name);
-	for (unsigned i = 0; i < b.nr; i++)
-		all_served &= b.targets[i].served > 0;
+	good = all_served(&b);
 	board_down(&b);
-	if (!all_served)
+	if (!good)
 		printf("stress: a device was not at work, so nothing is known about it\n");
-	return all_served;
+	return good;
 }
 
 int main(void)

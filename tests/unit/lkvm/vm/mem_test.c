@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "lkvm/vm/mem.h"
+#include "tests/fake/races.h"
 #include "tests/unit/suite.h"
 
 #define RAM UINT64_C(0x80000000)
@@ -417,6 +418,7 @@ START_TEST(conversions_race_with_devices)
 	struct mem *m = ram(MEM_SPLIT_VIEW | MEM_PROTECTED);
 	pthread_t t[4];
 
+	races_in_guest_memory(m);
 	done = false;
 	for (unsigned i = 0; i < 4; i++)
 		pthread_create(&t[i], NULL, i < 2 ? device : converter, m);

@@ -22,8 +22,11 @@
 static unsigned calls, fail_at; /* since begin(); the call with this number fails, from 1 */
 static bool counting;
 
+/* These are called before ThreadSanitizer is there. */
+#define EARLY __attribute__((no_sanitize("thread")))
+
 /* Count a call. Is it the one that fails? */
-static bool failing(void)
+EARLY static bool failing(void)
 {
 	if (!counting || ++calls != fail_at)
 		return false;
@@ -32,22 +35,22 @@ static bool failing(void)
 }
 
 /* NOLINTBEGIN: libc's names, and its types */
-void *mmap(void *addr, size_t len, int prot, int flags, int fd, off_t off)
+EARLY void *mmap(void *addr, size_t len, int prot, int flags, int fd, off_t off)
 {
 	return failing() ? MAP_FAILED : (void *)syscall(SYS_mmap, addr, len, prot, flags, fd, off);
 }
 
-int mprotect(void *addr, size_t len, int prot)
+EARLY int mprotect(void *addr, size_t len, int prot)
 {
 	return failing() ? -1 : (int)syscall(SYS_mprotect, addr, len, prot);
 }
 
-int madvise(void *addr, size_t len, int advice)
+EARLY int madvise(void *addr, size_t len, int advice)
 {
 	return failing() ? -1 : (int)syscall(SYS_madvise, addr, len, advice);
 }
 
-int fallocate(int fd, int mode, off_t off, off_t len)
+EARLY int fallocate(int fd, int mode, off_t off, off_t len)
 {
 	return failing() ? -1 : (int)syscall(SYS_fallocate, fd, mode, off, len);
 }
