@@ -119,10 +119,10 @@ static bool take(void *arg, const struct ask_record *r)
 static void print_range(const struct map_range *r, bool inside, const char *kind)
 {
 	char size[MAP_SIZE_LEN];
+	u64 last = r->base + (r->len - 1);
 
 	printf("  0x%08llx - 0x%08llx %10s  %-9s  %s%s\n", (unsigned long long)r->base,
-	       (unsigned long long)(r->base + (r->len - 1)), map_size(size, r->len), kind,
-	       inside ? "  " : "", r->name);
+	       (unsigned long long)last, map_size(size, r->len), kind, inside ? "  " : "", r->name);
 }
 
 static void print_totals(const struct map *m)

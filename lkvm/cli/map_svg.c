@@ -97,13 +97,14 @@ static void list_row(FILE *f, int y, u64 base, u64 len, enum map_kind kind, bool
 {
 	int x = MARGIN + (inside ? 20 : 0);
 	char buf[80], size[MAP_SIZE_LEN];
+	u64 last = base + (len - 1);
 
 	fprintf(f, "<rect x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" rx=\"3\" fill=\"%s\"/>\n", x,
 		y, LIST_WIDTH - 190 - (inside ? 20 : 0), ROW - 4, legend[kind].colour);
 	snprintf(buf, sizeof(buf), "%s, %s", name, map_size(size, len));
 	text(f, x + 8, y + 13, kind == MAP_WINDOW ? "dark" : "light", buf);
 	snprintf(buf, sizeof(buf), "0x%08llx - 0x%08llx", (unsigned long long)base,
-		 (unsigned long long)(base + (len - 1)));
+		 (unsigned long long)last);
 	text(f, MARGIN + LIST_WIDTH - 180, y + 13, "mono", buf);
 }
 
@@ -208,10 +209,11 @@ static int draw_grid(FILE *f, const struct ram *ram)
 	unsigned row = 0;
 
 	for (u64 i = 0; i < MIN(nr, (u64)CELLS); i++) {
+		u64 base = ram->base + i * ram->cell;
+
 		row = (unsigned)i / COLUMNS;
 		if (i % COLUMNS == 0 && row % 4 == 0) {
-			snprintf(buf, sizeof(buf), "0x%08llx",
-				 (unsigned long long)(ram->base + i * ram->cell));
+			snprintf(buf, sizeof(buf), "0x%08llx", (unsigned long long)base);
 			text_begin(f, GRID_X - 10, TOP + (int)row * STEP + 7, "mono end");
 			put_text(f, buf);
 			fputs("</text>\n", f);
