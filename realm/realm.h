@@ -110,24 +110,38 @@ struct realm_ops {
 	unsigned long (*vm_type)(const struct realm_conf *conf, unsigned ipa_bits);
 	/* Bits to set in features[0] of KVM_ARM_VCPU_INIT. */
 	u32 (*vcpu_features)(const struct realm_conf *conf);
-	/* Whatever must exist before RAM: descriptor, parameters. VM fd open. */
+	/*
+	 * From here to activate(): main thread, once each or as the plan says; 0, or -errno after
+	 * one log_error() line. A step that failed is not tried again: the machine is torn down.
+	 *
+	 * Make what must exist before RAM: descriptor, parameters. The VM's fd is open.
+	 */
 	int (*create)(struct realm *r);
-	/* Give KVM the memory of all regions. This and what follows report their errors. */
+	/* Give KVM the memory of all regions [mem_region()]. */
 	int (*set_ram)(struct realm *r);
 	/*
-	 * vCPU features, vector lengths, PMU and RAM are final: the Realm's descriptor with its
-	 * parameters, which are those of vCPU 0.
+	 * vCPU features, vector lengths, PMU and RAM are final: make the Realm's descriptor, with
+	 * the parameters of vCPU 0, whose fd this is [RMM 1.0 RMI_REALM_CREATE].
 	 */
 	int (*define)(struct realm *r, int vcpu_fd);
-	/* [g, g + len) is RAM of the guest, and protected. */
+	/*
+	 * Make [g, g + len), whole pages of the host in bytes, RAM of the guest, and protected
+	 * [RMM 1.0 RMI_RTT_INIT_RIPAS].
+	 */
 	int (*init_ripas)(struct realm *r, gpa_t g, u64 len);
-	/* [g, g + len) holds what the guest must find there at its start; is it measured? */
+	/*
+	 * Copy our bytes of [g, g + len), whole pages of the host, into the guest; extend the RIM
+	 * with them if `measured`, else with their addresses only [RMM 1.0 RMI_DATA_CREATE].
+	 */
 	int (*populate)(struct realm *r, gpa_t g, u64 len, bool measured);
-	/* Registers of this vCPU are final. */
+	/* Registers of this vCPU are final: make its REC [RMM 1.0 RMI_REC_CREATE]. */
 	int (*finalize)(struct realm *r, int vcpu_fd);
-	/* The next thing that happens is the guest's first instruction. */
+	/* Start the Realm: after this only the guest changes it [RMM 1.0 RMI_REALM_ACTIVATE]. */
 	int (*activate)(struct realm *r);
-	/* The initial measurement of the active Realm, 64 bytes; NULL unless `measures`. */
+	/*
+	 * The initial measurement of the active Realm, 64 bytes, zeros behind a shorter hash; the
+	 * backend's own, as long as the Realm is. NULL unless `measures`. Main.
+	 */
 	const u8 *(*rim)(const struct realm *r);
 	/*
 	 * Exits that ordinary VMs do not have. 0: handled; -EINPROGRESS: handled in part, after a
@@ -149,28 +163,39 @@ struct realm_ops {
 	bool (*is_aware)(const struct realm *r);
 	/*
 	 * KVM_RUN gave EFAULT without saying why: memory behind the guest's access is inaccessible.
-	 * 0: handled.
+	 * 0: handled, call KVM_RUN again. -errno: not; the caller reports it and stops the machine.
+	 * On the vCPU's thread.
 	 */
 	int (*fault)(struct realm *r, int vcpu_fd);
 	/*
-	 * What an -errno of KVM_RUN means for this guest and what to do about it, as one clause;
-	 * NULL: no more than errno says. -EIO is also what is left after KVM_EXIT_INTERNAL_ERROR.
+	 * What an -errno of KVM_RUN means for this guest and what to do about it, as one clause, a
+	 * constant; NULL: no more than errno says. -EIO is also what is left after
+	 * KVM_EXIT_INTERNAL_ERROR. Any thread.
 	 */
 	const char *(*run_error)(const struct realm *r, int err);
+	/* Release realm_state(), also of a half-built Realm. No vCPU runs. Main. */
 	void (*destroy)(struct realm *r);
 };
 
-/* `conf` is copied, `k` and `m` outlive the realm. */
+/*
+ * A Realm in state NEW; no call of KVM yet. `conf` is copied, `ops`, `k` and `m` outlive the Realm.
+ * 0, or -ENOMEM after one line. Main.
+ */
 int realm_new(struct realm **out, const struct realm_ops *ops, const struct realm_conf *conf,
 	      struct kvm *k, struct mem *m);
+/* Takes NULL, and a Realm in any state. No vCPU runs. Main. */
 void realm_free(struct realm *r);
 
+/*
+ * The steps of a launch: the ops of these names, with the order asserted. Main thread; 0, or -errno
+ * after one line.
+ */
 int realm_create(struct realm *r);
 int realm_set_ram(struct realm *r);
 int realm_define(struct realm *r, int vcpu_fd);
 int realm_init_ripas(struct realm *r, gpa_t g, u64 len);
 
-/* Whole pages of the host; no page twice. */
+/* Whole pages of the host, ascending; no page twice. */
 int realm_populate(struct realm *r, gpa_t g, u64 len, bool measured);
 int realm_finalize(struct realm *r, int vcpu_fd);
 int realm_activate(struct realm *r);
@@ -181,12 +206,15 @@ const u8 *realm_rim(const struct realm *r);
  * call it again with the same exit before KVM_RUN, unless the machine is to stop.
  */
 int realm_exit(struct realm *r, unsigned index, int vcpu_fd, struct kvm_run *run);
+/* The ops of these names; see there for threads and errors. */
 int realm_fault(struct realm *r, int vcpu_fd);
 const char *realm_run_error(const struct realm *r, int err);
 bool realm_is_on(const struct realm *r, unsigned index);
 
 /* True once, if the guest does not know that it is a Realm: the caller has noticed, and tells. */
 bool realm_is_lost(struct realm *r);
+
+/* Facts of the ops table; constant, any thread. */
 const char *realm_name(const struct realm *r);
 bool realm_confidential(const struct realm *r);
 

@@ -62,9 +62,9 @@ int control_serve(struct control *s, struct loop *loop, const struct control_ops
 void control_give_back(struct control *s);
 
 /*
- * The end of control_serve(): everybody is given what they have coming, as far as it goes at once,
- * and is let go. Who has not asked yet waits for the next control_serve(). NULL is fine, and so is
- * one that was never served.
+ * The end of control_serve(): send what the clients' sockets take without blocking, then close
+ * them. Clients that have not sent a request stay queued for the next control_serve(). Takes NULL,
+ * and one that was never served.
  */
 void control_rest(struct control *s);
 

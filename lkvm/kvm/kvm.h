@@ -43,7 +43,7 @@ int kvm_vm_create(struct kvm *k, unsigned long type);
 /* Closes what is open; fine on a zeroed struct with fds -1. */
 void kvm_close(struct kvm *k);
 
-/* KVM_CHECK_EXTENSION on /dev/kvm or on the VM: 0 when absent (or on error). */
+/* KVM_CHECK_EXTENSION on /dev/kvm or on the VM: its value; 0 when absent, and on any error. */
 int kvm_cap(const struct kvm *k, unsigned cap);
 int kvm_vm_cap(const struct kvm *k, unsigned cap);
 int kvm_enable_cap(const struct kvm *k, unsigned cap, u64 arg0);
@@ -61,10 +61,13 @@ int kvm_add_slot(struct kvm *k, gpa_t g, u64 size, void *host, u32 flags, u32 *s
 int kvm_gmem_create(const struct kvm *k, u64 size);
 int kvm_add_gmem_slot(struct kvm *k, gpa_t g, u64 size, void *host, int gmem_fd);
 
-/* [g, g + size) is private or shared, as far as the VM keeps that (see realm/host/gmem.h). */
+/*
+ * Set or clear KVM_MEMORY_ATTRIBUTE_PRIVATE of the VM for [g, g + size), in bytes, whole pages
+ * [KVM api, KVM_SET_MEMORY_ATTRIBUTES]. No page is converted by that: realm/host/gmem.h does it.
+ */
 int kvm_set_private(const struct kvm *k, gpa_t g, u64 size, bool is_private);
 
-/* Device control API. kvm_device_create() returns the fd. */
+/* Device control API. kvm_device_create() returns the fd, the caller's to close. */
 int kvm_device_create(const struct kvm *k, u32 type, u32 flags);
 int kvm_attr_set(int fd, u32 group, u64 attr, const void *addr);
 int kvm_attr_get(int fd, u32 group, u64 attr, void *addr);
@@ -78,14 +81,18 @@ int kvm_reg_get64(int vcpu_fd, u64 id, u64 *val);
 /* All that the vCPU has: *list is the caller's to free(), NULL on -errno. */
 int kvm_reg_list(int vcpu_fd, struct kvm_reg_list **list);
 
-/* The next thing this vCPU sees is a synchronous external abort of its last data access. */
+/*
+ * Make the next thing that the vCPU sees a synchronous external abort of its last data access [KVM
+ * api, KVM_SET_VCPU_EVENTS]. On the vCPU's thread, outside KVM_RUN.
+ */
 int kvm_inject_abort(int vcpu_fd);
 
 /* ---- kvm_event.c: irq.h on top of KVM ---- */
 struct kvm_event;
 
 /*
- * `msi_alias` is or-ed into MSI addresses and doorbells (a simulated Realm's devices live there).
+ * `alias` is or-ed into the addresses of MSIs and doorbells: realm_device_alias(). `k` outlives it.
+ * 0 or -ENOMEM. Main thread; interrupts are then raised from any.
  */
 int kvm_event_create(struct kvm_event **out, const struct kvm *k, bool has_msi, u64 alias);
 void kvm_event_destroy(struct kvm_event *e);

@@ -46,16 +46,16 @@ int launch_ram(struct launch *l, u64 flags);
 int launch_load(struct launch *l, enum plan_order order, u64 page);
 
 /*
- * For the realm_conf: the prediction and a backend that measures hash the contents of the memory
- * once. So launch_check() is about the calls of the launch; of the contents, it is `lkvm measure`
- * that has them from elsewhere. The launch's own, until launch_check().
+ * For realm_conf.contents: digests that the prediction and a backend that measures share. The bytes
+ * are hashed once, so launch_check() verifies the sequence of calls, not the bytes; `lkvm measure`
+ * hashes the files independently. Belongs to the launch, until launch_check(). NULL: no memory.
  */
 struct rim_contents *launch_contents(struct launch *l);
 
 /*
- * Predict what a Realm of that kind will measure, when its vCPUs are like this one, which has all
- * its features: if it tells its measurement, or if somebody reads the log's debug lines. And write
- * the measurement log, if the Realm has one.
+ * Predict what a Realm of `ops` will measure if all its vCPUs are like `vcpu_fd`, which has its
+ * features. Predicts only if the Realm tells its measurement, or debug lines are printed. Side
+ * effect: writes the measurement log into the memory, if the Realm has one.
  */
 int launch_predict(struct launch *l, const struct realm_ops *ops, const struct realm_conf *conf,
 		   int vcpu_fd);
@@ -66,7 +66,10 @@ int launch_predict(struct launch *l, const struct realm_ops *ops, const struct r
  */
 int launch_populate(struct launch *l, struct realm *r, const struct plan_step *s);
 
-/* Was it predicted right? `rim` is what the Realm says, or NULL: it does not tell. */
+/*
+ * Compare the prediction with `rim`, 64 bytes, what the Realm says; NULL: it does not tell. -errno
+ * after one line when they differ.
+ */
 int launch_check(struct launch *l, const u8 *rim);
 
 /* Takes a zeroed and a half-filled one. */

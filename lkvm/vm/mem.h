@@ -106,7 +106,7 @@ void mem_release(struct mem_user *u);
 void mem_pin(struct mem *m, const struct iovec *iov, unsigned nr);
 void mem_unpin(struct mem *m, const struct iovec *iov, unsigned nr);
 
-/* Do pages change sides? If not, pins are not needed. Constant once there is RAM. */
+/* True if pages can change sides; if not, pins are not needed. Constant once there is RAM. */
 bool mem_converts(const struct mem *m);
 
 int mem_read(struct mem *m, gpa_t g, void *buf, u64 len);
@@ -171,10 +171,13 @@ static inline void mem_win_store32(const struct mem_win *w, u32 off, u32 val)
  */
 int mem_guard(struct mem *m);
 
-/* Was an empty page found since the last time that somebody asked? Cheap. Any thread. */
+/*
+ * True if a device has touched an unshared page since the last call. Clears that mark, and shows
+ * pages again that were hidden behind empty ones. Cheap. Any thread.
+ */
 bool mem_touched(struct mem *m);
 
-/* Is it MEM_GUARDED? */
+/* True if the RAM was added with MEM_GUARDED. */
 bool mem_is_guarded(const struct mem *m);
 
 /* ---- the loader: any RAM, before the first vCPU runs ---- */
@@ -208,6 +211,7 @@ int mem_set_shared(struct mem *m, gpa_t g, u64 len, bool shared);
  */
 void mem_wait(struct mem *m);
 
+/* True if all of [g, g + len) is RAM and shared now. Any thread. */
 bool mem_is_shared(struct mem *m, gpa_t g, u64 len);
 
 /*

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Asking for the end. Any thread may ask, the first reason wins, but the user's word is final: a
- * reset at the same time is none. Only the main thread acts on it (kicks and joins vCPUs, stops
- * loops). An eventfd, so that the main loop can wait for it.
+ * Asking for the end. Any thread may ask. The first reason wins, except that STOP_USER replaces
+ * STOP_RESET. Only the main thread acts on the request: it kicks and joins the vCPUs and stops the
+ * loops. The request is an eventfd, so that the main loop can wait for it.
  */
 #ifndef LKVM_STOP_H
 #define LKVM_STOP_H
@@ -24,13 +24,18 @@ struct stop {
 	_Atomic int reason;
 };
 
+/* 0 or -errno of eventfd(2). */
 int stop_init(struct stop *s);
+/* Takes one whose fd is -1. */
 void stop_fini(struct stop *s);
 
-/* Wait until a stop has been asked for, but not longer than that. Any thread; a signal ends it. */
+/*
+ * Wait until a stop has been asked for, at most `ms` milliseconds; a signal ends the wait. Any
+ * thread.
+ */
 void stop_wait(const struct stop *s, int ms);
 
-/* Async-signal-safe. */
+/* Any thread; async-signal-safe. `why` is not STOP_NONE. */
 void stop_request(struct stop *s, enum stop_reason why);
 
 static inline enum stop_reason stop_why(const struct stop *s)

@@ -8,13 +8,13 @@
  *         SIGPIPE blocked, or the process ignores it.
  *
  * libslirp is found at run time: lkvm starts, and its other networks work, without it. Loading it
- * and GLib costs as many instructions as all the rest of lkvm's start, so that waits for the first
- * frame that needs it; at the start we only look whether it is there.
+ * and GLib costs as many instructions as all the rest of lkvm's start, so the library is loaded for
+ * the first frame that needs it; at the start we only look whether it is there.
  *
- * It wants to
- * be asked before each sleep which sockets to watch and told after it which are ready. Asking is a
- * walk over its sockets, so it is done once per batch: after the frames of one kick, after one
- * socket event, after a timeout. net/user/pollset.c keeps the epoll registrations.
+ * libslirp has to be asked before each epoll_wait() which sockets to watch, and told afterwards
+ * which are ready. Asking is a walk over its sockets, so it is done once per batch: after the
+ * frames of one kick, after one socket event, after a timeout. net/user/pollset.c keeps the epoll
+ * registrations.
  */
 #include "net/user/slirp.h"
 

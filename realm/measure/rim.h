@@ -14,9 +14,9 @@
 enum rim_rmm { RIM_RMM_1_0, RIM_RMM_2_0 };
 
 /*
- * Digests of granules, in the order in which they were measured. Two measurements that share one
- * hash what they have in common once: hashing the contents is nearly all of their work. The second
- * starts (rim_create()) when the first is complete, and what both measure has not changed.
+ * Digests of granules, in the order in which they were measured. Hashing the contents is nearly all
+ * the work of a measurement, so two measurements can share the digests. Start the second one, with
+ * rim_create(), only when the first has finished; the memory must not change in between.
  */
 struct rim_contents;
 

@@ -98,7 +98,7 @@ struct token_expect {
 struct token_report {
 	enum token_verdict verdict;
 	char why[TOKEN_WHY_LEN]; /* unless VERIFIED: one clause that says what and where */
-	/* Each for itself, whatever the verdict: one that is not MALFORMED leaves none out. */
+	/* The result of each check by itself. All are made unless `verdict` is TOKEN_MALFORMED. */
 	enum token_check platform_signature, binding, realm_signature, challenge, rim;
 	enum token_form form;
 	struct token_platform platform;
