@@ -60,14 +60,15 @@ void vcpu_destroy(struct vcpu *v);
 
 int vcpu_fd(const struct vcpu *v);
 
-/* Start the thread; it runs until the stop is asked for. Main thread. */
+/* Start the thread, which runs until a stop is asked for. 0 or -errno. Main thread. */
 int vcpu_start(struct vcpu *v);
 
 /*
- * Make it look at the gate and at the stop flag: get it out of the guest and out of any blocking
- * system call. Main thread, after vcpu_gate_set() or stop_request().
+ * Get the vCPU's thread out of the guest and out of any blocking system call, so that it looks at
+ * the gate and at the stop flag. Main thread, after vcpu_gate_set() or stop_request().
  */
 void vcpu_kick(struct vcpu *v);
+/* Wait for the end of the thread; nothing if it was never started. Main thread. */
 void vcpu_join(struct vcpu *v);
 
 #endif

@@ -13,18 +13,22 @@ struct control;
 struct machine;
 
 /*
- * `control` is where it is asked for things until machine_destroy(), or NULL; the caller's. 0 or
- * -errno after a line that says what to do; -EINTR, without a line, after a signal that asks for
- * the end.
+ * Build the VM. `c` and `control` stay the caller's and outlive the machine; `control` is where
+ * clients reach it, or NULL. 0, or -errno after a line that says what to do; -EINTR, without a
+ * line, after a signal that asks for the end.
  */
 int machine_create(struct machine **out, const struct config *c, struct control *control);
 
 /* Start vCPUs, wait for the end, stop everything. Says why it ended. May be called once. */
 enum stop_reason machine_run(struct machine *m);
 
+/* machine_run() has returned, or was not called. Takes NULL. */
 void machine_destroy(struct machine *m);
 
-/* The device tree that machine_create() would give the guest, without KVM. 0 or -errno. */
+/*
+ * Write the device tree that machine_create() would give the guest to c->dump_dtb, without KVM. 0,
+ * or -errno after one line.
+ */
 int machine_dump_dtb(const struct config *c);
 
 #endif

@@ -46,10 +46,15 @@ enum bus_result {
 	BUS_BAD, /* a device is there but does not take this access: reads ones, writes ignored */
 };
 
+/* 0 or -ENOMEM. */
 int bus_create(struct bus **out);
+/* No vCPU runs. Takes NULL. */
 void bus_destroy(struct bus *b);
 
-/* The range is copied. -EEXIST when it overlaps another, -EINVAL when empty or wrapping. */
+/*
+ * The range is copied. 0, or -EEXIST when it overlaps another, -EINVAL when empty or wrapping,
+ * -ENOMEM.
+ */
 int bus_add(struct bus *b, const struct bus_range *r);
 
 /* Calls fn() for each range, ascending; it must not call the bus. Any thread. */
@@ -58,7 +63,10 @@ void bus_each(struct bus *b, void (*fn)(void *arg, const struct bus_range *r), v
 /* Remove the range that starts at `base` and belongs to `dev`; -ENOENT. */
 int bus_remove(struct bus *b, gpa_t base, void *dev);
 
-/* `*val`: value to write, or value read (zero-extended; all ones for BUS_BAD). */
+/*
+ * An access of `len` bytes at `g`. *val: the value to write, or the value read (zero-extended; all
+ * ones for BUS_BAD). On a vCPU thread, without the device's lock, which is taken here.
+ */
 enum bus_result bus_access(struct bus *b, gpa_t g, unsigned len, bool is_write, u64 *val);
 
 /* The name of what is at `g`; NULL: nothing is. Any thread. */

@@ -15,14 +15,16 @@ struct loop;
 struct loop_fd;
 struct loop_timer;
 
+/* `name` is that of its thread, at most 15 bytes [pthread_setname_np(3)]. 0 or -errno. */
 int loop_create(struct loop **out, const char *name);
 
 /*
- * The loop is stopped (or never started). Whatever is still registered is dropped, fds stay open.
+ * The loop is stopped (or never started). What is still registered is dropped; the fds stay open.
+ * Takes NULL.
  */
 void loop_destroy(struct loop *l);
 
-/* Run on a new thread called `name`, all signals blocked. */
+/* Run on a new thread with all signals blocked. 0 or -errno of pthread_create(3). */
 int loop_start(struct loop *l);
 
 /* Run on the calling thread until loop_quit(). */
@@ -50,7 +52,8 @@ typedef void (*loop_fd_fn)(void *arg, u32 events);
 
 /*
  * Call fn(arg, events) when `fd` is ready. The fd stays the caller's and must be removed before it
- * is closed. EPOLLET for eventfds that are only ever written: no read is needed then.
+ * is closed. EPOLLET for eventfds that are only ever written: no read is needed then. 0 or -errno
+ * (-ENOMEM, of epoll_ctl(2)).
  */
 int loop_fd_add(struct loop *l, int fd, u32 events, loop_fd_fn fn, void *arg, struct loop_fd **out);
 int loop_fd_mod(struct loop_fd *f, u32 events);
@@ -61,12 +64,15 @@ void loop_fd_del(struct loop_fd *f);
 /* ---- one-shot timers, CLOCK_MONOTONIC: on the loop's thread, or before it runs ---- */
 typedef void (*loop_timer_fn)(void *arg);
 
+/* Not armed yet. 0 or -ENOMEM. */
 int loop_timer_add(struct loop *l, loop_timer_fn fn, void *arg, struct loop_timer **out);
 
 /* (Re)arm for `ns` nanoseconds from now. 0 fires at once (from the loop). */
 void loop_timer_arm(struct loop_timer *t, u64 ns);
 void loop_timer_disarm(struct loop_timer *t);
+/* Takes NULL. After this returns fn is not called again. */
 void loop_timer_del(struct loop_timer *t);
+/* CLOCK_MONOTONIC in nanoseconds. Any thread. */
 u64 loop_now_ns(void);
 
 /* ---- calls from other threads ---- */
