@@ -259,17 +259,18 @@ $(GUEST_OUT)/%.img: $(GUEST_OBJ)/guest/start-image.o $(GUEST_OBJ)/guest/%.o $(GU
 
 # What boot tests and bench run inside guests and hosts: static, so that it runs in all of them.
 build/arm64/tests/tool: tests/boot/tool_net.c tests/boot/tool_pty.c tests/boot/tool.h
+build/arm64/tests/asks: tests/boot/asks_guest.S $(wildcard tests/fake/asks*.[ch]) lkvm/kvm/kvm_ioctl.c
 build/arm64/tests/%: tests/boot/%.c
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
-	$(Q)$(GUEST_CC) $(CSTD) -O2 -Wall -Wextra $(WERROR) $(REPRO) -static -o $@ $(filter %.c,$^)
+	$(Q)$(GUEST_CC) $(CSTD) -O2 -Wall -Wextra -Wno-unused-parameter $(WERROR) $(REPRO) -static -o $@ $(filter %.c %.S,$^)
 build/arm64/tests/%: tests/bench/%.c
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
 	$(Q)$(GUEST_CC) $(CSTD) -O2 -Wall -Wextra $(WERROR) $(REPRO) -static -o $@ $<
 
 .PHONY: payloads
-payloads: build/arm64/tests/tool build/arm64/tests/count $(PAYLOADS:%=$(GUEST_OUT)/%.flat) $(GUEST_OUT)/hello.img $(GUEST_OUT)/args.img
+payloads: build/arm64/tests/tool build/arm64/tests/count build/arm64/tests/asks $(PAYLOADS:%=$(GUEST_OUT)/%.flat) $(GUEST_OUT)/hello.img $(GUEST_OUT)/args.img
 
 # ---- key broker: the server is for tests and demonstrations, see tests/keybroker/README -------------
 

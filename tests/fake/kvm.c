@@ -274,10 +274,15 @@ static int check_extension(const struct fake_vm *vm, unsigned long cap)
 		return FAKE_MAX_VCPUS;
 	case KVM_CAP_ARM_PSCI_0_2:
 	case KVM_CAP_IRQCHIP:
-	case KVM_CAP_MSI_DEVID:
 	case KVM_CAP_ARM_SVE:
+	case KVM_CAP_ARM_PTRAUTH_ADDRESS:
+	case KVM_CAP_ARM_PTRAUTH_GENERIC:
+	case KVM_CAP_ARM_NISV_TO_USER:
+	case KVM_CAP_ARM_INJECT_EXT_DABT:
 	case KVM_CAP_ONE_REG:
 		return 1;
+	case KVM_CAP_MSI_DEVID: /* of a VM with an ITS */
+		return vm && vm->its;
 	case KVM_CAP_ARM_PMU_V3:
 		return !realm || fake_gen->pmu;
 	case KVM_CAP_GUEST_MEMFD:
@@ -329,9 +334,18 @@ static int add_slot(struct fake_vm *vm, struct fake_slot s)
 	ck_assert_uint_lt(vm->nr_slots, ARRAY_SIZE(vm->slots));
 	if (!fake_whole_pages(s.base, s.size) || !is_aligned((uintptr_t)s.hva, FAKE_PAGE))
 		return -EINVAL;
-	/* Without a guest_memfd it is no RAM for a Realm's protected half, and so of no use. */
-	if (vm->realm && fake_gen->gmem && s.gmem < 0)
-		return -EINVAL;
+	for (unsigned i = 0; i < vm->nr_slots; i++) {
+		const struct fake_slot *o = &vm->slots[i];
+
+		/* of the same guest_memfd, which is always shown from its start */
+		if (s.gmem >= 0 && s.gmem == o->gmem)
+			return -EINVAL;
+		if (s.base < o->base + o->size && o->base < s.base + s.size)
+			return -EEXIST;
+	}
+	/* KVM takes it, but it is no RAM in a Realm's protected half. */
+	if (vm->realm && fake_gen->gmem && s.gmem < 0 && !failed)
+		fake_wrong("a Realm's RAM without a guest_memfd");
 	vm->slots[vm->nr_slots++] = s;
 	return 0;
 }
@@ -350,8 +364,12 @@ static int set_region2(struct fake_vm *vm, const struct kvm_userspace_memory_reg
 			       (u8 *)(uintptr_t)r->userspace_addr, fd, 0 };
 	int err;
 
-	if (!fake_gen->gmem || !vm->realm || r->flags != KVM_MEM_GUEST_MEMFD)
+	if (!fake_gen->gmem || !vm->realm || r->flags & ~KVM_MEM_GUEST_MEMFD)
 		return -EINVAL;
+	if (!r->flags) {
+		s.gmem = -1;
+		return add_slot(vm, s);
+	}
 	if (kind_of(fd) != KIND_GMEM || fds[fd].vm != vm || r->guest_memfd_offset ||
 	    lseek(fd, 0, SEEK_END) < (off_t)r->memory_size)
 		return -EINVAL;
@@ -360,7 +378,7 @@ static int set_region2(struct fake_vm *vm, const struct kvm_userspace_memory_reg
 	s.ino = fds[fd].ino;
 	err = add_slot(vm, s);
 	/* Private from the start, unless it was made shared [uapi update 16]. */
-	if (!err && fds[fd].flags & KVM_GMEM_INIT_SHARED)
+	if (!err && fake_gen->own_attrs && fds[fd].flags & KVM_GMEM_INIT_SHARED)
 		fake_mark(vm, s.base, s.size, PG_OWN_SHARED, 0);
 	return err;
 }
@@ -381,6 +399,7 @@ static int create_device(struct fake_vm *vm, struct kvm_create_device *d)
 		return fd;
 	d->fd = (u32)fd;
 	vm->vgic |= !its;
+	vm->its |= its;
 	return 0;
 }
 
@@ -410,8 +429,7 @@ static int enable_cap(struct fake_vm *vm, const struct kvm_enable_cap *e)
 	/* ARM_SEA_TO_USER of released kernels: takes no argument, and succeeds. */
 	if (e->cap == 245)
 		return 0;
-	return e->cap == KVM_CAP_ARM_NISV_TO_USER && (!vm->realm || fake_gen->populate) ? 0
-											: -EINVAL;
+	return e->cap == KVM_CAP_ARM_NISV_TO_USER ? 0 : -EINVAL;
 }
 
 /* The VM comes before its argument: what a probe relies on [P12 20/46, P14 26/44]. */
@@ -424,10 +442,10 @@ static int populate(struct fake_vm *vm, void *arg, bool v13)
 	return arg ? fake_realm_populate(vm, arg) : -EFAULT;
 }
 
-/* [GM kvm_gmem_create]; flags came with mapping and conversion in place. */
+/* [GM kvm_gmem_create]; flags came with Linux 6.18, which is the base of v12. */
 static int create_gmem(struct fake_vm *vm, const struct kvm_create_guest_memfd *c)
 {
-	u64 known = fake_gen->own_attrs ? KVM_GMEM_MMAP | KVM_GMEM_INIT_SHARED : 0;
+	u64 known = fake_gen->posting >= 12 ? KVM_GMEM_MMAP | KVM_GMEM_INIT_SHARED : 0;
 	int fd;
 
 	if (!fake_gen->gmem || c->flags & ~known || !fake_whole_pages(0, c->size))
@@ -468,12 +486,13 @@ static int vm_ioctl(struct fake_vm *vm, unsigned long req, void *arg)
 		return create_device(vm, arg);
 	case KVM_HAS_DEVICE_ATTR: /* SMCCC filter, which a Realm's host calls meet, too */
 	case KVM_SET_DEVICE_ATTR:
+	case KVM_SET_GSI_ROUTING:
 		return 0;
 	case KVM_IOEVENTFD:
 		low_half(vm, ((struct kvm_ioeventfd *)arg)->addr);
 		return 0;
 	case KVM_IRQ_LINE:
-	case KVM_SET_GSI_ROUTING:
+		return vm->vgic_inited ? 0 : -EBUSY;
 	case KVM_IRQFD:
 		return vm->vgic_inited ? 0 : -EAGAIN;
 	default:
@@ -512,6 +531,8 @@ static int create_vcpu(struct fake_vm *vm, unsigned long id)
 
 	if (vm->dead)
 		return -EIO;
+	if (vm->vgic_inited)
+		return -EBUSY;
 	if (id >= FAKE_MAX_VCPUS)
 		return -EINVAL;
 	fd = new_fd(KIND_VCPU, RUN_SIZE, vm, (unsigned)id);

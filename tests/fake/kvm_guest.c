@@ -299,8 +299,6 @@ static int step(struct fake_vm *vm, struct fake_vcpu *v)
 	v->run->exit_reason = KVM_EXIT_UNKNOWN;
 	if (!complete_change(vm, v, &ret))
 		return ret;
-	if (vm->over)
-		return sibling_exit(v);
 	fake_enter(v);
 	return run_script(vm, v);
 }
@@ -331,13 +329,16 @@ static int first_run(struct fake_vm *vm, const struct fake_vcpu *v)
 	return err;
 }
 
-/* Off until PSCI CPU_ON, which the script does not call: until a signal, or the guest's end. */
+/*
+ * Off until PSCI CPU_ON, which the script does not call: until a signal. SYSTEM_OFF stops all
+ * vCPUs, also the one that called it.
+ */
 static int wait_off(struct fake_vm *vm, const struct fake_vcpu *v)
 {
 	const struct timespec ms = { .tv_nsec = 1000000 };
 	int err = 0;
 
-	while (!vm->over && !vm->dead && !err) {
+	while (!vm->dead && !err) {
 		if (__atomic_load_n(&v->run->immediate_exit, __ATOMIC_ACQUIRE))
 			return -EINTR;
 		pthread_mutex_unlock(&fake_lock);
@@ -359,7 +360,7 @@ int fake_run(struct fake_vm *vm, unsigned index)
 		fake_complete(v);
 	if (!ret && v->run->immediate_exit)
 		ret = -EINTR;
-	if (!ret && index)
+	if (!ret && (index || vm->over))
 		ret = wait_off(vm, v);
 	if (!ret)
 		ret = step(vm, v);

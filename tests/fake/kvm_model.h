@@ -49,7 +49,7 @@ enum fake_life { LIFE_NONE, LIFE_NEW, LIFE_ACTIVE, LIFE_DEAD };
 
 struct fake_vm {
 	int fd;
-	bool realm, protected_vm, vgic, vgic_inited, ran;
+	bool realm, protected_vm, vgic, vgic_inited, its, ran;
 	bool dead; /* each ioctl gives EIO */
 	enum fake_life life;
 	unsigned ipa;
@@ -113,7 +113,7 @@ int fake_realm_populate(struct fake_vm *vm, void *arg);
 int fake_realm_finalize(struct fake_vm *vm, unsigned index, u32 feature);
 
 /* What the first KVM_RUN says without a GIC in the kernel, or with one that is not initialised. */
-int fake_gic_missing(const struct fake_vm *vm);
+int fake_gic_missing(struct fake_vm *vm);
 
 /* The first KVM_RUN of any vCPU. */
 int fake_realm_activate(struct fake_vm *vm);

@@ -85,11 +85,13 @@ static void freed_before_shared(const struct fake_slot *s, u64 base, u64 size)
 
 int fake_vm_attributes(struct fake_vm *vm, const struct kvm_memory_attributes *a)
 {
-	bool on = a->attributes == KVM_MEMORY_ATTRIBUTE_PRIVATE;
+	bool on = a && a->attributes == KVM_MEMORY_ATTRIBUTE_PRIVATE;
 	const struct fake_slot *s;
 
 	if (!fake_gen->gmem || fake_gen->own_attrs || !vm->realm)
 		return -EINVAL;
+	if (!a)
+		return -EFAULT;
 	if (!fake_whole_pages(a->address, a->size) || a->flags || (a->attributes && !on))
 		return -EINVAL;
 	s = fake_slot_of(vm, a->address, a->size);

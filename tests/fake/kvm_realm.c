@@ -87,7 +87,7 @@ static int put(struct fake_vm *vm, struct fake_slot *s, u64 base, u64 size, cons
 {
 	if (s->gmem >= 0 && pwrite(s->gmem, from, size, (off_t)(base - s->base)) != (ssize_t)size)
 		return -EFAULT;
-	fake_mark(vm, base, size, PG_POPULATED, 0);
+	fake_mark(vm, base, size, PG_RAM | PG_POPULATED, 0);
 	if (measured)
 		measure(base, size);
 	else
@@ -109,18 +109,24 @@ static int rme_populate(struct fake_vm *vm, const struct rme_populate *p)
 		return -EFAULT;
 	if (!range_within(p->base - s->base, p->size, s->size))
 		return -EINVAL;
-	if (!fake_all(vm, p->base, p->size, PG_RAM | PG_POPULATED, PG_RAM))
+	if (!fake_all(vm, p->base, p->size, PG_POPULATED, 0))
 		return -ENXIO;
 	/* The first posting knows no flags; later ones of the RFC are not told apart from it. */
 	ck_assert(p->flags || fake_gen->gmem);
 	return put(vm, s, p->base, p->size, s->hva + (p->base - s->base), p->flags);
 }
 
+/* All but the state is the RMM's to refuse; it does not care whether there is RAM. */
 static int init_ripas(struct fake_vm *vm, const struct rme_init_ripas *a)
 {
-	if (vm->life != LIFE_NEW || !fake_whole_pages(a->base, a->size) ||
-	    !fake_slot_of(vm, a->base, a->size))
+	if (vm->life != LIFE_NEW)
 		return -EINVAL;
+	if (!is_aligned(a->base | a->size, FAKE_PAGE))
+		return -ENXIO;
+	if (!fake_slot_of(vm, a->base, a->size))
+		return 0;
+	if (!fake_all(vm, a->base, a->size, PG_POPULATED, 0))
+		return -ENXIO;
 	fake_mark(vm, a->base, a->size, PG_RAM, 0);
 	return 0;
 }
@@ -179,9 +185,11 @@ int fake_realm_finalize(struct fake_vm *vm, unsigned index, u32 feature)
 		return -ENOENT;
 	if (v->rec)
 		return -EBUSY;
-	if (!(v->features & 1u << KVM_ARM_VCPU_PSCI_0_2) || index != fake_seen.nr_recs ||
+	if (!(v->features & 1u << KVM_ARM_VCPU_PSCI_0_2) ||
 	    (fake_gen->rec_in_init && !(v->features & 1u << fake_gen->rec)))
 		return -EINVAL;
+	if (index != fake_seen.nr_recs)
+		return -ENXIO;
 	make_rec(v, index);
 	return 0;
 }
@@ -334,16 +342,19 @@ static int make_recs(struct fake_vm *vm)
 }
 
 /*
- * Before the CCA code is asked, the generic one wants to map a GIC that is there; the newest tree
- * asks first.
+ * Before the CCA code is asked, the generic one wants to map a GIC that is there, and a VM whose
+ * GIC cannot be mapped is dead [kvm_vgic_map_resources]; the newest tree asks first.
  */
-int fake_gic_missing(const struct fake_vm *vm)
+int fake_gic_missing(struct fake_vm *vm)
 {
 	if (!vm->vgic)
 		return -EOPNOTSUPP;
-	if (!vm->vgic_inited)
-		return fake_gen->waits_for_attrs ? -ENODEV : -EBUSY;
-	return 0;
+	if (vm->vgic_inited)
+		return 0;
+	if (fake_gen->waits_for_attrs)
+		return -ENODEV;
+	vm->dead = true;
+	return -EBUSY;
 }
 
 /*

@@ -97,15 +97,13 @@ static int set_dfr0(const struct fake_vm *vm, struct fake_vcpu *v, u64 val)
 {
 	const u64 writable = UINT64_C(15) << 20; /* of the fields that are said to be a Realm's */
 
-	if (vm->ran || (vm->realm && vm->life != LIFE_NONE))
-		return val == v->dfr0 ? 0 : -EBUSY;
 	if (!DFR0_BRPS(val) || !DFR0_WRPS(val) || DFR0_CTX_CMPS(val) > DFR0_BRPS(val))
 		return -EINVAL;
+	if (vm->ran || (vm->realm && vm->life != LIFE_NONE))
+		return val == v->dfr0 ? 0 : -EBUSY;
 	/* The checks of P14 39/44 stand; the mask of what may change has watchpoints only. */
-	if ((val ^ v->dfr0) & ~writable)
+	if ((val ^ v->dfr0) & ~writable || DFR0_WRPS(val) > RMM_WRPS)
 		return -EINVAL;
-	if (DFR0_WRPS(val) > RMM_WRPS)
-		return -E2BIG;
 	v->dfr0 = val;
 	return 0;
 }
@@ -129,6 +127,8 @@ static int set_reg(struct fake_vm *vm, unsigned index, const struct kvm_one_reg 
 
 	if (vm->realm && !realm_may_set(v, r->id))
 		return -EINVAL;
+	if (r->id == PMCR_EL0 && !has_feature(v, KVM_ARM_VCPU_PMU_V3))
+		return -ENOENT;
 	if (reg)
 		*reg = val;
 	else if (r->id == ID_AA64DFR0_EL1)

@@ -32,7 +32,6 @@ START_TEST(every_step_in_its_place)
 	ck_assert_int_eq(sub(RME_CREATE_REALM, NULL), -EEXIST);
 	ck_assert_int_eq(sub(RME_CONFIG_REALM, &hash), -EBUSY);
 	ck_assert_int_eq(sub(RME_CONFIG_REALM, NULL), -EFAULT);
-	ck_assert_int_eq(sub(RME_POPULATE, &p), -ENXIO);
 	ck_assert_int_eq(sub(RME_INIT_RIPAS, &all), 0);
 	ck_assert_int_eq(sub(RME_POPULATE, &p), 0);
 	ck_assert_int_eq(sub(RME_POPULATE, &p), -ENXIO);
@@ -43,7 +42,7 @@ START_TEST(every_step_in_its_place)
 	ck_assert_int_eq(sub(RME_POPULATE, &p), -EINVAL);
 	p.size = 0;
 	ck_assert_int_eq(sub(RME_POPULATE, &p), 0);
-	ck_assert_int_eq(rec(1), -EINVAL);
+	ck_assert_int_eq(rec(1), -ENXIO);
 	ck_assert_int_eq(rec(0), 0);
 	ck_assert_int_eq(rec(0), -EBUSY);
 	ck_assert_int_eq(sub(RME_ACTIVATE, NULL), 0);
@@ -52,6 +51,24 @@ START_TEST(every_step_in_its_place)
 	ck_assert_int_eq(rec(1), -ENOENT);
 	ck_assert_int_eq(run(1), -EPERM);
 	ck_assert_int_eq(run(0), 0);
+	rig_down();
+}
+END_TEST
+
+/* The RMM makes RAM of what is loaded, and then of nothing that is loaded. */
+START_TEST(loaded_before_it_is_ram)
+{
+	struct rme_init_ripas all = { .base = RAM, .size = RIG_SIZE };
+	struct rme_populate p = { .base = RAM, .size = PAGE, .flags = RME_POPULATE_MEASURE };
+
+	rig_up(HOST_B2, nothing);
+	ck_assert_int_eq(sub(RME_CREATE_REALM, NULL), 0);
+	ck_assert_int_eq(sub(RME_POPULATE, &p), 0);
+	ck_assert_int_eq(sub(RME_INIT_RIPAS, &all), -ENXIO);
+	all.size = 0;
+	ck_assert_int_eq(sub(RME_INIT_RIPAS, &all), 0);
+	all.size = 100;
+	ck_assert_int_eq(sub(RME_INIT_RIPAS, &all), -ENXIO);
 	rig_down();
 }
 END_TEST
@@ -109,5 +126,5 @@ START_TEST(ram_that_is_empty_at_the_start)
 }
 END_TEST
 
-SUITE_MAIN("fake/kvm_rme", every_step_in_its_place, a_gic_that_is_missing, no_other_number,
-	   ram_that_is_empty_at_the_start)
+SUITE_MAIN("fake/kvm_rme", every_step_in_its_place, loaded_before_it_is_ram, a_gic_that_is_missing,
+	   no_other_number, ram_that_is_empty_at_the_start)

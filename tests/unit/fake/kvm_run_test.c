@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The model of KVM_RUN of a Realm, and of what else its vCPUs and capabilities are asked for. */
+#include <signal.h>
+#include <sys/time.h>
+
 #include "tests/unit/fake/rig.h"
 
 static const enum fake_host lines[] = { HOST_C1, HOST_C2, HOST_C3, HOST_C4, HOST_C5 };
@@ -19,11 +22,11 @@ START_TEST(without_a_gic)
 		ck_assert_int_eq(run(0), -EOPNOTSUPP);
 		make_gic(false);
 		ck_assert_int_eq(run(0), newest() ? -ENODEV : -EBUSY);
-		/* and none of these is for good */
+		/* the former is not for good, and of the latter only the newest */
 		ck_assert_int_eq(kvm_attr_set(rig.gic, KVM_DEV_ARM_VGIC_GRP_CTRL,
 					      KVM_DEV_ARM_VGIC_CTRL_INIT, NULL),
-				 0);
-		ck_assert_int_eq(run(0), 0);
+				 newest() ? 0 : -EIO);
+		ck_assert_int_eq(run(0), newest() ? 0 : -EIO);
 		rig_down();
 	}
 }
@@ -141,22 +144,33 @@ START_TEST(a_host_call)
 	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
 		rig_up(lines[i], host_call);
 		ck_assert_int_eq(run(0), newest() ? -ENXIO : 0);
-		ck_assert_int_eq(run(0), newest() ? -EIO : 0);
+		if (newest())
+			ck_assert_int_eq(run(0), -EIO);
 		rig_down();
 	}
 }
 END_TEST
 
-/* A vCPU that is off waits: for a signal, or for the guest's end. */
+/* A vCPU that is off waits for a signal, and at the guest's end all are off. */
+static void wake(int sig)
+{
+}
+
 START_TEST(a_vcpu_that_is_off)
 {
+	const struct itimerval moment = { .it_interval.tv_usec = 10000, .it_value.tv_usec = 10000 };
+	const struct sigaction sa = { .sa_handler = wake };
+
+	sigaction(SIGALRM, &sa, NULL);
 	rig_up(HOST_C3, nothing);
 	rig.run[1]->immediate_exit = 1;
 	ck_assert_int_eq(run(1), -EINTR);
-	rig.run[1]->immediate_exit = 0;
 	ck_assert_int_eq(run(0), 0);
-	ck_assert_int_eq(run(1), 0);
-	ck_assert_uint_eq(rig.run[1]->exit_reason, KVM_EXIT_SHUTDOWN);
+	for (unsigned i = 0; i < 2; i++) {
+		rig.run[i]->immediate_exit = 0;
+		setitimer(ITIMER_REAL, &moment, NULL);
+		ck_assert_int_eq(run(i), -EINTR);
+	}
 	rig_down();
 }
 END_TEST
@@ -186,7 +200,8 @@ START_TEST(registers_that_a_host_may_set)
 		ck_assert_int_eq(kvm_reg_set64(fd, KVM_REG_PSTATE, 0x3c5), -EINVAL);
 		ck_assert_int_eq(kvm_reg_set64(fd, KVM_REG_SP, 0), -EINVAL);
 		ck_assert_int_eq(kvm_reg_set64(fd, KVM_REG_SYS(3u, 0u, 0u, 4u, 0u), 0), -EINVAL);
-		ck_assert_int_eq(kvm_reg_set64(fd, PMCR, 0), fake_gen->posting <= 13 ? 0 : -EINVAL);
+		ck_assert_int_eq(kvm_reg_set64(fd, PMCR, 0),
+				 fake_gen->posting <= 13 ? -ENOENT : -EINVAL);
 		ck_assert_int_eq(kvm_reg_set(fd, KVM_REG_ARM64_SVE_VLS, vls), 0);
 		vls[0] = 2; /* not without the shorter ones */
 		ck_assert_int_eq(kvm_reg_set(fd, KVM_REG_ARM64_SVE_VLS, vls), -EINVAL);
@@ -211,7 +226,7 @@ START_TEST(breakpoints_within_limits_and_before_the_descriptor)
 	ck_assert_int_eq(kvm_reg_get64(fd, DFR0, &was), 0);
 	ck_assert_int_eq(kvm_reg_set64(fd, DFR0, (was & ~BRPS) | 1 << 12), -EINVAL);
 	ck_assert_int_eq(kvm_reg_set64(fd, DFR0, was | 1 << 28), -EINVAL);
-	ck_assert_int_eq(kvm_reg_set64(fd, DFR0, (was & ~WRPS) | 9 << 20), -E2BIG);
+	ck_assert_int_eq(kvm_reg_set64(fd, DFR0, (was & ~WRPS) | 9 << 20), -EINVAL);
 	ck_assert_int_eq(kvm_reg_set64(fd, DFR0, (was & ~WRPS) | 1 << 20), 0);
 	for (unsigned i = 0; i < 2; i++)
 		ck_assert_int_eq(kvm_ioctl(rig.vcpu[i], KVM_ARM_VCPU_FINALIZE, &sve), 0);

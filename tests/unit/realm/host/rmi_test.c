@@ -41,7 +41,23 @@ START_TEST(every_generation_starts)
 		ck_assert_uint_eq(fake_seen.nr_recs, NR_VCPUS);
 		ck_assert_uint_eq(fake_seen.entry_pc, RAM);
 		ck_assert_uint_eq(fake_seen.entry_x0, RAM + MiB);
-		ck_assert_int_eq(run(1), -ESHUTDOWN);
+		/* all vCPUs are off by now, and sleep in the kernel */
+		run_page[1]->immediate_exit = 1;
+		ck_assert_int_eq(run(1), -EINTR);
+		tear_down();
+	}
+}
+END_TEST
+
+/* A vCPU that is entered when another one has just called SYSTEM_OFF. */
+START_TEST(siblings_go_quietly)
+{
+	static const struct fake_op late[] = { { RMM_OFF, 0, 0, NULL }, { GUEST_END, 0, 0, NULL } };
+
+	for (size_t h = 0; h < ARRAY_SIZE(hosts); h++) {
+		begin(hosts[h], late);
+		ck_assert_int_eq(launch(), 0);
+		ck_assert_int_eq(run(0), -ESHUTDOWN);
 		tear_down();
 	}
 }
@@ -329,8 +345,9 @@ START_TEST(every_step_can_fail)
 }
 END_TEST
 
-SUITE_MAIN("realm/rmi", every_generation_starts, more_than_a_gib_is_loaded_in_pieces,
-	   no_choice_is_an_error_not_a_default, pages_change_sides,
-	   a_change_is_made_in_bounded_steps, nothing_is_at_the_alias_of_a_protected_page,
-	   what_is_so_already_costs_nothing, more_than_all_of_ram, a_page_that_the_rmm_refuses,
-	   a_host_that_has_no_page_left, every_step_can_fail)
+SUITE_MAIN("realm/rmi", every_generation_starts, siblings_go_quietly,
+	   more_than_a_gib_is_loaded_in_pieces, no_choice_is_an_error_not_a_default,
+	   pages_change_sides, a_change_is_made_in_bounded_steps,
+	   nothing_is_at_the_alias_of_a_protected_page, what_is_so_already_costs_nothing,
+	   more_than_all_of_ram, a_page_that_the_rmm_refuses, a_host_that_has_no_page_left,
+	   every_step_can_fail)
