@@ -34,7 +34,7 @@ static void check_config(const struct config *c)
 	assert(c->nr_disks <= CONFIG_MAX_DISKS && c->nr_nics && c->nr_nics <= CONFIG_MAX_NICS);
 	for (unsigned i = 0; i < c->nr_disks; i++)
 		assert(*c->disks[i].path && c->disks[i].nr_queues);
-	assert(config_bootable(c) || c->dump_dtb);
+	assert(c->kernel || c->firmware || c->dump_dtb);
 	assert(*c->name && strlen(c->name) < CONTROL_NAME_MAX);
 	err = config_cmdline(c, 0, line, sizeof(line));
 	assert(strlen(line) < sizeof(line));
