@@ -265,13 +265,11 @@ int realm_no_exit(struct realm *r, unsigned index, int vcpu_fd, struct kvm_run *
 
 bool realm_always_aware(const struct realm *r)
 {
-	(void)r;
 	return true;
 }
 
 bool realm_always_on(const struct realm *r, unsigned index)
 {
-	(void)r, (void)index;
 	return true;
 }
 
@@ -282,6 +280,5 @@ int realm_no_fault(struct realm *r, int vcpu_fd)
 
 const char *realm_no_run_error(const struct realm *r, int err)
 {
-	(void)r, (void)err;
 	return NULL;
 }

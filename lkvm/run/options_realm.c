@@ -133,7 +133,6 @@ int options_sim_log(void *conf, const char *name, const char *val)
 {
 	struct config *c = conf;
 
-	(void)name;
 	c->sim_log = true;
 	c->sim_log_file = val;
 	return 0;

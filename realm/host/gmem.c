@@ -71,8 +71,7 @@ struct gmem {
 
 static int failed(const char *what, int err)
 {
-	log_error("cannot %s: %s", what, strerror(-err));
-	return err;
+	return log_errno(err, "cannot %s", what);
 }
 
 static int add_region(struct gmem *g, const struct mem_region *reg)

@@ -11,13 +11,11 @@
 
 static u64 mem_flags(const struct realm_conf *conf)
 {
-	(void)conf;
 	return MEM_HUGE;
 }
 
 static void destroy(struct realm *r)
 {
-	(void)r;
 }
 
 const struct realm_ops realm_none = {

@@ -21,13 +21,11 @@
 
 static u64 mem_flags(const struct realm_conf *conf)
 {
-	(void)conf;
 	return MEM_GUARDED;
 }
 
 static unsigned long vm_type(const struct realm_conf *conf, unsigned ipa_bits)
 {
-	(void)conf;
 	return KVM_VM_TYPE_ARM_PROTECTED | ipa_bits;
 }
 
@@ -66,15 +64,12 @@ static int activate(struct realm *r)
  */
 static int fault(struct realm *r, int vcpu_fd)
 {
-	(void)r;
-	(void)vcpu_fd;
 	log_error("the guest has lost memory: the host has touched a page that it does not share");
 	return -EFAULT;
 }
 
 static void destroy(struct realm *r)
 {
-	(void)r;
 }
 
 const struct realm_ops realm_pkvm = {

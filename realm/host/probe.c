@@ -15,9 +15,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
+#include "lkvm/base/encode.h"
 #include "lkvm/base/log.h"
 #include "lkvm/kvm/kvm.h"
 #include "realm/host/uapi_rme.h"
@@ -61,16 +61,18 @@ static u32 exported_cap(void)
 	static const char *const files[] = { "/sys/module/kvm/parameters/kvm_cap_arm_rmi",
 					     "/sys/module/kvm/parameters/kvm_cap_arm_rme" };
 	char buf[16];
+	u64 number;
 	u32 cap = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(files) && !cap; i++) {
 		int fd = open(files[i], O_RDONLY | O_CLOEXEC);
-		ssize_t n = fd < 0 ? -1 : read(fd, buf, sizeof(buf) - 1);
+		ssize_t n = fd < 0 ? -1 : read(fd, buf, sizeof(buf));
 
 		if (fd >= 0)
 			close(fd);
-		buf[MAX(n, 0)] = 0;
-		cap = (u32)strtoul(buf, NULL, 0);
+		if (n > 0 &&
+		    decode_number_prefix(&number, UINT32_MAX, NUMBER_C, buf, (size_t)n) > 0)
+			cap = (u32)number;
 	}
 	return cap;
 }

@@ -13,7 +13,6 @@
 
 const char *reason_of_run(const struct realm *r, int err)
 {
-	(void)r;
 	switch (-err) {
 	case EFAULT:
 		return "the guest has touched, at its shared address, memory that it has not "

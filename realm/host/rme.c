@@ -88,8 +88,7 @@ static u32 vcpu_features(const struct realm_conf *conf)
 
 static int failed(const char *what, int err)
 {
-	log_error("cannot %s: %s", what, strerror(-err));
-	return err;
+	return log_errno(err, "cannot %s", what);
 }
 
 static int sub_command(struct realm *r, u32 cmd, const void *arg, const char *what)
@@ -182,7 +181,6 @@ static int define(struct realm *r, int vcpu_fd)
 {
 	int err = configure(r);
 
-	(void)vcpu_fd;
 	if (!err && host(r)->sve_told)
 		err = configure_rfc(r);
 	return err ? err : sub_command(r, RME_CREATE_REALM, NULL, "create the Realm");

@@ -26,7 +26,6 @@
 
 static u64 mem_flags(const struct realm_conf *conf)
 {
-	(void)conf;
 	return MEM_PROTECTED | MEM_SHARED_ONLY;
 }
 
@@ -76,7 +75,6 @@ static int set_ram(struct realm *r)
 
 static int define(struct realm *r, int vcpu_fd)
 {
-	(void)vcpu_fd;
 	return gmem_protect(realm_state(r));
 }
 
@@ -132,7 +130,7 @@ static int populate(struct realm *r, gpa_t g, u64 len, bool measured)
 		err = populate_all(realm_conf(r), realm_kvm(r), &p);
 	}
 	if (err)
-		log_error("cannot load the Realm: %s", strerror(-err));
+		log_errno(err, "cannot load the Realm");
 	return err;
 }
 

@@ -64,7 +64,7 @@ static int get_ready(struct attest *a)
 		return err;
 	err = token_make_platform(&a->keys, a->platform, sizeof(a->platform), &a->platform_len);
 	if (err)
-		log_error("cannot sign a platform token: %s", strerror(-err));
+		log_errno(err, "cannot sign a platform token");
 	return err;
 }
 

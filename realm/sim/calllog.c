@@ -43,7 +43,7 @@ int calllog_open(struct calllog **out, const char *path)
 	l->fd = path ? open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0644) : -1;
 	if (path && l->fd < 0) {
 		err = -errno;
-		log_error("--sim-log: cannot open %s: %s", path, strerror(-err));
+		log_errno(err, "--sim-log: cannot open %s", path);
 		free(l);
 		return err;
 	}

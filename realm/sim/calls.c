@@ -98,7 +98,7 @@ static int start_cpu(void *arg, unsigned caller, unsigned cpu, u64 entry, u64 co
 	int err = regs_start(s->vcpu_fds[cpu], s->vcpu_fds[caller], entry, context);
 
 	if (err)
-		log_error("cannot start vCPU %u of the simulated Realm: %s", cpu, strerror(-err));
+		log_errno(err, "cannot start vCPU %u of the simulated Realm", cpu);
 	return err;
 }
 

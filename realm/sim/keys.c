@@ -95,17 +95,14 @@ static int open_dir(const char *dir, bool make)
 
 	if (fd < 0 && errno == ENOENT && make) {
 		err = make_dirs(dir);
-		if (err) {
-			log_error("cannot make %s for attestation keys: %s", dir, strerror(-err));
-			return err;
-		}
+		if (err)
+			return log_errno(err, "cannot make %s for attestation keys", dir);
 		fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	}
 	if (fd < 0) {
 		err = -errno;
 		if (err != -ENOENT || make)
-			log_error("cannot open %s, the directory of attestation keys: %s", dir,
-				  strerror(-err));
+			log_errno(err, "cannot open %s, the directory of attestation keys", dir);
 		return err;
 	}
 	err = check_dir(dir, fd);
@@ -138,8 +135,7 @@ struct place {
 
 static int fail(const struct place *p, const char *what, int err)
 {
-	log_error("cannot %s %s/%s: %s", what, p->dir, p->name, strerror(-err));
-	return err;
+	return log_errno(err, "cannot %s %s/%s", what, p->dir, p->name);
 }
 
 /* The text of a private file. Its length, -ENOENT without a message, -errno after one. */

@@ -33,7 +33,6 @@ static u64 mem_flags(const struct realm_conf *conf)
 
 static int rmm(const struct realm_conf *conf)
 {
-	(void)conf;
 	return RIM_RMM_1_0;
 }
 
@@ -71,11 +70,8 @@ static int set_filters(const struct kvm *k)
 		int err = kvm_attr_set(k->vm_fd, KVM_ARM_VM_SMCCC_CTRL, KVM_ARM_VM_SMCCC_FILTER,
 				       &filters[i]);
 
-		if (err) {
-			log_error("cannot filter SMC function %#x: %s", filters[i].base,
-				  strerror(-err));
-			return err;
-		}
+		if (err)
+			return log_errno(err, "cannot filter SMC function %#x", filters[i].base);
 	}
 	return 0;
 }
@@ -140,8 +136,7 @@ static int set_ram(struct realm *r)
 
 static int unreadable(const char *what, int err)
 {
-	log_error("cannot measure %s of the simulated Realm: %s", what, strerror(-err));
-	return err;
+	return log_errno(err, "cannot measure %s of the simulated Realm", what);
 }
 
 static int define(struct realm *r, int vcpu_fd)
@@ -208,10 +203,8 @@ static int finalize(struct realm *r, int vcpu_fd)
 	int err = regs_reset(vcpu_fd);
 
 	assert(index < SIM_MAX_RECS);
-	if (err) {
-		log_error("cannot set the registers of vCPU %u: %s", index, strerror(-err));
-		return err;
-	}
+	if (err)
+		return log_errno(err, "cannot set the registers of vCPU %u", index);
 	err = measure_rec(s, vcpu_fd, &runnable);
 	if (err)
 		return err;
@@ -263,7 +256,6 @@ static bool is_on(const struct realm *r, unsigned index)
  */
 static int fault(struct realm *r, int vcpu_fd)
 {
-	(void)r;
 	return regs_abort(vcpu_fd);
 }
 
