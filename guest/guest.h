@@ -154,8 +154,9 @@ struct fault {
 };
 
 /*
- * Between the two, a synchronous exception is recorded and the instruction skipped; one that could
- * not be fetched is taken for the first of a function, which returns. At any other time it ends the payload with "PANIC". fault_end() returns how many there were.
+ * Between the two, a synchronous exception is recorded and the instruction skipped; an instruction
+ * that could not be fetched is taken for the first of a function, which returns. At any other time
+ * a synchronous exception ends the payload with "PANIC". fault_end() returns how many there were.
  */
 void fault_begin(void);
 unsigned fault_end(void);

@@ -36,6 +36,7 @@ static const char *const names[] = { "x28 to x30", "sp", SYSTEM_REGISTERS(NAME) 
 /* Of the CPU that has started last. Not in .bss, which is cleared later; lines of its own. */
 u64 entry_regs[(NR_REGS + 7) & ~7u] __attribute__((section(".data"), used, aligned(64)));
 
+/* clang-format off */
 /* Called by start.S with the MMU off, so that lines of the cache are to be dropped afterwards. */
 __asm__(".pushsection .text\n"
 	".globl at_entry\n"
@@ -58,16 +59,19 @@ __asm__(".pushsection .text\n"
 	"stp x24, x25, [x28], #16\n"
 	"stp x26, x27, [x28], #16\n"
 	"mov x27, sp\n"
-	"stp x29, x27, [x28], #16\n" SYSTEM_REGISTERS(STORE) "dsb sy\n"
-							     "adrp x27, entry_regs\n"
-							     "add x27, x27, :lo12:entry_regs\n"
-							     "1: dc ivac, x27\n"
-							     "add x27, x27, #64\n"
-							     "cmp x27, x28\n"
-							     "b.lo 1b\n"
-							     "dsb sy\n"
-							     "ret\n"
-							     ".popsection\n");
+	"stp x29, x27, [x28], #16\n"
+	SYSTEM_REGISTERS(STORE)
+	"dsb sy\n"
+	"adrp x27, entry_regs\n"
+	"add x27, x27, :lo12:entry_regs\n"
+	"1: dc ivac, x27\n"
+	"add x27, x27, #64\n"
+	"cmp x27, x28\n"
+	"b.lo 1b\n"
+	"dsb sy\n"
+	"ret\n"
+	".popsection\n");
+/* clang-format on */
 
 static const char *name_of(unsigned i)
 {

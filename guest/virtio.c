@@ -16,8 +16,8 @@
 
 enum { CAP_COMMON = 1, CAP_NOTIFY, CAP_ISR, CAP_DEVICE, CAP_PCI_CFG };
 
-#define ANSWER_MS                                                                                  \
-	20000 /* on a machine that is busy with others, too; a device that hangs never answers */
+/* On a machine that is busy with others, too; a device that hangs never answers. */
+#define ANSWER_MS 20000
 
 static const struct {
 	u16 off;

@@ -28,8 +28,8 @@
 
 #include "lkvm/base/log.h"
 #include "lkvm/vm/mem.h"
+#include "realm/hash.h"
 
-#define GRANULE 4096u
 #define ALL_CALLS 0xfu		      /* bits of OPEN, CLOSE, SEND, RECEIVE */
 #define MAX_BYTES (UINT64_C(1) << 20) /* in one call */
 #define MAX_PIECES 8u
@@ -246,7 +246,7 @@ static int move_data(struct rhi *r, u64 x[], bool out)
 	u64 ipa = x[2], len = x[3], offset = x[4];
 	ssize_t n;
 
-	if (!ipa || !is_aligned(ipa, GRANULE) || offset > UINT64_MAX - ipa)
+	if (!ipa || !is_aligned(ipa, RSI_GRANULE) || offset > UINT64_MAX - ipa)
 		return fails(x, RHI_ACCESS_FAILED);
 	if (!len)
 		return answers(r, x, RHI_IO_COMPLETE, 0);

@@ -243,6 +243,24 @@ int kvm_reg_get64(int vcpu_fd, u64 id, u64 *val)
 	return kvm_reg_get(vcpu_fd, id, val);
 }
 
+int kvm_gprs_get(int vcpu_fd, u64 x[], unsigned nr)
+{
+	int err = 0;
+
+	for (unsigned i = 0; i < nr && !err; i++)
+		err = kvm_reg_get64(vcpu_fd, KVM_REG_X(i), &x[i]);
+	return err;
+}
+
+int kvm_gprs_set(int vcpu_fd, const u64 x[], unsigned nr)
+{
+	int err = 0;
+
+	for (unsigned i = 0; i < nr && !err; i++)
+		err = kvm_reg_set64(vcpu_fd, KVM_REG_X(i), x[i]);
+	return err;
+}
+
 int kvm_reg_list(int vcpu_fd, struct kvm_reg_list **list)
 {
 	struct kvm_reg_list none = { .n = 0 };

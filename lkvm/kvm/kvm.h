@@ -78,6 +78,10 @@ int kvm_reg_get(int vcpu_fd, u64 id, void *val);
 int kvm_reg_set64(int vcpu_fd, u64 id, u64 val);
 int kvm_reg_get64(int vcpu_fd, u64 id, u64 *val);
 
+/* x0 to x(nr - 1), nr <= 31. 0, or -errno of the first that failed. */
+int kvm_gprs_get(int vcpu_fd, u64 x[], unsigned nr);
+int kvm_gprs_set(int vcpu_fd, const u64 x[], unsigned nr);
+
 /* All that the vCPU has: *list is the caller's to free(), NULL on -errno. */
 int kvm_reg_list(int vcpu_fd, struct kvm_reg_list **list);
 

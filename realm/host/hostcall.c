@@ -9,7 +9,6 @@
 #include "realm/host/hostcall.h"
 
 #include <errno.h>
-#include <string.h>
 
 #include "lkvm/base/log.h"
 #include "lkvm/kvm/kvm.h"
@@ -28,19 +27,17 @@ int hostcall_create(struct realm *r)
 	err = kvm_attr_set(realm_kvm(r)->vm_fd, KVM_ARM_VM_SMCCC_CTRL, KVM_ARM_VM_SMCCC_FILTER,
 			   &filter);
 	if (err)
-		log_error(
-			"--service-ip: this host's kernel does not hand over a Realm's host calls: %s",
-			strerror(-err));
+		log_errno(
+			err,
+			"--service-ip: this host's kernel does not hand over a Realm's host calls");
 	return err;
 }
 
 int hostcall_exit(struct realm *r, int vcpu_fd, const struct kvm_run *run)
 {
 	u64 x[RHI_NR_REGS];
-	int err = 0;
+	int err = kvm_gprs_get(vcpu_fd, x, RHI_NR_REGS);
 
-	for (unsigned i = 1; i < RHI_NR_REGS && !err; i++)
-		err = kvm_reg_get64(vcpu_fd, KVM_REG_X(i), &x[i]);
 	if (err)
 		return err;
 	x[0] = (u32)run->hypercall.nr;
@@ -48,7 +45,5 @@ int hostcall_exit(struct realm *r, int vcpu_fd, const struct kvm_run *run)
 		rhi_wait(realm_rhi(r));
 		return -EINPROGRESS;
 	}
-	for (unsigned i = 0; i < RHI_NR_REGS - 1 && !err; i++)
-		err = kvm_reg_set64(vcpu_fd, KVM_REG_X(i), x[i]);
-	return err;
+	return kvm_gprs_set(vcpu_fd, x, RHI_NR_REGS - 1);
 }

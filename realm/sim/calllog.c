@@ -13,24 +13,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "lkvm/base/log.h"
+#include "lkvm/vm/loop.h"
 
 struct calllog {
 	int fd; /* -1: stderr */
 	u64 started_ns;
 	_Atomic u64 written; /* bytes */
 };
-
-static u64 now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (u64)t.tv_sec * 1000000000 + (u64)t.tv_nsec;
-}
 
 int calllog_open(struct calllog **out, const char *path)
 {
@@ -39,7 +31,7 @@ int calllog_open(struct calllog **out, const char *path)
 
 	if (!l)
 		return -ENOMEM;
-	l->started_ns = now_ns();
+	l->started_ns = loop_now_ns();
 	l->fd = path ? open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0644) : -1;
 	if (path && l->fd < 0) {
 		err = -errno;
@@ -77,7 +69,7 @@ static void put(struct calllog *l, const char *line)
 
 void calllog_write(struct calllog *l, unsigned cpu, const char *text)
 {
-	u64 ns = now_ns() - l->started_ns, len = strlen(text), before;
+	u64 ns = loop_now_ns() - l->started_ns, len = strlen(text), before;
 	char line[1000];
 
 	before = atomic_load_explicit(&l->written, memory_order_relaxed);

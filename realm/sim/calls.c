@@ -106,23 +106,13 @@ const struct psci_env calls_psci_env = { .start = start_cpu };
 
 /* ---- calls ---- */
 
+/* What the guest has called with; function ids are in w0. */
 static int get_regs(int vcpu_fd, u64 x[], unsigned nr)
 {
-	int err = 0;
+	int err = kvm_gprs_get(vcpu_fd, x, nr);
 
-	for (unsigned i = 0; i < nr && !err; i++)
-		err = kvm_reg_get64(vcpu_fd, KVM_REG_X(i), &x[i]);
 	if (!err)
-		x[0] = (u32)x[0]; /* function ids are in w0 */
-	return err;
-}
-
-static int set_regs(int vcpu_fd, const u64 x[], unsigned nr)
-{
-	int err = 0;
-
-	for (unsigned i = 0; i < nr && !err; i++)
-		err = kvm_reg_set64(vcpu_fd, KVM_REG_X(i), x[i]);
+		x[0] = (u32)x[0];
 	return err;
 }
 
@@ -164,7 +154,7 @@ static int answer_rsi(struct sim *s, unsigned index, int vcpu_fd)
 		atomic_store(&s->aware, true);
 	if (s->log)
 		calllog_write(s->log, index, calltext_rsi(text, in, x));
-	return set_regs(vcpu_fd, x, nr_out);
+	return kvm_gprs_set(vcpu_fd, x, nr_out);
 }
 
 static int answer_psci(struct sim *s, unsigned index, int vcpu_fd)
@@ -183,7 +173,7 @@ static int answer_psci(struct sim *s, unsigned index, int vcpu_fd)
 	if (!on)
 		return 0;
 	realm_wake(s->realm);
-	return set_regs(vcpu_fd, x, PSCI_NR_REGS);
+	return kvm_gprs_set(vcpu_fd, x, PSCI_NR_REGS);
 }
 
 /* What no RMM knows either. */
@@ -195,7 +185,7 @@ static int answer_other(struct sim *s, unsigned index, int vcpu_fd)
 
 	if (s->log && !get_regs(vcpu_fd, in, RSI_NR_REGS))
 		calllog_write(s->log, index, calltext_rsi(text, in, answer));
-	return set_regs(vcpu_fd, answer, 1);
+	return kvm_gprs_set(vcpu_fd, answer, 1);
 }
 
 int calls_exit(struct sim *s, unsigned index, int vcpu_fd, const struct kvm_run *run)

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lkvm/base/encode.h"
 #include "lkvm/base/log.h"
 
 #define MAX_DELAY_MS 3600000u
@@ -41,16 +42,10 @@ static bool word_is(struct word w, const char *s)
 	return w.len == strlen(s) && !memcmp(w.s, s, w.len);
 }
 
-/* Decimal digits, all of the word. */
 static bool number(struct word w, u64 max, u64 *out)
 {
 	*out = 0;
-	for (size_t i = 0; i < w.len; i++) {
-		if (w.s[i] < '0' || w.s[i] > '9' || *out > max / 10)
-			return false;
-		*out = *out * 10 + (u64)(w.s[i] - '0');
-	}
-	return w.len && *out <= max;
+	return !decode_number(out, max, NUMBER_DEC, w.s, w.len);
 }
 
 /* Bytes, K or M behind them. */

@@ -24,6 +24,17 @@
 #define AFFINITY_ON 0u
 #define AFFINITY_OFF 1u
 
+void psci_init(struct psci *p, const struct psci_env *env, void *env_arg, u64 par_size)
+{
+	*p = (struct psci){ .env = env, .env_arg = env_arg, .par_size = par_size };
+	pthread_mutex_init(&p->lock, NULL);
+}
+
+void psci_fini(struct psci *p)
+{
+	pthread_mutex_destroy(&p->lock);
+}
+
 /*
  * MPIDRs are those of RECs in order: 16 in the lowest level, 256 in those above it
  * [RMM 1.0 A2.3.3]. Bits that are no affinity make it nobody's.

@@ -47,6 +47,14 @@ struct psci {
 };
 
 /*
+ * Before the first call: no CPU exists yet, protected addresses are below `par_size`. The caller
+ * then counts the CPUs, and says which are on.
+ */
+void psci_init(struct psci *p, const struct psci_env *env, void *env_arg, u64 par_size);
+/* No vCPU runs any more. */
+void psci_fini(struct psci *p);
+
+/*
  * Answer one call of CPU `cpu`: x[0] is the function id, results replace x[0..3]. False: the CPU
  * has gone off, and its registers are no longer its thread's to write. vCPU threads; takes the
  * lock.

@@ -95,13 +95,14 @@ int regs_reset(int vcpu_fd)
 int regs_start(int fd, int caller, u64 entry, u64 context)
 {
 	struct kvm_mp_state runnable = { KVM_MP_STATE_RUNNABLE };
+	const u64 gprs[31] = { context };
 	u64 sctlr;
 	int err = kvm_reg_get64(caller, SCTLR_EL1, &sctlr);
 
 	if (!err)
 		err = kvm_reg_set64(fd, SCTLR_EL1, SCTLR_RESET | (sctlr & SCTLR_EE));
-	for (unsigned i = 0; i < 31 && !err; i++)
-		err = kvm_reg_set64(fd, KVM_REG_X(i), i ? 0 : context);
+	if (!err)
+		err = kvm_gprs_set(fd, gprs, ARRAY_SIZE(gprs));
 	if (!err)
 		err = kvm_reg_set64(fd, KVM_REG_PC, entry);
 	if (!err)

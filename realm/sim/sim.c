@@ -92,13 +92,10 @@ static int create(struct realm *r)
 	s->rsi.hash_algo = conf->sha512 ? RSI_HASH_SHA512 : RSI_HASH_SHA256;
 	s->rsi.token_max = SIM_TOKEN_MAX;
 	memcpy(s->rsi.rpv, conf->rpv, sizeof(s->rsi.rpv));
-	s->psci.env = &calls_psci_env;
-	s->psci.env_arg = s;
-	s->psci.par_size = mem_alias(s->mem);
+	psci_init(&s->psci, &calls_psci_env, s, mem_alias(s->mem));
 	s->rsi.version_low = conf->sim_faults ? conf->sim_faults->version_low : 0;
 	s->rsi.version_high = conf->sim_faults ? conf->sim_faults->version_high : 0;
 	fault_init(&s->fault, conf->sim_faults);
-	pthread_mutex_init(&s->psci.lock, NULL);
 	for (unsigned i = 0; i < SIM_MAX_RECS; i++)
 		s->recs[i].index = i;
 	err = attest_create(&s->attest, conf->sim_keys,
@@ -186,8 +183,8 @@ static int measure_rec(struct sim *s, int vcpu_fd, bool *runnable)
 
 	if (!err)
 		err = kvm_reg_get64(vcpu_fd, KVM_REG_PC, &pc);
-	for (unsigned i = 0; i < ARRAY_SIZE(gprs) && !err; i++)
-		err = kvm_reg_get64(vcpu_fd, KVM_REG_X(i), &gprs[i]);
+	if (!err)
+		err = kvm_gprs_get(vcpu_fd, gprs, ARRAY_SIZE(gprs));
 	if (err)
 		return unreadable("a vCPU", err);
 	*runnable = state.mp_state == KVM_MP_STATE_RUNNABLE;
@@ -271,7 +268,7 @@ static void destroy(struct realm *r)
 	calllog_close(s->log);
 	fault_fini(&s->fault);
 	rsi_fini(&s->rsi);
-	pthread_mutex_destroy(&s->psci.lock);
+	psci_fini(&s->psci);
 	free(s);
 }
 

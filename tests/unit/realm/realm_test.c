@@ -4,8 +4,6 @@
 
 #include "tests/unit/realm/host/launch.h"
 
-static const struct fake_op nothing[] = { { GUEST_END, 0, 0, NULL } };
-
 /* A protected VM: a page that KVM keeps from us is refused, once the VM runs. */
 START_TEST(a_protected_vm)
 {

@@ -32,6 +32,16 @@ static struct probe probe;
 static int vcpu[NR_VCPUS];
 static struct kvm_run *run_page[NR_VCPUS];
 
+/* What a guest does that ends at once. */
+static const struct fake_op nothing[] = { { GUEST_END, 0, 0, NULL } };
+
+/* A host of that kind whose guest will do `ops`, and the options' defaults. */
+static inline void begin(enum fake_host host, const struct fake_op *ops)
+{
+	fake_kvm_init(host, ops);
+	memset(&conf, 0, sizeof(conf));
+}
+
 static inline void tear_down(void)
 {
 	for (unsigned i = 0; i < NR_VCPUS; i++) {
@@ -209,6 +219,26 @@ static inline int run(unsigned i)
 		if (ret)
 			return ret;
 	}
+}
+
+/* Each call of KVM fails once, of a launch and a guest that does nothing: how many were noticed. */
+static inline unsigned launches_that_fail(enum fake_host host, bool has_rpv)
+{
+	unsigned failures = 0;
+
+	for (unsigned n = 0; n < 80; n++) {
+		int err;
+
+		begin(host, nothing);
+		conf.has_rpv = has_rpv;
+		fake_kvm_fail(n, EIO);
+		err = launch();
+		if (!err)
+			err = run(0);
+		failures += err < 0;
+		tear_down();
+	}
+	return failures;
 }
 
 #endif

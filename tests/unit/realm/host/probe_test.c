@@ -4,8 +4,6 @@
 
 #include "tests/unit/realm/host/launch.h"
 
-static const struct fake_op nothing[] = { { GUEST_END, 0, 0, NULL } };
-
 static void host(enum fake_host h)
 {
 	if (kvm.dev_fd > 0)

@@ -34,9 +34,8 @@ static const struct psci_env env = { .start = start };
 static void setup(unsigned nr)
 {
 	memset(&started, 0, sizeof(started));
-	psci = (struct psci){ .env = &env, .env_arg = &started, .par_size = PAR_END };
+	psci_init(&psci, &env, &started, PAR_END);
 	psci.nr_cpus = nr;
-	pthread_mutex_init(&psci.lock, NULL);
 	atomic_store(&psci.on[0], true);
 }
 
