@@ -28,6 +28,10 @@
 #define PMCR_N_SHIFT 11
 #define PMCR_N_MASK UINT64_C(0x1f)
 
+#define TPIDR_EL1 KVM_REG_SYS(3u, 0u, 13u, 0u, 4u)
+#define TPIDR_EL0 KVM_REG_SYS(3u, 3u, 13u, 0u, 2u)
+#define TPIDRRO_EL0 KVM_REG_SYS(3u, 3u, 13u, 0u, 3u)
+
 static void feature_add(struct cpu_model *m, unsigned feature)
 {
 	m->features[feature / 32] |= 1u << feature % 32;
@@ -222,6 +226,16 @@ int cpu_attach(const struct cpu_model *m, int vcpu_fd, unsigned index, const str
 	if (!err && pv)
 		err = pvtime_attach(pv, vcpu_fd, index);
 	return err;
+}
+
+int cpu_clear_thread_regs(int vcpu_fd)
+{
+	static const u64 ids[] = { TPIDR_EL0, TPIDRRO_EL0, TPIDR_EL1 };
+	int err = 0;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(ids) && !err; i++)
+		err = kvm_reg_set64(vcpu_fd, ids[i], 0);
+	return err ? log_errno(err, "Cannot clear the thread registers of the guest") : 0;
 }
 
 int cpu_set_regs(int vcpu_fd, gpa_t entry, gpa_t dtb)

@@ -9,6 +9,7 @@
  *   cpu_finalize    each vCPU: KVM_ARM_VCPU_FINALIZE(SVE); features are fixed from here on
  *   (gic_init)
  *   cpu_attach      each vCPU: PMU interrupt and counters, stolen-time record
+ *   cpu_clear_thread_regs  vCPU 0, unless an RMM or a hypervisor decides what its registers are
  *   cpu_set_regs    vCPU 0: entry state. The others wait, powered off, for PSCI CPU_ON
  *
  * All on the thread that owns the vCPU fd, before KVM_RUN. Errors: -errno with one log_error.
@@ -55,6 +56,14 @@ int cpu_finalize(const struct cpu_model *m, int vcpu_fd);
 
 /* `pv` NULL: no stolen time. */
 int cpu_attach(const struct cpu_model *m, int vcpu_fd, unsigned index, const struct pvtime *pv);
+
+/*
+ * TPIDR_EL0, TPIDRRO_EL0 and TPIDR_EL1 = 0: KVM resets them to a pattern, which firmware takes for
+ * an address (EDK2 keeps its HOB list in TPIDR_EL0, and looks there first where
+ * ID_AA64PFR0_EL1.RME is not 0). KVM writes the pattern again at PSCI CPU_ON, so that the other
+ * vCPUs have it whatever is done here.
+ */
+int cpu_clear_thread_regs(int vcpu_fd);
 
 /* x0 = dtb, pc = entry. The rest keeps its reset value: x1..x30 = 0, PSTATE = EL1h, DAIF masked. */
 int cpu_set_regs(int vcpu_fd, gpa_t entry, gpa_t dtb);

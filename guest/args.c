@@ -116,6 +116,11 @@ void payload_main(void)
 	       boot_state.x1, boot_state.x2, boot_state.x3);
 	checkf("MMU and caches off", !(boot_state.sctlr & SCTLR_M_C_I & ~0x1000ull), "%lx",
 	       boot_state.sctlr);
+	/* Firmware keeps a pointer there, and tells by it whether it has been at work. */
+	checkf("thread registers are zero",
+	       !(read_sysreg(tpidr_el0) | read_sysreg(tpidrro_el0) | read_sysreg(tpidr_el1)),
+	       "%lx %lx %lx", read_sysreg(tpidr_el0), read_sysreg(tpidrro_el0),
+	       read_sysreg(tpidr_el1));
 	print("dtb: %lx\n", boot_state.x0);
 	check("dtb is 2 MiB aligned", boot_state.x0 % 0x200000 == 0);
 	check("dtb is above the image", boot_state.x0 >= (u64)_end);

@@ -245,8 +245,11 @@ static int define(struct machine *m)
 static int finalize(struct machine *m)
 {
 	const struct plan *p = &m->launch.plan;
-	int err = cpu_set_regs(vcpu_fd(m->vcpus[0]), p->entry, p->dtb);
+	int fd = vcpu_fd(m->vcpus[0]);
+	int err = m->realm_ops->confidential ? 0 : cpu_clear_thread_regs(fd);
 
+	if (!err)
+		err = cpu_set_regs(fd, p->entry, p->dtb);
 	for (unsigned i = 0; i < m->nr_vcpus && !err; i++)
 		err = realm_finalize(m->realm, vcpu_fd(m->vcpus[i]));
 	return err;

@@ -22,6 +22,7 @@ static struct {
 	u64 vls_set;
 	u64 regs[34];
 	u64 pmcr_set;
+	u64 thread_regs[3];
 	bool mte_enabled, finalized;
 	struct kvm_userspace_memory_region slot;
 	struct {
@@ -60,7 +61,16 @@ int kvm_ioctl_val(int fd, unsigned long req, unsigned long val)
 static int one_reg(unsigned long req, struct kvm_one_reg *r)
 {
 	const u64 pmcr = KVM_REG_SYS(3u, 3u, 9u, 12u, 0u);
+	const u64 thread[] = { KVM_REG_SYS(3u, 3u, 13u, 0u, 2u), KVM_REG_SYS(3u, 3u, 13u, 0u, 3u),
+			       KVM_REG_SYS(3u, 0u, 13u, 0u, 4u) };
 	void *val = (void *)(uintptr_t)r->addr;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(thread) && req == KVM_SET_ONE_REG; i++)
+		if (r->id == thread[i]) {
+			memcpy(&kernel.thread_regs[i], val, 8);
+			return 0;
+		}
+
 	u64 vls[8] = { kernel.vls };
 
 	if (r->id == KVM_REG_ARM64_SVE_VLS && req == KVM_GET_ONE_REG) {
@@ -309,12 +319,18 @@ START_TEST(initialisation_errors)
 	kernel.fail = KVM_SET_ONE_REG;
 	ck_assert_int_eq(cpu_set_regs(VCPU, gpa(0), gpa(0)), -EIO);
 	captured_one_error("entry point", "");
+	ck_assert_int_eq(cpu_clear_thread_regs(VCPU), -EIO);
+	captured_one_error("thread registers", "");
 }
 END_TEST
 
 START_TEST(entry_state)
 {
 	host_with_everything();
+	memset(kernel.thread_regs, 0xdb, sizeof(kernel.thread_regs));
+	ck_assert_int_eq(cpu_clear_thread_regs(VCPU), 0);
+	for (unsigned i = 0; i < ARRAY_SIZE(kernel.thread_regs); i++)
+		ck_assert_uint_eq(kernel.thread_regs[i], 0);
 	ck_assert_int_eq(cpu_set_regs(VCPU, gpa(0x80080000), gpa(0x8fe00000)), 0);
 	ck_assert_uint_eq(kernel.regs[0], 0x8fe00000);
 	ck_assert_uint_eq(kernel.regs[32], 0x80080000);
