@@ -27,6 +27,7 @@
 #include "net/user/dhcp.h"
 #include "net/user/guard.h"
 #include "net/user/merge.h"
+#include "net/user/order.h"
 #include "net/user/reasm.h"
 #include "net/user/segment.h"
 #include "net/user/slirp.h"
@@ -48,6 +49,7 @@ struct user_if {
 	struct reasm *reasm;
 	struct merge merge; /* what the guest sends in one batch */
 	struct acks acks;   /* what it is told in one */
+	struct order *order;
 	struct backlog backlog;
 
 	bool up;       /* a driver is there */
@@ -97,6 +99,7 @@ static void to_guest(void *arg, const u8 *frame, size_t len)
 {
 	struct user_if *s = arg;
 
+	order_saw(s->order, frame, len);
 	if (!s->up || acks_replace(&s->acks, frame, len))
 		return;
 	emit_held(s);
@@ -161,25 +164,41 @@ static bool over_limit(struct user_if *s, const u8 *frame, const struct guard_pk
 	return true;
 }
 
+static void feed(struct user_if *s, const u8 *frame, size_t len, const struct guard_pkt *pkt)
+{
+	u8 reset[ORDER_RESET_FRAME];
+	size_t n;
+
+	if (pkt->proto != PROTO_TCP || order_admit(s->order, frame, len, pkt)) {
+		slirp_feed(s->slirp, frame, len,
+			   pkt->type == ETHERTYPE_ARP4 || pkt->proto == PROTO_ICMP6);
+		return;
+	}
+	n = order_reset(s->order, reset);
+	if (n)
+		slirp_feed(s->slirp, reset, n, false);
+}
+
 static void feed_held(struct user_if *s)
 {
 	size_t len = merge_take(&s->merge);
+	const struct guard_pkt pkt = {
+		.type = ETHERTYPE_IP4, .l3 = s->merge.l3, .l4 = s->merge.l4, .proto = PROTO_TCP
+	};
 
 	if (len)
-		slirp_feed(s->slirp, s->merge.frame, len, false);
+		feed(s, s->merge.frame, len, &pkt);
 }
 
 static void input(struct user_if *s, u8 *frame, size_t len, const struct guard_pkt *pkt)
 {
-	bool neighbour = pkt->type == ETHERTYPE_ARP4 || pkt->proto == PROTO_ICMP6;
-
 	segment_invite(&s->seg, frame, pkt);
 	if (over_limit(s, frame, pkt) || merge_append(&s->merge, frame, len, pkt))
 		return;
 	feed_held(s);
 	if (frame == s->frame && merge_hold(&s->merge, &s->frame, len, pkt))
 		return;
-	slirp_feed(s->slirp, frame, len, neighbour);
+	feed(s, frame, len, pkt);
 }
 
 static int user_if_send(struct netif *n, const struct netif_offload *o, struct iov_cur from)
@@ -263,6 +282,7 @@ static void user_if_destroy(struct netif *n)
 
 	s->up = false; /* closing connections sends resets */
 	slirp_close(s->slirp);
+	order_destroy(s->order);
 	reasm_destroy(s->reasm);
 	backlog_fini(&s->backlog);
 	free(s->frame);
@@ -394,7 +414,7 @@ int user_if_create(struct netif **out, const struct net_conf *c, struct loop *lo
 	s->frame = malloc(NETIF_FRAME_MAX);
 	s->merge.frame = malloc(NETIF_FRAME_MAX);
 	if (!s->frame || !s->merge.frame || backlog_init(&s->backlog, BACKLOG_BYTES) ||
-	    reasm_create(&s->reasm)) {
+	    reasm_create(&s->reasm) || order_create(&s->order)) {
 		log_errno(-ENOMEM, "user-mode networking");
 		goto fail;
 	}

@@ -638,6 +638,82 @@ START_TEST(urgent_data_is_ordinary_data)
 }
 END_TEST
 
+static u64 resident(void)
+{
+	unsigned long size, pages = 0;
+	FILE *f = fopen("/proc/self/statm", "re");
+
+	ck_assert_ptr_nonnull(f);
+	ck_assert_int_eq(fscanf(f, "%lu %lu", &size, &pages), 2);
+	fclose(f);
+	return (u64)pages * (u64)sysconf(_SC_PAGESIZE);
+}
+
+/* libslirp keeps a buffer of 32 KiB for each segment that comes before its turn. */
+START_TEST(early_segments_are_bounded)
+{
+	struct world w;
+	struct conn c;
+	u32 first;
+	char buf[16];
+	u64 before;
+	u16 port;
+	int sk = listen_on_loopback(SOCK_STREAM, &port);
+
+	world_up(&w, NULL, 0);
+	tcp_open(&c, &w, sk, port);
+	first = c.seq;
+	before = resident();
+	for (u32 i = 0; i < 10000; i++) {
+		c.seq = first + 1 + 2 * i;
+		tcp_send(&c, TCP_ACK, "b", 1);
+	}
+	ck_assert_uint_lt(resident() - before, 64 * MiB);
+	/* The connection is well. */
+	c.seq = first;
+	tcp_send(&c, TCP_ACK, "abc", 3);
+	ck_assert_int_eq(read(c.server, buf, sizeof(buf)), 4);
+	ck_assert_mem_eq(buf, "abcb", 4);
+	close(c.server);
+	world_close(&w);
+	close(sk);
+}
+END_TEST
+
+/* What a guest lost on its way to us comes again, and the rest is there already. */
+START_TEST(lost_segments_are_made_good)
+{
+	static u8 pattern[65536], buf[65536];
+	struct world w;
+	struct conn c;
+	size_t got = 0;
+	u32 first;
+	u16 port;
+	int sk = listen_on_loopback(SOCK_STREAM, &port);
+
+	for (size_t i = 0; i < sizeof(pattern); i++)
+		pattern[i] = (u8)(i * 13);
+	world_up(&w, NULL, 0);
+	tcp_open(&c, &w, sk, port);
+	first = c.seq;
+	/* The last first; one that continues what libslirp has ends it. */
+	for (int k = 39; k >= 0; k--) {
+		c.seq = first + (u32)k * 1460;
+		tcp_send(&c, TCP_ACK, pattern + (size_t)k * 1460, 1460);
+	}
+	while (got < 40 * 1460u) {
+		ssize_t n = recv(c.server, buf + got, sizeof(buf) - got, MSG_DONTWAIT);
+
+		ck_assert_int_gt(n, 0);
+		got += (size_t)n;
+	}
+	ck_assert_mem_eq(buf, pattern, got);
+	close(c.server);
+	world_close(&w);
+	close(sk);
+}
+END_TEST
+
 START_TEST(forwarded_ports_reach_the_guest)
 {
 	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
@@ -916,8 +992,8 @@ SUITE_MAIN("net/user", arp_for_the_gateway_is_answered, dhcp_gives_the_seeds_lea
 	   tso_frames_of_the_guest_are_taken_whole, large_segments_for_a_driver_that_takes_them,
 	   small_segments_for_a_driver_that_wants_checksums,
 	   small_segments_for_a_driver_that_wants_none, back_pressure_loses_nothing,
-	   urgent_data_is_ordinary_data, forwarded_ports_reach_the_guest,
-	   a_port_that_is_taken_is_an_error, bad_frames_are_refused_and_harmless,
-	   nothing_is_delivered_without_a_driver, sockets_are_limited, peers_that_go_away,
-	   a_blocked_guest_still_sends, ipv6_when_asked_for, a_restricted_guest_reaches_nothing,
-	   other_networks_and_name_servers)
+	   urgent_data_is_ordinary_data, early_segments_are_bounded, lost_segments_are_made_good,
+	   forwarded_ports_reach_the_guest, a_port_that_is_taken_is_an_error,
+	   bad_frames_are_refused_and_harmless, nothing_is_delivered_without_a_driver,
+	   sockets_are_limited, peers_that_go_away, a_blocked_guest_still_sends,
+	   ipv6_when_asked_for, a_restricted_guest_reaches_nothing, other_networks_and_name_servers)
