@@ -90,13 +90,19 @@ static void null_commit(struct disk *d)
 		d->batch_end(d->batch_arg);
 }
 
+static bool null_wait(struct disk *d)
+{
+	return false;
+}
+
 static void null_disk_done(struct disk *d)
 {
 }
 
 static const struct disk_ops null_disk_ops = { .submit = null_submit,
 					       .commit = null_commit,
-					       .drain = null_commit,
+					       .cancel = null_commit,
+					       .wait = null_wait,
 					       .destroy = null_disk_done };
 static struct disk null_disk = {
 	.ops = &null_disk_ops, .size = GiB, .block_size = 512, .physical_block_size = 512

@@ -7,6 +7,7 @@
  */
 #include "tests/fake/disk.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -101,14 +102,31 @@ static void fake_commit(struct disk *d)
 	batch_end(f);
 }
 
-static void fake_drain(struct disk *d)
+/* As if all of them had not begun. */
+static void fake_cancel(struct disk *d)
+{
+	struct fake_disk *f = fake(d);
+	int err = f->err;
+
+	f->cancels++;
+	f->err = -ECANCELED;
+	for (unsigned i = f->nr_pending; i--;) {
+		if (*f->pending[i]->cancelled)
+			finish(f, i);
+	}
+	f->err = err;
+	batch_end(f);
+}
+
+static bool fake_wait(struct disk *d)
 {
 	struct fake_disk *f = fake(d);
 
-	f->drains++;
-	while (f->nr_pending)
-		finish(f, 0);
+	if (!f->nr_pending)
+		return false;
+	finish(f, 0);
 	batch_end(f);
+	return true;
 }
 
 static void fake_destroy(struct disk *d)
@@ -125,7 +143,8 @@ static void fake_destroy(struct disk *d)
 static const struct disk_ops fake_ops = {
 	.submit = fake_submit,
 	.commit = fake_commit,
-	.drain = fake_drain,
+	.cancel = fake_cancel,
+	.wait = fake_wait,
 	.destroy = fake_destroy,
 };
 

@@ -19,7 +19,7 @@ struct fake_disk {
 
 	struct disk_req *pending[FAKE_DISK_RECORD]; /* submitted, not done; in order */
 	unsigned nr_pending, max_pending;
-	unsigned commits, drains;
+	unsigned commits, cancels;
 
 	struct {
 		enum disk_op op;

@@ -34,11 +34,13 @@
 #define KICK_BYTES (16 * MiB)
 
 struct queue {
-	u64 next_seq;	      /* of the next write */
-	unsigned writes;      /* not done yet */
-	struct slot *flushes; /* that wait for earlier writes */
-	bool touched;	      /* pushed to by answer_finished(), not flushed yet */
-	bool starved;	      /* no slot was free */
+	u64 next_seq;	       /* of the next write */
+	unsigned writes;       /* not done yet */
+	struct slot *flushes;  /* that wait for earlier writes */
+	unsigned on_disk;      /* submitted, not done */
+	_Atomic bool stopping; /* its requests end without a word to the driver */
+	bool touched;	       /* pushed to by answer_finished(), not flushed yet */
+	bool starved;	       /* no slot was free */
 };
 
 struct blk {
@@ -55,10 +57,6 @@ struct blk {
 	u64 kick_bytes;				/* that this kick has moved */
 	bool to_commit; /* the disk was given requests that it need not have begun */
 
-	/* What is being stopped: its requests end without a word to the driver. */
-	bool stopping_all;
-	struct virtqueue *stopping;
-
 	u64 delay_ns;
 	struct loop_timer *delay;
 	struct slot *delayed, **delayed_tail;
@@ -71,12 +69,14 @@ static struct queue *queue_of(struct slot *s)
 
 /* ---- the way back ---- */
 
+static bool stopping(const struct slot *s)
+{
+	return atomic_load_explicit(&s->b->queues[s->q->index].stopping, memory_order_relaxed);
+}
+
 static bool discarded(const struct slot *s)
 {
-	const struct blk *b = s->b;
-
-	return b->stopping_all || b->stopping == s->q ||
-	       atomic_load_explicit(&b->dev.broken, memory_order_relaxed);
+	return stopping(s) || atomic_load_explicit(&s->b->dev.broken, memory_order_relaxed);
 }
 
 /* Over, one way or another; the driver hears of it with the rest of the group. */
@@ -140,22 +140,27 @@ static void finish_disk(struct slot *s)
 	finish(s, !s->err ? BLK_S_OK : s->err == -EOPNOTSUPP ? BLK_S_UNSUPP : BLK_S_IOERR);
 }
 
-static void delay_over(void *arg)
+static void end_delays(struct blk *b, u64 until)
 {
-	struct blk *b = arg;
-	u64 now = loop_now_ns();
-
-	while (b->delayed && (b->delayed->due <= now || b->stopping_all || b->stopping)) {
+	while (b->delayed && b->delayed->due <= until) {
 		struct slot *s = b->delayed;
 
 		b->delayed = s->next;
 		finish_disk(s);
 	}
-	if (b->delayed)
-		loop_timer_arm(b->delay, b->delayed->due - now);
-	else
+	if (!b->delayed)
 		b->delayed_tail = &b->delayed;
 	publish(b);
+}
+
+static void delay_over(void *arg)
+{
+	struct blk *b = arg;
+	u64 now = loop_now_ns();
+
+	end_delays(b, now);
+	if (b->delayed)
+		loop_timer_arm(b->delay, b->delayed->due - now);
 }
 
 /* One delay for all: the list is in order of `due`. */
@@ -176,6 +181,8 @@ static void disk_done(struct disk_req *io, int err);
 static void to_disk(struct slot *s)
 {
 	s->req.io.done = disk_done;
+	s->req.io.cancelled = &queue_of(s)->stopping;
+	queue_of(s)->on_disk++;
 	s->b->disk->ops->submit(s->b->disk, &s->req.io);
 }
 
@@ -193,7 +200,10 @@ static void write_done(struct slot *s)
 			continue;
 		}
 		*p = f->next;
-		to_disk(f);
+		if (stopping(f))
+			finish(f, BLK_S_IOERR);
+		else
+			to_disk(f);
 	}
 }
 
@@ -201,8 +211,9 @@ static void disk_done(struct disk_req *io, int err)
 {
 	struct slot *s = container_of(io, struct slot, req.io);
 
+	queue_of(s)->on_disk--;
 	/* [virtio 1.3 §5.2.6.2] Without FLUSH a write is stable when it completes. */
-	if (s->write && !err && s->b->write_through && io->op != DISK_FLUSH) {
+	if (s->write && !err && s->b->write_through && io->op != DISK_FLUSH && !stopping(s)) {
 		io->op = DISK_FLUSH;
 		to_disk(s);
 		return;
@@ -210,7 +221,7 @@ static void disk_done(struct disk_req *io, int err)
 	s->err = err;
 	if (s->write)
 		write_done(s);
-	if (s->b->delay_ns && !s->b->stopping_all && !s->b->stopping)
+	if (s->b->delay_ns && !stopping(s))
 		delay_start(s);
 	else
 		finish_disk(s);
@@ -340,21 +351,27 @@ static int blk_start(struct virtio_device *d)
 	return 0;
 }
 
+/*
+ * What the driver was not told of is given up, as when the power fails: it may have asked for more
+ * than the disk can do in the time that anybody waits for a reset. Delays end for all queues.
+ */
 static void blk_stop(struct virtio_device *d, struct virtqueue *q)
 {
 	struct blk *b = container_of(d, struct blk, dev);
+	unsigned first = q ? q->index : 0, end = q ? first + 1 : d->nr_queues;
 
-	b->stopping_all = !q;
-	b->stopping = q;
-	b->disk->ops->drain(b->disk);
-	delay_over(b);
-	assert(!b->slots.busy);
-	for (unsigned i = 0; i < d->nr_queues; i++) {
-		if (!q || q->index == i)
-			b->queues[i] = (struct queue){ 0 };
+	for (unsigned i = first; i < end; i++)
+		b->queues[i].stopping = true;
+	b->disk->ops->cancel(b->disk);
+	for (unsigned i = first; i < end; i++) {
+		while (b->queues[i].on_disk && b->disk->ops->wait(b->disk))
+			;
+		assert(!b->queues[i].on_disk && !b->queues[i].flushes);
 	}
-	b->stopping_all = false;
-	b->stopping = NULL;
+	end_delays(b, UINT64_MAX);
+	assert(q || !b->slots.busy);
+	for (unsigned i = first; i < end; i++)
+		b->queues[i] = (struct queue){ 0 };
 }
 
 static void blk_destroy(struct virtio_device *d)

@@ -7,6 +7,7 @@
 #ifndef VIRTIO_DISK_H
 #define VIRTIO_DISK_H
 
+#include <stdatomic.h>
 #include <sys/uio.h>
 
 #include "lkvm/vm/loop.h"
@@ -32,10 +33,16 @@ struct disk_req {
 	 * when this is called, which may submit it or another one; that needs no commit().
 	 */
 	void (*done)(struct disk_req *r, int err);
+	/* True from some time on: the submitter has no use for the request any more; cancel(). */
+	const _Atomic bool *cancelled;
 
 	/* The disk's, while submitted. */
 	struct disk_req *next;
-	u64 pos; /* bytes finished */
+	u64 pos;     /* bytes finished */
+	u32 piece;   /* bytes that are being worked on */
+	u32 charge;  /* what it takes of the disk's budget meanwhile */
+	u32 cut_len; /* bytes taken off the end of *cut for this piece */
+	struct iovec *cut;
 	int result;
 	u32 attempt; /* which way of doing it is being tried */
 	u32 retries; /* since the last byte of progress */
@@ -49,8 +56,17 @@ struct disk_ops {
 	 * No more requests in this batch for now: hand them over. May call done() of what is ready.
 	 */
 	void (*commit)(struct disk *d);
-	/* Wait until every request is done, those submitted from done() too. */
-	void (*drain)(struct disk *d);
+	/*
+	 * Some requests have become unwanted (r->cancelled). Those that have not begun end now,
+	 * with -ECANCELED; the others when what the kernel has of them is done, which is a few MiB
+	 * of the whole disk [disk_file.h]. Calls done().
+	 */
+	void (*cancel)(struct disk *d);
+	/*
+	 * Hand over what was submitted, wait until a part of it has moved on and call done() of
+	 * what is done. False: nothing was in flight.
+	 */
+	bool (*wait)(struct disk *d);
 	/* Nothing is in flight. */
 	void (*destroy)(struct disk *d);
 };

@@ -16,6 +16,16 @@ struct disk_file {
 	u32 dio_mem_align; /* O_DIRECT: of buffers; power of two */
 };
 
+/*
+ * A request can be of 4 GiB, and 256 of them can be waiting when the driver resets the device. So
+ * the kernel never has more than a piece of one, nor more than a budget of all; with what is left
+ * the disk can stop. Both are far beyond what a guest's kernel asks for at a time.
+ */
+#define DISK_PIECE ((u32)(4 * MiB))
+#define DISK_BUDGET (8 * DISK_PIECE)
+/* Of what is erased, not moved. At multiples of that, whatever the granularity of the disk. */
+#define DISK_ERASE_PIECE ((u32)(64 * MiB))
+
 /* One system call. */
 struct disk_io {
 	enum {
@@ -36,12 +46,21 @@ struct disk_io {
 /* Before the first disk_io_next() of a request. */
 void disk_io_begin(struct disk_req *r);
 
-/* The next system call for `r`. */
+/* What the next system call for `r` takes of DISK_BUDGET; at most DISK_PIECE. */
+u32 disk_io_charge(const struct disk_req *r);
+
+/* Does nobody want the request any more? Any thread. */
+static inline bool disk_io_cancelled(const struct disk_req *r)
+{
+	return r->cancelled && atomic_load_explicit(r->cancelled, memory_order_relaxed);
+}
+
+/* The next system call for `r`, for a piece of it. Once before each disk_io_finished(). */
 void disk_io_next(const struct disk_file *f, struct disk_req *r, struct disk_io *io);
 
 /*
  * The system call answered `res` (bytes, 0, or -errno). True: the request is finished, with
- * r->result.
+ * r->result. That is so between two pieces if it was cancelled.
  * False: make the next one.
  */
 bool disk_io_finished(const struct disk_file *f, struct disk_req *r, int res);

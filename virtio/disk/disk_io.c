@@ -10,6 +10,9 @@
  * A request is a sequence of attempts. r->attempt says which way is tried, r->pos how many bytes
  * are finished. Transfers continue after a short count. Zeroes are made by the first way that the
  * file supports: punch a hole (only if the guest allows to deallocate), zero the range, write them.
+ *
+ * A call is for a piece of what is left, cut where the disk's offset is a multiple of a piece. For
+ * that the last element of the iovec is shortened, until the call has answered.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,9 +20,6 @@
 #include "virtio/disk/disk_file.h"
 
 #define ZEROES_LEN (32 * KiB)
-
-/* More than this, even copied from the page cache, would keep a loop from its other work. */
-#define SLOW_LEN (4 * MiB)
 
 /* A device that answers "try again" for ever is broken, not busy. */
 #define MAX_RETRIES 16u
@@ -32,9 +32,47 @@ void disk_io_begin(struct disk_req *r)
 {
 	r->next = NULL;
 	r->pos = 0;
+	r->cut_len = 0;
 	r->result = 0;
 	r->retries = 0;
 	r->attempt = r->op == DISK_WRITE_ZEROES && !r->unmap ? ZEROES_RANGE : 0;
+}
+
+static bool is_transfer(const struct disk_req *r)
+{
+	return r->op == DISK_READ || r->op == DISK_WRITE;
+}
+
+u32 disk_io_charge(const struct disk_req *r)
+{
+	return is_transfer(r) ? (u32)MIN(r->len - r->pos, DISK_PIECE) : DISK_PIECE;
+}
+
+/* How much of the `left` bytes from `off` on the next call is for. */
+static u32 piece_of(u64 off, u64 left, u32 max)
+{
+	return (u32)(left <= max ? left : max - off % max);
+}
+
+/* The request's iovec without what is behind the piece; how many elements that are. */
+static unsigned cut(struct disk_req *r)
+{
+	u64 n = 0;
+	unsigned i = 0;
+
+	while (n < r->piece)
+		n += r->iov[i++].iov_len;
+	r->cut = &r->iov[i - 1];
+	r->cut_len = (u32)(n - r->piece);
+	r->cut->iov_len -= r->cut_len;
+	return i;
+}
+
+static void uncut(struct disk_req *r)
+{
+	if (r->cut_len)
+		r->cut->iov_len += r->cut_len;
+	r->cut_len = 0;
 }
 
 /* Can O_DIRECT take what is left of the transfer? */
@@ -67,6 +105,7 @@ static int transfer_fd(const struct disk_file *f, const struct disk_req *r,
 static void next_zeroes(const struct disk_file *f, struct disk_req *r, struct disk_io *io)
 {
 	if (r->attempt != ZEROES_WRITE) {
+		io->len = r->piece = piece_of(io->off, io->len, DISK_ERASE_PIECE);
 		io->kind = DISK_IO_FALLOCATE;
 		io->mode =
 			FALLOC_FL_KEEP_SIZE |
@@ -89,15 +128,18 @@ void disk_io_next(const struct disk_file *f, struct disk_req *r, struct disk_io 
 	case DISK_READ:
 	case DISK_WRITE:
 		io->kind = r->op == DISK_READ ? DISK_IO_READV : DISK_IO_WRITEV;
+		/* More, even copied from the page cache, would keep a loop from its other work. */
+		io->slow = io->len > DISK_PIECE;
+		io->len = r->piece = piece_of(io->off, io->len, DISK_PIECE);
 		io->iov = r->iov;
-		io->nr_iov = r->nr_iov;
+		io->nr_iov = io->slow ? cut(r) : r->nr_iov;
 		io->fd = transfer_fd(f, r, io);
-		io->slow = io->len > SLOW_LEN;
 		return;
 	case DISK_FLUSH:
 		io->kind = DISK_IO_FDATASYNC;
 		return;
 	case DISK_DISCARD:
+		io->len = r->piece = piece_of(io->off, io->len, DISK_ERASE_PIECE);
 		io->kind = f->is_blk ? DISK_IO_BLKDISCARD : DISK_IO_FALLOCATE;
 		io->mode = FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE;
 		return;
@@ -144,7 +186,8 @@ static bool transferred(struct disk_req *r, int res)
 
 static bool failed(const struct disk_file *f, struct disk_req *r, int err)
 {
-	if (err == -EINTR || err == -EAGAIN)
+	/* ECANCELED: meant for others of the disk. */
+	if (err == -EINTR || err == -EAGAIN || err == -ECANCELED)
 		return r->retries++ == MAX_RETRIES ? finish(r, -EIO) : false;
 	switch (r->op) {
 	case DISK_READ:
@@ -170,12 +213,25 @@ static bool failed(const struct disk_file *f, struct disk_req *r, int err)
 	return finish(r, err);
 }
 
-bool disk_io_finished(const struct disk_file *f, struct disk_req *r, int res)
+static bool erased(struct disk_req *r)
+{
+	r->pos += r->piece;
+	return r->pos == r->len;
+}
+
+static bool answered(const struct disk_file *f, struct disk_req *r, int res)
 {
 	if (res < 0)
 		return failed(f, r, res);
-	if (r->op == DISK_READ || r->op == DISK_WRITE ||
-	    (r->op == DISK_WRITE_ZEROES && r->attempt == ZEROES_WRITE))
+	if (is_transfer(r) || (r->op == DISK_WRITE_ZEROES && r->attempt == ZEROES_WRITE))
 		return transferred(r, res);
-	return finish(r, 0);
+	return r->op == DISK_FLUSH || erased(r);
+}
+
+bool disk_io_finished(const struct disk_file *f, struct disk_req *r, int res)
+{
+	uncut(r);
+	if (answered(f, r, res))
+		return true;
+	return disk_io_cancelled(r) ? finish(r, -ECANCELED) : false;
 }

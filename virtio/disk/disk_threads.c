@@ -7,8 +7,9 @@
  * Trust:  requests were checked by blk.c.
  *
  * A request is on one list at a time: batch (client's, not handed over yet) -> todo -> the worker's
- * hands -> finished -> done(). The eventfds are edge-triggered and only ever written: their count
- * means nothing, the lists do.
+ * hands -> finished -> done(). One of several pieces goes back to the end of todo after each of
+ * them. The eventfds are edge-triggered and only ever written: their count means nothing, the lists
+ * do.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -118,30 +119,36 @@ static int do_io(const struct disk_io *io)
 	return n < 0 ? -errno : (int)n;
 }
 
+/* What is to be done next, when `r` is finished or, after one of its pieces, not; NULL: nothing. */
+static struct disk_req *next_of(struct threads *t, struct disk_req *r, bool finished)
+{
+	bool tell = finished && !t->finished.first;
+
+	if (r)
+		list_add(finished ? &t->finished : &t->todo, r);
+	if (finished)
+		pthread_cond_signal(&t->progress);
+	if (tell)
+		ring(t->finished_event);
+	return list_take(&t->todo);
+}
+
 static void work(void *arg, u32 events)
 {
 	struct threads *t = arg;
+	struct disk_req *r = NULL;
+	bool finished = false;
 
 	for (;;) {
-		struct disk_req *r;
 		struct disk_io io;
-		bool tell;
 
 		pthread_mutex_lock(&t->lock);
-		r = list_take(&t->todo);
+		r = next_of(t, r, finished);
 		pthread_mutex_unlock(&t->lock);
 		if (!r)
 			return;
-		do
-			disk_io_next(&t->file, r, &io);
-		while (!disk_io_finished(&t->file, r, do_io(&io)));
-		pthread_mutex_lock(&t->lock);
-		tell = !t->finished.first;
-		list_add(&t->finished, r);
-		pthread_cond_signal(&t->progress);
-		pthread_mutex_unlock(&t->lock);
-		if (tell)
-			ring(t->finished_event);
+		disk_io_next(&t->file, r, &io);
+		finished = disk_io_finished(&t->file, r, do_io(&io));
 	}
 }
 
@@ -197,23 +204,53 @@ static void on_finished(void *arg, u32 events)
 	complete(t, &group);
 }
 
-static void threads_drain(struct disk *d)
+static bool threads_wait(struct disk *d)
 {
 	struct threads *t = container_of(d, struct threads, disk);
+	struct list group;
 
 	assert(loop_here(t->loop));
 	threads_commit(d);
-	while (t->in_flight) {
-		struct list group;
+	if (!t->in_flight)
+		return false;
+	list_init(&group);
+	pthread_mutex_lock(&t->lock);
+	while (!t->finished.first)
+		pthread_cond_wait(&t->progress, &t->lock);
+	list_splice(&group, &t->finished);
+	pthread_mutex_unlock(&t->lock);
+	complete(t, &group);
+	return true;
+}
 
-		list_init(&group);
-		pthread_mutex_lock(&t->lock);
-		while (!t->finished.first)
-			pthread_cond_wait(&t->progress, &t->lock);
-		list_splice(&group, &t->finished);
-		pthread_mutex_unlock(&t->lock);
-		complete(t, &group);
+/* Move those that nobody wants from `from` to `to`. */
+static void take_cancelled(struct list *to, struct list *from)
+{
+	struct list kept;
+	struct disk_req *r;
+
+	list_init(&kept);
+	while ((r = list_take(from))) {
+		if (disk_io_cancelled(r))
+			r->result = -ECANCELED;
+		list_add(disk_io_cancelled(r) ? to : &kept, r);
 	}
+	list_splice(from, &kept);
+}
+
+/* The worker looks at the one in its hands itself. */
+static void threads_cancel(struct disk *d)
+{
+	struct threads *t = container_of(d, struct threads, disk);
+	struct list group;
+
+	assert(loop_here(t->loop));
+	list_init(&group);
+	take_cancelled(&group, &t->batch);
+	pthread_mutex_lock(&t->lock);
+	take_cancelled(&group, &t->todo);
+	pthread_mutex_unlock(&t->lock);
+	complete(t, &group);
 }
 
 static void threads_destroy(struct disk *d)
@@ -240,7 +277,8 @@ static void threads_destroy(struct disk *d)
 static const struct disk_ops threads_ops = {
 	.submit = threads_submit,
 	.commit = threads_commit,
-	.drain = threads_drain,
+	.cancel = threads_cancel,
+	.wait = threads_wait,
 	.destroy = threads_destroy,
 };
 

@@ -10,6 +10,9 @@
  * The ring's own file descriptor is in the loop: it is readable while completions wait, so nothing
  * has to be read to be woken. `todo` holds requests that have no place in the submission queue yet;
  * pump() moves them there, enters the kernel, and reaps until nothing moves any more.
+ *
+ * The kernel has at most DISK_BUDGET of a disk's requests at a time. They take turns: what is left
+ * of a request after a piece goes to the end of `todo`.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -39,7 +42,8 @@ struct uring {
 
 	struct disk_req *todo, **todo_tail;
 	unsigned in_flight; /* submitted, done() not called; not those of `aux` */
-	unsigned in_kernel; /* of these: entered */
+	unsigned in_kernel; /* entered, not answered; a cancellation too */
+	u32 charged;	    /* of DISK_BUDGET, by what is prepared or entered */
 	bool pumping;
 
 	struct disk *aux; /* a thread for BLKDISCARD; NULL: there is nothing to discard */
@@ -106,15 +110,15 @@ static void prepare(struct uring *u, struct io_uring_sqe *sqe, struct disk_req *
 	switch (io.kind) {
 	case DISK_IO_READV:
 		if (io.nr_iov == 1)
-			io_uring_prep_read(sqe, io.fd, io.iov->iov_base,
-					   (unsigned)MIN(io.iov->iov_len, GiB), io.off);
+			io_uring_prep_read(sqe, io.fd, io.iov->iov_base, (unsigned)io.iov->iov_len,
+					   io.off);
 		else
 			io_uring_prep_readv(sqe, io.fd, io.iov, io.nr_iov, io.off);
 		break;
 	case DISK_IO_WRITEV:
 		if (io.nr_iov == 1)
-			io_uring_prep_write(sqe, io.fd, io.iov->iov_base,
-					    (unsigned)MIN(io.iov->iov_len, GiB), io.off);
+			io_uring_prep_write(sqe, io.fd, io.iov->iov_base, (unsigned)io.iov->iov_len,
+					    io.off);
 		else
 			io_uring_prep_writev(sqe, io.fd, io.iov, io.nr_iov, io.off);
 		break;
@@ -139,9 +143,17 @@ static void fill(struct uring *u)
 {
 	struct io_uring_sqe *sqe;
 
-	while (u->todo && (sqe = io_uring_get_sqe(&u->ring))) {
+	while (u->todo) {
 		struct disk_req *r = u->todo;
 
+		/* The first one always may: none is charged more than there is. */
+		r->charge = disk_io_charge(r);
+		if (u->charged + r->charge > DISK_BUDGET)
+			return;
+		sqe = io_uring_get_sqe(&u->ring);
+		if (!sqe)
+			return;
+		u->charged += r->charge;
 		u->todo = r->next;
 		if (!u->todo)
 			u->todo_tail = &u->todo;
@@ -176,6 +188,9 @@ static bool reap(struct uring *u, bool *finished)
 		io_uring_cqe_seen(&u->ring, cqe);
 		any = true;
 		u->in_kernel--;
+		if (!r) /* a cancellation; what it did, the requests tell */
+			continue;
+		u->charged -= r->charge;
 		if (r->op == DISK_DISCARD && u->file.is_blk)
 			res = -EOPNOTSUPP;
 		if (!disk_io_finished(&u->file, r, res)) {
@@ -189,13 +204,14 @@ static bool reap(struct uring *u, bool *finished)
 	return any;
 }
 
-static void pump(struct uring *u)
+/* True if done() was called. */
+static bool pump(struct uring *u)
 {
 	bool finished = false, moved;
 
 	/* done() may submit and commit: the outer pump does it. */
 	if (u->pumping)
-		return;
+		return false;
 	u->pumping = true;
 	do {
 		moved = reap(u, &finished);
@@ -208,6 +224,7 @@ static void pump(struct uring *u)
 		loop_timer_arm(u->retry, RETRY_NS);
 	if (finished && u->disk.batch_end)
 		u->disk.batch_end(u->disk.batch_arg);
+	return finished;
 }
 
 static void uring_commit(struct disk *d)
@@ -229,18 +246,71 @@ static void on_retry(void *arg)
 	pump(arg);
 }
 
-static void uring_drain(struct disk *d)
+static bool uring_wait(struct disk *d)
+{
+	struct uring *u = container_of(d, struct uring, disk);
+	bool waited;
+
+	assert(loop_here(u->loop) && !u->pumping);
+	if (pump(u))
+		return true;
+	waited = u->in_flight;
+	if (u->in_kernel) {
+		enter(u, 1);
+		pump(u);
+	}
+	return (u->aux && u->aux->ops->wait(u->aux)) || waited;
+}
+
+/* Requests that wait for their turn, or for the next of their pieces. */
+static bool end_cancelled(struct uring *u)
+{
+	struct disk_req *r = u->todo;
+	bool any = false;
+
+	u->todo = NULL;
+	u->todo_tail = &u->todo;
+	while (r) {
+		struct disk_req *next = r->next;
+
+		if (disk_io_cancelled(r)) {
+			u->in_flight--;
+			r->done(r, -ECANCELED);
+			any = true;
+		} else {
+			todo_add(u, r);
+		}
+		r = next;
+	}
+	return any;
+}
+
+/*
+ * Of what the kernel has, most may be waiting for one of its threads: it lets go of that, of all
+ * clients. Those who are still wanted are begun again [disk_io.c]. A kernel before Linux 5.19 does
+ * not know this request, and the pieces come to their end.
+ */
+static void cancel_in_kernel(struct uring *u)
+{
+	struct io_uring_sqe *sqe = u->in_kernel ? io_uring_get_sqe(&u->ring) : NULL;
+
+	if (!sqe)
+		return;
+	io_uring_prep_cancel(sqe, NULL, IORING_ASYNC_CANCEL_ALL | IORING_ASYNC_CANCEL_ANY);
+	io_uring_sqe_set_data(sqe, NULL);
+}
+
+static void uring_cancel(struct disk *d)
 {
 	struct uring *u = container_of(d, struct uring, disk);
 
 	assert(loop_here(u->loop) && !u->pumping);
-	do {
-		pump(u);
-		if (u->in_kernel)
-			enter(u, 1);
-		if (u->aux)
-			u->aux->ops->drain(u->aux);
-	} while (u->in_flight);
+	if (u->aux)
+		u->aux->ops->cancel(u->aux);
+	if (end_cancelled(u) && u->disk.batch_end)
+		u->disk.batch_end(u->disk.batch_arg);
+	cancel_in_kernel(u);
+	pump(u);
 }
 
 /* ---- life ---- */
@@ -263,7 +333,8 @@ static void uring_destroy(struct disk *d)
 static const struct disk_ops uring_ops = {
 	.submit = uring_submit,
 	.commit = uring_commit,
-	.drain = uring_drain,
+	.cancel = uring_cancel,
+	.wait = uring_wait,
 	.destroy = uring_destroy,
 };
 

@@ -203,18 +203,103 @@ END_TEST
 START_TEST(big_transfers_are_slow)
 {
 	static char a[512];
-	struct iovec iov = { a, 512 };
+	struct iovec iov = { a, 4 * MiB };
 	struct disk_req r = request(DISK_READ, 0, 4 * MiB);
 
 	r.iov = &iov;
 	r.nr_iov = 1;
 	ck_assert(!next(&plain, &r).slow);
 	r.len += 512;
+	iov.iov_len += 512;
 	ck_assert(next(&plain, &r).slow);
+}
+END_TEST
+
+/* However long the request, the kernel has a piece of it, cut where the disk's offset is round. */
+START_TEST(a_call_is_for_a_piece)
+{
+	static char a[512];
+	struct iovec iov[] = { { a, DISK_PIECE }, { a, DISK_PIECE } };
+	struct disk_req r = request(DISK_WRITE, 1024, 2 * (u64)DISK_PIECE);
+	struct disk_io io;
+
+	r.iov = iov;
+	r.nr_iov = 2;
+	io = next(&plain, &r);
+	ck_assert(io.slow && io.nr_iov == 1 && io.len == DISK_PIECE - 1024);
+	ck_assert_uint_eq(io.iov[0].iov_len, DISK_PIECE - 1024);
+	ck_assert_uint_eq(disk_io_charge(&r), DISK_PIECE);
+	/* A short count, and the rest of that piece. */
+	ck_assert(!disk_io_finished(&plain, &r, 512));
+	ck_assert_uint_eq(iov[0].iov_len, DISK_PIECE - 512);
+	io = next(&plain, &r);
+	ck_assert(io.off == 1536 && io.iov[0].iov_len == DISK_PIECE - 1536);
+	ck_assert(!disk_io_finished(&plain, &r, DISK_PIECE - 1536));
+	io = next(&plain, &r);
+	ck_assert(io.off == DISK_PIECE && io.nr_iov == 2 && io.len == DISK_PIECE);
+	ck_assert(io.iov[0].iov_len == 1024 && io.iov[1].iov_len == DISK_PIECE - 1024);
+	ck_assert(!disk_io_finished(&plain, &r, DISK_PIECE));
+	io = next(&plain, &r);
+	ck_assert(!io.slow && io.len == 1024 && io.nr_iov == 1 && io.iov[0].iov_len == 1024);
+	ck_assert_uint_eq(disk_io_charge(&r), 1024);
+	ck_assert(disk_io_finished(&plain, &r, 1024));
+	ck_assert_int_eq(r.result, 0);
+}
+END_TEST
+
+START_TEST(erasing_in_pieces)
+{
+	static const enum disk_op ops[] = { DISK_DISCARD, DISK_WRITE_ZEROES };
+
+	for (unsigned i = 0; i < ARRAY_SIZE(ops); i++) {
+		struct disk_req r = request(ops[i], 4096, 2 * (u64)DISK_ERASE_PIECE);
+		struct disk_io io = next(&plain, &r);
+
+		ck_assert(io.off == 4096 && io.len == DISK_ERASE_PIECE - 4096);
+		ck_assert(!disk_io_finished(&plain, &r, 0));
+		io = next(&plain, &r);
+		ck_assert(io.off == DISK_ERASE_PIECE && io.len == DISK_ERASE_PIECE);
+		ck_assert(!disk_io_finished(&plain, &r, 0));
+		ck_assert_uint_eq(next(&plain, &r).len, 4096);
+		ck_assert(disk_io_finished(&plain, &r, 0));
+		ck_assert_int_eq(r.result, 0);
+	}
+}
+END_TEST
+
+/* Between two pieces; one that was finished all the same is. */
+START_TEST(cancelled_between_pieces)
+{
+	static char a[512];
+	struct iovec iov = { a, 2 * DISK_PIECE };
+	struct disk_req r = request(DISK_READ, 0, 2 * DISK_PIECE);
+	_Atomic bool cancelled = false;
+
+	r.iov = &iov;
+	r.nr_iov = 1;
+	r.cancelled = &cancelled;
+	next(&plain, &r);
+	/* For somebody else: it is tried again. */
+	ck_assert(!disk_io_finished(&plain, &r, -ECANCELED));
+	next(&plain, &r);
+	cancelled = true;
+	ck_assert(disk_io_finished(&plain, &r, DISK_PIECE));
+	ck_assert_int_eq(r.result, -ECANCELED);
+	iov = (struct iovec){ a, 512 };
+	r.len = 512;
+	disk_io_begin(&r);
+	next(&plain, &r);
+	ck_assert(disk_io_finished(&plain, &r, 512));
+	ck_assert_int_eq(r.result, 0);
+	disk_io_begin(&r);
+	next(&plain, &r);
+	ck_assert(disk_io_finished(&plain, &r, -ECANCELED));
+	ck_assert_int_eq(r.result, -ECANCELED);
 }
 END_TEST
 
 SUITE_MAIN("virtio/disk_io", short_transfers_continue, end_of_file_is_an_error,
 	   interruptions_are_bounded, errors_end_a_request, direct_takes_what_is_aligned,
 	   direct_falls_back_on_einval_once, zeroes_without_unmap_never_punch, zeroes_with_unmap,
-	   discards, big_transfers_are_slow)
+	   discards, big_transfers_are_slow, a_call_is_for_a_piece, erasing_in_pieces,
+	   cancelled_between_pieces)

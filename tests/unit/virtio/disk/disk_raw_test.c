@@ -214,7 +214,8 @@ static int do_one(struct disk *d, enum disk_op op, u64 off, u64 len, char *buf)
 	};
 	req_err = 1;
 	d->ops->submit(d, &req);
-	d->ops->drain(d);
+	while (d->ops->wait(d))
+		;
 	return req_err;
 }
 

@@ -25,7 +25,7 @@
 #endif
 
 #define NR 64u
-#define SIZE (4 * MiB)
+#define SIZE (16 * MiB)
 
 static struct loop *loop;
 static struct disk *disk;
@@ -118,6 +118,12 @@ static void wait_for(unsigned n)
 	}
 	ck_assert_uint_eq(nr_done, n);
 	nr_done = 0;
+}
+
+static void drain(void)
+{
+	while (disk->ops->wait(disk))
+		;
 }
 
 static struct req transfer(enum disk_op op, u64 off, void *buf, size_t len)
@@ -240,7 +246,7 @@ START_TEST(done_may_submit)
 	flush.is_done = r.is_done = false;
 	r.then = &flush;
 	submit(&r);
-	disk->ops->drain(disk);
+	drain();
 	ck_assert(r.is_done && flush.is_done);
 	close_disk();
 }
@@ -253,7 +259,7 @@ START_TEST(drain_waits_for_all)
 
 	if (!open_disk("/tmp", 0))
 		return;
-	disk->ops->drain(disk);
+	drain();
 	for (unsigned i = 0; i < NR; i++) {
 		r[i] = transfer(i % 2 ? DISK_WRITE : DISK_READ, 4096 * i, buf[i], 4096);
 		r[i].io.iov = r[i].iov;
@@ -262,7 +268,7 @@ START_TEST(drain_waits_for_all)
 		if (i == NR / 2)
 			disk->ops->commit(disk);
 	}
-	disk->ops->drain(disk);
+	drain();
 	ck_assert_uint_eq(nr_done, NR);
 	close_disk();
 }
@@ -373,6 +379,136 @@ START_TEST(direct_io)
 }
 END_TEST
 
+/* ---- more than the kernel is given at a time ---- */
+
+/* Elements that end where no piece does, at an offset that is none either. */
+START_TEST(pieces)
+{
+	static char out[3 * DISK_PIECE], in[3 * DISK_PIECE];
+	struct req r = transfer(DISK_WRITE, 1536, out, sizeof(out) - 1024);
+
+	if (!open_disk("/tmp", 0))
+		return;
+	for (unsigned i = 0; i < sizeof(out) / 4; i++)
+		((u32 *)(void *)out)[i] = i * 2654435761u;
+	r.iov[0] = (struct iovec){ out, 512 };
+	r.iov[1] = (struct iovec){ out + 512, DISK_PIECE - 1 };
+	r.iov[2] = (struct iovec){ out + 511 + DISK_PIECE, 2 };
+	r.iov[3] = (struct iovec){ out + 513 + DISK_PIECE, 2 * DISK_PIECE - 1024 - 513 };
+	r.io.iov = r.iov;
+	r.io.nr_iov = 4;
+	submit(&r);
+	wait_for(1);
+	ck_assert_int_eq(r.err, 0);
+	ck_assert_int_eq(do_one(DISK_READ, 0, in, sizeof(in)), 0);
+	for (unsigned i = 0; i < 1536; i++)
+		ck_assert_int_eq(in[i], 0);
+	ck_assert(memcmp(in + 1536, out, sizeof(out) - 1536) == 0);
+	ck_assert_int_eq(do_one(DISK_WRITE_ZEROES, 512, NULL, sizeof(in) - 1024), 0);
+	ck_assert_int_eq(do_one(DISK_READ, 0, in, sizeof(in)), 0);
+	ck_assert(!in[0] && memcmp(in, in + 1, sizeof(in) - 513) == 0);
+	ck_assert_mem_eq(in + sizeof(in) - 512, out + sizeof(out) - 2048, 512);
+	close_disk();
+}
+END_TEST
+
+#define HUGE_PIECES 1000u
+#define NR_HUGE 128u
+
+/* Reads of almost 4 GiB from a file that is all holes, into the same 4 MiB. */
+static struct req huge[NR_HUGE];
+static _Atomic bool unwanted;
+
+static void submit_huge(void)
+{
+	static char buf[DISK_PIECE];
+	static struct iovec iov[NR_HUGE][HUGE_PIECES];
+
+	ck_assert_int_eq(truncate(path, (off_t)HUGE_PIECES * DISK_PIECE), 0);
+	unwanted = false;
+	for (unsigned i = 0; i < NR_HUGE; i++) {
+		for (unsigned k = 0; k < HUGE_PIECES; k++)
+			iov[i][k] = (struct iovec){ buf, DISK_PIECE };
+		huge[i] = transfer(DISK_READ, 0, NULL, (size_t)HUGE_PIECES * DISK_PIECE);
+		huge[i].io.iov = iov[i];
+		huge[i].io.nr_iov = HUGE_PIECES;
+		huge[i].io.cancelled = &unwanted;
+		submit(&huge[i]);
+	}
+	disk->ops->commit(disk);
+}
+
+static void cancel_huge(void)
+{
+	u64 start = loop_now_ns();
+
+	unwanted = true;
+	disk->ops->cancel(disk);
+	drain();
+	for (unsigned i = 0; i < NR_HUGE; i++)
+		ck_assert(huge[i].is_done && huge[i].err == -ECANCELED);
+	/* All of them would be half a TiB: minutes. */
+	ck_assert_uint_lt(loop_now_ns() - start, (u64)scaled(5000) * 1000000u);
+}
+
+START_TEST(cancelled)
+{
+	static char out[3 * DISK_PIECE], in[sizeof(out)];
+	struct req wanted = transfer(DISK_WRITE, 0, out, sizeof(out));
+	struct req zeroes = { .io = { .op = DISK_DISCARD, .len = GiB, .cancelled = &unwanted } };
+	struct req early = transfer(DISK_READ, 8 * MiB + DISK_PIECE, in, 512);
+	_Atomic bool never = false;
+
+	if (!open_disk("/tmp", 0))
+		return;
+	memset(out, 'w', sizeof(out));
+	submit_huge();
+	wanted.io.iov = wanted.iov;
+	wanted.io.nr_iov = 1;
+	wanted.io.cancelled = &never;
+	submit(&zeroes);
+	submit(&wanted);
+	disk->ops->commit(disk);
+	loop_step(loop, 0);
+	cancel_huge();
+	/* What others want is done all the same. */
+	ck_assert(wanted.is_done && !wanted.err && zeroes.is_done);
+	nr_done = 0;
+	ck_assert_int_eq(do_one(DISK_READ, 0, in, sizeof(in)), 0);
+	ck_assert(memcmp(in, out, sizeof(in)) == 0);
+	/* Before anything was handed over; and when nothing is left to cancel. */
+	early.io.iov = early.iov;
+	early.io.nr_iov = 1;
+	early.io.cancelled = &unwanted;
+	submit(&early);
+	disk->ops->cancel(disk);
+	ck_assert(early.is_done && early.err == -ECANCELED && in[0] == 'w');
+	disk->ops->cancel(disk);
+	ck_assert(!disk->ops->wait(disk));
+	close_disk();
+}
+END_TEST
+
+START_TEST(large_ones_let_others_pass)
+{
+	static char buf[512];
+	struct req small = transfer(DISK_READ, 0, buf, sizeof(buf));
+
+	if (!open_disk("/tmp", 0))
+		return;
+	submit_huge();
+	small.io.iov = small.iov;
+	small.io.nr_iov = 1;
+	submit(&small);
+	disk->ops->commit(disk);
+	while (!small.is_done)
+		ck_assert(disk->ops->wait(disk));
+	ck_assert_uint_eq(nr_done, 1);
+	cancel_huge();
+	close_disk();
+}
+END_TEST
+
 /* Requests while the loop runs on its own thread, as in the program. */
 static void submit_on_loop(void *arg)
 {
@@ -385,7 +521,7 @@ static void submit_on_loop(void *arg)
 
 static void drain_on_loop(void *arg)
 {
-	disk->ops->drain(disk);
+	drain();
 }
 
 START_TEST(loop_on_its_thread)
@@ -441,4 +577,5 @@ END_TEST
 
 SUITE_MAIN(SUITE_NAME, write_flush_read, scattered_buffers, many_at_once, done_may_submit,
 	   drain_waits_for_all, truncated_under_us, zeroes_and_discard, small_tmpfs, direct_io,
-	   loop_on_its_thread, a_discard_makes_no_thread)
+	   pieces, cancelled, large_ones_let_others_pass, loop_on_its_thread,
+	   a_discard_makes_no_thread)
