@@ -16,7 +16,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "arm64/image.h"
 #include "lkvm/base/infile.h"
 #include "lkvm/base/log.h"
 #include "lkvm/vm/mem.h"
@@ -98,7 +97,7 @@ static int load_rest(struct mem *m, const struct boot_conf *c, struct image *im,
 		return -E2BIG;
 	}
 	out->image.len = head_len + got;
-	if (!image_is_whole(dst, out->image.len)) {
+	if (c->take != IMAGE_AS_IT_IS && !image_is_whole(dst, out->image.len)) {
 		log_error("%s is truncated: its header lists sections beyond the end; get it again",
 			  c->kernel);
 		return -ENOEXEC;
@@ -120,7 +119,7 @@ static int load_kernel_image(struct mem *m, const struct boot_conf *c, struct im
 		log_error("kernel %s is empty after decompression: get it again", c->kernel);
 		return -ENOEXEC;
 	}
-	h = image_header(head, head_len);
+	h = image_header(head, c->take == IMAGE_AS_IT_IS ? 0 : head_len);
 	if (!range_within(h.text_offset, head_len, c->ram_size)) {
 		log_error(
 			"guest memory too small to contain the kernel: %s is to be loaded %llu KiB into RAM; increase --mem",
@@ -138,6 +137,9 @@ static int load_kernel_image(struct mem *m, const struct boot_conf *c, struct im
 	if (err)
 		return err;
 	out->image_mem_len = MAX(out->image.len, h.image_size);
+	out->page_size = h.page_size;
+	out->big_endian = h.big_endian;
+	out->headless = !h.present;
 	out->entry = out->image.base;
 	return 0;
 }
@@ -151,7 +153,7 @@ static int load_kernel(struct mem *m, const struct boot_conf *c, struct boot_inf
 
 	if (err)
 		return err;
-	err = image_open(&im, fd, size, c->kernel);
+	err = image_open(&im, fd, size, c->kernel, c->take);
 	if (err)
 		return err;
 	err = load_kernel_image(m, c, im, out);
@@ -290,7 +292,12 @@ int boot_load(struct mem *m, const struct boot_conf *c, struct boot_info *out)
 		err = load_kernel(m, c, &info);
 	if (!err)
 		err = load_initrd(m, c, &info);
-	if (!err)
-		*out = info;
-	return err;
+	if (err)
+		return err;
+	if (info.headless && c->take == IMAGE_WANTED)
+		log_warn(
+			"%s has no arm64 Image header: it is started at its first byte, as a flat binary (--flat says that it is one)",
+			c->kernel);
+	*out = info;
+	return 0;
 }

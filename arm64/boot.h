@@ -18,11 +18,13 @@
  * populated with whole pages, and the verifiers expect the initrd at its 4-byte aligned place
  * inside them. `struct boot_info` gives both views.
  *
- * Kernel formats: Image, gzip'd Image, EFI zboot (gzip or zstd inside), anything else: flat binary.
+ * Kernel formats: Image, also compressed (gzip, zstd, xz, lzma, lz4, bzip2), EFI zboot, and what
+ * may be code: a flat binary.
  */
 #ifndef ARM64_BOOT_H
 #define ARM64_BOOT_H
 
+#include "arm64/image.h"
 #include "lkvm/base/gpa.h"
 
 struct mem;
@@ -33,6 +35,7 @@ struct mem;
 
 struct boot_conf {
 	const char *kernel;   /* file, or NULL: nothing, or firmware */
+	enum image_take take; /* what the kernel may be */
 	const char *firmware; /* file, or NULL; not together with kernel */
 	const char *initrd;   /* file, or NULL; ignored with a warning when there is firmware */
 	bool has_firmware_addr;
@@ -51,6 +54,9 @@ struct boot_info {
 	gpa_t entry;		/* pc of vCPU 0; its x0 is dtb.base */
 	struct boot_span image; /* kernel or firmware: bytes of the file, decompressed */
 	u64 image_mem_len;	/* with the zero tail its header asks for; >= image.len */
+	u32 page_size;		/* that the kernel was built for; 0: not known */
+	bool big_endian;	/* so is the kernel */
+	bool headless;		/* the kernel is a flat binary */
 	struct boot_span initrd;
 	struct boot_span dtb; /* always BOOT_DTB_SIZE; filled by the caller */
 	struct boot_span log; /* BOOT_LOG_SIZE or absent; filled by the caller */

@@ -32,6 +32,13 @@
 #define TPIDR_EL0 KVM_REG_SYS(3u, 3u, 13u, 0u, 2u)
 #define TPIDRRO_EL0 KVM_REG_SYS(3u, 3u, 13u, 0u, 3u)
 
+/* ID_AA64MMFR0_EL1: which pages the MMU knows, and mixed endianness. [ARM DDI 0487 D24.2.75] */
+#define ID_AA64MMFR0_EL1 KVM_REG_SYS(3u, 0u, 0u, 7u, 0u)
+#define MMFR0_BIG_END 8
+#define MMFR0_TGRAN16 20 /* 0: not there */
+#define MMFR0_TGRAN64 24 /* 15: not there; so the next */
+#define MMFR0_TGRAN4 28
+
 static void feature_add(struct cpu_model *m, unsigned feature)
 {
 	m->features[feature / 32] |= 1u << feature % 32;
@@ -236,6 +243,45 @@ int cpu_clear_thread_regs(int vcpu_fd)
 	for (unsigned i = 0; i < ARRAY_SIZE(ids) && !err; i++)
 		err = kvm_reg_set64(vcpu_fd, ids[i], 0);
 	return err ? log_errno(err, "Cannot clear the thread registers of the guest") : 0;
+}
+
+/* ---- the kernel ---- */
+
+static bool has_pages(u64 mmfr0, u32 size)
+{
+	switch (size) {
+	case 4 * KiB:
+		return (mmfr0 >> MMFR0_TGRAN4 & 15) != 15;
+	case 16 * KiB:
+		return (mmfr0 >> MMFR0_TGRAN16 & 15) != 0;
+	case 64 * KiB:
+		return (mmfr0 >> MMFR0_TGRAN64 & 15) != 15;
+	}
+	return true;
+}
+
+int cpu_check_kernel(int vcpu_fd, const char *kernel, u32 page_size, bool big_endian)
+{
+	u64 mmfr0;
+
+	/* Not every host lets a Realm's registers be read. */
+	if (kvm_reg_get64(vcpu_fd, ID_AA64MMFR0_EL1, &mmfr0))
+		return 0;
+	if (!has_pages(mmfr0, page_size)) {
+		log_error(
+			"%s was built for pages of %u KiB, which this host's CPU does not have: use a kernel for pages of%s%s%s",
+			kernel, page_size / (u32)KiB, has_pages(mmfr0, 4 * KiB) ? " 4 KiB" : "",
+			has_pages(mmfr0, 16 * KiB) ? " 16 KiB" : "",
+			has_pages(mmfr0, 64 * KiB) ? " 64 KiB" : "");
+		return -ENOEXEC;
+	}
+	if (big_endian && !(mmfr0 >> MMFR0_BIG_END & 15)) {
+		log_error(
+			"%s is a big-endian kernel, and this host's CPU is little-endian only: use another kernel",
+			kernel);
+		return -ENOEXEC;
+	}
+	return 0;
 }
 
 int cpu_set_regs(int vcpu_fd, gpa_t entry, gpa_t dtb)

@@ -65,6 +65,12 @@ int cpu_attach(const struct cpu_model *m, int vcpu_fd, unsigned index, const str
  */
 int cpu_clear_thread_regs(int vcpu_fd);
 
+/*
+ * Can this vCPU run a kernel that was built for pages of `page_size` bytes (0: not known), and that
+ * is `big_endian` or not? Otherwise it would stop without a word. After cpu_finalize(). -ENOEXEC.
+ */
+int cpu_check_kernel(int vcpu_fd, const char *kernel, u32 page_size, bool big_endian);
+
 /* x0 = dtb, pc = entry. The rest keeps its reset value: x1..x30 = 0, PSTATE = EL1h, DAIF masked. */
 int cpu_set_regs(int vcpu_fd, gpa_t entry, gpa_t dtb);
 

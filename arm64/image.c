@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Reading a kernel image: format detection and decompression.
+ * Reading a kernel image: layers of compression, and the Image header.
+ *
+ * A file is a stream, and so is what comes out of a stream that is packed. Each is looked at in the
+ * same way, whether it is the file or was unpacked from it, until one is not packed: the top, which
+ * the caller reads.
  *
  * Thread: main.
  * Trust:  the file may be anything: every offset and size in it is checked before use, and output
  *         is bounded by the caller's buffer, so a decompression bomb fills RAM at worst.
- * Spec:   Linux booting.rst (Image), zboot-header.S (EFI zboot), RFC 1952 (gzip), RFC 8878 (zstd),
- *         Microsoft PE/COFF 3 (sections).
+ * Spec:   Linux booting.rst (Image), zboot-header.S (EFI zboot), Microsoft PE/COFF 3 (sections).
  */
 #include "arm64/image.h"
 
@@ -14,18 +17,19 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <zlib.h>
-#include <zstd.h>
 
+#include "arm64/image_kind.h"
+#include "arm64/unpack.h"
 #include "lkvm/base/infile.h"
 #include "lkvm/base/le.h"
 #include "lkvm/base/log.h"
 
 #define IN_CHUNK (64 * KiB)
-#define OUT_CHUNK (1 * GiB) /* zlib counts in 32 bits */
 
-/* windowBits of inflateInit2(): the largest window, gzip wrapper only. */
-#define GZIP_WINDOW_BITS (15 + 16)
+/* A compressed file in a compressed file is somebody's mistake; more than this is an attack. */
+#define UNPACK_MAX 4
+/* What is packed again may not be larger: the end of RAM bounds only what comes out at the end. */
+#define PACKED_MAX (1 * GiB)
 
 /* Offsets in the EFI zboot header. */
 #define ZBOOT_MAGIC 4
@@ -33,23 +37,6 @@
 #define ZBOOT_PAYLOAD_SIZE 12
 #define ZBOOT_TYPE 24
 #define ZBOOT_TYPE_LEN 32
-
-enum coding { CODING_PLAIN, CODING_GZIP, CODING_ZSTD };
-
-struct image {
-	int fd;
-	const char *name;
-	u64 pos; /* next byte of the file to read, and where the payload ends */
-	u64 end;
-	enum coding coding;
-	bool done; /* the compressed stream has ended */
-
-	u8 *in; /* compressed bytes that were read but not decoded: in[in_pos..in_len) */
-	size_t in_pos, in_len;
-	z_stream z;
-	bool z_live;
-	ZSTD_DStream *zstd;
-};
 
 static u32 get_le32(const u8 *p)
 {
@@ -72,83 +59,26 @@ static u32 get_le16(const u8 *p)
 	return p[0] | (u32)p[1] << 8;
 }
 
-/* ---- what is in the file ---- */
-
-/* Formats that people try and that would otherwise be started as if they were code. */
-static const struct {
-	const char *magic;
-	size_t len;
-	const char *what;
-} refused[] = {
-	{ "\177ELF", 4, "is an ELF file (vmlinux?): use arch/arm64/boot/Image" },
-	{ "\xfd"
-	  "7zXZ",
-	  5, "is xz-compressed: unpack it first (unxz)" },
-	{ "BZh", 3, "is bzip2-compressed: unpack it first (bunzip2)" },
-	{ "\x02\x21\x4c\x18", 4, "is lz4-compressed: unpack it first (lz4 -d)" },
-	{ "\x89LZO", 4, "is lzo-compressed: unpack it first (lzop -d)" },
-	{ "\x27\x05\x19\x56", 4, "is a U-Boot uImage: use the plain Image" },
-	{ "\xd0\x0d\xfe\xed", 4, "is a FIT image or device tree: use the plain Image" },
-	{ "MZ", 2, "is an EFI program, but not an arm64 kernel: use an arm64 Image" },
+/*
+ * Bytes in order: those of the file, or those that come out of another stream. The first ones are
+ * looked at before anybody reads them.
+ */
+struct stream {
+	struct stream *from; /* NULL: the file */
+	u64 pos, end;	     /* file: next byte to read, and where the contents end */
+	u64 left;	     /* others: bytes of `from` that belong to it */
+	u64 given;	     /* read so far */
+	struct unpack unpack;
+	u8 *in; /* what unpack.in points into */
+	u8 head[IMAGE_LOOK_LEN];
+	size_t head_pos, head_len; /* head[head_pos..head_len) was not read yet */
 };
 
-static int check_plain(const struct image *im, const u8 *head, size_t len)
-{
-	if (image_header(head, len).present)
-		return 0;
-	for (size_t i = 0; i < ARRAY_SIZE(refused); i++) {
-		if (len >= refused[i].len && !memcmp(head, refused[i].magic, refused[i].len)) {
-			log_error("%s %s", im->name, refused[i].what);
-			return -ENOEXEC;
-		}
-	}
-	return 0;
-}
-
-static bool is_gzip(const u8 *head, size_t len)
-{
-	return len >= 2 && head[0] == 0x1f && head[1] == 0x8b;
-}
-
-static bool is_zstd(const u8 *head, size_t len)
-{
-	return len >= 4 && !memcmp(head, "\x28\xb5\x2f\xfd", 4);
-}
-
-static bool is_zboot(const u8 *head, size_t len)
-{
-	return len >= IMAGE_HEADER_LEN && !memcmp(head, "MZ", 2) &&
-	       !memcmp(head + ZBOOT_MAGIC, "zimg", 4);
-}
-
-/* A small EFI program that carries the compressed Image; we take the Image out ourselves. */
-static int open_zboot(struct image *im, const u8 *head)
-{
-	const char *type = (const char *)head + ZBOOT_TYPE;
-	u64 off = get_le32(head + ZBOOT_PAYLOAD_OFFSET);
-	u64 size = get_le32(head + ZBOOT_PAYLOAD_SIZE);
-
-	if (!memchr(type, 0, ZBOOT_TYPE_LEN))
-		type = "?";
-	if (!strcmp(type, "gzip")) {
-		im->coding = CODING_GZIP;
-	} else if (!strcmp(type, "zstd") || !strcmp(type, "zstd22")) {
-		im->coding = CODING_ZSTD;
-	} else {
-		log_error(
-			"%s is an EFI zboot image compressed with '%.*s': only gzip and zstd work",
-			im->name, ZBOOT_TYPE_LEN, type);
-		return -ENOEXEC;
-	}
-	if (!size || !range_within(off, size, im->end)) {
-		log_error("%s is truncated: its EFI zboot header promises more than the file holds",
-			  im->name);
-		return -ENOEXEC;
-	}
-	im->pos = off;
-	im->end = off + size;
-	return 0;
-}
+struct image {
+	int fd;
+	const char *name;
+	struct stream streams[UNPACK_MAX + 1], *top;
+};
 
 /* ---- reading ---- */
 
@@ -158,115 +88,245 @@ static int corrupt(const struct image *im, const char *why)
 	return -ENOEXEC;
 }
 
-/* More compressed input. At the end of the file there must be none missing. */
-static int refill(struct image *im)
+static int stream_read(struct image *im, struct stream *s, u8 *buf, u64 len, u64 *got);
+
+static int read_file(struct image *im, struct stream *s, u8 *buf, u64 len, u64 *got)
 {
-	size_t n = (size_t)MIN(im->end - im->pos, IN_CHUNK);
-	int err;
-
-	if (im->in_pos < im->in_len)
-		return 0;
-	if (!n)
-		return corrupt(im, "truncated compressed data");
-	err = infile_read(im->fd, im->name, im->in, n, im->pos);
-	if (err)
-		return err;
-	im->pos += n;
-	im->in_pos = 0;
-	im->in_len = n;
-	return 0;
-}
-
-static int gzip_step(struct image *im, u8 *out, u64 room, u64 *got)
-{
-	uInt in_room = (uInt)(im->in_len - im->in_pos);
-	uInt out_room = (uInt)MIN(room, OUT_CHUNK);
-
-	im->z.next_in = im->in + im->in_pos;
-	im->z.avail_in = in_room;
-	im->z.next_out = out;
-	im->z.avail_out = out_room;
-
-	int ret = inflate(&im->z, Z_NO_FLUSH);
-
-	im->in_pos += in_room - im->z.avail_in;
-	*got = out_room - im->z.avail_out;
-	if (ret == Z_STREAM_END)
-		im->done = true; /* what follows, padding or a signature, is no business of ours */
-	else if (ret != Z_OK && ret != Z_BUF_ERROR)
-		return corrupt(im, im->z.msg ? im->z.msg : "gzip");
-	return 0;
-}
-
-static int zstd_step(struct image *im, u8 *out, u64 room, u64 *got)
-{
-	ZSTD_inBuffer in = { im->in, im->in_len, im->in_pos };
-	ZSTD_outBuffer dst = { out, (size_t)room, 0 };
-	size_t ret = ZSTD_decompressStream(im->zstd, &dst, &in);
-
-	if (ZSTD_isError(ret))
-		return corrupt(im, ZSTD_getErrorName(ret));
-	im->in_pos = in.pos;
-	*got = dst.pos;
-	if (!ret)
-		im->done = true; /* end of the frame; zboot has the unpacked size behind it */
-	return 0;
-}
-
-static int read_plain(struct image *im, void *buf, u64 len, u64 *got)
-{
-	u64 n = MIN(len, im->end - im->pos);
-	int err = infile_read(im->fd, im->name, buf, n, im->pos);
+	u64 n = MIN(len, s->end - s->pos);
+	int err = infile_read(im->fd, im->name, buf, n, s->pos);
 
 	if (err)
 		return err;
-	im->pos += n;
+	s->pos += n;
 	*got = n;
 	return 0;
 }
 
-int image_read(struct image *im, void *buf, u64 len, u64 *got)
+/* More compressed input, if there is any. */
+static int refill(struct image *im, struct stream *s)
 {
-	u64 total = 0;
+	u64 want = MIN(s->left, IN_CHUNK), got;
+	int err;
 
-	if (im->coding == CODING_PLAIN)
-		return read_plain(im, buf, len, got);
-	while (total < len && !im->done) {
-		u64 n = 0;
-		int err = refill(im);
-
-		if (!err && im->coding == CODING_GZIP)
-			err = gzip_step(im, (u8 *)buf + total, len - total, &n);
-		else if (!err)
-			err = zstd_step(im, (u8 *)buf + total, len - total, &n);
-		if (err)
-			return err;
-		total += n;
-	}
-	*got = total;
+	if (s->unpack.in_len || s->unpack.last)
+		return 0;
+	err = stream_read(im, s->from, s->in, want, &got);
+	if (err)
+		return err;
+	s->left -= got;
+	s->unpack.in = s->in;
+	s->unpack.in_len = (size_t)got;
+	s->unpack.last = got < IN_CHUNK;
 	return 0;
 }
 
-static int open_decoder(struct image *im)
+/* Some formats (bzip2 of several threads) are one stream behind the other. */
+static int next_member(struct image *im, struct stream *s)
 {
-	if (im->coding == CODING_PLAIN)
-		return 0;
-	im->in = malloc(IN_CHUNK);
-	if (!im->in)
-		return -ENOMEM;
-	if (im->coding == CODING_GZIP) {
-		im->z_live = inflateInit2(&im->z, GZIP_WINDOW_BITS) == Z_OK;
-		return im->z_live ? 0 : -ENOMEM;
-	}
-	im->zstd = ZSTD_createDStream();
-	return im->zstd ? 0 : -ENOMEM;
+	struct unpack old = s->unpack;
+	int err;
+
+	if (!old.format->is(old.in, old.in_len))
+		return 0; /* padding or a signature is no business of ours */
+	old.format->close(&old);
+	err = unpack_open(&s->unpack, old.format, im->name);
+	s->unpack.in = old.in;
+	s->unpack.in_len = old.in_len;
+	s->unpack.last = old.last;
+	return err;
 }
 
-int image_open(struct image **out, int fd, u64 size, const char *name)
+static int unpack_some(struct image *im, struct stream *s)
+{
+	struct unpack *u = &s->unpack;
+	size_t in_len;
+	u64 out_len = u->out_len;
+	const char *why;
+	int err = refill(im, s);
+
+	if (err)
+		return err;
+	in_len = u->in_len;
+	why = u->format->step(u);
+	if (why)
+		return corrupt(im, why);
+	if (!u->done && u->in_len == in_len && u->out_len == out_len)
+		return corrupt(im, "truncated compressed data");
+	return 0;
+}
+
+static int read_unpacked(struct image *im, struct stream *s, u8 *buf, u64 len, u64 *got)
+{
+	u64 left = len;
+	int err = 0;
+
+	while (left && !s->unpack.done && !err) {
+		s->unpack.out = buf + (len - left);
+		s->unpack.out_len = left;
+		err = unpack_some(im, s);
+		left = s->unpack.out_len;
+		if (!err && s->unpack.done)
+			err = next_member(im, s);
+	}
+	*got = len - left;
+	return err;
+}
+
+static int stream_read(struct image *im, struct stream *s, u8 *buf, u64 len, u64 *got)
+{
+	u64 head = MIN(len, (u64)(s->head_len - s->head_pos)), more = 0;
+	int err;
+
+	memcpy(buf, s->head + s->head_pos, head);
+	s->head_pos += head;
+	if (s->from)
+		err = read_unpacked(im, s, buf + head, len - head, &more);
+	else
+		err = read_file(im, s, buf + head, len - head, &more);
+	*got = head + more;
+	s->given += *got;
+	if (!err && s != im->top && s->given > PACKED_MAX && s->from)
+		err = corrupt(im, "more than 1 GiB that is packed again");
+	return err;
+}
+
+int image_read(struct image *im, void *buf, u64 len, u64 *got)
+{
+	return stream_read(im, im->top, buf, len, got);
+}
+
+/* ---- what is in the file ---- */
+
+static bool is_zboot(const u8 *head, size_t len)
+{
+	return len >= IMAGE_HEADER_LEN && !memcmp(head, "MZ", 2) &&
+	       !memcmp(head + ZBOOT_MAGIC, "zimg", 4);
+}
+
+static int too_short_zboot(const struct image *im)
+{
+	log_error("%s is truncated: its EFI zboot header promises more than the file holds",
+		  im->name);
+	return -ENOEXEC;
+}
+
+/* Leave out the next `len` bytes of a stream. */
+static int skip(struct image *im, struct stream *s, u64 len)
+{
+	u8 buf[4096];
+	u64 got = 1;
+	int err = 0;
+
+	for (; len && got && !err; len -= got)
+		err = stream_read(im, s, buf, MIN(len, (u64)sizeof(buf)), &got);
+	return !err && len ? too_short_zboot(im) : err;
+}
+
+/*
+ * A small EFI program that carries the compressed Image; we take the Image out ourselves. *left is
+ * its packed size.
+ */
+static int open_zboot(struct image *im, const struct unpack_format **format, u64 *left)
+{
+	struct stream *s = im->top;
+	const char *type = (const char *)s->head + ZBOOT_TYPE;
+	u64 off = get_le32(s->head + ZBOOT_PAYLOAD_OFFSET);
+	u64 size = get_le32(s->head + ZBOOT_PAYLOAD_SIZE);
+
+	if (!memchr(type, 0, ZBOOT_TYPE_LEN))
+		type = "?";
+	*format = unpack_of_zboot(type);
+	if (!*format) {
+		log_error(
+			"%s is an EFI zboot image compressed with '%.*s', which lkvm cannot unpack: use the Image that it was made from",
+			im->name, ZBOOT_TYPE_LEN, type);
+		return -ENOEXEC;
+	}
+	if (!size || off > PACKED_MAX || (!s->from && !range_within(off, size, s->end)))
+		return too_short_zboot(im);
+	*left = size;
+	return skip(im, s, off);
+}
+
+/* The first bytes of the top stream, for everybody who wants to know what it is. */
+static int look(struct image *im)
+{
+	struct stream *s = im->top;
+	u64 got;
+	int err = stream_read(im, s, s->head, sizeof(s->head), &got);
+
+	s->head_pos = 0;
+	s->head_len = (size_t)got;
+	s->given = 0;
+	return err;
+}
+
+/* Put a decoder on top of what is there. */
+static int push(struct image *im, const struct unpack_format *format, u64 left)
+{
+	struct stream *s = im->top + 1;
+	int err;
+
+	if (s == im->streams + ARRAY_SIZE(im->streams)) {
+		log_error("%s is packed more than %d times: unpack it first", im->name, UNPACK_MAX);
+		return -ENOEXEC;
+	}
+	s->from = im->top;
+	s->left = left;
+	im->top = s;
+	s->in = malloc(IN_CHUNK);
+	if (!s->in)
+		return log_errno(-ENOMEM, "cannot unpack %s", im->name);
+	err = unpack_open(&s->unpack, format, im->name);
+	return err ? err : look(im);
+}
+
+/* True, in *format and *left, if the top stream is packed. */
+static int packed(struct image *im, const struct unpack_format **format, u64 *left)
+{
+	const struct stream *s = im->top;
+
+	*left = UINT64_MAX;
+	if (is_zboot(s->head, s->head_len))
+		return open_zboot(im, format, left);
+	*format = unpack_find(s->head, s->head_len);
+	return 0;
+}
+
+static int open_streams(struct image *im)
+{
+	const struct unpack_format *format;
+	u64 left;
+	int err = look(im);
+
+	while (!err) {
+		err = packed(im, &format, &left);
+		if (err || !format)
+			break;
+		err = push(im, format, left);
+	}
+	return err;
+}
+
+/* What is no arm64 kernel must not be started as if it were code. */
+static int check_kind(const struct image *im)
+{
+	const struct stream *s = im->top;
+	const char *what;
+
+	if (image_header(s->head, s->head_len).present)
+		return 0;
+	what = image_foreign(s->head, s->head_len);
+	if (what) {
+		log_error("%s %s%s", im->name, im->top->from ? "unpacked " : "", what);
+		return -ENOEXEC;
+	}
+	return 0;
+}
+
+int image_open(struct image **out, int fd, u64 size, const char *name, enum image_take take)
 {
 	struct image *im = calloc(1, sizeof(*im));
-	size_t head_len = (size_t)MIN(size, (u64)IMAGE_HEADER_LEN);
-	u8 head[IMAGE_HEADER_LEN];
 	int err = -ENOMEM;
 
 	if (!im) {
@@ -275,37 +335,27 @@ int image_open(struct image **out, int fd, u64 size, const char *name)
 	}
 	im->fd = fd;
 	im->name = name;
-	im->end = size;
-	err = infile_read(im->fd, im->name, head, head_len, 0);
-	if (err)
-		goto fail;
-	if (is_gzip(head, head_len))
-		im->coding = CODING_GZIP;
-	else if (is_zstd(head, head_len))
-		im->coding = CODING_ZSTD;
-	else if (is_zboot(head, head_len))
-		err = open_zboot(im, head);
-	else
-		err = check_plain(im, head, head_len);
-	if (!err)
-		err = open_decoder(im);
-	if (err)
-		goto fail;
+	im->top = im->streams;
+	im->top->end = size;
+	err = take == IMAGE_AS_IT_IS ? look(im) : open_streams(im);
+	if (!err && take != IMAGE_AS_IT_IS)
+		err = check_kind(im);
+	if (err) {
+		image_close(im);
+		return err;
+	}
 	*out = im;
 	return 0;
-fail:
-	image_close(im);
-	return err;
 }
 
 void image_close(struct image *im)
 {
 	if (!im)
 		return;
-	if (im->z_live)
-		inflateEnd(&im->z);
-	ZSTD_freeDStream(im->zstd);
-	free(im->in);
+	for (size_t i = 0; i < ARRAY_SIZE(im->streams); i++) {
+		unpack_close(&im->streams[i].unpack);
+		free(im->streams[i].in);
+	}
 	close(im->fd);
 	free(im);
 }
@@ -314,12 +364,15 @@ void image_close(struct image *im)
 
 struct image_header image_header(const void *first, u64 len)
 {
+	static const u32 page_sizes[] = { 0, 4 * KiB, 16 * KiB, 64 * KiB };
 	const u8 *p = first;
 	struct image_header h = { .text_offset = IMAGE_TEXT_OFFSET_DEFAULT };
 
 	if (len < IMAGE_HEADER_LEN || memcmp(p + 56, "ARM\x64", 4) != 0)
 		return h;
 	h.present = true;
+	h.big_endian = p[24] & 1;
+	h.page_size = page_sizes[p[24] >> 1 & 3];
 	h.image_size = get_le64(p + 16);
 	/* Before 3.17: no image_size, and a text_offset of no defined endianness. */
 	if (h.image_size)

@@ -2,8 +2,8 @@
 /*
  * Reading a kernel image: what format a file has, and its bytes, decompressed, in order.
  *
- * Plain files, gzip, zstd, and EFI zboot with one of the two inside. Nothing is buffered as a
- * whole: the decompressed bytes go straight to where the caller wants them.
+ * Plain files, compressed ones (unpack.h), EFI zboot, and each of them inside another. Nothing is
+ * buffered as a whole: the decompressed bytes go straight to where the caller wants them.
  */
 #ifndef ARM64_IMAGE_H
 #define ARM64_IMAGE_H
@@ -20,13 +20,22 @@ struct image_header {
 	bool present;	 /* otherwise a flat binary */
 	u64 text_offset; /* resolved: never "see the rule for image_size 0" */
 	u64 image_size;	 /* memory it wants from text_offset on, or 0: unknown */
+	u32 page_size;	 /* that the kernel was built for; 0: unknown. It runs with no other */
+	bool big_endian;
+};
+
+/* What a file without an Image header is taken for. */
+enum image_take {
+	IMAGE_OR_FLAT,	/* a flat binary */
+	IMAGE_WANTED,	/* a flat binary, but probably by mistake: the loader warns */
+	IMAGE_AS_IT_IS, /* any file is a flat binary: nothing in it is looked at */
 };
 
 /*
  * Take over the open file `fd` of `size` bytes. `name` is for messages and must outlive the image.
- * -ENOEXEC, with one log_error, for a format that cannot be booted.
+ * -ENOEXEC, with one log_error, for a format that cannot be booted; -ENOMEM.
  */
-int image_open(struct image **out, int fd, u64 size, const char *name);
+int image_open(struct image **out, int fd, u64 size, const char *name, enum image_take take);
 
 /* Closes the file. Takes NULL. */
 void image_close(struct image *im);

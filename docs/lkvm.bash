@@ -24,6 +24,7 @@ _lkvm()
 --initrd=
 --params=
 --firmware=
+--flat
 --earlycon
 --network=
 --no-dhcp

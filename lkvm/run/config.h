@@ -58,6 +58,7 @@ struct config {
 
 	/* what to boot */
 	const char *kernel; /* NULL with --firmware */
+	bool flat;	    /* the kernel is started as it is, whatever it looks like */
 	const char *initrd;
 	const char *params; /* the user's part of the command line */
 	const char *firmware;

@@ -86,11 +86,20 @@ static int build_dtb(const struct boot_info *boot, struct mem *m, const struct c
 	return err;
 }
 
+/* Programs for --nodefaults, which have a machine for themselves, seldom have a header. */
+static enum image_take take(const struct config *c)
+{
+	if (c->flat)
+		return IMAGE_AS_IT_IS;
+	return c->nodefaults ? IMAGE_OR_FLAT : IMAGE_WANTED;
+}
+
 int load_all(struct boot_info *out, struct mem *m, const struct config *c,
 	     const struct board_conf *board, const struct board_layout *layout)
 {
 	struct boot_conf conf = {
 		.kernel = c->kernel,
+		.take = take(c),
 		.firmware = c->firmware,
 		.initrd = c->initrd,
 		.has_firmware_addr = c->firmware_addr_set,

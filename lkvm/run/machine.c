@@ -226,6 +226,15 @@ static int load(struct machine *m)
 			   (u64)sysconf(_SC_PAGESIZE));
 }
 
+static int check_kernel(const struct machine *m)
+{
+	const struct boot_info *b = &m->launch.boot;
+
+	return m->c->kernel ? cpu_check_kernel(vcpu_fd(m->vcpus[0]), m->c->kernel, b->page_size,
+					       b->big_endian)
+			    : 0;
+}
+
 /* Everything that a Realm's descriptor is made from. */
 static int define(struct machine *m)
 {
@@ -377,6 +386,8 @@ static int build(struct machine *m)
 	if ((err = create_devices(m)))
 		return err;
 	if ((err = load(m)))
+		return err;
+	if ((err = check_kernel(m)))
 		return err;
 	if ((err = launch(m)))
 		return err;

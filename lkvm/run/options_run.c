@@ -354,10 +354,12 @@ static const struct opt opts[] = {
 
 	HEADING("Kernel options"),
 	STRING('k', "kernel", "file", kernel,
-	       "Image, gzip, EFI zboot or flat binary to start; default: the host's own kernel"),
+	       "Image (also compressed), EFI zboot or flat binary to start; default: the host's own kernel"),
 	STRING('i', "initrd", "file", initrd, "Initial RAM disk"),
 	STRING('p', "params", "string", params, "Kernel parameters, behind those that lkvm adds"),
 	STRING('f', "firmware", "file", firmware, "Firmware image to start instead of a kernel"),
+	{ .name = "flat", .own = true, .store = OPT_TRUE, .offset = FIELD(bool, flat),
+	  .help = "Start the kernel file as it is, 512 KiB into RAM, whatever it looks like" },
 	{ .name = "earlycon", .own = true, .store = OPT_TRUE, .offset = FIELD(bool, earlycon),
 	  .help = "Add the earlycon= parameter for this board's serial port" },
 

@@ -67,12 +67,6 @@ START_TEST(formats_that_are_no_arm64_kernels)
 		size_t len;
 	} t[] = {
 		{ "vmlinux", "\177ELF\2\1\1", "ELF", 7 },
-		{ "k.xz",
-		  "\xfd"
-		  "7zXZ\0\0",
-		  "unxz", 7 },
-		{ "k.bz2", "BZh91AY", "bunzip2", 7 },
-		{ "k.lz4", "\x02\x21\x4c\x18qqq", "lz4 -d", 7 },
 		{ "k.lzo", "\x89LZOqqq", "lzop -d", 7 },
 		{ "uImage", "\x27\x05\x19\x56qqq", "uImage", 7 },
 		{ "k.itb", "\xd0\x0d\xfe\xedqqq", "FIT", 7 },
@@ -134,10 +128,10 @@ START_TEST(corrupt_zboot)
 	refuse(c, 16 * MiB, -ENOEXEC, "wrap.zboot", "promises more");
 	c.kernel = zboot("zero.zboot", "gzip", z, (u32)n, 0);
 	refuse(c, 16 * MiB, -ENOEXEC, "zero.zboot", "promises more");
-	c.kernel = zboot("lz4.zboot", "lz4", z, (u32)n, (u32)n);
-	refuse(c, 16 * MiB, -ENOEXEC, "'lz4'", "gzip and zstd");
+	c.kernel = zboot("lzo.zboot", "lzo", z, (u32)n, (u32)n);
+	refuse(c, 16 * MiB, -ENOEXEC, "'lzo'", "cannot unpack");
 	c.kernel = zboot("x.zboot", "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", z, (u32)n, (u32)n);
-	refuse(c, 16 * MiB, -ENOEXEC, "'?'", "gzip and zstd");
+	refuse(c, 16 * MiB, -ENOEXEC, "'?'", "cannot unpack");
 	free(z);
 	free(img);
 	done();
@@ -192,6 +186,7 @@ START_TEST(kernels_too_big_for_ram)
 	refuse_kernel("max", img, 4096, -E2BIG, "kernel image too big");
 	refuse_kernel("far", far, 4096, -E2BIG, "guest memory too small to contain the kernel");
 	refuse_kernel("last", last, 4096, -E2BIG, "kernel image too big");
+	c.take = IMAGE_AS_IT_IS;
 	c.kernel = sparse("huge", 40 * GiB);
 	refuse(c, 16 * MiB, -E2BIG, "kernel image too big", "huge");
 	/* Fits to the byte, but then there is no room for the tree. */
@@ -212,6 +207,9 @@ START_TEST(decompression_bombs)
 	const size_t len = 64 * MiB;
 	u8 *zeros = calloc(1, len);
 	size_t gz_len, zst_len;
+
+	memset(zeros, 0x1f, 4); /* no file of zeros is unpacked at all */
+
 	u8 *gz = gzip(zeros, len, &gz_len), *zst = zstd(zeros, len, &zst_len);
 
 	capture_start();

@@ -16,6 +16,7 @@ static struct {
 	bool sve, pmu, ptrauth_a, ptrauth_g, mte, steal, psci, nr_counters_attr;
 	u64 vls; /* bit i: (i + 1) * 128 bits */
 	u64 pmcr;
+	u64 mmfr0;
 	unsigned long fail; /* this ioctl fails */
 
 	struct kvm_vcpu_init init;
@@ -81,6 +82,8 @@ static int one_reg(unsigned long req, struct kvm_one_reg *r)
 		for (int i = 1; i < 8; i++)
 			ck_assert_uint_eq(vls[i], 0);
 		kernel.vls_set = vls[0];
+	} else if (r->id == KVM_REG_SYS(3u, 0u, 0u, 7u, 0u) && req == KVM_GET_ONE_REG) {
+		memcpy(val, &kernel.mmfr0, 8); /* ID_AA64MMFR0_EL1 */
 	} else if (r->id == pmcr && req == KVM_GET_ONE_REG) {
 		memcpy(val, &kernel.pmcr, 8);
 	} else if (r->id == pmcr) {
@@ -337,6 +340,35 @@ START_TEST(entry_state)
 }
 END_TEST
 
+/* [ARM DDI 0487 D24.2.75] TGran4 bits 31:28, TGran64 27:24, TGran16 23:20, BigEnd 11:8. */
+START_TEST(kernels_for_pages_that_the_cpu_has)
+{
+	const u32 k4 = 4096, k16 = 16384, k64 = 65536;
+
+	host_with_everything();
+	capture_start();
+	kernel.mmfr0 = 0x00200100; /* all three, both endiannesses */
+	ck_assert_int_eq(cpu_check_kernel(VCPU, "k", 0, false), 0);
+	ck_assert_int_eq(cpu_check_kernel(VCPU, "k", k4, true), 0);
+	ck_assert_int_eq(cpu_check_kernel(VCPU, "k", k16, false), 0);
+	ck_assert_int_eq(cpu_check_kernel(VCPU, "k", k64, false), 0);
+	kernel.mmfr0 = 0x0f000000; /* as an Apple M1's without 16 KiB */
+	ck_assert_int_eq(cpu_check_kernel(VCPU, "k", k4, false), 0);
+	ck_assert_int_eq(cpu_check_kernel(VCPU, "k", k16, false), -ENOEXEC);
+	captured_one_error("k was built for pages of 16 KiB", "kernel for pages of 4 KiB\n");
+	ck_assert_int_eq(cpu_check_kernel(VCPU, "k", k64, false), -ENOEXEC);
+	captured_one_error("64 KiB", "host's CPU");
+	ck_assert_int_eq(cpu_check_kernel(VCPU, "k", k4, true), -ENOEXEC);
+	captured_one_error("big-endian", "little-endian only");
+	kernel.mmfr0 = 0xf0100000;
+	ck_assert_int_eq(cpu_check_kernel(VCPU, "k", k4, false), -ENOEXEC);
+	captured_one_error("4 KiB", "for pages of 16 KiB 64 KiB\n");
+	kernel.fail = KVM_GET_ONE_REG; /* some Realm's */
+	ck_assert_int_eq(cpu_check_kernel(VCPU, "k", k4, true), 0);
+	ck_assert_str_eq(captured(), "");
+}
+END_TEST
+
 /* ---- PMU ---- */
 
 START_TEST(pmu_interrupt_then_init)
@@ -452,6 +484,7 @@ END_TEST
 SUITE_MAIN("arm64/cpu", features_follow_the_host, pointer_authentication_is_both_or_none,
 	   off_means_off, what_the_host_lacks_is_an_error_if_asked_for,
 	   vector_lengths_that_are_none, others_start_powered_off, vector_length_is_limited,
-	   finalize_only_with_sve, initialisation_errors, entry_state, pmu_interrupt_then_init,
+	   finalize_only_with_sve, initialisation_errors, entry_state,
+	   kernels_for_pages_that_the_cpu_has, pmu_interrupt_then_init,
 	   pmu_counters_by_attribute_or_register, pmu_errors, stolen_time_record_per_cpu,
 	   no_stolen_time_is_no_error, stolen_time_errors)

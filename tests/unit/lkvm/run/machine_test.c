@@ -63,6 +63,7 @@ static struct config *conf(enum config_realm realm)
 	config_init(&c);
 	c.kvm_dev = "/dev/null";
 	c.kernel = kernel;
+	c.flat = true;
 	c.initrd = initrd;
 	c.cpus = 2;
 	c.ram_size = RAM_SIZE;
