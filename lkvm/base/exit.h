@@ -12,5 +12,6 @@
 #define EXIT_NO_COMMAND 22 /* lkvm WHAT? */
 #define EXIT_DIE 128	   /* what was asked for cannot be done */
 #define EXIT_USAGE 129	   /* bad option, or -h */
+#define EXIT_UNREAD 141	   /* nobody reads the guest's output: as of a program that SIGPIPE ends */
 
 #endif

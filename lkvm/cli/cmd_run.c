@@ -17,6 +17,7 @@
 #include "lkvm/run/machine.h"
 #include "lkvm/run/options_run.h"
 #include "lkvm/run/signals.h"
+#include "lkvm/vm/loop.h"
 
 /* Could this host start a guest at all? What exactly is wrong is kvm_open()'s to say. */
 static bool host_has_kvm(const struct config *c)
@@ -58,10 +59,32 @@ static bool run_once(const struct config *c, struct control *control, enum stop_
 	return true;
 }
 
+/*
+ * A guest that resets itself again and again: of what is said about each boot, so many times is
+ * enough, unless one of them lasts.
+ */
+#define LOUD_BOOTS 3u
+#define LASTING_NS UINT64_C(60000000000)
+
+static void fall_silent(const struct config *c, u64 began_ns, unsigned *boots)
+{
+	bool lasted = loop_now_ns() - began_ns >= LASTING_NS;
+
+	*boots = lasted ? 0 : *boots + 1;
+	if (!*boots)
+		log_set_level(c->loglevel);
+	if (*boots != LOUD_BOOTS)
+		return;
+	log_info("the guest resets itself again and again: of its next boots only errors are told");
+	log_set_level(MIN(c->loglevel, (enum log_level)LOG_ERROR));
+}
+
 static int run(const struct config *c)
 {
 	struct control *control;
 	enum stop_reason end;
+	unsigned boots = 0;
+	u64 began_ns;
 	bool ran;
 
 	/* Before there is a socket that the end of the process would leave behind. */
@@ -70,9 +93,14 @@ static int run(const struct config *c)
 	/* One for all boots: who asks between two of them waits. */
 	if (control_create(&control, c->name))
 		return EXIT_DIE;
-	do {
+	for (;;) {
+		began_ns = loop_now_ns();
 		ran = run_once(c, control, &end);
-	} while (ran && end == STOP_RESET && c->reboot);
+		if (!ran || end != STOP_RESET || !c->reboot)
+			break;
+		fall_silent(c, began_ns, &boots);
+	}
+	log_set_level(c->loglevel);
 	control_destroy(control);
 	if (!ran)
 		return EXIT_DIE;
@@ -83,6 +111,9 @@ static int run(const struct config *c)
 	case STOP_USER:
 		log_info("KVM session ended normally.");
 		return 0;
+	case STOP_UNREAD:
+		log_info("The guest was ended: nobody reads its output any more.");
+		return EXIT_UNREAD;
 	case STOP_ERROR:
 	case STOP_NONE:
 		break;

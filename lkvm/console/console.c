@@ -5,11 +5,8 @@
  * Thread: create and destroy on main; input on the loop; write, rx_ready and size on any.
  * Trust:  the user's own input. Output is the guest's: outbuf.c.
  *
- * Descriptors that can block are opened anew through /proc/self/fd, because O_NONBLOCK belongs to
- * the open file: on stdin itself it would hit the shell and everybody else who has that terminal.
- * Where that fails (sockets, somebody else's tty) they are duplicated and used with care. Regular
- * files keep their file offset, so they are duplicated too; epoll does not know them (EPERM), and
- * they are read a piece per round of the loop instead (`pump`).
+ * epoll does not know regular files (EPERM): they are read a piece per round of the loop instead
+ * (`pump`).
  *
  * A guest that was full and asks for more has to wait a moment. Input of a pipe has no pace of its
  * own, and a UART that is full again at once would keep the guest's only CPU in the interrupt
@@ -21,27 +18,29 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
-#include <sys/stat.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include "lkvm/base/log.h"
+#include "lkvm/console/fds.h"
+#include "lkvm/console/inbuf.h"
 #include "lkvm/console/outbuf.h"
 #include "lkvm/console/terminal.h"
 
-#define INPUT_SIZE 512u
-#define CTRL_A 1
+/* What is read at once. A terminal is read when there is room for it. */
+#define READ_SIZE 256u
 
 /* What in_fd asks for while nobody wants input: a hang-up, once. */
 #define NO_EVENTS (EPOLLONESHOT | EPOLLET)
 
 /* What the 16 bytes of a UART take on a line of 115200 bits a second. */
 #define REST_NS 1400000u
+
+/* A guest with a full buffer that took nothing for so long may be one to be stopped. */
+#define DEAF_NS 4000000000u
 
 /*
  * Does the client take input? While it is being called only it knows: what it says then (from any
@@ -55,7 +54,7 @@ enum source {
 	SOURCE_STREAM,	   /* a pipe, a file or a pty, read as fast as the guest takes it */
 	SOURCE_TTY_LATER,  /* left as it is until the loop runs */
 	SOURCE_TTY_OTHERS, /* another job's, or hung up: not read */
-	SOURCE_TTY,	   /* ours: has escapes, so it is read even if the guest takes nothing */
+	SOURCE_TTY,	   /* ours: has escapes, so it is read before the guest takes anything */
 };
 
 /* How fast the client gets input. */
@@ -77,12 +76,13 @@ struct console {
 	struct loop_fd *in_fd;
 	u32 in_events;		 /* that in_fd asks for */
 	struct loop_timer *pump; /* instead of in_fd */
-	bool escape;		 /* Ctrl-a was the last character */
-	unsigned input_off, input_len;
-	char input[INPUT_SIZE];
+	struct inbuf input;
 	enum pace pace;
 	struct loop_timer *rest;
+	bool full, deaf; /* no room for a terminal's input; for DEAF_NS already */
+	struct loop_timer *deafness;
 	void (*stop)(void *arg);
+	void (*unread)(void *arg);
 	void *stop_arg;
 
 	_Atomic int rx; /* enum rx */
@@ -103,8 +103,8 @@ static bool is_tty(const struct console *c)
 static bool want_input(const struct console *c)
 {
 	if (c->source == SOURCE_STREAM)
-		return atomic_load(&c->rx) == RX_READY && !c->input_len;
-	return c->source == SOURCE_TTY;
+		return atomic_load(&c->rx) == RX_READY && !c->input.len;
+	return c->source == SOURCE_TTY && (!c->full || c->deaf);
 }
 
 static void update_input(struct console *c)
@@ -119,10 +119,23 @@ static void update_input(struct console *c)
 		loop_timer_arm(c->pump, 0);
 }
 
+/* The guest has taken `n` bytes: is there room for a terminal's input? */
+static void update_room(struct console *c, size_t n)
+{
+	bool full = inbuf_room(&c->input) < READ_SIZE;
+
+	c->deaf = c->deaf && full && !n;
+	if (full && (!c->full || n))
+		loop_timer_arm(c->deafness, DEAF_NS);
+	else if (!full && c->full)
+		loop_timer_disarm(c->deafness);
+	c->full = full;
+}
+
 /* It takes more, or would if it had rested: that begins when it says so. */
 static bool may_deliver(struct console *c)
 {
-	if (!c->input_len || !c->chr.client || atomic_load(&c->rx) != RX_READY)
+	if (!c->input.len || !c->chr.client || atomic_load(&c->rx) != RX_READY)
 		return false;
 	if (c->pace == PACE_FULL) {
 		c->pace = PACE_RESTING;
@@ -135,52 +148,27 @@ static bool may_deliver(struct console *c)
 static void deliver(struct console *c)
 {
 	const struct chardev_client *client = c->chr.client;
+	size_t taken = 0;
 
 	while (may_deliver(c)) {
 		int called = RX_CALLED;
-		size_t n;
+		size_t n, len;
+		const char *p = inbuf_peek(&c->input, &len);
 
 		atomic_store(&c->rx, RX_CALLED);
-		n = client->receive(c->chr.client_arg, c->input + c->input_off, c->input_len);
-		atomic_compare_exchange_strong(&c->rx, &called,
-					       n == c->input_len ? RX_READY : RX_FULL);
-		c->input_off += (unsigned)n;
-		c->input_len -= (unsigned)n;
-		c->pace = c->input_len ? PACE_FULL : PACE_FREE;
+		n = client->receive(c->chr.client_arg, p, len);
+		atomic_compare_exchange_strong(&c->rx, &called, n == len ? RX_READY : RX_FULL);
+		inbuf_take(&c->input, n);
+		taken += n;
+		c->pace = n < len ? PACE_FULL : PACE_FREE;
 	}
-	if (!c->input_len)
-		c->input_off = 0;
+	update_room(c, taken);
 	update_input(c);
-}
-
-/* A full buffer loses what is typed on top. */
-static void buffer_add(struct console *c, char ch)
-{
-	if (c->input_off) {
-		memmove(c->input, c->input + c->input_off, c->input_len);
-		c->input_off = 0;
-	}
-	if (c->input_len < sizeof(c->input))
-		c->input[c->input_len++] = ch;
-}
-
-/* Ctrl-a x stops, Ctrl-a Ctrl-a is one Ctrl-a, and before anything else Ctrl-a disappears. */
-static void typed(struct console *c, char ch)
-{
-	bool escape = c->escape;
-
-	c->escape = !escape && ch == CTRL_A;
-	if (c->escape)
-		return;
-	if (!escape || ch != 'x')
-		buffer_add(c, ch);
-	else if (c->stop)
-		c->stop(c->stop_arg);
 }
 
 static void read_input(struct console *c)
 {
-	char buf[256];
+	char buf[READ_SIZE];
 	ssize_t n = read(c->in, buf, sizeof(buf));
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
@@ -188,13 +176,23 @@ static void read_input(struct console *c)
 	/* End of a file or pipe, or the terminal hung up: the guest's keyboard is silent now. */
 	if (n <= 0)
 		c->source = c->source == SOURCE_TTY ? SOURCE_TTY_OTHERS : SOURCE_NONE;
-	for (ssize_t i = 0; i < n; i++) {
-		if (c->source == SOURCE_TTY)
-			typed(c, buf[i]);
-		else
-			buffer_add(c, buf[i]);
-	}
+	else if (c->source != SOURCE_TTY)
+		inbuf_add(&c->input, buf, (size_t)n);
+	else if (inbuf_typed(&c->input, buf, (size_t)n) && c->stop)
+		c->stop(c->stop_arg);
 	deliver(c);
+}
+
+/* Ctrl-a x has to work: from here on the terminal is read for it alone. */
+static void on_deaf(void *arg)
+{
+	struct console *c = arg;
+
+	if (c->source == SOURCE_TTY)
+		guest_err("console", "the guest takes no input: what is typed now is lost, but for "
+				     "Ctrl-a x");
+	c->deaf = true;
+	update_input(c);
 }
 
 static void on_input(void *arg, u32 events)
@@ -291,28 +289,15 @@ static void on_writable(void *arg)
 		c->chr.client->writable(c->chr.client_arg);
 }
 
-/* ---- life ---- */
-
-/* A descriptor of our own for `fd`; *blocking is set if it may block. -errno. */
-static int own_fd(int fd, int mode, bool *blocking)
+static void on_unread(void *arg)
 {
-	struct stat st;
-	char path[32];
-	int own;
+	struct console *c = arg;
 
-	*blocking = false;
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	if (!S_ISREG(st.st_mode)) {
-		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-		own = open(path, mode | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-		if (own >= 0)
-			return own;
-		*blocking = true;
-	}
-	own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	return own < 0 ? -errno : own;
+	if (c->unread)
+		c->unread(c->stop_arg);
 }
+
+/* ---- life ---- */
 
 static int input_init(struct console *c)
 {
@@ -323,6 +308,8 @@ static int input_init(struct console *c)
 	c->source = SOURCE_STREAM;
 	c->in_events = NO_EVENTS;
 	err = loop_timer_add(c->loop, on_rested, c, &c->rest);
+	if (!err)
+		err = loop_timer_add(c->loop, on_deaf, c, &c->deafness);
 	if (!err)
 		err = loop_fd_add(c->loop, c->in, NO_EVENTS, on_input, c, &c->in_fd);
 	if (err == -EPERM)
@@ -351,6 +338,7 @@ static int signals_init(struct console *c)
 /* c->in and c->out are set. */
 static int init(struct console *c, u32 out_flags)
 {
+	const struct outbuf_user user = { .writable = on_writable, .unread = on_unread, .arg = c };
 	int err;
 
 	/* A reader that goes away is an error of write(2), not the end of the guest. */
@@ -360,7 +348,7 @@ static int init(struct console *c, u32 out_flags)
 	if (!err)
 		err = loop_fd_add(c->loop, c->wake, EPOLLIN | EPOLLET, on_wake, c, &c->wake_fd);
 	if (!err)
-		err = outbuf_create(&c->outbuf, c->loop, c->out, out_flags, on_writable, c);
+		err = outbuf_create(&c->outbuf, c->loop, c->out, out_flags, &user);
 	if (!err)
 		err = input_init(c);
 	return err;
@@ -390,12 +378,13 @@ int console_create(struct console **out, const struct console_conf *conf, struct
 	if (!c)
 		goto fail;
 	c->stop = conf->stop;
+	c->unread = conf->unread;
 	c->stop_arg = conf->stop_arg;
-	if (conf->in_fd >= 0 && (c->in = own_fd(conf->in_fd, O_RDONLY, &careful_in)) < 0) {
+	if (conf->in_fd >= 0 && (c->in = fds_own(conf->in_fd, O_RDONLY, &careful_in)) < 0) {
 		err = c->in;
 		goto fail;
 	}
-	if (conf->out_fd >= 0 && (c->out = own_fd(conf->out_fd, O_WRONLY, &careful_out)) < 0) {
+	if (conf->out_fd >= 0 && (c->out = fds_own(conf->out_fd, O_WRONLY, &careful_out)) < 0) {
 		err = c->out;
 		goto fail;
 	}
@@ -417,25 +406,6 @@ fail:
 	return err;
 }
 
-/* The slave end stays open here: without one the master would report a hang-up for ever. */
-static int pty_open(struct console *c, int *slave, char *name, size_t size)
-{
-	struct termios t;
-
-	c->in = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
-	if (c->in < 0 || grantpt(c->in) < 0 || unlockpt(c->in) < 0)
-		return -errno;
-	if (ptsname_r(c->in, name, size))
-		return -errno;
-	c->out = fcntl(c->in, F_DUPFD_CLOEXEC, 0);
-	*slave = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
-	if (c->out < 0 || *slave < 0 || tcgetattr(*slave, &t) < 0)
-		return -errno;
-	/* The guest's tty does the echoing and line editing. */
-	cfmakeraw(&t);
-	return tcsetattr(*slave, TCSANOW, &t) < 0 ? -errno : 0;
-}
-
 int console_create_pty(struct console **out, unsigned index, struct loop *loop)
 {
 	struct console *c = alloc(loop);
@@ -444,7 +414,7 @@ int console_create_pty(struct console **out, unsigned index, struct loop *loop)
 
 	if (!c)
 		goto fail;
-	err = pty_open(c, &c->slave, name, sizeof(name));
+	err = fds_pty(&c->in, &c->out, &c->slave, name, sizeof(name));
 	if (!err)
 		err = init(c, OUTBUF_LOSSY);
 	if (err)
@@ -488,6 +458,7 @@ void console_destroy(struct console *c)
 	loop_fd_del(c->signals_fd);
 	loop_timer_del(c->pump);
 	loop_timer_del(c->rest);
+	loop_timer_del(c->deafness);
 	close_fd(c->in);
 	close_fd(c->out);
 	close_fd(c->slave);

@@ -7,9 +7,11 @@
  * system calls. When the reader is slow write() takes less (back-pressure); a pty that nobody reads
  * forgets its oldest output instead; an output that is gone (closed pipe) swallows the rest.
  *
- * Input of a terminal is read even while the guest takes none, so that Ctrl-a x always works; what
- * does not fit a small buffer is lost, as on a real terminal. A pipe or file is read only as fast
- * as the guest takes it. End of input is not an event for the guest.
+ * Input of a terminal is read before the guest takes any, so that Ctrl-a x works, up to INBUF_SIZE;
+ * then the terminal is left alone until the guest has taken some of it. Only when a guest takes
+ * nothing for some seconds the terminal is read on, for Ctrl-a x alone, and the rest is lost. A
+ * pipe, a file or a pty is read only as fast as the guest takes it. End of input is not an event
+ * for the guest.
  */
 #ifndef LKVM_CONSOLE_H
 #define LKVM_CONSOLE_H
@@ -27,7 +29,9 @@ struct console_conf {
 	 * for a stop. May be NULL.
 	 */
 	void (*stop)(void *arg);
-	void *stop_arg;
+	/* Nobody reads out_fd any more (EPIPE). The same otherwise, for any out_fd. */
+	void (*unread)(void *arg);
+	void *stop_arg; /* of both */
 };
 
 /*

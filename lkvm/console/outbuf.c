@@ -54,8 +54,7 @@ struct outbuf {
 	struct loop *loop;
 	int fd;
 	u32 flags;
-	void (*writable)(void *arg);
-	void *arg;
+	struct outbuf_user user;
 
 	int wake;
 	struct loop_fd *wake_fd, *fd_fd;
@@ -170,11 +169,16 @@ static ssize_t write_piece(struct outbuf *o)
 
 static void give_up(struct outbuf *o, int err)
 {
-	log_warn("console output is lost from here on: %s", strerror(-err));
+	bool unread = err == -EPIPE && o->user.unread;
+
+	if (!unread)
+		log_warn("console output is lost from here on: %s", strerror(-err));
 	pthread_mutex_lock(&o->lock);
 	o->sink = SINK_GONE;
 	o->len = 0;
 	pthread_mutex_unlock(&o->lock);
+	if (unread)
+		o->user.unread(o->user.arg);
 }
 
 /* Write what is there; false if the descriptor takes no more now. */
@@ -210,7 +214,7 @@ static void look(struct outbuf *o)
 	pthread_mutex_unlock(&o->lock);
 	/* Room again: tell who was turned away. */
 	if (owed)
-		o->writable(o->arg);
+		o->user.writable(o->user.arg);
 }
 
 static void on_window(void *arg)
@@ -263,7 +267,7 @@ void outbuf_flush(struct outbuf *o)
 /* ---- life ---- */
 
 int outbuf_create(struct outbuf **out, struct loop *loop, int fd, u32 flags,
-		  void (*writable)(void *arg), void *arg)
+		  const struct outbuf_user *user)
 {
 	struct outbuf *o = calloc(1, sizeof(*o));
 	int err;
@@ -273,8 +277,7 @@ int outbuf_create(struct outbuf **out, struct loop *loop, int fd, u32 flags,
 	o->loop = loop;
 	o->fd = fd;
 	o->flags = flags;
-	o->writable = writable;
-	o->arg = arg;
+	o->user = *user;
 	o->sink = fd < 0 ? SINK_GONE : SINK_IDLE;
 	pthread_mutex_init(&o->lock, NULL);
 	o->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -14,12 +14,18 @@ struct outbuf;
 #define OUTBUF_MAY_BLOCK BIT(0) /* not O_NONBLOCK: write little, and only when poll says so */
 #define OUTBUF_LOSSY BIT(1)	/* nobody may be reading: rather lose the oldest than stall */
 
-/*
- * `fd` stays the caller's; -1 swallows everything. `writable` is called on the loop, without locks,
- * when there is room again after outbuf_write() took less than it was given.
- */
+/* Called on the loop, without locks. */
+struct outbuf_user {
+	/* There is room again, after outbuf_write() took less than it was given. */
+	void (*writable)(void *arg);
+	/* The reader has gone (EPIPE), once; from here on everything is swallowed. May be NULL. */
+	void (*unread)(void *arg);
+	void *arg;
+};
+
+/* `fd` stays the caller's; -1 swallows everything. 0 or -errno. */
 int outbuf_create(struct outbuf **out, struct loop *loop, int fd, u32 flags,
-		  void (*writable)(void *arg), void *arg);
+		  const struct outbuf_user *user);
 
 /* Take up to `len` bytes; how many were taken. Never blocks. Any thread. */
 size_t outbuf_write(struct outbuf *o, const void *buf, size_t len);

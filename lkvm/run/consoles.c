@@ -16,6 +16,11 @@ static void on_stop(void *arg)
 	stop_request(arg, STOP_USER);
 }
 
+static void on_unread(void *arg)
+{
+	stop_request(arg, STOP_UNREAD);
+}
+
 static int add_terminal(struct consoles *cs, const struct console_conf *conf, struct loop *loop,
 			struct chardev **chr)
 {
@@ -37,14 +42,17 @@ static int add_pty(struct consoles *cs, unsigned index, struct loop *loop)
 
 int consoles_init(struct consoles *cs, const struct config *c, struct loop *loop, struct stop *stop)
 {
-	struct console_conf term = {
-		.in_fd = STDIN_FILENO, .out_fd = STDOUT_FILENO, .stop = on_stop, .stop_arg = stop
-	};
+	struct console_conf term = { .in_fd = STDIN_FILENO,
+				     .out_fd = STDOUT_FILENO,
+				     .stop = on_stop,
+				     .unread = on_unread,
+				     .stop_arg = stop };
 	/* With a virtio console UART 0 still shows what the guest says before its driver is up. */
-	struct console_conf out_only = { .in_fd = -1, .out_fd = STDOUT_FILENO };
+	struct console_conf out_only = term;
 	bool virtio = c->console == CONSOLE_VIRTIO;
 	int err = 0;
 
+	out_only.in_fd = -1;
 	*cs = (struct consoles){ .nr = 0 };
 	for (unsigned i = 0; i < CONFIG_NR_TTYS && !err; i++) {
 		if (c->tty[i])

@@ -16,6 +16,7 @@ enum stop_reason {
 	STOP_POWEROFF, /* the guest: PSCI SYSTEM_OFF */
 	STOP_RESET,    /* the guest: PSCI SYSTEM_RESET */
 	STOP_USER,     /* Ctrl-a x, SIGTERM, lkvm stop */
+	STOP_UNREAD,   /* nobody reads the guest's output any more */
 	STOP_ERROR,    /* we cannot go on; the one who asks has told the user why */
 };
 

@@ -18,9 +18,10 @@ int lkvm_main(int argc, char **argv);
 
 static struct {
 	int create_err, dump_err;
-	enum stop_reason ends[4]; /* one after the other; where the test says nothing: power off */
+	enum stop_reason ends[8]; /* one after the other; where the test says nothing: power off */
+	bool talks;
 	unsigned nr_created, nr_run, nr_destroyed, nr_dumped;
-	bool found[4]; /* at each end */
+	bool found[8]; /* at each end */
 	const struct config *c;
 } fake;
 
@@ -39,6 +40,9 @@ enum stop_reason machine_run(struct machine *m)
 	ck_assert_ptr_eq(m, (struct machine *)(uintptr_t)0x1000);
 
 	enum stop_reason end = fake.ends[fake.nr_run++];
+
+	if (fake.talks)
+		log_info("a boot");
 
 	return end == STOP_NONE ? STOP_POWEROFF : end;
 }
@@ -279,6 +283,15 @@ START_TEST(loglevel_counts)
 }
 END_TEST
 
+START_TEST(a_guest_that_nobody_reads)
+{
+	fake.ends[0] = STOP_UNREAD;
+	ck_assert_int_eq(LKVM(BOOT, "--reboot"), 141);
+	ck_assert(said("nobody reads its output any more") && !said("ended normally"));
+	ck_assert(fake.nr_created == 1 && fake.nr_destroyed == 1);
+}
+END_TEST
+
 START_TEST(a_guest_that_fails)
 {
 	fake.ends[0] = STOP_ERROR;
@@ -317,6 +330,24 @@ START_TEST(reboots)
 	ck_assert_int_eq(LKVM(BOOT), 0);
 	ck_assert_uint_eq(fake.nr_created, 1);
 	ck_assert(!fake.found[0]);
+}
+END_TEST
+
+/* What is told of each boot is told of the first ones. */
+START_TEST(a_guest_that_resets_without_end)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(fake.ends) - 1; i++)
+		fake.ends[i] = STOP_RESET;
+	fake.ends[ARRAY_SIZE(fake.ends) - 1] = STOP_POWEROFF;
+	fake.talks = true;
+	ck_assert_int_eq(LKVM(BOOT, "--reboot"), 0);
+	ck_assert_uint_eq(fake.nr_run, ARRAY_SIZE(fake.ends));
+	ck_assert_str_eq(captured(),
+			 "  Info: # lkvm run -k Image -m 64 -c 2 --name g\n"
+			 "  Info: a boot\n  Info: a boot\n  Info: a boot\n"
+			 "  Info: the guest resets itself again and again: of its next boots only "
+			 "errors are told\n"
+			 "  Info: KVM session ended normally.\n");
 }
 END_TEST
 
@@ -374,5 +405,6 @@ END_TEST
 SUITE_MAIN("lkvm/main", closed_standard_descriptors, general_help, no_such_command,
 	   commands_of_later, version, help_about_a_command, usage_of_run, a_guest_that_ends,
 	   nics_and_disks_are_options_like_others, loglevel_counts, a_guest_that_fails,
+	   a_guest_that_nobody_reads, a_guest_that_resets_without_end,
 	   a_machine_that_cannot_be_built, ended_before_it_began, reboots,
 	   a_guest_of_that_name_runs, firmware_in_the_banner, a_device_tree_without_a_guest)

@@ -18,7 +18,7 @@
 static struct loop *loop;
 static struct outbuf *o;
 static int p[2]; /* p[0]: the reader's end */
-static unsigned nr_writable;
+static unsigned nr_writable, nr_unread;
 
 static void on_writable(void *arg)
 {
@@ -26,11 +26,18 @@ static void on_writable(void *arg)
 	nr_writable++;
 }
 
+static void on_unread(void *arg)
+{
+	nr_unread++;
+}
+
+static const struct outbuf_user user = { on_writable, on_unread, &nr_writable };
+
 static void create(int fd, u32 flags)
 {
 	signal(SIGPIPE, SIG_IGN);
 	ck_assert_int_eq(loop_create(&loop, "test"), 0);
-	ck_assert_int_eq(outbuf_create(&o, loop, fd, flags, on_writable, &nr_writable), 0);
+	ck_assert_int_eq(outbuf_create(&o, loop, fd, flags, &user), 0);
 }
 
 static void setup(u32 flags)
@@ -205,10 +212,12 @@ START_TEST(reader_goes_away)
 	loop_step(loop, 1000);
 	/* From here on everything is swallowed, and whoever waited is told. */
 	ck_assert_uint_ge(nr_writable, 1);
+	ck_assert_uint_eq(nr_unread, 1);
 	for (unsigned i = 0; i < 100; i++)
 		ck_assert_uint_eq(outbuf_write(o, big, sizeof(big)), sizeof(big));
 	ck_assert(sleeps());
 	outbuf_flush(o);
+	ck_assert_uint_eq(nr_unread, 1);
 	teardown();
 }
 END_TEST

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Descriptors of our own for a console. Main thread.
+ */
+#ifndef LKVM_CONSOLE_FDS_H
+#define LKVM_CONSOLE_FDS_H
+
+#include "lkvm/base/util.h"
+
+/*
+ * A descriptor of our own for `fd`, to be opened with `mode` (O_RDONLY, O_WRONLY); *blocking is set
+ * if it may block. -errno. The caller closes both.
+ */
+int fds_own(int fd, int mode, bool *blocking);
+
+/*
+ * A new pty in raw mode, its name in `name`: two descriptors of the master, and the slave, which
+ * stays open, because without one the master would report a hang-up for ever. 0 or -errno; the
+ * caller closes what is not -1 (which all three were before), also on error.
+ */
+int fds_pty(int *in, int *out, int *slave, char *name, size_t size);
+
+#endif
