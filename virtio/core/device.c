@@ -157,7 +157,7 @@ static bool device_remap(struct virtio_device *d, u64 generation)
 /* Each handler of the loop ends with this, so it was this device. */
 static bool touched(struct virtio_device *d)
 {
-	if (!mem_touched(d->mem))
+	if (!d->guarded || !mem_touched(d->mem))
 		return false;
 	virtio_fail_unshared(d);
 	return true;
@@ -167,12 +167,12 @@ bool virtio_enter(struct virtio_device *d)
 {
 	u64 generation;
 
-	assert(loop_here(d->loop));
 	/* [virtio 1.3 §2.1.2] No buffer is consumed before DRIVER_OK. */
 	if (!d->running || atomic_load_explicit(&d->broken, memory_order_relaxed))
 		return false;
 	if (d->inside++)
 		return true;
+	assert(loop_here(d->loop));
 	generation = mem_hold(&d->user);
 	if (d->mem_gen == generation || device_remap(d, generation))
 		return true;
@@ -220,6 +220,7 @@ static int queues_start(struct virtio_device *d)
 {
 	int err = 0;
 
+	d->guarded = mem_is_guarded(d->mem);
 	d->mem_gen = mem_hold(&d->user);
 	for (unsigned i = 0; i < d->nr_queues && !err; i++)
 		if (d->queues[i].enabled)
@@ -310,7 +311,9 @@ void virtio_queue_serve(struct virtio_device *d, struct virtqueue *q,
 				virtio_queue_flush(d, q);
 	} while (left && n == 0 && queue_kick_on(q) && --left);
 
-	virtio_queue_flush(d, q);
+	/* What a kind has given back on the way is out. */
+	if (queue_unpublished(q))
+		virtio_queue_flush(d, q);
 	if (n < 0 && n != -EAGAIN)
 		virtio_fail(d, bad, n);
 	else if (!left)

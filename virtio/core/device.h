@@ -96,6 +96,7 @@ struct virtio_device {
 	bool running;	      /* loop side: started and not stopped */
 	struct mem_user user; /* loop side: its holds on the memory */
 	unsigned inside;      /* loop side: how many virtio_enter() deep it is in one */
+	bool guarded;	      /* loop side: mem_touched() has something to say */
 	u64 mem_gen; /* loop side: generation of the memory that the queues' windows belong to */
 	struct log_site failures; /* lines about needing a reset */
 	struct account *account;  /* what it touches, if somebody wants to know */

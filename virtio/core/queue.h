@@ -100,6 +100,12 @@ int queue_available(struct virtqueue *q);
 /* Give a chain back with `len` bytes written. Seen by the driver only after queue_publish(). */
 void queue_push(struct virtqueue *q, u16 head, u32 len);
 
+/* Was anything pushed since the last queue_publish()? */
+static inline bool queue_unpublished(const struct virtqueue *q)
+{
+	return q->next_used != q->used_idx;
+}
+
 /* Publish what was pushed. True if the driver wants an interrupt for it [§2.7.7, §2.7.10]. */
 bool queue_publish(struct virtqueue *q);
 

@@ -39,7 +39,6 @@ struct queue {
 	struct slot *flushes;  /* that wait for earlier writes */
 	unsigned on_disk;      /* submitted, not done */
 	_Atomic bool stopping; /* its requests end without a word to the driver */
-	bool touched;	       /* pushed to by answer_finished(), not flushed yet */
 	bool starved;	       /* no slot was free */
 };
 
@@ -100,19 +99,17 @@ static void answer_finished(struct blk *b)
 	b->finished_tail = &b->finished;
 	for (; s; s = next) {
 		next = s->next;
-		if (inside && !discarded(s)) {
+		if (inside && !discarded(s))
 			queue_push(s->q, s->head, blk_req_answer(&s->req, s->status));
-			queue_of(s)->touched = true;
-		}
 		blk_slot_put(&b->slots, s);
 	}
+	if (!inside)
+		return;
 	for (unsigned i = 0; i < b->dev.nr_queues; i++) {
-		if (inside && b->queues[i].touched)
+		if (queue_unpublished(&b->dev.queues[i]))
 			virtio_queue_flush(&b->dev, &b->dev.queues[i]);
-		b->queues[i].touched = false;
 	}
-	if (inside)
-		virtio_leave(&b->dev);
+	virtio_leave(&b->dev);
 }
 
 /* End of a group: tell the driver, wake queues that found no slot. */

@@ -10,6 +10,7 @@
 #include "virtio/dev/blk_req.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "lkvm/base/le.h"
@@ -32,6 +33,21 @@ static_assert(sizeof(struct segment) == 16, "virtio 1.3 §5.2.6");
 #define SEGMENT_UNMAP BIT(0)
 
 /* ---- cutting the chain; its pieces are never empty ---- */
+
+/* In one piece, as drivers have it, or however it is cut. */
+static void read_header(struct header *h, const struct chain *c)
+{
+	struct iov_cur reader;
+
+	if (c->iov->iov_len >= sizeof(*h)) {
+		memcpy(h, c->iov->iov_base, sizeof(*h));
+		/* The compiler does not go back to the guest's memory for a field. */
+		atomic_signal_fence(memory_order_seq_cst);
+		return;
+	}
+	reader = chain_reader(c);
+	iov_read(&reader, h, sizeof(*h));
+}
 
 static void skip_header(struct iovec **iov, unsigned *nr)
 {
@@ -150,13 +166,12 @@ static void take_data(struct blk_req *r, const struct chain *c, unsigned nr_writ
 
 int blk_req_parse(struct blk_req *r, const struct chain *c, const struct blk_limits *l, u8 *status)
 {
-	struct iov_cur reader = chain_reader(c);
 	unsigned nr_write = c->nr_write;
 	struct header h;
 
 	if (c->read_len < sizeof(h) || !c->write_len)
 		return -EBADMSG;
-	iov_read(&reader, &h, sizeof(h));
+	read_header(&h, c);
 	*r = (struct blk_req){ .type = le32_get(h.type), .write_len = c->write_len };
 	r->status = cut_status(c->iov + c->nr_read, &nr_write);
 	switch (r->type) {
