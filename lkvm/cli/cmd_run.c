@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -41,6 +42,21 @@ static void banner(const struct config *c)
 	log_info("# lkvm run %s %s -m %llu -c %u --name %s", c->firmware ? "--firmware" : "-k",
 		 c->firmware ? c->firmware : c->kernel, (unsigned long long)(c->ram_size / MiB),
 		 c->cpus, c->name);
+}
+
+/*
+ * The soft limit of open files is low for the sake of programs that use select(2). Connections of
+ * the user network, files of shared folders and disks take descriptors: lkvm has all it may have.
+ */
+static void raise_file_limit(void)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) || r.rlim_cur == r.rlim_max)
+		return;
+	r.rlim_cur = r.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &r))
+		log_debug("the limit of open files stays as it was: %s", strerror(errno));
 }
 
 /* One guest from the first instruction to the last. False: it failed, and the reason is out. */
@@ -89,6 +105,7 @@ static int run(const struct config *c)
 
 	/* Before there is a socket that the end of the process would leave behind. */
 	signals_block();
+	raise_file_limit();
 	banner(c);
 	/* One for all boots: who asks between two of them waits. */
 	if (control_create(&control, c->name))

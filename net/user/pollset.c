@@ -24,6 +24,7 @@ struct slot {
 	int fd;
 	unsigned pos; /* in set->all */
 	u32 round;    /* of the list that it was last in */
+	bool waiting; /* announced, and in no list yet */
 	u32 want, have, ready;
 	struct loop_fd *reg; /* NULL: not registered, have is 0 */
 };
@@ -36,7 +37,7 @@ struct pollset {
 	struct slot **by_fd;
 	int nr_by_fd;
 	struct slot **all;
-	unsigned nr, max;
+	unsigned nr, max, nr_waiting;
 };
 
 int pollset_create(struct pollset **out, struct loop *loop, pollset_fn fn, void *arg)
@@ -109,17 +110,43 @@ static struct slot *add(struct pollset *p, int fd)
 	return s;
 }
 
+static void come(struct pollset *p, struct slot *s)
+{
+	p->nr_waiting -= s->waiting;
+	s->waiting = false;
+}
+
 void pollset_forget(struct pollset *p, int fd)
 {
 	struct slot *s = find(p, fd);
 
 	if (!s)
 		return;
+	come(p, s);
 	loop_fd_del(s->reg);
 	p->by_fd[fd] = NULL;
 	p->all[s->pos] = p->all[--p->nr];
 	p->all[s->pos]->pos = s->pos;
 	free(s);
+}
+
+int pollset_announce(struct pollset *p, int fd)
+{
+	struct slot *s;
+
+	if (find(p, fd))
+		return 0;
+	s = add(p, fd);
+	if (!s)
+		return -ENOMEM;
+	s->waiting = true;
+	p->nr_waiting++;
+	return 0;
+}
+
+unsigned pollset_waiting(const struct pollset *p)
+{
+	return p->nr_waiting;
 }
 
 static void unregister(struct slot *s)
@@ -161,6 +188,7 @@ int pollset_want(struct pollset *p, int fd, u32 events)
 		s = add(p, fd);
 	if (!s)
 		return -ENOMEM;
+	come(p, s);
 	s->want = events;
 	s->round = p->round;
 	return 0;
@@ -197,6 +225,11 @@ void pollset_clear(struct pollset *p)
 {
 	for (unsigned i = 0; i < p->nr; i++)
 		p->all[i]->ready = 0;
+}
+
+bool pollset_knows(const struct pollset *p, int fd)
+{
+	return find(p, fd) != NULL;
 }
 
 unsigned pollset_count(const struct pollset *p)

@@ -36,8 +36,17 @@ void pollset_commit(struct pollset *p);
 u32 pollset_ready(const struct pollset *p, int fd);
 void pollset_clear(struct pollset *p);
 
+/*
+ * `fd` was opened and will be in a list some day. Until then it counts as waiting. -ENOMEM.
+ */
+int pollset_announce(struct pollset *p, int fd);
+unsigned pollset_waiting(const struct pollset *p);
+
 /* `fd` is about to be closed. Unknown ones are ignored. */
 void pollset_forget(struct pollset *p, int fd);
+
+/* Was `fd` announced or in a list, and not been forgotten since? */
+bool pollset_knows(const struct pollset *p, int fd);
 
 /* Descriptors known, watched or not. */
 unsigned pollset_count(const struct pollset *p);

@@ -21,15 +21,17 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "lkvm/base/log.h"
+#include "net/netopt.h"
+#include "net/user/budget.h"
 #include "net/user/pollset.h"
 #include "net/user/slirp_lib.h"
 
 #define STALE_NS UINT64_C(50000000) /* libslirp's idea of "now" may be that old */
-#define MAX_SOCKETS 2048u	    /* at most, and at most half of the descriptors we may have */
 #define IDLE_MS 1000u		    /* what libslirp says when it waits for nothing */
+#define MAX_HALF_OPEN 128u	    /* connections to forwards that the guest has not answered */
+#define FLOW_MS 240000u		    /* after which libslirp closes a UDP flow or a ping */
 
 struct slirp {
 	struct slirp_conf conf;
@@ -43,9 +45,14 @@ struct slirp {
 	struct loop_timer *timer;
 	u64 timer_at; /* 0: not armed */
 	u64 polled_at;
-	unsigned max_sockets;
+	u64 ahead_ns; /* what libslirp's clock is put forward */
+	struct budget budget;
+	unsigned nameless;		/* accepted sockets whose number is not known yet */
+	int listeners[NET_MAX_HOSTFWD]; /* of TCP forwards */
+	unsigned nr_listeners;
+	bool listening; /* what the next refresh() finds is one */
 	bool paused;
-	bool fed;      /* frames went in since the last refresh() */
+	unsigned fed;  /* frames that went in since the last refresh() */
 	bool resolved; /* among them one that may let a queued packet go */
 	bool fresh;    /* libslirp's clock was set in this batch */
 };
@@ -67,7 +74,9 @@ static void cb_guest_error(const char *msg, void *opaque)
 
 static int64_t cb_clock_get_ns(void *opaque)
 {
-	return (int64_t)loop_now_ns();
+	const struct slirp *s = opaque;
+
+	return (int64_t)(loop_now_ns() + s->ahead_ns);
 }
 
 /* A timer of libslirp: there is one, for IPv6 router advertisements. */
@@ -124,17 +133,41 @@ static void cb_timer_mod(void *timer, int64_t expire_ms, void *opaque)
 }
 
 /*
- * Sockets are registered when they turn up in a list; libslirp says so here before it closes one.
+ * Connections to forwards that the guest has not answered. libslirp says that it opened a socket
+ * of TCP, but it polls those not before they are connected. Its releases differ in whether they say
+ * the number of one that was accepted, or -1: then it shows when it is polled.
  */
-static void cb_register_poll_fd(int fd, void *opaque)
+static unsigned half_open(const struct slirp *s)
 {
+	return s->nameless + pollset_waiting(s->polls);
 }
 
+static void count_sockets(struct slirp *s)
+{
+	budget_set(&s->budget, pollset_count(s->polls) + s->nameless);
+}
+
+static void cb_register_poll_fd(int fd, void *opaque)
+{
+	struct slirp *s = opaque;
+
+	if (fd < 0 || pollset_announce(s->polls, fd))
+		s->nameless++;
+	count_sockets(s);
+}
+
+/* libslirp is about to close one. */
 static void cb_unregister_poll_fd(int fd, void *opaque)
 {
 	struct slirp *s = opaque;
 
+	if (fd >= 0 && !pollset_knows(s->polls, fd) && s->nameless)
+		s->nameless--;
+	for (unsigned i = 0; i < s->nr_listeners; i++)
+		if (s->listeners[i] == fd)
+			s->listeners[i] = s->listeners[--s->nr_listeners];
 	pollset_forget(s->polls, fd);
+	count_sockets(s);
 }
 
 /*
@@ -159,6 +192,24 @@ static const SlirpCb callbacks = {
 
 /* ---- sockets and time ---- */
 
+static bool is_listener(const struct slirp *s, int fd)
+{
+	for (unsigned i = 0; i < s->nr_listeners; i++)
+		if (s->listeners[i] == fd)
+			return true;
+	return false;
+}
+
+/* A socket that shows for the first time. */
+static void look_at_new(struct slirp *s, int fd, int events)
+{
+	if (s->listening && s->nr_listeners < ARRAY_SIZE(s->listeners))
+		s->listeners[s->nr_listeners++] = fd;
+	/* Only connected TCP sockets are asked for urgent data, or for room. */
+	else if ((events & (SLIRP_POLL_PRI | SLIRP_POLL_OUT)) && s->nameless)
+		s->nameless--;
+}
+
 static int add_poll(int fd, int events, void *opaque)
 {
 	struct slirp *s = opaque;
@@ -171,12 +222,10 @@ static int add_poll(int fd, int events, void *opaque)
 		want |= EPOLLPRI;
 	if (events & SLIRP_POLL_OUT)
 		want |= EPOLLOUT;
-	/*
-	 * Peers can open connections, too, through forwards: only connected TCP sockets are asked
-	 * for urgent data, the others wait until there are descriptors again.
-	 */
-	if (!(events & SLIRP_POLL_PRI) && pollset_count(s->polls) > s->max_sockets * 3 / 2)
-		want &= ~(u32)EPOLLIN;
+	if (!pollset_knows(s->polls, fd))
+		look_at_new(s, fd, events);
+	if (is_listener(s, fd))
+		return fd;
 	if (!want || pollset_want(s->polls, fd, want))
 		return -1;
 	return fd;
@@ -218,15 +267,26 @@ static void arm_timer(struct slirp *s, u32 timeout_ms)
 	loop_timer_arm(s->timer, at > now ? at - now : 0);
 }
 
+/* Peers open connections, too: they wait in the kernel while there are too many. */
+static void poll_listeners(struct slirp *s)
+{
+	if (half_open(s) >= MAX_HALF_OPEN || !budget_has_room(BUDGET_FORWARD))
+		return;
+	for (unsigned i = 0; i < s->nr_listeners; i++)
+		pollset_want(s->polls, s->listeners[i], EPOLLIN);
+}
+
 /* Ask libslirp what to watch and until when. */
 static void refresh(struct slirp *s)
 {
 	uint32_t timeout_ms = UINT32_MAX;
 
-	s->fed = false;
+	s->fed = 0;
 	s->fresh = false;
 	pollset_begin(s->polls);
 	s->lib.pollfds_fill(s->slirp, &timeout_ms, add_poll, s);
+	count_sockets(s);
+	poll_listeners(s);
 	pollset_commit(s->polls);
 	arm_timer(s, timeout_ms);
 }
@@ -309,7 +369,7 @@ void slirp_feed(struct slirp *s, const u8 *frame, size_t len, bool neighbour)
 	if (!s->fresh && loop_now_ns() - s->polled_at > STALE_NS)
 		poll_slirp(s);
 	s->fresh = true;
-	s->fed = true;
+	s->fed++;
 	s->resolved |= neighbour;
 	s->lib.input(s->slirp, frame, (int)len);
 }
@@ -332,32 +392,57 @@ void slirp_pause(struct slirp *s, bool paused)
 	assert(loop_here(s->loop));
 	/* Going into a pause can wait until a socket is in fact readable: see on_ready(). */
 	if (s->paused && !paused)
-		s->fed = true;
+		s->fed++;
 	s->paused = paused;
 }
 
-bool slirp_crowded(const struct slirp *s)
+/*
+ * libslirp closes UDP flows and pings by its clock. Put forward for the length of two calls, the
+ * clock makes those run out that have been idle for `idle_ms`. TCP's timers, which count calls half
+ * a second apart, tick by one with each of the two, so it is not done often.
+ */
+static void expire(void *arg, unsigned idle_ms)
 {
-	return pollset_count(s->polls) >= s->max_sockets;
+	struct slirp *s = arg;
+
+	if (!s->slirp)
+		return;
+	s->ahead_ns = (u64)(FLOW_MS - MIN(idle_ms, FLOW_MS)) * 1000000;
+	s->lib.pollfds_poll(s->slirp, 1, get_revents, s);
+	refresh(s);
+	s->ahead_ns = 0;
+	s->lib.pollfds_poll(s->slirp, 1, get_revents, s);
+}
+
+bool slirp_has_room(struct slirp *s, bool datagram)
+{
+	enum budget_for who = datagram ? BUDGET_DATAGRAM : BUDGET_GUEST;
+
+	if (!s->slirp)
+		return true;
+	/* Each frame of the batch may have opened one that is not counted yet. */
+	budget_set(&s->budget, pollset_count(s->polls) + s->nameless + s->fed);
+	if (s->fed && !budget_has_room(who))
+		refresh(s);
+	count_sockets(s);
+	if (budget_has_room(BUDGET_GUEST))
+		return true;
+	if (budget_make_room(loop_now_ns()))
+		guest_err("user network", "too many sockets: idle datagram flows are closed");
+	return budget_has_room(who);
 }
 
 int slirp_forward(struct slirp *s, bool udp, struct in_addr host, u16 host_port,
 		  struct in_addr guest, u16 guest_port)
 {
+	refresh(s); /* after this, all sockets but the new one are known */
 	errno = 0;
 	if (s->lib.add_hostfwd(s->slirp, udp, host, host_port, guest, guest_port))
 		return errno ? -errno : -EIO;
+	s->listening = !udp;
 	refresh(s);
+	s->listening = false;
 	return 0;
-}
-
-/* The guest must not use up the descriptors that lkvm itself needs. */
-static unsigned socket_limit(void)
-{
-	struct rlimit r = { .rlim_cur = 1024 };
-
-	getrlimit(RLIMIT_NOFILE, &r);
-	return (unsigned)MIN((rlim_t)MAX_SOCKETS, r.rlim_cur / 2);
 }
 
 int slirp_open(struct slirp **out, const struct slirp_conf *c, struct loop *loop,
@@ -369,8 +454,12 @@ int slirp_open(struct slirp **out, const struct slirp_conf *c, struct loop *loop
 	if (!s)
 		return err;
 	*s = (struct slirp){
-		.loop = loop, .client = client, .arg = arg, .max_sockets = socket_limit()
+		.loop = loop,
+		.client = client,
+		.arg = arg,
+		.budget = { .expire = expire, .arg = s },
 	};
+	budget_join(&s->budget);
 	if (pollset_create(&s->polls, loop, on_ready, s) ||
 	    loop_timer_add(loop, on_timer, s, &s->timer)) {
 		log_errno(-ENOMEM, "user-mode networking");
@@ -393,6 +482,7 @@ void slirp_close(struct slirp *s)
 		return;
 	if (s->slirp)
 		s->lib.cleanup(s->slirp);
+	budget_leave(&s->budget);
 	pollset_destroy(s->polls);
 	loop_timer_del(s->timer);
 	free(s);

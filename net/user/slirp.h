@@ -58,9 +58,9 @@ void slirp_settle(struct slirp *s);
 void slirp_pause(struct slirp *s, bool paused);
 
 /*
- * So many sockets are open that nothing which could open another one should be fed: 2048, or half
- * of the descriptors that lkvm may have.
+ * May a frame be fed that could open another socket (net/user/budget.h)? If there are too many, UDP
+ * flows and pings that are idle are closed first.
  */
-bool slirp_crowded(const struct slirp *s);
+bool slirp_has_room(struct slirp *s, bool datagram);
 
 #endif

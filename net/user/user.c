@@ -153,12 +153,13 @@ static bool take_dhcp(struct user_if *s, size_t len, const struct guard_pkt *pkt
 	return true;
 }
 
-/* When libslirp is crowded, nothing that could open another socket passes. */
+/* When there are too many sockets, nothing that could open another one passes. */
 static bool over_limit(struct user_if *s, const u8 *frame, const struct guard_pkt *pkt)
 {
-	if (pkt->type == ETHERTYPE_ARP4 || pkt->proto == PROTO_ICMP6 || !slirp_crowded(s->slirp))
-		return false;
-	if (pkt->proto == PROTO_TCP && !(frame[pkt->l4 + TCP_FLAGS] & TCP_SYN))
+	bool tcp = pkt->proto == PROTO_TCP;
+
+	if (pkt->type == ETHERTYPE_ARP4 || pkt->proto == PROTO_ICMP6 ||
+	    (tcp && !(frame[pkt->l4 + TCP_FLAGS] & TCP_SYN)) || slirp_has_room(s->slirp, !tcp))
 		return false;
 	guest_err(WHO, "too many connections: new ones are dropped");
 	return true;

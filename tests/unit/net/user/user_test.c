@@ -4,61 +4,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "net/kinds.h"
-#include "tests/unit/net/guest.h"
-#include "tests/unit/net/world.h"
-
-static void world_up(struct world *w, const char *arg, u32 offloads)
-{
-	world_open(w, arg);
-	w->n->ops->up(w->n, offloads);
-}
-
-/* The next frame that has not been looked at, waiting up to two seconds for it; NULL: none. */
-static struct fake_frame *next_frame(struct world *w)
-{
-	for (int i = 0; i < 200 && w->seen == w->client.got.nr; i++)
-		loop_step(w->loop, 10);
-	return w->seen < w->client.got.nr ? &w->client.got.f[w->seen++] : NULL;
-}
-
-/* The next IPv4 frame of this protocol. Answers ARP requests on the way. */
-static struct fake_frame *next_ip4(struct world *w, u8 proto)
-{
-	struct fake_frame *f;
-
-	while ((f = next_frame(w))) {
-		if (be16_at(f->data + ETH_TYPE) == ETHERTYPE_ARP4) {
-			u8 reply[ETH_HDR + ARP_LEN];
-
-			if (be16_at(f->data + ETH_HDR + ARP_OP) == 1)
-				send_frame(w, reply, put_arp(reply, 2, GUEST_IP, HOST_IP));
-			continue;
-		}
-		if (f->data[ETH_HDR + IP4_PROTO] == proto)
-			return f;
-	}
-	return NULL;
-}
-
-static int listen_on_loopback(int type, u16 *port)
-{
-	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t len = sizeof(a);
-	int sk = socket(AF_INET, type | SOCK_CLOEXEC, 0);
-
-	ck_assert_int_ge(sk, 0);
-	ck_assert_int_eq(bind(sk, (struct sockaddr *)&a, sizeof(a)), 0);
-	if (type == SOCK_STREAM)
-		ck_assert_int_eq(listen(sk, 4), 0);
-	ck_assert_int_eq(getsockname(sk, (struct sockaddr *)&a, &len), 0);
-	*port = ntohs(a.sin_port);
-	return sk;
-}
+#include "tests/unit/net/user/talk.h"
 
 START_TEST(arp_for_the_gateway_is_answered)
 {
@@ -233,84 +183,6 @@ START_TEST(fragments_of_the_guest_are_put_together)
 	close(sk);
 }
 END_TEST
-
-/* ---- TCP ---- */
-
-struct conn {
-	struct world *w;
-	u16 sport, dport;
-	u32 seq, ack;
-	int server; /* the accepted socket */
-};
-
-static void tcp_send(struct conn *c, u8 flags, const void *data, size_t len)
-{
-	static u8 f[70000];
-	struct tcp_seg t = { .sport = c->sport,
-			     .dport = c->dport,
-			     .seq = c->seq,
-			     .ack = c->ack,
-			     .flags = flags,
-			     .win = 64240,
-			     .data = data,
-			     .len = len };
-
-	if (flags & TCP_SYN)
-		t.mss = 1460;
-	ck_assert_int_eq(send_frame(c->w, f, put_tcp(f, GUEST_IP, HOST_IP, &t)), 0);
-	c->seq += (u32)len + !!(flags & (TCP_SYN | TCP_FIN));
-}
-
-/* The next segment of the connection with a right checksum; its payload in *data, *len. */
-static u8 tcp_next(struct conn *c, const u8 **data, size_t *len)
-{
-	struct fake_frame *f = next_ip4(c->w, PROTO_TCP);
-
-	ck_assert_ptr_nonnull(f);
-
-	const u8 *tcp = f->data + 34;
-	size_t hdr = (size_t)(tcp[TCP_OFF] >> 4) * 4;
-	size_t total = be16_at(f->data + ETH_HDR + IP4_TOTAL), l4 = total - IP4_HDR;
-
-	/* libslirp pads to 60 bytes, from 4.8 on. */
-	ck_assert(f->len == ETH_HDR + total || (f->len == 60 && total < 46));
-	ck_assert_uint_eq(csum_finish(csum_add(0, f->data + ETH_HDR, IP4_HDR)), 0);
-
-	ck_assert_uint_eq(be16_at(tcp + TCP_DST), c->sport);
-	if (f->o.needs_csum) {
-		u64 sum = csum_pseudo4(f->data + 26, f->data + 30, PROTO_TCP, l4);
-
-		ck_assert_uint_eq(be16_at(tcp + TCP_CSUM), (u16)~csum_finish(sum));
-	} else {
-		ck_assert_uint_eq(l4_csum(f->data, tcp, l4, PROTO_TCP), 0);
-	}
-	*data = tcp + hdr;
-	*len = l4 - hdr;
-	return tcp[TCP_FLAGS];
-}
-
-static void tcp_open(struct conn *c, struct world *w, int listener, u16 port)
-{
-	const u8 *data;
-	size_t len;
-	u8 flags;
-
-	*c = (struct conn){ .w = w, .sport = 40000, .dport = port, .seq = 1000 };
-	tcp_send(c, TCP_SYN, NULL, 0);
-	flags = tcp_next(c, &data, &len);
-	ck_assert_uint_eq(flags, TCP_SYN | TCP_ACK);
-
-	const u8 *tcp = w->client.got.f[w->seen - 1].data + 34;
-
-	/* The guest is told an MSS that its interface can carry. */
-	ck_assert_uint_eq(tcp[TCP_HDR], 2);
-	ck_assert_uint_eq(be16_at(tcp + TCP_HDR + 2), 1460);
-	ck_assert_uint_eq(be32_at(tcp + TCP_ACKNR), 1001);
-	c->ack = be32_at(tcp + TCP_SEQ) + 1;
-	tcp_send(c, TCP_ACK, NULL, 0);
-	c->server = accept(listener, NULL, NULL);
-	ck_assert_int_ge(c->server, 0);
-}
 
 START_TEST(tcp_to_the_hosts_loopback)
 {
@@ -638,82 +510,6 @@ START_TEST(urgent_data_is_ordinary_data)
 }
 END_TEST
 
-static u64 resident(void)
-{
-	unsigned long size, pages = 0;
-	FILE *f = fopen("/proc/self/statm", "re");
-
-	ck_assert_ptr_nonnull(f);
-	ck_assert_int_eq(fscanf(f, "%lu %lu", &size, &pages), 2);
-	fclose(f);
-	return (u64)pages * (u64)sysconf(_SC_PAGESIZE);
-}
-
-/* libslirp keeps a buffer of 32 KiB for each segment that comes before its turn. */
-START_TEST(early_segments_are_bounded)
-{
-	struct world w;
-	struct conn c;
-	u32 first;
-	char buf[16];
-	u64 before;
-	u16 port;
-	int sk = listen_on_loopback(SOCK_STREAM, &port);
-
-	world_up(&w, NULL, 0);
-	tcp_open(&c, &w, sk, port);
-	first = c.seq;
-	before = resident();
-	for (u32 i = 0; i < 10000; i++) {
-		c.seq = first + 1 + 2 * i;
-		tcp_send(&c, TCP_ACK, "b", 1);
-	}
-	ck_assert_uint_lt(resident() - before, 64 * MiB);
-	/* The connection is well. */
-	c.seq = first;
-	tcp_send(&c, TCP_ACK, "abc", 3);
-	ck_assert_int_eq(read(c.server, buf, sizeof(buf)), 4);
-	ck_assert_mem_eq(buf, "abcb", 4);
-	close(c.server);
-	world_close(&w);
-	close(sk);
-}
-END_TEST
-
-/* What a guest lost on its way to us comes again, and the rest is there already. */
-START_TEST(lost_segments_are_made_good)
-{
-	static u8 pattern[65536], buf[65536];
-	struct world w;
-	struct conn c;
-	size_t got = 0;
-	u32 first;
-	u16 port;
-	int sk = listen_on_loopback(SOCK_STREAM, &port);
-
-	for (size_t i = 0; i < sizeof(pattern); i++)
-		pattern[i] = (u8)(i * 13);
-	world_up(&w, NULL, 0);
-	tcp_open(&c, &w, sk, port);
-	first = c.seq;
-	/* The last first; one that continues what libslirp has ends it. */
-	for (int k = 39; k >= 0; k--) {
-		c.seq = first + (u32)k * 1460;
-		tcp_send(&c, TCP_ACK, pattern + (size_t)k * 1460, 1460);
-	}
-	while (got < 40 * 1460u) {
-		ssize_t n = recv(c.server, buf + got, sizeof(buf) - got, MSG_DONTWAIT);
-
-		ck_assert_int_gt(n, 0);
-		got += (size_t)n;
-	}
-	ck_assert_mem_eq(buf, pattern, got);
-	close(c.server);
-	world_close(&w);
-	close(sk);
-}
-END_TEST
-
 START_TEST(forwarded_ports_reach_the_guest)
 {
 	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
@@ -789,31 +585,6 @@ START_TEST(nothing_is_delivered_without_a_driver)
 	send_frame(&w, f, put_arp(f, 1, GUEST_IP, HOST_IP));
 	ck_assert_uint_eq(w.client.got.nr, 1);
 	world_close(&w);
-}
-END_TEST
-
-/* The guest can not use up the descriptors that lkvm itself needs. */
-START_TEST(sockets_are_limited)
-{
-	struct rlimit r = { .rlim_cur = 64, .rlim_max = 64 };
-	struct world w;
-	u8 f[128];
-	u16 port;
-	int fd, sk = listen_on_loopback(SOCK_DGRAM, &port);
-
-	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &r), 0);
-	world_up(&w, NULL, 0);
-	for (u16 i = 1; i < 200; i++)
-		send_frame(&w, f, put_udp(f, GUEST_IP, HOST_IP, i, port, "x", 1));
-	fd = dup(0);
-	ck_assert_int_ge(fd, 32);
-	ck_assert_int_lt(fd, 56);
-	close(fd);
-	/* ARP still works. */
-	ck_assert_int_eq(send_frame(&w, f, put_arp(f, 1, GUEST_IP, HOST_IP)), 0);
-	ck_assert_ptr_nonnull(next_frame(&w));
-	world_close(&w);
-	close(sk);
 }
 END_TEST
 
@@ -992,8 +763,7 @@ SUITE_MAIN("net/user", arp_for_the_gateway_is_answered, dhcp_gives_the_seeds_lea
 	   tso_frames_of_the_guest_are_taken_whole, large_segments_for_a_driver_that_takes_them,
 	   small_segments_for_a_driver_that_wants_checksums,
 	   small_segments_for_a_driver_that_wants_none, back_pressure_loses_nothing,
-	   urgent_data_is_ordinary_data, early_segments_are_bounded, lost_segments_are_made_good,
-	   forwarded_ports_reach_the_guest, a_port_that_is_taken_is_an_error,
-	   bad_frames_are_refused_and_harmless, nothing_is_delivered_without_a_driver,
-	   sockets_are_limited, peers_that_go_away, a_blocked_guest_still_sends,
+	   urgent_data_is_ordinary_data, forwarded_ports_reach_the_guest,
+	   a_port_that_is_taken_is_an_error, bad_frames_are_refused_and_harmless,
+	   nothing_is_delivered_without_a_driver, peers_that_go_away, a_blocked_guest_still_sends,
 	   ipv6_when_asked_for, a_restricted_guest_reaches_nothing, other_networks_and_name_servers)

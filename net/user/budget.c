@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The sockets of all user networks, counted together.
+ *
+ * Thread: the loop of the user networks, or main before it runs.
+ * Trust:  how many sockets there are is up to the guest and to whoever uses its forwards.
+ *
+ * The list is the process's because RLIMIT_NOFILE is: a guest with two network cards has as many
+ * descriptors as one with one. At the end of them accept() fails and disks cannot be opened, so
+ * half of them is for lkvm itself.
+ */
+#include "net/user/budget.h"
+
+#include <sys/resource.h>
+
+#define MAX_SOCKETS 2048u
+#define PAUSE_NS UINT64_C(1000000000)
+
+static struct {
+	struct budget *members;
+	u64 next_ns; /* no budget_make_room() before */
+} all;
+
+void budget_join(struct budget *b)
+{
+	b->next = all.members;
+	all.members = b;
+}
+
+void budget_leave(struct budget *b)
+{
+	for (struct budget **p = &all.members; *p; p = &(*p)->next) {
+		if (*p == b) {
+			*p = b->next;
+			return;
+		}
+	}
+}
+
+void budget_set(struct budget *b, unsigned used)
+{
+	b->used = used;
+}
+
+static unsigned used_by_all(void)
+{
+	unsigned sum = 0;
+
+	for (const struct budget *b = all.members; b; b = b->next)
+		sum += b->used;
+	return sum;
+}
+
+static unsigned limit(void)
+{
+	struct rlimit r = { .rlim_cur = 1024 };
+
+	getrlimit(RLIMIT_NOFILE, &r);
+	return (unsigned)MIN((rlim_t)MAX_SOCKETS, r.rlim_cur / 2);
+}
+
+bool budget_has_room(enum budget_for who)
+{
+	unsigned max = limit();
+
+	if (who == BUDGET_DATAGRAM)
+		max += max / 8;
+	else if (who == BUDGET_FORWARD)
+		max += max / 2;
+	return used_by_all() < max;
+}
+
+bool budget_make_room(u64 now_ns)
+{
+	/* Datagram flows end by themselves after four minutes at the latest. */
+	static const unsigned idle_ms[] = { 120000, 30000, 10000, 1000 };
+	unsigned before = used_by_all(), max = limit();
+
+	if (now_ns < all.next_ns)
+		return false;
+	all.next_ns = now_ns + PAUSE_NS;
+	for (unsigned i = 0; i < ARRAY_SIZE(idle_ms) && used_by_all() + max / 16 > max; i++)
+		for (const struct budget *b = all.members; b; b = b->next)
+			b->expire(b->arg, idle_ms[i]);
+	return used_by_all() < before;
+}
