@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Small things that are done with files.
+ * Small things that are done with files. Neither call prints anything: the caller knows what the
+ * file was wanted for.
  */
 #ifndef LKVM_FILE_H
 #define LKVM_FILE_H
@@ -8,15 +9,16 @@
 #include "lkvm/base/util.h"
 
 /*
- * The bytes of a file, pipe or whatever can be read; "-" is the standard input. How many they are,
- * or -errno: -E2BIG if there are more than `size`, of which `size` then are in `buf`. Without a
- * message. Main thread.
+ * Read a file, a pipe or whatever else can be read, to its end; "-" is the standard input. May wait
+ * for whoever writes to the pipe: main thread. Returns the number of bytes in `buf`; -E2BIG: there
+ * are more than `size` (INT_MAX at most), and `buf` has the first `size` of them; or -errno of
+ * open(2) or read(2).
  */
 int file_read(const char *path, void *buf, size_t size);
 
 /*
- * Give [off, off + len) of a file back to the host: it reads as zeros, and the file stays as long
- * as it is. 0 or -errno, never -EINTR. Any thread.
+ * Give the bytes [off, off + len) of a file back to the host: they read as zeros from then on, and
+ * the file stays as long as it is. 0, or -errno of fallocate(2) but -EINTR. Any thread.
  */
 int file_punch(int fd, u64 off, u64 len);
 

@@ -13,12 +13,13 @@ typedef struct {
 	u64 a;
 } gpa_t;
 
+/* The address `a`, which need not be one of RAM. */
 static inline gpa_t gpa(u64 a)
 {
 	return (gpa_t){ a };
 }
 
-/* The caller has checked that `off` stays inside the range that `g` starts. */
+/* `off` bytes behind `g`. The caller has checked that both lie in one range: the sum may wrap. */
 static inline gpa_t gpa_add(gpa_t g, u64 off)
 {
 	return (gpa_t){ g.a + off };

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Little-endian integers as they lie in guest memory and on disk. They are structs, so that using
- * one without converting it does not compile. Plain (non-atomic) values: copy the memory first.
+ * one without converting it does not compile. Any thread; the values are copies: what a guest can
+ * still write to is copied first.
  */
 #ifndef LKVM_LE_H
 #define LKVM_LE_H

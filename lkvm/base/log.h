@@ -3,8 +3,9 @@
  * Messages for the user, on stderr: one line each, prefixed as kvmtool's users know it
  * ("  Info: ", "  Warning: ", "  Error: ", "  Fatal: ", "  Debug: ").
  *
- * Any thread. A line is written with one write(2), so lines of two threads never mix. When the
- * terminal is in raw mode lines end in CR LF.
+ * Any thread. A line is written with one write(2), so that lines of two threads never mix, and cut
+ * at 1 KiB. write(2) may block: a reader of stderr who sleeps holds up whoever logs. An error of
+ * write(2) is ignored.
  */
 #ifndef LKVM_LOG_H
 #define LKVM_LOG_H
@@ -17,16 +18,19 @@
 /* FATAL is an error like the others: kvmtool says it of files that it cannot open. */
 enum log_level { LOG_FATAL, LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
 
-/* Messages above `level` are dropped. Default LOG_INFO. Main thread, before others start. */
+/* From now on messages above `level` are dropped; before the first call, those above LOG_INFO. */
 void log_set_level(enum log_level level);
+
+/* Is a message of this level printed? */
 bool log_enabled(enum log_level level);
 
-/* Lines end in CR LF while `raw` (the terminal does no output processing). */
+/* While `raw`, lines end in CR LF: the terminal does no output processing. */
 void log_set_raw_terminal(bool raw);
 
+/* Print one line: the prefix of `level` and the text, which has no newline. */
 void log_msg(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* A line that was asked for by name: without a prefix, whatever the level. */
+/* Print a line that an option asked for: without a prefix, whatever the level. */
 void log_plain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 #define log_fatal(...) log_msg(LOG_FATAL, __VA_ARGS__)
@@ -40,8 +44,8 @@ void log_plain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 	} while (0)
 
 /*
- * An error, and behind it what the error number `err` (negative) means: "`fmt`: No such file or
- * directory". `fmt` is a literal. The value is `err`.
+ * Print an error, and behind it what the error number `err` (negative) means: "`fmt`: No such file
+ * or directory". `fmt` is a literal. The value of the expression is `err`.
  */
 #define log_errno(err, fmt, ...)                                                                   \
 	({                                                                                         \
@@ -60,15 +64,20 @@ struct log_site {
 
 #define LOG_SITE_BURST 5u
 
-/* True if this call may print; *last is set when it is the last line of the budget. */
+/*
+ * Take a line out of the budget. False: it is used up, and *last is not written to. True: the line
+ * may be printed, and *last says whether it was the last one.
+ */
 bool log_site_admit(struct log_site *site, bool *last);
 
+/* For guest_err() only. */
 void guest_err_msg(struct log_site *site, const char *who, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
 /*
- * The guest did something wrong. `who` names the device ("virtio-net 0"). Rate-limited per call
- * site, level warning, never fatal.
+ * The guest did something wrong: print a warning, "`who`: ...", where `who` names the device
+ * ("virtio-net 0"). A call site prints LOG_SITE_BURST lines in the life of the process, whatever
+ * the device, and nothing after that.
  */
 #define guest_err(who, ...)                                                                        \
 	do {                                                                                       \

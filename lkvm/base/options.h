@@ -5,7 +5,9 @@
  *
  * The grammar is that of git and kvmtool: --name VALUE, --name=VALUE, -nVALUE, -n VALUE; long names
  * may be abbreviated as long as one option is meant; --no-NAME undoes a flag; -- ends the options.
- * Main thread.
+ *
+ * Main thread. Tables are constants. Values stay where they lie in argv, which has to outlive the
+ * object that is filled.
  */
 #ifndef LKVM_OPTIONS_H
 #define LKVM_OPTIONS_H
@@ -53,34 +55,39 @@ struct opt_spec {
 	const struct opt_spec *base;
 	const struct opt *opts;
 	unsigned nr_opts;
-	/* A word that is no option. 0, or -EINVAL after one log_error() line. */
+	/* Takes a word that is no option. 0, or -EINVAL after one log_error() line. Never NULL. */
 	int (*word)(void *conf, const char *word);
 };
 
 /*
- * Parse argv[1..]. 0, or the exit status after one log_error() line: EXIT_USAGE for words that do
- * not follow the grammar (and after the usage that -h asks for), EXIT_DIE for values that make no
- * sense and for options that are refused.
+ * Parse argv[1..argc) into the object `conf`, up to the first error. 0, or an exit status:
+ * EXIT_USAGE after one log_error() line and the usage, for words that do not follow the grammar;
+ * EXIT_USAGE after all of options_usage(), which -h and --help ask for; EXIT_DIE after one
+ * log_error() line, for values that make no sense and for options that are refused.
  */
 int options_parse(const struct opt_spec *spec, void *conf, int argc, char **argv);
 
-/* Usage: line and options, wrapped for a terminal. Refused options are not listed. */
+/*
+ * Print the usage and the own options (not those of `base`), wrapped for a terminal. Refused options
+ * are not listed.
+ */
 void options_usage(const struct opt_spec *spec, FILE *f);
 
 /*
- * The own options for the manual page, in man(7) markup, headings as .SS; refused ones at the end.
+ * Print the own options for the manual page, in man(7) markup: headings as .SS, refused options at
+ * the end.
  */
 void options_man(const struct opt_spec *spec, FILE *f);
 
-/* A piece of text in man(7) markup. */
+/* Print a piece of text in man(7) markup. */
 void options_man_text(FILE *f, const char *s);
 
-/* The long options that are not refused, "--name" or "--name=", one a line, for the shell. */
+/* Print the own options that are not refused, for the shell: "--name" or "--name=", one a line. */
 void options_completion(const struct opt_spec *spec, FILE *f);
 
 /*
- * Option values. A number has to be all of the string: decimal, or hexadecimal with 0x. -EINVAL, or
- * -ERANGE above `max`.
+ * The value of an option that is a number: all of the string, decimal or hexadecimal with 0x. 0,
+ * -EINVAL, or -ERANGE (above `max`), without a message. After an error *out is what it was.
  */
 int options_number(const char *s, u64 max, u64 *out);
 

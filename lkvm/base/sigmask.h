@@ -6,8 +6,9 @@
 #include <signal.h>
 
 /*
- * All signals but those that the thread's own instructions cause: blocked, those would end the
- * process past their handlers (mem_guard(), the terminal's).
+ * Fill *set with all signals but those that a thread's own instructions cause. Those, if they were
+ * blocked, would end the process without a call of their handlers (mem_guard(), the terminal's).
+ * Any thread.
  */
 static inline void signals_of_others(sigset_t *set)
 {
