@@ -12,30 +12,34 @@ struct chardev;
 
 struct chardev_ops {
 	/*
-	 * Take up to `len` bytes for output; returns how many were taken (fewer: full, try again
-	 * after client->writable). Never blocks. Any thread; the implementation locks. It may
-	 * gather bytes for a few milliseconds before they reach the file descriptor. `buf` is only
-	 * copied.
+	 * Copy up to `len` bytes for output. Returns how many were taken; fewer than `len` means
+	 * that the chardev is full until it calls client->writable(). Never blocks. Bytes may be
+	 * gathered for a few milliseconds before they reach the file descriptor. Any thread; the
+	 * implementation locks.
 	 */
 	size_t (*write)(struct chardev *c, const void *buf, size_t len);
 
 	/*
-	 * The client has room for more input (true) or has none (false; initial state). Any thread.
+	 * The client has room for more input, or has none, which is so at first. Makes the chardev
+	 * call client->receive() when there is input, or not. Any thread.
 	 */
 	void (*rx_ready)(struct chardev *c, bool ready);
 
-	/* Size of the window in characters; false if there is none. May be NULL. Any thread. */
+	/*
+	 * The size of the window in characters; false: there is none, and nothing is written. May be
+	 * NULL: never a window. Any thread.
+	 */
 	bool (*size)(struct chardev *c, u16 *cols, u16 *rows);
 };
 
 /* What the device registers. Called on the chardev's loop, without locks. */
 struct chardev_client {
 	/*
-	 * Input; only after rx_ready(true). Returns bytes taken; fewer than len means: not ready
-	 * now.
+	 * Input, after rx_ready(true) only; `buf` is the chardev's. Returns how many bytes were
+	 * taken; fewer than `len` stands for rx_ready(false).
 	 */
 	size_t (*receive)(void *arg, const void *buf, size_t len);
-	/* Room again after write() returned less than it was given. */
+	/* There is room again, after write() took less than it was given. */
 	void (*writable)(void *arg);
 	/* The window has another size: ask ops->size. May be NULL. */
 	void (*resized)(void *arg);

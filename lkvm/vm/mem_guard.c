@@ -4,7 +4,7 @@
  * fault then, SIGSEGV. The handler puts an empty page there, so that the device that touched it
  * goes on, with nothing of the guest's in its hands, and is stopped a moment later.
  *
- * Thread: the handler on any thread that touches; guard_touched() on the loop.
+ * Thread: the handler on any thread that touches; start and stop on main, the rest on any.
  * Trust:  the guest decides where devices look: a fault is its fault, not ours.
  * Spec:   Linux virt/kvm/arm/pkvm.rst ("will result in the delivery of a SIGSEGV")
  *

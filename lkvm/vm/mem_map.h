@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Private to mem.c: how one region of guest RAM is mapped. */
+/*
+ * How one region of guest RAM is mapped. For mem.c, mem_users.c and mem_guard.c only. A region
+ * belongs to its `struct mem`; which lock or order guards it is said at each call.
+ */
 #ifndef LKVM_MEM_MAP_H
 #define LKVM_MEM_MAP_H
 
@@ -11,7 +14,7 @@ typedef _Atomic u64 bitmap_word;
 
 struct region {
 	struct mem_region pub;
-	u64 huge; /* page size of a hugetlbfs mapping, else 0: unmapped in whole pages of it */
+	u64 huge; /* bytes of a page of hugetlbfs, in which the mapping ends; 0: not from hugetlbfs */
 	bool split, strict, huge_advice, shared_only, guarded;
 	bitmap_word *shared; /* one bit a page, NULL: all of it is shared */
 	/* Where there is `shared`: pins of each page, and of the region as a whole. */
@@ -20,29 +23,37 @@ struct region {
 };
 
 /*
- * Map r->pub.base, size (the rest zero, fd -1) as mem_add_ram() says. On error call region_unmap().
+ * Map the region of which r->pub.base and size are set (the rest zero, fd -1), as the `flags` (MEM_*)
+ * and `hugetlbfs` of mem_add_ram() say. 0, or -errno, some of them after a log_error() line; after
+ * an error too, region_unmap() releases what there is. Main thread, before vCPUs run.
  */
 int region_map(struct region *r, u64 flags, const char *hugetlbfs);
+
+/* Unmap all of it. Nobody uses it any more, and there are no pins. Main thread. */
 void region_unmap(struct region *r);
 
-/* Is it mapped in another way where pages are shared: does a border between them cost mappings? */
+/* Are shared pages mapped in another way than protected ones, so that each border costs a mapping? */
 static inline bool region_has_borders(const struct region *r)
 {
 	return r->split || r->shared_only;
 }
 
 /*
- * Map pages that change sides as their new side is mapped; nothing to do where both are mapped
- * alike. 0, or -errno: the mappings are what they were, but the pages may have lost their content.
+ * Pages [off, off + len) of the region (multiples of MEM_PAGE) change sides: map them as their new
+ * side is mapped, if that is another way. They are empty then. 0, or -errno: the mappings are what
+ * they were, but the pages may have lost their content. A vCPU thread, under mem.lock, after
+ * users_pass().
  */
 int region_change(struct region *r, u64 off, u64 len, bool shared);
 
 /*
- * Guarded memory: an empty page that nobody else has, instead of the one of the devices' view that
- * `at` points into; async-signal-safe. False: `at` is elsewhere, or there is no memory.
+ * Guarded memory: put an empty page that nobody else has in the place of the page of the devices'
+ * view that `at` points into. False: `at` points elsewhere, or there is no memory. Any thread,
+ * async-signal-safe.
  */
 bool region_hide(const struct region *r, const void *at);
-/* Undo all of it. */
+
+/* Show all pages again that region_hide() has hidden. What fails stays hidden. Any thread. */
 void region_unhide(const struct region *r);
 
 #endif

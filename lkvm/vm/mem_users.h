@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Private to mem.c: the memory as a whole; who uses it now, and which pages are in flight. */
+/*
+ * The memory as a whole; who uses it now, and which pages are in flight. For mem.c and mem_users.c
+ * only.
+ */
 #ifndef LKVM_MEM_USERS_H
 #define LKVM_MEM_USERS_H
 
@@ -28,19 +31,26 @@ struct mem {
 	struct mem_users users;
 };
 
-/* Where a look-up has found `host`, and how far into its region that is. */
+/*
+ * The region of the pointer `host`, which a look-up in `m` has given; *off: how far into the region
+ * it points. Any thread.
+ */
 struct region *mem_region_behind(struct mem *m, const void *host, u64 *off);
 
+/* Main thread, before there are users and after the last has gone. */
 void users_init(struct mem_users *us);
 void users_fini(struct mem_users *us);
 
 /*
- * Raise the generation, and wait until every hold has ended that began before. Those that begin
- * meanwhile are not waited for. One caller at a time.
+ * Raise the generation, and wait until every hold has ended that began before; holds that begin
+ * meanwhile are not waited for. A vCPU thread, under mem.lock.
  */
 void users_pass(struct mem_users *us);
 
-/* Is there a pin on any of these pages? After users_pass(), there will not be more of them. */
+/*
+ * Is there a pin on a page of [off, off + len) of the region? Under mem.lock, after users_pass():
+ * then look-ups refuse the pages already, so that no new pin comes.
+ */
 bool pins_any(const struct region *r, u64 off, u64 len);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * MSI-X of one PCI function: table, pending bits, masks. Each vector has an eventfd, which irq.h
- * binds to the message when the guest unmasks it for the first time; from then on an interrupt is
- * one write(2).
+ * MSI-X of one PCI function: table, pending bits, masks [PCI 3.0 §6.8]. Each vector has an eventfd,
+ * which is bound to the vector's message (irq.h) when the guest unmasks the vector for the first
+ * time; from then on an interrupt is one write(2).
  */
 #ifndef LKVM_MSIX_H
 #define LKVM_MSIX_H
@@ -15,26 +15,35 @@
 struct msix;
 
 /*
- * Give `f` the capability, with `nr` vectors in its BAR `bar`. The BAR's ops pass reads and writes
- * on to msix_read() and msix_write(). Before pci_add(). 0 or -errno.
+ * Give `f` the BAR `bar` (MSIX_BAR_SIZE) and the capability, with `nr` vectors (1 to
+ * MSIX_MAX_VECTORS). `ops` of the BAR pass reads and writes on to msix_read() and msix_write().
+ * Before pci_add(), on main. 0, -ENOMEM or -errno of eventfd(2).
  */
 int msix_create(struct msix **out, struct pci_func *f, unsigned bar, unsigned nr,
 		const struct bus_ops *ops);
-/* Nobody fires or accesses any more. Takes NULL. */
+/*
+ * Undo all bindings and release the vectors. Nobody fires or accesses any more: main, after
+ * pci_remove(). Takes NULL.
+ */
 void msix_destroy(struct msix *m);
 
+/* How many vectors there are. Any thread. */
 unsigned msix_nr(const struct msix *m);
 
-/* MSI-X Enable: the function must not use INTx. Any thread. Takes NULL: false. */
+/* Is MSI-X Enable set? Then the function must not use INTx. Any thread. Takes NULL: false. */
 bool msix_enabled(const struct msix *m);
 
 /*
- * Send `vector`'s message, or remember it in the pending bits while it is masked. Any thread; waits
- * for nobody who waits for a loop. `vector` < msix_nr(). Two fires while masked are one message.
+ * Send the message of `vector` (below msix_nr()), or, while the vector is masked or MSI-X is off,
+ * set its pending bit. Two calls while it is masked are one message. Any thread, with the device's
+ * lock or without; waits for nobody who waits for a loop.
  */
 void msix_fire(struct msix *m, unsigned vector);
 
-/* The BAR, with aligned accesses of 4 or 8 bytes below MSIX_BAR_SIZE. vCPU thread. */
+/*
+ * Accesses to the BAR: `len` is 4 or 8, `off` a multiple of it below MSIX_BAR_SIZE, as the bus has
+ * checked. A write that unmasks a vector sends what is pending. vCPU threads.
+ */
 u64 msix_read(struct msix *m, u64 off, unsigned len);
 void msix_write(struct msix *m, u64 off, unsigned len, u64 val);
 

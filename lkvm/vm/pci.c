@@ -400,7 +400,7 @@ void pci_func_init(struct pci_func *f, const struct pci_id *id)
 	/*
 	 * Parity and SERR are stored because drivers set them. Bus Master too, and it stops
 	 * nothing: DMA and messages here cross no bus, and DRIVER_OK is what a virtio device waits
-	 *          for.
+	 * for.
 	 */
 	put16(&f->wmask[CFG_COMMAND], COMMAND_MEMORY | COMMAND_MASTER | COMMAND_PARITY |
 					      COMMAND_SERR | COMMAND_INTX_DISABLE);

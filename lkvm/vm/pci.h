@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * PCI host bridge with ECAM: one bus, 32 devices, function 0 only. Functions have a type 0 header,
- * up to six 32-bit memory BARs, a list of capabilities and INTA#.
+ * up to six 32-bit memory BARs, a list of capabilities and INTA# [PCI 3.0 §6, PCIe §7.2.2].
  *
- * Threads: pci_create() .. pci_bar_add() and the destructors before and after vCPUs run.
- * Configuration space is accessed by vCPU threads under the function's lock (taken by the bus).
- * pci_intx_update() on any thread.
+ * Threads: pci_intx_update() on any thread; pci_bar_access() on a vCPU thread. All other calls are
+ * main's, before vCPUs run or after. Configuration space is accessed by vCPU threads under the
+ * function's lock, which the bus takes.
  *
  * Locks: function's lock, then the bridge's map lock, then those of bus and irq. The INTx lock is
  * taken with or without the function's, and only irq's is taken under it. None but the function's
@@ -30,9 +30,9 @@ struct pci;
 struct pci_map {
 	gpa_t ecam; /* bus 0 is at its start; the part of other buses reads as ones */
 	u64 ecam_size;
-	gpa_t io; /* nothing lives there: reads as ones */
-	u64 io_size;
-	gpa_t mem; /* 32-bit, non-prefetchable; BARs answer only inside of it */
+	gpa_t io;    /* nothing lives there: reads as ones */
+	u64 io_size; /* 0: the board has no such window */
+	gpa_t mem;   /* 32-bit, non-prefetchable; BARs answer only inside of it */
 	u64 mem_size;
 	u32 spi; /* INTA# of slot n is SPI `spi` + n */
 };
@@ -52,12 +52,14 @@ struct pci_ops {
 	 */
 	bool (*intx)(void *dev);
 	/*
-	 * BAR `bar` begins (on) or ceases to answer at `at`. Any vCPU thread, maybe one that works
-	 * on another function; calls are serialised by the map lock.
+	 * BAR `bar` begins (`on`) or ceases to answer at `at`. Any vCPU thread, maybe one that works
+	 * on another function, so without this function's lock; or main, in pci_add() and
+	 * pci_remove(). Under the map lock, one call at a time.
 	 */
 	void (*bar_mapped)(void *dev, unsigned bar, gpa_t at, bool on);
 };
 
+/* [PCI 3.0 §6.2.1] */
 struct pci_id {
 	u16 vendor, device, subsys_vendor, subsys;
 	u32 class_code; /* 24 bits */
@@ -65,8 +67,8 @@ struct pci_id {
 };
 
 struct pci_bar {
-	u32 size; /* 0: not implemented */
-	unsigned widths;
+	u32 size;	 /* bytes; 0: not implemented */
+	unsigned widths; /* BUS_W*: of accesses */
 	const struct bus_ops *ops;
 	u32 want;   /* under the map lock: where it should answer; 0: nowhere */
 	u32 mapped; /* under the map lock: where it does */
@@ -101,42 +103,62 @@ struct pci_func {
 	bool intx_line;		   /* as last driven; under intx_lock */
 };
 
+/*
+ * A bridge without functions, whose ranges of `map` are on the bus. `map` is copied; `bus` has to
+ * outlive the bridge. 0, -EINVAL (the board's map has no room for it), -ENOMEM, or -errno of
+ * bus_add().
+ */
 int pci_create(struct pci **out, struct bus *bus, const struct pci_map *map);
-/* All functions were removed. Takes NULL. */
+
+/* Take the bridge off the bus. All functions have been removed. Takes NULL. */
 void pci_destroy(struct pci *p);
 
 /*
- * Make `f` (zeroed but for ops, dev, name, lock and irq, which are the caller's) an empty function
- * with these ids. Pair with pci_func_fini(), which tolerates a zeroed `f`.
+ * Make `f` a function with these ids, without BARs and capabilities. `f` is zeroed but for ops, dev,
+ * name, lock and irq, which are the caller's and outlive `f`.
  */
 void pci_func_init(struct pci_func *f, const struct pci_id *id);
+
+/* pci_remove(), and release what pci_func_init() made. A zeroed `f` is fine. */
 void pci_func_fini(struct pci_func *f);
 
-/* BAR `bar` of `size` bytes (power of two, at least 4 KiB). Before pci_add(). */
+/*
+ * Give `f` BAR `bar`, of `size` bytes (a power of two, 4 KiB at least), for accesses of the `widths`
+ * (BUS_W*). `ops` get f->dev. Before pci_add(), once for each BAR.
+ */
 void pci_bar_add(struct pci_func *f, unsigned bar, u32 size, unsigned widths,
 		 const struct bus_ops *ops);
 
 /*
- * Append a capability of `len` bytes (multiple of 4), the first two of which (id, next) are filled
- * in here; `wmask` NULL: nothing is writable. Returns its offset. Before pci_add().
+ * Append a capability of `len` bytes (a multiple of 4), a copy of `body` but for the first two bytes
+ * (id, next), which are filled in here. The guest can write the bits of `wmask`, of `len` bytes too;
+ * NULL: none. `ops` (NULL: plain bytes) get `arg`. Returns the offset in configuration space. There
+ * is room for it: PCI_MAX_CAPS, PCI_CFG_SIZE. Before pci_add().
  */
 u8 pci_cap_add(struct pci_func *f, u8 id, const void *body, const void *wmask, u8 len,
 	       const struct pci_cap_ops *ops, void *arg);
 
 /*
- * Plug `f` in: BARs at addresses fixed by the slot, memory decoding and bus mastering on, as
- * firmware leaves it. -EINVAL (no such slot), -EBUSY (slot taken), -EEXIST.
+ * Plug `f` in: its BARs answer at addresses that the slot determines, memory decoding and bus
+ * mastering are on, as firmware leaves them. `f` stays the caller's until pci_remove(). 0; -EINVAL:
+ * no such slot; -EBUSY: the slot is taken; -EEXIST: something else is where a BAR should be. After
+ * an error `f` is not plugged in.
  */
 int pci_add(struct pci *p, struct pci_func *f, unsigned slot);
-/* Nothing happens for one that is not plugged in. */
+
+/* Unplug `f`: it answers nowhere, and INTA# is off. Nothing happens if it is not plugged in. */
 void pci_remove(struct pci_func *f);
 
-/* Drive INTA# and Interrupt Status as ops->intx and the command register say now. Any thread. */
+/*
+ * Drive INTA# and Interrupt Status as ops->intx() and the command register say now. Any thread, with
+ * or without the function's lock.
+ */
 void pci_intx_update(struct pci_func *f);
 
 /*
- * An access to BAR `bar` that does not come over the bus. With the function's lock. As
- * bus_access(); BUS_UNMAPPED when there is no such BAR or it is shorter.
+ * Access BAR `bar` for a guest that does not do it over the bus (VIRTIO_PCI_CAP_PCI_CFG): as
+ * bus_access() does, on a vCPU thread, with the function's lock. BUS_UNMAPPED: there is no such BAR,
+ * or not all of [off, off + len) is in it.
  */
 enum bus_result pci_bar_access(struct pci_func *f, unsigned bar, u64 off, unsigned len,
 			       bool is_write, u64 *val);
