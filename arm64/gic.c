@@ -68,7 +68,7 @@ int gic_choose(struct kvm *k, enum board_gic want, enum board_gic *out)
 {
 	enum board_gic can;
 
-	if (want != BOARD_GIC_AUTO && works(k, want)) {
+	if (works(k, want)) {
 		*out = want;
 		return 0;
 	}

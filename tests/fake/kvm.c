@@ -178,6 +178,7 @@ void fake_kvm_init(enum fake_host host, const struct fake_op *ops)
 	fake_kvm_in_part(0, NULL);
 	fake_kvm_mmfr0 = 0;
 	fake_kvm_populate_blind(false);
+	fake_kvm_populate_claims(-1);
 	fake_kvm_refuse_page(0, 0);
 	fail_in = 0;
 	failed = false;
@@ -281,6 +282,8 @@ static int check_extension(const struct fake_vm *vm, unsigned long cap)
 	case KVM_CAP_ARM_INJECT_EXT_DABT:
 	case KVM_CAP_ONE_REG:
 		return 1;
+	case KVM_CAP_STEAL_TIME:
+		return !realm;
 	case KVM_CAP_MSI_DEVID: /* of a VM with an ITS */
 		return vm && vm->its;
 	case KVM_CAP_ARM_PMU_V3:

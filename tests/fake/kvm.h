@@ -143,6 +143,12 @@ extern u64 fake_kvm_mmfr0;
 void fake_kvm_populate_blind(bool on);
 
 /*
+ * From now on v12's and later kernels' populate does nothing, and says that it has done this many
+ * bytes. -1: it does what it says.
+ */
+void fake_kvm_populate_claims(int bytes);
+
+/*
  * The RMM refuses to load the page at `gpa`, with this status word: low byte the status, next byte
  * the index. 0: no page is refused.
  */

@@ -199,12 +199,18 @@ int fake_realm_finalize(struct fake_vm *vm, unsigned index, u32 feature)
 #define POPULATE_AT_ONCE 3u /* pages, then a signal is pending */
 
 static bool blind;
+static int claimed = -1;
 static u64 refused_gpa;
 static int refused_status;
 
 void fake_kvm_populate_blind(bool on)
 {
 	blind = on;
+}
+
+void fake_kvm_populate_claims(int bytes)
+{
+	claimed = bytes;
 }
 
 void fake_kvm_refuse_page(u64 gpa, int status)
@@ -320,7 +326,7 @@ static int populate(struct fake_vm *vm, struct rmi_populate *p)
 int fake_realm_populate(struct fake_vm *vm, void *arg)
 {
 	struct rmi_populate *p = arg;
-	int n = populate(vm, p);
+	int n = claimed < 0 ? populate(vm, p) : claimed / (int)FAKE_PAGE;
 	u64 done = (u64)MAX(n, 0) * FAKE_PAGE;
 
 	if (n < 0 || fake_gen->populate == POPULATE_V12)

@@ -146,7 +146,7 @@ static enum client_result ask(const struct server *s, enum wrap_alg alg, int evi
 			    .evidence = evidence,
 			    .arg = &evidence_len };
 
-	snprintf(endpoint, sizeof(endpoint), "http://127.0.0.1:%u/", s->port);
+	snprintf(endpoint, sizeof(endpoint), "http://127.0.0.1:%u//", s->port);
 	memset(&answer, 0, sizeof(answer));
 	return client_get_key(&c, &answer);
 }
@@ -262,5 +262,22 @@ START_TEST(bad_endpoints)
 }
 END_TEST
 
+/* Not one byte more than the room for it. */
+START_TEST(long_messages)
+{
+	static char text[MESSAGE_MAX + 1];
+	struct failure f;
+	const char *why = NULL;
+
+	memset(text, ' ', MESSAGE_MAX);
+	ck_assert_int_eq(message_failure(text, "t", "d"), strlen(text));
+	text[strlen(text)] = ' ';
+	ck_assert_int_eq(message_read_failure(&f, text, MESSAGE_MAX - 1, &why), 0);
+	ck_assert_str_eq(f.type, "t");
+	ck_assert_int_eq(message_read_failure(&f, text, MESSAGE_MAX, &why), -EINVAL);
+	ck_assert_str_eq(why, "the JSON is too long");
+}
+END_TEST
+
 SUITE_MAIN("keybroker/client", a_key, a_refusal, wrong_answers, no_answer, no_evidence,
-	   bad_endpoints)
+	   bad_endpoints, long_messages)

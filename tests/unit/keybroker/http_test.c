@@ -132,6 +132,7 @@ START_TEST(wrong_requests)
 		  400 },
 		{ "GET / HTTP/1.1\r\n" HOST "Content-Length: +1\r\n\r\nx", 400 },
 		{ "GET / HTTP/1.1\r\n" HOST "Content-Length: 1,1\r\n\r\nx", 400 },
+		{ "GET / HTTP/1.1\r\n" HOST "Content-Length: 0000000000000001\r\n\r\nx", 400 },
 		{ "GET / HTTP/1.1\r\n" HOST "Content-Length: 99999999\r\n\r\nx", 413 },
 		{ "GET / HTTP/1.1\r\n" HOST
 		  "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",

@@ -115,7 +115,8 @@ START_TEST(no_key)
 	wrap(WRAP_RSA1_5);
 	ck_assert_ptr_null(wrap_refuses(&public));
 	bad = public;
-	bad.n_len = 100;
+	bad.n_len = WRAP_MIN_BITS / 8 - 1;
+	bad.n[bad.n_len - 1] |= 1;
 	ck_assert_ptr_nonnull(wrap_refuses(&bad));
 	ck_assert_int_eq(wrap_encrypt(&bad, KEY, strlen(KEY), wrapped), -EINVAL);
 	bad = public;

@@ -25,6 +25,27 @@ START_TEST(text_for_people)
 }
 END_TEST
 
+/* Names are not believed to be harmless: neither to a terminal nor in a drawing. */
+START_TEST(a_drawing)
+{
+	char path[] = "/tmp/lkvm-map-XXXXXX";
+	static char svg[200000];
+	int fd = mkstemp(path);
+	ssize_t n;
+
+	ck_assert_int_ge(fd, 0);
+	answer = "guest\ta<b>&\"\033\177c\tsim\t536870912\n"
+		 "range\t0x80000000\t65536\tshared\tRAM\n";
+	ck_assert_str_eq(OUTPUT_OF(cmd_map, "--svg", path, "g"), "");
+	n = pread(fd, svg, sizeof(svg) - 1, 0);
+	ck_assert(n > 0 && n < (ssize_t)sizeof(svg) - 1);
+	ck_assert_ptr_nonnull(strstr(svg, "Guest a&lt;b&gt;&amp;&quot;??c (sim), 512 MiB of RAM<"));
+	ck_assert_str_eq(svg + n - 7, "</svg>\n");
+	close(fd);
+	unlink(path);
+}
+END_TEST
+
 static json_int_t number(const json_t *o, const char *key)
 {
 	const json_t *n = json_object_get(o, key);
@@ -62,4 +83,4 @@ START_TEST(json_for_programs)
 }
 END_TEST
 
-SUITE_MAIN("lkvm/cli/cmd_map", text_for_people, json_for_programs)
+SUITE_MAIN("lkvm/cli/cmd_map", text_for_people, a_drawing, json_for_programs)

@@ -434,6 +434,7 @@ START_TEST(malformed_requests)
 		{ "lkvm/1 a b c d e f g\n", "one to six words" },
 		{ "lkvm/1 sta\ttus\n", "not a request" },
 		{ "lkvm/1 st\x80tus\n", "not a request" },
+		{ "lkvm/1 st\x7ftus\n", "not a request" },
 		{ "lkvm/1 status\r\n", "not a request" },
 	};
 

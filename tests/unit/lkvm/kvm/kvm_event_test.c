@@ -129,6 +129,11 @@ START_TEST(an_unchanged_message_costs_nothing)
 	ck_assert_uint_eq(kernel.nr_commits, 2);
 	ck_assert_uint_eq(kernel.nr_routes, 1);
 	ck_assert_uint_eq(kernel.routes[0].u.msi.data, 4);
+	/* The same message of another device is another interrupt to an ITS. */
+	m.devid = 16;
+	ck_assert_int_eq(irq->ops->msi_bind(irq, &route, &m, 7), 0);
+	ck_assert_uint_eq(kernel.nr_commits, 3);
+	ck_assert_uint_eq(kernel.routes[0].u.msi.devid, 16);
 	kvm_event_destroy(e);
 }
 END_TEST

@@ -149,6 +149,31 @@ START_TEST(counters_and_vectors_before_the_descriptor)
 }
 END_TEST
 
+static unsigned nr_pvtime;
+
+static void count_pvtime(unsigned long req, const void *arg)
+{
+	const struct kvm_device_attr *a = arg;
+
+	nr_pvtime += req == KVM_SET_DEVICE_ATTR && a->group == KVM_ARM_VCPU_PVTIME_CTRL;
+}
+
+/* KVM writes the time to a page that is not the guest's own. */
+START_TEST(stolen_time_is_for_guests_that_are_not_confidential)
+{
+	fake_kvm_init(HOST_PLAIN, nothing);
+	fake_kvm_trace = count_pvtime;
+	ck_assert_int_eq(start(conf(REALM_OFF)), STOP_POWEROFF);
+	ck_assert_uint_eq(nr_pvtime, 2);
+	capture_start(); /* a simulated one says what it is */
+	fake_kvm_init(HOST_PLAIN, nothing);
+	fake_kvm_trace = count_pvtime;
+	ck_assert_int_eq(start(conf(REALM_SIM)), STOP_POWEROFF);
+	ck_assert_uint_eq(nr_pvtime, 2);
+	remove_files();
+}
+END_TEST
+
 START_TEST(other_guests_on_the_same_hosts)
 {
 	fake_kvm_init(HOST_PLAIN, nothing);
@@ -424,5 +449,6 @@ SUITE_MAIN("lkvm/machine", a_realm_on_every_host, nothing_there_aborts,
 	   counters_and_vectors_before_the_descriptor,
 	   a_simulated_realm_measures_what_was_predicted, a_measurement_log,
 	   a_simulated_realm_that_measures_something_else_is_not_started,
-	   progress_is_shown_on_a_terminal, other_guests_on_the_same_hosts, what_a_host_cannot_do,
-	   a_signal_ends_a_launch, every_step_can_fail)
+	   progress_is_shown_on_a_terminal, stolen_time_is_for_guests_that_are_not_confidential,
+	   other_guests_on_the_same_hosts, what_a_host_cannot_do, a_signal_ends_a_launch,
+	   every_step_can_fail)

@@ -134,6 +134,22 @@ START_TEST(json_for_programs)
 }
 END_TEST
 
+/* Terminals obey U+009B as they obey ESC [. */
+START_TEST(no_controls_for_the_terminal)
+{
+	struct tokens_half platform, realm;
+	u8 other[TOKENS_MAX];
+
+	tokens_claims(token, token_len, TOKEN_PLATFORM, &platform);
+	tokens_claims(token, token_len, TOKEN_REALM, &realm);
+	tokens_set_text(&platform, CLAIM_VERIFICATION, "a\033b\302\233c\177d\303\251");
+	write_file("controls", other,
+		   tokens_sign(&keys, TOKEN_COLLECTION, &platform, &realm, other));
+	ck_assert_int_eq(TOKEN("--verify", file("controls"), "--trust-anchor", file("anchor")), 0);
+	SAYS(" a\\x1bb\\x9bc\\x7fd\303\251\n");
+}
+END_TEST
+
 START_TEST(from_the_standard_input)
 {
 	int fds[2];
@@ -209,6 +225,8 @@ END_TEST
 
 START_TEST(what_cannot_be_done)
 {
+	static char blanks[20000];
+
 	ck_assert_int_eq(TOKEN("--json"), EXIT_USAGE);
 	captured_one_error("which token?", "--verify FILE");
 	ck_assert_int_eq(TOKEN("--verify", "/nowhere"), EXIT_DIE);
@@ -218,6 +236,12 @@ START_TEST(what_cannot_be_done)
 	ck_assert_int_eq(TOKEN("--verify", file("token"), "--trust-anchor", file("token")),
 			 EXIT_DIE);
 	captured_one_error("the trust anchor", "neither PEM nor JSON");
+	memset(blanks, ' ', sizeof(blanks));
+	memcpy(blanks, "{}", 2);
+	write_file("blanks", blanks, sizeof(blanks));
+	ck_assert_int_eq(TOKEN("--verify", file("token"), "--trust-anchor", file("blanks")),
+			 EXIT_DIE);
+	captured_one_error("the trust anchor", "longer than 16 KiB");
 	ck_assert_int_eq(TOKEN("--verify", file("token"), "--rim", "1122"), EXIT_DIE);
 	captured_one_error("--rim 1122", "32, 48 or 64 bytes");
 	ck_assert_int_eq(TOKEN("--verify", file("token"), "--challenge", "0g"), EXIT_DIE);
@@ -263,5 +287,5 @@ START_TEST(the_same_anchor_in_both_forms)
 END_TEST
 
 SUITE_MAIN_FIXTURE("lkvm/cmd_token", setup, teardown, all_of_it, json_for_programs,
-		   from_the_standard_input, each_thing_that_is_wrong, what_is_no_token,
-		   what_cannot_be_done, the_same_anchor_in_both_forms)
+		   no_controls_for_the_terminal, from_the_standard_input, each_thing_that_is_wrong,
+		   what_is_no_token, what_cannot_be_done, the_same_anchor_in_both_forms)

@@ -61,6 +61,10 @@ START_TEST(fds_level_and_edge)
 	ring(b.fd);
 	loop_step(l, 0);
 	ck_assert_int_eq(b.calls, 2);
+	/* and once more for who asks for it anew */
+	ck_assert_int_eq(loop_fd_mod(b.reg, EPOLLIN | EPOLLET), 0);
+	loop_step(l, 0);
+	ck_assert_int_eq(b.calls, 3);
 	ck_assert_int_eq(loop_fd_mod(a.reg, 0), 0);
 	ring(a.fd);
 	loop_step(l, 0);

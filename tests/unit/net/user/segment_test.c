@@ -168,10 +168,12 @@ START_TEST(the_guest_is_told_an_mss_it_can_carry)
 }
 END_TEST
 
+static u16 guest_mtu = 1500;
+
 /* A SYN of the guest with these options, checked and invited; the MSS it has then. */
 static u16 invite(const u8 *opts, size_t len, u32 offloads, size_t at)
 {
-	struct segment s = { .mtu = 1500, .offloads = offloads };
+	struct segment s = { .mtu = guest_mtu, .offloads = offloads };
 	struct guard_pkt pkt = { .type = ETHERTYPE_IP4, .l3 = 14, .l4 = 34, .proto = PROTO_TCP };
 	struct tcp_seg t = { .flags = TCP_SYN };
 	size_t n = put_tcp(f, GUEST_IP, HOST_IP, &t) + len;
@@ -238,6 +240,7 @@ END_TEST
 START_TEST(large_segments_are_invited)
 {
 	static const u8 plain[] = { 2, 4, 0x05, 0xb4 }, small[] = { 2, 4, 0x05, 0x50 };
+	static const u8 jumbo[] = { 2, 4, 0xff, 0xc8 };
 	static const u8 odd[] = { 1, 2, 4, 0x05, 0xb4, 0, 0, 0 };
 	static const u8 late[] = { 4, 2, 8, 10, 0, 0, 0, 1, 0, 0, 0, 0, 2, 4, 0x05, 0xb4 };
 	static const u8 broken[] = { 3, 0, 2, 4 }, longer[] = { 3, 99, 2, 4 },
@@ -254,6 +257,9 @@ START_TEST(large_segments_are_invited)
 	ck_assert_uint_eq(invite(broken, 4, tso, 2), 0x204);
 	ck_assert_uint_eq(invite(longer, 4, tso, 2), 0x204);
 	ck_assert_uint_eq(invite(cut, 4, tso, 2), 0x102);
+	/* What is larger already stays as it is. */
+	guest_mtu = 65520;
+	ck_assert_uint_eq(invite(jumbo, 4, tso, 2), 65520 - 40);
 }
 END_TEST
 
@@ -332,6 +338,10 @@ START_TEST(fragments_that_make_no_sense)
 	ck_assert(!fragment(4, 0, 800, true, 0, &w, &n));
 	fragment(5, 0, 12, true, 0, &w, &n);
 	ck_assert(!fragment(5, 16, 8, false, 0, &w, &n));
+	/* What ends a datagram leaves nothing behind for the next one of this number. */
+	fragment(8, 8, 12, true, 0, &w, &n);
+	ck_assert(!fragment(8, 0, 16, true, 0, &w, &n));
+	ck_assert(fragment(8, 16, 8, false, 0, &w, &n));
 	fragment(6, 0, 0, true, 0, &w, &n);
 	ck_assert(!fragment(6, 8, 8, false, 0, &w, &n));
 	/* Two ends. */

@@ -4,6 +4,9 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "tests/unit/realm/host/launch.h"
 
@@ -55,6 +58,28 @@ static u64 locked_kib(void)
 		fclose(f);
 	return kib;
 }
+
+/* In place of libc's: no host of a test has a limit. */
+static int mlock_errno;
+
+int mlock2(const void *addr, size_t len, unsigned flags)
+{
+	errno = mlock_errno;
+	return mlock_errno ? -1 : (int)syscall(SYS_mlock2, addr, len, flags);
+}
+
+/* The guest would lose pages that the host has moved. */
+START_TEST(ram_that_cannot_be_locked)
+{
+	capture_start();
+	begin(HOST_A, nothing);
+	mlock_errno = EAGAIN;
+	ck_assert_int_eq(launch(), -EAGAIN);
+	captured_one_error("cannot lock the memory of the Realm", "ulimit -l");
+	mlock_errno = 0;
+	tear_down();
+}
+END_TEST
 
 /* [uapi reference 3.2] RAM of the RFC's Realms is the host's own: it must stay where it is. */
 START_TEST(the_rfc_has_its_ram_locked)
@@ -331,7 +356,8 @@ START_TEST(every_step_can_fail)
 END_TEST
 
 SUITE_MAIN("realm/rme", every_generation_starts, the_rfc_has_its_ram_locked,
-	   the_user_chooses_hash_and_personalization, the_rfc_is_told_vectors_and_counters,
-	   pages_change_sides, what_is_so_already_costs_nothing, all_of_ram_is_one_call,
-	   a_page_in_flight_is_waited_for, the_rfc_kernel_changes_pages_itself, siblings_go_quietly,
-	   exits_that_make_no_sense, a_conversion_that_the_kernel_refuses, every_step_can_fail)
+	   ram_that_cannot_be_locked, the_user_chooses_hash_and_personalization,
+	   the_rfc_is_told_vectors_and_counters, pages_change_sides,
+	   what_is_so_already_costs_nothing, all_of_ram_is_one_call, a_page_in_flight_is_waited_for,
+	   the_rfc_kernel_changes_pages_itself, siblings_go_quietly, exits_that_make_no_sense,
+	   a_conversion_that_the_kernel_refuses, every_step_can_fail)

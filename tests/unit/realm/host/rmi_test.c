@@ -92,6 +92,24 @@ START_TEST(more_than_a_gib_is_loaded_in_pieces)
 }
 END_TEST
 
+/* Neither a count that goes past the end nor none at all is believed: it would never end. */
+START_TEST(a_kernel_that_miscounts)
+{
+	capture_start();
+	for (size_t h = 0; h < ARRAY_SIZE(hosts); h++) {
+		for (unsigned pages = 0; pages < 3; pages += 2) {
+			begin(hosts[h], nothing);
+			ck_assert_int_eq(launch_host(), 0);
+			ck_assert_int_eq(realm_define(realm, vcpu[0]), 0);
+			fake_kvm_populate_claims((int)pages * 4096);
+			ck_assert_int_eq(realm_populate(realm, gpa(RAM), 4096, true), -EIO);
+			captured_one_error("Input/output error", "");
+			tear_down();
+		}
+	}
+}
+END_TEST
+
 /* ---- what these kernels leave no choice about ---- */
 
 static void refused(enum fake_host host, const char *option)
@@ -214,6 +232,46 @@ START_TEST(a_change_is_made_in_bounded_steps)
 }
 END_TEST
 
+static unsigned own_attrs;
+
+static void count_own_attrs(unsigned long req, const void *arg)
+{
+	own_attrs += req == KVM_SET_MEMORY_ATTRIBUTES2;
+}
+
+/* An exit that asks for these pages to be shared; how often the guest_memfd was told so. */
+static unsigned told_after(u64 base, unsigned pages)
+{
+	int err;
+
+	own_attrs = 0;
+	run_page[0]->exit_reason = KVM_EXIT_MEMORY_FAULT;
+	run_page[0]->memory_fault.flags = 0;
+	run_page[0]->memory_fault.gpa = base;
+	run_page[0]->memory_fault.size = pages * 4096;
+	do {
+		err = realm_exit(realm, 0, vcpu[0], run_page[0]);
+	} while (err == -EAGAIN || err == -EINPROGRESS);
+	ck_assert_int_eq(err, 0);
+	return own_attrs;
+}
+
+/* [uapi reference, update 2: 12] A kernel that waits comes back with what it still waits for. */
+START_TEST(what_is_left_of_a_change_is_insisted_on)
+{
+	begin(HOST_C5, nothing);
+	ck_assert_int_eq(launch(), 0);
+	fake_kvm_trace = count_own_attrs;
+	ck_assert_uint_eq(told_after(POOL, 4), 0);
+	ck_assert_uint_eq(told_after(POOL, 4), 1);
+	ck_assert_uint_eq(told_after(POOL + 2 * 4096, 2), 1);
+	/* Another end is another request. */
+	ck_assert_uint_eq(told_after(POOL + 2 * 4096, 1), 0);
+	fake_kvm_trace = NULL;
+	tear_down();
+}
+END_TEST
+
 static const struct fake_op protected_alias[] = {
 	{ GUEST_WRITE_PRIVATE, POOL, 4096, NULL },
 	{ GUEST_WRITE_ALIAS, POOL, 4096, NULL },
@@ -324,7 +382,8 @@ START_TEST(every_step_can_fail)
 END_TEST
 
 SUITE_MAIN("realm/rmi", every_generation_starts, siblings_go_quietly,
-	   more_than_a_gib_is_loaded_in_pieces, no_choice_is_an_error_not_a_default,
+	   more_than_a_gib_is_loaded_in_pieces, a_kernel_that_miscounts,
+	   what_is_left_of_a_change_is_insisted_on, no_choice_is_an_error_not_a_default,
 	   pages_change_sides, a_change_is_made_in_bounded_steps,
 	   nothing_is_at_the_alias_of_a_protected_page, what_is_so_already_costs_nothing,
 	   more_than_all_of_ram, a_page_that_the_rmm_refuses, a_host_that_has_no_page_left,

@@ -203,6 +203,9 @@ START_TEST(the_binding_may_be_another_hash)
 		ck_assert_int_eq(sign_and_verify(), TOKEN_UNBOUND); /* still the old hash */
 		tokens_set_bytes(&platform, CLAIM_CHALLENGE, hash, rsi_hash_len(algs[i]));
 		ck_assert_msg(sign_and_verify() == TOKEN_VERIFIED, "%s", rep.why);
+		/* The beginning of the right hash is not the hash. */
+		tokens_set_bytes(&platform, CLAIM_CHALLENGE, hash, 32);
+		ck_assert_int_eq(sign_and_verify(), TOKEN_UNBOUND);
 	}
 	cleanup();
 }

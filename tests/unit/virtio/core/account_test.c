@@ -88,6 +88,27 @@ START_TEST(sums_of_chains)
 }
 END_TEST
 
+/* Pages are counted from the first byte to the last, which may be the last of RAM. */
+START_TEST(whole_pages)
+{
+	static const struct fake_buf bufs[] = {
+		{ FAKE_DATA, 4096, false },
+		{ FAKE_DATA + 3 * 4096, 8192, false },
+		{ FAKE_RAM + FAKE_RAM_SIZE - 4096, 4096, true },
+	};
+	struct rig x;
+
+	rig_up(&x, 0);
+	fake_ring_add(&x.ring, bufs, 1);
+	ck_assert_int_eq(chain_take(&x.q, &x.c), 1);
+	ck_assert_uint_eq(sums(&x)->pages, 1);
+	fake_ring_add(&x.ring, bufs + 1, 2);
+	ck_assert_int_eq(chain_take(&x.q, &x.c), 1);
+	ck_assert_uint_eq(sums(&x)->pages, 1 + 2 + 1);
+	rig_down(&x);
+}
+END_TEST
+
 /* One piece each way for the device, and the driver's buffers for the account. */
 START_TEST(buffers_behind_each_other)
 {
@@ -332,6 +353,6 @@ START_TEST(account_of_a_device)
 }
 END_TEST
 
-SUITE_MAIN("virtio/account", sums_of_chains, buffers_behind_each_other, put_back_counts_once,
-	   refused_are_told_apart, events_of_a_chain, a_full_ring_counts_what_it_loses,
-	   two_threads_and_a_ring, account_of_a_device)
+SUITE_MAIN("virtio/account", sums_of_chains, whole_pages, buffers_behind_each_other,
+	   put_back_counts_once, refused_are_told_apart, events_of_a_chain,
+	   a_full_ring_counts_what_it_loses, two_threads_and_a_ring, account_of_a_device)

@@ -404,6 +404,21 @@ START_TEST(discard_and_write_zeroes)
 }
 END_TEST
 
+/* Also where the disk is large enough for more. */
+START_TEST(no_more_than_the_limits)
+{
+	disk = fake_disk_create(DISK_SIZE);
+	disk->disk.size = 4 * GiB;
+	setup(ALL_F);
+	ck_assert_uint_eq(run_segment(BLK_T_DISCARD, 0, BLK_MAX_DISCARD_SECTORS + 1, 0),
+			  BLK_S_IOERR);
+	ck_assert_uint_eq(run_segment(BLK_T_WRITE_ZEROES, 0, BLK_MAX_ZEROES_SECTORS + 1, 0),
+			  BLK_S_IOERR);
+	ck_assert_uint_eq(disk->nr_record, 0);
+	teardown();
+}
+END_TEST
+
 /* The segment lies in the same descriptor as the header. */
 START_TEST(segment_behind_the_header)
 {
@@ -962,10 +977,10 @@ END_TEST
 
 SUITE_MAIN("virtio/blk", features_and_config, features_of_a_read_only_disk, write_then_read,
 	   odd_framing, bounds, unknown_types_are_answered, get_id, discard_and_write_zeroes,
-	   segment_behind_the_header, without_unmap_when_the_disk_cannot, disk_full_and_then_not,
-	   failed_read_has_no_length, flush_waits_for_earlier_writes, several_flushes,
-	   write_through_without_flush, one_interrupt_a_batch, a_kick_is_bounded, slots_run_out,
-	   delayed, reset_in_the_middle, reset_of_one_queue, memory_is_let_go,
+	   no_more_than_the_limits, segment_behind_the_header, without_unmap_when_the_disk_cannot,
+	   disk_full_and_then_not, failed_read_has_no_length, flush_waits_for_earlier_writes,
+	   several_flushes, write_through_without_flush, one_interrupt_a_batch, a_kick_is_bounded,
+	   slots_run_out, delayed, reset_in_the_middle, reset_of_one_queue, memory_is_let_go,
 	   rings_go_while_a_request_is_in_flight, pins_last_until_the_answer, no_room_for_an_answer,
 	   more_pieces_than_seg_max, black_book, create_fails_step_by_step, small_pool,
 	   queues_share_the_pool)

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The entropy device: answers, bounds its work, and takes no nonsense. */
+#include <errno.h>
+#include <limits.h>
 #include <string.h>
+#include <sys/random.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "tests/fake/driver.h"
 #include "tests/fake/transport.h"
@@ -8,6 +13,17 @@
 #include "virtio/dev/kinds.h"
 
 #define F_ALL (VIRTIO_F_VERSION_1 | VIRTIO_F_INDIRECT_DESC)
+
+/* The host's source, which fails from the request with number `fails_at` on. */
+static unsigned nr_asked, fails_at = UINT_MAX;
+
+ssize_t getrandom(void *buf, size_t len, unsigned flags)
+{
+	if (nr_asked++ < fails_at)
+		return syscall(SYS_getrandom, buf, len, flags);
+	errno = EIO;
+	return -1;
+}
 
 struct rig {
 	struct mem *mem;
@@ -114,6 +130,30 @@ START_TEST(a_huge_request_is_answered_in_part)
 }
 END_TEST
 
+/* What the source has given is used; a device whose source gives nothing has failed. */
+START_TEST(a_source_that_fails)
+{
+	static const struct fake_buf bufs[] = {
+		{ FAKE_DATA, 100, true },
+		{ FAKE_DATA + 0x1000, 100, true },
+	};
+	struct rig x;
+	u32 id, len;
+
+	rig_up(&x, F_ALL);
+	fails_at = nr_asked + 1;
+	fake_ring_add(&x.r, bufs, 2);
+	kick(&x);
+	ck_assert(fake_ring_used(&x.r, &id, &len));
+	ck_assert_uint_eq(len, 100);
+	fake_ring_add(&x.r, bufs, 2);
+	kick(&x);
+	ck_assert(!fake_ring_used(&x.r, &id, &len));
+	ck_assert(virtio_status_get(x.d) & VIRTIO_S_NEEDS_RESET);
+	rig_down(&x);
+}
+END_TEST
+
 START_TEST(work_per_kick_is_bounded)
 {
 	struct fake_buf buf = { FAKE_DATA, 64, true };
@@ -195,4 +235,5 @@ START_TEST(black_book)
 END_TEST
 
 SUITE_MAIN("virtio/rng", identity, fills_buffers, a_huge_request_is_answered_in_part,
-	   work_per_kick_is_bounded, readable_buffers_fail_the_device, black_book)
+	   a_source_that_fails, work_per_kick_is_bounded, readable_buffers_fail_the_device,
+	   black_book)
