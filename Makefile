@@ -6,6 +6,7 @@
 # make demo-attest  a Realm gets a key from a key broker, and another one does not
 # make check      unit tests, fuzz corpora, stress, lints, boots in the rig; prints a total
 # make bench      lkvm beside QEMU in the same rig
+# make mutate     plants faults in a copy of the tree, and has the unit tests find them
 # make install  what was built: program, manual, completion (make install-arm64 says which)
 # make man clean
 #
@@ -189,6 +190,11 @@ stress:
 	$(Q)$(MAKE) --no-print-directory SAN=address build/unit/stress
 	$(Q)$(MAKE) --no-print-directory SAN=thread build/unit-thread/stress
 	$(Q)tests/run-stress build/unit/stress build/unit-thread/stress
+
+# FAULT="virtio/dev rings" plants only those whose file or description has one of these words.
+.PHONY: mutate
+mutate:
+	$(Q)MAKE='$(MAKE)' tests/mutate/run $(FAULT)
 
 # Write the device trees of tests/golden anew. Read the diff: they are measured into Realms.
 .PHONY: golden
