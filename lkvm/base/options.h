@@ -68,8 +68,8 @@ struct opt_spec {
 int options_parse(const struct opt_spec *spec, void *conf, int argc, char **argv);
 
 /*
- * Print the usage and the own options (not those of `base`), wrapped for a terminal. Refused options
- * are not listed.
+ * Print the usage and the own options (not those of `base`), wrapped for a terminal. Refused
+ * options are not listed.
  */
 void options_usage(const struct opt_spec *spec, FILE *f);
 

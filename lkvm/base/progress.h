@@ -27,7 +27,9 @@ struct progress {
  */
 void progress_begin(struct progress *p, int fd, u64 total, unsigned patience_ms);
 
-/* Of the `len` bytes that come: how many to do before the next progress_add(). All if it is silent. */
+/*
+ * Of the `len` bytes that come: how many to do before the next progress_add(). All if it is silent.
+ */
 u64 progress_piece(const struct progress *p, u64 len);
 
 /* `len` more bytes are done: shows the figure, if it is another one than before. */

@@ -38,7 +38,9 @@ typedef int64_t s64;
 		max_a_ > max_b_ ? max_a_ : max_b_;                                                 \
 	})
 
-/* The bits of word `w` of a bitmap that belong to the elements [first, last]; `w` has one of them. */
+/*
+ * The bits of word `w` of a bitmap that belong to the elements [first, last]; `w` has one of them.
+ */
 static inline u64 word_mask(u64 w, u64 first, u64 last)
 {
 	u64 mask = ~UINT64_C(0);

@@ -26,8 +26,8 @@ struct chardev_ops {
 	void (*rx_ready)(struct chardev *c, bool ready);
 
 	/*
-	 * The size of the window in characters; false: there is none, and nothing is written. May be
-	 * NULL: never a window. Any thread.
+	 * The size of the window in characters; false: there is none, and nothing is written. May
+	 * be NULL: never a window. Any thread.
 	 */
 	bool (*size)(struct chardev *c, u16 *cols, u16 *rows);
 };

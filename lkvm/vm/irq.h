@@ -34,19 +34,19 @@ struct irq_ops {
 	void (*edge_unbind)(struct irq *i, u32 spi, int fd);
 
 	/*
-	 * From now on each write to `fd` sends the message. *route is -1 the first time, and has the
-	 * number of the route afterwards; a call with that number changes the message of the route.
-	 * 0, -ENOSPC (no more routes) or -errno of the host: then *route is what it was.
+	 * From now on each write to `fd` sends the message. *route is -1 the first time, and has
+	 * the number of the route afterwards; a call with that number changes the message of the
+	 * route. 0, -ENOSPC (no more routes) or -errno of the host: then *route is what it was.
 	 */
 	int (*msi_bind)(struct irq *i, int *route, const struct msi_msg *msg, int fd);
 	/* Undo msi_bind(): *route becomes -1. Nothing happens if it is -1. */
 	void (*msi_unbind)(struct irq *i, int *route, int fd);
 
 	/*
-	 * From now on a write of the guest of `len` bytes (0: of any width) at `g`, and of the value
-	 * `match` if that is not negative, writes to `fd` instead of causing an exit. 0 or -errno:
-	 * then the write arrives over the bus as any other, and the device behaves the same. The
-	 * arguments of doorbell_unbind() are those of doorbell_bind().
+	 * From now on a write of the guest of `len` bytes (0: of any width) at `g`, and of the
+	 * value `match` if that is not negative, writes to `fd` instead of causing an exit. 0 or
+	 * -errno: then the write arrives over the bus as any other, and the device behaves the
+	 * same. The arguments of doorbell_unbind() are those of doorbell_bind().
 	 */
 	int (*doorbell_bind)(struct irq *i, gpa_t g, unsigned len, s64 match, int fd);
 	void (*doorbell_unbind)(struct irq *i, gpa_t g, unsigned len, s64 match, int fd);

@@ -10,8 +10,8 @@
 
 /*
  * Take over SIGSEGV: from now on a fault in these regions, which stay where they are until
- * guard_stop(), hides the page. Other faults go to the handler that was there before. 0 or -errno of
- * sigaction(2). Main thread; there is no guard yet.
+ * guard_stop(), hides the page. Other faults go to the handler that was there before. 0 or -errno
+ * of sigaction(2). Main thread; there is no guard yet.
  */
 int guard_start(const struct region *regions, unsigned nr);
 

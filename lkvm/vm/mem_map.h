@@ -14,7 +14,7 @@ typedef _Atomic u64 bitmap_word;
 
 struct region {
 	struct mem_region pub;
-	u64 huge; /* bytes of a page of hugetlbfs, in which the mapping ends; 0: not from hugetlbfs */
+	u64 huge; /* hugetlbfs: bytes of its pages, of which whole ones are mapped; else 0 */
 	bool split, strict, huge_advice, shared_only, guarded;
 	bitmap_word *shared; /* one bit a page, NULL: all of it is shared */
 	/* Where there is `shared`: pins of each page, and of the region as a whole. */
@@ -23,16 +23,18 @@ struct region {
 };
 
 /*
- * Map the region of which r->pub.base and size are set (the rest zero, fd -1), as the `flags` (MEM_*)
- * and `hugetlbfs` of mem_add_ram() say. 0, or -errno, some of them after a log_error() line; after
- * an error too, region_unmap() releases what there is. Main thread, before vCPUs run.
+ * Map the region of which r->pub.base and size are set (the rest zero, fd -1), as the `flags`
+ * (MEM_*) and `hugetlbfs` of mem_add_ram() say. 0, or -errno, some of them after a log_error()
+ * line; after an error too, region_unmap() releases what there is. Main thread, before vCPUs run.
  */
 int region_map(struct region *r, u64 flags, const char *hugetlbfs);
 
 /* Unmap all of it. Nobody uses it any more, and there are no pins. Main thread. */
 void region_unmap(struct region *r);
 
-/* Are shared pages mapped in another way than protected ones, so that each border costs a mapping? */
+/*
+ * Are shared pages mapped in another way than protected ones, so that each border costs a mapping?
+ */
 static inline bool region_has_borders(const struct region *r)
 {
 	return r->split || r->shared_only;

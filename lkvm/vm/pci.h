@@ -52,8 +52,8 @@ struct pci_ops {
 	 */
 	bool (*intx)(void *dev);
 	/*
-	 * BAR `bar` begins (`on`) or ceases to answer at `at`. Any vCPU thread, maybe one that works
-	 * on another function, so without this function's lock; or main, in pci_add() and
+	 * BAR `bar` begins (`on`) or ceases to answer at `at`. Any vCPU thread, maybe one that
+	 * works on another function, so without this function's lock; or main, in pci_add() and
 	 * pci_remove(). Under the map lock, one call at a time.
 	 */
 	void (*bar_mapped)(void *dev, unsigned bar, gpa_t at, bool on);
@@ -114,8 +114,8 @@ int pci_create(struct pci **out, struct bus *bus, const struct pci_map *map);
 void pci_destroy(struct pci *p);
 
 /*
- * Make `f` a function with these ids, without BARs and capabilities. `f` is zeroed but for ops, dev,
- * name, lock and irq, which are the caller's and outlive `f`.
+ * Make `f` a function with these ids, without BARs and capabilities. `f` is zeroed but for ops,
+ * dev, name, lock and irq, which are the caller's and outlive `f`.
  */
 void pci_func_init(struct pci_func *f, const struct pci_id *id);
 
@@ -123,17 +123,17 @@ void pci_func_init(struct pci_func *f, const struct pci_id *id);
 void pci_func_fini(struct pci_func *f);
 
 /*
- * Give `f` BAR `bar`, of `size` bytes (a power of two, 4 KiB at least), for accesses of the `widths`
- * (BUS_W*). `ops` get f->dev. Before pci_add(), once for each BAR.
+ * Give `f` BAR `bar`, of `size` bytes (a power of two, 4 KiB at least), for accesses of the
+ * `widths` (BUS_W*). `ops` get f->dev. Before pci_add(), once for each BAR.
  */
 void pci_bar_add(struct pci_func *f, unsigned bar, u32 size, unsigned widths,
 		 const struct bus_ops *ops);
 
 /*
- * Append a capability of `len` bytes (a multiple of 4), a copy of `body` but for the first two bytes
- * (id, next), which are filled in here. The guest can write the bits of `wmask`, of `len` bytes too;
- * NULL: none. `ops` (NULL: plain bytes) get `arg`. Returns the offset in configuration space. There
- * is room for it: PCI_MAX_CAPS, PCI_CFG_SIZE. Before pci_add().
+ * Append a capability of `len` bytes (a multiple of 4), a copy of `body` but for the first two
+ * bytes (id, next), which are filled in here. The guest can write the bits of `wmask`, of `len`
+ * bytes too; NULL: none. `ops` (NULL: plain bytes) get `arg`. Returns the offset in configuration
+ * space. There is room for it: PCI_MAX_CAPS, PCI_CFG_SIZE. Before pci_add().
  */
 u8 pci_cap_add(struct pci_func *f, u8 id, const void *body, const void *wmask, u8 len,
 	       const struct pci_cap_ops *ops, void *arg);
@@ -150,15 +150,15 @@ int pci_add(struct pci *p, struct pci_func *f, unsigned slot);
 void pci_remove(struct pci_func *f);
 
 /*
- * Drive INTA# and Interrupt Status as ops->intx() and the command register say now. Any thread, with
- * or without the function's lock.
+ * Drive INTA# and Interrupt Status as ops->intx() and the command register say now. Any thread,
+ * with or without the function's lock.
  */
 void pci_intx_update(struct pci_func *f);
 
 /*
  * Access BAR `bar` for a guest that does not do it over the bus (VIRTIO_PCI_CAP_PCI_CFG): as
- * bus_access() does, on a vCPU thread, with the function's lock. BUS_UNMAPPED: there is no such BAR,
- * or not all of [off, off + len) is in it.
+ * bus_access() does, on a vCPU thread, with the function's lock. BUS_UNMAPPED: there is no such
+ * BAR, or not all of [off, off + len) is in it.
  */
 enum bus_result pci_bar_access(struct pci_func *f, unsigned bar, u64 off, unsigned len,
 			       bool is_write, u64 *val);

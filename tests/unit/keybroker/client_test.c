@@ -23,7 +23,9 @@ struct server {
 	int sk;
 	u16 port;
 	pthread_t thread;
-	/* The answer; "KEY": the right one for the request; NULL: none, and the connection stays. */
+	/*
+	 * The answer; "KEY": the right one for the request; NULL: none, and the connection stays.
+	 */
 	const char *answers[NR_ANSWERS];
 	char requests[NR_ANSWERS][2 * 65536];
 	struct wrap_public public;
