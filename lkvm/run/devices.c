@@ -86,11 +86,29 @@ static u64 pool_size(const struct devices *d)
 	return d->c->swiotlb ? d->c->swiotlb * MiB : MAX(d->c->ram_size / 1024, POOL_SEGMENT);
 }
 
+/* The user network takes any MTU, so the pool may choose it. */
+static bool mtu_is_free(const struct net_conf *n)
+{
+	return n->mode == NET_MODE_USER && !n->mtu;
+}
+
+static struct virtio_pool_load pool_load(const struct config *c)
+{
+	struct virtio_pool_load l = { .nr_disks = c->nr_disks };
+
+	static_assert(CONFIG_MAX_NICS <= VIRTIO_POOL_MAX_NICS, "a place for each");
+	for (unsigned i = 0; i < c->nr_nics; i++)
+		if (c->nics[i].mode != NET_MODE_NONE)
+			l.mtu[l.nr_nics++] =
+				mtu_is_free(&c->nics[i]) ? VIRTIO_POOL_MTU : c->nics[i].mtu;
+	return l;
+}
+
 static const struct virtio_pool *pool_of(const struct devices *d)
 {
-	bool alone = d->c->nr_nics == 1 && !d->c->nr_disks;
+	const struct virtio_pool_load load = pool_load(d->c);
 
-	return d->env->bounced ? virtio_pool_fit(pool_size(d), alone) : NULL;
+	return d->env->bounced ? virtio_pool_fit(pool_size(d), &load) : NULL;
 }
 
 static void rx_filled(const char *device, unsigned nr, u16 size, u16 mtu)
@@ -144,7 +162,7 @@ static int add_net(struct devices *d, unsigned i)
 	struct netif *n;
 	int err;
 
-	if (env.pool && conf.mode == NET_MODE_USER && !conf.mtu)
+	if (env.pool && mtu_is_free(&conf))
 		conf.mtu = env.pool->mtu;
 	conf.may_capture = d->env->bounced;
 	err = netif_create(&n, &conf, d->env->loop);
@@ -209,17 +227,10 @@ static const struct {
 /* A pool that is full is silent: drivers only wait, and drop packets. */
 static void check_pool(const struct devices *d)
 {
-	const struct virtio_pool *pool = pool_of(d);
-	u64 need = 0;
+	const struct virtio_pool_load load = pool_load(d->c);
+	u64 need = virtio_pool_least(&load);
 
-	if (!pool)
-		return;
-	for (unsigned i = 0; i < d->c->nr_nics; i++) {
-		if (d->netifs[i])
-			need += virtio_pool_nic(pool, d->netifs[i]->mtu);
-	}
-	need += d->c->nr_disks * virtio_pool_disk(pool);
-	if (need > pool_size(d))
+	if (d->env->bounced && need > pool_size(d))
 		log_warn(
 			"the devices may need more bounce buffers than the %llu KiB that this guest "
 			"makes (Linux 7): try --swiotlb %llu%s",

@@ -169,6 +169,7 @@ static void operate(struct rig *x, struct input *i)
 
 static void create(struct rig *x, u8 setup)
 {
+	const struct virtio_pool_load alone = { .nr_disks = 1 };
 	struct virtio_blk_conf conf = { .nr_queues = NR_QUEUES };
 	struct virtio_env env;
 
@@ -180,7 +181,7 @@ static void create(struct rig *x, u8 setup)
 	x->disk->disk.can_discard = !(setup & 3);
 	env = (struct virtio_env){ .mem = x->mem,
 				   .loop = x->loop,
-				   .pool = setup & 4 ? virtio_pool_fit(0, false) : NULL };
+				   .pool = setup & 4 ? virtio_pool_fit(0, &alone) : NULL };
 	check(!virtio_blk_create(&x->dev, &env, &x->disk->disk, &conf));
 	fake_transport_attach(&x->irq, x->dev);
 	x->features = VIRTIO_F_VERSION_1 | VIRTIO_F_INDIRECT_DESC | VIRTIO_F_RING_RESET |

@@ -6,8 +6,8 @@
  * Trust:  none needed.
  * Spec:   Linux 7.x: kernel/dma/swiotlb.c (slots of 2 KiB), drivers/net/virtio_net.c
  *         (add_recvbuf_big(): a receive buffer is a header, the rest of a page, and mtu / 4 KiB
- *         pages; start_xmit(): a ring with fewer than 19 free descriptors is stopped),
- *         drivers/block/virtio_blk.c
+ *         pages, or 17 where the device may send packets of 64 KiB; start_xmit(): a ring with fewer
+ *         than 19 free descriptors is stopped), drivers/block/virtio_blk.c
  */
 #include "virtio/core/pool.h"
 
@@ -15,8 +15,9 @@
 #define PAGE (4 * KiB)
 #define TX_STOP 19u
 #define ETH_MTU 1500u
-/* What Linux keeps there for receive buffers of 1500 bytes, as its debugfs says: 64 pages. */
-#define PAGE_POOL (64 * PAGE)
+#define MAX_SKB_FRAGS 17u
+/* Besides network cards and disks: a console's buffers, and what falls between two slots. */
+#define OTHERS (8 * KiB)
 /*
  * A page of each receive buffer stays empty, and all of them are copied twice: the fewer buffers a
  * frame's bytes lie in, the better. Two of these are a window of TCP without scaling, and no
@@ -31,43 +32,49 @@
  */
 #define BLK(ring, segs, seg) .blk = ring, .blk_segs = segs, .blk_seg = seg
 
+#define RINGS(rx_, rx_tso_, tx_) .rx = rx_, .rx_tso = rx_tso_, .tx = tx_
+#define LARGE_RINGS .mtu = LARGE, RINGS(128, 128, 64), .tso = 1
+
 /* Ascending. */
 static const struct virtio_pool pools[] = {
-	{ .kib = 256, .mtu = 8192, .rx = 16, .tx = 32, BLK(16, 14, PAGE) },
-	{ .kib = 512, .mtu = 16384, .rx = 32, .tx = 32, BLK(64, 32, PAGE) },
-	{ .kib = 512, .alone = 1, .mtu = LARGE, .rx = 64, .tx = 32, BLK(64, 32, PAGE) },
-	{ .kib = 1024, .mtu = LARGE, .rx = 64, .tx = 32, BLK(64, 32, PAGE), .tso = 1 },
-	{ .kib = 4096, .mtu = LARGE, .rx = 128, .tx = 64, BLK(128, 64, 4 * PAGE), .tso = 1 },
-	{ .kib = 8192, .mtu = LARGE, .rx = 128, .tx = 64, BLK(128, 64, 8 * PAGE), .tso = 1 },
-	{ .kib = 16384, .mtu = LARGE, .rx = 128, .tx = 64, BLK(128, 64, 16 * PAGE), .tso = 1 },
+	{ .kib = 256, .mtu = 8192, RINGS(16, 32, 32), BLK(16, 14, PAGE) },
+	{ .kib = 512, .mtu = 16384, RINGS(32, 64, 32), BLK(64, 32, PAGE) },
+	{ .kib = 512, .mtu = LARGE, RINGS(64, 64, 32), BLK(64, 32, PAGE) },
+	{ .kib = 1024, .mtu = LARGE, RINGS(64, 64, 32), BLK(64, 32, PAGE), .tso = 1 },
+	{ .kib = 4096, BLK(128, 64, 4 * PAGE), LARGE_RINGS },
+	{ .kib = 8192, BLK(128, 64, 8 * PAGE), LARGE_RINGS },
+	{ .kib = 16384, BLK(128, 64, 16 * PAGE), LARGE_RINGS },
 };
 
-const struct virtio_pool *virtio_pool_fit(u64 bytes, bool alone)
-{
-	unsigned i = ARRAY_SIZE(pools) - 1;
+/* ---- how much of a pool is in use at most ---- */
 
-	while (i && (pools[i].kib * KiB > bytes || (pools[i].alone && !alone)))
-		i--;
-	return &pools[i];
+bool virtio_pool_large(u16 mtu)
+{
+	return mtu > ETH_MTU;
 }
 
-unsigned virtio_pool_rx_pieces(u16 mtu)
+/* Descriptors of one of Linux's receive buffers. */
+static unsigned rx_pieces(u16 mtu)
 {
-	return 2 + (unsigned)((mtu + PAGE - 1) / PAGE);
+	return 2 + (virtio_pool_large(mtu) ? (unsigned)((mtu + PAGE - 1) / PAGE) : MAX_SKB_FRAGS);
+}
+
+u16 virtio_pool_rx(const struct virtio_pool *p, u16 mtu)
+{
+	return virtio_pool_large(mtu) ? p->rx : p->rx_tso;
 }
 
 bool virtio_pool_exhausted(unsigned nr, u16 size, u16 mtu, unsigned *all)
 {
-	*all = mtu > ETH_MTU ? size / virtio_pool_rx_pieces(mtu) : size;
+	*all = size / rx_pieces(mtu);
 	/* EDK2 takes half of the ring, for two descriptors each. */
 	return nr < *all && nr != size / 2u;
 }
 
 u64 virtio_pool_nic(const struct virtio_pool *p, u16 mtu)
 {
-	bool large = mtu > ETH_MTU;
-	u64 pieces = virtio_pool_rx_pieces(mtu), data = align_up(MAX(mtu, ETH_MTU), SLOT);
-	u64 rx = large ? p->rx / pieces * (SLOT + (pieces - 1) * PAGE) : PAGE_POOL;
+	u64 pieces = rx_pieces(mtu), data = align_up(MAX(mtu, ETH_MTU), SLOT);
+	u64 rx = virtio_pool_rx(p, mtu) / pieces * (SLOT + (pieces - 1) * PAGE);
 	/* Headers are apart from the data, which is in two pieces (three of 64 KiB) at most. */
 	u64 tx = p->tso ? ((p->tx - TX_STOP) / 3 + 1) * (SLOT + 64 * KiB + 2 * SLOT)
 			: ((p->tx - TX_STOP) / 2 + 1) * (SLOT + data + SLOT);
@@ -81,4 +88,29 @@ u64 virtio_pool_disk(const struct virtio_pool *p)
 	u64 requests = (p->blk + p->blk_segs + 1u) / (p->blk_segs + 2u);
 
 	return requests * 2 * SLOT + (p->blk - requests * 2) * p->blk_seg;
+}
+
+u64 virtio_pool_need(const struct virtio_pool *p, const struct virtio_pool_load *l)
+{
+	u64 need = OTHERS + l->nr_disks * virtio_pool_disk(p);
+
+	for (unsigned i = 0; i < l->nr_nics; i++)
+		need += virtio_pool_nic(p, l->mtu[i] == VIRTIO_POOL_MTU ? p->mtu : l->mtu[i]);
+	return need;
+}
+
+/* ---- which one ---- */
+
+const struct virtio_pool *virtio_pool_fit(u64 bytes, const struct virtio_pool_load *l)
+{
+	unsigned i = ARRAY_SIZE(pools) - 1;
+
+	while (i && (pools[i].kib * KiB > bytes || virtio_pool_need(&pools[i], l) > bytes))
+		i--;
+	return &pools[i];
+}
+
+u64 virtio_pool_least(const struct virtio_pool_load *l)
+{
+	return virtio_pool_need(&pools[0], l);
 }

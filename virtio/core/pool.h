@@ -10,24 +10,46 @@
 
 #include "lkvm/base/util.h"
 
+/* A network card that has the MTU of the pool's line. */
+#define VIRTIO_POOL_MTU 0xffffu
+#define VIRTIO_POOL_MAX_NICS 8u
+
+/* The devices that share a pool. */
+struct virtio_pool_load {
+	unsigned nr_disks, nr_nics;
+	u16 mtu[VIRTIO_POOL_MAX_NICS]; /* of each card; 0: 1500 */
+};
+
 struct virtio_pool {
-	u32 kib;    /* for pools of that size and larger ones */
-	bool alone; /* for one network card and no disk */
-	u16 mtu;    /* Linux takes packets beyond 1500 in buffers that leave the pool at once */
-	u16 rx, tx, blk; /* sizes of rings */
-	u16 blk_segs;	 /* that a disk's request is made of at most, beside header and status */
-	u32 blk_seg;	 /* bytes of each at most */
-	bool tso;	 /* the guest may send packets of 64 KiB */
+	u32 kib; /* for pools of that size and larger ones */
+	u16 mtu; /* Linux takes packets beyond 1500 in buffers that leave the pool at once */
+	/*
+	 * Receive ring of a card of that MTU, and of one of 1500. The latter may send packets of 64
+	 * KiB, because Linux takes those in buffers that leave the pool at once, too. A buffer of
+	 * 1500 bytes stays in the pool until the last reader of its frame is done: what sockets of
+	 * Linux hold back fills any pool, and TCP waits for ever for the frame that is missing.
+	 */
+	u16 rx, rx_tso;
+	u16 tx, blk;  /* sizes of rings */
+	u16 blk_segs; /* that a disk's request is made of at most, beside header and status */
+	u32 blk_seg;  /* bytes of each at most */
+	bool tso;     /* the guest may send packets of 64 KiB */
 };
 
 /*
- * The largest that fits; with a pool that is too small for all, the smallest. `alone`: the guest
- * has one network card and no disk.
+ * The largest in which all of the load has room at a time; the smallest if there is none, and then
+ * virtio_pool_least() is more than `bytes`.
  */
-const struct virtio_pool *virtio_pool_fit(u64 bytes, bool alone);
+const struct virtio_pool *virtio_pool_fit(u64 bytes, const struct virtio_pool_load *l);
 
-/* Descriptors of one of Linux's receive buffers for such a MTU, beyond 1500. */
-unsigned virtio_pool_rx_pieces(u16 mtu);
+/* Bytes that a pool needs at least for that load. */
+u64 virtio_pool_least(const struct virtio_pool_load *l);
+
+/* Whether a card of that MTU (0: 1500) gets its packets in buffers for that MTU, not for 64 KiB. */
+bool virtio_pool_large(u16 mtu);
+
+/* Its receive ring. */
+u16 virtio_pool_rx(const struct virtio_pool *p, u16 mtu);
 
 /*
  * A driver has filled an empty ring of `size` descriptors with `nr` receive buffers for that MTU
@@ -37,10 +59,11 @@ unsigned virtio_pool_rx_pieces(u16 mtu);
 bool virtio_pool_exhausted(unsigned nr, u16 size, u16 mtu, unsigned *all);
 
 /*
- * How much of the pool a network card of that MTU (0: 1500), and a disk, can have in use at a time,
- * bytes. One of each, with the pool's MTU, fit together (or the card alone).
+ * How much of the pool a network card of that MTU (0: 1500), a disk, and all of the load can have
+ * in use at a time, bytes.
  */
 u64 virtio_pool_nic(const struct virtio_pool *p, u16 mtu);
 u64 virtio_pool_disk(const struct virtio_pool *p);
+u64 virtio_pool_need(const struct virtio_pool *p, const struct virtio_pool_load *l);
 
 #endif

@@ -281,7 +281,7 @@ static int net_start(struct virtio_device *d)
 	n->mergeable = virtio_has(d, VIRTIO_NET_F_MRG_RXBUF);
 	n->rx_needed = 0;
 	n->ring_seen = false;
-	n->netif->ops->up(n->netif, net_offloads_of(d));
+	n->netif->ops->up(n->netif, net_offloads_of(d) & n->netif->offloads);
 	return 0;
 }
 
@@ -323,13 +323,18 @@ static u64 net_features(const struct net *n, const struct virtio_pool *pool)
 	if (n->netif->mtu)
 		features |= VIRTIO_NET_F_MTU;
 	/*
-	 * Buffers that Linux merges are pieces of 32 KiB that stay in the pool until the last
-	 * reader of any of them is done, those that it does not merge leave it when the frame
-	 * arrives; so there are no large frames to the guest, whose checksums cost nothing.
+	 * Buffers that Linux merges stay in the pool until the last reader of any of them is done;
+	 * so do those for 1500 bytes, and those for more leave it when the frame arrives. So a card
+	 * has a larger MTU (and no large frames: checksums cost nothing there), or offers frames of
+	 * 64 KiB, whether its netif ever has such or not.
 	 */
 	if (pool)
-		features &= ~(VIRTIO_NET_F_MRG_RXBUF | VIRTIO_NET_F_GUEST_TSO4 |
-			      VIRTIO_NET_F_GUEST_TSO6);
+		features &= ~VIRTIO_NET_F_MRG_RXBUF;
+	if (pool && virtio_pool_large(n->netif->mtu))
+		features &= ~(VIRTIO_NET_F_GUEST_TSO4 | VIRTIO_NET_F_GUEST_TSO6);
+	else if (pool)
+		features |=
+			VIRTIO_NET_F_GUEST_CSUM | VIRTIO_NET_F_GUEST_TSO4 | VIRTIO_NET_F_GUEST_TSO6;
 	if (pool && !pool->tso)
 		features &= ~(VIRTIO_NET_F_HOST_TSO4 | VIRTIO_NET_F_HOST_TSO6);
 	return features;
@@ -337,7 +342,8 @@ static u64 net_features(const struct net *n, const struct virtio_pool *pool)
 
 int virtio_net_create(struct virtio_device **out, const struct virtio_env *env, struct netif *netif)
 {
-	const u16 sizes[NR_QUEUES] = { env->pool ? env->pool->rx : QUEUE_SIZE,
+	const u16 sizes[NR_QUEUES] = { env->pool ? virtio_pool_rx(env->pool, netif->mtu)
+						 : QUEUE_SIZE,
 				       env->pool ? env->pool->tx : QUEUE_SIZE };
 	struct net *n = calloc(1, sizeof(*n));
 	int err = -ENOMEM;

@@ -8,55 +8,92 @@
 
 /* Linux's own numbers: a ring with fewer free descriptors is not sent through. */
 #define TX_STOP 19u
-/* Besides the two devices: the console's buffers, and what falls between two slots. */
-#define OTHERS (8 * KiB)
+/* A receive buffer for frames of 64 KiB. */
+#define TSO_PIECES 19u
 
-START_TEST(each_fits_its_pool)
+static const struct virtio_pool_load loads[] = {
+	{ .nr_disks = 1 },
+	{ .nr_nics = 1, .mtu = { VIRTIO_POOL_MTU } },
+	{ .nr_nics = 1, .nr_disks = 1, .mtu = { VIRTIO_POOL_MTU } },
+	{ .nr_nics = 1, .nr_disks = 2, .mtu = { VIRTIO_POOL_MTU } },
+	{ .nr_nics = 1, .nr_disks = 8, .mtu = { VIRTIO_POOL_MTU } },
+	{ .nr_nics = 1 }, /* a tap */
+	{ .nr_nics = 1, .nr_disks = 1 },
+	{ .nr_nics = 3, .nr_disks = 4, .mtu = { VIRTIO_POOL_MTU, 0, 9000 } },
+	{ .nr_nics = 4, .nr_disks = 16 },
+};
+
+#define BOTH (&loads[2])
+
+static void check_line(const struct virtio_pool *p)
 {
-	for (u64 i = 0; i < 20; i++) {
-		u64 kib = UINT64_C(256) << i / 2;
-		bool alone = i % 2;
-		const struct virtio_pool *p = virtio_pool_fit(kib * KiB, alone);
-		u64 disk = alone ? 0 : virtio_pool_disk(p);
+	ck_assert(is_power_of_2(p->rx) && is_power_of_2(p->rx_tso) && is_power_of_2(p->tx) &&
+		  is_power_of_2(p->blk));
+	ck_assert_uint_gt(p->tx, TX_STOP);
+	/* Some buffers, and a request of the largest size, beside its header and status. */
+	ck_assert_uint_ge(p->rx / (2u + (p->mtu + 4095u) / 4096u), 4);
+	ck_assert_uint_ge(p->rx_tso / TSO_PIECES, 1);
+	ck_assert_uint_ge(p->blk, p->blk_segs + 2u);
+	/* Linux has no larger places in its pool, less what a buffer's start may take. */
+	ck_assert(is_aligned(p->blk_seg, 4 * KiB) && p->blk_seg <= 252 * KiB);
+	ck_assert_uint_gt(p->mtu, 1500);
+}
 
-		ck_assert_uint_le(p->kib, kib);
-		ck_assert(alone || !p->alone);
-		ck_assert_uint_le(virtio_pool_nic(p, p->mtu) + disk + OTHERS, kib * KiB);
-		/* For small packets Linux keeps more. */
-		ck_assert_uint_gt(virtio_pool_nic(p, 0), 64 * 4 * KiB);
-		ck_assert(is_power_of_2(p->rx) && is_power_of_2(p->tx) && is_power_of_2(p->blk));
-		ck_assert_uint_gt(p->tx, TX_STOP);
-		/* Some buffers, and a request of the largest size, beside its header and status. */
-		ck_assert_uint_ge(p->rx / (2u + (p->mtu + 4095u) / 4096u), 4);
-		ck_assert_uint_ge(p->blk, p->blk_segs + 2u);
-		/* Linux has no larger places in its pool, less what a buffer's start may take. */
-		ck_assert(is_aligned(p->blk_seg, 4 * KiB) && p->blk_seg <= 252 * KiB);
-		ck_assert_uint_gt(p->mtu, 1500);
+/* The advice is right, and no larger pool needs advice. */
+START_TEST(all_fits_or_the_least_is_said)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(loads); i++) {
+		u64 least = virtio_pool_least(&loads[i]);
+
+		for (u64 bytes = 256 * KiB; bytes <= 64 * MiB; bytes += 64 * KiB) {
+			const struct virtio_pool *p = virtio_pool_fit(bytes, &loads[i]);
+
+			check_line(p);
+			ck_assert_uint_le(p->kib * KiB, bytes);
+			ck_assert_int_eq(virtio_pool_need(p, &loads[i]) <= bytes, least <= bytes);
+		}
 	}
 }
 END_TEST
 
-static const struct virtio_pool *fit(u64 bytes)
-{
-	return virtio_pool_fit(bytes, false);
-}
-
 START_TEST(sizes_between_and_beyond)
 {
-	ck_assert_ptr_eq(fit(0), fit(256 * KiB));
-	ck_assert_ptr_eq(fit(512 * KiB - 1), fit(256 * KiB));
-	ck_assert_ptr_ne(fit(512 * KiB), fit(256 * KiB));
-	ck_assert_ptr_eq(fit(4 * GiB), fit(64 * MiB));
+	const struct virtio_pool_load *alone = &loads[1], *two_disks = &loads[3];
+
+	/* What most have gets along with what Linux gives. */
+	ck_assert_uint_le(virtio_pool_least(BOTH), 256 * KiB);
+	ck_assert_uint_le(virtio_pool_least(&loads[6]), 256 * KiB);
+	ck_assert_uint_le(virtio_pool_least(two_disks), 512 * KiB);
+	ck_assert_ptr_eq(virtio_pool_fit(0, BOTH), virtio_pool_fit(256 * KiB, BOTH));
+	ck_assert_ptr_eq(virtio_pool_fit(512 * KiB - 1, BOTH), virtio_pool_fit(256 * KiB, BOTH));
+	ck_assert_ptr_ne(virtio_pool_fit(512 * KiB, BOTH), virtio_pool_fit(256 * KiB, BOTH));
+	ck_assert_ptr_eq(virtio_pool_fit(4 * GiB, BOTH), virtio_pool_fit(64 * MiB, BOTH));
 	/* Packets of 64 KiB need a large one. */
-	ck_assert(!fit(512 * KiB)->tso && fit(64 * MiB)->tso);
+	ck_assert(!virtio_pool_fit(512 * KiB, BOTH)->tso && virtio_pool_fit(64 * MiB, BOTH)->tso);
 	/* And so do pieces of a disk's request beyond a page. */
-	ck_assert_uint_eq(fit(4 * MiB - 1)->blk_seg, 4 * KiB);
-	ck_assert_uint_eq(fit(4 * MiB)->blk_seg, 16 * KiB);
-	ck_assert_uint_eq(fit(64 * MiB)->blk_seg, 64 * KiB);
-	/* Without a disk there is room for larger ones, unless a pool is small or large anyway. */
-	ck_assert_uint_gt(virtio_pool_fit(512 * KiB, true)->mtu, fit(512 * KiB)->mtu);
-	ck_assert_ptr_eq(virtio_pool_fit(256 * KiB, true), fit(256 * KiB));
-	ck_assert_ptr_eq(virtio_pool_fit(1024 * KiB, true), fit(1024 * KiB));
+	ck_assert_uint_eq(virtio_pool_fit(4 * MiB - 1, BOTH)->blk_seg, 4 * KiB);
+	ck_assert_uint_eq(virtio_pool_fit(4 * MiB, BOTH)->blk_seg, 16 * KiB);
+	ck_assert_uint_eq(virtio_pool_fit(64 * MiB, BOTH)->blk_seg, 64 * KiB);
+	/* Without a disk there is room for larger packets, unless a pool is small or large. */
+	ck_assert_uint_gt(virtio_pool_fit(512 * KiB, alone)->mtu,
+			  virtio_pool_fit(512 * KiB, BOTH)->mtu);
+	ck_assert_ptr_eq(virtio_pool_fit(256 * KiB, alone), virtio_pool_fit(256 * KiB, BOTH));
+	ck_assert_ptr_eq(virtio_pool_fit(1024 * KiB, alone), virtio_pool_fit(1024 * KiB, BOTH));
+	/* With more disks there is room for smaller ones only. */
+	ck_assert_uint_lt(virtio_pool_fit(512 * KiB, two_disks)->mtu,
+			  virtio_pool_fit(512 * KiB, BOTH)->mtu);
+}
+END_TEST
+
+START_TEST(small_packets_have_buffers_of_64_kib)
+{
+	const struct virtio_pool *p = virtio_pool_fit(MiB, &loads[5]);
+
+	ck_assert(!virtio_pool_large(0) && !virtio_pool_large(1500) && virtio_pool_large(1501));
+	ck_assert_uint_eq(virtio_pool_rx(p, 0), p->rx_tso);
+	ck_assert_uint_eq(virtio_pool_rx(p, 9000), p->rx);
+	/* A header and 18 pages. */
+	ck_assert_uint_ge(virtio_pool_nic(p, 0), p->rx_tso / TSO_PIECES * 74 * KiB);
 }
 END_TEST
 
@@ -64,16 +101,16 @@ START_TEST(an_exhausted_pool)
 {
 	unsigned all;
 
-	ck_assert(virtio_pool_exhausted(0, 16, 0, &all) && all == 16);
-	ck_assert(virtio_pool_exhausted(7, 16, 1500, &all) && all == 16);
-	ck_assert(virtio_pool_exhausted(15, 16, 0, &all));
-	ck_assert(!virtio_pool_exhausted(16, 16, 0, &all));
+	ck_assert(virtio_pool_exhausted(0, 32, 0, &all) && all == 1);
+	ck_assert(virtio_pool_exhausted(2, 64, 1500, &all) && all == 3);
+	ck_assert(!virtio_pool_exhausted(3, 64, 0, &all));
 	/* EDK2 fills half of it. */
-	ck_assert(!virtio_pool_exhausted(8, 16, 0, &all));
+	ck_assert(!virtio_pool_exhausted(32, 64, 0, &all));
 	/* Larger ones take several descriptors each. */
 	ck_assert(virtio_pool_exhausted(3, 16, 8192, &all) && all == 4);
 	ck_assert(!virtio_pool_exhausted(4, 16, 8192, &all));
 }
 END_TEST
 
-SUITE_MAIN("virtio/pool", each_fits_its_pool, sizes_between_and_beyond, an_exhausted_pool)
+SUITE_MAIN("virtio/pool", all_fits_or_the_least_is_said, sizes_between_and_beyond,
+	   small_packets_have_buffers_of_64_kib, an_exhausted_pool)

@@ -912,6 +912,8 @@ START_TEST(create_fails_step_by_step)
 }
 END_TEST
 
+static const struct virtio_pool_load alone = { .nr_disks = 1 };
+
 static void create_with_pool(const struct virtio_pool *pool, unsigned nr_queues)
 {
 	struct virtio_env env;
@@ -929,7 +931,7 @@ static void create_with_pool(const struct virtio_pool *pool, unsigned nr_queues)
 /* The ring is the limit of what is in flight, and the largest request fits into it. */
 START_TEST(small_pool)
 {
-	const struct virtio_pool *pool = virtio_pool_fit(256 * KiB, false);
+	const struct virtio_pool *pool = virtio_pool_fit(256 * KiB, &alone);
 	unsigned nr = pool->blk / 3u;
 
 	create_with_pool(pool, 1);
@@ -956,15 +958,15 @@ START_TEST(queues_share_the_pool)
 	} cases[] = { { 1, 64 }, { 2, 32 }, { 3, 16 }, { 4, 16 }, { 5, 8 }, { 16, 4 } };
 
 	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
-		create_with_pool(virtio_pool_fit(512 * KiB, false), cases[i].nr_queues);
+		create_with_pool(virtio_pool_fit(512 * KiB, &alone), cases[i].nr_queues);
 		ck_assert_uint_eq(dev->queues[cases[i].nr_queues - 1].max_size, cases[i].size);
 		ck_assert_uint_eq(virtio_config_read(dev, 12, 4), MIN(cases[i].size - 2u, 32u));
 		teardown();
 	}
-	create_with_pool(virtio_pool_fit(256 * KiB, false), 16);
+	create_with_pool(virtio_pool_fit(256 * KiB, &alone), 16);
 	ck_assert_uint_eq(dev->queues[15].max_size, 4); /* EDK2 wants three */
 	teardown();
-	create_with_pool(virtio_pool_fit(16 * MiB, false), 1);
+	create_with_pool(virtio_pool_fit(16 * MiB, &alone), 1);
 	ck_assert_uint_eq(virtio_config_read(dev, 8, 4), 64 * KiB);
 	teardown();
 	create_with_pool(NULL, 1);

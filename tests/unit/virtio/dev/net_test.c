@@ -65,9 +65,10 @@ static void rig_create(struct rig *x, u32 offloads, u16 mtu, bool small_pool)
 	x->n = fake_netif(offloads, mtu);
 	ck_assert_int_eq(loop_create(&x->loop, "test"), 0);
 
+	const struct virtio_pool_load alone = { .nr_nics = 1 };
 	struct virtio_env env = { .mem = x->mem,
 				  .loop = x->loop,
-				  .pool = small_pool ? virtio_pool_fit(0, false) : NULL,
+				  .pool = small_pool ? virtio_pool_fit(0, &alone) : NULL,
 				  .rx_filled = small_pool ? on_filled : NULL };
 
 	ck_assert_int_eq(virtio_net_create(&x->d, &env, &x->n->netif), 0);
@@ -156,13 +157,22 @@ START_TEST(features_follow_the_netif_and_the_pool)
 	ck_assert_uint_eq(x.d->offered & (F_MTU | F_OFFLOADS), 0);
 	ck_assert_uint_eq(x.d->queues[RXQ].max_size, 256);
 	rig_down(&x);
-	/* Bounce memory is scarce: small rings, no 64 KiB frames. */
-	rig_create(&x, ALL_OFFLOADS, 0, true);
+	/* Bounce memory is scarce: small rings, no 64 KiB frames out of the guest. */
+	rig_create(&x, ALL_OFFLOADS, 9000, true);
 	ck_assert_uint_eq(x.d->offered & (F_OFFLOADS | F_HOST_TSO6 | F_GUEST_TSO6),
 			  F_CSUM | F_GUEST_CSUM);
 	ck_assert_uint_eq(x.d->queues[RXQ].max_size, 16);
 	ck_assert_uint_eq(x.d->queues[TXQ].max_size, 32);
 	ck_assert_uint_eq(x.d->offered & F_MRG_RXBUF, 0);
+	rig_down(&x);
+	/* Frames of 1500 bytes: buffers that leave the pool at once, those for 64 KiB. */
+	rig_create(&x, 0, 0, true);
+	ck_assert_uint_eq(x.d->offered & (F_OFFLOADS | F_HOST_TSO6 | F_GUEST_TSO6 | F_MRG_RXBUF),
+			  F_GUEST_CSUM | F_GUEST_TSO4 | F_GUEST_TSO6);
+	ck_assert_uint_eq(x.d->queues[RXQ].max_size, 32);
+	/* The netif is asked for what it has. */
+	rig_start(&x, F_BASE | F_GUEST_CSUM | F_GUEST_TSO4);
+	ck_assert_uint_eq(x.n->offloads, 0);
 	rig_down(&x);
 }
 END_TEST
