@@ -5,9 +5,9 @@
  * protected, or no longer shared; with and without the alias bit. The device says NEEDS_RESET, and
  * works again after one. The bytes are neither changed nor read: the host looks for them ("SECRET")
  * where devices write to, and for those of shared pages ("SHARED"), which must be there.
- * Then the CPU's own accesses to a Realm's wrong half ("strict" on the command line: --sim-strict;
- * "rmm": a real one, and KVM: to touch the alias of a protected page is a request to share it up to
- * RMM 1.0, and the end of the guest later).
+ * Then the CPU's own accesses to a Realm's wrong half ("strict" on the command line: --sim-strict).
+ * With a real RMM, and KVM, to touch the alias of a protected page is a request to share it up to
+ * RMM 1.0, and the end of the guest later.
  *
  * Thread: CPU 0.
  * Trust:  devices and page states are under test.
@@ -390,12 +390,14 @@ static void test_device(const struct vdev *d)
 
 void payload_main(void)
 {
-	bool mmio = has_word(bootargs(), "mmio"), rmm = has_word(bootargs(), "rmm");
+	bool mmio = has_word(bootargs(), "mmio"), simulated = false;
 	unsigned nr = 0;
 	struct vdev d;
 
 	if (!check("this is a Realm or a protected VM", io_alias || is_protected_vm()))
 		goto out;
+	if (io_alias)
+		simulated = rmm_is_simulated();
 	share(mem.a, GRANULE);
 	share(mem.c, GRANULE);
 	for (unsigned i = 0; i < 2; i++)
@@ -414,10 +416,10 @@ void payload_main(void)
 	}
 	print("virtio devices: %u\n", nr);
 	check("there is one", nr > 0);
-	if (io_alias && !rmm)
+	if (simulated)
 		test_alias();
 	if (io_alias)
-		test_protected_address(rmm || has_word(bootargs(), "strict"));
+		test_protected_address(!simulated || has_word(bootargs(), "strict"));
 out:
 	check_summary();
 }

@@ -137,6 +137,39 @@ unsigned realm_ipa_bits(void)
 	return io_alias ? (unsigned)config.ipa_bits : 0;
 }
 
+u64 rsi_token_continue(struct smc *r, u64 ipa, u64 offset, u64 size)
+{
+	u64 x0 = RSI_INCOMPLETE;
+
+	for (unsigned idle = 0; x0 == RSI_INCOMPLETE && idle < 100000; idle++) {
+		x0 = rsi(r, RSI_ATTESTATION_TOKEN_CONTINUE, ipa, offset, size, 0);
+		if (r->x[1])
+			break;
+	}
+	return x0;
+}
+
+/* Implementation ID of the platform token [realm/sim/token_make.c]. */
+static const char simulator[] = "lkvm simulator, no isolation";
+
+bool rmm_is_simulated(void)
+{
+	static u8 token[GRANULE] __attribute__((aligned(4096)));
+	struct smc r = { { RSI_ATTESTATION_TOKEN_INIT } };
+	u64 len = 0, x0;
+	bool yes = false;
+
+	smc_call(&r);
+	do {
+		x0 = rsi_token_continue(&r, (u64)token, len, GRANULE - len);
+		len += r.x[1];
+	} while (x0 == RSI_INCOMPLETE && r.x[1] && len < GRANULE);
+	for (u64 i = 0; i + sizeof(simulator) <= len && !yes; i++)
+		yes = !memcmp(token + i, simulator, sizeof(simulator) - 1);
+	print("RMM: %s\n", x0 != RSI_SUCCESS ? "gives no token" : yes ? "simulated" : "real");
+	return yes;
+}
+
 bool set_ripas(u64 base, u64 top, u64 ripas)
 {
 	struct smc r;

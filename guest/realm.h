@@ -63,6 +63,15 @@ bool is_protected_vm(void);
 /* The highest RSI version that the RMM has: 1.0 of an RMM 1.0, 1.1 of an RMM 2.0. */
 unsigned rsi_version(void);
 
+/*
+ * A piece of the token that RSI_ATTESTATION_TOKEN_INIT has begun, as RSI_ATTESTATION_TOKEN_CONTINUE
+ * gives it; an RMM that is interrupted while it signs gives no bytes, and is asked again.
+ */
+u64 rsi_token_continue(struct smc *r, u64 ipa, u64 offset, u64 size);
+
+/* The RMM is lkvm's simulator, as its tokens say; prints which one it is. CPU 0, in a Realm. */
+bool rmm_is_simulated(void);
+
 /* This is a Realm, whose IPA space has so many bits; otherwise 0. */
 unsigned realm_ipa_bits(void);
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Payload: what each call to the RMM is for, and what it must not do besides. rsibad.c has the
- * wrong arguments. On the command line:
- * "rmm": a real one, and KVM: the host lets RAM be anywhere, and touching the alias of a protected
- * page asks it to share.
- * "reset": only looks whether its measurements are those of a new Realm, leaves its mark, resets.
+ * wrong arguments. With a real one, and KVM, the host lets RAM be anywhere, and touching the alias
+ * of a protected page asks it to share.
+ * "reset" on the command line: only looks whether its measurements are those of a new Realm, leaves
+ * its mark, resets.
  *
  * Thread: CPU 0, and CPU 1 if there is one.
  * Trust:  the (simulated) RMM is under test.
@@ -19,7 +19,7 @@
 
 static u8 page[4][GRANULE] __attribute__((aligned(4096)));
 static u64 ram_base, ram_end;
-static bool rmm;
+static bool simulated;
 
 #define PAGE(n) ((u64)page[n])
 
@@ -209,7 +209,7 @@ static void ram_where_none_is(const char *what, u64 base, u64 none, u64 top)
 
 	x0 = rsi(&r, RSI_IPA_STATE_SET, base, top, RIPAS_RAM, 0);
 	rejected = r.x[2] == 1;
-	checkf(what, x0 == 0 && r.x[1] == (rejected ? none : top) && (rejected || rmm),
+	checkf(what, x0 == 0 && r.x[1] == (rejected ? none : top) && (rejected || !simulated),
 	       "%lx, up to %lx, %lx", x0, r.x[1], r.x[2]);
 	check("and so it is",
 	      get_run(none, top, &end) == (rejected ? RIPAS_EMPTY : RIPAS_RAM) && end == top);
@@ -251,7 +251,7 @@ static void conversions(void)
 	check("share once more", set_ripas(PAGE(3), PAGE(3) + GRANULE, RIPAS_EMPTY));
 	checkf("not even the host has kept it", *alias == 0, "%lx", *alias);
 	check("unshare once more", set_ripas(PAGE(3), PAGE(3) + GRANULE, RIPAS_RAM));
-	if (!rmm) {
+	if (simulated) {
 		fault_begin();
 		(void)*alias;
 		check("and there is nothing at the alias", fault_end() == 1 && fault_is_sea());
@@ -292,19 +292,6 @@ static void token_init(struct smc *r, u64 challenge)
 	smc_call(r);
 }
 
-/* The next piece. An RMM that is interrupted while it signs gives no bytes, and goes on later. */
-static u64 token_continue(struct smc *r, u64 ipa, u64 offset, u64 size)
-{
-	u64 x0;
-
-	for (unsigned idle = 0; idle < 100000; idle++) {
-		x0 = rsi(r, RSI_ATTESTATION_TOKEN_CONTINUE, ipa, offset, size, 0);
-		if (x0 != RSI_INCOMPLETE || r->x[1])
-			break;
-	}
-	return x0;
-}
-
 /* The whole token in pieces of `piece` bytes: its length, and its bytes in page `to`. */
 static u64 token_fetch(unsigned to, u64 piece, u64 *sum)
 {
@@ -313,8 +300,8 @@ static u64 token_fetch(unsigned to, u64 piece, u64 *sum)
 
 	*sum = 0;
 	do {
-		x0 = token_continue(&r, PAGE(to), got,
-				    piece < GRANULE - got ? piece : GRANULE - got);
+		x0 = rsi_token_continue(&r, PAGE(to), got,
+					piece < GRANULE - got ? piece : GRANULE - got);
 		got += r.x[1];
 	} while (x0 == RSI_INCOMPLETE && r.x[1] && got < GRANULE);
 	for (u64 i = 0; i < got; i++)
@@ -345,7 +332,7 @@ static void tokens(void)
 	len2 = token_fetch(0, GRANULE, &sum2);
 	checkf("another challenge, another token", len2 && sum != sum2, "%lu", len2);
 	token_init(&r, 1);
-	x0 = token_continue(&r, PAGE(0), GRANULE - 16, 16);
+	x0 = rsi_token_continue(&r, PAGE(0), GRANULE - 16, 16);
 	checkf("to the end of a granule", x0 == RSI_INCOMPLETE && r.x[1] == 16, "%lx %lu", x0,
 	       r.x[1]);
 	check("and no further", !*(volatile u8 *)io(PAGE(1)));
@@ -428,9 +415,9 @@ void payload_main(void)
 	if (!check("this is a Realm", io_alias) ||
 	    !check("memory node", fdt_ram(&ram_base, &ram_end)))
 		goto out;
-	rmm = has_word(bootargs(), "rmm");
 	if (has_word(bootargs(), "reset"))
 		reset_over_and_over();
+	simulated = rmm_is_simulated();
 	check("a page is shared", share(page[1], GRANULE));
 	versions();
 	registers();
