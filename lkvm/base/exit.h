@@ -9,6 +9,7 @@
 #define EXIT_GUEST 1	   /* the guest could not be run any further */
 #define EXIT_CANNOT 1	   /* lkvm doctor: this host cannot run what was asked about */
 #define EXIT_UNVERIFIED 1  /* lkvm token: what the token says is not, or not wholly, proved */
+#define EXIT_TORN_DOWN 3   /* lkvm run: the guest was to end, and did not */
 #define EXIT_NO_COMMAND 22 /* lkvm WHAT? */
 #define EXIT_DIE 128	   /* what was asked for cannot be done */
 #define EXIT_USAGE 129	   /* bad option, or -h */

@@ -129,13 +129,23 @@ static bool take_was(void *arg, const struct ask_record *r)
 	return true;
 }
 
+static bool take_torn(void *arg, const struct ask_record *r)
+{
+	if (ask_is(r, 0, "torn"))
+		log_warn("guest %s did not end, and was torn down: %s", (const char *)arg,
+			 ask_text(r, 1));
+	return true;
+}
+
 /* The answer ends with the guest, which may take its time. */
 static int stop_one(void *arg, const char *name)
 {
 	const struct ask_more patient = { .pass_fd = -1, .stop_fd = -1 };
-	bool ignored;
-	int err = ask(name, "stop", &patient, take_was, &ignored);
+	char who[CONTROL_NAME_MAX];
+	int err;
 
+	snprintf(who, sizeof(who), "%s", name);
+	err = ask(name, "stop", &patient, take_torn, who);
 	if (!err)
 		printf("Guest %s has ended\n", name);
 	return err;

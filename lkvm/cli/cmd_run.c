@@ -14,11 +14,14 @@
 
 #include "lkvm/base/log.h"
 #include "lkvm/cli/cmd.h"
-#include "lkvm/control/control.h"
 #include "lkvm/run/machine.h"
 #include "lkvm/run/options_run.h"
-#include "lkvm/run/signals.h"
+#include "lkvm/run/warden.h"
 #include "lkvm/vm/loop.h"
+
+/* What a machine has for its end, before it is torn down. A busy host runs vCPUs in turn. */
+#define END_MS 30000u
+#define END_MS_PER_CPU 1000u
 
 /* Could this host start a guest at all? What exactly is wrong is kvm_open()'s to say. */
 static bool host_has_kvm(const struct config *c)
@@ -60,17 +63,17 @@ static void raise_file_limit(void)
 }
 
 /* One guest from the first instruction to the last. False: it failed, and the reason is out. */
-static bool run_once(const struct config *c, struct control *control, enum stop_reason *end)
+static bool run_once(const struct config *c, struct warden *w, enum stop_reason *end)
 {
 	struct machine *m;
-	int err = machine_create(&m, c, control);
+	int err = machine_create(&m, c, w);
 
 	*end = STOP_USER;
 	if (err)
 		return err == -EINTR; /* ended while it was being built */
 	*end = machine_run(m);
 	if (*end != STOP_RESET || !c->reboot)
-		control_give_back(control);
+		warden_give_back(w);
 	machine_destroy(m);
 	return true;
 }
@@ -97,28 +100,29 @@ static void fall_silent(const struct config *c, u64 began_ns, unsigned *boots)
 
 static int run(const struct config *c)
 {
-	struct control *control;
+	const struct warden_conf conf = { .name = c->name,
+					  .limit_ms = END_MS + END_MS_PER_CPU * c->cpus,
+					  .reboots = c->reboot };
+	struct warden *w;
 	enum stop_reason end;
 	unsigned boots = 0;
 	u64 began_ns;
 	bool ran;
 
-	/* Before there is a socket that the end of the process would leave behind. */
-	signals_block();
 	raise_file_limit();
 	banner(c);
-	/* One for all boots: who asks between two of them waits. */
-	if (control_create(&control, c->name))
+	/* One for all boots, so that they are one guest. */
+	if (warden_create(&w, &conf))
 		return EXIT_DIE;
 	for (;;) {
 		began_ns = loop_now_ns();
-		ran = run_once(c, control, &end);
-		if (!ran || end != STOP_RESET || !c->reboot)
+		ran = run_once(c, w, &end);
+		if (!ran || end != STOP_RESET || !c->reboot || !warden_again(w))
 			break;
 		fall_silent(c, began_ns, &boots);
 	}
 	log_set_level(c->loglevel);
-	control_destroy(control);
+	warden_destroy(w);
 	if (!ran)
 		return EXIT_DIE;
 

@@ -2,7 +2,7 @@
 /*
  * Server of the control socket: its name, its queue, its places for clients (control_conn.c).
  *
- * Thread: main, on its loop.
+ * Thread: that of the loop it is served on.
  * Trust:  clients are processes of the same user, which is checked here.
  */
 #include <errno.h>
@@ -97,6 +97,32 @@ static void on_retry(void *arg)
 	struct control *s = arg;
 
 	loop_fd_mod(s->reg, EPOLLIN);
+}
+
+/* ---- lists ---- */
+
+void control_list_add(struct control_client **list, struct control_client *c)
+{
+	while (*list)
+		list++;
+	*list = c;
+}
+
+void control_list_del(struct control_client **list, const struct control_client *c)
+{
+	for (unsigned i = 0; i < CONTROL_CLIENTS; i++) {
+		if (list[i] == c)
+			list[i] = NULL;
+	}
+}
+
+void control_list_end(struct control_client **list)
+{
+	for (unsigned i = 0; i < CONTROL_CLIENTS; i++) {
+		if (list[i])
+			control_end(list[i]);
+		list[i] = NULL;
+	}
 }
 
 /* ---- life ---- */

@@ -16,7 +16,7 @@
  * stream and falls behind loses records and is told how many. There are never more than a few: the
  * others wait in the socket's queue. Nothing here waits.
  *
- * Main thread, on the loop of control_serve().
+ * On the loop of control_serve(); before and after that, main thread.
  */
 #ifndef LKVM_CONTROL_H
 #define LKVM_CONTROL_H
@@ -85,6 +85,14 @@ void control_refuse(struct control_client *c, const char *why);
  */
 void control_follow(struct control_client *c);
 void control_flush(struct control_client *c);
+
+/*
+ * Lists of clients that follow, each of CONTROL_CLIENTS places, NULL where there is none: put one
+ * on, take one off if it is there, give all of them their end.
+ */
+void control_list_add(struct control_client **list, struct control_client *c);
+void control_list_del(struct control_client **list, const struct control_client *c);
+void control_list_end(struct control_client **list);
 
 /* The descriptor that came with the request, now the caller's; -1: none. */
 int control_take_fd(struct control_client *c);

@@ -2,7 +2,7 @@
 /*
  * One client of the control socket.
  *
- * Thread: main, on its loop.
+ * Thread: that of the loop it is served on.
  * Trust:  clients are processes of the same user (checked by control.c), but what they send may be
  *         anything, at any speed: a request has a bounded length, an answer a bounded buffer, a
  *         client a deadline.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * One client of the control socket: what control.c has for each connection. The rest of what it
- * does is in control.h. Main thread.
+ * does is in control.h.
  *
  * A client goes through READING (one line), ANSWERED (what is in its buffer, then the end) or
  * FOLLOWING (a stream: its buffer may be empty in between). Its deadline runs while we wait for it:

@@ -2,13 +2,13 @@
 /*
  * One thread per virtual CPU: KVM_RUN and the switch over exit reasons.
  *
- * Thread: each vCPU's own; create/start/kick/join/destroy on main.
+ * Thread: each vCPU's own; create/start/join/destroy on main, kick there and on the warden's.
  * Trust:  what an exit carries is the guest's.
  * Spec:   [KVM api 4.10 KVM_RUN, 5 kvm_run]
  *
- * Kicking. Main sets run->immediate_exit and sends KICK_SIGNAL. A thread inside KVM_RUN leaves it
- * because of the signal; one on its way into KVM_RUN finds the flag and returns at once: no window.
- * The thread clears the flag, and then looks at the gate and at the stop.
+ * Kicking. Who kicks sets run->immediate_exit and sends KICK_SIGNAL. A thread inside KVM_RUN leaves
+ * it because of the signal; one on its way into KVM_RUN finds the flag and returns at once: no
+ * window. The thread clears the flag, and then looks at the gate and at the stop.
  */
 #include "lkvm/kvm/vcpu.h"
 
@@ -36,9 +36,10 @@ struct vcpu {
 	struct kvm_run *run;
 	pthread_t thread;
 	bool started;
-	bool unfinished;  /* the exit is handled in part */
-	unsigned refused; /* times in a row that KVM asked to try again */
-	bool off;	  /* for good: another vCPU has ended the guest, or is about to */
+	_Atomic int place; /* enum vcpu_place; its own thread writes */
+	bool unfinished;   /* the exit is handled in part */
+	unsigned refused;  /* times in a row that KVM asked to try again */
+	bool off;	   /* for good: another vCPU has ended the guest, or is about to */
 };
 
 int vcpu_create(struct vcpu **out, const struct vcpu_env *env, unsigned index)
@@ -84,6 +85,11 @@ void vcpu_destroy(struct vcpu *v)
 int vcpu_fd(const struct vcpu *v)
 {
 	return v->fd;
+}
+
+enum vcpu_place vcpu_place(const struct vcpu *v)
+{
+	return (enum vcpu_place)atomic_load_explicit(&v->place, memory_order_relaxed);
 }
 
 /* ---- exits ---- */
@@ -376,6 +382,11 @@ static void run_failed(struct vcpu *v, int err)
 	fatal_exit(v, "KVM_RUN: %s%s%s", strerror(-err), why ? ": " : "", why ? why : "");
 }
 
+static void be_in(struct vcpu *v, enum vcpu_place place)
+{
+	atomic_store_explicit(&v->place, (int)place, memory_order_relaxed);
+}
+
 static void run_until_stop(struct vcpu *v)
 {
 	for (;;) {
@@ -388,7 +399,9 @@ static void run_until_stop(struct vcpu *v)
 			exit_realm(v);
 			continue;
 		}
+		be_in(v, VCPU_IN_KVM_RUN);
 		ret = kvm_ioctl_val(v->fd, KVM_RUN, 0);
+		be_in(v, VCPU_IN_LKVM);
 		if (ret == -EAGAIN) {
 			try_again(v);
 			continue;
@@ -417,7 +430,9 @@ static void *thread_main(void *arg)
 	if (v->env->affinity && sched_setaffinity(0, sizeof(cpu_set_t), v->env->affinity) < 0)
 		log_warn("vCPU %u: cannot be bound to the CPUs of --vcpu-affinity: %s", v->index,
 			 strerror(errno));
+	be_in(v, VCPU_IN_LKVM);
 	run_until_stop(v);
+	be_in(v, VCPU_NO_THREAD);
 	return NULL;
 }
 

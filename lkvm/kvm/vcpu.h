@@ -30,8 +30,9 @@ void vcpu_gate_init(struct vcpu_gate *g);
 void vcpu_gate_fini(struct vcpu_gate *g);
 
 /*
- * Main thread. After closing it, vcpu_kick() all: they wait at the gate before they enter the guest
- * again, which they do soon, not at once. After stop_request(), open it: that wakes them all.
+ * Main thread, or the warden's while vCPUs run. After closing it, vcpu_kick() all: they wait at the
+ * gate before they enter the guest again, which they do soon, not at once. After stop_request(),
+ * open it: that wakes them all.
  */
 void vcpu_gate_set(struct vcpu_gate *g, bool closed);
 
@@ -60,12 +61,21 @@ void vcpu_destroy(struct vcpu *v);
 
 int vcpu_fd(const struct vcpu *v);
 
+/* Where the vCPU's thread is, or was a moment ago. Any thread. */
+enum vcpu_place {
+	VCPU_NO_THREAD, /* not started, or ended */
+	VCPU_IN_KVM_RUN,
+	VCPU_IN_LKVM, /* handles an exit, or waits at the gate */
+};
+enum vcpu_place vcpu_place(const struct vcpu *v);
+
 /* Start the thread, which runs until a stop is asked for. 0 or -errno. Main thread. */
 int vcpu_start(struct vcpu *v);
 
 /*
  * Get the vCPU's thread out of the guest and out of any blocking system call, so that it looks at
- * the gate and at the stop flag. Main thread, after vcpu_gate_set() or stop_request().
+ * the gate and at the stop flag. Main thread, or the warden's while vCPUs run; after
+ * vcpu_gate_set() or stop_request().
  */
 void vcpu_kick(struct vcpu *v);
 /* Wait for the end of the thread; nothing if it was never started. Main thread. */

@@ -37,6 +37,7 @@ struct devices {
 	const struct devices_env *env;
 	struct netif *netifs[CONFIG_MAX_NICS]; /* NULL: mode=none */
 	unsigned nr, nr_pci, nr_mmio;
+	const struct virtio_device *_Atomic resetting; /* devices_reset() writes */
 	struct slot slots[MAX_DEVICES];
 };
 
@@ -299,7 +300,9 @@ bool devices_accounted(const struct devices *d)
 	return d->env->bounced;
 }
 
-/* One call to the loop of the devices; there all of it happens at one moment. */
+/* One call to the loop of the devices; there all of it happens at one moment, and soon. */
+#define LOOP_PATIENCE_MS 2000u /* less than a client of the control socket has */
+
 struct watch {
 	struct devices *d;
 	struct account_sums *sums;
@@ -315,11 +318,16 @@ static void take_sums(void *arg)
 		account_sums(w->d->slots[i].dev->account, &w->sums[i]);
 }
 
-void devices_sums(struct devices *d, struct account_sums *out)
+static int on_loop(struct watch *w, loop_call_fn fn)
+{
+	return loop_call_within(w->d->env->loop, fn, w, LOOP_PATIENCE_MS) ? w->err : -ETIMEDOUT;
+}
+
+int devices_sums(struct devices *d, struct account_sums *out)
 {
 	struct watch w = { .d = d, .sums = out };
 
-	loop_call(d->env->loop, take_sums, &w);
+	return on_loop(&w, take_sums);
 }
 
 static void set_ring(void *arg)
@@ -330,11 +338,11 @@ static void set_ring(void *arg)
 		account_trace(w->d->slots[i].dev->account, w->ring);
 }
 
-void devices_trace(struct devices *d, struct account_ring *r)
+int devices_trace(struct devices *d, struct account_ring *r)
 {
 	struct watch w = { .d = d, .ring = r };
 
-	loop_call(d->env->loop, set_ring, &w);
+	return on_loop(&w, set_ring);
 }
 
 static void set_capture(void *arg)
@@ -356,19 +364,32 @@ int devices_capture(struct devices *d, int fd)
 	if (fd >= 0)
 		w.err = netif_capture_begin(fd);
 	if (!w.err)
-		loop_call(d->env->loop, set_capture, &w);
+		w.err = on_loop(&w, set_capture);
 	if (fd >= 0)
 		close(fd);
 	return w.err;
 }
 
+const char *devices_suspect(const struct devices *d)
+{
+	const struct virtio_device *resetting = atomic_load(&d->resetting);
+
+	for (unsigned i = 0; i < d->nr; i++) {
+		if (virtio_at_work(d->slots[i].dev))
+			return d->slots[i].dev->name;
+	}
+	return resetting ? resetting->name : NULL;
+}
+
 void devices_reset(struct devices *d)
 {
 	for (unsigned i = 0; i < d->nr; i++) {
+		atomic_store(&d->resetting, d->slots[i].dev);
 		pthread_mutex_lock(&d->slots[i].dev->lock);
 		virtio_status_set(d->slots[i].dev, 0);
 		pthread_mutex_unlock(&d->slots[i].dev->lock);
 	}
+	atomic_store(&d->resetting, NULL);
 }
 
 void devices_destroy(struct devices *d)

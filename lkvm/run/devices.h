@@ -41,7 +41,7 @@ int devices_create(struct devices **out, const struct config *c, const struct de
 /* How many virtio-mmio transports the config has: the device tree lists them. */
 unsigned devices_count_mmio(const struct config *c);
 
-/* ---- what they do, for those who watch; main thread ---- */
+/* ---- what they do, for those who watch; the warden's thread ---- */
 
 struct devices_info {
 	const char *name; /* "virtio-net 0" */
@@ -54,17 +54,28 @@ void devices_info(const struct devices *d, unsigned i, struct devices_info *out)
 /* False: nobody keeps an account, since the guest does not bounce. */
 bool devices_accounted(const struct devices *d);
 
+/*
+ * The next three are calls to the devices' loop. -ETIMEDOUT: it does not answer, and nothing was
+ * done.
+ */
+
 /* The sums of all, taken at one moment; `out` has devices_nr() elements. */
-void devices_sums(struct devices *d, struct account_sums *out);
+int devices_sums(struct devices *d, struct account_sums *out);
 
 /* All transfers from now on go to `r`; NULL: no more, and none is under way. */
-void devices_trace(struct devices *d, struct account_ring *r);
+int devices_trace(struct devices *d, struct account_ring *r);
 
 /*
  * All frames from now on go to the capture file `fd` (net/netif.h), which is taken over, also on
  * error; -1: no more. -ENODEV: the guest has no network, or does not bounce. -errno of write(2).
  */
 int devices_capture(struct devices *d, int fd);
+
+/*
+ * The device that keeps the loop from answering, as far as anybody can tell: the loop is at it, or
+ * it is being reset. NULL: none. Any thread, while they exist.
+ */
+const char *devices_suspect(const struct devices *d);
 
 /* No vCPU runs any more: take the queues back from the loop, wait for what is in flight. */
 void devices_reset(struct devices *d);

@@ -15,8 +15,8 @@
 #include "lkvm/base/log.h"
 #include "lkvm/run/devices.h"
 #include "lkvm/run/load.h"
-#include "lkvm/run/signals.h"
 #include "lkvm/vm/mem.h"
+#include "lkvm/vm/stop.h"
 #include "realm/measure/eventlog.h"
 #include "realm/measure/profile.h"
 
@@ -189,7 +189,7 @@ int launch_populate(struct launch *l, struct realm *r, const struct plan_step *s
 		err = realm_populate(r, gpa(s->base.a + done), n, s->kind == PLAN_DATA);
 		if (!err)
 			progress_add(&l->progress, n);
-		if (!err && signals_pending())
+		if (!err && l->stop && stop_why(l->stop) != STOP_NONE)
 			err = -EINTR;
 	}
 	if (err || l->progress.done == l->progress.total)

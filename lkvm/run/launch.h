@@ -16,9 +16,12 @@
 #include "realm/measure/plan.h"
 #include "realm/realm.h"
 
+struct stop;
+
 struct launch {
 	const struct config *c;
-	bool realm; /* its IPA space has a shared half */
+	const struct stop *stop; /* a request ends the loading; NULL: there will be none */
+	bool realm;		 /* its IPA space has a shared half */
 	struct board_conf board;
 	struct board_layout layout;
 	struct mem *mem;
@@ -62,7 +65,7 @@ int launch_predict(struct launch *l, const struct realm_ops *ops, const struct r
 
 /*
  * The bytes of a step of the plan into the Realm, which can take minutes. Who waits at a terminal
- * sees how far it is; a signal ends it: -EINTR, without a line.
+ * sees how far it is; a stop ends it: -EINTR, without a line.
  */
 int launch_populate(struct launch *l, struct realm *r, const struct plan_step *s);
 

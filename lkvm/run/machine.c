@@ -19,20 +19,18 @@
 #include "arm64/pvtime.h"
 #include "arm64/v2m.h"
 #include "lkvm/base/log.h"
-#include "lkvm/control/control.h"
 #include "lkvm/kvm/kvm.h"
 #include "lkvm/kvm/vcpu.h"
 #include "lkvm/run/backend.h"
 #include "lkvm/run/consoles.h"
 #include "lkvm/run/devices.h"
+#include "lkvm/run/ending.h"
 #include "lkvm/run/launch.h"
-#include "lkvm/run/service.h"
-#include "lkvm/run/signals.h"
+#include "lkvm/run/warden.h"
 #include "lkvm/vm/bus.h"
 #include "lkvm/vm/loop.h"
 #include "lkvm/vm/mem.h"
 #include "lkvm/vm/pci.h"
-#include "lkvm/vm/stop.h"
 #include "realm/realm.h"
 
 struct machine {
@@ -44,12 +42,10 @@ struct machine {
 	struct kvm kvm;
 	struct realm *realm;
 
-	struct control *control; /* NULL: there is no place for its socket */
-	struct service *service;
-	struct stop stop;
-	struct loop *main_loop, *io_loop;
-	struct loop_fd *stop_fd;
-	struct signals *signals;
+	struct warden *warden; /* NULL: it will not run */
+	struct stop *stop;     /* the warden's */
+	struct ending ending;
+	struct loop *io_loop;
 
 	struct bus *bus;
 	struct kvm_event *event;
@@ -107,7 +103,7 @@ static int create_vcpus(struct machine *m)
 	m->cpu_model.features[0] |= m->realm_ops->vcpu_features(&m->realm_conf);
 	m->vcpu_env = (struct vcpu_env){ .kvm = &m->kvm,
 					 .bus = m->bus,
-					 .stop = &m->stop,
+					 .stop = m->stop,
 					 .realm = m->realm,
 					 .gate = &m->gate,
 					 .log_mmio = m->c->debug_mmio };
@@ -157,30 +153,6 @@ static int create_irqchip(struct machine *m)
 		       : 0;
 }
 
-/* ---- loops and signals ---- */
-
-static void on_stop(void *arg, u32 events)
-{
-	struct machine *m = arg;
-
-	loop_quit(m->main_loop);
-}
-
-static int create_loops(struct machine *m)
-{
-	int err = loop_create(&m->main_loop, "lkvm");
-
-	if (!err)
-		err = loop_create(&m->io_loop, "lkvm-io");
-	if (err)
-		return log_errno(err, "cannot create an event loop");
-	/* Before the first thread, so that all inherit what is blocked, and signals come here. */
-	err = signals_create(&m->signals, m->main_loop, &m->stop);
-	if (!err)
-		err = loop_fd_add(m->main_loop, m->stop.fd, EPOLLIN, on_stop, m, &m->stop_fd);
-	return err ? log_errno(err, "cannot watch for signals") : 0;
-}
-
 /* ---- devices ---- */
 
 static const struct pci_map pci_map = {
@@ -195,8 +167,11 @@ static const struct pci_map pci_map = {
 
 static int create_devices(struct machine *m)
 {
-	int err = consoles_init(&m->consoles, m->c, m->io_loop, &m->stop);
+	int err = loop_create(&m->io_loop, "lkvm-io");
 
+	if (err)
+		return log_errno(err, "cannot create an event loop");
+	err = consoles_init(&m->consoles, m->c, m->io_loop, m->stop);
 	if (err)
 		return err;
 	err = board_create(&m->board, m->bus, kvm_event_irq(m->event), m->consoles.uart);
@@ -313,15 +288,13 @@ static void pause_vcpus(void *arg, bool on)
 		kick_vcpus(m);
 }
 
-static int create_service(struct machine *m)
+static int serve(struct machine *m)
 {
 	const struct boot_info *b = &m->launch.boot;
 	const struct service_env env = {
 		.name = m->c->name,
 		.backend = m->realm_ops->confidential ? m->realm_ops->name : "ordinary VM",
 		.confidential = m->realm_ops->confidential,
-		.stop = &m->stop,
-		.loop = m->main_loop,
 		.devices = m->devices,
 		.mem = m->launch.mem,
 		.bus = m->bus,
@@ -334,13 +307,8 @@ static int create_service(struct machine *m)
 		.pause = pause_vcpus,
 		.arg = m,
 	};
-	int err = 0;
 
-	if (m->control)
-		err = service_create(&m->service, &env);
-	if (m->service)
-		err = control_serve(m->control, m->main_loop, &service_ops, m->service);
-	return err ? log_errno(err, "cannot serve the control socket") : 0;
+	return warden_serve(m->warden, &env);
 }
 
 /* ---- the machine ---- */
@@ -373,15 +341,13 @@ static int build(struct machine *m)
 		return err;
 	if ((err = realm_set_ram(m->realm)))
 		return err;
-	if ((err = stop_init(&m->stop)) || (err = bus_create(&m->bus)))
+	if ((err = bus_create(&m->bus)))
 		return log_errno(err, "cannot allocate memory");
 	if ((err = create_vcpus(m)))
 		return err;
 	if ((err = create_irqchip(m)))
 		return err;
 	if ((err = gic_init(m->gic))) /* before the devices: KVM takes no irqfd until it is done */
-		return err;
-	if ((err = create_loops(m)))
 		return err;
 	if ((err = create_devices(m)))
 		return err;
@@ -391,7 +357,7 @@ static int build(struct machine *m)
 		return err;
 	if ((err = launch(m)))
 		return err;
-	return create_service(m);
+	return serve(m);
 }
 
 static struct machine *machine_alloc(const struct config *c)
@@ -403,18 +369,20 @@ static struct machine *machine_alloc(const struct config *c)
 	m->c = c;
 	m->realm_ops = backend_presume(&m->realm_conf, c);
 	m->kvm.dev_fd = m->kvm.vm_fd = -1;
-	m->stop.fd = -1;
+	ending_init(&m->ending);
 	vcpu_gate_init(&m->gate);
 	return m;
 }
 
-int machine_create(struct machine **out, const struct config *c, struct control *control)
+int machine_create(struct machine **out, const struct config *c, struct warden *warden)
 {
 	struct machine *m = machine_alloc(c);
 	int err = -ENOMEM;
 
 	if (m) {
-		m->control = control;
+		m->warden = warden;
+		m->launch.stop = m->stop = warden_stop(warden);
+		warden_watch(warden, ending_suspect, &m->ending);
 		err = build(m);
 	}
 	if (err) {
@@ -429,15 +397,13 @@ void machine_destroy(struct machine *m)
 {
 	if (!m)
 		return;
-	service_destroy(m->service);
+	ending_at(&m->ending, ENDING_CLOSE);
+	warden_unserve(m->warden);
 	devices_destroy(m->devices);
 	pci_destroy(m->pci);
 	board_destroy(m->board);
 	consoles_fini(&m->consoles);
-	signals_destroy(m->signals);
-	control_rest(m->control);
 	loop_destroy(m->io_loop);
-	loop_destroy(m->main_loop);
 	v2m_destroy(m->v2m);
 	kvm_event_destroy(m->event);
 	gic_destroy(m->gic);
@@ -445,12 +411,13 @@ void machine_destroy(struct machine *m)
 		vcpu_destroy(m->vcpus[i]);
 	free(m->vcpus);
 	bus_destroy(m->bus);
-	stop_fini(&m->stop);
 	realm_free(m->realm);
 	kvm_close(&m->kvm);
 	pvtime_destroy(m->pvtime); /* KVM has its pages, as it has those of RAM */
 	launch_fini(&m->launch);
 	vcpu_gate_fini(&m->gate);
+	warden_unwatch(m->warden);
+	ending_fini(&m->ending);
 	free(m);
 }
 
@@ -474,18 +441,28 @@ enum stop_reason machine_run(struct machine *m)
 {
 	int err = loop_start(m->io_loop);
 
+	m->ending.vcpus = m->vcpus;
+	m->ending.nr_vcpus = m->nr_vcpus;
+	m->ending.io_loop = m->io_loop;
+	m->ending.devices = m->devices;
+	ending_at(&m->ending, ENDING_VCPUS);
 	for (unsigned i = 0; i < m->nr_vcpus && !err; i++)
 		err = vcpu_start(m->vcpus[i]);
 	if (err) {
 		log_errno(err, "cannot start a thread");
-		stop_request(&m->stop, STOP_ERROR);
+		stop_request(m->stop, STOP_ERROR);
 	}
-	loop_run(m->main_loop);
+	warden_runs(m->warden);
+	while (stop_why(m->stop) == STOP_NONE)
+		stop_wait(m->stop, -1);
+	warden_ends(m->warden);
 	vcpu_gate_set(&m->gate, false);
 	kick_vcpus(m);
 	for (unsigned i = 0; i < m->nr_vcpus; i++)
 		vcpu_join(m->vcpus[i]);
+	ending_at(&m->ending, ENDING_DEVICES);
 	devices_reset(m->devices);
+	ending_at(&m->ending, ENDING_IO);
 	loop_stop(m->io_loop);
-	return stop_why(&m->stop);
+	return stop_why(m->stop);
 }

@@ -9,15 +9,14 @@
 #include "lkvm/run/config.h"
 #include "lkvm/vm/stop.h"
 
-struct control;
 struct machine;
+struct warden;
 
 /*
- * Build the VM. `c` and `control` stay the caller's and outlive the machine; `control` is where
- * clients reach it, or NULL. 0, or -errno after a line that says what to do; -EINTR, without a
- * line, after a signal that asks for the end.
+ * Build the VM. `c` and `warden` stay the caller's and outlive the machine. 0, or -errno after a
+ * line that says what to do; -EINTR, without a line, when the end was asked for meanwhile.
  */
-int machine_create(struct machine **out, const struct config *c, struct control *control);
+int machine_create(struct machine **out, const struct config *c, struct warden *warden);
 
 /* Start vCPUs, wait for the end, stop everything. Says why it ended. May be called once. */
 enum stop_reason machine_run(struct machine *m);

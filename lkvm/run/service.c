@@ -2,8 +2,8 @@
 /*
  * Answers of a running guest to the commands of its user.
  *
- * Thread: main, on the loop of the control socket. What devices have counted is fetched from their
- *         loop, which never waits long; page states are read as they are.
+ * Thread: the warden's, on the loop of the control socket. What devices have counted is fetched
+ *         from their loop, which is not waited for long; page states are read as they are.
  * Trust:  requests are words, compared with the ones below; a descriptor that comes with one is
  *         written to only if it is a regular file. A guest decides how many ranges its memory is
  *         cut into: the map lists the first of them and counts the others.
@@ -22,7 +22,6 @@
 #include "lkvm/run/devices.h"
 #include "lkvm/vm/bus.h"
 #include "lkvm/vm/mem.h"
-#include "lkvm/vm/stop.h"
 
 #define TRACE_NS 10000000u
 #define PAGE UINT64_C(4096)
@@ -35,52 +34,16 @@ struct service {
 	struct account_ring *ring; /* while somebody follows */
 	struct loop_timer *timer;
 	struct control_client *followers[CONTROL_CLIENTS];
-	struct control_client *waiters[CONTROL_CLIENTS]; /* for the end */
 	struct control_client *capturer;
 };
 
 typedef unsigned long long ull;
 
-/* Put `c` on a list, which has room for all that there can be; or take it off. */
-static void place(struct control_client **list, struct control_client *c)
-{
-	while (*list)
-		list++;
-	*list = c;
-}
-
-static void displace(struct control_client **list, const struct control_client *c)
-{
-	for (unsigned i = 0; i < CONTROL_CLIENTS; i++) {
-		if (list[i] == c)
-			list[i] = NULL;
-	}
-}
-
-static void end_all(struct control_client **list)
-{
-	for (unsigned i = 0; i < CONTROL_CLIENTS; i++) {
-		if (list[i])
-			control_end(list[i]);
-		list[i] = NULL;
-	}
-}
-
 /* ---- state ---- */
 
-static void answer_status(struct service *s, struct control_client *c)
+bool service_paused(const struct service *s)
 {
-	control_record(c, "pid\t%d", (int)getpid());
-	control_record(c, "state\t%s", s->paused ? "paused" : "running");
-	control_end(c);
-}
-
-/* The end of the answer is the end of the guest. */
-static void answer_stop(struct service *s, struct control_client *c)
-{
-	place(s->waiters, c);
-	control_follow(c);
-	stop_request(s->env.stop, STOP_USER);
+	return s->paused;
 }
 
 static void set_paused(struct service *s, struct control_client *c, bool paused)
@@ -114,6 +77,8 @@ static void record_devices(struct service *s, struct control_client *c)
 	}
 }
 
+static const char no_answer[] = "its devices do not answer: lkvm-io hangs";
+
 static bool refuse_unless_accounted(struct service *s, struct control_client *c)
 {
 	if (devices_accounted(s->env.devices))
@@ -136,7 +101,11 @@ static void answer_bounce(struct service *s, struct control_client *c)
 		free(sums);
 		return;
 	}
-	devices_sums(s->env.devices, sums);
+	if (devices_sums(s->env.devices, sums)) {
+		control_refuse(c, no_answer);
+		free(sums);
+		return;
+	}
 	control_record(c, "time\t%llu.%03llu", (ull)(ms / 1000), (ull)(ms % 1000));
 	record_devices(s, c);
 	for (unsigned i = 0; i < nr; i++)
@@ -195,11 +164,12 @@ static void stop_capture(struct service *s)
 	s->capturer = NULL;
 }
 
-/* The last one has gone. */
+/* The last one has gone. Devices that do not answer keep their ring, until they do. */
 static void stop_trace(struct service *s)
 {
 	loop_timer_disarm(s->timer);
-	devices_trace(s->env.devices, NULL);
+	if (devices_trace(s->env.devices, NULL))
+		return;
 	account_ring_destroy(s->ring);
 	s->ring = NULL;
 }
@@ -222,6 +192,8 @@ static const char *start_capture(struct service *s, struct control_client *c)
 		s->capturer = c;
 	else if (err == -ENODEV)
 		return "it has no network to capture";
+	else if (err == -ETIMEDOUT)
+		return no_answer;
 	return err ? strerror(-err) : NULL;
 }
 
@@ -232,31 +204,30 @@ static void answer_trace(struct service *s, struct control_client *c)
 	if (refuse_unless_accounted(s, c))
 		return;
 	why = start_capture(s, c);
-	if (!why && !s->ring && account_ring_create(&s->ring)) {
+	if (!why && !s->ring && account_ring_create(&s->ring))
 		why = "out of memory";
-		stop_capture(s); /* no ring, so no other follower's */
-	}
+	if (!why && devices_trace(s->env.devices, s->ring))
+		why = no_answer;
 	if (why) {
+		if (s->capturer == c)
+			stop_capture(s);
 		control_refuse(c, why);
 		return;
 	}
 	drain(s);
-	place(s->followers, c);
+	control_list_add(s->followers, c);
 	record_devices(s, c);
 	control_follow(c);
-	devices_trace(s->env.devices, s->ring);
 	loop_timer_arm(s->timer, TRACE_NS);
 }
 
-static void on_gone(void *arg, struct control_client *c)
+void service_gone(struct service *s, struct control_client *c)
 {
-	struct service *s = arg;
 	bool others = false;
 
 	if (s->capturer == c)
 		stop_capture(s);
-	displace(s->waiters, c);
-	displace(s->followers, c);
+	control_list_del(s->followers, c);
 	for (unsigned i = 0; i < CONTROL_CLIENTS; i++)
 		others = others || s->followers[i];
 	if (!others && s->ring)
@@ -366,31 +337,28 @@ static void answer_map(struct service *s, struct control_client *c)
 
 /* ---- requests ---- */
 
-static void on_request(void *arg, struct control_client *c, const struct control_request *r)
+void service_request(struct service *s, struct control_client *c, const struct control_request *r)
 {
 	static const struct {
 		const char *word;
 		void (*answer)(struct service *s, struct control_client *c);
 	} answers[] = {
-		{ "status", answer_status }, { "stop", answer_stop },	  { "pause", answer_pause },
-		{ "resume", answer_resume }, { "bounce", answer_bounce }, { "trace", answer_trace },
-		{ "map", answer_map },
+		{ "pause", answer_pause }, { "resume", answer_resume }, { "bounce", answer_bounce },
+		{ "trace", answer_trace }, { "map", answer_map },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(answers); i++) {
 		if (!strcmp(r->words[0], answers[i].word) && r->nr == 1) {
-			answers[i].answer(arg, c);
+			answers[i].answer(s, c);
 			return;
 		}
 	}
 	control_refuse(c, "the lkvm that runs it does not know this request");
 }
 
-const struct control_ops service_ops = { .request = on_request, .gone = on_gone };
-
 /* ---- life ---- */
 
-int service_create(struct service **out, const struct service_env *env)
+int service_create(struct service **out, const struct service_env *env, struct loop *loop)
 {
 	struct service *s = calloc(1, sizeof(*s));
 	int err;
@@ -399,7 +367,7 @@ int service_create(struct service **out, const struct service_env *env)
 		return -ENOMEM;
 	s->env = *env;
 	s->started_ns = loop_now_ns();
-	err = loop_timer_add(env->loop, on_timer, s, &s->timer);
+	err = loop_timer_add(loop, on_timer, s, &s->timer);
 	if (err) {
 		free(s);
 		return err;
@@ -415,8 +383,7 @@ void service_destroy(struct service *s)
 	if (s->ring)
 		drain(s);
 	stop_capture(s);
-	end_all(s->followers);
-	end_all(s->waiters);
+	control_list_end(s->followers);
 	if (s->ring)
 		stop_trace(s);
 	loop_timer_del(s->timer);

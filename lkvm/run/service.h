@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the control socket of a guest answers. The words of protocol version 1 (control.h), and the
- * records that each is answered with:
+ * What the control socket of a guest answers while there is a machine; status and stop are the
+ * warden's (warden.h). The words of protocol version 1 (control.h), and the records that each is
+ * answered with:
  *
- *	status		pid PID, state running|paused
- *	stop		nothing; the answer ends with the guest
  *	pause, resume	was running|paused
  *	bounce		time SECONDS, then per device
  *			device N NAME BUS
@@ -19,7 +18,7 @@
  *			ascending, a window before what lies in it; after MAP_MAX_RANGES of them
  *			more NR NR_BYTES_SHARED NR_BYTES_PROTECTED
  *
- * Numbers are decimal, addresses hexadecimal with 0x. Main thread.
+ * Numbers are decimal, addresses hexadecimal with 0x. The warden's thread.
  */
 #ifndef LKVM_SERVICE_H
 #define LKVM_SERVICE_H
@@ -31,7 +30,6 @@ struct bus;
 struct devices;
 struct mem;
 struct service;
-struct stop;
 
 #define MAP_MAX_RANGES 10000u
 
@@ -39,8 +37,6 @@ struct stop;
 struct service_env {
 	const char *name, *backend;
 	bool confidential;
-	struct stop *stop;
-	struct loop *loop; /* of the control socket */
 	struct devices *devices;
 	struct mem *mem;
 	struct bus *bus;
@@ -55,8 +51,8 @@ struct service_env {
 	void *arg;
 };
 
-/* `env` is copied. 0 or -errno. */
-int service_create(struct service **out, const struct service_env *env);
+/* `env` is copied; `loop` is that of the control socket. 0 or -errno. */
+int service_create(struct service **out, const struct service_env *env, struct loop *loop);
 
 /*
  * While the devices exist, and before control_destroy(), which sends what is left: those who follow
@@ -64,7 +60,10 @@ int service_create(struct service **out, const struct service_env *env);
  */
 void service_destroy(struct service *s);
 
-/* For control_serve(), with the service as its argument. */
-extern const struct control_ops service_ops;
+/* For control_ops [control.h]. */
+void service_request(struct service *s, struct control_client *c, const struct control_request *r);
+void service_gone(struct service *s, struct control_client *c);
+
+bool service_paused(const struct service *s);
 
 #endif

@@ -2,7 +2,7 @@
 /*
  * Signals that ask for the end.
  *
- * Thread: main.
+ * Thread: main; then that of the loop.
  * Trust:  nothing of the guest's.
  */
 #include "lkvm/run/signals.h"
@@ -52,14 +52,6 @@ void signals_block(void)
 
 	wishes(&set);
 	sigprocmask(SIG_BLOCK, &set, NULL);
-}
-
-bool signals_pending(void)
-{
-	sigset_t set, pending;
-
-	wishes(&set);
-	return !sigpending(&pending) && !sigandset(&set, &set, &pending) && !sigisemptyset(&set);
 }
 
 int signals_create(struct signals **out, struct loop *loop, struct stop *stop)

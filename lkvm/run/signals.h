@@ -20,9 +20,6 @@ void signals_block(void);
  */
 int signals_create(struct signals **out, struct loop *loop, struct stop *stop);
 
-/* Has one come that nobody has looked at, because the loop does not run yet? */
-bool signals_pending(void);
-
 /* They stay blocked. NULL is fine. */
 void signals_destroy(struct signals *s);
 

@@ -47,11 +47,11 @@ struct loop_timer {
 	struct loop_timer *all_next, **all_link;
 };
 
-/* A call from another thread: lives on the caller's stack until done. */
+/* A call from another thread: lives on the caller's stack until it is done or taken back. */
 struct call {
 	loop_call_fn fn;
 	void *arg;
-	bool done;
+	bool begun, done;
 	struct call *next;
 };
 
@@ -280,6 +280,7 @@ static void on_wake(void *arg, u32 events)
 		l->calls = c->next;
 		if (!l->calls)
 			l->calls_tail = &l->calls;
+		c->begun = true;
 		pthread_mutex_unlock(&l->lock);
 		c->fn(c->arg);
 		pthread_mutex_lock(&l->lock);
@@ -289,27 +290,62 @@ static void on_wake(void *arg, u32 events)
 	pthread_mutex_unlock(&l->lock);
 }
 
-void loop_call(struct loop *l, loop_call_fn fn, void *arg)
+/* `until`: when it is taken back if it has not begun; NULL: never. True: it is done. */
+static bool call(struct loop *l, struct call *c, const struct timespec *until)
 {
+	struct call **p = &l->calls;
+	int err = 0;
+
 	if (loop_here(l)) {
-		fn(arg);
-		return;
+		c->fn(c->arg);
+		return true;
 	}
-
-	struct call c = { .fn = fn, .arg = arg };
-
 	pthread_mutex_lock(&l->lock);
-	*l->calls_tail = &c;
-	l->calls_tail = &c.next;
+	*l->calls_tail = c;
+	l->calls_tail = &c->next;
 	pthread_mutex_unlock(&l->lock);
 	wake(l);
 	pthread_mutex_lock(&l->lock);
-	while (!c.done)
+	while (until && !c->begun && err != ETIMEDOUT)
+		err = pthread_cond_timedwait(&l->called, &l->lock, until);
+	if (until && !c->begun) {
+		while (*p != c)
+			p = &(*p)->next;
+		*p = c->next;
+		l->calls_tail = *p ? l->calls_tail : p;
+	}
+	while (!c->done && (!until || c->begun))
 		pthread_cond_wait(&l->called, &l->lock);
 	pthread_mutex_unlock(&l->lock);
+	return c->done;
+}
+
+void loop_call(struct loop *l, loop_call_fn fn, void *arg)
+{
+	call(l, &(struct call){ .fn = fn, .arg = arg }, NULL);
+}
+
+bool loop_call_within(struct loop *l, loop_call_fn fn, void *arg, unsigned ms)
+{
+	u64 until = loop_now_ns() + (u64)ms * 1000000u;
+	struct timespec ts = { .tv_sec = (time_t)(until / 1000000000u),
+			       .tv_nsec = (long)(until % 1000000000u) };
+
+	return call(l, &(struct call){ .fn = fn, .arg = arg }, &ts);
 }
 
 /* ---- running ---- */
+
+/* By the clock of loop_now_ns(). */
+static void init_called(struct loop *l)
+{
+	pthread_condattr_t attr;
+
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&l->called, &attr);
+	pthread_condattr_destroy(&attr);
+}
 
 int loop_create(struct loop **out, const char *name)
 {
@@ -323,7 +359,7 @@ int loop_create(struct loop **out, const char *name)
 	l->wakefd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	l->timerfd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	pthread_mutex_init(&l->lock, NULL);
-	pthread_cond_init(&l->called, NULL);
+	init_called(l);
 	l->calls_tail = &l->calls;
 	if (l->epfd < 0 || l->wakefd < 0 || l->timerfd < 0) {
 		err = -errno;

@@ -84,4 +84,11 @@ typedef void (*loop_call_fn)(void *arg);
  */
 void loop_call(struct loop *l, loop_call_fn fn, void *arg);
 
+/*
+ * The same for who must not hang with the loop: false if it has not come to the call after `ms`
+ * milliseconds, for it is in a callback that does not return. Then fn() is never called. Once fn()
+ * has begun it is waited for, so it must not block.
+ */
+bool loop_call_within(struct loop *l, loop_call_fn fn, void *arg, unsigned ms);
+
 #endif

@@ -33,6 +33,22 @@ void stop_wait(const struct stop *s, int ms)
 	poll(&p, 1, ms);
 }
 
+bool stop_again(struct stop *s)
+{
+	int now = STOP_RESET;
+	u64 n;
+
+	/* First, so that no later request's wake-up is taken for this one's. */
+	if (read(s->fd, &n, sizeof(n)) < 0 && errno != EAGAIN)
+		return false;
+	if (atomic_compare_exchange_strong(&s->reason, &now, STOP_NONE))
+		return true;
+	n = 1;
+	while (write(s->fd, &n, sizeof(n)) < 0 && errno == EINTR)
+		;
+	return false;
+}
+
 void stop_request(struct stop *s, enum stop_reason why)
 {
 	int now = STOP_NONE, saved = errno;

@@ -2,7 +2,7 @@
 /*
  * Asking for the end. Any thread may ask. The first reason wins, except that STOP_USER replaces
  * STOP_RESET. Only the main thread acts on the request: it kicks and joins the vCPUs and stops the
- * loops. The request is an eventfd, so that the main loop can wait for it.
+ * loops. The request is an eventfd, so that a loop can wait for it, too.
  */
 #ifndef LKVM_STOP_H
 #define LKVM_STOP_H
@@ -21,7 +21,7 @@ enum stop_reason {
 };
 
 struct stop {
-	int fd; /* readable once a stop was asked for; never read */
+	int fd; /* readable once a stop was asked for; only stop_again() reads it */
 	_Atomic int reason;
 };
 
@@ -31,13 +31,19 @@ int stop_init(struct stop *s);
 void stop_fini(struct stop *s);
 
 /*
- * Wait until a stop has been asked for, at most `ms` milliseconds; a signal ends the wait. Any
- * thread.
+ * Wait until a stop has been asked for, at most `ms` milliseconds (-1: no limit); a signal ends the
+ * wait. Any thread.
  */
 void stop_wait(const struct stop *s, int ms);
 
 /* Any thread; async-signal-safe. `why` is not STOP_NONE. */
 void stop_request(struct stop *s, enum stop_reason why);
+
+/*
+ * After STOP_RESET, before the guest starts again: there is no request any more. False: somebody
+ * has asked for the end meanwhile, and that stays.
+ */
+bool stop_again(struct stop *s);
 
 static inline enum stop_reason stop_why(const struct stop *s)
 {

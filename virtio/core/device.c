@@ -170,13 +170,13 @@ bool virtio_enter(struct virtio_device *d)
 	/* [virtio 1.3 §2.1.2] No buffer is consumed before DRIVER_OK. */
 	if (!d->running || atomic_load_explicit(&d->broken, memory_order_relaxed))
 		return false;
-	if (d->inside++)
+	if (virtio_deeper(d, 1) > 1)
 		return true;
 	assert(loop_here(d->loop));
 	generation = mem_hold(&d->user);
 	if (d->mem_gen == generation || device_remap(d, generation))
 		return true;
-	d->inside = 0;
+	virtio_deeper(d, -1);
 	mem_release(&d->user);
 	return false;
 }
@@ -184,7 +184,7 @@ bool virtio_enter(struct virtio_device *d)
 void virtio_leave(struct virtio_device *d)
 {
 	touched(d);
-	if (!--d->inside)
+	if (!virtio_deeper(d, -1))
 		mem_release(&d->user);
 }
 

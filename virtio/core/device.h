@@ -93,10 +93,10 @@ struct virtio_device {
 	struct virtqueue queues[VIRTIO_MAX_QUEUES];
 	int doorbell[VIRTIO_MAX_QUEUES]; /* eventfds, one per queue; writes to them ring it */
 	struct loop_fd *doorbell_fd[VIRTIO_MAX_QUEUES];
-	bool running;	      /* loop side: started and not stopped */
-	struct mem_user user; /* loop side: its holds on the memory */
-	unsigned inside;      /* loop side: how many virtio_enter() deep it is in one */
-	bool guarded;	      /* loop side: mem_touched() has something to say */
+	bool running;		 /* loop side: started and not stopped */
+	struct mem_user user;	 /* loop side: its holds on the memory */
+	_Atomic unsigned inside; /* loop writes: how many virtio_enter() deep it is in one */
+	bool guarded;		 /* loop side: mem_touched() has something to say */
 	u64 mem_gen; /* loop side: generation of the memory that the queues' windows belong to */
 	struct log_site failures; /* lines about needing a reset */
 	struct account *account;  /* what it touches, if somebody wants to know */
@@ -137,6 +137,21 @@ static inline bool virtio_has(const struct virtio_device *d, u64 feature)
  */
 bool virtio_enter(struct virtio_device *d);
 void virtio_leave(struct virtio_device *d);
+
+/* Theirs. The loop alone writes, so no atomic addition is needed. */
+static inline unsigned virtio_deeper(struct virtio_device *d, int step)
+{
+	unsigned level = atomic_load_explicit(&d->inside, memory_order_relaxed) + (unsigned)step;
+
+	atomic_store_explicit(&d->inside, level, memory_order_relaxed);
+	return level;
+}
+
+/* Is the loop in between these two now? For who wants to know what it does. Any thread. */
+static inline bool virtio_at_work(const struct virtio_device *d)
+{
+	return atomic_load_explicit(&d->inside, memory_order_relaxed) > 0;
+}
 
 /* Publish what was pushed to `q`, interrupt the driver if it wants that. Loop, with a hold. */
 void virtio_queue_flush(struct virtio_device *d, struct virtqueue *q);

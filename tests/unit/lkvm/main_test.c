@@ -12,6 +12,7 @@ int lkvm_main(int argc, char **argv);
 
 #include "lkvm/control/control.h"
 #include "lkvm/run/machine.h"
+#include "lkvm/run/warden.h"
 #include "tests/unit/arm64/capture.h"
 
 /* ---- the machine ---- */
@@ -23,13 +24,15 @@ static struct {
 	unsigned nr_created, nr_run, nr_destroyed, nr_dumped;
 	bool found[8]; /* at each end */
 	const struct config *c;
+	struct stop *stop;
 } fake;
 
-int machine_create(struct machine **out, const struct config *c, struct control *control)
+int machine_create(struct machine **out, const struct config *c, struct warden *warden)
 {
 	fake.c = c;
 	if (fake.create_err)
 		return fake.create_err;
+	fake.stop = warden_stop(warden);
 	fake.nr_created++;
 	*out = (struct machine *)(uintptr_t)0x1000;
 	return 0;
@@ -43,8 +46,8 @@ enum stop_reason machine_run(struct machine *m)
 
 	if (fake.talks)
 		log_info("a boot");
-
-	return end == STOP_NONE ? STOP_POWEROFF : end;
+	stop_request(fake.stop, end == STOP_NONE ? STOP_POWEROFF : end);
+	return stop_why(fake.stop);
 }
 
 /* ---- where control sockets go ---- */

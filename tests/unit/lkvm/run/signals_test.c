@@ -31,9 +31,7 @@ START_TEST(each_is_a_wish_to_end)
 	signal(all[_i], SIG_DFL); /* these tests may run under nohup themselves */
 	watch();
 	raise(all[_i]);
-	ck_assert(signals_pending());
 	ck_assert_int_eq(after_a_step(), STOP_USER);
-	ck_assert(!signals_pending());
 }
 END_TEST
 
@@ -42,7 +40,6 @@ START_TEST(one_that_comes_early_waits)
 {
 	signals_block();
 	raise(SIGTERM);
-	ck_assert(signals_pending());
 	watch();
 	ck_assert_int_eq(after_a_step(), STOP_USER);
 }
@@ -56,7 +53,6 @@ START_TEST(what_was_ignored_stays_ignored)
 	signal(all[_i], SIG_IGN);
 	signals_block();
 	raise(all[_i]);
-	ck_assert(!signals_pending());
 	watch();
 	raise(all[_i]);
 	ck_assert_int_eq(after_a_step(), STOP_NONE);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The loop: fds, deletion from callbacks, timers, calls between threads, start and stop. */
 #include <pthread.h>
+#include <stdatomic.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -217,7 +218,54 @@ START_TEST(calls_run_on_the_loop_and_are_waited_for)
 }
 END_TEST
 
+/* ---- a loop that hangs ---- */
+
+static pthread_mutex_t hang = PTHREAD_MUTEX_INITIALIZER;
+
+static void hang_until_let_go(void *arg)
+{
+	atomic_store((_Atomic bool *)arg, true);
+	pthread_mutex_lock(&hang);
+	pthread_mutex_unlock(&hang);
+}
+
+static void *call_it(void *arg)
+{
+	loop_call(l, hang_until_let_go, arg);
+	return NULL;
+}
+
+START_TEST(a_call_with_a_limit_is_taken_back)
+{
+	struct counter c = { 0 };
+	_Atomic bool hangs = false;
+	pthread_t t;
+	u64 before;
+
+	setup();
+	ck_assert(loop_call_within(l, tick, &c, 1)); /* nobody runs it: directly */
+	ck_assert_int_eq(loop_start(l), 0);
+	ck_assert(loop_call_within(l, tick, &c, (unsigned)scaled(20000)));
+	ck_assert_int_eq(c.calls, 2);
+	pthread_mutex_lock(&hang);
+	pthread_create(&t, NULL, call_it, &hangs);
+	while (!atomic_load(&hangs))
+		usleep(1000);
+	before = loop_now_ns();
+	ck_assert(!loop_call_within(l, tick, &c, 50));
+	ck_assert_uint_ge(loop_now_ns() - before, 50000000);
+	/* The queue is whole: behind one that was taken back, and in front of one. */
+	ck_assert(!loop_call_within(l, tick, &c, 1));
+	pthread_mutex_unlock(&hang);
+	pthread_join(t, NULL);
+	loop_call(l, tick, &c);
+	ck_assert_int_eq(c.calls, 3);
+	loop_stop(l);
+	loop_destroy(l);
+}
+END_TEST
+
 SUITE_MAIN("lkvm/loop", fds_level_and_edge, a_callback_may_delete_what_is_about_to_be_called,
 	   timers_fire_in_order_and_once, a_timer_pushed_back_does_not_fire_early,
 	   a_timer_that_rearms_for_now_does_not_starve_fds,
-	   calls_run_on_the_loop_and_are_waited_for)
+	   calls_run_on_the_loop_and_are_waited_for, a_call_with_a_limit_is_taken_back)
