@@ -176,6 +176,11 @@ u64 realm_device_alias(const struct realm *r)
 	return r->ops->devices_at_alias ? mem_alias(r->mem) : 0;
 }
 
+bool realm_holes_abort(const struct realm *r)
+{
+	return r->ops->realm;
+}
+
 bool realm_abort_completed(const struct realm *r)
 {
 	return r->ops->abort_completed;

@@ -224,6 +224,12 @@ bool realm_confidential(const struct realm *r);
  */
 u64 realm_device_alias(const struct realm *r);
 
+/*
+ * What touches an address where nothing is gets a synchronous external abort, as the RMM would give
+ * it; otherwise it reads zeros and writes nowhere, as with kvmtool.
+ */
+bool realm_holes_abort(const struct realm *r);
+
 /* See realm_ops.abort_completed. */
 bool realm_abort_completed(const struct realm *r);
 

@@ -144,7 +144,7 @@ static void complete_access(struct vcpu *v)
 }
 
 /*
- * The architected answer to an access that nothing responds to: a synchronous external abort
+ * The architected answer to an access that nothing can respond to: a synchronous external abort
  * [Arm ARM D8.16]. A kernel too old to inject one leaves a read as zero.
  */
 static void inject_abort(struct vcpu *v)
@@ -204,7 +204,8 @@ static void exit_mmio(struct vcpu *v)
 		guest_err("debug-mmio", "vCPU %u: %s of %u bytes at %#llx: %s", v->index,
 			  is_write ? "write" : "read", len, (unsigned long long)g.a,
 			  res == BUS_BAD ? "not an access this device knows" : "nothing is there");
-	if (res == BUS_UNMAPPED)
+	/* Where nothing is, an ordinary guest reads the zeros that `raw` has. */
+	if (res == BUS_UNMAPPED && realm_holes_abort(v->env->realm))
 		inject_abort(v);
 	else if (!is_write)
 		memcpy(run->mmio.data, &raw, len);

@@ -193,16 +193,37 @@ START_TEST(a_read_puts_the_value_back)
 }
 END_TEST
 
-/* "a guest that touches nothing-there gets the architected answer" */
-START_TEST(nothing_there_is_an_external_abort)
+/* A Realm gets what an RMM would give it. */
+START_TEST(where_nothing_is_a_realm_aborts)
 {
-	setup();
+	struct realm_ops ops = realm_none;
+
+	ops.realm = true;
+	setup_as(&ops);
 	add_mmio(0x2000, 4, false);
 	add_mmio(0x2000, 4, true);
 	add_exit(KVM_EXIT_ARM_NISV, 0);
 	add_event(KVM_SYSTEM_EVENT_SHUTDOWN);
 	ck_assert_int_eq(run_and_tear_down(), STOP_POWEROFF);
 	ck_assert_int_eq(kernel.aborts, 3);
+}
+END_TEST
+
+/* Another guest reads zeros, as with kvmtool; but what cannot be decoded has no other answer. */
+START_TEST(where_nothing_is_others_read_zeros)
+{
+	setup();
+	add_mmio(0x2000, 4, true);
+	add_mmio(0x2000, 8, false);
+	add_event(KVM_SYSTEM_EVENT_SHUTDOWN);
+	ck_assert_int_eq(run_and_tear_down(), STOP_POWEROFF);
+	ck_assert_int_eq(kernel.aborts, 0);
+	ck_assert_mem_eq(kernel.data_back, "\0\0\0\0\0\0\0", 8);
+	setup();
+	add_exit(KVM_EXIT_ARM_NISV, 0);
+	add_event(KVM_SYSTEM_EVENT_SHUTDOWN);
+	ck_assert_int_eq(run_and_tear_down(), STOP_POWEROFF);
+	ck_assert_int_eq(kernel.aborts, 1);
 }
 END_TEST
 
@@ -485,6 +506,7 @@ START_TEST(a_guest_that_is_lost_is_told_of_once)
 	const char *line;
 
 	ops.devices_at_alias = true;
+	ops.realm = true;
 	ops.is_aware = is_aware;
 	for (unsigned i = 0; i < 2; i++) {
 		setup_as(&ops);
@@ -529,10 +551,10 @@ START_TEST(the_first_reason_wins)
 END_TEST
 
 SUITE_MAIN("lkvm/vcpu", mmio_reads_and_writes, a_read_puts_the_value_back,
-	   nothing_there_is_an_external_abort, exits_nobody_knows_stop_the_guest,
-	   realm_exits_are_refused_by_an_ordinary_vm, an_exit_is_handled_in_parts,
-	   a_stop_is_seen_between_two_parts, a_pause_is_seen_between_two_parts, failures_of_kvm_run,
-	   each_failure_has_its_reason, an_internal_error_is_the_end_of_the_realm,
-	   a_dead_vm_is_reported_once, the_last_vcpu_that_is_off_ends_the_guest,
-	   kvm_asks_to_try_again, a_vcpu_that_is_off_waits, a_guest_that_is_lost_is_told_of_once,
-	   the_first_reason_wins)
+	   where_nothing_is_a_realm_aborts, where_nothing_is_others_read_zeros,
+	   exits_nobody_knows_stop_the_guest, realm_exits_are_refused_by_an_ordinary_vm,
+	   an_exit_is_handled_in_parts, a_stop_is_seen_between_two_parts,
+	   a_pause_is_seen_between_two_parts, failures_of_kvm_run, each_failure_has_its_reason,
+	   an_internal_error_is_the_end_of_the_realm, a_dead_vm_is_reported_once,
+	   the_last_vcpu_that_is_off_ends_the_guest, kvm_asks_to_try_again,
+	   a_vcpu_that_is_off_waits, a_guest_that_is_lost_is_told_of_once, the_first_reason_wins)
