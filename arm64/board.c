@@ -21,6 +21,7 @@
 struct board {
 	struct serial *uart[MEMMAP_NR_UARTS];
 	struct rtc *rtc;
+	struct pl031 *pl031;
 };
 
 static int layout_ram(struct board_layout *l, const struct board_conf *c)
@@ -101,6 +102,8 @@ int board_layout(struct board_layout *out, const struct board_conf *c)
 		err = layout_gicv3(&l, c);
 	else
 		err = layout_gicv2(&l, c);
+	if (c->pl031)
+		l.nr_spis = MEMMAP_NR_SPIS_PL031;
 	if (!err)
 		*out = l;
 	return err;
@@ -115,9 +118,28 @@ u64 board_mpidr(unsigned cpu)
 	return (u64)(cpu >> 4) << 8 | (cpu & 0xf);
 }
 
-int board_create(struct board **out, struct bus *bus, struct irq *irq,
-		 struct chardev *const uart[MEMMAP_NR_UARTS])
+static int create_clocks(struct board *b, const struct board_conf *c, struct rtc_conf conf)
 {
+	struct irq *irq = conf.irq;
+	int err;
+
+	conf.base = gpa(MEMMAP_RTC);
+	conf.spi = MEMMAP_SPI_RTC;
+	conf.irq = c->pl031 ? irq : NULL;
+	err = rtc_create(&b->rtc, &conf);
+	if (err || !c->pl031)
+		return err;
+	conf.base = gpa(MEMMAP_PL031);
+	conf.spi = MEMMAP_SPI_PL031;
+	return pl031_create(&b->pl031, &conf);
+}
+
+int board_create(struct board **out, const struct board_conf *c, struct bus *bus, struct irq *irq,
+		 struct loop *loop, struct chardev *const uart[MEMMAP_NR_UARTS])
+{
+	const struct rtc_conf clock = {
+		.bus = bus, .clock = rtc_host_clock, .irq = irq, .loop = loop
+	};
 	struct board *b = calloc(1, sizeof(*b));
 	int err;
 
@@ -129,7 +151,7 @@ int board_create(struct board **out, struct bus *bus, struct irq *irq,
 		if (err)
 			goto fail;
 	}
-	err = rtc_create(&b->rtc, gpa(MEMMAP_RTC), bus, rtc_host_clock);
+	err = create_clocks(b, c, clock);
 	if (err)
 		goto fail;
 	*out = b;
@@ -146,6 +168,7 @@ void board_destroy(struct board *b)
 	for (unsigned i = 0; i < MEMMAP_NR_UARTS; i++)
 		serial_destroy(b->uart[i]);
 	rtc_destroy(b->rtc);
+	pl031_destroy(b->pl031);
 	free(b);
 }
 

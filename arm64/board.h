@@ -13,6 +13,7 @@
 struct bus;
 struct chardev;
 struct irq;
+struct loop;
 
 /* In the order in which BOARD_GIC_AUTO tries them. */
 enum board_gic {
@@ -30,6 +31,7 @@ struct board_conf {
 	enum board_gic gic; /* AUTO counts as V3_ITS: the answer where there is no KVM to ask */
 	unsigned nr_virtio_mmio; /* transports present, <= MEMMAP_NR_VIRTIO_MMIO */
 	bool pmu;
+	bool pl031;    /* a PL031 beside the MC146818, and interrupts for both */
 	bool edk2;     /* --firmware: the device tree is one that EDK2 can turn into ACPI tables */
 	bool psci_smc; /* conduit SMC instead of HVC: Realms, where HVC does not reach the host */
 	u32 timer_hz;  /* --override-bad-firmware-cntfrq; 0: CNTFRQ_EL0 is right */
@@ -77,12 +79,13 @@ static inline gpa_t board_virtio_mmio(unsigned n)
 struct board;
 
 /*
- * Put the devices on the bus. `uart[n]` is what stands behind UART n, or NULL: nothing connected
- * (the UART is there, output vanishes). The chardevs, `bus` and `irq` stay the caller's and must
- * outlive the board. Before any other thread runs. 0 or -errno.
+ * Put the devices of `c` on the bus. `uart[n]` is what stands behind UART n, or NULL: nothing
+ * connected (the UART is there, output vanishes). The chardevs, `bus`, `irq` and `loop`, which
+ * wakes the clocks, stay the caller's and must outlive the board. Before any other thread runs. 0
+ * or -errno.
  */
-int board_create(struct board **out, struct bus *bus, struct irq *irq,
-		 struct chardev *const uart[MEMMAP_NR_UARTS]);
+int board_create(struct board **out, const struct board_conf *c, struct bus *bus, struct irq *irq,
+		 struct loop *loop, struct chardev *const uart[MEMMAP_NR_UARTS]);
 
 /* No vCPU and no chardev loop runs any more. Takes NULL. */
 void board_destroy(struct board *b);

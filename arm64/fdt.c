@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The device tree of the board. The only file that includes libfdt.
+ * The device tree of the board. Only this file and fdt_check.c include libfdt.
  *
  * Thread: main, or any: no state.
  * Trust:  the user's command line, which is copied.
@@ -23,6 +23,7 @@
 
 #define PHANDLE_GIC 1
 #define PHANDLE_MSI 2 /* ITS or GICv2m frame */
+#define PHANDLE_PCLK 3
 
 /* First and third cell of an interrupt specifier [arm,gic-v3.yaml]. */
 #define IRQ_SPI 0
@@ -32,6 +33,7 @@
 #define IRQ_LEVEL_LOW 8
 
 #define UART_CLOCK_HZ 1843200 /* 115200 baud x 16 */
+#define PCLK_HZ 24000000
 
 #define PCI_RANGE_IO 0x01000000
 #define PCI_RANGE_MEM32 0x02000000
@@ -312,6 +314,27 @@ static void rtc(struct tree *t)
 	node_at(t, "rtc", MEMMAP_RTC);
 	prop_str(t, "compatible", "motorola,mc146818");
 	prop_reg(t, MEMMAP_RTC, MEMMAP_RTC_SIZE);
+	if (t->conf->board->pl031)
+		prop_spi(t, MEMMAP_SPI_RTC, IRQ_LEVEL_HIGH);
+	end(t);
+}
+
+/* Linux looks at no PrimeCell without its bus clock. [arm,primecell.yaml, arm,pl031.yaml] */
+static void pl031(struct tree *t)
+{
+	node(t, "apb-pclk");
+	prop_str(t, "compatible", "fixed-clock");
+	prop_list(t, "#clock-cells", 0);
+	prop_list(t, "clock-frequency", PCLK_HZ);
+	prop_str(t, "clock-output-names", "apb_pclk");
+	prop_list(t, "phandle", PHANDLE_PCLK);
+	end(t);
+	node_at(t, "rtc", MEMMAP_PL031);
+	prop_strings(t, "compatible", "arm,pl031\0arm,primecell");
+	prop_reg(t, MEMMAP_PL031, MEMMAP_PL031_SIZE);
+	prop_spi(t, MEMMAP_SPI_PL031, IRQ_LEVEL_HIGH);
+	prop_list(t, "clocks", PHANDLE_PCLK);
+	prop_str(t, "clock-names", "apb_pclk");
 	end(t);
 }
 
@@ -398,6 +421,8 @@ static void root(struct tree *t)
 		pmu(t);
 	uarts(t);
 	rtc(t);
+	if (t->conf->board->pl031)
+		pl031(t);
 	virtio_mmio(t);
 	pci(t);
 	end(t);
@@ -431,64 +456,4 @@ int fdt_build(void *buf, u32 size, const struct fdt_conf *c)
 	/* The blob is measured as a whole: no byte of it may be left to chance. */
 	memset((u8 *)buf + fdt_totalsize(buf), 0, size - fdt_totalsize(buf));
 	return 0;
-}
-
-/* ---- a tree of the user's ---- */
-
-static int unusable(const char *name, const char *why)
-{
-	log_error("--dtb %s: %s", name, why);
-	return -EINVAL;
-}
-
-/* A number of one cell or two; false: neither. */
-static bool number(const void *p, int len, u64 *out)
-{
-	if (len == 4)
-		*out = fdt32_ld(p);
-	else if (len == 8)
-		*out = fdt64_ld(p);
-	return len == 4 || len == 8;
-}
-
-/* The first range of /memory is within the board's. */
-static bool memory_fits(const void *blob, const struct board_span *ram)
-{
-	int a = 4 * fdt_address_cells(blob, 0), s = 4 * fdt_size_cells(blob, 0), len;
-	const u8 *reg = fdt_getprop(blob, fdt_path_offset(blob, "/memory"), "reg", &len);
-	u64 base, size;
-
-	return reg && a > 0 && s > 0 && len >= a + s && number(reg, a, &base) &&
-	       number(reg + a, s, &size) && base >= ram->base &&
-	       range_within(base - ram->base, size, ram->size);
-}
-
-/* There or not, as the loader has it. */
-static bool initrd_fits(const void *blob, const struct fdt_conf *c)
-{
-	int at = fdt_path_offset(blob, "/chosen"), first_len, last_len;
-	const void *first = fdt_getprop(blob, at, "linux,initrd-start", &first_len);
-	const void *last = fdt_getprop(blob, at, "linux,initrd-end", &last_len);
-	u64 from, to;
-
-	if (!c->initrd_len)
-		return !first && !last;
-	return first && last && number(first, first_len, &from) && number(last, last_len, &to) &&
-	       from == c->initrd_base && to == c->initrd_base + c->initrd_len;
-}
-
-int fdt_check(const char *name, const void *blob, u32 len, const struct fdt_conf *c)
-{
-	if (fdt_check_full(blob, len))
-		return unusable(name, "is no device tree blob, or a damaged one");
-	if (!memory_fits(blob, &c->layout->ram))
-		return unusable(name, "has no memory node, or one with other memory than --mem");
-	if (initrd_fits(blob, c))
-		return 0;
-	if (!c->initrd_len)
-		return unusable(name, "says where an initrd is, but there is no --initrd");
-	log_error("--dtb %s: /chosen does not say that the initrd is at 0x%llx up to 0x%llx", name,
-		  (unsigned long long)c->initrd_base,
-		  (unsigned long long)(c->initrd_base + c->initrd_len));
-	return -EINVAL;
 }

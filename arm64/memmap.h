@@ -7,11 +7,13 @@
  *   0x0100_0000  UART 0..3, one page each        below it   redistributors, 128 KiB per CPU
  *   0x0101_0000  RTC                             below them ITS
  *   0x0102_0000  stolen time, 64 B per CPU     0x4000_0000  PCI ECAM (bus 0 only)
- *   0x0200_0000  CFI flash                     0x5000_0000  PCI memory window
- *   0x0300_0000  virtio-mmio, 512 B each       0x8000_0000  RAM (or higher: --mem SIZE@ADDR)
+ *   0x0103_0000  PL031 (--rtc pl031)           0x5000_0000  PCI memory window
+ *   0x0200_0000  CFI flash                     0x8000_0000  RAM (or higher: --mem SIZE@ADDR)
+ *   0x0300_0000  virtio-mmio, 512 B each
  *
  * What depends on the options (GIC below the distributor, what is loaded into RAM) is computed in
- * board.h and boot.h. This is kvmtool's map, which the public Realm-VM layout standardises.
+ * board.h and boot.h. This is kvmtool's map, which the public Realm-VM layout standardises, and the
+ * PL031, which neither has: its page and the interrupts of the clocks lie behind all of theirs.
  */
 #ifndef ARM64_MEMMAP_H
 #define ARM64_MEMMAP_H
@@ -30,6 +32,9 @@
 #define MEMMAP_PVTIME 0x01020000
 #define MEMMAP_PVTIME_SIZE 0x00010000
 #define MEMMAP_PVTIME_STRIDE 64
+
+#define MEMMAP_PL031 0x01030000
+#define MEMMAP_PL031_SIZE 0x1000
 
 #define MEMMAP_FLASH 0x02000000
 #define MEMMAP_FLASH_MAX 0x01000000
@@ -63,6 +68,9 @@
 #define MEMMAP_SPI_PCI 64	 /* 64-95, INTA of slot n, level high */
 #define MEMMAP_SPI_V2M 96	 /* 96-159, only with GICv2m */
 #define MEMMAP_NR_SPI_V2M 64
+#define MEMMAP_SPI_RTC 160 /* level high; so the next. Only with a PL031 */
+#define MEMMAP_SPI_PL031 161
+#define MEMMAP_NR_SPIS_PL031 192 /* all SPIs of a board with one */
 
 /* PPI numbers as in the device tree: PPI 0 is INTID 16. */
 #define MEMMAP_PPI_PMU 7

@@ -40,6 +40,7 @@ _lkvm()
 --dtb=
 --override-bad-firmware-cntfrq=
 --irqchip=
+--rtc=
 --firmware-address=
 --realm=
 --measurement-algo=

@@ -26,6 +26,7 @@ enum config_console { CONSOLE_SERIAL, CONSOLE_VIRTIO };
 enum config_transport { TRANSPORT_PCI, TRANSPORT_MMIO };
 enum config_hash { HASH_SHA256, HASH_SHA384, HASH_SHA512 };
 enum config_realm { REALM_OFF, REALM_ANY, REALM_RME, REALM_RMI, REALM_SIM };
+enum config_rtc { RTC_AUTO, RTC_MC146818, RTC_PL031 };
 enum config_irqchip {
 	IRQCHIP_AUTO,
 	IRQCHIP_GICV2,
@@ -69,6 +70,7 @@ struct config {
 
 	/* arm64 */
 	enum config_irqchip irqchip;
+	enum config_rtc rtc; /* the PL031 comes beside the MC146818; AUTO: not in a Realm */
 	bool pmu;
 	u32 pmu_counters; /* 0: host's */
 	bool pvtime;	  /* default true */

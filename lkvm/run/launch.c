@@ -42,6 +42,7 @@ int launch_board(struct launch *l, const struct config *c, bool realm)
 		.gic = board_gic(c->irqchip),
 		.nr_virtio_mmio = devices_count_mmio(c),
 		.pmu = c->pmu,
+		.pl031 = c->rtc == RTC_AUTO ? !realm : c->rtc == RTC_PL031,
 		.edk2 = c->firmware != NULL,
 		.psci_smc = realm,
 		.timer_hz = c->cntfrq,

@@ -174,7 +174,8 @@ static int create_devices(struct machine *m)
 	err = consoles_init(&m->consoles, m->c, m->io_loop, m->stop);
 	if (err)
 		return err;
-	err = board_create(&m->board, m->bus, kvm_event_irq(m->event), m->consoles.uart);
+	err = board_create(&m->board, &m->launch.board, m->bus, kvm_event_irq(m->event), m->io_loop,
+			   m->consoles.uart);
 	if (err)
 		return log_errno(err, "cannot create the board");
 	err = pci_create(&m->pci, m->bus, &pci_map);

@@ -212,6 +212,21 @@ static int parse_irqchip(void *conf, const char *name, const char *val)
 	return -EINVAL;
 }
 
+static int parse_rtc(void *conf, const char *name, const char *val)
+{
+	struct config *c = conf;
+
+	if (!strcmp(val, "mc146818")) {
+		c->rtc = RTC_MC146818;
+	} else if (!strcmp(val, "pl031")) {
+		c->rtc = RTC_PL031;
+	} else {
+		log_error("%s: unknown type \"%s\", known are mc146818 and pl031", name, val);
+		return -EINVAL;
+	}
+	return 0;
+}
+
 /* What is no length at all; whether the host has it is cpu.c's to find out. */
 static int parse_sve_max_vl(void *conf, const char *name, const char *val)
 {
@@ -392,6 +407,9 @@ static const struct opt opts[] = {
 	       "Frequency of the guest's timer, where the host's firmware has left CNTFRQ_EL0 wrong"),
 	CALL(0, "irqchip", "type", parse_irqchip,
 	     "gicv2, gicv2m, gicv3 or gicv3-its; default: the best that the host has"),
+	{ .name = "rtc", .own = true, .arg = "mc146818|pl031", .store = OPT_CALL, .parse = parse_rtc,
+	  .help = "The guest's clock. pl031, which stock kernels can read, is added to the other, which firmware "
+		  "wants. Default pl031, and in a Realm, where it is measured, mc146818" },
 	CALL(0, "firmware-address", "addr", parse_firmware_address,
 	     "Where --firmware is loaded; default: the start of RAM"),
 

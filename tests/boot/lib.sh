@@ -174,7 +174,7 @@ linux_basics() {
 	truncate -s 16M $T/a $T/b
 	$A/tests/tool fill $T/a 1 0 16777216
 	kargs="boot_time=$(date +%s)"
-	linux "$1" "cpus2 dhcp dns ping send recv its rng rtc disk_read disk_write" -c 2 -m "$2" --rng \
+	linux "$1" "cpus2 dhcp dns ping send recv its rng rtc clock disk_read disk_write" -c 2 -m "$2" --rng \
 		-d $T/a,ro -d $T/b
 	kargs=
 }

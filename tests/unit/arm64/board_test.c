@@ -5,6 +5,7 @@
 #include "arm64/board.h"
 #include "lkvm/vm/bus.h"
 #include "lkvm/vm/irq.h"
+#include "lkvm/vm/loop.h"
 #include "tests/unit/arm64/capture.h"
 
 static struct board_conf conf(unsigned cpus, enum board_gic gic)
@@ -172,6 +173,7 @@ START_TEST(nothing_overlaps)
 				{ MEMMAP_UART, 0x10000 },
 				{ MEMMAP_RTC, 0x10000 },
 				{ MEMMAP_PVTIME, MEMMAP_PVTIME_SIZE },
+				{ MEMMAP_PL031, MEMMAP_PL031_SIZE },
 				{ MEMMAP_FLASH, MEMMAP_FLASH_MAX },
 				{ MEMMAP_VIRTIO_MMIO, 60 * 0x200 },
 				{ MEMMAP_PCI_ECAM, MEMMAP_PCI_ECAM_SIZE },
@@ -196,16 +198,38 @@ static void no_line(struct irq *i, u32 spi, bool level)
 
 static const struct irq_ops quiet = { .line = no_line };
 
+/* All boards with one have the same interrupts, so that its number depends on nothing. */
+START_TEST(clocks_have_interrupts_behind_the_others)
+{
+	static const enum board_gic gics[] = { BOARD_GIC_V3_ITS, BOARD_GIC_V2M, BOARD_GIC_V2 };
+
+	for (size_t g = 0; g < ARRAY_SIZE(gics); g++) {
+		struct board_conf c = conf(1, gics[g]);
+		struct board_layout l;
+
+		c.pl031 = true;
+		ck_assert_int_eq(board_layout(&l, &c), 0);
+		ck_assert_uint_eq(l.nr_spis, 192);
+		ck_assert_uint_lt(MEMMAP_SPI_PL031, l.nr_spis);
+		ck_assert_uint_ge(MEMMAP_SPI_RTC, MEMMAP_SPI_V2M + MEMMAP_NR_SPI_V2M);
+		ck_assert_uint_le(32 + l.nr_spis, 256); /* kvmtool's last number */
+	}
+}
+END_TEST
+
 START_TEST(board_is_on_the_bus)
 {
 	struct irq irq = { .ops = &quiet };
 	struct chardev *none[MEMMAP_NR_UARTS] = { NULL };
+	struct board_conf c = { .pl031 = true };
 	struct board *b;
+	struct loop *loop;
 	struct bus *bus;
 	u64 val = 0;
 
 	ck_assert_int_eq(bus_create(&bus), 0);
-	ck_assert_int_eq(board_create(&b, bus, &irq, none), 0);
+	ck_assert_int_eq(loop_create(&loop, "board"), 0);
+	ck_assert_int_eq(board_create(&b, &c, bus, &irq, loop, none), 0);
 	for (unsigned i = 0; i < MEMMAP_NR_UARTS; i++) {
 		ck_assert_int_eq(bus_access(bus, gpa_add(board_uart(i), 5), 1, false, &val),
 				 BUS_OK);
@@ -216,11 +240,19 @@ START_TEST(board_is_on_the_bus)
 	ck_assert_int_eq(bus_access(bus, gpa(MEMMAP_RTC + 1), 1, false, &val), BUS_OK);
 	ck_assert_uint_eq(val, 0x80);
 	ck_assert_int_eq(board_sysrq(b, 'h'), -EAGAIN); /* no FIFO yet */
+	ck_assert_int_eq(bus_access(bus, gpa(MEMMAP_PL031 + 0xfe0), 4, false, &val), BUS_OK);
+	ck_assert_uint_eq(val, 0x31);
 
 	board_destroy(b);
+	ck_assert_int_eq(bus_access(bus, gpa(MEMMAP_PL031), 4, false, &val), BUS_UNMAPPED);
 	ck_assert_int_eq(bus_access(bus, board_uart(0), 1, false, &val), BUS_UNMAPPED);
 	ck_assert_int_eq(bus_access(bus, gpa(MEMMAP_RTC), 1, false, &val), BUS_UNMAPPED);
+	c.pl031 = false;
+	ck_assert_int_eq(board_create(&b, &c, bus, &irq, loop, none), 0);
+	ck_assert_int_eq(bus_access(bus, gpa(MEMMAP_PL031), 4, false, &val), BUS_UNMAPPED);
+	board_destroy(b);
 	board_destroy(NULL);
+	loop_destroy(loop);
 	bus_destroy(bus);
 }
 END_TEST
@@ -228,8 +260,9 @@ END_TEST
 /* Each step of the construction can fail, and leaves nothing behind. */
 START_TEST(occupied_addresses_unwind)
 {
-	static const u64 taken[] = { MEMMAP_UART, MEMMAP_UART + 3 * MEMMAP_UART_STRIDE,
-				     MEMMAP_RTC };
+	static const u64 taken[] = { MEMMAP_UART, MEMMAP_UART + 3 * MEMMAP_UART_STRIDE, MEMMAP_RTC,
+				     MEMMAP_PL031 };
+	const struct board_conf c = { .pl031 = true };
 	struct irq irq = { .ops = &quiet };
 	struct chardev *none[MEMMAP_NR_UARTS] = { NULL };
 	pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -237,14 +270,17 @@ START_TEST(occupied_addresses_unwind)
 	for (size_t i = 0; i < ARRAY_SIZE(taken); i++) {
 		struct bus_range r = { .base = gpa(taken[i]), .len = 1, .lock = &lock, .name = "x" };
 		struct board *b = NULL;
+		struct loop *loop;
 		struct bus *bus;
 		u64 val;
 
 		ck_assert_int_eq(bus_create(&bus), 0);
+		ck_assert_int_eq(loop_create(&loop, "board"), 0);
 		ck_assert_int_eq(bus_add(bus, &r), 0);
-		ck_assert_int_eq(board_create(&b, bus, &irq, none), -EEXIST);
+		ck_assert_int_eq(board_create(&b, &c, bus, &irq, loop, none), -EEXIST);
 		ck_assert_ptr_null(b);
 		ck_assert_int_eq(bus_access(bus, board_uart(1), 1, false, &val), BUS_UNMAPPED);
+		loop_destroy(loop);
 		bus_destroy(bus);
 	}
 }
@@ -252,4 +288,4 @@ END_TEST
 
 SUITE_MAIN("arm64/board", gicv3_grows_downwards, auto_is_gicv3_its, gicv2_has_its_own_frames,
 	   too_many_cpus_are_refused, ram_decides_the_ipa_width, mpidrs_are_kvms, nothing_overlaps,
-	   board_is_on_the_bus, occupied_addresses_unwind)
+	   clocks_have_interrupts_behind_the_others, board_is_on_the_bus, occupied_addresses_unwind)

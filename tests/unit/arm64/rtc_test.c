@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* MC146818: reading, setting, the formats of register B, and no torn reads. */
+#include "arm64/alarm.h"
 #include "arm64/memmap.h"
 #include "arm64/rtc.h"
 #include "lkvm/vm/bus.h"
+#include "tests/fake/irq.h"
 #include "tests/unit/arm64/capture.h"
 
 #define SEC INT64_C(1000000000)
@@ -10,6 +12,7 @@
 #define NOW (INT64_C(1795381445) * SEC)
 
 static s64 host;
+static struct fake_irq gic;
 static struct bus *bus;
 static struct rtc *rtc;
 
@@ -18,17 +21,69 @@ static s64 clock_of_test(void)
 	return host;
 }
 
+/* ---- the alarm: looks() is what the loop does when it was asked to, or when time has come ---- */
+
+static alarm_fn alarm_due;
+static void *alarm_arg;
+static unsigned alarm_looks;
+
+int alarm_create(struct alarm **out, struct loop *loop, alarm_fn fn, void *arg)
+{
+	alarm_due = fn;
+	alarm_arg = arg;
+	*out = arg;
+	return 0;
+}
+
+void alarm_look(struct alarm *a)
+{
+	alarm_looks++;
+}
+
+void alarm_destroy(struct alarm *a)
+{
+}
+
+/* How long until there is more to do. */
+static u64 looks(void)
+{
+	return alarm_due(alarm_arg);
+}
+
+/* The loop sleeps so long, and looks. */
+static u64 sleeps(void)
+{
+	u64 ns = looks();
+
+	ck_assert_uint_ne(ns, ALARM_NEVER);
+	host += (s64)ns;
+	return looks();
+}
+
+static bool line(void)
+{
+	return gic.level[MEMMAP_SPI_RTC];
+}
+
 static void setup(s64 now)
 {
+	struct rtc_conf c = { .base = { MEMMAP_RTC },
+			      .clock = clock_of_test,
+			      .irq = &gic.irq,
+			      .spi = MEMMAP_SPI_RTC };
+
 	host = now;
+	fake_irq_init(&gic, false);
 	ck_assert_int_eq(bus_create(&bus), 0);
-	ck_assert_int_eq(rtc_create(&rtc, gpa(MEMMAP_RTC), bus, clock_of_test), 0);
+	c.bus = bus;
+	ck_assert_int_eq(rtc_create(&rtc, &c), 0);
 }
 
 static void teardown(void)
 {
 	rtc_destroy(rtc);
 	bus_destroy(bus);
+	fake_irq_fini(&gic);
 }
 
 static void poke(u64 off, u8 byte)
@@ -260,18 +315,185 @@ START_TEST(a_clock_that_goes_back)
 }
 END_TEST
 
-START_TEST(update_ended_flag)
+/* The flags come without their interrupts, too; 0x40 is the 1024 Hz that run from the start. */
+START_TEST(flags_without_interrupts)
 {
 	setup(NOW);
 	ck_assert_uint_eq(rd(0x0c), 0);
 	host += SEC;
-	ck_assert_uint_eq(rd(0x0c), 0x10);
+	ck_assert_uint_eq(rd(0x0c), 0x50);
 	ck_assert_uint_eq(rd(0x0c), 0);
 	wr(0x0c, 0xff);
 	wr(0x0d, 0);
 	ck_assert_uint_eq(rd(0x0c), 0);
 	ck_assert_uint_eq(rd(0x0d), 0x80);
+	wr(0x0a, 0x20); /* no rate */
+	host += SEC;
+	ck_assert_uint_eq(rd(0x0c), 0x10);
+	host -= 3600 * SEC; /* somebody sets the host's clock */
+	ck_assert_uint_eq(rd(0x0c), 0);
+	host += SEC;
+	ck_assert_uint_eq(rd(0x0c), 0x10);
+	ck_assert_uint_eq(looks(), ALARM_NEVER);
+	ck_assert(!line());
 	teardown();
+}
+END_TEST
+
+START_TEST(update_interrupt)
+{
+	setup(NOW + SEC / 4);
+	alarm_looks = 0;
+	wr(0x0b, 0x12);
+	ck_assert_uint_eq(alarm_looks, 1);
+	ck_assert_uint_eq(looks(), 3 * SEC / 4);
+	ck_assert(!line());
+	ck_assert_uint_eq(sleeps(), ALARM_NEVER); /* high until the guest looks */
+	ck_assert(line());
+	ck_assert_uint_eq(rd(0x0c) & 0x90, 0x90);
+	ck_assert(!line());
+	ck_assert_uint_eq(looks(), SEC);
+	sleeps();
+	ck_assert(line());
+	wr(0x0b, 0x02); /* not wanted any more */
+	ck_assert(!line());
+	ck_assert_uint_eq(rd(0x0c) & 0x90, 0x10);
+	teardown();
+}
+END_TEST
+
+START_TEST(set_stops_updates_and_clears_their_interrupt)
+{
+	setup(NOW);
+	wr(0x0b, 0x12);
+	wr(0x0b, 0x92);
+	ck_assert_uint_eq(rd(0x0b), 0x82);
+	wr(0x0b, 0xb2);
+	host += 5 * SEC;
+	ck_assert_uint_eq(rd(0x0c) & 0x30, 0);
+	ck_assert_uint_eq(looks(), ALARM_NEVER);
+	teardown();
+}
+END_TEST
+
+START_TEST(periodic_interrupt_of_each_rate)
+{
+	setup(NOW);
+	for (u8 rate = 1; rate < 16; rate++) {
+		/* MC146818, table 5: 32.768 kHz. 1 and 2 are slower than 3. */
+		unsigned hz = rate == 1 ? 256 : rate == 2 ? 128 : 32768u >> (rate - 1);
+		s64 from;
+
+		wr(0x0b, 0x02);
+		wr(0x0a, 0x20 | rate);
+		rd(0x0c);
+		wr(0x0b, 0x42);
+		sleeps();
+		ck_assert(line());
+		from = host;
+		for (unsigned i = 0; i < 8; i++) {
+			ck_assert_uint_eq(rd(0x0c) & 0xc0, 0xc0);
+			ck_assert(!line());
+			sleeps();
+			ck_assert(line());
+		}
+		ck_assert_int_eq((host - from) / 8, SEC / hz);
+	}
+	wr(0x0a, 0x20);
+	rd(0x0c);
+	ck_assert_uint_eq(looks(), ALARM_NEVER);
+	teardown();
+}
+END_TEST
+
+/* Each of the three bytes may match everything; in each format. */
+START_TEST(alarm_interrupt)
+{
+	static const struct {
+		u8 b, hour, min, sec;
+		unsigned after; /* 21:04:05 */
+	} t[] = {
+		{ 0x22, 0x21, 0x04, 0x06, 1 },	   { 0x22, 0x21, 0x04, 0x05, 86400 },
+		{ 0x22, 0x21, 0x05, 0x00, 55 },	   { 0x22, 0x00, 0x00, 0x00, 10555 },
+		{ 0x22, 0x21, 0x04, 0x04, 86399 }, { 0x22, 0xff, 0x04, 0x04, 3599 },
+		{ 0x22, 0xff, 0xff, 0x04, 59 },	   { 0x22, 0xc0, 0xd5, 0xff, 1 },
+		{ 0x22, 0x03, 0xff, 0x10, 21365 }, { 0x26, 21, 4, 30, 25 },
+		{ 0x20, 0x89, 0x04, 0x30, 25 }, /* 9 PM */
+		{ 0x24, 0x80 | 9, 4, 30, 25 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		setup(NOW);
+		wr(0x05, t[i].hour);
+		wr(0x03, t[i].min);
+		wr(0x01, t[i].sec);
+		wr(0x0b, t[i].b);
+		ck_assert_msg(looks() == t[i].after * (u64)SEC, "%zu: %llu", i,
+			      (unsigned long long)(looks() / SEC));
+		sleeps();
+		ck_assert(line());
+		ck_assert_uint_eq(rd(0x0c) & 0xa0, 0xa0);
+		ck_assert(!line());
+		teardown();
+	}
+}
+END_TEST
+
+/* A guest that looks rarely has not missed it; nor one whose host slept, or that set the time. */
+START_TEST(alarm_is_not_missed)
+{
+	setup(NOW);
+	wr(0x05, 0x21);
+	wr(0x03, 0x10);
+	wr(0x01, 0x00);
+	host += 300 * SEC;
+	ck_assert_uint_eq(rd(0x0c) & 0x20, 0);
+	host += 100 * SEC;
+	ck_assert_uint_eq(rd(0x0c) & 0x20, 0x20);
+	host += 40 * 86400 * SEC;
+	ck_assert_uint_eq(rd(0x0c) & 0x20, 0x20);
+	wr(0x0b, 0xa2);
+	set(0x20, 0x30, 0x01, 0x01, 0x21, 0x09, 0x58);
+	wr(0x0b, 0x22);
+	ck_assert_uint_eq(looks(), 2 * SEC);
+	sleeps();
+	ck_assert(line());
+	teardown();
+}
+END_TEST
+
+/* Alarms that are no time of day never come, however long that is looked for. */
+START_TEST(alarms_that_are_no_time)
+{
+	setup(NOW);
+	wr(0x05, 0x25);
+	wr(0x03, 0xff);
+	wr(0x01, 0xff);
+	wr(0x0b, 0x22);
+	ck_assert_uint_eq(looks(), ALARM_NEVER);
+	wr(0x05, 0xff);
+	wr(0x01, 0x6a);
+	ck_assert_uint_eq(looks(), ALARM_NEVER);
+	host += 100 * 86400 * SEC;
+	ck_assert_uint_eq(rd(0x0c) & 0xa0, 0);
+	teardown();
+}
+END_TEST
+
+/* Without a line (a Realm's) there are flags, and nobody is woken. */
+START_TEST(no_line)
+{
+	struct rtc_conf c = { .base = { MEMMAP_RTC }, .clock = clock_of_test };
+
+	host = NOW;
+	ck_assert_int_eq(bus_create(&bus), 0);
+	c.bus = bus;
+	ck_assert_int_eq(rtc_create(&rtc, &c), 0);
+	wr(0x0b, 0x72);
+	host += SEC;
+	ck_assert_uint_eq(rd(0x0c) & 0xf0, 0xd0);
+	rtc_destroy(rtc);
+	bus_destroy(bus);
 }
 END_TEST
 
@@ -287,8 +509,8 @@ START_TEST(memory_and_index)
 		ck_assert_uint_eq(rd(reg), (u8)(reg * 3));
 	}
 	wr(1, 0x59);
-	ck_assert_uint_eq(rd(1), 0x59); /* alarm: memory only */
-	poke(0, 0x8d);			/* the NMI bit of PCs is not part of the index */
+	ck_assert_uint_eq(rd(1), 0x59);
+	poke(0, 0x8d); /* the NMI bit of PCs is not part of the index */
 	ck_assert_int_eq(bus_access(bus, gpa(MEMMAP_RTC + 1), 1, false, &val), BUS_OK);
 	ck_assert_uint_eq(val, 0x80);
 	ck_assert_int_eq(bus_access(bus, gpa(MEMMAP_RTC), 1, false, &val), BUS_OK);
@@ -349,5 +571,8 @@ END_TEST
 SUITE_MAIN("arm64/rtc", host_time_in_bcd, binary_and_twelve_hours, linux_sets_the_time,
 	   set_in_every_format, noon_and_midnight_in_twelve_hours, set_freezes,
 	   setting_ends_a_held_reading, fields_written_while_running, update_in_progress,
-	   reads_after_uip_do_not_tear, a_clock_that_goes_back, update_ended_flag, memory_and_index,
-	   nonsense_dates, years_of_other_centuries, host_clock_is_utc_now)
+	   reads_after_uip_do_not_tear, a_clock_that_goes_back, flags_without_interrupts,
+	   update_interrupt, set_stops_updates_and_clears_their_interrupt,
+	   periodic_interrupt_of_each_rate, alarm_interrupt, alarm_is_not_missed,
+	   alarms_that_are_no_time, no_line, memory_and_index, nonsense_dates,
+	   years_of_other_centuries, host_clock_is_utc_now)
