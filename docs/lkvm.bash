@@ -64,6 +64,16 @@ _lkvm()
 --debug
 --debug-mmio
 --debug-iodelay=
+--until=
+--fail-on=
+--timeout=
+--send=
+--after=
+--within=
+--status-from=
+--max-resets=
+--console-log=
+--no-panic-watch
 --help
 '
 	else

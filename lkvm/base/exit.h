@@ -11,6 +11,10 @@
 #define EXIT_UNVERIFIED 1  /* lkvm token: what the token says is not, or not wholly, proved */
 #define EXIT_TORN_DOWN 3   /* lkvm run: the guest was to end, and did not */
 #define EXIT_NO_COMMAND 22 /* lkvm WHAT? */
+#define EXIT_UNSEEN 120	   /* lkvm run: the guest ended, and what was waited for was not seen */
+#define EXIT_RESETS 121	   /* lkvm run: it has reset itself too often */
+#define EXIT_TIMEOUT 124   /* lkvm run: --timeout */
+#define EXIT_FAILED 125	   /* lkvm run: the guest has panicked, or --fail-on was seen */
 #define EXIT_DIE 128	   /* what was asked for cannot be done */
 #define EXIT_USAGE 129	   /* bad option, or -h */
 #define EXIT_UNREAD 141	   /* nobody reads the guest's output: as of a program that SIGPIPE ends */

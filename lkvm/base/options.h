@@ -50,8 +50,11 @@ struct opt {
 };
 
 struct opt_spec {
-	const char *usage; /* "lkvm run [<options>] [<kernel image>]" */
-	/* These options too, behind the own ones; of the same object. NULL: no others. */
+	const char *usage; /* "lkvm run [<options>] [<kernel image>]"; NULL: only a base of others */
+	/*
+	 * These options too, behind the own ones; of the same object. One that has no usage is
+	 * listed wherever the own ones are. NULL: no others.
+	 */
 	const struct opt_spec *base;
 	const struct opt *opts;
 	unsigned nr_opts;

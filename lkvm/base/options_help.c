@@ -50,14 +50,26 @@ static void print_wrapped(FILE *f, const char *text)
 	fputc('\n', f);
 }
 
+/* The i-th of the own options, and of those parts that are no commands; NULL behind the last. */
+static const struct opt *own_at(const struct opt_spec *spec, unsigned i)
+{
+	const struct opt_spec *part = spec;
+
+	for (; part && (part == spec || !part->usage); part = part->base) {
+		if (i < part->nr_opts)
+			return &part->opts[i];
+		i -= part->nr_opts;
+	}
+	return NULL;
+}
+
 void options_usage(const struct opt_spec *spec, FILE *f)
 {
+	const struct opt *o;
 	char head[80];
 
 	fprintf(f, "\n usage: %s\n", spec->usage);
-	for (unsigned i = 0; i < spec->nr_opts; i++) {
-		const struct opt *o = &spec->opts[i];
-
+	for (unsigned i = 0; (o = own_at(spec, i)); i++) {
 		if (o->store == OPT_REFUSE)
 			continue;
 		if (o->store == OPT_HEADING) {
@@ -106,18 +118,19 @@ static void man_option(FILE *f, const struct opt *o, const char *text)
 
 static bool refuses_any(const struct opt_spec *spec)
 {
+	const struct opt *o;
 	unsigned i = 0;
 
-	while (i < spec->nr_opts && spec->opts[i].store != OPT_REFUSE)
+	while ((o = own_at(spec, i)) && o->store != OPT_REFUSE)
 		i++;
-	return i < spec->nr_opts;
+	return o;
 }
 
 void options_man(const struct opt_spec *spec, FILE *f)
 {
-	for (unsigned i = 0; i < spec->nr_opts; i++) {
-		const struct opt *o = &spec->opts[i];
+	const struct opt *o;
 
+	for (unsigned i = 0; (o = own_at(spec, i)); i++) {
 		if (o->store == OPT_HEADING)
 			fprintf(f, ".SS %s\n", o->help);
 		else if (o->store != OPT_REFUSE)
@@ -128,9 +141,7 @@ void options_man(const struct opt_spec *spec, FILE *f)
 	fputs(".SS Refused options\n"
 	      "These are parsed as their other users write them, and then refused with one line.\n",
 	      f);
-	for (unsigned i = 0; i < spec->nr_opts; i++) {
-		const struct opt *o = &spec->opts[i];
-
+	for (unsigned i = 0; (o = own_at(spec, i)); i++) {
 		if (o->store == OPT_REFUSE)
 			man_option(f, o, o->why);
 	}
@@ -138,9 +149,9 @@ void options_man(const struct opt_spec *spec, FILE *f)
 
 void options_completion(const struct opt_spec *spec, FILE *f)
 {
-	for (unsigned i = 0; i < spec->nr_opts; i++) {
-		const struct opt *o = &spec->opts[i];
+	const struct opt *o;
 
+	for (unsigned i = 0; (o = own_at(spec, i)); i++) {
 		if (o->store != OPT_HEADING && o->store != OPT_REFUSE)
 			fprintf(f, "--%s%s\n", o->name, o->arg ? "=" : "");
 	}

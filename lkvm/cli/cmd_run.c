@@ -16,8 +16,10 @@
 #include "lkvm/cli/cmd.h"
 #include "lkvm/run/machine.h"
 #include "lkvm/run/options_run.h"
+#include "lkvm/run/options_watch.h"
 #include "lkvm/run/warden.h"
 #include "lkvm/vm/loop.h"
+#include "lkvm/watch/watch.h"
 
 /* What a machine has for its end, before it is torn down. A busy host runs vCPUs in turn. */
 #define END_MS 30000u
@@ -63,10 +65,11 @@ static void raise_file_limit(void)
 }
 
 /* One guest from the first instruction to the last. False: it failed, and the reason is out. */
-static bool run_once(const struct config *c, struct warden *w, enum stop_reason *end)
+static bool run_once(const struct config *c, struct warden *w, struct watch *watch,
+		     enum stop_reason *end)
 {
 	struct machine *m;
-	int err = machine_create(&m, c, w);
+	int err = machine_create(&m, c, w, watch);
 
 	*end = STOP_USER;
 	if (err)
@@ -98,48 +101,60 @@ static void fall_silent(const struct config *c, u64 began_ns, unsigned *boots)
 	log_set_level(MIN(c->loglevel, (enum log_level)LOG_ERROR));
 }
 
+/* All boots of a guest. Returns the exit status. */
+static int run_watched(const struct config *c, struct warden *w, struct watch *watch)
+{
+	enum stop_reason end = STOP_NONE;
+	unsigned boots = 0;
+	u64 began_ns;
+	bool ran;
+
+	for (;;) {
+		began_ns = loop_now_ns();
+		ran = run_once(c, w, watch, &end);
+		if (!ran || !watch_ended(watch, end) || !warden_again(w))
+			break;
+		fall_silent(c, began_ns, &boots);
+	}
+	log_set_level(c->loglevel);
+	return watch_finish(watch, ran);
+}
+
 static int run(const struct config *c)
 {
 	const struct warden_conf conf = { .name = c->name,
 					  .limit_ms = END_MS + END_MS_PER_CPU * c->cpus,
 					  .reboots = c->reboot };
+	const struct watch_run about = {
+		.name = c->name,
+		.console = c->console == CONSOLE_VIRTIO ? WATCH_VIRTIO : 0,
+		.reboots = c->reboot,
+	};
 	struct warden *w;
-	enum stop_reason end;
-	unsigned boots = 0;
-	u64 began_ns;
-	bool ran;
+	struct watch *watch;
+	int status = EXIT_DIE;
 
 	raise_file_limit();
 	banner(c);
 	/* One for all boots, so that they are one guest. */
 	if (warden_create(&w, &conf))
 		return EXIT_DIE;
-	for (;;) {
-		began_ns = loop_now_ns();
-		ran = run_once(c, w, &end);
-		if (!ran || end != STOP_RESET || !c->reboot || !warden_again(w))
-			break;
-		fall_silent(c, began_ns, &boots);
+	if (!watch_create(&watch, &c->watch, &about, warden_stop(w))) {
+		status = run_watched(c, w, watch);
+		watch_destroy(watch);
 	}
-	log_set_level(c->loglevel);
 	warden_destroy(w);
-	if (!ran)
-		return EXIT_DIE;
+	return status;
+}
 
-	switch (end) {
-	case STOP_POWEROFF:
-	case STOP_RESET:
-	case STOP_USER:
-		log_info("KVM session ended normally.");
-		return 0;
-	case STOP_UNREAD:
-		log_info("The guest was ended: nobody reads its output any more.");
-		return EXIT_UNREAD;
-	case STOP_ERROR:
-	case STOP_NONE:
-		break;
-	}
-	return EXIT_GUEST;
+static int run_config(struct config *c)
+{
+	log_set_level(c->loglevel);
+	if (config_complete(c))
+		return EXIT_DIE;
+	if (c->dump_dtb && (!config_bootable(c) || !host_has_kvm(c)))
+		return dump_dtb_only(c);
+	return run(c);
 }
 
 int cmd_run(int argc, char **argv)
@@ -149,12 +164,8 @@ int cmd_run(int argc, char **argv)
 
 	config_init(&c);
 	status = options_parse(&options_run, &c, argc, argv);
-	if (status)
-		return status;
-	log_set_level(c.loglevel);
-	if (config_complete(&c))
-		return EXIT_DIE;
-	if (c.dump_dtb && (!config_bootable(&c) || !host_has_kvm(&c)))
-		return dump_dtb_only(&c);
-	return run(&c);
+	if (!status)
+		status = run_config(&c);
+	options_watch_free(&c.watch);
+	return status;
 }

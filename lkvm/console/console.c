@@ -28,6 +28,7 @@
 #include "lkvm/console/fds.h"
 #include "lkvm/console/inbuf.h"
 #include "lkvm/console/outbuf.h"
+#include "lkvm/console/tap.h"
 #include "lkvm/console/terminal.h"
 
 /* What is read at once. A terminal is read when there is room for it. */
@@ -84,6 +85,7 @@ struct console {
 	void (*stop)(void *arg);
 	void (*unread)(void *arg);
 	void *stop_arg;
+	struct tap *tap; /* or NULL */
 
 	_Atomic int rx; /* enum rx */
 	int wake;	/* rx became RX_READY */
@@ -230,6 +232,14 @@ static void take_terminal(struct console *c)
 	update_input(c);
 }
 
+static void on_writable(void *arg)
+{
+	struct console *c = arg;
+
+	if (c->chr.client)
+		c->chr.client->writable(c->chr.client_arg);
+}
+
 /* Until the loop runs a Ctrl-C ends lkvm, as there is nobody else to hear it. */
 static void on_wake(void *arg, u32 events)
 {
@@ -237,6 +247,8 @@ static void on_wake(void *arg, u32 events)
 
 	if (c->source == SOURCE_TTY_LATER)
 		take_terminal(c);
+	if (c->tap && tap_woken(c->tap, &c->input))
+		on_writable(c);
 	deliver(c);
 }
 
@@ -257,7 +269,13 @@ static void on_signal(void *arg, u32 events)
 
 static size_t con_write(struct chardev *chr, const void *buf, size_t len)
 {
-	return outbuf_write(container_of(chr, struct console, chr)->outbuf, buf, len);
+	struct console *c = container_of(chr, struct console, chr);
+
+	if (!c->tap)
+		return outbuf_write(c->outbuf, buf, len);
+	len = outbuf_write(c->outbuf, buf, MIN(len, tap_room(c->tap)));
+	tap_put(c->tap, buf, len);
+	return len;
 }
 
 static void con_rx_ready(struct chardev *chr, bool ready)
@@ -280,14 +298,6 @@ static const struct chardev_ops console_ops = {
 	.rx_ready = con_rx_ready,
 	.size = con_size,
 };
-
-static void on_writable(void *arg)
-{
-	struct console *c = arg;
-
-	if (c->chr.client)
-		c->chr.client->writable(c->chr.client_arg);
-}
 
 static void on_unread(void *arg)
 {
@@ -351,6 +361,8 @@ static int init(struct console *c, u32 out_flags)
 		err = outbuf_create(&c->outbuf, c->loop, c->out, out_flags, &user);
 	if (!err)
 		err = input_init(c);
+	if (!err && c->tap)
+		tap_bind(c->tap, c->wake);
 	return err;
 }
 
@@ -379,6 +391,7 @@ int console_create(struct console **out, const struct console_conf *conf, struct
 		goto fail;
 	c->stop = conf->stop;
 	c->unread = conf->unread;
+	c->tap = conf->tap;
 	c->stop_arg = conf->stop_arg;
 	if (conf->in_fd >= 0 && (c->in = fds_own(conf->in_fd, O_RDONLY, &careful_in)) < 0) {
 		err = c->in;
@@ -388,7 +401,7 @@ int console_create(struct console **out, const struct console_conf *conf, struct
 		err = c->out;
 		goto fail;
 	}
-	err = init(c, careful_out ? OUTBUF_MAY_BLOCK : 0);
+	err = init(c, (careful_out ? OUTBUF_MAY_BLOCK : 0) | (conf->logged ? OUTBUF_LOGGED : 0));
 	if (err)
 		goto fail;
 	if (c->in >= 0 && isatty(c->in))
@@ -406,7 +419,7 @@ fail:
 	return err;
 }
 
-int console_create_pty(struct console **out, unsigned index, struct loop *loop)
+int console_create_pty(struct console **out, unsigned index, struct loop *loop, struct tap *tap)
 {
 	struct console *c = alloc(loop);
 	char name[64];
@@ -414,6 +427,7 @@ int console_create_pty(struct console **out, unsigned index, struct loop *loop)
 
 	if (!c)
 		goto fail;
+	c->tap = tap;
 	err = fds_pty(&c->in, &c->out, &c->slave, name, sizeof(name));
 	if (!err)
 		err = init(c, OUTBUF_LOSSY);
@@ -448,6 +462,8 @@ void console_destroy(struct console *c)
 {
 	if (!c)
 		return;
+	if (c->tap)
+		tap_bind(c->tap, -1);
 	if (c->outbuf)
 		outbuf_flush(c->outbuf);
 	outbuf_destroy(c->outbuf);

@@ -20,6 +20,7 @@
 #include "lkvm/vm/loop.h"
 
 struct console;
+struct tap;
 
 struct console_conf {
 	int in_fd;  /* -1: no input. Stays the caller's */
@@ -31,7 +32,9 @@ struct console_conf {
 	void (*stop)(void *arg);
 	/* Nobody reads out_fd any more (EPIPE). The same otherwise, for any out_fd. */
 	void (*unread)(void *arg);
-	void *stop_arg; /* of both */
+	void *stop_arg;	 /* of both */
+	struct tap *tap; /* who else reads and types; bound to this console. NULL: nobody */
+	bool logged;	 /* there is a log: rather lose output that nobody takes than stall */
 };
 
 /*
@@ -46,7 +49,7 @@ struct console_conf {
 int console_create(struct console **out, const struct console_conf *conf, struct loop *loop);
 
 /* A new pty for terminal `index` (--tty); prints "Assigned terminal N to pty /dev/pts/X". */
-int console_create_pty(struct console **out, unsigned index, struct loop *loop);
+int console_create_pty(struct console **out, unsigned index, struct loop *loop, struct tap *tap);
 
 /* Good until console_destroy(). */
 struct chardev *console_chardev(struct console *c);

@@ -116,7 +116,7 @@ size_t outbuf_write(struct outbuf *o, const void *buf, size_t len)
 		return 0;
 	pthread_mutex_lock(&o->lock);
 	if (o->sink != SINK_GONE) {
-		if ((o->flags & OUTBUF_LOSSY) && len > SIZE - o->len)
+		if ((o->flags & (OUTBUF_LOSSY | OUTBUF_LOGGED)) && len > SIZE - o->len)
 			forget(o, len - (SIZE - o->len));
 		n = MIN(len, SIZE - o->len);
 		append(o, buf, n);

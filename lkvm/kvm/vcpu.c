@@ -220,6 +220,9 @@ static void exit_system_event(struct vcpu *v)
 	case KVM_SYSTEM_EVENT_RESET:
 		stop_request(v->env->stop, STOP_RESET);
 		return;
+	case KVM_SYSTEM_EVENT_CRASH:
+		stop_request(v->env->stop, STOP_CRASH);
+		return;
 	default:
 		fatal_exit(v, "unknown system event %u", v->run->system_event.type);
 	}

@@ -18,6 +18,7 @@
 
 #include "arm64/board.h"
 #include "lkvm/base/encode.h"
+#include "lkvm/run/options_watch.h"
 
 /* 64 MiB for the kernel and for each CPU 64 MiB more: kvmtool's rule, with its limit. */
 #define RAM_PER_CPU (64 * MiB)
@@ -29,6 +30,7 @@ void config_init(struct config *c)
 	memset(c, 0, offsetof(struct config, kernel_buf));
 	c->ram_base = MEMMAP_RAM;
 	c->kvm_dev = "/dev/kvm";
+	c->watch = (struct watch_conf){ .until = NULL };
 	c->params = "";
 	c->pvtime = true;
 	c->sve = true;
@@ -326,6 +328,8 @@ int config_complete(struct config *c)
 {
 	int err = check_boot(c);
 
+	if (!err)
+		err = options_watch_complete(&c->watch);
 	if (!err)
 		err = check_cpu(c);
 	if (!err)

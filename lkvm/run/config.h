@@ -12,6 +12,7 @@
 
 #include "lkvm/base/log.h"
 #include "lkvm/control/control_dir.h"
+#include "lkvm/watch/watch_conf.h"
 #include "net/netopt.h"
 #include "realm/sim/fault.h"
 #include "virtio/disk/disk_conf.h"
@@ -112,6 +113,8 @@ struct config {
 	char kernel_buf[PATH_MAX];
 	struct disk_conf disks[CONFIG_MAX_DISKS];
 	struct net_conf nics[CONFIG_MAX_NICS];
+
+	struct watch_conf watch; /* boot tests */
 };
 
 /* Defaults, before options are parsed. */

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "lkvm/vm/stop.h"
+#include "lkvm/watch/watch.h"
 
 static void on_stop(void *arg)
 {
@@ -31,32 +32,39 @@ static int add_terminal(struct consoles *cs, const struct console_conf *conf, st
 	return err;
 }
 
-static int add_pty(struct consoles *cs, unsigned index, struct loop *loop)
+static int add_pty(struct consoles *cs, unsigned index, struct loop *loop, struct watch *watch)
 {
-	int err = console_create_pty(&cs->all[cs->nr], index, loop);
+	struct tap *tap = watch ? watch_tap(watch, index) : NULL;
+	int err = console_create_pty(&cs->all[cs->nr], index, loop, tap);
 
 	if (!err)
 		cs->uart[index] = console_chardev(cs->all[cs->nr++]);
 	return err;
 }
 
-int consoles_init(struct consoles *cs, const struct config *c, struct loop *loop, struct stop *stop)
+int consoles_init(struct consoles *cs, const struct config *c, struct loop *loop, struct stop *stop,
+		  struct watch *watch)
 {
 	struct console_conf term = { .in_fd = STDIN_FILENO,
 				     .out_fd = STDOUT_FILENO,
 				     .stop = on_stop,
-				     .unread = on_unread,
-				     .stop_arg = stop };
+				     .unread = c->watch.log ? NULL : on_unread,
+				     .stop_arg = stop,
+				     .logged = c->watch.log };
 	/* With a virtio console UART 0 still shows what the guest says before its driver is up. */
 	struct console_conf out_only = term;
 	bool virtio = c->console == CONSOLE_VIRTIO;
 	int err = 0;
 
 	out_only.in_fd = -1;
+	if (watch) {
+		term.tap = watch_tap(watch, virtio ? WATCH_VIRTIO : 0);
+		out_only.tap = watch_tap(watch, 0);
+	}
 	*cs = (struct consoles){ .nr = 0 };
 	for (unsigned i = 0; i < CONFIG_NR_TTYS && !err; i++) {
 		if (c->tty[i])
-			err = add_pty(cs, i, loop);
+			err = add_pty(cs, i, loop, watch);
 	}
 	if (!err && virtio)
 		err = add_terminal(cs, &term, loop, &cs->virtio);

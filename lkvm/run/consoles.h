@@ -10,6 +10,7 @@
 #include "lkvm/run/config.h"
 
 struct stop;
+struct watch;
 
 struct consoles {
 	struct console *all[CONFIG_NR_TTYS + 2];
@@ -19,11 +20,12 @@ struct consoles {
 };
 
 /*
- * Create what the config asks for; Ctrl-a x makes a stop request. Tear down with consoles_fini(),
+ * Create what the config asks for; Ctrl-a x makes a stop request. `watch` sees what the guest
+ * prints; NULL: nobody does. Tear down with consoles_fini(),
  * also on error; the loop is not running then. 0 or -errno after one log_error() line.
  */
-int consoles_init(struct consoles *cs, const struct config *c, struct loop *loop,
-		  struct stop *stop);
+int consoles_init(struct consoles *cs, const struct config *c, struct loop *loop, struct stop *stop,
+		  struct watch *watch);
 void consoles_fini(struct consoles *cs);
 
 #endif

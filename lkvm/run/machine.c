@@ -25,12 +25,14 @@
 #include "lkvm/run/consoles.h"
 #include "lkvm/run/devices.h"
 #include "lkvm/run/ending.h"
+#include "lkvm/run/hint.h"
 #include "lkvm/run/launch.h"
 #include "lkvm/run/warden.h"
 #include "lkvm/vm/bus.h"
 #include "lkvm/vm/loop.h"
 #include "lkvm/vm/mem.h"
 #include "lkvm/vm/pci.h"
+#include "lkvm/watch/watch.h"
 #include "realm/realm.h"
 
 struct machine {
@@ -43,6 +45,8 @@ struct machine {
 	struct realm *realm;
 
 	struct warden *warden; /* NULL: it will not run */
+	struct watch *watch;   /* NULL: nobody watches */
+	u64 began_ns;	       /* when its building did */
 	struct stop *stop;     /* the warden's */
 	struct ending ending;
 	struct loop *io_loop;
@@ -171,7 +175,7 @@ static int create_devices(struct machine *m)
 
 	if (err)
 		return log_errno(err, "cannot create an event loop");
-	err = consoles_init(&m->consoles, m->c, m->io_loop, m->stop);
+	err = consoles_init(&m->consoles, m->c, m->io_loop, m->stop, m->watch);
 	if (err)
 		return err;
 	err = board_create(&m->board, &m->launch.board, m->bus, kvm_event_irq(m->event), m->io_loop,
@@ -375,13 +379,16 @@ static struct machine *machine_alloc(const struct config *c)
 	return m;
 }
 
-int machine_create(struct machine **out, const struct config *c, struct warden *warden)
+int machine_create(struct machine **out, const struct config *c, struct warden *warden,
+		   struct watch *watch)
 {
 	struct machine *m = machine_alloc(c);
 	int err = -ENOMEM;
 
 	if (m) {
 		m->warden = warden;
+		m->watch = watch;
+		m->began_ns = loop_now_ns();
 		m->launch.stop = m->stop = warden_stop(warden);
 		warden_watch(warden, ending_suspect, &m->ending);
 		err = build(m);
@@ -441,12 +448,16 @@ int machine_dump_dtb(const struct config *c)
 enum stop_reason machine_run(struct machine *m)
 {
 	int err = loop_start(m->io_loop);
+	char hint[HINT_SIZE];
 
 	m->ending.vcpus = m->vcpus;
 	m->ending.nr_vcpus = m->nr_vcpus;
 	m->ending.io_loop = m->io_loop;
 	m->ending.devices = m->devices;
 	ending_at(&m->ending, ENDING_VCPUS);
+	if (m->watch)
+		watch_started(m->watch, loop_now_ns() - m->began_ns,
+			      hint_silent(hint, m->c, realm_device_alias(m->realm)));
 	for (unsigned i = 0; i < m->nr_vcpus && !err; i++)
 		err = vcpu_start(m->vcpus[i]);
 	if (err) {

@@ -11,12 +11,15 @@
 
 struct machine;
 struct warden;
+struct watch;
 
 /*
- * Build the VM. `c` and `warden` stay the caller's and outlive the machine. 0, or -errno after a
- * line that says what to do; -EINTR, without a line, when the end was asked for meanwhile.
+ * Build the VM. `c`, `warden` and `watch` stay the caller's and outlive the machine; `watch` sees
+ * its consoles, NULL: nobody does. 0, or -errno after a line that says what to do; -EINTR, without
+ * a line, when the end was asked for meanwhile.
  */
-int machine_create(struct machine **out, const struct config *c, struct warden *warden);
+int machine_create(struct machine **out, const struct config *c, struct warden *warden,
+		   struct watch *watch);
 
 /* Start vCPUs, wait for the end, stop everything. Says why it ended. May be called once. */
 enum stop_reason machine_run(struct machine *m);

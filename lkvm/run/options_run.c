@@ -17,6 +17,7 @@
 #include "lkvm/base/encode.h"
 #include "lkvm/base/log.h"
 #include "lkvm/run/options_realm.h"
+#include "lkvm/run/options_watch.h"
 
 /*
  * A number and its unit; *p moves behind both. `shift` is what counts without a unit. *has_unit
@@ -487,6 +488,7 @@ static const struct opt opts[] = {
 
 const struct opt_spec options_run = {
 	.usage = "lkvm run [<options>] [<kernel image>]",
+	.base = &options_watch,
 	.opts = opts,
 	.nr_opts = ARRAY_SIZE(opts),
 	.word = kernel_word,

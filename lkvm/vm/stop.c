@@ -55,7 +55,7 @@ void stop_request(struct stop *s, enum stop_reason why)
 	u64 one = 1;
 
 	if (!atomic_compare_exchange_strong(&s->reason, &now, (int)why)) {
-		if (now == STOP_RESET && why == STOP_USER)
+		if (now == STOP_RESET && (why == STOP_USER || why == STOP_WATCH))
 			atomic_compare_exchange_strong(&s->reason, &now, (int)why);
 		return;
 	}

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Asking for the end. Any thread may ask. The first reason wins, except that STOP_USER replaces
- * STOP_RESET. Only the main thread acts on the request: it kicks and joins the vCPUs and stops the
- * loops. The request is an eventfd, so that a loop can wait for it, too.
+ * Asking for the end. Any thread may ask. The first reason wins, except that STOP_USER and
+ * STOP_WATCH replace STOP_RESET. Only the main thread acts on the request: it kicks and joins the
+ * vCPUs and stops the loops. The request is an eventfd, so that a loop can wait for it, too.
  */
 #ifndef LKVM_STOP_H
 #define LKVM_STOP_H
@@ -16,6 +16,8 @@ enum stop_reason {
 	STOP_POWEROFF, /* the guest: PSCI SYSTEM_OFF */
 	STOP_RESET,    /* the guest: PSCI SYSTEM_RESET */
 	STOP_USER,     /* Ctrl-a x, SIGTERM, lkvm stop */
+	STOP_WATCH,    /* who watches the console has seen enough (lkvm/watch) */
+	STOP_CRASH,    /* the guest says that it has crashed */
 	STOP_UNREAD,   /* nobody reads the guest's output any more */
 	STOP_ERROR,    /* we cannot go on; the one who asks has told the user why */
 };

@@ -13,6 +13,7 @@
 
 #include "lkvm/cli/cmd.h"
 #include "lkvm/run/options_run.h"
+#include "lkvm/run/options_watch.h"
 #include "tests/fuzz/input.h"
 #include "tests/fuzz/said.h"
 
@@ -64,6 +65,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		if (!status)
 			check_config(&c);
 	}
+	options_watch_free(&c.watch);
 	free(words);
 	return 0;
 }

@@ -27,7 +27,8 @@ static struct {
 	struct stop *stop;
 } fake;
 
-int machine_create(struct machine **out, const struct config *c, struct warden *warden)
+int machine_create(struct machine **out, const struct config *c, struct warden *warden,
+		   struct watch *watch)
 {
 	fake.c = c;
 	if (fake.create_err)
@@ -242,14 +243,25 @@ END_TEST
 
 START_TEST(a_guest_that_ends)
 {
-	static const enum stop_reason ends[] = { STOP_POWEROFF, STOP_RESET, STOP_USER };
+	static const struct {
+		enum stop_reason end;
+		const char *line;
+	} ends[] = {
+		{ STOP_POWEROFF, "The guest has switched itself off." },
+		{ STOP_RESET, "The guest has reset itself." },
+		{ STOP_USER, "The guest was stopped by its user." },
+	};
+	char line[200];
 
 	for (unsigned i = 0; i < ARRAY_SIZE(ends); i++) {
 		fake.nr_run = 0;
-		fake.ends[0] = ends[i];
+		fake.ends[0] = ends[i].end;
 		ck_assert_int_eq(LKVM(BOOT), 0);
-		ck_assert_str_eq(captured(), "  Info: # lkvm run -k Image -m 64 -c 2 --name g\n"
-					     "  Info: KVM session ended normally.\n");
+		snprintf(line, sizeof(line),
+			 "  Info: # lkvm run -k Image -m 64 -c 2 --name g\n"
+			 "  Info: KVM session ended normally. %s\n",
+			 ends[i].line);
+		ck_assert_str_eq(captured(), line);
 		ck_assert(fake.nr_created == i + 1 && fake.nr_destroyed == i + 1);
 	}
 }
@@ -350,7 +362,8 @@ START_TEST(a_guest_that_resets_without_end)
 			 "  Info: a boot\n  Info: a boot\n  Info: a boot\n"
 			 "  Info: the guest resets itself again and again: of its next boots only "
 			 "errors are told\n"
-			 "  Info: KVM session ended normally.\n");
+			 "  Info: KVM session ended normally. The guest has switched itself "
+			 "off.\n");
 }
 END_TEST
 

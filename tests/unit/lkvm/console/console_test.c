@@ -680,7 +680,7 @@ START_TEST(pty)
 
 	ck_assert(pipe(err) == 0 && dup2(err[1], STDERR_FILENO) >= 0);
 	ck_assert_int_eq(loop_create(&loop, "test"), 0);
-	ck_assert_int_eq(console_create_pty(&con, 2, loop), 0);
+	ck_assert_int_eq(console_create_pty(&con, 2, loop, NULL), 0);
 	line[read(err[0], line, sizeof(line) - 1)] = '\0';
 	ck_assert_int_eq(sscanf(line, " Info: Assigned terminal 2 to pty %63s", name), 1);
 	chr = console_chardev(con);
@@ -727,7 +727,7 @@ static int create_and_destroy(void)
 
 static int create_and_destroy_pty(void)
 {
-	int err = console_create_pty(&con, 1, loop);
+	int err = console_create_pty(&con, 1, loop, NULL);
 
 	if (!err)
 		console_destroy(con);

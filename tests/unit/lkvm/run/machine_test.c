@@ -104,7 +104,7 @@ static enum stop_reason start(const struct config *conf)
 	struct warden *w = warden();
 	struct machine *m;
 
-	if (!machine_create(&m, conf, w)) {
+	if (!machine_create(&m, conf, w, NULL)) {
 		end = machine_run(m);
 		machine_destroy(m);
 	}
@@ -426,7 +426,7 @@ START_TEST(a_signal_ends_a_launch)
 		conf(REALM_ANY);
 		kill(getpid(), sigs[i]);
 		stop_wait(warden_stop(w), scaled(20000));
-		ck_assert_int_eq(machine_create(&m, &c, w), -EINTR);
+		ck_assert_int_eq(machine_create(&m, &c, w, NULL), -EINTR);
 		ck_assert_uint_le(fake_seen.nr_measured, 1);
 		ck_assert_ptr_null(strstr(captured(), "Error"));
 		warden_destroy(w);

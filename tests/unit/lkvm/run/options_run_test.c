@@ -7,6 +7,8 @@
 #include "lkvm/base/exit.h"
 #include "lkvm/cli/cmd.h"
 #include "lkvm/run/options_run.h"
+#include "lkvm/run/options_watch.h"
+#include "lkvm/watch/ere.h"
 #include "tests/unit/arm64/capture.h"
 
 static struct config c;
@@ -332,12 +334,20 @@ START_TEST(bad_values)
 		{ "--sve-max-vl=384", "SVE vector length isn't power of 2" },
 		{ "--sve-max-vl=4096", "or out of range" },
 		{ "--sve-max-vl=x", "not 'x'" },
+		{ "--until=(", "--until '(': a ( is not closed" },
+		{ "--fail-on=a*", "it matches what is empty" },
+		{ "--status-from=x", "it has no group" },
+		{ "--timeout=0", "--timeout wants a number of seconds" },
+		{ "--timeout=1.5", "--timeout wants a number of seconds" },
+		{ "--within=5", "there is none" },
+		{ "--send=\\q", "the escapes are" },
 	};
 
 	capture_start();
 	for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
 		ck_assert_int_eq(PARSE(bad[i].word), EXIT_DIE);
 		captured_one_error(bad[i].text, "");
+		options_watch_free(&c.watch);
 	}
 }
 END_TEST
@@ -537,6 +547,35 @@ START_TEST(values_that_no_realm_has)
 }
 END_TEST
 
+/* Steps are put together from their options, in either order. */
+START_TEST(steps)
+{
+	const struct watch_conf *w = &c.watch;
+
+	PARSE("--send", "root\\n", "--after", "login:", "--within", "5", "--after", "# ", "--send",
+	      "exit\\x04", "--after", "bye");
+	ck_assert_uint_eq(w->nr_steps, 3);
+	ck_assert(!strcmp(w->steps[0].after, "login:") && w->steps[0].within_s == 5);
+	ck_assert(w->steps[0].len == 5 && !memcmp(w->steps[0].bytes, "root\n", 5));
+	ck_assert(!strcmp(w->steps[1].after, "# ") && !w->steps[1].within_s);
+	ck_assert(w->steps[1].len == 5 && !memcmp(w->steps[1].bytes, "exit\x04", 5));
+	ck_assert(!strcmp(w->steps[2].after, "bye") && !w->steps[2].send);
+	options_watch_free(&c.watch);
+}
+END_TEST
+
+START_TEST(boot_tests)
+{
+	PARSE("--until", "a|b", "--fail-on", "c", "--timeout", "7", "--status-from", "kut",
+	      "--max-resets", "3", "--console-log", "log", "--no-panic-watch");
+	ck_assert(c.watch.until_ere && c.watch.fail_on_ere && c.watch.timeout_s == 7);
+	ck_assert(c.watch.status_ere->has_group && c.watch.status_kut);
+	ck_assert(c.watch.max_resets == 3 && !strcmp(c.watch.log, "log"));
+	ck_assert(c.watch.no_panic_watch);
+	options_watch_free(&c.watch);
+}
+END_TEST
+
 /* kvmtool-compat 5: command lines in public use, and the one this project started from. */
 START_TEST(command_lines_in_the_wild)
 {
@@ -577,9 +616,9 @@ START_TEST(command_lines_in_the_wild)
 }
 END_TEST
 
-SUITE_MAIN("lkvm/options_run", kvmtools_options_have_kvmtools_spelling, the_table_is_sound,
-	   kvmtools_abbreviations_stay_clear, what_comes_later_says_so, defaults,
-	   values_reach_their_fields, words_out_of_a_list, transports_old_and_new, bad_values,
-	   not_too_many, the_first_word_is_the_kernel, kvmtools_abbreviations, memory_sizes,
-	   bad_memory_sizes, realms_and_their_options, values_that_no_realm_has,
+SUITE_MAIN("lkvm/options_run", steps, boot_tests, kvmtools_options_have_kvmtools_spelling,
+	   the_table_is_sound, kvmtools_abbreviations_stay_clear, what_comes_later_says_so,
+	   defaults, values_reach_their_fields, words_out_of_a_list, transports_old_and_new,
+	   bad_values, not_too_many, the_first_word_is_the_kernel, kvmtools_abbreviations,
+	   memory_sizes, bad_memory_sizes, realms_and_their_options, values_that_no_realm_has,
 	   command_lines_in_the_wild)

@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The watcher: taps, log, clock, and the end of a run.
+ *
+ * Thread: lkvm-watch, on w->loop, for all that has no other word; main for the interface, which
+ *         calls the loop.
+ * Trust:  what is printed is the guest's. It is taken in pieces, between which the clock is looked
+ *         at, and the guest waits when it is faster than the log or the expressions.
+ */
+#include "lkvm/watch/watch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "lkvm/base/log.h"
+#include "lkvm/console/tap.h"
+#include "lkvm/vm/loop.h"
+#include "lkvm/watch/script.h"
+#include "lkvm/watch/text.h"
+
+/* How long the taps rest after they were empty: below what people notice. */
+#define WINDOW_NS 5000000u
+
+/* Bytes of each tap between two looks at everything else. */
+#define PIECE 4096u
+
+/* A guest that says nothing for so long, or for so many times as long as its start took. */
+#define SILENT_NS UINT64_C(10000000000)
+#define SILENT_TIMES 5u
+
+struct watch {
+	const struct watch_conf *conf;
+	const struct watch_run *run;
+	struct loop *loop;
+	bool runs; /* the loop's thread */
+	int wake, log_fd;
+	struct loop_fd *wake_fd;
+	struct loop_timer *window, *tick, *limit, *silent;
+	struct tap *taps[WATCH_SOURCES];
+	struct script *script;
+	bool spoken; /* a guest has printed something */
+	u64 patience_ns;
+	char hint[300];
+	struct stop *stop;
+	enum watch_why why;
+	char line[300];
+
+	/* main's, or on the loop while main waits */
+	char panic[300];
+	unsigned resets;
+	bool too_many_resets, again;
+	enum stop_reason end;
+};
+
+/* ---- deciding ---- */
+
+/* The first reason counts. */
+static void decide(struct watch *w, enum watch_why why, const char *line)
+{
+	if (w->why != WHY_NOTHING)
+		return;
+	w->why = why;
+	text_plain(w->line, sizeof(w->line), line);
+	stop_request(w->stop, STOP_WATCH);
+}
+
+static void on_step(void *arg, unsigned n, const char *text, size_t len)
+{
+	struct watch *w = arg;
+
+	if (len && !tap_type(w->taps[w->run->console], text, len))
+		log_warn("step %u: the guest takes no input, --send is lost", n + 1);
+}
+
+static void on_until(void *arg, const char *line)
+{
+	decide(arg, WHY_UNTIL, line);
+}
+
+static void on_fail_on(void *arg, const char *line)
+{
+	decide(arg, WHY_FAIL_ON, line);
+}
+
+static void on_late(void *arg, unsigned n)
+{
+	decide(arg, WHY_LATE, "");
+}
+
+/* With --reboot the guest may still come back by itself (panic=30). */
+static void on_panicked(void *arg)
+{
+	struct watch *w = arg;
+
+	if (!w->conf->no_panic_watch && !w->run->reboots)
+		decide(w, WHY_PANIC, script_panic(w->script));
+}
+
+static void on_limit(void *arg)
+{
+	decide(arg, WHY_TIMEOUT, "");
+}
+
+static void on_silent(void *arg)
+{
+	struct watch *w = arg;
+
+	if (!w->spoken)
+		log_info("the guest has printed nothing for %u s: %s",
+			 (unsigned)(w->patience_ns / 1000000000), w->hint);
+}
+
+/* ---- what is printed ---- */
+
+static void write_log(struct watch *w, const u8 *buf, size_t len)
+{
+	while (len && w->log_fd >= 0) {
+		ssize_t n = write(w->log_fd, buf, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			log_error("--console-log %s: %s; it ends here", w->conf->log,
+				  n < 0 ? strerror(errno) : "nothing is written");
+			close(w->log_fd);
+			w->log_fd = -1;
+			return;
+		}
+		buf += n;
+		len -= (size_t)n;
+	}
+}
+
+/* When does the script want to look at the clock again? */
+static void arm_tick(struct watch *w)
+{
+	u64 next = script_next(w->script), now = loop_now_ns();
+
+	if (next == WATCH_NEVER)
+		loop_timer_disarm(w->tick);
+	else
+		loop_timer_arm(w->tick, next > now ? next - now : 0);
+}
+
+/* A piece of each tap; true if there was any. */
+static bool take(struct watch *w)
+{
+	u8 buf[PIECE];
+	bool any = false;
+
+	for (unsigned i = 0; i < WATCH_SOURCES; i++) {
+		size_t n = tap_take(w->taps[i], buf, sizeof(buf));
+
+		if (!n)
+			continue;
+		any = true;
+		w->spoken = true;
+		write_log(w, buf, n);
+		script_feed(w->script, i, buf, n, loop_now_ns());
+	}
+	if (any)
+		arm_tick(w);
+	return any;
+}
+
+static void on_window(void *arg)
+{
+	struct watch *w = arg;
+	bool sleeps = true;
+
+	if (take(w)) {
+		loop_timer_arm(w->window, WINDOW_NS);
+		return;
+	}
+	for (unsigned i = 0; i < WATCH_SOURCES; i++)
+		sleeps = tap_sleep(w->taps[i]) && sleeps;
+	if (!sleeps)
+		loop_timer_arm(w->window, 0);
+}
+
+/* The first byte after a pause, or a ring that is half full. */
+static void on_wake(void *arg, u32 events)
+{
+	struct watch *w = arg;
+
+	take(w);
+	loop_timer_arm(w->window, WINDOW_NS);
+}
+
+static void on_tick(void *arg)
+{
+	struct watch *w = arg;
+
+	script_tick(w->script, loop_now_ns());
+	arm_tick(w);
+}
+
+static void take_all(void *arg)
+{
+	while (take(arg))
+		;
+}
+
+/* ---- the machine ---- */
+
+struct start {
+	struct watch *w;
+	u64 built_ns;
+	const char *hint;
+};
+
+static void begin(void *arg)
+{
+	struct start *s = arg;
+
+	script_started(s->w->script, loop_now_ns());
+	arm_tick(s->w);
+	if (!s->hint || s->w->spoken)
+		return;
+	snprintf(s->w->hint, sizeof(s->w->hint), "%s", s->hint);
+	s->w->patience_ns = MAX(SILENT_NS, SILENT_TIMES * s->built_ns);
+	loop_timer_arm(s->w->silent, s->w->patience_ns);
+}
+
+void watch_started(struct watch *w, u64 built_ns, const char *hint)
+{
+	struct start s = { w, built_ns, hint };
+
+	loop_call(w->loop, begin, &s);
+}
+
+/* On the loop: nothing is printed any more. */
+static void close_boot(void *arg)
+{
+	struct watch *w = arg;
+	const char *panic;
+
+	take_all(w);
+	loop_timer_disarm(w->silent);
+	panic = script_panic(w->script);
+	if (panic && !w->conf->no_panic_watch &&
+	    (w->end == STOP_RESET || w->end == STOP_CRASH || w->why == WHY_PANIC))
+		text_plain(w->panic, sizeof(w->panic), panic);
+	w->again = w->end == STOP_RESET && w->run->reboots && w->why == WHY_NOTHING;
+	w->resets += w->again;
+	w->too_many_resets = w->conf->max_resets && w->resets > w->conf->max_resets;
+	w->again = w->again && !w->too_many_resets;
+}
+
+bool watch_ended(struct watch *w, enum stop_reason end)
+{
+	w->end = end;
+	loop_call(w->loop, close_boot, w);
+	return w->again;
+}
+
+int watch_finish(struct watch *w, bool started)
+{
+	struct verdict_facts f = { .conf = w->conf, .started = started };
+	struct verdict v;
+
+	loop_stop(w->loop);
+	w->runs = false;
+	take_all(w);
+	script_flush(w->script);
+	f.end = w->end;
+	f.why = w->why;
+	f.line = w->line;
+	f.panic = *w->panic ? w->panic : NULL;
+	f.steps_done = script_steps_done(w->script);
+	f.until_seen = script_until_seen(w->script);
+	f.resets = w->resets;
+	f.too_many_resets = w->too_many_resets;
+	f.status = script_status(w->script);
+	verdict_of(&v, &f);
+	if (v.well || v.status == EXIT_UNREAD)
+		log_info("%s", v.line);
+	else if (v.status != EXIT_DIE && v.status != EXIT_GUEST) /* they have said why */
+		log_error("%s", v.line);
+	return v.status;
+}
+
+/* ---- life ---- */
+
+/* Two guests with one log would mix in it. */
+static int open_log(struct watch *w)
+{
+	int err = 0;
+
+	if (!w->conf->log)
+		return 0;
+	w->log_fd = open(w->conf->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0666);
+	if (w->log_fd < 0)
+		return log_errno(-errno, "--console-log %s", w->conf->log);
+	if (flock(w->log_fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK) {
+		log_error("--console-log %s: another guest has it, use another file", w->conf->log);
+		return -EBUSY;
+	}
+	if (ftruncate(w->log_fd, 0) < 0 && errno != EINVAL)
+		err = log_errno(-errno, "--console-log %s", w->conf->log);
+	return err;
+}
+
+static int create_loop(struct watch *w)
+{
+	int err = loop_create(&w->loop, "lkvm-watch");
+
+	if (!err)
+		err = loop_fd_add(w->loop, w->wake, EPOLLIN | EPOLLET, on_wake, w, &w->wake_fd);
+	if (!err)
+		err = loop_timer_add(w->loop, on_window, w, &w->window);
+	if (!err)
+		err = loop_timer_add(w->loop, on_tick, w, &w->tick);
+	if (!err)
+		err = loop_timer_add(w->loop, on_limit, w, &w->limit);
+	if (!err)
+		err = loop_timer_add(w->loop, on_silent, w, &w->silent);
+	return err;
+}
+
+static int create(struct watch *w)
+{
+	const struct script_events events = { .step = on_step,
+					      .until = on_until,
+					      .failed = on_fail_on,
+					      .late = on_late,
+					      .panicked = on_panicked,
+					      .arg = w };
+	int err;
+
+	w->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	err = w->wake < 0 ? -errno : create_loop(w);
+	if (!err)
+		err = script_create(&w->script, w->conf, &events);
+	for (unsigned i = 0; i < WATCH_SOURCES && !err; i++)
+		err = tap_create(&w->taps[i], w->wake);
+	if (err)
+		return err;
+	if (w->conf->timeout_s)
+		loop_timer_arm(w->limit, w->conf->timeout_s * UINT64_C(1000000000));
+	err = loop_start(w->loop);
+	w->runs = !err;
+	return err;
+}
+
+int watch_create(struct watch **out, const struct watch_conf *conf, const struct watch_run *run,
+		 struct stop *stop)
+{
+	struct watch *w = calloc(1, sizeof(*w));
+	int err;
+
+	if (!w)
+		return log_errno(-ENOMEM, "cannot watch the guest");
+	w->conf = conf;
+	w->stop = stop;
+	w->run = run;
+	w->wake = w->log_fd = -1;
+	err = open_log(w);
+	if (!err) {
+		err = create(w);
+		if (err)
+			log_errno(err, "cannot watch the guest");
+	}
+	if (err) {
+		watch_destroy(w);
+		return err;
+	}
+	*out = w;
+	return 0;
+}
+
+struct tap *watch_tap(struct watch *w, unsigned source)
+{
+	assert(source < WATCH_SOURCES);
+	return w->taps[source];
+}
+
+void watch_destroy(struct watch *w)
+{
+	if (!w)
+		return;
+	if (w->runs)
+		loop_stop(w->loop);
+	loop_destroy(w->loop);
+	script_destroy(w->script);
+	for (unsigned i = 0; i < WATCH_SOURCES; i++)
+		tap_destroy(w->taps[i]);
+	if (w->wake >= 0)
+		close(w->wake);
+	if (w->log_fd >= 0)
+		close(w->log_fd);
+	free(w);
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Somebody who watches a run from its start to its end, over all boots of --reboot: reads what the
+ * guest prints, keeps a log of it, types, looks at the clock, and says at last how the run went.
+ *
+ * Main thread, but for watch_tap(). A thread of its own (lkvm-watch) does the work, so nothing of
+ * it waits for a guest, a device or the start of a machine.
+ */
+#ifndef LKVM_WATCH_H
+#define LKVM_WATCH_H
+
+#include "lkvm/vm/stop.h"
+#include "lkvm/watch/verdict.h"
+#include "lkvm/watch/watch_conf.h"
+
+struct tap;
+struct watch;
+
+/* What the watcher is told about the run. Outlives it. */
+struct watch_run {
+	const char *name;
+	unsigned console; /* the source that steps type on */
+	bool reboots;	  /* --reboot */
+};
+
+/*
+ * Opens the files, starts the thread, and the time of --timeout runs. `stop` ends the run; it
+ * outlives the watcher. 0, or -errno after one log_error() line.
+ */
+int watch_create(struct watch **out, const struct watch_conf *conf, const struct watch_run *run,
+		 struct stop *stop);
+
+/* Where console `source` lets the watcher listen. Good until watch_destroy(). */
+struct tap *watch_tap(struct watch *w, unsigned source);
+
+/*
+ * The machine's CPUs are about to run; building it took `built_ns`. `hint` is what to try when the
+ * guest prints nothing, and is copied; NULL: nothing is said then.
+ */
+void watch_started(struct watch *w, u64 built_ns, const char *hint);
+
+/* It has ended for this reason; its consoles are gone. True: it may be started again. */
+bool watch_ended(struct watch *w, enum stop_reason end);
+
+/*
+ * The run is over, the thread is stopped. Prints the last line, and returns the exit status.
+ * `started` is false when there was no machine, for a reason that was printed.
+ */
+int watch_finish(struct watch *w, bool started);
+
+/* Takes NULL. */
+void watch_destroy(struct watch *w);
+
+#endif

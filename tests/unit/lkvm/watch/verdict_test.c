@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * How a run went: a table of ends, with the status and the words of each.
+ */
+#include <string.h>
+
+#include "lkvm/watch/verdict.h"
+#include "tests/unit/suite.h"
+
+static struct watch_conf conf;
+
+static void before(void)
+{
+	memset(&conf, 0, sizeof(conf));
+}
+
+static void after(void)
+{
+}
+
+static void is(const struct verdict_facts *facts, int status, const char *words)
+{
+	struct verdict_facts f = *facts;
+	struct verdict v;
+
+	f.conf = &conf;
+	f.started = true;
+	if (!f.status)
+		f.status = -1;
+	verdict_of(&v, &f);
+	ck_assert_msg(v.status == status && strstr(v.line, words), "%d: %s", v.status, v.line);
+	ck_assert_int_eq(v.well, !status);
+}
+
+#define IS(status, words, ...) is(&(struct verdict_facts){ __VA_ARGS__ }, status, words)
+
+START_TEST(ends)
+{
+	IS(0, "KVM session ended normally. The guest has switched itself off.",
+	   .end = STOP_POWEROFF);
+	IS(0, "KVM session ended normally. The guest has reset itself.", .end = STOP_RESET);
+	IS(0, "KVM session ended normally. The guest was stopped by its user.", .end = STOP_USER);
+	IS(1, "", .end = STOP_ERROR);
+	IS(141, "nobody reads", .end = STOP_UNREAD);
+	IS(125, "the guest has panicked: it has said so", .end = STOP_CRASH);
+	IS(125, "the guest has panicked: Kernel panic", .end = STOP_RESET,
+	   .panic = "Kernel panic - not syncing");
+	IS(121, "reset itself 4 times, and --max-resets is 0", .end = STOP_RESET, .resets = 4,
+	   .too_many_resets = true);
+}
+END_TEST
+
+START_TEST(watched)
+{
+	conf.timeout_s = 7;
+	conf.until = "login";
+	conf.fail_on = "BUG";
+	IS(124, "--timeout: the run has taken 7 s", .end = STOP_WATCH, .why = WHY_TIMEOUT);
+	IS(125, "--fail-on was seen: a BUG", .end = STOP_WATCH, .why = WHY_FAIL_ON,
+	   .line = "a BUG");
+	IS(0, "KVM session ended normally. --until was seen: x login", .end = STOP_WATCH,
+	   .why = WHY_UNTIL, .until_seen = true, .line = "x login");
+	IS(120, "The guest has switched itself off: --until 'login' was not seen",
+	   .end = STOP_POWEROFF);
+	/* The machine's end was under way already. */
+	IS(0, "switched itself off", .end = STOP_POWEROFF, .until_seen = true);
+	IS(125, "panicked", .end = STOP_WATCH, .why = WHY_PANIC, .panic = "Kernel panic");
+}
+END_TEST
+
+START_TEST(steps)
+{
+	conf.nr_steps = 2;
+	conf.steps[0].after = "login:";
+	conf.steps[1].after = "# ";
+	conf.steps[1].within_s = 5;
+	IS(120, "step 2: --after '# ' was not seen within 5 s", .end = STOP_WATCH, .why = WHY_LATE,
+	   .steps_done = 1);
+	IS(120, "The guest has reset itself before step 1: --after 'login:' was not seen",
+	   .end = STOP_RESET);
+	IS(0, "ended normally", .end = STOP_POWEROFF, .steps_done = 2);
+}
+END_TEST
+
+START_TEST(statuses)
+{
+	struct verdict_facts f = { .conf = &conf, .started = true, .end = STOP_POWEROFF };
+	struct verdict v;
+
+	conf.status_from = "S=([0-9])";
+	IS(120, "--status-from 'S=([0-9])' was not seen", .end = STOP_POWEROFF);
+	IS(3, "The guest has switched itself off, with status 3", .end = STOP_POWEROFF,
+	   .status = 3);
+	IS(125, "panicked", .end = STOP_RESET, .status = 3, .panic = "Kernel panic");
+	verdict_of(&v, &f);
+	ck_assert(v.status == 0 && v.well);
+	f.started = false;
+	verdict_of(&v, &f);
+	ck_assert(v.status == 128 && !v.well);
+}
+END_TEST
+
+SUITE_MAIN_FIXTURE("lkvm/watch/verdict", before, after, ends, watched, steps, statuses)
