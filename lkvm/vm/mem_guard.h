@@ -19,8 +19,9 @@ int guard_start(const struct region *regions, unsigned nr);
 void guard_stop(const struct region *regions);
 
 /*
- * Touch each page of [p, p + len), which is in a guarded region. True: the host has all of them.
- * False: there was a fault, as guard_touched() says, which this call has asked already. Any thread.
+ * Touch each page of [p, p + len), which is in a guarded region, up to the first fault. True: the
+ * host has all of them. False: there was a fault, as guard_touched() says, which this call has
+ * asked already. Any thread.
  */
 bool guard_ask(const void *p, u64 len);
 

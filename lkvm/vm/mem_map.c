@@ -278,13 +278,18 @@ int region_change(struct region *r, u64 off, u64 len, bool shared)
 	return err;
 }
 
-bool region_hide(const struct region *r, const void *at)
+bool region_hide(const struct region *r, const void *at, bool whole)
 {
 	u64 page = (u64)sysconf(_SC_PAGESIZE);
 	u64 off = align_down((uintptr_t)at - (uintptr_t)r->pub.shared_view, page);
 
-	return r->guarded && off < r->pub.size &&
-	       !remap((char *)r->pub.shared_view + off, page, PROT_READ | PROT_WRITE,
+	if (!r->guarded || off >= r->pub.size)
+		return false;
+	if (whole) {
+		off = 0;
+		page = r->pub.size;
+	}
+	return !remap((char *)r->pub.shared_view + off, page, PROT_READ | PROT_WRITE,
 		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 }
 

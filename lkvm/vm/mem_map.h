@@ -50,10 +50,11 @@ int region_change(struct region *r, u64 off, u64 len, bool shared);
 
 /*
  * Guarded memory: put an empty page that nobody else has in the place of the page of the devices'
- * view that `at` points into. False: `at` points elsewhere, or there is no memory. Any thread,
+ * view that `at` points into; `whole`: in the place of all of them, which takes one mapping however
+ * many were hidden before. False: `at` points elsewhere, or there is no memory. Any thread,
  * async-signal-safe.
  */
-bool region_hide(const struct region *r, const void *at);
+bool region_hide(const struct region *r, const void *at, bool whole);
 
 /* Show all pages again that region_hide() has hidden. What fails stays hidden. Any thread. */
 void region_unhide(const struct region *r);
