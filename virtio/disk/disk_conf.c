@@ -14,39 +14,8 @@
 #include <string.h>
 
 #include "lkvm/base/encode.h"
+#include "lkvm/base/fields.h"
 #include "lkvm/base/log.h"
-
-/*
- * Copy the field at *p up to a single comma, with ",," read as a comma; *p moves behind the comma
- * or to the end. 1: a comma was there, so another field follows; 0: the last one; -E2BIG.
- */
-static int next_field(const char **p, char *buf, size_t size)
-{
-	size_t n = 0;
-	int more = 0;
-
-	for (; **p; (*p)++) {
-		if (**p == ',') {
-			(*p)++;
-			more = **p != ',';
-		}
-		if (more)
-			break;
-		if (n + 1 >= size)
-			return -E2BIG;
-		buf[n++] = **p;
-	}
-	buf[n] = '\0';
-	return more;
-}
-
-/* The value of "key=value" if `field` has that key, else NULL. */
-static const char *value_of(const char *field, const char *key)
-{
-	size_t n = strlen(key);
-
-	return strncmp(field, key, n) == 0 && field[n] == '=' ? field + n + 1 : NULL;
-}
 
 static int parse_format(const char *v, struct disk_conf *conf)
 {
@@ -116,7 +85,7 @@ static int parse_field(const char *field, struct disk_conf *conf)
 		return 0;
 	}
 	for (unsigned i = 0; i < ARRAY_SIZE(keys); i++) {
-		const char *v = value_of(field, keys[i].key);
+		const char *v = field_value(field, keys[i].key);
 
 		if (v)
 			return keys[i].parse(v, conf);
@@ -131,7 +100,7 @@ int disk_conf_parse(const char *arg, struct disk_conf *conf)
 	int more, err;
 
 	*conf = (struct disk_conf){ .format = DISK_FORMAT_RAW, .nr_queues = 1 };
-	more = next_field(&arg, conf->path, sizeof(conf->path));
+	more = field_next(&arg, conf->path, sizeof(conf->path));
 	if (more < 0) {
 		log_error("--disk: the file name is too long");
 		return -EINVAL;
@@ -145,7 +114,7 @@ int disk_conf_parse(const char *arg, struct disk_conf *conf)
 		return -EINVAL;
 	}
 	while (more) {
-		more = next_field(&arg, field, sizeof(field));
+		more = field_next(&arg, field, sizeof(field));
 		if (more < 0) {
 			log_error("--disk: a flag is too long");
 			return -EINVAL;
