@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Worker threads beside a loop.
+ *
+ * Thread: the client's loop, but for work(), which runs on the workers' own loops.
+ * Trust:  none needed.
+ *
+ * A job is on one list at a time: todo -> a worker's hands -> finished -> done(). `lock` guards
+ * both lists. Each job in todo is one count of a semaphore eventfd that all workers watch, so one
+ * of them wakes for it. The other eventfd is edge-triggered and only ever written: its count means
+ * nothing.
+ */
+#include "lkvm/vm/workers.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+struct list {
+	struct worker_job *first, **tail;
+};
+
+struct worker {
+	struct workers *all;
+	struct loop *loop;
+	struct loop_fd *fd;
+};
+
+struct workers {
+	struct loop *loop;
+	void (*group_end)(void *arg);
+	void *arg;
+	unsigned in_flight;
+	int todo_event, finished_event;
+	struct loop_fd *finished_fd;
+
+	pthread_mutex_t lock;
+	pthread_cond_t progress; /* finished is not empty any more */
+	struct list todo, finished;
+
+	unsigned nr;
+	struct worker worker[WORKERS_MAX];
+};
+
+static void list_init(struct list *l)
+{
+	l->first = NULL;
+	l->tail = &l->first;
+}
+
+static void list_add(struct list *l, struct worker_job *j)
+{
+	j->next = NULL;
+	*l->tail = j;
+	l->tail = &j->next;
+}
+
+static struct worker_job *list_take(struct list *l)
+{
+	struct worker_job *j = l->first;
+
+	if (j) {
+		l->first = j->next;
+		if (!l->first)
+			l->tail = &l->first;
+	}
+	return j;
+}
+
+static void count_up(int event)
+{
+	u64 one = 1;
+	ssize_t n;
+
+	/* EAGAIN: the counter is full, so the other side has been told often enough. */
+	do
+		n = write(event, &one, sizeof(one));
+	while (n < 0 && errno == EINTR);
+}
+
+/* ---- workers ---- */
+
+static void on_todo(void *arg, u32 events)
+{
+	struct worker *me = arg;
+	struct workers *w = me->all;
+	struct worker_job *j;
+	bool tell;
+	u64 count;
+
+	/* Somebody else was quicker. */
+	if (read(w->todo_event, &count, sizeof(count)) < 0)
+		return;
+	pthread_mutex_lock(&w->lock);
+	j = list_take(&w->todo);
+	pthread_mutex_unlock(&w->lock);
+	if (!j)
+		return;
+	j->work(j);
+	pthread_mutex_lock(&w->lock);
+	tell = !w->finished.first;
+	list_add(&w->finished, j);
+	pthread_cond_signal(&w->progress);
+	pthread_mutex_unlock(&w->lock);
+	if (tell)
+		count_up(w->finished_event);
+}
+
+/* ---- the client's loop ---- */
+
+void workers_submit(struct workers *w, struct worker_job *j)
+{
+	assert(loop_here(w->loop));
+	w->in_flight++;
+	pthread_mutex_lock(&w->lock);
+	list_add(&w->todo, j);
+	pthread_mutex_unlock(&w->lock);
+	count_up(w->todo_event);
+}
+
+/* `group`: what the workers have finished. */
+static void complete(struct workers *w, struct list *group)
+{
+	struct worker_job *j = list_take(group);
+
+	if (!j)
+		return;
+	for (; j; j = list_take(group)) {
+		w->in_flight--;
+		j->done(j);
+	}
+	if (w->group_end)
+		w->group_end(w->arg);
+}
+
+/* Move all that is finished now to `group`. With the lock. */
+static void take_finished(struct workers *w, struct list *group)
+{
+	list_init(group);
+	if (!w->finished.first)
+		return;
+	*group = w->finished;
+	list_init(&w->finished);
+}
+
+static void on_finished(void *arg, u32 events)
+{
+	struct workers *w = arg;
+	struct list group;
+
+	pthread_mutex_lock(&w->lock);
+	take_finished(w, &group);
+	pthread_mutex_unlock(&w->lock);
+	complete(w, &group);
+}
+
+void workers_drain(struct workers *w)
+{
+	assert(loop_here(w->loop));
+	while (w->in_flight) {
+		struct list group;
+
+		pthread_mutex_lock(&w->lock);
+		while (!w->finished.first)
+			pthread_cond_wait(&w->progress, &w->lock);
+		take_finished(w, &group);
+		pthread_mutex_unlock(&w->lock);
+		complete(w, &group);
+	}
+}
+
+/* ---- life ---- */
+
+static void worker_stop(struct worker *me)
+{
+	if (me->loop)
+		loop_stop(me->loop);
+	loop_fd_del(me->fd);
+	loop_destroy(me->loop);
+}
+
+void workers_destroy(struct workers *w)
+{
+	if (!w)
+		return;
+	assert(!w->in_flight);
+	loop_fd_del(w->finished_fd);
+	for (unsigned i = 0; i < w->nr; i++)
+		worker_stop(&w->worker[i]);
+	if (w->todo_event >= 0)
+		close(w->todo_event);
+	if (w->finished_event >= 0)
+		close(w->finished_event);
+	pthread_cond_destroy(&w->progress);
+	pthread_mutex_destroy(&w->lock);
+	free(w);
+}
+
+static int worker_start(struct workers *w, const char *name)
+{
+	struct worker *me = &w->worker[w->nr++];
+	int err;
+
+	me->all = w;
+	err = loop_create(&me->loop, name);
+	if (!err)
+		err = loop_fd_add(me->loop, w->todo_event, EPOLLIN | EPOLLEXCLUSIVE, on_todo, me,
+				  &me->fd);
+	return err ? err : loop_start(me->loop);
+}
+
+int workers_create(struct workers **out, struct loop *loop, unsigned nr, const char *name,
+		   void (*group_end)(void *arg), void *arg)
+{
+	struct workers *w = calloc(1, sizeof(*w));
+	int err = 0;
+
+	assert(nr >= 1 && nr <= WORKERS_MAX);
+	if (!w)
+		return -ENOMEM;
+	w->loop = loop;
+	w->group_end = group_end;
+	w->arg = arg;
+	list_init(&w->todo);
+	list_init(&w->finished);
+	pthread_mutex_init(&w->lock, NULL);
+	pthread_cond_init(&w->progress, NULL);
+	w->todo_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK | EFD_SEMAPHORE);
+	w->finished_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (w->todo_event < 0 || w->finished_event < 0)
+		err = -errno;
+	if (!err)
+		err = loop_fd_add(loop, w->finished_event, EPOLLIN | EPOLLET, on_finished, w,
+				  &w->finished_fd);
+	while (!err && w->nr < nr)
+		err = worker_start(w, name);
+	if (err) {
+		workers_destroy(w);
+		return err;
+	}
+	*out = w;
+	return 0;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Threads for work that may wait for the host, as system calls on files do: a job is given on one
+ * loop, done on any of the threads, and comes back on that loop. Nothing is allocated for it.
+ */
+#ifndef LKVM_WORKERS_H
+#define LKVM_WORKERS_H
+
+#include "lkvm/vm/loop.h"
+
+#define WORKERS_MAX 8u
+
+struct workers;
+
+/* The submitter's memory; not the submitter's to touch between workers_submit() and done(). */
+struct worker_job {
+	void (*work)(struct worker_job *j); /* on one of the threads */
+	void (*done)(struct worker_job *j); /* on the loop; may submit jobs, this one too */
+	struct worker_job *next;	    /* ours while submitted */
+};
+
+/*
+ * `nr` (1 to WORKERS_MAX) threads named `name`, at most 15 bytes. `loop` is where done() runs.
+ * After each group of done() calls group_end(arg) is called; NULL: nothing is. Before `loop` runs.
+ * 0 or -errno (-ENOMEM, of eventfd(2), epoll_ctl(2), pthread_create(3)), without a message.
+ */
+int workers_create(struct workers **out, struct loop *loop, unsigned nr, const char *name,
+		   void (*group_end)(void *arg), void *arg);
+
+/* Nothing is submitted, and the loop does not run. Takes NULL. */
+void workers_destroy(struct workers *w);
+
+/* On the loop. Jobs begin in this order; how they end is up to them. Never waits. */
+void workers_submit(struct workers *w, struct worker_job *j);
+
+/* On the loop: wait until every job is done, those submitted by done() too. */
+void workers_drain(struct workers *w);
+
+#endif

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Workers: jobs come back, all of them, on the loop; one that waits does not keep up the others. */
+#include <pthread.h>
+#include <semaphore.h>
+
+#include "lkvm/vm/workers.h"
+#include "tests/unit/suite.h"
+
+#define NR_JOBS 200u
+
+struct job {
+	struct worker_job job;
+	bool again; /* submit it once more when it is done */
+};
+
+static struct loop *loop;
+static struct workers *w;
+static struct job jobs[NR_JOBS];
+static _Atomic unsigned worked;
+static unsigned done, groups;
+static sem_t gate;
+
+static void work(struct worker_job *j)
+{
+	worked++;
+}
+
+static void wait_at_gate(struct worker_job *j)
+{
+	sem_wait(&gate);
+	worked++;
+}
+
+static void on_done(struct worker_job *j)
+{
+	struct job *x = container_of(j, struct job, job);
+
+	ck_assert(loop_here(loop));
+	done++;
+	if (x->again) {
+		x->again = false;
+		workers_submit(w, j);
+	}
+}
+
+static void group_end(void *arg)
+{
+	ck_assert_ptr_eq(arg, &groups);
+	groups++;
+}
+
+static void up(void)
+{
+	ck_assert_int_eq(loop_create(&loop, "test"), 0);
+	ck_assert_int_eq(workers_create(&w, loop, 3, "worker", group_end, &groups), 0);
+	sem_init(&gate, 0, 0);
+	for (unsigned i = 0; i < NR_JOBS; i++)
+		jobs[i].job = (struct worker_job){ .work = work, .done = on_done };
+	worked = done = groups = 0;
+}
+
+static void down(void)
+{
+	workers_destroy(w);
+	loop_destroy(loop);
+}
+
+START_TEST(all_come_back)
+{
+	for (unsigned i = 0; i < NR_JOBS; i++)
+		workers_submit(w, &jobs[i].job);
+	while (done < NR_JOBS)
+		loop_step(loop, -1);
+	ck_assert_uint_eq(worked, NR_JOBS);
+	ck_assert_uint_ge(groups, 1);
+}
+END_TEST
+
+START_TEST(drained_with_those_of_done)
+{
+	for (unsigned i = 0; i < NR_JOBS; i++) {
+		jobs[i].again = i % 2;
+		workers_submit(w, &jobs[i].job);
+	}
+	workers_drain(w);
+	ck_assert_uint_eq(done, NR_JOBS + NR_JOBS / 2);
+	ck_assert_uint_eq(worked, done);
+	workers_drain(w);
+}
+END_TEST
+
+START_TEST(two_wait_and_the_third_works)
+{
+	jobs[0].job.work = jobs[1].job.work = wait_at_gate;
+	for (unsigned i = 0; i < 50; i++)
+		workers_submit(w, &jobs[i].job);
+	while (done < 48)
+		loop_step(loop, -1);
+	ck_assert_uint_eq(worked, 48);
+	sem_post(&gate);
+	sem_post(&gate);
+	workers_drain(w);
+	ck_assert_uint_eq(done, 50);
+}
+END_TEST
+
+SUITE_MAIN_FIXTURE("lkvm/vm/workers", up, down, all_come_back, drained_with_those_of_done,
+		   two_wait_and_the_third_works)
