@@ -9,6 +9,7 @@ _lkvm()
 --cpus=
 --mem=
 --disk=
+--9p=
 --rng
 --nodefaults
 --console=

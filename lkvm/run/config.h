@@ -16,9 +16,11 @@
 #include "net/netopt.h"
 #include "realm/sim/fault.h"
 #include "virtio/disk/disk_conf.h"
+#include "virtio/share/share_conf.h"
 
 #define CONFIG_MAX_DISKS 4u
 #define CONFIG_MAX_NICS 4u
+#define CONFIG_MAX_SHARES 8u
 #define CONFIG_MAX_CPUS 512u /* more than KVM on arm64 takes */
 #define CONFIG_NR_TTYS 4u
 #define CONFIG_CMDLINE_SIZE 2048u /* bytes, with the final NUL [Linux arm64 COMMAND_LINE_SIZE] */
@@ -50,6 +52,7 @@ struct config {
 	u64 ram_base;	     /* 0x80000000 unless -m SIZE@ADDR */
 	const char *kvm_dev; /* "/dev/kvm" */
 	const char *hugetlbfs;
+	unsigned nr_shares;
 	unsigned nr_disks, nr_nics; /* see below; no NIC becomes one in user mode */
 	bool rng;
 	enum config_console console;
@@ -111,6 +114,7 @@ struct config {
 
 	/* Large: config_init() leaves them alone, and they are filled as far as they are used. */
 	char kernel_buf[PATH_MAX];
+	struct share_conf shares[CONFIG_MAX_SHARES]; /* --9p */
 	struct disk_conf disks[CONFIG_MAX_DISKS];
 	struct net_conf nics[CONFIG_MAX_NICS];
 

@@ -23,7 +23,7 @@
 #include "virtio/transport/mmio.h"
 #include "virtio/transport/pci.h"
 
-#define MAX_DEVICES (CONFIG_MAX_DISKS + CONFIG_MAX_NICS + 2u)
+#define MAX_DEVICES (CONFIG_MAX_SHARES + CONFIG_MAX_DISKS + CONFIG_MAX_NICS + 2u)
 
 /* One device with the transport it hangs on: exactly one of pci and mmio is set. */
 struct slot {
@@ -95,7 +95,8 @@ static bool mtu_is_free(const struct net_conf *n)
 
 static struct virtio_pool_load pool_load(const struct config *c)
 {
-	struct virtio_pool_load l = { .nr_disks = c->nr_disks };
+	/* A shared directory has a ring like a disk's. */
+	struct virtio_pool_load l = { .nr_disks = c->nr_disks + c->nr_shares };
 
 	static_assert(CONFIG_MAX_NICS <= VIRTIO_POOL_MAX_NICS, "a place for each");
 	for (unsigned i = 0; i < c->nr_nics; i++)
@@ -135,6 +136,21 @@ static struct virtio_env env_of(const struct devices *d, unsigned instance)
 }
 
 /* ---- kinds ---- */
+
+static unsigned nr_9p(const struct devices *d)
+{
+	return d->c->nr_shares;
+}
+
+/* The last one that was given is the first device, as with kvmtool. */
+static int add_9p(struct devices *d, unsigned i)
+{
+	struct virtio_env env = env_of(d, i);
+	struct virtio_device *dev;
+	int err = virtio_9p_create(&dev, &env, &d->c->shares[d->c->nr_shares - 1 - i]);
+
+	return err ? err : attach(d, dev, d->c->transport == TRANSPORT_MMIO);
+}
 
 static unsigned nr_rng(const struct devices *d)
 {
@@ -219,9 +235,8 @@ static const struct {
 	unsigned (*count)(const struct devices *d);
 	int (*add)(struct devices *d, unsigned i);
 } kinds[] = {
-	{ "rng", nr_rng, add_rng },
-	{ "net", nr_net, add_net },
-	{ "console", nr_console, add_console },
+	{ "9p", nr_9p, add_9p },    { "rng", nr_rng, add_rng },
+	{ "net", nr_net, add_net }, { "console", nr_console, add_console },
 	{ "blk", nr_blk, add_blk },
 };
 
@@ -267,7 +282,7 @@ unsigned devices_count_mmio(const struct config *c)
 	unsigned nr = 0;
 
 	if (c->transport == TRANSPORT_MMIO)
-		nr = c->rng + (c->console == CONSOLE_VIRTIO) + c->nr_disks;
+		nr = c->nr_shares + c->rng + (c->console == CONSOLE_VIRTIO) + c->nr_disks;
 	for (unsigned i = 0; i < c->nr_nics; i++)
 		nr += c->nics[i].mode != NET_MODE_NONE && nic_on_mmio(c, &c->nics[i]);
 	return nr;

@@ -105,6 +105,17 @@ static int parse_disk(void *conf, const char *name, const char *val)
 	return disk_conf_parse(val, &c->disks[c->nr_disks++]);
 }
 
+static int parse_9p(void *conf, const char *name, const char *val)
+{
+	struct config *c = conf;
+
+	if (c->nr_shares == CONFIG_MAX_SHARES) {
+		log_error("Currently only %u shared directories are supported", CONFIG_MAX_SHARES);
+		return -EINVAL;
+	}
+	return share_conf_parse(val, &c->shares[c->nr_shares++]);
+}
+
 static int parse_network(void *conf, const char *name, const char *val)
 {
 	struct config *c = conf;
@@ -353,6 +364,9 @@ static const struct opt opts[] = {
 	CALL('d', "disk", "file[,flag...]", parse_disk,
 	     "Disk image or block device, at most 4. Flags: ro, direct, format=raw, serial=<text>, "
 	     "queues=<n>, io=uring|threads; a comma in a file name is written twice"),
+	CALL(0, "9p", "dir[,tag][,flag...]", parse_9p,
+	     "Directory that the guest mounts as <tag> by 9P (default kvm_9p), at most 8. Flags: ro, map=host|root "
+	     "(who owns files), tag=<text>; a comma in a name is written twice"),
 	TRUE("rng", rng, "Give the guest a source of entropy (virtio-rng)"),
 	TRUE("nodefaults", nodefaults, "Pass --params exactly as given and add nothing to it"),
 	CALL(0, "console", "serial|virtio", parse_console, "What the terminal is for the guest; default serial"),
@@ -465,7 +479,6 @@ static const struct opt opts[] = {
 	NUMBER(0, "debug-iodelay", "ms", disk_delay_ms, 3600000, "Delay each disk request"),
 
 	REFUSE("balloon", NULL, "memory balloons" LATER),
-	REFUSE("9p", "dir[,tag]", "shared directories" LATER),
 	REFUSE("vsock", "cid", "vsock devices" LATER),
 	REFUSE("sandbox", "script", "sandboxes" LATER ", give an initrd that runs the script"),
 	REFUSE("vnc", NULL, NO_GRAPHICS),

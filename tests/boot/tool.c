@@ -177,7 +177,7 @@ int main(int argc, char **argv)
 		     { "conns", 3, cmd_conns },	      { "refused", 2, cmd_refused },
 		     { "fill", 4, cmd_fill },	      { "verify", 4, cmd_verify },
 		     { "diskrate", 3, cmd_diskrate }, { "pty", 3, cmd_pty },
-		     { "answer", 1, cmd_answer } };
+		     { "answer", 1, cmd_answer },     { "fs", 1, cmd_fs } };
 
 	signal(SIGPIPE, SIG_IGN);
 	for (size_t i = 0; i < sizeof(cmds) / sizeof(*cmds); i++)

@@ -35,5 +35,6 @@ int cmd_udp(char **argv);
 int cmd_conns(char **argv);
 int cmd_refused(char **argv);
 int cmd_pty(char **argv);
+int cmd_fs(char **argv);
 
 #endif

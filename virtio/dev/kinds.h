@@ -12,6 +12,7 @@
 struct chardev;
 struct disk;
 struct netif;
+struct share_conf;
 struct virtio_pool;
 
 /* Where a device lives. */
@@ -43,6 +44,10 @@ struct virtio_blk_conf {
 /* Takes over `disk`, also on error. */
 int virtio_blk_create(struct virtio_device **out, const struct virtio_env *env, struct disk *disk,
 		      const struct virtio_blk_conf *conf);
+
+/* The directory is opened here. */
+int virtio_9p_create(struct virtio_device **out, const struct virtio_env *env,
+		     const struct share_conf *conf);
 
 /* `chr` stays the caller's and outlives the device. */
 int virtio_console_create(struct virtio_device **out, const struct virtio_env *env,

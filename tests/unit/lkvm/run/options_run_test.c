@@ -48,7 +48,6 @@ static const struct {
 	{ "sdl", 0, false },
 	{ "rng", 0, false },
 	{ "nodefaults", 0, false },
-	{ "9p", 0, true },
 	{ "console", 0, true },
 	{ "vsock", 0, true },
 	{ "dev", 0, true },
