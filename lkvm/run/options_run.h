@@ -9,12 +9,4 @@
 /* Fills a struct config that config_init() has prepared. */
 extern const struct opt_spec options_run;
 
-/*
- * SIZE[BKMGTP][@ADDR[BKMGTP]], decimal, octal (0...) or hexadecimal (0x...). Without a unit a size
- * counts in MiB. So does an address below 0x80000000, where no RAM can be; a larger one is in
- * bytes: only one of the two readings can be meant. *base stays as it is without an address.
- * -EINVAL after one log_error() line.
- */
-int options_mem(const char *s, u64 *size, u64 *base);
-
 #endif

@@ -2,10 +2,10 @@
 /*
  * 9P transport: a virtqueue on one side, a shared directory (virtio/share) on the other.
  *
- * Thread: create and destroy before and after the loop runs; requests are served on worker
- *         threads, which touch nothing here but their slot; everything else on the loop.
  * Thread: create and destroy before and after the loop runs; requests are served on workers,
  *         which touch nothing here but their slot; everything else on the loop.
+ * Trust:  descriptors are checked by chain.c; messages are the guest's, virtio/share checks them.
+ * Spec:   none in virtio 1.3; <linux/virtio_9p.h>, and what Linux's driver does
  *
  * Life of a request: taken from the queue into a slot, its pages pinned; served by a worker;
  * answered with the others of its group. Slots are made once; when all are busy the queue is left

@@ -6,6 +6,7 @@
 
 #include "lkvm/base/exit.h"
 #include "lkvm/cli/cmd.h"
+#include "lkvm/run/options_mem.h"
 #include "lkvm/run/options_run.h"
 #include "lkvm/run/options_watch.h"
 #include "lkvm/watch/ere.h"
