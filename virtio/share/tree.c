@@ -125,7 +125,7 @@ int do_link(struct call *c)
 	if (f)
 		err = call_name(c, name);
 	/* A link to the link, if it is one: what /proc names is the file itself. */
-	if (!err && linkat(AT_FDCWD, host_path(f->fd, path), dir->fd, name, AT_SYMLINK_FOLLOW))
+	if (f && !err && linkat(AT_FDCWD, host_path(f->fd, path), dir->fd, name, AT_SYMLINK_FOLLOW))
 		err = -errno;
 	if (f)
 		fid_put(t, f);
@@ -145,7 +145,7 @@ int do_renameat(struct call *c)
 	new = call_fid(c, &err);
 	if (new)
 		err = call_name(c, new_name);
-	if (!err && renameat(f->fd, name, new->fd, new_name))
+	if (new && !err && renameat(f->fd, name, new->fd, new_name))
 		err = -errno;
 	if (new)
 		fid_put(t, new);
