@@ -87,7 +87,8 @@ int kvm_reg_list(int vcpu_fd, struct kvm_reg_list **list);
 
 /*
  * Make the next thing that the vCPU sees a synchronous external abort of its last data access [KVM
- * api, KVM_SET_VCPU_EVENTS]. On the vCPU's thread, outside KVM_RUN.
+ * api, KVM_SET_VCPU_EVENTS]. On the vCPU's thread, outside KVM_RUN, after an exit: before the first
+ * KVM_RUN of a Realm's vCPU, Linux with v14 of the CCA patches follows a NULL pointer here.
  */
 int kvm_inject_abort(int vcpu_fd);
 
