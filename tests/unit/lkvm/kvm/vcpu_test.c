@@ -239,7 +239,7 @@ START_TEST(exits_nobody_knows_stop_the_guest)
 	}
 	setup();
 	add_event(KVM_SYSTEM_EVENT_CRASH);
-	ck_assert_int_eq(run_and_tear_down(), STOP_ERROR);
+	ck_assert_int_eq(run_and_tear_down(), STOP_CRASH);
 	setup();
 	add_mmio(0x1000, 9, true);
 	ck_assert_int_eq(run_and_tear_down(), STOP_ERROR);
