@@ -11,19 +11,24 @@
 struct kvm;
 
 /*
- * What the board has to know before KVM is asked, and *conf as far as the user has it: every kind
- * of Realm has the same board, so any of them stands in for one whose kind the host decides.
+ * The backend as far as the board has to know it before KVM is asked, and *conf as far as the user
+ * has determined it. Every kind of Realm has the same board, so any kind stands in for one that the
+ * host decides about. *conf points into `c`.
  */
 const struct realm_ops *backend_presume(struct realm_conf *conf, const struct config *c);
 
 /*
- * The backend that this host has; *ops and *conf come from backend_presume(). -errno after one line
- * that says why there is none, or which option it cannot honour.
+ * The backend that this host has: *ops and *conf, which backend_presume() has set, become those of
+ * the host. Makes and closes scratch VMs (realm/host/probe.h). 0, or -errno after one log_error()
+ * line that says why there is no such backend, or which option the backend cannot honour.
  */
 int backend_choose(const struct realm_ops **ops, struct realm_conf *conf, const struct kvm *k,
 		   const struct config *c);
 
-/* The VM, with an IPA space of `bits` (a Realm's alias bit included). -errno after one line. */
+/*
+ * Create the VM k->vm_fd, with an IPA space of `bits` (a Realm's alias bit included). 0, or -errno
+ * after one log_error() line: -E2BIG, the host has no such space.
+ */
 int backend_create_vm(struct kvm *k, const struct realm_ops *ops, const struct realm_conf *conf,
 		      unsigned bits);
 

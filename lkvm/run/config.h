@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the user asked for: plain data, no file descriptors, printable. Filled by options_run.c,
- * completed and checked by config.c, read by machine.c. Strings point into argv or into the config
- * itself: it stays where it is once completed.
+ * What the user asked for: plain data, no file descriptors, printable. options_run.c fills it,
+ * config.c completes and checks it, machine.c reads it. Strings point into argv or into the config
+ * itself, so a config that is completed stays where it is. Main thread.
  */
 #ifndef LKVM_CONFIG_H
 #define LKVM_CONFIG_H
@@ -121,36 +121,41 @@ struct config {
 	struct watch_conf watch; /* boot tests */
 };
 
-/* Defaults, before options are parsed. */
+/* Set the defaults, before options are parsed. */
 void config_init(struct config *c);
 
 /*
  * Complete the defaults that depend on the host or on other options (CPUs, RAM size, kernel image,
- * name, NIC) and refuse what contradicts, before anything is opened. 0, or -EINVAL or -ENOENT after
- * one log_error() line. With --dump-dtb a missing kernel or root file system is no error.
+ * name, NIC), and refuse options that contradict each other, before anything is opened. 0, or
+ * -EINVAL or -ENOENT after one log_error() line. With --dump-dtb a missing kernel or root file
+ * system is no error.
  */
 int config_complete(struct config *c);
 
-/* There is a kernel (or firmware), and something it can boot into: false only with --dump-dtb. */
+/*
+ * Does the config, which is complete, have a kernel (or firmware) and something that it can boot
+ * into? False with --dump-dtb only.
+ */
 bool config_bootable(const struct config *c);
 
 /*
- * The kernel command line: console=, root= and the user's --params as kvmtool composes them
- * (nodefaults and firmware: exactly the user's string). --earlycon and --swiotlb add their
- * arguments in each case; `alias` is what the guest adds to the address of a device (a Realm's
- * shared half). -E2BIG when it does not fit `size`.
+ * Compose the kernel command line in buf[0..size): console=, root= and the user's --params as
+ * kvmtool has them; with nodefaults or firmware, the user's string alone. --earlycon and --swiotlb
+ * add their arguments in each case. `alias` is what the guest adds to the address of a device (a
+ * Realm's shared half), or 0. 0, or -E2BIG without a message: `size` is too small, and `buf` has
+ * the beginning.
  */
 int config_cmdline(const struct config *c, u64 alias, char *buf, size_t size);
 
 /*
- * A list of host CPUs like "0-3,6" (--vcpu-affinity) as a set. -EINVAL, without a message, for
- * anything else and for an empty list.
+ * A list of host CPUs like "0-3,6" (--vcpu-affinity) as a set. 0; -EINVAL, without a message: it is
+ * not such a list, or an empty one.
  */
 int config_cpulist(const char *list, cpu_set_t *set);
 
 /*
- * The CPUs of --vcpu-affinity, of which this thread may use at least one: it has been there.
- * -errno after one log_error() line.
+ * The CPUs of --vcpu-affinity, which is given. The calling thread goes there and back again, so
+ * this host lets it run on one of them. 0, or -errno after one log_error() line.
  */
 int config_affinity(const struct config *c, cpu_set_t *set);
 

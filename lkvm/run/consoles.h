@@ -12,6 +12,7 @@
 struct stop;
 struct watch;
 
+/* Of one machine; the caller's. */
 struct consoles {
 	struct console *all[CONFIG_NR_TTYS + 2];
 	unsigned nr;

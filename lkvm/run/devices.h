@@ -17,7 +17,7 @@ struct loop;
 struct mem;
 struct pci;
 
-/* What devices are connected to; all of it outlives them. */
+/* What devices are connected to. All of it, and the struct itself, outlives them. */
 struct devices_env {
 	struct mem *mem;
 	struct loop *loop;
@@ -33,8 +33,10 @@ struct devices_env {
 };
 
 /*
- * Create all of them, in the order of kvmtool (which fixes their numbers): rng, net, console, blk.
- * 0 or -errno after one log_error() line.
+ * Create all devices of the config, with what stands behind them: disks are opened, network
+ * interfaces made. The order is kvmtool's, which fixes their numbers: rng, net, console, blk. `c`
+ * and `env` outlive the devices. 0, or -errno after one log_error() line: then nothing is left.
+ * Before vCPUs and the loop run.
  */
 int devices_create(struct devices **out, const struct config *c, const struct devices_env *env);
 
@@ -48,10 +50,16 @@ struct devices_info {
 	char bus[32];	  /* where the guest's kernel has it: "0000:00:01.0", "3000000.virtio" */
 };
 
+/* How many devices there are. */
 unsigned devices_nr(const struct devices *d);
+
+/* About device `i`, below devices_nr(); out->name is the device's. */
 void devices_info(const struct devices *d, unsigned i, struct devices_info *out);
 
-/* False: nobody keeps an account, since the guest does not bounce. */
+/*
+ * Is an account kept of what devices touch? Only of a guest that bounces; devices_sums() and
+ * devices_trace() are for those only.
+ */
 bool devices_accounted(const struct devices *d);
 
 /*
@@ -66,8 +74,9 @@ int devices_sums(struct devices *d, struct account_sums *out);
 int devices_trace(struct devices *d, struct account_ring *r);
 
 /*
- * All frames from now on go to the capture file `fd` (net/netif.h), which is taken over, also on
- * error; -1: no more. -ENODEV: the guest has no network, or does not bounce. -errno of write(2).
+ * From now on all frames go to the capture file `fd` (net/netif.h), which this call closes in the
+ * end, also after an error; -1: to none. 0; -ENODEV: the guest has no network; or -errno of
+ * write(2) or of fcntl(2).
  */
 int devices_capture(struct devices *d, int fd);
 
@@ -80,7 +89,10 @@ const char *devices_suspect(const struct devices *d);
 /* No vCPU runs any more: take the queues back from the loop, wait for what is in flight. */
 void devices_reset(struct devices *d);
 
-/* The loop is not running. Takes NULL. */
+/*
+ * Unplug and release all devices, disks and network interfaces, the last one first. Neither vCPUs
+ * nor the loop run. Takes NULL.
+ */
 void devices_destroy(struct devices *d);
 
 #endif

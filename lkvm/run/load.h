@@ -11,8 +11,9 @@
 #include "lkvm/run/config.h"
 
 /*
- * Load the files, build the device tree for this board, and write it to --dump-dtb too if asked.
- * *out says where everything is. 0 or -errno after one log_error() line.
+ * Load the files into guest memory, build the device tree for this board there (or load the
+ * user's), and write it to the file of --dump-dtb, if there is one. *out says where everything is.
+ * 0, or -errno after one log_error() line.
  */
 int load_all(struct boot_info *out, struct mem *m, const struct config *c,
 	     const struct board_conf *board, const struct board_layout *layout);

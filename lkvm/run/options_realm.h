@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Parsers of options about Realms, as struct opt has them: `conf` is a struct config. */
+/*
+ * Parsers of options about Realms, as struct opt has them: `conf` is a struct config that gets the
+ * value `val` of the option `name`. 0, or -EINVAL after one log_error() line that names the option.
+ * Main thread.
+ */
 #ifndef LKVM_OPTIONS_REALM_H
 #define LKVM_OPTIONS_REALM_H
 

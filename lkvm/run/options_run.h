@@ -6,7 +6,7 @@
 #include "lkvm/base/options.h"
 #include "lkvm/run/config.h"
 
-/* Fills a struct config that config_init() has prepared. */
+/* The table, for options_parse(): fills a struct config that config_init() has prepared. */
 extern const struct opt_spec options_run;
 
 #endif

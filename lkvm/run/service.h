@@ -55,8 +55,9 @@ struct service_env {
 int service_create(struct service **out, const struct service_env *env, struct loop *loop);
 
 /*
- * While the devices exist, and before control_destroy(), which sends what is left: those who follow
- * get their end. NULL is fine.
+ * End the service: clients that follow a trace get the end of their answer, which control_destroy()
+ * then sends. Devices no longer trace. To be called while the devices exist, and before
+ * control_destroy(). Takes NULL.
  */
 void service_destroy(struct service *s);
 

@@ -9,14 +9,15 @@ struct signals;
 struct stop;
 
 /*
- * From here on none of the three ends the process, in this thread and all that it starts: whatever
- * comes waits for signals_create(). A signal that was ignored when lkvm started stays ignored.
+ * Block the three signals in this thread and in all that it starts: from now on none of them ends
+ * the process, and one that comes waits for signals_create(). A signal that was ignored when lkvm
+ * started stays ignored.
  */
 void signals_block(void);
 
 /*
- * signals_block(), and each signal becomes a stop_request() on `loop`, also one that waits already.
- * 0 or -errno.
+ * signals_block(), and from now on `loop` makes each signal a stop_request(STOP_USER), also one
+ * that waits already. `loop` and `stop` outlive *out. 0, or -errno without a message.
  */
 int signals_create(struct signals **out, struct loop *loop, struct stop *stop);
 
