@@ -38,29 +38,32 @@ struct console_conf {
 };
 
 /*
- * All: main thread, before other threads run (from then on SIGWINCH and SIGCONT are blocked,
- * SIGPIPE is ignored). `loop` is where the chardev's client is called. 0 or -errno after one
- * log_error() line.
+ * A console on the descriptors of `conf`. `loop`, which does not run yet and outlives the console,
+ * is where the chardev's client is called. Main thread, before other threads run: ignores SIGPIPE,
+ * and, for an in_fd, blocks SIGWINCH and SIGCONT if in_fd or out_fd is a terminal. 0, or -errno
+ * after one log_error() line.
  *
- * A terminal as in_fd is put in raw mode at once, or when lkvm stops being a background job; it is
- * restored by console_destroy(), exit() and fatal signals. The console with an in_fd is the one
- * that learns of window size changes: at most one.
+ * A terminal as in_fd is put in raw mode when the loop runs and lkvm is no background job of that
+ * terminal. console_destroy(), exit() and fatal signals restore it. At most one console of a
+ * process has an in_fd, and learns when the window's size changes.
  */
 int console_create(struct console **out, const struct console_conf *conf, struct loop *loop);
 
 /* A new pty for terminal `index` (--tty); prints "Assigned terminal N to pty /dev/pts/X". */
 int console_create_pty(struct console **out, unsigned index, struct loop *loop, struct tap *tap);
 
-/* Good until console_destroy(). */
+/* The console as a chardev, which is the console's: until console_destroy(). */
 struct chardev *console_chardev(struct console *c);
 
 /*
- * Write out what the guest printed; gives up when the output takes nothing for two seconds. Loop
- * not running, or on it.
+ * Write out what the guest has printed. Waits for the output, and gives up with a warning when that
+ * takes nothing for two seconds. On the loop, or while the loop does not run.
  */
 void console_flush(struct console *c);
 
-/* Flush, restore the terminal, release. The loop is not running. NULL is fine. */
+/*
+ * console_flush(), restore the terminal, release. Main thread; the loop does not run. Takes NULL.
+ */
 void console_destroy(struct console *c);
 
 #endif

@@ -24,20 +24,27 @@ struct outbuf_user {
 	void *arg;
 };
 
-/* `fd` stays the caller's; -1 swallows everything. 0 or -errno. */
+/*
+ * A buffer in front of `fd`, which stays the caller's; -1: everything is swallowed. `flags` are
+ * OUTBUF_*; *user is copied. 0, or -errno without a message. Main thread, before the loop runs.
+ */
 int outbuf_create(struct outbuf **out, struct loop *loop, int fd, u32 flags,
 		  const struct outbuf_user *user);
 
-/* Take up to `len` bytes; how many were taken. Never blocks. Any thread. */
+/*
+ * Copy up to `len` bytes into the buffer. Returns how many were taken: all of them, if the
+ * descriptor is gone or nobody reads it. Never blocks. Any thread.
+ */
 size_t outbuf_write(struct outbuf *o, const void *buf, size_t len);
 
 /*
- * Write everything, giving up when nothing moves for two seconds (at once, if lossy). On the loop,
- * or when it is not running.
+ * Write everything that is in the buffer. Waits for the descriptor, and gives up with a warning
+ * when that takes nothing for two seconds; a lossy one is not waited for. On the loop, or while the
+ * loop does not run.
  */
 void outbuf_flush(struct outbuf *o);
 
-/* Does not flush. The loop is not running, or it is the caller's thread. NULL is fine. */
+/* Release, without a flush. On the loop, or while the loop does not run. Takes NULL. */
 void outbuf_destroy(struct outbuf *o);
 
 #endif

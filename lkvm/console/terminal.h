@@ -10,16 +10,21 @@
 #include "lkvm/base/util.h"
 
 /*
- * Put `fd` in raw mode (again: after a SIGCONT the shell may have changed it) and remember how it
- * was at the first time. `fd` stays open until terminal_restore(). 1: raw now, 0: not, because lkvm
- * is a background job of that terminal; or -errno.
+ * Put the terminal `fd` in raw mode, and remember the modes that it had before the first call. A
+ * call more is for a SIGCONT, after which the shell may have changed them. The first call installs
+ * handlers for the fatal signals that have none. Our log lines end in CR LF from then on. `fd`
+ * stays the caller's, and open until terminal_restore(). 1: it is raw now; 0: it is not, because
+ * lkvm is a background job of that terminal; or -errno.
  */
 int terminal_raw(int fd);
 
-/* Back to how it was. No-op if it is not raw. */
+/* Put the terminal back in the modes that it had. Nothing happens if it is not raw. */
 void terminal_restore(void);
 
-/* Window size in characters; false if `fd` is no terminal or does not know. Any thread. */
+/*
+ * The size of the window in characters. False: `fd` is no terminal, or does not know, and nothing
+ * is written. Any thread.
+ */
 bool terminal_size(int fd, u16 *cols, u16 *rows);
 
 #endif
