@@ -4,8 +4,8 @@
  * does is in control.h.
  *
  * A client goes through READING (one line), ANSWERED (what is in its buffer, then the end) or
- * FOLLOWING (a stream: its buffer may be empty in between). Its deadline runs while we wait for it:
- * not while FOLLOWING, where a full buffer costs it records.
+ * FOLLOWING (a stream, whose buffer may be empty in between). The deadline runs while we wait for
+ * the client: not while it is FOLLOWING, where a full buffer costs the client records.
  */
 #ifndef LKVM_CONTROL_CONN_H
 #define LKVM_CONTROL_CONN_H
@@ -14,7 +14,7 @@
 
 enum conn_state { CONN_READING, CONN_ANSWERED, CONN_FOLLOWING };
 
-/* What all of them share. */
+/* What all clients share. */
 struct conn_env {
 	const struct control_ops *ops;
 	void *arg;
@@ -36,15 +36,22 @@ struct control_client {
 	bool torn; /* an answer that did not fit: cut off, without its "end" */
 };
 
-/* Read its request when it comes, and answer; its deadline begins. 0 or -errno. */
+/*
+ * From now on `loop` reads the client's request when it comes, and answers it; the client's
+ * deadline begins. 0 or -errno.
+ */
 int conn_watch(struct control_client *c, struct loop *loop);
-/* Leave it as it is: no deadline, nothing is read. */
+
+/* Leave the client as it is: it has no deadline, and nothing is read or sent. */
 void conn_unwatch(struct control_client *c);
 
-/* Send what there is. False: the client is gone. */
+/*
+ * Send as much of the client's buffer as its socket takes without blocking. False: the client has
+ * hung up; the caller drops it.
+ */
 bool conn_push(struct control_client *c);
 
-/* Close it; its place is free. */
+/* Close the connection, and free its place. */
 void conn_drop(struct control_client *c);
 
 #endif

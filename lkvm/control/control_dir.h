@@ -17,21 +17,27 @@
 #define CONTROL_NAME_MAX 64u /* of a guest's name, with its NUL: it becomes part of a path */
 
 /*
- * The directory, made if it is not there. A descriptor, or -errno with the reason in `why`: -ENOENT
- * ($HOME is not set or not there), -EPERM (somebody else's), or that of mkdir(2) or open(2).
+ * Open the directory, and make it if it is not there. Returns a descriptor, which is the caller's,
+ * or -errno with a sentence in why[0..why_len): -ENOENT ($HOME is not set or not there), -EPERM
+ * (the directory is somebody else's), or that of mkdir(2) or open(2).
  */
 int control_dir_open(char *why, size_t why_len);
 
 /*
- * A listening socket for guest `name`: descriptor, -EADDRINUSE (it runs), -EEXIST (something that
- * is no socket has its file name), or -errno.
+ * Make a listening socket for the guest `name`, and remove one that a killed lkvm has left. Waits
+ * for the lock of the directory. Returns a descriptor, which is the caller's; -EADDRINUSE: such a
+ * guest runs; -EEXIST: something that is no socket has its file name; or -errno. Without a message,
+ * as the other calls here.
  */
 int control_dir_claim(int dir, const char *name);
 
-/* Take the name out, before its socket is closed. */
+/* Remove the socket of the guest `name` from the directory, before the socket is closed. */
 void control_dir_release(int dir, const char *name);
 
-/* A connection to guest `name`: descriptor, -ENOENT (no such guest runs), or -errno. */
+/*
+ * Connect to the guest `name`. Returns a descriptor, which is the caller's; -ENOENT: no such guest
+ * runs; or -errno.
+ */
 int control_dir_connect(int dir, const char *name);
 
 struct control_names {
@@ -39,9 +45,15 @@ struct control_names {
 	unsigned nr;
 };
 
-/* Names of the guests that have a socket, or of the directories, sorted. -ENOMEM, -errno. */
+/*
+ * The names of all guests that have a socket (of all directories, which are root file systems of
+ * `lkvm setup`), sorted. *out is to be released by control_names_free(). 0, or -errno, after which
+ * there is nothing to release.
+ */
 int control_dir_guests(int dir, struct control_names *out);
 int control_dir_rootfs(int dir, struct control_names *out);
+
+/* Release the names. */
 void control_names_free(struct control_names *n);
 
 #endif
