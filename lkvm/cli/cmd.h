@@ -18,9 +18,14 @@ struct cmd {
 	const struct opt_spec *options; /* for `lkvm help COMMAND`; NULL: the command has none */
 };
 
-/* The table, ended by a NULL name; defined in main.c, used by help and shell completion. */
+/* The table, which a NULL name ends; main.c defines it, for help and shell completion, too. */
 extern const struct cmd lkvm_cmds[];
 
+/*
+ * The commands, one a file, cmd_NAME.c (list, stop, pause, resume: cmd_guests.c; help, version:
+ * cmd_help.c). Each prints its results on stdout and what is wrong on stderr, and returns the exit
+ * status.
+ */
 int cmd_run(int argc, char **argv);
 int cmd_measure(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
@@ -47,7 +52,7 @@ extern const struct opt_spec options_measure;
 /* In cmd_token.c and cmd_attest_keys.c. */
 extern const struct opt_spec options_token, options_attest_keys;
 
-/* The general help, on stdout. */
+/* Print the general help on stdout. */
 void help_print(void);
 
 #endif

@@ -5,7 +5,10 @@
 
 #include "lkvm/base/options.h"
 
-/* First in the command's own object, so that its options can be in the command's table. */
+/*
+ * The answer to that. The first member of the command's own object, so that options about guests
+ * can be in the command's table.
+ */
 struct guests {
 	const char *name;
 	bool all;
@@ -31,12 +34,16 @@ struct guests {
 		.offset = offsetof(struct guests, all), .help = "All guests of this user"          \
 	}
 
-/* opt_spec.word of a table that takes the name as a word. */
+/*
+ * For opt_spec.word of a table whose command takes the name as a word: `conf` is a struct guests.
+ * 0, or -EINVAL after one log_error() line (a second name).
+ */
 int guests_word(void *conf, const char *word);
 
 /*
- * Call one() for each guest that is meant, all of them also after a failure. Exit status: 0, or
- * EXIT_DIE when one() failed (it has said why), or when nobody was named.
+ * Call one(arg, NAME) for each guest that is meant; a failure does not keep the others from their
+ * turn. one() returns 0, or -errno after one log_error() line. Returns an exit status: 0, or
+ * EXIT_DIE: one() has failed for a guest, or nobody was named, after one log_error() line.
  */
 int guests_each(const struct guests *g, int (*one)(void *arg, const char *name), void *arg);
 
