@@ -23,18 +23,18 @@ struct measurement {
 	unsigned nr_notes;
 };
 
-/* On stdout. For people, with each step if `explain`. */
+/* Print the measurement on stdout for people, with each step of it if `explain`. */
 void measure_print_text(const struct measurement *m, bool explain);
 
-/* The same as JSON. 0 or -ENOMEM, so the other one. */
+/* The same as JSON. 0, or -errno after one log_error() line, as json_print() and the next calls. */
 int measure_print_json(const struct measurement *m, bool explain);
 
-/* The file that the key broker's server takes: { "reference-values": [ base64 ] }. */
+/* Print the file that keybroker-server takes: { "reference-values": [ base64 ] }. */
 int measure_print_reference_values(const struct measurement *m);
 
 /*
- * Endorsements for Veraison: templates from which `cocli comid create` and `cocli corim create`
- * make the CoMID and the CoRIM around it.
+ * Print endorsements for Veraison: templates from which `cocli comid create` makes a CoMID with the
+ * measurement and the personalization value `rpv`, and `cocli corim create` a CoRIM around it.
  */
 int measure_print_comid(const struct measurement *m, const u8 rpv[RSI_HASH_MAX]);
 int measure_print_corim(const struct measurement *m);
@@ -44,13 +44,17 @@ int measure_print_corim(const struct measurement *m);
 #define MEASURE_HEX_SIZE HEX_SIZE(RSI_HASH_MAX)
 #define MEASURE_BASE64_SIZE BASE64_SIZE(RSI_HASH_MAX)
 
-/* A measurement, as long as its hash is; `value` may be of a step. Return `out`. */
+/*
+ * Write a measurement (`value`: the RIM or what is measured after a step; base64: the RIM) to
+ * `out`, as long as its hash is. Return `out`.
+ */
 const char *measure_hex(const struct measurement *m, const u8 *value, char out[MEASURE_HEX_SIZE]);
 const char *measure_base64(const struct measurement *m, char out[MEASURE_BASE64_SIZE]);
 
-/* Where in its file the range of a step starts; it may start before the file does. */
+/* At which byte of its file the step's range starts; negative: so many bytes before the file. */
 s64 measure_file_offset(const struct plan_step *s);
 
+/* By enum rim_rmm, enum rsi_hash, enum plan_kind. */
 extern const char *const measure_rmm_names[];  /* "1.0" */
 extern const char *const measure_hash_names[]; /* as attestation tokens have them */
 extern const char *const measure_step_names[];
