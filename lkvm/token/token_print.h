@@ -11,10 +11,13 @@ const char *token_verdict_name(enum token_verdict verdict);
 /* "good", "bad" or "unchecked". */
 const char *token_check_name(enum token_check check);
 
-/* All claims and checks for people; only the verdict of a malformed token. */
+/*
+ * Print all claims and checks of the token for people; of a malformed token only the verdict. `r`
+ * points into the token, which is still there.
+ */
 void token_print_text(const struct token_report *r);
 
-/* The same as a JSON object. 0, or -ENOMEM. */
+/* The same as a JSON object. 0, or -errno after one log_error() line. */
 int token_print_json(const struct token_report *r);
 
 #endif
