@@ -33,6 +33,11 @@ int hostcall_create(struct realm *r)
 	return err;
 }
 
+bool hostcall_is(const struct realm *r, const struct kvm_run *run)
+{
+	return run->exit_reason == KVM_EXIT_HYPERCALL && realm_rhi(r);
+}
+
 int hostcall_exit(struct realm *r, int vcpu_fd, const struct kvm_run *run)
 {
 	u64 x[RHI_NR_REGS];

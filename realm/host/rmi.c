@@ -142,7 +142,7 @@ static int activate(struct realm *r)
 
 static int exit_(struct realm *r, unsigned index, int vcpu_fd, struct kvm_run *run)
 {
-	if (run->exit_reason == KVM_EXIT_HYPERCALL && realm_rhi(r))
+	if (hostcall_is(r, run))
 		return hostcall_exit(r, vcpu_fd, run);
 	return gmem_exit(realm_state(r), index, run);
 }

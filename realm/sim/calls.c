@@ -65,10 +65,6 @@ static int env_token(void *arg, unsigned rec, const u8 challenge[64], const u8 *
 {
 	struct sim *s = arg;
 
-	if (!s->tokens[rec])
-		s->tokens[rec] = malloc(SIM_TOKEN_MAX);
-	if (!s->tokens[rec])
-		return -ENOMEM;
 	*token = s->tokens[rec];
 	return attest_token(s->attest, &s->rsi, challenge, s->tokens[rec], SIM_TOKEN_MAX, len);
 }

@@ -205,6 +205,10 @@ static int finalize(struct realm *r, int vcpu_fd)
 	err = measure_rec(s, vcpu_fd, &runnable);
 	if (err)
 		return err;
+	/* Here, so that no call of the guest makes us take memory. */
+	s->tokens[index] = malloc(SIM_TOKEN_MAX);
+	if (!s->tokens[index])
+		return log_errno(-ENOMEM, "vCPU %u", index);
 	s->vcpu_fds[index] = vcpu_fd;
 	atomic_store(&s->psci.on[index], runnable);
 	s->psci.nr_cpus++;

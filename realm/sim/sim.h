@@ -40,14 +40,16 @@ struct sim {
 	struct sim_call calls[SIM_MAX_RECS];
 	struct rim rim; /* as the launch goes on */
 	struct attest *attest;
-	u8 *tokens[SIM_MAX_RECS]; /* SIM_TOKEN_MAX bytes each, once the vCPU has asked for one */
+	u8 *tokens[SIM_MAX_RECS]; /* SIM_TOKEN_MAX bytes for each vCPU that exists */
 };
 
-/* How calls.c does what rsi.c and psci.c ask for; their argument is the struct sim. */
+/*
+ * How calls.c does what rsi.c and psci.c ask for; the argument of each function is the struct sim.
+ */
 extern const struct rsi_env calls_rsi_env;
 extern const struct psci_env calls_psci_env;
 
-/* KVM_EXIT_HYPERCALL of the vCPU `index`, on its thread: as realm_ops.exit. */
+/* Answer the KVM_EXIT_HYPERCALL of the vCPU `index`, on its thread; as realm_ops.exit. */
 int calls_exit(struct sim *s, unsigned index, int vcpu_fd, const struct kvm_run *run);
 
 #endif
