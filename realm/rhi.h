@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The Realm Host Interface's host sessions [RHI 1.0, DEN 0148]: firmware of a Realm talks to one
- * server, which the user has named (--service-ip, --service-port), through host calls. Whatever it
- * says is its own affair; here it is a stream of bytes over TCP, to and from pages that it shares.
+ * server, which the user has named (--service-ip, --service-port), through host calls. What the two
+ * say is their affair; here it is a stream of bytes over TCP, to and from pages that the guest
+ * shares.
  */
 #ifndef REALM_RHI_H
 #define REALM_RHI_H
@@ -49,21 +50,27 @@ enum rhi_state {
 #define RHI_NON_BLOCKING 2u
 
 /*
- * Sessions with `host` (a name or an address) and `port`; nothing is connected before the guest
- * asks for it. `m` outlives it. Main thread. 0, or -errno after one log_error() line: nobody has
- * that name.
+ * Sessions with `host` (a name, which is looked up now, or an address) and `port`. Nothing is
+ * connected before the guest asks for it. `m` outlives the sessions. Main thread. 0, or -errno
+ * after one log_error() line: nobody has that name.
  */
 int rhi_create(struct rhi **out, const char *host, u16 port, struct mem *m);
-void rhi_destroy(struct rhi *r); /* takes NULL */
+
+/* Close what is connected. No vCPU runs any more. Takes NULL. */
+void rhi_destroy(struct rhi *r);
 
 /*
- * Answer one call: x[0] is the function, x[1..4] its arguments, results replace x[0..3]. `r` NULL:
- * there are no sessions, and no function is known. 0, or -EAGAIN: the server has to do something
- * first, x is as before; make the call again after rhi_wait(). vCPU threads, without a hold.
+ * Answer one call: x[0] is the function, x[1..4] are its arguments, and results replace x[0..3].
+ * `r` NULL: there are no sessions, and no function is known. 0; -EAGAIN: the server has to do
+ * something first, and x is as before; the call is to be made again after rhi_wait(). vCPU threads,
+ * without a hold of the memory; one call at a time, under a lock of its own.
  */
 int rhi_call(struct rhi *r, u64 x[RHI_NR_REGS]);
 
-/* Sleep until there is something to do for the session, at most 50 ms. Without a lock. */
+/*
+ * Sleep until the session's socket has something to do, for 50 ms at most. A vCPU thread, without
+ * any lock.
+ */
 void rhi_wait(struct rhi *r);
 
 #endif

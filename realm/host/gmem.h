@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The memory of a Realm on host kernels with guest_memfd: protected pages are in it and nowhere
- * else, shared pages are in the mapping that devices have. A page is on one side; which one is
- * mem.h's bitmap, and KVM is told whenever it changes [uapi reference 3.2, 3.5].
+ * else, shared pages are in the mapping that devices have. A page is on one side; mem.h's bitmap
+ * says on which, and KVM is told of each change [uapi reference 3.2, 3.5].
  */
 #ifndef REALM_GMEM_H
 #define REALM_GMEM_H
@@ -21,22 +21,31 @@ enum gmem_attrs {
 };
 
 /*
- * A guest_memfd and a slot for each region of RAM, which is mapped with MEM_PROTECTED and
- * MEM_SHARED_ONLY. Errors: -errno with one log_error.
+ * Make a guest_memfd and a slot of the VM for each region of RAM, which is mapped with
+ * MEM_PROTECTED and MEM_SHARED_ONLY. `k` and `m` outlive *out. Main thread, as the next three
+ * calls. 0, or -errno after one log_error() line.
  */
 int gmem_create(struct gmem **out, struct kvm *k, struct mem *m, enum gmem_attrs attrs);
+
+/* Close the guest_memfds; the slots go with the VM. Takes NULL. */
 void gmem_destroy(struct gmem *g);
 
-/* All RAM is private from now on. Before it is populated. */
+/*
+ * Make all RAM private, before it is populated. 0, or -errno after one log_error() line.
+ */
 int gmem_protect(struct gmem *g);
 
-/* What was loaded has been copied into the guest_memfd: forget the host's copy. */
+/*
+ * Populating has copied what was loaded into the guest_memfd: give the host's copy back. 0, or
+ * -errno after one log_error() line.
+ */
 int gmem_drop_loaded(struct gmem *g);
 
 /*
- * An exit of vCPU `index`: the guest moves pages from one side to the other (or finds them on the
- * wrong one). 0: handled; -EINPROGRESS and -EAGAIN as realm_ops.exit; -ESHUTDOWN: this vCPU is off
- * for good, another one will say why. vCPU thread.
+ * Handle an exit of the vCPU `index`, on its thread: the guest moves pages from one side to the
+ * other, or finds them on the wrong one. 0: handled; -EINPROGRESS, -EAGAIN: as realm_ops.exit;
+ * -ESHUTDOWN: this vCPU is off for good, and another one will say why; -EINVAL: not an exit of this
+ * kind; or -errno after one log_error() line.
  */
 int gmem_exit(struct gmem *g, unsigned index, const struct kvm_run *run);
 

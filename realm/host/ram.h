@@ -6,8 +6,8 @@
 #include "realm/realm.h"
 
 /*
- * realm_ops.set_ram: each region of the guest's memory becomes a slot of the VM. 0, or the -errno
- * of the first that does not, after one log_error(); the VM is of no use then.
+ * For realm_ops.set_ram: make each region of the guest's memory a slot of the VM. 0, or -errno
+ * after one log_error() line: then the VM has some of the slots, and is of no use.
  */
 int ram_as_slots(struct realm *r);
 

@@ -5,7 +5,10 @@
 
 #include "realm/hash.h"
 
-/* out = H(a || b), rsi_hash_len(alg) bytes; `b` may be NULL with b_len 0. */
+/*
+ * Write the hash of a[0..a_len) and b[0..b_len), one after the other, to `out`: rsi_hash_len(alg)
+ * bytes. `b` may be NULL if b_len is 0.
+ */
 void digest(enum rsi_hash alg, const void *a, size_t a_len, const void *b, size_t b_len, u8 *out);
 
 #endif

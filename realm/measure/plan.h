@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What a guest is built from, step by step, in the order that a Realm is measured in. The machine
- * follows the plan when it launches a guest, and the prediction follows the same one: so they
- * cannot differ in what is loaded, where, and in which order.
+ * follows the plan when it launches a guest, and the prediction follows the same plan: so launch
+ * and prediction cannot differ in what is loaded, where, and in which order.
  *
  * Pure: the plan depends on its input alone. Main thread.
  *
- *   PLAN_RIPAS_FIRST  CREATE, RIPAS, DATA ascending, RECS, UNMEASURED (hosts with RMM 1.0)
- *   PLAN_RIPAS_LAST   CREATE, DATA ascending, UNMEASURED, RECS, RIPAS (hosts of the "RMI" kind,
- *                     where the last two happen at the first KVM_RUN)
+ * PLAN_RIPAS_FIRST CREATE, RIPAS, DATA ascending, RECS, UNMEASURED (hosts with RMM 1.0)
+ * PLAN_RIPAS_LAST CREATE, DATA ascending, UNMEASURED, RECS, RIPAS (hosts of the "RMI" kind, where
+ * the last two happen at the first KVM_RUN)
  */
 #ifndef REALM_PLAN_H
 #define REALM_PLAN_H
@@ -33,6 +33,7 @@ struct plan_part {
 #define PLAN_MAX_PARTS 8u
 #define PLAN_MAX_STEPS (PLAN_MAX_PARTS + 3)
 
+/* What a plan depends on. */
 struct plan_conf {
 	enum plan_order order;
 	u64 page; /* of the host, which populates whole ones: at least 4 KiB */
@@ -68,18 +69,19 @@ struct plan {
 };
 
 /*
- * Sort the parts and make the steps. Two parts in one page of the host are one range after the
- * other: the page belongs to the first of them. -EINVAL for a part that is not in RAM, or that
- * overlaps another.
+ * Sort the parts and make the steps. Where two parts share a page of the host, the page belongs to
+ * the range of the first, and the second range begins behind it. 0; -EINVAL, without a message: a
+ * part is not in RAM, or overlaps another.
  */
 int plan_build(struct plan *out, const struct plan_conf *c);
 
-/* Told after each step, with the measurement as it is then. */
+/* Called after each step, with the measurement as it is then; both are valid during the call. */
 typedef void (*plan_seen_fn)(void *arg, const struct plan_step *s, const struct rim *r);
 
 /*
- * The measurement of a Realm that is built like this, from memory that holds the parts; before
- * mem_seal(). `seen` may be NULL. -EFAULT when a step is not in memory.
+ * The measurement of a Realm that is built by this plan, from memory that has the parts: before
+ * mem_seal(). seen(arg, ...) is called after each step; NULL: nobody is. 0; -EFAULT: the range of a
+ * step is not in memory.
  */
 int plan_measure(const struct plan *p, enum rim_rmm rmm, const struct rim_params *params,
 		 struct mem *m, plan_seen_fn seen, void *arg, struct rim *out);

@@ -22,6 +22,7 @@ enum profile_key {
 	PROFILE_NR
 };
 
+/* Plain data; a zeroed one says nothing. */
 struct profile {
 	u32 given; /* BIT(key) */
 	unsigned value[PROFILE_NR];
@@ -30,11 +31,13 @@ struct profile {
 #define PROFILE_TEXT_SIZE 128u
 #define PROFILE_WHY_SIZE 200u
 
+/* Is the key given? */
 static inline bool profile_has(const struct profile *p, enum profile_key key)
 {
 	return p->given & BIT(key);
 }
 
+/* Give the key this value. */
 static inline void profile_set(struct profile *p, enum profile_key key, unsigned value)
 {
 	p->given |= (u32)BIT(key);
@@ -42,27 +45,27 @@ static inline void profile_set(struct profile *p, enum profile_key key, unsigned
 }
 
 /*
- * Words key=value with commas, blanks or line ends between them; # starts a comment. Each key at
- * most once. -EINVAL with one clause in `why`.
+ * Read a profile from text[0..len): words key=value with commas, blanks or line ends between them;
+ * # starts a comment. Each key is there once at most. 0, or -EINVAL with one clause in `why`.
  */
 int profile_parse(struct profile *out, const char *text, size_t len, char why[PROFILE_WHY_SIZE]);
 
-/* The keys that are given, in one line. */
+/* Write the keys that are given to `out`, as profile_parse() reads them, in one line. */
 void profile_print(const struct profile *p, char out[PROFILE_TEXT_SIZE]);
 
 /*
- * Breakpoints, watchpoints, vectors, counters and addresses of this vCPU, on a host of this kind. 0
- * or -errno of KVM.
+ * Give *p the breakpoints, watchpoints, vectors, counters and addresses of this vCPU, on a host of
+ * this kind. 0, or -errno of KVM.
  */
 int profile_read(struct profile *p, const struct realm_host *h, int vcpu_fd);
 
 /*
- * The parameters of a Realm of such a host that has vCPUs like this one, with a PMU or without, but
- * for hash and ipa_bits. 0 or -errno of KVM.
+ * The parameters of a Realm of such a host whose vCPUs are like this one, with a PMU or without;
+ * all but hash and ipa_bits, which the caller knows. 0, or -errno of KVM.
  */
 int profile_of_vcpu(struct rim_params *out, const struct realm_host *h, int vcpu_fd, bool pmu);
 
-/* What the user wants of it. */
+/* What the user wants of a host. */
 struct profile_wish {
 	enum rsi_hash hash;
 	unsigned ipa_bits; /* what the board needs */
@@ -73,8 +76,8 @@ struct profile_wish {
 };
 
 /*
- * The parameters of a Realm on that host. -EINVAL with one clause in `why`: a key that counts is
- * not given, or the host does not have what is wanted.
+ * The parameters of a Realm on the host with this profile. 0; -EINVAL with one clause in `why`: a
+ * key that counts is not given, or the host does not have what is wanted.
  */
 int profile_params(struct rim_params *out, const struct profile *p, const struct profile_wish *w,
 		   char why[PROFILE_WHY_SIZE]);

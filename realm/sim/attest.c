@@ -36,7 +36,7 @@ int attest_create(struct attest **out, const char *keys_dir, enum token_form for
 		return err;
 	a = calloc(1, sizeof(*a));
 	if (!a)
-		return -ENOMEM;
+		return log_errno(-ENOMEM, "attestation service");
 	a->keys_dir = keys_dir;
 	a->form = form;
 	*out = a;

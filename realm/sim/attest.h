@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The attestation service of a simulated Realm. Keys and libcrypto are loaded by the first token,
- * so a guest that asks for none does not pay. One call at a time (rsi.c's lock).
+ * The attestation service of a simulated Realm. Keys and libcrypto are loaded for the first token,
+ * so that a guest that asks for none does not pay.
  */
 #ifndef REALM_ATTEST_H
 #define REALM_ATTEST_H
@@ -12,15 +12,18 @@
 struct attest;
 
 /*
- * `keys_dir` NULL: the user's default directory. A directory that was chosen is checked, not read.
- * 0, or -errno after one log_error() line.
+ * A service with the keys of the directory `keys_dir`, which outlives it and is checked, not read;
+ * NULL: the user's default directory. Main thread. 0, or -errno after one log_error() line.
  */
 int attest_create(struct attest **out, const char *keys_dir, enum token_form form);
+
+/* Release the service and its keys. Takes NULL. */
 void attest_destroy(struct attest *a);
 
 /*
- * The token for this challenge: *len bytes of `buf`. 0 or -errno; after a failure the log has one
- * line about it, however often a guest asks.
+ * Make the token of the Realm for this challenge: *len bytes of `buf`, which has `size`. The first
+ * call reads the keys, or makes them. vCPU threads, one call at a time: under rsi_realm.lock. 0 or
+ * -errno; of a kind of failure the log has a few lines at most, however often a guest asks.
  */
 int attest_token(struct attest *a, const struct rsi_realm *r,
 		 const u8 challenge[TOKEN_CHALLENGE_LEN], u8 *buf, u32 size, u32 *len);

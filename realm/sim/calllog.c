@@ -30,7 +30,7 @@ int calllog_open(struct calllog **out, const char *path)
 	int err;
 
 	if (!l)
-		return -ENOMEM;
+		return log_errno(-ENOMEM, "--sim-log");
 	l->started_ns = loop_now_ns();
 	l->fd = path ? open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0644) : -1;
 	if (path && l->fd < 0) {

@@ -12,11 +12,20 @@
 
 struct calllog;
 
-/* Lines are appended to the file `path`; NULL: stderr. 0, or -errno after one log_error() line. */
+/*
+ * A log whose lines are appended to the file `path`, which is made if it is not there; NULL: to
+ * stderr. Main thread. 0, or -errno after one log_error() line.
+ */
 int calllog_open(struct calllog **out, const char *path);
+
+/* Close the file. No vCPU runs any more. Takes NULL. */
 void calllog_close(struct calllog *l);
 
-/* One line, of the CPU `cpu`. Any thread. */
+/*
+ * Write one line about the CPU `cpu`: seconds since the start, the CPU, `text`. Nothing happens
+ * once CALLLOG_MAX_BYTES are written. Any thread; waits for the file, as every user of --sim-log
+ * wants.
+ */
 void calllog_write(struct calllog *l, unsigned cpu, const char *text);
 
 #endif

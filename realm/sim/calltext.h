@@ -15,13 +15,13 @@
 #define CALLTEXT_NR_RSI (RSI_HOST_CALL - RSI_FID_BASE + 1) /* RSI functions that have a name */
 
 /*
- * "RSI_NAME(argument=value, ...) = STATUS, result=value, ...": registers before the call and after
- * it. Returns `buf`.
+ * Write "RSI_NAME(argument=value, ...) = STATUS, result=value, ..." to `buf`, from the registers
+ * before the call and after it. Returns `buf`.
  */
 const char *calltext_rsi(char buf[CALLTEXT_SIZE], const u64 in[RSI_NR_REGS],
 			 const u64 out[RSI_NR_REGS]);
 
-/* The same of a PSCI function, with x0..x3. */
+/* The same of a PSCI function, from x0..x3 before the call and x0 after it. */
 const char *calltext_psci(char buf[CALLTEXT_SIZE], const u64 in[4], u64 result);
 
 /*

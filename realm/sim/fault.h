@@ -36,12 +36,12 @@ struct fault_plan {
 };
 
 /*
- * Add a list "KEY=VALUE[,KEY=VALUE...]" to the plan. -EINVAL after one log_error() line that names
- * `option`.
+ * Add a list "KEY=VALUE[,KEY=VALUE...]" to the plan. Main thread. 0, or -EINVAL after one
+ * log_error() line that names `option`.
  */
 int fault_parse(struct fault_plan *plan, const char *option, const char *list);
 
-/* What has happened so far. The plan outlives it. */
+/* What has happened so far, of one Realm. */
 struct fault {
 	const struct fault_plan *plan;
 	pthread_mutex_t lock;
@@ -50,26 +50,29 @@ struct fault {
 	u32 idle[FAULT_MAX_CPUS];   /* calls without bytes that are still to come, of each CPU */
 };
 
-/* `plan` NULL: no faults. */
+/* Nothing has happened yet. `plan` outlives *f; NULL: no faults. Main thread, as fault_fini(). */
 void fault_init(struct fault *f, const struct fault_plan *plan);
 void fault_fini(struct fault *f);
 
 /*
- * One call of CPU `cpu`, before it is answered. True: x0..x3 are the answer; otherwise its
- * arguments may be others now. vCPU threads; takes the lock.
+ * A call of the CPU `cpu` is about to be answered. True: it has a fault, and x0..x3 are the answer.
+ * False: it is to be answered, with arguments that may be others now. vCPU threads; takes the lock.
  */
 bool fault_call(struct fault *f, unsigned cpu, u64 x[RSI_NR_REGS]);
 
 /* What the host does when the page states of a good range are to change. */
 enum fault_host { FAULT_HOST_OBEYS, FAULT_HOST_STALLS, FAULT_HOST_REJECTS };
 
-/* vCPU threads; takes the lock. */
+/* A range is about to become `to`: what does the host do? vCPU threads; takes the lock. */
 enum fault_host fault_change(struct fault *f, enum rsi_ripas to);
 
-/* That change could not be made yet and will be asked for again: it counts once. */
+/*
+ * The change that fault_change() has just counted could not be made yet, and will be asked for
+ * again: it counts once. vCPU threads; takes the lock.
+ */
 void fault_change_later(struct fault *f, enum rsi_ripas to);
 
-/* How long the answer to this function is to take; 0: no longer than it does. */
+/* How many milliseconds the answer to this function has to take at least. Any thread. */
 u32 fault_delay_ms(const struct fault_plan *plan, u64 function);
 
 #endif

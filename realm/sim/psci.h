@@ -47,21 +47,23 @@ struct psci {
 };
 
 /*
- * Before the first call: no CPU exists yet, protected addresses are below `par_size`. The caller
- * then counts the CPUs, and says which are on.
+ * A machine of no CPUs yet, whose protected addresses are below `par_size`. *env, which gets
+ * `env_arg`, outlives *p. The caller then sets nr_cpus and on[]. Main thread, before the first
+ * call.
  */
 void psci_init(struct psci *p, const struct psci_env *env, void *env_arg, u64 par_size);
-/* No vCPU runs any more. */
+
+/* The end; no vCPU runs any more. */
 void psci_fini(struct psci *p);
 
 /*
- * Answer one call of CPU `cpu`: x[0] is the function id, results replace x[0..3]. False: the CPU
- * has gone off, and its registers are no longer its thread's to write. vCPU threads; takes the
- * lock.
+ * Answer one call of the CPU `cpu`, on its thread: x[0] is the function id, results replace
+ * x[0..3]. False: the CPU has gone off, and its registers are no longer its thread's to write.
+ * Takes the lock.
  */
 bool psci_call(struct psci *p, unsigned cpu, u64 x[PSCI_NR_REGS]);
 
-/* Is it on? Any thread. */
+/* Is the CPU on? Any thread. */
 bool psci_is_on(const struct psci *p, unsigned cpu);
 
 #endif

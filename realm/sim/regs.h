@@ -8,22 +8,27 @@
 
 #include "lkvm/base/util.h"
 
-/* System registers as a new REC has them; main thread, before the first KVM_RUN. */
+/* Set the system registers to what a new REC has; main thread, before the first KVM_RUN. */
 int regs_reset(int vcpu_fd);
 
 /*
- * The vCPU `fd` is to start at `entry` with `context` in x0, because the vCPU `caller` has asked
- * for it. Any thread.
+ * Set the registers of the vCPU `fd` so that it starts at `entry` with `context` in x0, in the
+ * endianness of the vCPU with the descriptor `caller`, which has asked for it. The thread of
+ * `caller`; `fd` is off.
  */
 int regs_start(int fd, int caller, u64 entry, u64 context);
 
 /*
- * The vCPU has left the guest at an access to memory that is inaccessible: the next thing it sees
- * is a synchronous external abort, of the data or of the instruction.
+ * The vCPU has left the guest at an access to memory that is inaccessible: make the next thing that
+ * the guest sees a synchronous external abort, of the data or of the instruction. The vCPU's
+ * thread.
  */
 int regs_abort(int vcpu_fd);
 
-/* The HVC or SMC that the vCPU has just left the guest with is an undefined instruction. */
+/*
+ * Make the HVC or SMC that the vCPU has just left the guest with an undefined instruction. The
+ * vCPU's thread.
+ */
 int regs_undefined(int vcpu_fd);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Page states of a Realm whose RMM we play. RAM is RIPAS RAM from the start, as a host
- * leaves it that calls RTT_INIT_RIPAS over all of it; everything else in the protected half is
- * EMPTY. A page of RAM that is EMPTY is a shared page: one bitmap, mem.h's, holds both.
+ * Page states of a Realm whose RMM we play [RMM 1.0 A5.2]. RAM is RIPAS RAM from the start, as
+ * after RTT_INIT_RIPAS over all of it; everything else in the protected half is EMPTY. A page of
+ * RAM that is EMPTY is a shared page: one bitmap, mem.h's, holds both. vCPU threads.
  */
 #ifndef REALM_RIPAS_H
 #define REALM_RIPAS_H
@@ -11,15 +11,19 @@
 
 struct mem;
 
-/* End of the run of equal RIPAS from `base` (granule aligned), at most `top`. */
+/*
+ * The end, at most `top`, of the run of equal RIPAS that begins at `base`; *ripas is that state.
+ * Both addresses are multiples of RSI_GRANULE.
+ */
 u64 ripas_run(struct mem *m, u64 base, u64 top, enum rsi_ripas *ripas);
 
 /*
- * Change [base, top). Pages that are in the state already keep their content, the others lose it.
- * EMPTY is what there is outside of RAM: asking for it there succeeds, asking for RAM stops there.
- * *reached: first address not changed, beyond `base`; not `top` if there is too much for one call,
- * or a page that a device has in flight. Or -errno: the page there cannot be changed; -EAGAIN if
- * such a page is at `base`: not yet, see mem_wait().
+ * Change [base, top) to the state `ripas`. Pages that are in that state already keep their content,
+ * the others lose it. Outside of RAM everything is EMPTY: asking for EMPTY there succeeds, asking
+ * for RAM stops there. 0: *reached is the first address that is not changed, beyond `base`; it is
+ * not `top` if that is too much for one call, or if a device has a page in flight. -EAGAIN: the
+ * page at `base` is in flight, see mem_wait(). Another -errno: the page at `base` cannot be
+ * changed.
  */
 int ripas_set(struct mem *m, u64 base, u64 top, enum rsi_ripas ripas, u64 *reached);
 

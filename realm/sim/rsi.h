@@ -81,9 +81,13 @@ struct rsi_realm {
 	pthread_mutex_t lock;
 };
 
-/* Before vCPUs run: all 0 but these, and the lock. The caller sets what else the Realm is. */
+/*
+ * A Realm of which all but these is 0; the caller sets the rest. *env, which gets `env_arg`,
+ * outlives *r. Main thread, before vCPUs run.
+ */
 void rsi_init(struct rsi_realm *r, const struct rsi_env *env, void *env_arg);
-/* No vCPU runs any more. */
+
+/* The end; no vCPU runs any more. */
 void rsi_fini(struct rsi_realm *r);
 
 /* Attestation state of one REC (vCPU). */
@@ -95,10 +99,11 @@ struct rsi_rec {
 };
 
 /*
- * Answer one call: x[0] is the function id, x[1..10] the arguments; results replace them. Registers
- * that are not results of a known call are returned as 0 up to x3 (x8 for MEASUREMENT_READ);
- * *nr_out says how many registers to write back. Any vCPU thread; takes the lock. 0, or -EAGAIN:
- * not now; nothing has happened, x[] is worthless, and the guest waits in its call.
+ * Answer one call of the vCPU whose state is `rec`, on its thread; takes the lock. x[0] is the
+ * function id, x[1..10] are the arguments. 0: results have replaced them; registers up to x3 (x8
+ * for MEASUREMENT_READ) that are no results of the call are 0, and x[0..*nr_out) are to be written
+ * back. -EAGAIN: not now; nothing has happened, x[] is worthless, and the guest has to wait in its
+ * call.
  */
 int rsi_call(struct rsi_realm *r, struct rsi_rec *rec, u64 x[RSI_NR_REGS], unsigned *nr_out);
 

@@ -11,12 +11,16 @@
 #include "realm/token/token.h"
 
 /*
- * The platform token, signed with the CPAK, bound to the RAK: the same for every Realm. *len bytes
- * of `buf`. 0, -ENOSPC, or as ec_sign().
+ * Make the platform token, signed with the CPAK and bound to the RAK; it is the same for every
+ * Realm. *len bytes of `buf`, which has `size`. 0, -ENOSPC, or as ec_sign().
  */
 int token_make_platform(const struct attest_keys *keys, u8 *buf, size_t size, size_t *len);
 
-/* The token: the platform's part as it was made, the Realm's with its measurements as they are. */
+/*
+ * Make the whole token: the platform's part as token_make_platform() made it, and the Realm's with
+ * this challenge and the measurements as they are now, signed with the RAK. *len bytes of `buf`,
+ * which has `size`. 0, -ENOSPC, or as ec_sign().
+ */
 int token_make(const struct attest_keys *keys, enum token_form form, const u8 *platform,
 	       size_t platform_len, const struct rsi_realm *realm,
 	       const u8 challenge[TOKEN_CHALLENGE_LEN], u8 *buf, size_t size, size_t *len);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Trust anchors as people keep them in files: the public key of a platform as JWK or PEM. */
+/*
+ * Trust anchors as people keep them in files: the public key of a platform as JWK or PEM. Any
+ * thread.
+ */
 #ifndef REALM_ANCHOR_H
 #define REALM_ANCHOR_H
 
@@ -9,20 +12,21 @@
 #define ANCHOR_JWK_MAX 512u
 
 /*
- * A public key from the text of a file: PEM, a JWK [RFC 7517], or the trust anchor list of Veraison
- * with one entry. 0, or -EINVAL with the reason in `why`.
+ * The public key in text[0..len): PEM, a JWK [RFC 7517], or the trust anchor list of Veraison with
+ * one entry. 0, or -errno of ec_read_public() with the reason in why[0..why_len); -EINVAL: there is
+ * no such key.
  */
 int anchor_parse(struct ec_public *out, const char *text, size_t len, char *why, size_t why_len);
 
-/* The same from a file. 0, or -errno after one log_error() line. */
+/* The same from a file of at most ANCHOR_MAX_LEN bytes. 0, or -errno after one log_error() line. */
 int anchor_load(struct ec_public *out, const char *path);
 
-/* The JWK of a key, of jansson's; NULL: no memory. */
+/* A new jansson object, the JWK of the key, for the caller to release; NULL: no memory. */
 struct json_t *anchor_jwk(const struct ec_public *key);
 
 /*
- * The same as text of at most ANCHOR_JWK_MAX bytes, with a final newline and a NUL. Returns its
- * length, or -ENOMEM.
+ * Write the JWK to `buf` with a final newline and a NUL; ANCHOR_JWK_MAX bytes are enough. Returns
+ * the length without the NUL, or -ENOMEM: no memory, or `size` is too small.
  */
 int anchor_print_jwk(const struct ec_public *key, char *buf, size_t size);
 

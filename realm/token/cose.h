@@ -19,20 +19,29 @@ struct cose_sign1 {
 	size_t protected_len, payload_len, sig_len;
 };
 
-/* A tagged COSE_Sign1 that fills `c`. False: c->why says what is wrong. Does not verify. */
+/*
+ * Read a tagged COSE_Sign1, which is all that is left of `c`; *out points into the bytes of `c`.
+ * False: c->why says what is wrong. The signature is not looked at.
+ */
 bool cose_sign1_parse(struct cbor *c, struct cose_sign1 *out);
 
-/* 0 if it is signed with that key; -EBADMSG; or as ec_verify(). */
+/* Is it signed with that key? As ec_verify(); -EBADMSG also for a key of another curve. */
 int cose_sign1_verify(const struct cose_sign1 *s, const struct ec_public *key);
 
-/* Sign the payload; *len bytes of `buf` are the tagged COSE_Sign1. 0, -ENOSPC, or as ec_sign(). */
+/*
+ * Sign the payload. *len bytes of `buf`, which has `size`, are the tagged COSE_Sign1 then. 0,
+ * -ENOSPC, or as ec_sign().
+ */
 int cose_sign1_make(const struct ec_key *key, const u8 *payload, size_t payload_len, u8 *buf,
 		    size_t size, size_t *len);
 
-/* A COSE_Key of type EC2, both coordinates given, that fills `c`. */
+/*
+ * Read a COSE_Key of type EC2 with both coordinates, which is all that is left of `c`. False:
+ * c->why says what is wrong. Whether the point is on its curve is for ec_verify() to find out.
+ */
 bool cose_key_parse(struct cbor *c, struct ec_public *out);
 
-/* {1: 2, -1: curve, -2: x, -3: y}; returns its length. */
+/* Write {1: 2, -1: curve, -2: x, -3: y} to `buf`. Returns its length. */
 size_t cose_key_make(const struct ec_public *key, u8 buf[COSE_KEY_MAX]);
 
 #endif

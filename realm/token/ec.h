@@ -36,26 +36,33 @@ size_t ec_coord_len(enum ec_curve curve);
 const char *ec_curve_name(enum ec_curve curve);
 
 /*
- * Does the signature of 2 * ec_coord_len() bytes belong to the message, which lies in `nr` parts?
- * The hash is SHA-256, 384 or 512 for P-256, 384 or 521. 0; -EBADMSG if it does not; -EINVAL for a
- * key that is no point of its curve; -ELIBACC without libcrypto.
+ * Does the signature belong to the message msg[0..nr), whose parts follow one another? The hash is
+ * SHA-256, 384 or 512 for P-256, 384 or 521. 0: it does; -EBADMSG: it does not, or it has not
+ * 2 * ec_coord_len() bytes; -EINVAL: the key is no point of its curve; -ELIBACC: no libcrypto.
  */
 int ec_verify(const struct ec_public *key, const struct iovec *msg, unsigned nr, const u8 *sig,
 	      size_t sig_len);
 
-/* The signature of the message: 2 * ec_coord_len() bytes. 0 or -errno. */
+/*
+ * Sign the message msg[0..nr): 2 * ec_coord_len() bytes of `sig`. 0; -ELIBACC: no libcrypto; -EIO.
+ */
 int ec_sign(const struct ec_key *key, const struct iovec *msg, unsigned nr, u8 sig[EC_SIG_MAX]);
 
-/* A new key. 0 or -errno. */
+/* Make a new key, to be released by ec_free(). 0; -ELIBACC: no libcrypto; -EIO, -ENOMEM. */
 int ec_generate(struct ec_key **out, enum ec_curve curve);
+
+/* Release a key. Takes NULL. */
 void ec_free(struct ec_key *key);
+
+/* The public key that belongs to it. */
 void ec_public_of(const struct ec_key *key, struct ec_public *out);
 
 /*
- * All that follow give -ELIBACC without libcrypto, -EIO where it fails for no fault of the input.
- *
- * PEM: PKCS #8 for private keys, SubjectPublicKeyInfo for public ones [RFC 7468 10, 13]. Reading
- * gives -EINVAL for what is not the PEM of a key on one of the curves; writing returns the length.
+ * Keys as PEM: PKCS #8 for private ones, SubjectPublicKeyInfo for public ones [RFC 7468 10, 13].
+ * Reading takes pem[0..len), and returns 0, or -EINVAL for what is not the PEM of a key on one of
+ * the curves; a private key is to be released by ec_free(). Writing returns the length of the text
+ * in `pem`, which has `size` bytes, EC_PEM_MAX are enough. All four: -ELIBACC: no libcrypto; -EIO:
+ * it fails for no fault of the input.
  */
 int ec_read_private(struct ec_key **out, const char *pem, size_t len);
 int ec_write_private(const struct ec_key *key, char *pem, size_t size);

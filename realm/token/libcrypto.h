@@ -65,8 +65,8 @@ struct libcrypto {
 };
 
 /*
- * Fill the table; the first call of the process loads the library. 0, or -ELIBACC after one
- * log_error() line.
+ * Fill *c; the first call of the process loads the library, which then stays. 0, or -ELIBACC after
+ * one log_error() line.
  */
 int libcrypto_load(struct libcrypto *c);
 

@@ -106,15 +106,16 @@ struct token_report {
 };
 
 /*
- * Read and judge a token. CBOR has to be of definite lengths with the shortest integers and no key
- * twice; nothing may follow. `report` points into `token`. Returns the verdict, too.
+ * Read token[0..len) and judge it. Its CBOR has to be of definite lengths, with the shortest
+ * integers and no key twice; nothing may follow. *report, whose claims point into `token`, is the
+ * result; its verdict is returned, too.
  */
 enum token_verdict token_verify(const void *token, size_t len, const struct token_expect *want,
 				struct token_report *report);
 
 /*
- * Is the platform in the state of one that protects Realms? A token is VERIFIED in others, too: it
- * is true what it says.
+ * Is the lifecycle state that of a platform that protects Realms? A token can be VERIFIED in other
+ * states, too: then what it says is true.
  */
 bool token_lifecycle_secured(u32 lifecycle);
 

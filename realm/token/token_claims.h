@@ -48,15 +48,19 @@
 #define PROFILE_REALM_2024 "tag:arm.com,2024:realm#2.0.0"
 
 /*
- * Read the claims that fill `c`. False: c->why completes a sentence about *name, which is the claim
- * (or the part of one) that is wrong.
+ * Read the claims of a half, which are all that is left of `c`; *out points into its bytes. False:
+ * c->why completes a sentence about *name, the claim (or the part of a claim) that is wrong.
  */
 bool token_read_platform(struct cbor *c, struct token_platform *out, const char **name);
 bool token_read_realm(struct cbor *c, struct token_realm *out, const char **name);
 
+/* Is the part there, and is it `text`? */
 bool token_part_is(const struct token_part *part, const char *text);
 
-/* "sha-256" and so on [IANA Named Information Hash Algorithms]; false for others. */
+/*
+ * The hash called "sha-256" and so on [IANA Named Information Hash Algorithms], and its name.
+ * False: no such hash.
+ */
 bool token_hash_algo(const struct token_part *name, enum rsi_hash *out);
 const char *token_hash_name(enum rsi_hash alg);
 
