@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * An account of what a device touches in a guest that bounces its I/O: which buffers, how many
- * bytes, which way, how many distinct pages, and what it was refused. Rings do not count: Linux
- * allocates them shared and never bounces them. A table of indirect descriptors is bounced, and
- * counts.
+ * bytes, which way, how many distinct pages, and what the device was refused. Rings do not count:
+ * Linux allocates them shared and never bounces them. A table of indirect descriptors is bounced,
+ * and counts.
  *
  * One transfer is one buffer that the driver mapped: that of a descriptor, or a table. So the sums
  * are those of the guest's own swiotlb_bounced events, but for the receive buffers that still wait
  * in a ring.
  *
- * On the device's loop, but for create, destroy and the reading end of a ring.
+ * An account is its device's, and all calls are made on the device's loop, but for create and
+ * destroy (main, while the loop does not run) and the reading end of a ring (one other thread).
  */
 #ifndef VIRTIO_ACCOUNT_H
 #define VIRTIO_ACCOUNT_H
@@ -36,23 +37,35 @@ struct account_sums {
 	u64 refused;
 };
 
-/* `device` is the number that comes back in events. The memory is all there. 0 or -ENOMEM. */
+/*
+ * An empty account of the memory `m`, whose regions are all there and which outlives it. `device`
+ * is the number that comes back in events. 0, or -ENOMEM without a message.
+ */
 int account_create(struct account **out, struct mem *m, u8 device);
+
+/* Takes NULL. */
 void account_destroy(struct account *a);
 
-/* ---- what the device does with queue number `queue`; memory as mem.c has looked it up ---- */
+/*
+ * ---- what the device does with queue number `queue` ----
+ *
+ * Memory is as mem.c has looked it up in this hold.
+ */
 
 /*
- * It has taken `nr_bufs` buffers of the driver, `len` bytes, which are `nr` pieces of memory at
- * `iov`. `way`: ACCOUNT_OUT or ACCOUNT_IN.
+ * The device has taken `nr_bufs` buffers of the driver, `len` bytes together, which are the `nr`
+ * pieces of memory at `iov`. `way`: ACCOUNT_OUT or ACCOUNT_IN.
  */
 void account_buffers(struct account *a, u16 queue, enum account_way way, const struct iovec *iov,
 		     unsigned nr, unsigned nr_bufs, u32 len);
-/* It has read a table of indirect descriptors. */
+
+/* The device has read a table of indirect descriptors, of `len` bytes. */
 void account_table(struct account *a, u16 queue, const void *table, u32 len);
-/* It has told the driver of so many bytes written. */
+
+/* The device has told the driver that it has written `len` bytes. */
 void account_written(struct account *a, u32 len);
-/* It was refused [addr, addr + len), which the driver had named. */
+
+/* The device was refused [addr, addr + len), which the driver has named. */
 void account_refused(struct account *a, u16 queue, u64 addr, u64 len);
 
 /* Is somebody watching? Then pieces are to be the driver's buffers, each by itself. */
@@ -60,6 +73,7 @@ bool account_traced(const struct account *a);
 
 /* ---- reading ---- */
 
+/* The sums until now. */
 void account_sums(const struct account *a, struct account_sums *out);
 
 struct account_event {
@@ -70,20 +84,22 @@ struct account_event {
 	u8 way; /* enum account_way */
 };
 
-/* Every transfer from now on goes to `r` as well; NULL: no more. */
+/* From now on put every transfer into `r`, too, which stays the caller's; NULL: into none. */
 void account_trace(struct account *a, struct account_ring *r);
 
 /*
- * From one loop (all accounts of it) to one reader on another thread; what finds it full is lost
- * and counted. No account may write to it any more when it is destroyed. Takes NULL.
+ * A ring of events, from one loop (all accounts of its devices) to one reader on another thread. An
+ * event that finds the ring full is lost, and counted. 0, or -ENOMEM without a message.
  */
 int account_ring_create(struct account_ring **out);
+
+/* No account writes to the ring any more. Takes NULL. */
 void account_ring_destroy(struct account_ring *r);
 
-/* The reader: the oldest event, or false. */
+/* For the reader: take the oldest event out. False: there is none, and *out is what it was. */
 bool account_ring_next(struct account_ring *r, struct account_event *out);
 
-/* The reader: how many were lost since the last call. */
+/* For the reader: how many events were lost since the last call. */
 u64 account_ring_lost(struct account_ring *r);
 
 #endif

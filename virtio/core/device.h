@@ -105,37 +105,44 @@ struct virtio_device {
 /* ---- for device kinds ---- */
 
 /*
- * Fill `d` (zeroed) for a kind: queues of the given maximum sizes, doorbell eventfds.
- * VERSION_1, INDIRECT_DESC, EVENT_IDX and RING_RESET are added to `features`. -errno.
+ * Fill `d` (zeroed) for the kind `type`: instance number `instance`, with nr_queues queues (at most
+ * VIRTIO_MAX_QUEUES) of these maximum sizes, and an eventfd as the doorbell of each. It offers
+ * `features`, VERSION_1, INDIRECT_DESC, EVENT_IDX and RING_RESET. `m` and `loop` outlive it. Main
+ * thread, before the loop runs. 0, or -errno without a message.
  */
 int virtio_init(struct virtio_device *d, const struct virtio_type *type, unsigned instance,
 		struct mem *m, struct loop *loop, u64 features, const u16 *queue_sizes,
 		unsigned nr_queues);
 
 /*
- * Undo virtio_init(); tolerates a half-built or zeroed `d`. A device that ran was reset before
- * (virtio_status_set(d, 0), by machine.c once the vCPUs are gone).
+ * Undo virtio_init(), also a half-finished one, and virtio_account(); a zeroed `d` is fine. A
+ * device that ran has been reset (virtio_status_set(d, 0)) after the vCPUs have ended. The loop
+ * does not run.
  */
 void virtio_fini(struct virtio_device *d);
 
 /*
- * Keep an account of what the device touches (account.h); it comes back as number `n` there. Before
- * vCPUs run; virtio_fini() destroys it. 0 or -ENOMEM.
+ * Keep an account of what the device touches (account.h), in whose events the device is number `n`.
+ * The account is the device's. Before vCPUs run. 0 or -ENOMEM.
  */
 int virtio_account(struct virtio_device *d, u8 n);
 
+/* Has the driver accepted all of these features? Final once FEATURES_OK is set. */
 static inline bool virtio_has(const struct virtio_device *d, u64 feature)
 {
 	return (d->features & feature) == feature;
 }
 
 /*
- * Loop thread, from anywhere (for instance when a packet arrives): true and a hold on the memory if
- * the device runs and is not broken. Pair with virtio_leave(). Nests, in kick() too. A hold is
- * short: nothing in it waits for another thread, see mem_hold(). What a device does with memory
- * after it has left, it pins [lkvm/vm/mem.h].
+ * Begin a visit to the queues, for instance when a packet arrives; on the loop. True: the device
+ * runs and is not broken, and has a hold on the memory until virtio_leave(). False: there is
+ * nothing to do, and nothing to leave. Visits nest, in kick() too. A hold is short: nothing in it
+ * waits for another thread, see mem_hold(). Memory that the device uses after it has left is pinned
+ * [lkvm/vm/mem.h].
  */
 bool virtio_enter(struct virtio_device *d);
+
+/* End the visit: lets go of the memory, if it was the outermost one. */
 void virtio_leave(struct virtio_device *d);
 
 /* Theirs. The loop alone writes, so no atomic addition is needed. */
@@ -183,12 +190,20 @@ void virtio_config_changed(struct virtio_device *d);
 
 /* ---- for transports; vCPU thread under d->lock (or before vCPUs run) ---- */
 
+/*
+ * The device hangs on this transport from now on; *tops, which gets `transport`, outlives it.
+ * Before vCPUs run, once.
+ */
 void virtio_attach(struct virtio_device *d, const struct virtio_transport_ops *tops,
 		   void *transport);
 
-/* More features that the transport or the machine adds (ACCESS_PLATFORM). Before vCPUs run. */
+/*
+ * Offer these features, too, which the transport or the machine adds (ACCESS_PLATFORM). Before
+ * vCPUs run.
+ */
 void virtio_offer(struct virtio_device *d, u64 features);
 
+/* The status register, with NEEDS_RESET if the device is broken [§2.1]. */
 u8 virtio_status_get(struct virtio_device *d);
 
 /*
@@ -206,16 +221,20 @@ u32 virtio_features_word(const struct virtio_device *d, u32 word);
 u32 virtio_driver_features_word(const struct virtio_device *d, u32 word);
 void virtio_driver_features_set(struct virtio_device *d, u32 word, u32 val);
 
-/* `len` 1, 2, 4 or 8; past the end reads 0 and ignores writes. */
+/*
+ * Read and write the configuration space: `len` is 1, 2, 4 or 8 bytes at any `off`. Bytes past the
+ * end read 0; writes of others than the writable part are ignored.
+ */
 u64 virtio_config_read(struct virtio_device *d, u32 off, unsigned len);
 void virtio_config_write(struct virtio_device *d, u32 off, unsigned len, u64 val);
 
-/* NULL when there is no such queue. */
+/* Queue number `index`, which is the device's; NULL: there is no such queue. */
 struct virtqueue *virtio_queue(struct virtio_device *d, u32 index);
 
 /*
- * queue_enable := 1: validates and, if DRIVER_OK is already set (after RING_RESET), starts it. The
- * transport changes size, desc, driver and device only while !q->enabled.
+ * queue_enable := 1: checks what the driver has set up, virtio_fail() if it is wrong, and starts
+ * the queue if DRIVER_OK is set already (after RING_RESET). The transport changes size, desc,
+ * driver and device only while !q->enabled.
  */
 void virtio_queue_enable(struct virtio_device *d, struct virtqueue *q);
 

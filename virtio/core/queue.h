@@ -43,7 +43,10 @@ struct virtqueue {
 	u64 taken[QUEUE_MAX_SIZE / 64]; /* their heads, one bit each */
 };
 
-/* Stopped, registers as after reset; keeps index and max_size, offers size = max_size. */
+/*
+ * Make the queue what it is after a reset: stopped, not enabled, its registers 0, but size, which
+ * becomes max_size. index, max_size and account stay.
+ */
 void queue_reset(struct virtqueue *q);
 
 /* Transports give desc, driver and device in two 32-bit halves. */
@@ -57,19 +60,25 @@ static inline void queue_set_high(u64 *area, u32 val)
 	*area = (*area & UINT32_MAX) | (u64)val << 32;
 }
 
-/* Size a power of two within max_size, areas aligned to 16/2/4 bytes [§2.7]; else -EINVAL. */
+/*
+ * Is what the driver has set up possible [§2.7]? 0; -EINVAL: the size is no power of two, or above
+ * max_size, or the areas are not aligned to 16, 2 and 4 bytes.
+ */
 int queue_check(const struct virtqueue *q);
 
 /*
- * The queue goes live with the negotiated `features`, from index 0. queue_check(), and all three
- * areas must be shared RAM. -EINVAL, -EFAULT. With a hold.
+ * Start the queue with the negotiated `features`, from index 0, as its new owner, with a hold. 0;
+ * -EINVAL: as queue_check(); -EFAULT: not all of the three areas is RAM that the guest shares.
  */
 int queue_start(struct virtqueue *q, struct mem *m, u64 features);
+
+/* Stop the queue: its rings are left alone, and what was in flight is forgotten. Loop. */
 void queue_stop(struct virtqueue *q);
 
 /*
- * A page somewhere was un-shared since the rings were looked up: look them up again. -EFAULT. With
- * a hold. device.c does it at the start of a hold, so nobody below has to expect stale windows.
+ * Look the rings of a started queue up again, because the guest has taken back some page since they
+ * were looked up. 0; -EFAULT: it was one of theirs. device.c does this at the start of a hold, so
+ * that nobody below has to expect stale windows.
  */
 int queue_remap(struct virtqueue *q);
 
@@ -85,7 +94,7 @@ int queue_remap(struct virtqueue *q);
  */
 int queue_next_head(struct virtqueue *q, u16 *head);
 
-/* Put a head back as if not taken; several: the one taken last goes first. */
+/* Put a head back as if it had not been taken; of several, the one taken last goes first. */
 void queue_untake(struct virtqueue *q, u16 head);
 
 /*
@@ -94,10 +103,13 @@ void queue_untake(struct virtqueue *q, u16 head);
  */
 bool queue_took_new(struct virtqueue *q);
 
-/* Chains available right now, 0..size; or -EBADMSG. */
+/* How many chains the driver has made available, 0 to size; -EBADMSG: as queue_next_head(). */
 int queue_available(struct virtqueue *q);
 
-/* Give a chain back with `len` bytes written. Seen by the driver only after queue_publish(). */
+/*
+ * Give the chain of this head, which is in flight, back with `len` bytes written. The driver sees
+ * it after queue_publish() only.
+ */
 void queue_push(struct virtqueue *q, u16 head, u32 len);
 
 /* Was anything pushed since the last queue_publish()? */
