@@ -12,13 +12,16 @@
 struct virtio_mmio;
 
 /*
- * Put `d` at [base, base + VIRTIO_MMIO_SIZE). All of d, b and irq stay the caller's and outlive it.
- * Before vCPUs run. 0, or -errno after one log_error() line.
+ * Put `d` at [base, base + VIRTIO_MMIO_SIZE) of the bus `b`, with the edge-triggered SPI `spi`. All
+ * of d, b and irq stay the caller's and outlive *out. Main thread, before vCPUs run. 0, or -errno
+ * after one log_error() line.
  */
 int virtio_mmio_create(struct virtio_mmio **out, struct virtio_device *d, struct bus *b,
 		       struct irq *irq, gpa_t base, u32 spi);
 
-/* The device was reset and neither vCPUs nor its loop run. Takes NULL. */
+/*
+ * Take the device off the bus. It has been reset, and neither vCPUs nor its loop run. Takes NULL.
+ */
 void virtio_mmio_destroy(struct virtio_mmio *m);
 
 #endif

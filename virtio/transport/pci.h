@@ -14,13 +14,15 @@
 struct virtio_pci;
 
 /*
- * Put `d` into `slot` of `p`. All of d, p and irq stay the caller's and outlive it. Before vCPUs
- * run. 0, or -errno after one log_error() line.
+ * Put `d` into `slot` of the bridge `p`. All of d, p and irq stay the caller's and outlive *out.
+ * Main thread, before vCPUs run. 0, or -errno after one log_error() line.
  */
 int virtio_pci_create(struct virtio_pci **out, struct virtio_device *d, struct pci *p,
 		      struct irq *irq, unsigned slot);
 
-/* The device was reset and neither vCPUs nor its loop run. Takes NULL. */
+/*
+ * Unplug the device. It has been reset, and neither vCPUs nor its loop run. Takes NULL.
+ */
 void virtio_pci_destroy(struct virtio_pci *v);
 
 #endif

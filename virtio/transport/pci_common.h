@@ -22,12 +22,19 @@ struct pci_common {
 	_Atomic u16 queue_vector[VIRTIO_MAX_QUEUES];
 };
 
+/* The registers of `d` as after a reset, with that many MSI-X vectors. Main, before vCPUs run. */
 void pci_common_init(struct pci_common *c, struct virtio_device *d, unsigned nr_vectors);
 
-/* Any offset; `len` 1, 2 or 4. A field in another width than its own reads 0 and ignores writes. */
+/*
+ * Read a register. Any offset; `len` is 1, 2 or 4. A field that is accessed in another width than
+ * its own reads 0 and ignores writes.
+ */
 u32 pci_common_read(struct pci_common *c, u32 off, unsigned len);
 
-/* True when the driver has reset the device: the transport has to forget its interrupts too. */
+/*
+ * Write a register. True: the driver has reset the device, and the transport forgets interrupts,
+ * too.
+ */
 bool pci_common_write(struct pci_common *c, u32 off, unsigned len, u32 val);
 
 #endif
