@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What virtio-blk tells the driver before the first request: features and configuration space. */
+/*
+ * What virtio-blk tells the driver before the first request: features and configuration space.
+ * Values only; any thread.
+ */
 #ifndef VIRTIO_BLK_CONFIG_H
 #define VIRTIO_BLK_CONFIG_H
 
@@ -51,13 +54,20 @@ static_assert(offsetof(struct blk_config, num_queues) == 34, "virtio 1.3 section
 static_assert(offsetof(struct blk_config, write_zeroes_may_unmap) == 56,
 	      "virtio 1.3 section 5.2.4");
 
-/* `seg_bytes`: largest segment a driver may post (SIZE_MAX), 0: no limit. */
+/*
+ * The features of this disk. `seg_bytes`: of the largest segment that a driver may post; 0: no
+ * limit.
+ */
 u64 blk_features(const struct disk *disk, unsigned nr_queues, u32 seg_bytes);
 
+/* Fill the configuration; `seg_max`: segments of a request, without header and status. */
 void blk_config_init(struct blk_config *c, const struct disk *disk, u32 seg_bytes, u32 seg_max,
 		     unsigned nr_queues);
 
-/* Ring of each queue; pieces of a request, header and status included. `pool` may be NULL. */
+/*
+ * How many descriptors each queue has, and how many pieces a request, header and status included.
+ * With a `pool` they are as small as that; NULL: the guest does not bounce.
+ */
 u16 blk_queue_size(const struct virtio_pool *pool, unsigned nr_queues);
 u16 blk_max_iov(const struct virtio_pool *pool, u16 queue_size);
 

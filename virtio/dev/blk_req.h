@@ -43,13 +43,16 @@ struct blk_req {
 };
 
 /*
- * Parse the chain `c`; c->iov becomes the request's. The header is copied once.
- * 1: r->io (except done) is for the disk. 0: answer with *status. -EBADMSG: no room for the header
- * or for the status byte, so the driver cannot be answered.
+ * Parse the chain `c`, of this hold; c->iov is the request's from then on. The header is copied
+ * once. 1: r->io, but for done, is for the disk. 0: the answer is *status. -EBADMSG: there is no
+ * room for the header or for the status byte, so the driver cannot be answered.
  */
 int blk_req_parse(struct blk_req *r, const struct chain *c, const struct blk_limits *l, u8 *status);
 
-/* Write the status byte; the length for the used ring. With a hold since blk_req_parse(). */
+/*
+ * Write the status byte into guest memory. Returns the length for the used ring. In the hold of
+ * blk_req_parse(), or while the pages of the request are pinned.
+ */
 u32 blk_req_answer(struct blk_req *r, u8 status);
 
 /* "read", "write", ... for messages. */

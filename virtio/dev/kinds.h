@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Constructors of all device kinds, for lkvm/run/devices.c. Each makes a struct virtio_device ready
- * to be attached to a transport; type->destroy frees it. 0 or -errno after one log_error() that
- * says what to do.
+ * Constructors of all device kinds, for lkvm/run/devices.c. Each makes a struct virtio_device that
+ * is ready to be attached to a transport, and that type->destroy() frees. `env` is not kept, what
+ * it points to outlives the device. Main thread, before the loop runs. 0, or -errno after one
+ * log_error() line.
  */
 #ifndef VIRTIO_DEV_KINDS_H
 #define VIRTIO_DEV_KINDS_H
@@ -30,9 +31,13 @@ struct virtio_env {
 	void (*rx_filled)(const char *device, unsigned nr, u16 size, u16 mtu);
 };
 
+/* Entropy, from the host's getrandom(2) [virtio 1.3 §5.4]. */
 int virtio_rng_create(struct virtio_device **out, const struct virtio_env *env);
 
-/* Takes over `n` (destroyed with the device, also on error). */
+/*
+ * A network card [virtio 1.3 §5.1]. `n` is its own from then on: destroyed with the device, also
+ * after an error.
+ */
 int virtio_net_create(struct virtio_device **out, const struct virtio_env *env, struct netif *n);
 
 struct virtio_blk_conf {
@@ -41,7 +46,10 @@ struct virtio_blk_conf {
 	unsigned delay_ms;  /* --debug-iodelay: added to each request */
 };
 
-/* Takes over `disk`, also on error. */
+/*
+ * A disk [virtio 1.3 §5.2]. `disk` is the device's own from then on: destroyed with it, also after
+ * an error.
+ */
 int virtio_blk_create(struct virtio_device **out, const struct virtio_env *env, struct disk *disk,
 		      const struct virtio_blk_conf *conf);
 

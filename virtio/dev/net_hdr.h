@@ -34,18 +34,22 @@ struct net_hdr {
 };
 static_assert(sizeof(struct net_hdr) == 12, "as in the specification");
 
-/* The offloads of a netif as features, and the features that a driver accepted as offloads. */
+/*
+ * The offloads of a netif (NETIF_*) as features to offer, and the features that a driver has
+ * accepted as offloads.
+ */
 u64 net_features_of(u32 offloads);
 u32 net_offloads_of(const struct virtio_device *d);
 
 /*
- * The header of a transmitted frame of `len` bytes (without it) into *o. NULL, or what is wrong
- * with it: then the frame is to be dropped. Unknown flags are ignored.
+ * Check the header of a frame that the guest sends, and put it into *o. The frame has `len` bytes
+ * without the header. NULL; or a clause, what is wrong with it: then the frame is to be dropped.
+ * Unknown flags are ignored.
  */
 const char *net_hdr_check(struct netif_offload *o, const struct net_hdr *h, size_t len,
 			  const struct virtio_device *d);
 
-/* The header of a received frame that lies in `nr_buffers` buffers. */
+/* Fill the header of a frame for the guest, which lies in `nr_buffers` buffers. */
 void net_hdr_fill(struct net_hdr *h, const struct netif_offload *o, u16 nr_buffers);
 
 #endif
