@@ -24,9 +24,9 @@ struct disk_conf {
 };
 
 /*
- * FILE[,ro][,direct][,format=raw|qcow2][,serial=TEXT][,queues=N][,io=uring|threads]
- *
- * A comma in FILE or TEXT is written twice (",,"). 0, or -EINVAL after one log_error() line.
+ * Read FILE[,ro][,direct][,format=raw|qcow2][,serial=TEXT][,queues=N][,io=uring|threads] to *conf,
+ * all of which is set. A comma in FILE or TEXT is written twice (",,"). 0, or -EINVAL after one
+ * log_error() line.
  */
 int disk_conf_parse(const char *arg, struct disk_conf *conf);
 
