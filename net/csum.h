@@ -20,11 +20,16 @@ u64 csum_add(u64 sum, const void *buf, size_t len);
 /* The 16-bit checksum field for a sum: folded and complemented. */
 u16 csum_finish(u64 sum);
 
-/* The sum of a TCP/UDP pseudo header: addresses, protocol, length of what follows. */
+/*
+ * The sum of the pseudo header of TCP, UDP or ICMPv6: addresses (of 4 or 16 bytes), protocol, and
+ * the length of what follows it [RFC 9293 3.1, RFC 8200 8.1].
+ */
 u64 csum_pseudo4(const u8 *src, const u8 *dst, u8 proto, size_t len);
 u64 csum_pseudo6(const u8 *src, const u8 *dst, u8 proto, size_t len);
 
-/* The checksum after one 16-bit word under it changed from `old` to `val` [RFC 1624]. */
+/*
+ * The checksum field after a 16-bit word that it covers has changed from `old` to `val` [RFC 1624].
+ */
 u16 csum_update(u16 csum, u16 old, u16 val);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Where the fields of Ethernet, ARP, IP, UDP, TCP and ICMP headers lie, as offsets into bytes:
- * frames come unaligned, and a byte access is always right.
+ * frames come unaligned, and a byte access is always right. Any thread.
  */
 #ifndef NET_ETH_H
 #define NET_ETH_H
@@ -10,6 +10,7 @@
 
 #include "lkvm/base/util.h"
 
+/* Numbers in network order; the caller knows that there are so many bytes. */
 static inline u16 be16_at(const u8 *p)
 {
 	return (u16)(p[0] << 8 | p[1]);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The kinds of netif, for net/netif.c only. Each constructor returns 0, or -errno after one
- * log_error() line; `loop` is where callbacks run.
+ * The kinds of netif, for net/netif.c only. Callbacks run on `loop`, which outlives the netif; `c`
+ * is not kept. Main thread, before the loop runs. 0, or -errno after one log_error() line.
  */
 #ifndef NET_KINDS_H
 #define NET_KINDS_H
@@ -17,7 +17,8 @@ int tap_if_create(struct netif **out, const struct net_conf *c, struct loop *loo
 
 /*
  * A netif that copies every frame that passes to the file c->pcap, if there is one, and to that of
- * netif_capture(). Takes over `inner`, also on error.
+ * netif_capture(). `inner`, which has the frames then, is its own, and destroyed with it, also
+ * after an error.
  */
 int pcap_if_create(struct netif **out, const struct net_conf *c, struct netif *inner);
 

@@ -47,17 +47,19 @@ struct netif_ops {
 	/* No driver any more: frames for the guest are dropped until the next up(). */
 	void (*down)(struct netif *n);
 	/*
-	 * One frame from the guest, at most NETIF_FRAME_MAX bytes; the memory is only good during
-	 * the call, and the guest may change the bytes meanwhile: gather first, then look. 0:
-	 * taken.
-	 * -EAGAIN: keep it, client->writable will be called. Other -errno: dropped.
-	 * receive() may be called from inside.
+	 * One frame from the guest, at most NETIF_FRAME_MAX bytes. The memory is good during the
+	 * call only, and the guest may change the bytes meanwhile: gather first, then look. 0: the
+	 * frame is taken. -EAGAIN: it is not, and client->writable() will be called. Another
+	 * -errno: it is dropped. receive() may be called from inside.
 	 */
 	int (*send)(struct netif *n, const struct netif_offload *o, struct iov_cur frame);
 	/* No more send() in this batch for now. */
 	void (*flush)(struct netif *n);
 	/* receive() said -EAGAIN and there is room now. receive() may be called from inside. */
 	void (*rx_ready)(struct netif *n);
+	/*
+	 * Close and release; no client is called from then on. The loop does not run, or is here.
+	 */
 	void (*destroy)(struct netif *n);
 };
 
@@ -83,8 +85,9 @@ struct netif {
 };
 
 /*
- * Open what `c` describes; callbacks run on `loop`. *out is NULL for NET_MODE_NONE. Before the loop
- * runs. 0, or -errno after one log_error() line that says what to do.
+ * Open the network that `c` describes. Callbacks run on `loop`, which outlives *out; `c` is not
+ * kept. *out is NULL for NET_MODE_NONE. Main thread, before the loop runs. 0, or -errno after one
+ * log_error() line.
  */
 int netif_create(struct netif **out, const struct net_conf *c, struct loop *loop);
 
@@ -92,15 +95,15 @@ int netif_create(struct netif **out, const struct net_conf *c, struct loop *loop
  * Copy all frames that pass from now on to `fd`, in pcap format behind what netif_capture_begin()
  * wrote; -1: no more. Several netifs may share a file, opened O_APPEND. Frames are written on the
  * loop, and a write that blocks holds up all that is on the loop: the caller sees to it that `fd`
- * is a regular file. `fd` is taken over, also on error. On the loop, or when it is not running. 0,
- * or -ENODEV: `n` was made without `may_capture`.
+ * is a regular file. `fd` is the netif's from then on, also after an error. On the loop, or while
+ * the loop does not run. 0; -ENODEV: `n` was made without `may_capture`.
  */
 int netif_capture(struct netif *n, int fd);
 
-/* The head of a capture file. 0 or -errno. */
+/* Write the head of a capture file. 0, or -errno of write(2). Any thread. */
 int netif_capture_begin(int fd);
 
-/* Takes NULL. The loop is not running, or the caller is on it. */
+/* Close and release `n`; takes NULL. On the loop, or while the loop does not run. */
 static inline void netif_destroy(struct netif *n)
 {
 	if (n)

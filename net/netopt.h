@@ -56,19 +56,20 @@ struct net_conf {
 };
 
 /*
- * The `index`-th NIC (from 0). `arg` NULL: the one NIC of a run without any --network, in user
- * mode. With `arg` the mode defaults to tap. 0, or -EINVAL after one log_error() line.
+ * Read the option of NIC number `index` (from 0) to *c, all of which is set. `arg` NULL: the one
+ * NIC of a run without any --network, in user mode. With `arg` the mode is tap unless it says
+ * otherwise. 0, or -EINVAL after one log_error() line.
  */
 int netopt_parse(struct net_conf *c, const char *arg, unsigned index);
 
 /*
- * What the NICs of a run may not have in common: two with one MAC, two user-mode networks with one
- * subnet ("Only one usermode network device allowed at a time"). 0, or -EINVAL after a log_error()
- * line.
+ * Can the NICs confs[0..nr) be in one guest? Not two with one MAC, nor two user-mode networks with
+ * one subnet ("Only one usermode network device allowed at a time"). 0, or -EINVAL after one
+ * log_error() line.
  */
 int netopt_check(const struct net_conf *confs, unsigned nr);
 
-/* Calls fn() for each key, in order, for --help and the manual. */
+/* Call fn(arg, ...) for each key, in order, for --help and the manual. */
 typedef void (*netopt_help_fn)(void *arg, const char *key, const char *help);
 void netopt_help(netopt_help_fn fn, void *arg);
 

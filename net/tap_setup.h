@@ -9,6 +9,7 @@
 
 #define TAP_HDR_LEN 12u /* of the offload header in front of each frame, when there is one */
 
+/* One tap; the caller's. */
 struct tap {
 	int fd; /* non-blocking; valid if open */
 	bool open;
@@ -18,13 +19,16 @@ struct tap {
 	char downscript[PATH_MAX];
 };
 
-/* 0, or -errno after one log_error() line. On error `t` is closed. */
+/*
+ * Open the tap that `c` describes, or make it, and set it up: its address or the script c->script,
+ * which is waited for. 0, or -errno after one log_error() line: then nothing is open.
+ */
 int tap_open(struct tap *t, const struct net_conf *c);
 
-/* Run the down script, close. Tolerates a zeroed struct. */
+/* Run the down script and wait for it, then close. A zeroed or closed *t is fine. */
 void tap_close(struct tap *t);
 
-/* What frames for the guest may look like from now on: NETIF_RX_*. */
+/* From now on the kernel gives frames for the guest with these offloads (NETIF_RX_*) at most. */
 void tap_set_offloads(struct tap *t, u32 offloads);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Acknowledgements to the guest, of which only the last of a batch counts: each takes a receive
- * buffer, and in a Realm the guest copies the whole of it twice, its unused part, too. The loop's
+ * buffer, and in a Realm the guest copies the whole buffer twice, its unused part, too. The loop's
  * thread.
  */
 #ifndef NET_ACKS_H
@@ -17,18 +17,21 @@ struct acks {
 };
 
 /*
- * `frame` acknowledges more of the same stream than what is held, and that is all that it does: it
- * takes its place.
+ * If `frame` acknowledges more of the same stream than what is held, and does nothing else, it
+ * takes the place of what is held (a copy does). True: that is so.
  */
 bool acks_replace(struct acks *a, const u8 *frame, size_t len);
 
 /*
- * May `frame` be held until the end of the batch? A segment over IPv4 without data and options that
- * has no flag but ACK. Call it when nothing is held (acks_take()).
+ * Hold a copy of `frame` until the end of the batch, if that is possible: a segment over IPv4
+ * without data and options that has no flag but ACK. True: it is held. To be called while nothing
+ * is held (acks_take()).
  */
 bool acks_hold(struct acks *a, const u8 *frame, size_t len);
 
-/* The length of what is held, in a->frame; 0: nothing. Good until the next acks_hold(). */
+/*
+ * Take what is held out: its length, in a->frame until the next acks_hold(); 0: nothing is held.
+ */
 size_t acks_take(struct acks *a);
 
 #endif

@@ -33,9 +33,10 @@ struct dhcp {
 };
 
 /*
- * `msg` is the UDP payload of a packet to port 67 that guard_check() has passed, sent from
- * `src_mac` with the IPv4 source `src` (0.0.0.0 or an address). Writes at most DHCP_REPLY_MAX
- * bytes. Returns the length of the reply frame, or 0: no answer is due.
+ * Answer a message of the guest [RFC 2131 4.3]: `msg` is the UDP payload of a packet to port 67
+ * that guard_check() has passed, whose IPv4 source is `src` (0.0.0.0 or an address). Hands out a
+ * lease. Writes the frame of the answer to `reply`, at most DHCP_REPLY_MAX bytes. Returns its
+ * length; 0: no answer is due.
  */
 size_t dhcp_answer(struct dhcp *d, const u8 *msg, size_t len, struct in_addr src, u8 *reply);
 

@@ -39,8 +39,8 @@ int guard_check(const struct guard *g, u8 *frame, size_t *len, const struct neti
 		struct guard_pkt *pkt, const char **why);
 
 /*
- * The second half of guard_check() for an IPv4 datagram that was put together from fragments, from
- * its IP header on, which is checked already.
+ * The second half of guard_check(), for a frame with an IPv4 datagram that was put together from
+ * fragments: all behind the IP header, which is checked already. 0 or as guard_check().
  */
 int guard_check_whole(u8 *frame, size_t len, struct guard_pkt *pkt, const char **why);
 

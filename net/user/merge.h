@@ -25,19 +25,22 @@ struct merge {
 };
 
 /*
- * May `frame`, which guard_check() has passed, be held until the end of the batch? Plain data of
- * an established connection over IPv4: no options, no flags but ACK and PSH. If so it is held:
- * `*frame` becomes the frame that was there before, which nobody needs. Call it when nothing is
- * held (merge_take()).
+ * Hold the frame, which guard_check() has passed, until the end of the batch, if that is possible:
+ * plain data of an established connection over IPv4, without options, with no flags but ACK and
+ * PSH. True: it is held, and *frame is another buffer of NETIF_FRAME_MAX bytes in exchange. To be
+ * called while nothing is held (merge_take()).
  */
 bool merge_hold(struct merge *m, u8 **frame, size_t len, const struct guard_pkt *pkt);
 
-/* Append the frame if it continues what is held. Its acknowledgement and window are the newer. */
+/*
+ * Append a copy of the frame's data to what is held, if the frame continues it; its acknowledgement
+ * and window, which are the newer ones, replace those of what is held. True: that is so.
+ */
 bool merge_append(struct merge *m, const u8 *frame, size_t len, const struct guard_pkt *pkt);
 
 /*
- * What is held, complete with checksums, which are right where those of all its parts are, and its
- * length; 0: nothing. Good until the next merge_hold().
+ * Take what is held out: its length, in m->frame until the next merge_hold(); 0: nothing is held.
+ * Its checksums are right if those of all its parts were.
  */
 size_t merge_take(struct merge *m);
 

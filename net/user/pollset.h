@@ -14,15 +14,16 @@ struct pollset;
 /* Some descriptor of the last list is ready: pollset_ready() tells which. */
 typedef void (*pollset_fn)(void *arg);
 
+/* An empty list, on `loop`, which outlives it and calls fn(arg). 0 or -ENOMEM. */
 int pollset_create(struct pollset **out, struct loop *loop, pollset_fn fn, void *arg);
 
 /* Takes NULL. The descriptors stay open. */
 void pollset_destroy(struct pollset *p);
 
 /*
- * A new list: begin, want() for each descriptor, commit. `events` are EPOLLIN, EPOLLOUT, EPOLLPRI;
- * errors are always reported. A descriptor that is not in the list is not watched. want() returns
- * -errno when it could not be added to the list.
+ * A new list: pollset_begin(), pollset_want() for each descriptor, pollset_commit(). `events` are
+ * EPOLLIN, EPOLLOUT, EPOLLPRI; errors are always reported. A descriptor that is not in the list is
+ * not watched any more. pollset_want() returns 0, or -errno: the descriptor is not in the list.
  */
 void pollset_begin(struct pollset *p);
 int pollset_want(struct pollset *p, int fd, u32 events);
@@ -34,21 +35,24 @@ void pollset_commit(struct pollset *p);
  * after an error. 0 for unknown descriptors.
  */
 u32 pollset_ready(const struct pollset *p, int fd);
+
+/* Nothing has become ready. */
 void pollset_clear(struct pollset *p);
 
 /*
- * `fd` was opened and will be in a list some day. Until then it counts as waiting. -ENOMEM.
+ * `fd` was opened and will be in a list some day. Until then it counts as waiting. 0 or -ENOMEM.
  */
 int pollset_announce(struct pollset *p, int fd);
+/* How many descriptors were announced and have not been in a list yet. */
 unsigned pollset_waiting(const struct pollset *p);
 
-/* `fd` is about to be closed. Unknown ones are ignored. */
+/* Do not watch `fd` any more, which is about to be closed. Unknown descriptors are ignored. */
 void pollset_forget(struct pollset *p, int fd);
 
-/* Was `fd` announced or in a list, and not been forgotten since? */
+/* Has `fd` been announced, or in a list, and not been forgotten since? */
 bool pollset_knows(const struct pollset *p, int fd);
 
-/* Descriptors known, watched or not. */
+/* How many descriptors are known, watched or not. */
 unsigned pollset_count(const struct pollset *p);
 
 #endif

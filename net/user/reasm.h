@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Puts the guest's IPv4 fragments together, in a fixed amount of memory, so that libslirp never
- * sees one. One thread.
+ * The guest's IPv4 fragments are put together, in a fixed amount of memory, so that libslirp never
+ * sees a fragment [RFC 791 3.2]. The loop's thread.
  */
 #ifndef NET_REASM_H
 #define NET_REASM_H
@@ -10,14 +10,17 @@
 
 struct reasm;
 
-/* Memory is only touched when fragments come. -ENOMEM. */
+/* Memory is touched when fragments come only. 0 or -ENOMEM. */
 int reasm_create(struct reasm **out);
+
+/* Takes NULL. */
 void reasm_destroy(struct reasm *r);
 
 /*
- * One fragment: a whole frame with an IPv4 header without options that guard_check() has passed,
- * `now_ns` a clock that does not go back. When it completes its datagram, *frame and *len are set
- * to the whole one (good until the next call) and true is returned; its L4 part is not checked yet.
+ * Add a fragment: a whole frame with an IPv4 header without options that guard_check() has passed.
+ * `now_ns` is of a clock that does not go back. True: the datagram is complete, and *frame and *len
+ * are the frame with all of it, until the next call; what is behind its IP header is not checked
+ * yet. False: it is not complete, or has been given up because the fragment makes no sense.
  */
 bool reasm_add(struct reasm *r, const u8 *frag, size_t frag_len, u64 now_ns, u8 **frame,
 	       size_t *len);

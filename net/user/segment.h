@@ -2,7 +2,7 @@
 /*
  * Large TCP segments at a small MTU: libslirp and virtio-net exchange segments of up to 32 KiB
  * while the guest's interface keeps its ordinary MTU, as with a network card that segments in
- * hardware. One thread.
+ * hardware. Values only; the loop's thread.
  */
 #ifndef NET_SEGMENT_H
 #define NET_SEGMENT_H
@@ -22,8 +22,8 @@ struct segment {
 };
 
 /*
- * A frame from the guest that guard_check() has passed: a SYN whose MSS is exactly that of our MTU
- * invites the other side to larger segments if the driver can take them.
+ * Look at a frame from the guest, which guard_check() has passed: if it is a SYN whose MSS is
+ * exactly that of the guest's MTU, and the driver takes large segments, the MSS is raised in place.
  */
 void segment_invite(const struct segment *s, u8 *frame, const struct guard_pkt *pkt);
 
@@ -31,9 +31,9 @@ void segment_invite(const struct segment *s, u8 *frame, const struct guard_pkt *
 typedef void (*segment_emit_fn)(void *arg, const struct netif_offload *o, struct iov_cur frame);
 
 /*
- * A frame from libslirp, of any size. It leaves through emit() as the driver can take it: as a
- * large TCP segment, cut into small ones, in IPv4 fragments; other large packets do not leave at
- * all.
+ * Give a frame from libslirp, of any size, to emit(arg, ...) as the driver can take it: as it is,
+ * as a large TCP segment, cut into small ones, or in IPv4 fragments. Other large packets are
+ * dropped.
  */
 void segment_emit(const struct segment *s, const u8 *frame, size_t len, segment_emit_fn emit,
 		  void *arg);

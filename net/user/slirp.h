@@ -40,21 +40,25 @@ struct slirp_client {
 int slirp_open(struct slirp **out, const struct slirp_conf *c, struct loop *loop,
 	       const struct slirp_client *client, void *arg);
 
-/* Takes NULL. client->frame may be called from inside. */
+/* Close all connections and release; takes NULL. client->frame may be called from inside. */
 void slirp_close(struct slirp *s);
 
-/* Eager instances: listen on `host`, forward to `guest` (ports in host order). 0 or -errno. */
+/*
+ * Listen on `host` and forward to `guest`; ports are in host order. For eager instances. 0, or
+ * -errno without a message.
+ */
 int slirp_forward(struct slirp *s, bool udp, struct in_addr host, u16 host_port,
 		  struct in_addr guest, u16 guest_port);
 
 /*
- * A frame from the guest. `neighbour`: ARP or ICMPv6, after which packets that waited for an
- * address may be sent. The batch ends with slirp_settle().
+ * Give libslirp a frame from the guest. `neighbour`: it is ARP or ICMPv6, after which packets that
+ * waited for an address may be sent. The batch ends with slirp_settle(), which looks for the
+ * sockets that libslirp wants to be watched.
  */
 void slirp_feed(struct slirp *s, const u8 *frame, size_t len, bool neighbour);
 void slirp_settle(struct slirp *s);
 
-/* While paused no socket is read: what arrives stays in the kernel. */
+/* While `paused` no socket is read: what arrives stays in the kernel. */
 void slirp_pause(struct slirp *s, bool paused);
 
 /*

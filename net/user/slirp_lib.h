@@ -25,12 +25,12 @@ struct slirp_lib {
 /* Does a libslirp that calls itself `version` have the interface that we need? (4.7, later 4.x) */
 bool slirp_version_fits(const char *version);
 
-/* 0, or -ENOENT after one log_error() line. */
+/* Load the library, which then stays, and fill *lib. 0, or -ENOENT after one log_error() line. */
 int slirp_lib_load(struct slirp_lib *lib);
 
 /*
- * Is the library where the C library is? A cheap answer for the common case; where it is no, only
- * slirp_lib_load() tells.
+ * Is there a libslirp in the folder of the C library? A cheap answer for the common case; where it
+ * is no, only slirp_lib_load() tells.
  */
 bool slirp_lib_beside_libc(void);
 
