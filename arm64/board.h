@@ -2,7 +2,8 @@
 /*
  * The board: which device lies where and which interrupt it has. `struct board_layout` is a pure
  * function of `struct board_conf`, which is filled from the options: no KVM, no host, no
- * randomness. So `--dump-dtb` and the predicted measurement work on any machine.
+ * randomness. So `--dump-dtb` and the predicted measurement work on any machine. Addresses and
+ * sizes are in bytes.
  */
 #ifndef ARM64_BOARD_H
 #define ARM64_BOARD_H
@@ -55,15 +56,17 @@ struct board_layout {
 };
 
 /*
- * Compute the layout. -EINVAL for a conf that cannot be laid out (no CPUs, too many for the GIC's
- * area or for a GICv2, RAM below MEMMAP_RAM, empty, unaligned or wrapping), with one log_error.
+ * Compute the layout. Any thread. 0; -EINVAL after one log_error() line: no CPUs, too many for the
+ * GIC's area or for a GICv2, or RAM that is below MEMMAP_RAM, empty, unaligned or wraps.
  */
 int board_layout(struct board_layout *out, const struct board_conf *c);
 
 /* MPIDR_EL1 affinity bits that KVM gives the vCPU with this id. [KVM arm64 reset_mpidr] */
 u64 board_mpidr(unsigned cpu);
 
-/* Where the parts with a fixed place are. */
+/*
+ * Where UART `n`, and virtio-mmio transport `n`, are: below MEMMAP_NR_UARTS, MEMMAP_NR_VIRTIO_MMIO.
+ */
 static inline gpa_t board_uart(unsigned n)
 {
 	return gpa(MEMMAP_UART + n * MEMMAP_UART_STRIDE);
@@ -87,12 +90,12 @@ struct board;
 int board_create(struct board **out, const struct board_conf *c, struct bus *bus, struct irq *irq,
 		 struct loop *loop, struct chardev *const uart[MEMMAP_NR_UARTS]);
 
-/* No vCPU and no chardev loop runs any more. Takes NULL. */
+/* Take the devices off the bus. No vCPU and no chardev loop runs any more. Takes NULL. */
 void board_destroy(struct board *b);
 
 /*
  * Send BREAK and then the character `key` to UART 0: Linux takes that for a sysrq (lkvm debug -s).
- * Any thread. -EAGAIN when the receiver has no room.
+ * Any thread. 0; -EAGAIN: the receiver has no room, and nothing was sent.
  */
 int board_sysrq(struct board *b, char key);
 

@@ -71,7 +71,10 @@ struct boot_info {
  */
 int boot_load(struct mem *m, const struct boot_conf *c, struct boot_info *out);
 
-/* The pages that `s` touches: base rounded down, end rounded up to BOOT_PAGE. */
+/*
+ * The pages that `s` touches: its base rounded down and its end rounded up to BOOT_PAGE. Any
+ * thread.
+ */
 struct boot_span boot_pages(struct boot_span s);
 
 #endif

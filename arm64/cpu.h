@@ -12,7 +12,8 @@
  *   cpu_clear_thread_regs  vCPU 0, unless an RMM or a hypervisor decides what its registers are
  *   cpu_set_regs    vCPU 0: entry state. The others wait, powered off, for PSCI CPU_ON
  *
- * All on the thread that owns the vCPU fd, before KVM_RUN. Errors: -errno with one log_error.
+ * All on the thread that owns the vCPU's descriptor (main, until vCPUs run), before KVM_RUN. All
+ * return 0, or -errno after one log_error() line.
  */
 #ifndef ARM64_CPU_H
 #define ARM64_CPU_H
@@ -44,34 +45,47 @@ struct cpu_model {
 	unsigned pmu_counters;
 };
 
-/* -EINVAL for an impossible sve_max_vl. May enable VM capabilities (MTE): before the first vCPU. */
+/*
+ * Choose the features of the VM's vCPUs. May enable capabilities of the VM (MTE), so before the
+ * first vCPU. -ENODEV: the host does not have what is asked for; -EINVAL: an impossible sve_max_vl.
+ */
 int cpu_choose(struct cpu_model *out, struct kvm *k, const struct cpu_conf *c);
 
-/* `index` 0 starts running; all others powered off. Once per vCPU. */
+/* Initialise vCPU `index`: number 0 starts running, all others powered off. Once per vCPU. */
 int cpu_init(const struct cpu_model *m, int vcpu_fd, unsigned index);
 
-/* Back to the state after cpu_init() and cpu_finalize(), for a guest that is started again. */
+/*
+ * Put it back in the state after cpu_init() and cpu_finalize(), for a guest that is started again.
+ */
 int cpu_reset(const struct cpu_model *m, int vcpu_fd, unsigned index);
+
+/* Fix its features. */
 int cpu_finalize(const struct cpu_model *m, int vcpu_fd);
 
-/* `pv` NULL: no stolen time. */
+/*
+ * Give it its PMU, if it has one, and its record of stolen time; `pv` NULL: none. After gic_init().
+ */
 int cpu_attach(const struct cpu_model *m, int vcpu_fd, unsigned index, const struct pvtime *pv);
 
 /*
- * TPIDR_EL0, TPIDRRO_EL0 and TPIDR_EL1 = 0: KVM resets them to a pattern, which firmware takes for
- * an address (EDK2 keeps its HOB list in TPIDR_EL0, and looks there first where
+ * Clear TPIDR_EL0, TPIDRRO_EL0 and TPIDR_EL1: KVM resets them to a pattern, which firmware takes
+ * for an address (EDK2 keeps its HOB list in TPIDR_EL0, and looks there first where
  * ID_AA64PFR0_EL1.RME is not 0). KVM writes the pattern again at PSCI CPU_ON, so that the other
  * vCPUs have it whatever is done here.
  */
 int cpu_clear_thread_regs(int vcpu_fd);
 
 /*
- * Can this vCPU run a kernel that was built for pages of `page_size` bytes (0: not known), and that
- * is `big_endian` or not? Otherwise it would stop without a word. After cpu_finalize(). -ENOEXEC.
+ * Can this vCPU run the kernel of the file `kernel`, which was built for pages of `page_size` bytes
+ * (0: not known), and is `big_endian` or not? Otherwise the kernel would stop without a word. After
+ * cpu_finalize(). -ENOEXEC: it cannot.
  */
 int cpu_check_kernel(int vcpu_fd, const char *kernel, u32 page_size, bool big_endian);
 
-/* x0 = dtb, pc = entry. The rest keeps its reset value: x1..x30 = 0, PSTATE = EL1h, DAIF masked. */
+/*
+ * Set x0 to `dtb` and pc to `entry` [Linux booting.rst]. The rest keeps its reset value: x1..x30
+ * are 0, PSTATE is EL1h with DAIF masked.
+ */
 int cpu_set_regs(int vcpu_fd, gpa_t entry, gpa_t dtb);
 
 #endif

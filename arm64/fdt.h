@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The device tree of the board, fixed by the options alone: same options, same bytes, on every
- * host.
+ * host. Any thread.
  */
 #ifndef ARM64_FDT_H
 #define ARM64_FDT_H
@@ -21,15 +21,15 @@ struct fdt_conf {
 };
 
 /*
- * Write the tree into `buf` of `size` bytes and zero what follows the tree (its totalsize says
- * where). -ENOSPC with one log_error when it does not fit (a huge command line).
+ * Write the tree to `buf`, which has `size` bytes, and zeros behind the tree, whose totalsize says
+ * where it ends. 0; -ENOSPC after one log_error() line: it does not fit (a huge command line).
  */
 int fdt_build(void *buf, u32 size, const struct fdt_conf *c);
 
 /*
  * Can a guest on that board use this tree, of which `len` bytes are there? It has to be whole, to
- * put the memory where the board has it and the initrd where the loader has put it. -EINVAL after
- * one log_error() that calls the tree `name`.
+ * put the memory where the board has it and the initrd where the loader has put it. 0, or -EINVAL
+ * after one log_error() line that calls the tree `name`.
  */
 int fdt_check(const char *name, const void *blob, u32 len, const struct fdt_conf *c);
 

@@ -3,7 +3,8 @@
  * Reading a kernel image: what format a file has, and its bytes, decompressed, in order.
  *
  * Plain files, compressed ones (unpack.h), EFI zboot, and each of them inside another. Nothing is
- * buffered as a whole: the decompressed bytes go straight to where the caller wants them.
+ * buffered as a whole: the decompressed bytes go straight to where the caller wants them. Main
+ * thread: it waits for the disk.
  */
 #ifndef ARM64_IMAGE_H
 #define ARM64_IMAGE_H
@@ -32,17 +33,18 @@ enum image_take {
 };
 
 /*
- * Take over the open file `fd` of `size` bytes. `name` is for messages and must outlive the image.
- * -ENOEXEC, with one log_error, for a format that cannot be booted; -ENOMEM.
+ * Open the image in the file `fd` of `size` bytes, which is the image's own from then on, also
+ * after an error. `name` is for messages and outlives the image. 0; -ENOEXEC after one log_error()
+ * line: a format that cannot be booted; -ENOMEM.
  */
 int image_open(struct image **out, int fd, u64 size, const char *name, enum image_take take);
 
-/* Closes the file. Takes NULL. */
+/* Close the file. Takes NULL. */
 void image_close(struct image *im);
 
 /*
- * The next `len` bytes; fewer only at the end. *got says how many. -ENOEXEC (corrupt, truncated) or
- * -EIO after one log_error.
+ * Read the next `len` bytes of the contents to `buf`: *got bytes, fewer than `len` at the end only.
+ * 0; after one log_error() line -ENOEXEC (corrupt, truncated) or -EIO.
  */
 int image_read(struct image *im, void *buf, u64 len, u64 *got);
 

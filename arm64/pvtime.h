@@ -13,16 +13,19 @@ struct kvm;
 struct pvtime;
 
 /*
- * Map the block into the VM as a memory slot of its own. *out is NULL, and the result 0, when this
- * host or this VM (a Realm) has no stolen time: a guest does without. 0 or -errno with one
- * log_error.
+ * Map the block into the VM as a memory slot of its own. Main thread, before vCPUs run, as the
+ * other calls. 0: *out is NULL if this host or this VM (a Realm) has no stolen time, and a guest
+ * does without it. Or -errno after one log_error() line.
  */
 int pvtime_create(struct pvtime **out, struct kvm *k);
 
 /* The VM is gone or no vCPU runs. Takes NULL. */
 void pvtime_destroy(struct pvtime *pv);
 
-/* Give vCPU `index` its record; only on a vCPU that has been initialised. 0 or -errno. */
+/*
+ * Give vCPU `index`, which has been initialised, its record. 0, or -errno after one log_error()
+ * line.
+ */
 int pvtime_attach(const struct pvtime *pv, int vcpu_fd, unsigned index);
 
 #endif

@@ -14,14 +14,14 @@ struct irq;
 struct serial;
 
 /*
- * UART number `index` at `base` with level interrupt `spi`. `c` is what stands behind it, or NULL:
- * no one. The caller keeps `c`, `bus`, `irq` and lets them outlive the UART. Before other threads
- * run.
+ * Put UART number `index` at `base` of `bus`, with the level-triggered SPI `spi`. `c` is what
+ * stands behind it; NULL: nobody. `c`, `bus` and `irq` stay the caller's and outlive the UART. Main
+ * thread, before other threads run. 0, or -errno without a message.
  */
 int serial_create(struct serial **out, unsigned index, gpa_t base, u32 spi, struct bus *bus,
 		  struct irq *irq, struct chardev *c);
 
-/* No thread can call in any more. Takes NULL. */
+/* Take it off the bus. Neither vCPUs nor the chardev's loop run. Takes NULL. */
 void serial_destroy(struct serial *s);
 
 /* Receive a BREAK, then `key`. Any thread. -EAGAIN: no room in the FIFO, nothing was sent. */

@@ -12,12 +12,12 @@ struct bus;
 struct v2m;
 
 /*
- * Frame at MEMMAP_V2M on `bus`; interrupts go to `under`, which the caller keeps and lets outlive
- * it.
+ * Put a frame at MEMMAP_V2M of `bus`. Its interrupts go to `under`; both stay the caller's and
+ * outlive the frame. Main thread, before vCPUs run. 0, or -errno without a message.
  */
 int v2m_create(struct v2m **out, struct bus *bus, struct irq *under);
 
-/* No vCPU and no device thread runs. Takes NULL. */
+/* Take it off the bus. No vCPU and no device's loop runs. Takes NULL. */
 void v2m_destroy(struct v2m *v);
 
 /* The seam to hand to devices: `under` with MSI. Lives as long as the frame. */
