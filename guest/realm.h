@@ -76,9 +76,9 @@ bool rmm_is_simulated(void);
 unsigned realm_ipa_bits(void);
 
 /*
- * Whole granules change sides, and in a Realm lose their content. share() answers with the address
- * to reach them by from then on; unshare() takes the one that share() was given. False or NULL if
- * the RMM or pKVM refuses; pKVM does if they are on that side already.
+ * Whole granules change sides, and in a Realm lose their content. share() returns the address by
+ * which the granules are reached from then on; unshare() takes the address that share() was given.
+ * NULL or false: the RMM or pKVM refuses; pKVM does if the granules are on that side already.
  */
 void *share(void *p, u64 len);
 bool unshare(void *p, u64 len);

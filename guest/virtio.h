@@ -101,12 +101,13 @@ bool vdev_mmio(struct vdev *d, u32 slot);
 u32 vget(const struct vdev *d, enum vreg r);
 void vset(const struct vdev *d, enum vreg r, u32 v);
 
-/* Writes 0 and waits for 0. False if it never comes. */
+/* Writes 0 to the status and waits until it reads 0. False: it never does. */
 bool vdev_reset(const struct vdev *d);
+/* The features that the device offers. */
 u64 vdev_offered(const struct vdev *d);
 /*
- * Reset, ACKNOWLEDGE, DRIVER, features (in a Realm with ACCESS_PLATFORM), FEATURES_OK: what status
- * says then.
+ * Reset, ACKNOWLEDGE, DRIVER, features (in a Realm with ACCESS_PLATFORM), FEATURES_OK. Returns what
+ * the status says then.
  */
 u32 vdev_negotiate(const struct vdev *d, u64 features);
 /*

@@ -34,6 +34,10 @@ struct client_answer {
 	struct failure failure;
 };
 
+/*
+ * Get the key: two requests, and the evidence between them. *out is the key or the server's
+ * refusal, as the result says.
+ */
 enum client_result client_get_key(const struct client *c, struct client_answer *out);
 
 #endif

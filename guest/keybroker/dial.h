@@ -12,8 +12,8 @@
 #define DIAL_TIMEOUT_MS 30000
 
 /*
- * POST `body` and read the answer into `answer`, which http_init() need not have seen. 0, or -errno
- * after one log_error() line: -ETIMEDOUT after timeout_ms in all.
+ * POST body[0..len) and read the answer into `answer`, which this call initialises. 0, or -errno
+ * after one log_error() line: -ETIMEDOUT, if all of it takes more than timeout_ms.
  */
 int dial_post(const struct url *url, const char *content_type, const char *body, size_t len,
 	      int timeout_ms, struct http_reader *answer);

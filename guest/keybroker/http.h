@@ -60,21 +60,25 @@ struct http_reader {
 	char buf[HTTP_HEAD_MAX + HTTP_BODY_MAX + HTTP_TRAILER_MAX];
 };
 
+/* At the start of a message of that kind. */
 void http_init(struct http_reader *r, enum http_kind kind);
 
-/* Where the next bytes of the connection go, at least one unless a message is complete. */
+/*
+ * Where the next bytes of the connection are to be put: *size bytes of room, one at least unless a
+ * message is complete.
+ */
 char *http_room(struct http_reader *r, size_t *size);
 
-/* So many have been put there. */
+/* `len` bytes have been put into the room: read on. */
 enum http_result http_feed(struct http_reader *r, size_t len);
 
-/* The peer will send nothing more. HTTP_MORE: it had not begun. */
+/* The peer will send nothing more. HTTP_MORE: no message had begun. */
 enum http_result http_end(struct http_reader *r);
 
-/* True when bytes of a message have come that is not complete yet. */
+/* Have bytes of a message come that is not complete yet? */
 bool http_begun(const struct http_reader *r);
 
-/* After HTTP_DONE: go on with the next message, of which bytes may already be there. */
+/* After HTTP_DONE: read on with the next message, of which bytes may be there already. */
 enum http_result http_next(struct http_reader *r);
 
 #endif

@@ -11,28 +11,30 @@ struct http_text {
 	size_t len;
 };
 
-/* Compare without regard to case [RFC 9110 5.1]. */
+/* Is it there, and is it `s`, in whatever case [RFC 9110 5.1]? */
 bool http_text_is(struct http_text t, const char *s);
 
-/* "Created" for 201. */
+/* The reason phrase of a status, "Created" for 201; a constant. */
 const char *http_reason(unsigned status);
 
-/* [RFC 9110 5.6.2] */
+/* Is it a token [RFC 9110 5.6.2]? */
 bool http_is_token(struct http_text t);
 
-/* Visible characters, blanks, tabs, and what is not ASCII [RFC 9110 5.5]. */
+/*
+ * May a field's value have it [RFC 9110 5.5]? Visible characters, blanks, tabs, what is not ASCII.
+ */
 bool http_is_field_char(char c);
 
-/* Without blanks and tabs at both ends. */
+/* The text without the blanks and tabs at its ends. */
 struct http_text http_trim(struct http_text t);
 
-/* The text up to `sep`, which is taken off with it; all of it if there is none. */
+/* Cut the text up to the first `sep` off *t, and the `sep`, too; all of *t, if there is none. */
 struct http_text http_cut(struct http_text *t, char sep);
 
 /* Is `word` one of the elements between commas? */
 bool http_list_has(struct http_text list, const char *word);
 
-/* A number of at most 15 digits and nothing else. */
+/* Is the text a number of 1 to 15 digits, and nothing else? *out is the number then. */
 bool http_parse_digits(struct http_text t, enum number_form form, u64 *out);
 
 #endif

@@ -22,18 +22,24 @@ struct failure {
 	char detail[MESSAGE_TEXT_MAX];
 };
 
-/* Write one: its length; `out` has MESSAGE_MAX bytes. */
+/*
+ * Write a message and a NUL to `out`, which has MESSAGE_MAX bytes. Returns its length; 0: no
+ * memory, or a text that is not UTF-8.
+ */
 int message_key_request(char *out, const struct wrap_public *key);
 int message_challenge(char *out, const u8 challenge[CHALLENGE_LEN]);
 int message_wrapped_key(char *out, const u8 *data, size_t len);
 int message_failure(char *out, const char *type, const char *detail);
 
-/* Read one. 0, or -EINVAL with the reason in *why, a constant. Other members are ignored. */
+/*
+ * Read the message s[0..len). Members that are not known are ignored. 0, or -EINVAL with the reason
+ * in *why, a constant.
+ */
 int message_read_key_request(struct wrap_public *out, const char *s, size_t len, const char **why);
 int message_read_challenge(u8 out[CHALLENGE_LEN], const char *s, size_t len, const char **why);
 int message_read_failure(struct failure *out, const char *s, size_t len, const char **why);
 
-/* At most `size` bytes; how many, or -EINVAL. */
+/* The same; `out` has `size` bytes. Returns how many there are, or -EINVAL. */
 int message_read_wrapped_key(u8 *out, size_t size, const char *s, size_t len, const char **why);
 
 #endif

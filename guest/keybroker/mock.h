@@ -10,12 +10,12 @@
 #include "guest/keybroker/client.h"
 
 /*
- * The token for a challenge; `keys_dir` NULL: the simulator's own. Its length, or -errno after one
- * log_error() line.
+ * Make the token for a challenge, in `out`, which has `size` bytes; `keys_dir` NULL: with the
+ * simulator's own keys. Returns its length, or -errno after one log_error() line.
  */
 int mock_token(const char *keys_dir, const u8 challenge[CHALLENGE_LEN], u8 *out, size_t size);
 
-/* A token from a file, whatever the challenge. As above. */
+/* Read a token from a file, whatever the challenge. As above. */
 int mock_file(const char *path, u8 *out, size_t size);
 
 #endif

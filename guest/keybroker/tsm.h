@@ -9,13 +9,14 @@
 #define TSM_PROVIDER "arm_cca_guest"
 
 /*
- * The report about `challenge` in an entry of its own below `reports`. How many bytes of `out` it
- * has, or -errno after one log_error() line that says what to do.
+ * Get the report about `challenge`, from an entry of its own that is made below the folder
+ * `reports` and removed again. `out` has `size` bytes. Returns the length of the report, or -errno
+ * after one log_error() line that says what to do. May wait for the RMM.
  */
 int tsm_report(const char *reports, const u8 *challenge, size_t challenge_len, u8 *out,
 	       size_t size);
 
-/* The same in an entry that is there. */
+/* The same from an entry that is there: `entry` is its open folder. */
 int tsm_report_in(int entry, const u8 *challenge, size_t challenge_len, u8 *out, size_t size);
 
 #endif

@@ -15,24 +15,32 @@ struct url {
 	char path[URL_MAX];		   /* begins with '/', has the query, not the fragment */
 };
 
-/* "http://host[:port][/path]". 0, or -EINVAL with the reason in *why. */
+/*
+ * Read text[0..len), "http://host[:port][/path]". 0, or -EINVAL with the reason in *why, a
+ * constant.
+ */
 int url_parse(struct url *out, const char *text, size_t len, const char **why);
 
 /*
- * A URL, or a path that starts at the root of `base` [RFC 9110 10.2.2]. As url_parse().
+ * Read text[0..len): a URL, or a path that starts at the root of `base` [RFC 9110 10.2.2]. As
+ * url_parse().
  */
 int url_join(struct url *out, const struct url *base, const char *text, size_t len,
 	     const char **why);
 
-/* The whole of it. Returns `out`. */
+/* Write the whole URL to `out`. Returns `out`. */
 char *url_print(const struct url *u, char out[2 * URL_MAX]);
 
 /*
- * A name as one segment of a path: what is not unreserved becomes %XX. Returns the length; -E2BIG.
+ * Write `name` as one segment of a path to `out`, with a NUL: what is not unreserved becomes %XX
+ * [RFC 3986 2.1]. Returns the length; -E2BIG: `size` bytes are not enough.
  */
 int url_encode(char *out, size_t size, const char *name);
 
-/* Back: the length; -EINVAL for a '%' without two digits or a NUL; -E2BIG. `out` ends in NUL. */
+/*
+ * The way back from s[0..len), with a NUL behind it. Returns the length; -EINVAL: a '%' without two
+ * digits, or a NUL in it; -E2BIG: `size` bytes are not enough.
+ */
 int url_decode(char *out, size_t size, const char *s, size_t len);
 
 #endif

@@ -16,10 +16,10 @@
 /* RSA-OAEP is with SHA-256 for hash and mask, unlike that of RFC 7518: so are the Rust programs. */
 enum wrap_alg { WRAP_RSA1_5, WRAP_RSA_OAEP };
 
-/* "RSA1_5", "RSA-OAEP" */
+/* The name as JWKs have it: "RSA1_5", "RSA-OAEP"; a constant. */
 const char *wrap_alg_name(enum wrap_alg alg);
 
-/* By name; -EINVAL. */
+/* The algorithm of that name. 0; -EINVAL: there is none. */
 int wrap_alg_by_name(enum wrap_alg *out, const char *name);
 
 /* A public key. Plain data; big-endian, without leading zeros. */
@@ -29,21 +29,30 @@ struct wrap_public {
 	u8 n[WRAP_MAX_LEN], e[WRAP_MAX_EXPONENT];
 };
 
-/* Is it one to encrypt with? NULL, or why not. */
+/* NULL: the key is one to encrypt with; otherwise a constant clause, why it is not. */
 const char *wrap_refuses(const struct wrap_public *key);
 
-/* Encrypt: the length, that of the modulus; -EINVAL (no key, or `len` is too much for it), -EIO. */
+/*
+ * Encrypt data[0..len) to `out`. Returns the length, which is that of the modulus; -EINVAL: it is
+ * no such key, or `len` is too much for it; -EIO.
+ */
 int wrap_encrypt(const struct wrap_public *key, const void *data, size_t len, u8 out[WRAP_MAX_LEN]);
 
 /* A private key. */
 struct wrap_key;
 
-/* A new one. 0 or -EIO. */
+/* Make a new key with a modulus of so many bits, to be released by wrap_free(). 0 or -EIO. */
 int wrap_generate(struct wrap_key **out, unsigned bits);
+
+/* Takes NULL. */
 void wrap_free(struct wrap_key *key);
+
+/* The public key that belongs to it, to be used with `alg`. 0 or -EIO. */
 int wrap_public_of(const struct wrap_key *key, enum wrap_alg alg, struct wrap_public *out);
 
-/* Decrypt into `out`, which has WRAP_MAX_LEN bytes: the length, or -EBADMSG. */
+/*
+ * Decrypt data[0..len) to `out`. Returns the length; -EBADMSG: it is not encrypted with this key.
+ */
 int wrap_decrypt(const struct wrap_key *key, enum wrap_alg alg, const u8 *data, size_t len,
 		 u8 out[WRAP_MAX_LEN]);
 
