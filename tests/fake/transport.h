@@ -22,11 +22,11 @@ bool fake_negotiate(struct virtio_device *d, u64 features);
 /* Tell the device where ring `r` of queue `index` lies, and enable it. */
 void fake_queue(struct virtio_device *d, u16 index, const struct fake_ring *r);
 void fake_driver_ok(struct virtio_device *d);
-/* Reset it, on return it has let go of everything. */
+/* Reset the device; on return it has let go of everything. */
 void fake_reset(struct virtio_device *d);
 /* Ring the doorbell of a queue, and let the loop hear it. */
 void fake_kick(struct virtio_device *d, u32 queue);
-/* Does it need a reset? */
+/* Does the device need a reset? */
 bool fake_broken(struct virtio_device *d);
 /* The end of a test: reset and release the device, then its loop and its memory. */
 void fake_unplug(struct virtio_device *d);
