@@ -67,10 +67,13 @@ bool devices_accounted(const struct devices *d);
  * done.
  */
 
-/* The sums of all, taken at one moment; `out` has devices_nr() elements. */
+/* The sums of all devices, taken at one moment, in out[0..devices_nr()). 0 or -ETIMEDOUT. */
 int devices_sums(struct devices *d, struct account_sums *out);
 
-/* All transfers from now on go to `r`; NULL: no more, and none is under way. */
+/*
+ * From now on all transfers are put into `r`, which stays the caller's; NULL: into none, and none is
+ * being put anywhere when this returns. 0 or -ETIMEDOUT.
+ */
 int devices_trace(struct devices *d, struct account_ring *r);
 
 /*
@@ -86,7 +89,10 @@ int devices_capture(struct devices *d, int fd);
  */
 const char *devices_suspect(const struct devices *d);
 
-/* No vCPU runs any more: take the queues back from the loop, wait for what is in flight. */
+/*
+ * Reset all devices: takes the queues back from the loop and waits for requests in flight. No vCPU
+ * runs any more; the loop still does.
+ */
 void devices_reset(struct devices *d);
 
 /*

@@ -51,7 +51,10 @@ struct service_env {
 	void *arg;
 };
 
-/* `env` is copied; `loop` is that of the control socket. 0 or -errno. */
+/*
+ * A service without clients yet. `env` is copied; `loop` is that of the control socket. 0, or -errno
+ * without a message.
+ */
 int service_create(struct service **out, const struct service_env *env, struct loop *loop);
 
 /*

@@ -21,7 +21,7 @@ void signals_block(void);
  */
 int signals_create(struct signals **out, struct loop *loop, struct stop *stop);
 
-/* They stay blocked. NULL is fine. */
+/* Nobody listens any more; the signals stay blocked. The loop does not run. Takes NULL. */
 void signals_destroy(struct signals *s);
 
 #endif
