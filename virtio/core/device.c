@@ -17,7 +17,7 @@
  *
  * The hand-over in each direction is a loop_call() made with d->lock held: it is synchronous, so a
  * driver that has written DRIVER_OK or read back 0 after a reset sees it done. This cannot
- * deadlock: nothing on the loop takes d->lock, neither kicks nor completions nor interrupts.
+ * deadlock: nothing on the loop waits for d->lock, neither kicks nor completions nor interrupts.
  *
  * A doorbell is an eventfd that nobody reads: registered edge-triggered, each write to it wakes the
  * loop. Rings before DRIVER_OK are lost; start looks at each queue once instead.
