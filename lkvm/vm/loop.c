@@ -67,7 +67,7 @@ struct loop {
 
 	pthread_t thread;
 	bool started;
-	_Atomic bool quit;
+	_Atomic bool quit;	/* whoever stops the loop writes */
 	_Atomic bool running;	/* some thread is inside loop_run()/loop_step() */
 	_Atomic pthread_t self; /* which one; valid while running */
 

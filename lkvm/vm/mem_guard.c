@@ -24,7 +24,7 @@
 #define HIDE_MAX 256u
 
 static struct {
-	const struct region *_Atomic regions;
+	const struct region *_Atomic regions; /* main writes */
 	unsigned nr;
 	atomic_bool touched;
 	atomic_uint nr_hidden; /* pages, since they were shown last */

@@ -16,8 +16,11 @@ struct region {
 	struct mem_region pub;
 	u64 huge; /* hugetlbfs: bytes of its pages, of which whole ones are mapped; else 0 */
 	bool split, strict, huge_advice, shared_only, guarded;
-	bitmap_word *shared; /* one bit a page, NULL: all of it is shared */
-	/* Where there is `shared`: pins of each page, and of the region as a whole. */
+	bitmap_word *shared; /* one bit a page, converters write; NULL: all of it is shared */
+	/*
+	 * Where there is `shared`: pins of each page, and of the region as a whole. Whoever pins
+	 * and unpins writes, on any thread.
+	 */
 	_Atomic u32 *pins;
 	_Atomic u64 nr_pins;
 };

@@ -12,10 +12,10 @@
 
 struct mem_users {
 	struct mem_user *first; /* under mem.lock */
-	_Atomic u64 generation;
-	_Atomic u32 waiters;  /* who wants to hear about holds that end, */
-	_Atomic u32 nappers;  /* and about pins */
-	pthread_mutex_t lock; /* a leaf, held over nothing but the sleep */
+	_Atomic u64 generation; /* the converter writes, under mem.lock */
+	_Atomic u32 waiters;	/* who wants to hear about holds that end, */
+	_Atomic u32 nappers;	/* and about pins */
+	pthread_mutex_t lock;	/* a leaf, held over nothing but the sleep */
 	pthread_cond_t changed;
 };
 

@@ -24,7 +24,7 @@ enum stop_reason {
 
 struct stop {
 	int fd; /* readable once a stop was asked for; only stop_again() reads it */
-	_Atomic int reason;
+	_Atomic int reason; /* whoever asks writes */
 };
 
 /* 0 or -errno of eventfd(2). */

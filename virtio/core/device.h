@@ -87,7 +87,7 @@ struct virtio_device {
 	u8 *config; /* configuration space, little-endian, owned by the kind */
 	u32 config_len;
 	u32 config_wr_off, config_wr_len; /* the part the driver may write */
-	_Atomic u32 config_gen;
+	_Atomic u32 config_gen;		  /* virtio_config_changed() writes, under d->lock */
 
 	unsigned nr_queues;
 	struct virtqueue queues[VIRTIO_MAX_QUEUES];

@@ -18,7 +18,8 @@ struct pci_common {
 	unsigned nr_vectors; /* of MSI-X; 0: no MSI-X */
 	u32 device_feature_select, driver_feature_select;
 	u16 queue_select;
-	_Atomic u16 config_vector; /* < nr_vectors, or VIRTIO_NO_VECTOR */
+	/* Below nr_vectors, or VIRTIO_NO_VECTOR; vCPUs write, under d->lock. */
+	_Atomic u16 config_vector;
 	_Atomic u16 queue_vector[VIRTIO_MAX_QUEUES];
 };
 
