@@ -7,12 +7,12 @@
  *
  * With "pieces" on the command line: as many separate shared pages as the host can stand.
  *
- * With "flushes": requests are in flight and bells ring all the time, while another CPU takes a page
- * back that no device uses. The host must not make anybody wait for anybody else in a circle.
+ * With "flushes": requests are in flight and bells ring all the time, while another CPU takes a
+ * page back that no device uses. The host must not make anybody wait for anybody else in a circle.
  *
  * Thread: all CPUs; a set of pages belongs to one of them, its state is nobody else's business.
- * Trust:  devices and page states are under test.
- * Spec:   [RMM 1.0 A5.2.2 RIPAS, A5.4 RIPAS change]; virtio 1.3 §2.1.2
+ * Trust: devices and page states are under test. Spec: [RMM 1.0 A5.2.2 RIPAS, A5.4 RIPAS change];
+ * virtio 1.3 §2.1.2
  */
 #include "guest/virtio.h"
 

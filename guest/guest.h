@@ -31,6 +31,7 @@ struct boot_state {
 };
 extern struct boot_state boot_state;
 
+/* The payload: what it does on CPU 0. */
 void payload_main(void);
 /* Before payload_main(), from start.S: a Realm finds its devices. */
 void lib_init(void);
@@ -121,6 +122,7 @@ static inline void write64(u64 a, u64 v)
 	__asm__ volatile("str %0, [%1]" : : "r"(v), "r"(a) : "memory");
 }
 
+/* The same of a width of 1, 2, 4 or 8 bytes. */
 u64 read_width(u64 a, unsigned width);
 void write_width(u64 a, unsigned width, u64 v);
 
@@ -168,6 +170,7 @@ bool fault_is_fetch_sea(void);
 
 /* ---- time ---- */
 
+/* Of CNTVCT_EL0; the second one is a busy wait. */
 u64 now_ns(void);
 void delay_ms(unsigned ms);
 
@@ -218,6 +221,7 @@ struct fdt_node {
 	const char *name;
 };
 
+/* Is it a device tree, and how many bytes has it? */
 bool fdt_ok(const void *dtb);
 u32 fdt_total_size(const void *dtb);
 /* A direct child of the root, by its name up to '@'. */

@@ -92,12 +92,14 @@ struct vdev {
 	u32 msix_nr;
 };
 
+/* "net", "blk" and so on, for messages. */
 const char *vdev_kind(const struct vdev *d);
 
 /* The device in PCI slot / mmio window `slot`. False: there is none. */
 bool vdev_pci(struct vdev *d, u32 slot);
 bool vdev_mmio(struct vdev *d, u32 slot);
 
+/* Read and write a register, wherever the transport has it. */
 u32 vget(const struct vdev *d, enum vreg r);
 void vset(const struct vdev *d, enum vreg r, u32 v);
 

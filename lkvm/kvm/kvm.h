@@ -73,6 +73,10 @@ int kvm_attr_set(int fd, u32 group, u64 attr, const void *addr);
 int kvm_attr_get(int fd, u32 group, u64 attr, void *addr);
 bool kvm_attr_has(int fd, u32 group, u64 attr);
 
+/*
+ * Write and read the register `id` of a vCPU that is not in KVM_RUN [KVM api 4.68, 4.69]; *val has
+ * the size that `id` says. 0 or -errno of the ioctl.
+ */
 int kvm_reg_set(int vcpu_fd, u64 id, const void *val);
 int kvm_reg_get(int vcpu_fd, u64 id, void *val);
 int kvm_reg_set64(int vcpu_fd, u64 id, u64 val);

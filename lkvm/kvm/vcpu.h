@@ -26,6 +26,7 @@ struct vcpu_gate {
 	_Atomic unsigned nr_on; /* vCPUs that are not off for good: they count themselves */
 };
 
+/* An open gate; the end of it, when no vCPU runs any more. Main thread. */
 void vcpu_gate_init(struct vcpu_gate *g);
 void vcpu_gate_fini(struct vcpu_gate *g);
 
@@ -59,6 +60,7 @@ int vcpu_create(struct vcpu **out, const struct vcpu_env *env, unsigned index);
 /* The thread has been joined or was never started. Takes NULL. */
 void vcpu_destroy(struct vcpu *v);
 
+/* The descriptor, which is the vCPU's. Any thread. */
 int vcpu_fd(const struct vcpu *v);
 
 /* Where the vCPU's thread is, or was a moment ago. Any thread. */

@@ -71,8 +71,8 @@ bool devices_accounted(const struct devices *d);
 int devices_sums(struct devices *d, struct account_sums *out);
 
 /*
- * From now on all transfers are put into `r`, which stays the caller's; NULL: into none, and none is
- * being put anywhere when this returns. 0 or -ETIMEDOUT.
+ * From now on all transfers are put into `r`, which stays the caller's; NULL: into none, and none
+ * is being put anywhere when this returns. 0 or -ETIMEDOUT.
  */
 int devices_trace(struct devices *d, struct account_ring *r);
 

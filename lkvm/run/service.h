@@ -52,8 +52,8 @@ struct service_env {
 };
 
 /*
- * A service without clients yet. `env` is copied; `loop` is that of the control socket. 0, or -errno
- * without a message.
+ * A service without clients yet. `env` is copied; `loop` is that of the control socket. 0, or
+ * -errno without a message.
  */
 int service_create(struct service **out, const struct service_env *env, struct loop *loop);
 

@@ -57,7 +57,10 @@ struct mem_region {
 	int fd;		   /* file behind `host` (hugetlbfs) or behind the shared pages, or -1 */
 };
 
+/* Memory without RAM yet. 0 or -ENOMEM. Main thread. */
 int mem_create(struct mem **out);
+
+/* Unmap all of it. There are no users and no pins any more, and KVM has none of it. Takes NULL. */
 void mem_destroy(struct mem *m);
 
 /*
@@ -72,6 +75,9 @@ int mem_add_ram(struct mem *m, gpa_t base, u64 size, u64 flags, const char *huge
 void mem_set_alias(struct mem *m, u64 alias_bit);
 u64 mem_alias(const struct mem *m);
 
+/*
+ * The regions of RAM, in the order in which they were added; constant once vCPUs run. Any thread.
+ */
 unsigned mem_nr_regions(const struct mem *m);
 const struct mem_region *mem_region(const struct mem *m, unsigned i);
 
@@ -109,6 +115,10 @@ void mem_unpin(struct mem *m, const struct iovec *iov, unsigned nr);
 /* True if pages can change sides; if not, pins are not needed. Constant once there is RAM. */
 bool mem_converts(const struct mem *m);
 
+/*
+ * Copy [g, g + len) to `buf`, or `buf` to it; the guest may write there meanwhile. 0; -EFAULT: not
+ * all of it is shared RAM, and nothing was copied.
+ */
 int mem_read(struct mem *m, gpa_t g, void *buf, u64 len);
 int mem_write(struct mem *m, gpa_t g, const void *buf, u64 len);
 
@@ -131,6 +141,7 @@ struct mem_win {
 /* Look up [g, g + len) as one contiguous host range. -EFAULT, -EINVAL (len 0). */
 int mem_win_open(struct mem *m, gpa_t g, u32 len, struct mem_win *w);
 
+/* The host's memory at [off, off + len) of the window, which is inside it. */
 static inline void *mem_win_at(const struct mem_win *w, u32 off, u32 len)
 {
 	assert(range_within(off, len, w->len));
@@ -167,7 +178,7 @@ static inline void mem_win_store32(const struct mem_win *w, u32 off, u32 val)
  * For memory that is MEM_GUARDED, before its guest runs. A look-up then refuses pages that the
  * guest keeps for itself; who touches one that it has taken back since finds an empty page of ours
  * there, and goes on. SIGSEGV is handled for that until mem_destroy(), so there is one such memory
- * at a time. -errno of sigaction().
+ * at a time. 0, or -errno of sigaction(2). Main thread.
  */
 int mem_guard(struct mem *m);
 

@@ -23,7 +23,7 @@ enum stop_reason {
 };
 
 struct stop {
-	int fd; /* readable once a stop was asked for; only stop_again() reads it */
+	int fd;		    /* readable once a stop was asked for; only stop_again() reads it */
 	_Atomic int reason; /* whoever asks writes */
 };
 
@@ -47,6 +47,7 @@ void stop_request(struct stop *s, enum stop_reason why);
  */
 bool stop_again(struct stop *s);
 
+/* The reason for the stop; STOP_NONE: none was asked for. Any thread. */
 static inline enum stop_reason stop_why(const struct stop *s)
 {
 	return (enum stop_reason)atomic_load_explicit(&s->reason, memory_order_acquire);

@@ -9,7 +9,7 @@
 
 #include "lkvm/base/util.h"
 
-/* One network's part. Its owner's memory, zeroed before budget_join(). */
+/* One network's part, in memory of its owner, zeroed before budget_join(). */
 struct budget {
 	unsigned used; /* written by budget_set() */
 	/*
@@ -21,10 +21,11 @@ struct budget {
 	struct budget *next;
 };
 
+/* Count a network from now on, and no longer. */
 void budget_join(struct budget *b);
 void budget_leave(struct budget *b);
 
-/* So many sockets this network has now. */
+/* This network has so many sockets now. */
 void budget_set(struct budget *b, unsigned used);
 
 /*

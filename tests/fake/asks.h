@@ -28,6 +28,7 @@ struct asks_host {
 	void (*said)(const char *line);		  /* "question: answer" */
 };
 
+/* Ask all questions, in order. */
 void asks_run(const struct asks_host *h);
 
 #endif

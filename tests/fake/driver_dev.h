@@ -66,9 +66,11 @@ bool fake_dev_pci(struct fake_dev *f, struct bus *b, u64 ecam, u64 window);
 u64 fake_read(struct fake_dev *f, u64 addr, unsigned len);
 void fake_write(struct fake_dev *f, u64 addr, unsigned len, u64 val);
 
+/* Read and write a register, wherever the transport has it. */
 u32 fake_get(struct fake_dev *f, enum fake_reg reg);
 void fake_set(struct fake_dev *f, enum fake_reg reg, u32 val);
 
+/* 32 of the features that the device offers, from number 32 * word on. */
 u32 fake_dev_offer(struct fake_dev *f, u32 word);
 
 /* Reset, ACKNOWLEDGE, DRIVER, `features`, FEATURES_OK. True if the device kept FEATURES_OK. */
@@ -77,6 +79,7 @@ bool fake_dev_negotiate(struct fake_dev *f, u64 features);
 /* Size and addresses of queue `index` from `r`; enables it. */
 void fake_dev_queue(struct fake_dev *f, u16 index, const struct fake_ring *r);
 
+/* Set DRIVER_OK; ring the doorbell of a queue. */
 void fake_dev_driver_ok(struct fake_dev *f);
 void fake_dev_notify(struct fake_dev *f, u16 index);
 

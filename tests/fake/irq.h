@@ -47,6 +47,7 @@ struct fake_irq {
 	} doorbells[FAKE_IRQ_DOORBELLS];
 };
 
+/* An interrupt controller that has nothing bound; release its descriptors. */
 void fake_irq_init(struct fake_irq *f, bool has_msi);
 void fake_irq_fini(struct fake_irq *f);
 
@@ -56,6 +57,7 @@ u64 fake_irq_messages(struct fake_irq *f, u32 devid, u32 data);
 /* Edges of `spi` since the last call. */
 u64 fake_irq_edges(struct fake_irq *f, u32 spi);
 
+/* How many routes and doorbells are bound. */
 unsigned fake_irq_nr_routes(struct fake_irq *f);
 unsigned fake_irq_nr_doorbells(struct fake_irq *f);
 

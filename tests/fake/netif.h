@@ -23,6 +23,7 @@ struct fake_frames {
 	unsigned nr;
 };
 
+/* Append a copy of the frame; forget all of them. */
 void fake_frames_add(struct fake_frames *l, const struct netif_offload *o, struct iov_cur frame);
 void fake_frames_clear(struct fake_frames *l);
 
@@ -40,6 +41,7 @@ struct fake_netif {
 	void (*on_rx_ready)(struct fake_netif *n);
 };
 
+/* A netif with these offloads (NETIF_*), which its destroy frees. */
 struct fake_netif *fake_netif(u32 offloads, u16 mtu);
 
 /* A frame for the guest: what the client's receive() says. Not flushed. */

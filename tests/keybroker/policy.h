@@ -43,6 +43,7 @@ struct policy_verdict {
 	struct policy_rim rim;	  /* of true evidence; else of length 0 */
 };
 
+/* Judge the token token[0..len) as evidence for the challenge. *out is all of the result. */
 void policy_judge(const struct policy *p, const u8 challenge[TOKEN_CHALLENGE_LEN],
 		  const void *token, size_t len, struct policy_verdict *out);
 

@@ -31,6 +31,7 @@ int server_create(struct server **out, struct loop *loop, const struct server_co
 		  struct broker *broker);
 void server_destroy(struct server *s);
 
+/* The port that it listens on, and how many connections are open now. */
 u16 server_port(const struct server *s);
 unsigned server_nr_connections(const struct server *s);
 
