@@ -360,7 +360,7 @@ install-arm64: arm64
 
 # ---- lints: each script of tests/lint/ is one, and says what it is for ----------------------------
 
-LINTS := layering primitives room-cards suites size words format shell install self-test
+LINTS := layering primitives room-cards suites size words format shell install mutate self-test
 .PHONY: lint-headers lint-tidy lint-cppcheck lint-man lint-globals
 lint: lint-headers lint-man lint-globals lint-cppcheck
 	$(Q)MAKE='$(MAKE)' tests/lint/run $(LINTS)
