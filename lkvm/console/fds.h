@@ -8,8 +8,9 @@
 #include "lkvm/base/util.h"
 
 /*
- * A descriptor of our own for `fd`, to be opened with `mode` (O_RDONLY, O_WRONLY); *blocking is set
- * if it may block. -errno. The caller closes both.
+ * Open a descriptor of our own for what `fd` is open on, with `mode` (O_RDONLY, O_WRONLY).
+ * *blocking: reads and writes of it may block. Returns the descriptor, or -errno. The caller closes
+ * both.
  */
 int fds_own(int fd, int mode, bool *blocking);
 

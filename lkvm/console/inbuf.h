@@ -17,17 +17,19 @@ struct inbuf {
 	char ring[INBUF_SIZE];
 };
 
+/* How many bytes there is room for. */
 static inline size_t inbuf_room(const struct inbuf *b)
 {
 	return INBUF_SIZE - b->len;
 }
 
-/* Append as many of `n` bytes as there is room for; how many. */
+/* Append as many of the `n` bytes as there is room for. Returns how many. */
 size_t inbuf_add(struct inbuf *b, const char *p, size_t n);
 
 /*
- * Append what was typed on a terminal: Ctrl-a Ctrl-a is one Ctrl-a, Ctrl-a x is true, and before
- * anything else a Ctrl-a disappears. What there is no room for is lost.
+ * Append what was typed on a terminal: Ctrl-a Ctrl-a is one Ctrl-a, and before anything else a
+ * Ctrl-a disappears. What there is no room for is lost. True: Ctrl-a x was typed, which ends the
+ * guest.
  */
 bool inbuf_typed(struct inbuf *b, const char *p, size_t n);
 

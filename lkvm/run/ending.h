@@ -32,6 +32,7 @@ struct ending {
 	const struct devices *devices;
 };
 
+/* At ENDING_BUILD; the end of it. Main thread. */
 void ending_init(struct ending *e);
 void ending_fini(struct ending *e);
 

@@ -54,22 +54,25 @@ void warden_unwatch(struct warden *w);
  */
 int warden_serve(struct warden *w, const struct service_env *env);
 
-/* It runs: requests are answered. */
+/* The machine runs: from now on requests are answered. */
 void warden_runs(struct warden *w);
 
-/* It ends: from here on nobody kicks its vCPUs but the caller. */
+/* The machine ends: from now on nobody kicks its vCPUs but the caller. */
 void warden_ends(struct warden *w);
 
-/* Who follows its transfers gets an end. Takes NULL, and one that does not serve. */
+/*
+ * There are no requests about the machine any more: clients that follow its transfers get the end
+ * of their answer. Takes NULL, and a warden that does not serve.
+ */
 void warden_unserve(struct warden *w);
 
-/* There will be no other machine: who looks for the guest does not find it. */
+/* Take the guest's name out of the directory: there will be no other machine. */
 void warden_give_back(struct warden *w);
 
 /* After STOP_RESET: the next machine can be built. False: the end has been asked for meanwhile. */
 bool warden_again(struct warden *w);
 
-/* All is over: those who wait for the end learn of it. NULL is fine. */
+/* All is over: end the thread; clients that wait for the end learn of it. Takes NULL. */
 void warden_destroy(struct warden *w);
 
 #endif
