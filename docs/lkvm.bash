@@ -74,6 +74,8 @@ _lkvm()
 --status-from=
 --max-resets=
 --console-log=
+--report=
+--events=
 --no-panic-watch
 --help
 '

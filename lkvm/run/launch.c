@@ -141,7 +141,7 @@ int launch_predict(struct launch *l, const struct realm_ops *ops, const struct r
 		   int vcpu_fd)
 {
 	int rmm = ops->rmm(conf), err;
-	bool predict = rmm >= 0 && (ops->measures || log_enabled(LOG_DEBUG));
+	bool predict = rmm >= 0 && (ops->measures || log_enabled(LOG_DEBUG) || l->c->watch.events);
 	struct rim_params p;
 
 	l->has_predicted = predict;
@@ -196,6 +196,13 @@ int launch_populate(struct launch *l, struct realm *r, const struct plan_step *s
 	if (err || l->progress.done == l->progress.total)
 		progress_end(&l->progress);
 	return err;
+}
+
+const char *launch_rim(const struct launch *l, char *buf, size_t size)
+{
+	return l->has_predicted
+		       ? encode_hex(buf, size, l->predicted.value, rsi_hash_len(l->predicted.hash))
+		       : NULL;
 }
 
 int launch_check(struct launch *l, const u8 *rim)

@@ -78,4 +78,7 @@ int launch_check(struct launch *l, const u8 *rim);
 /* Takes a zeroed and a half-filled one. */
 void launch_fini(struct launch *l);
 
+/* The predicted RIM in hexadecimal, in `buf`; NULL: launch_predict() had no reason to predict. */
+const char *launch_rim(const struct launch *l, char *buf, size_t size);
+
 #endif

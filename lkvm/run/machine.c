@@ -18,6 +18,7 @@
 #include "arm64/gic.h"
 #include "arm64/pvtime.h"
 #include "arm64/v2m.h"
+#include "lkvm/base/encode.h"
 #include "lkvm/base/log.h"
 #include "lkvm/kvm/kvm.h"
 #include "lkvm/kvm/vcpu.h"
@@ -445,19 +446,30 @@ int machine_dump_dtb(const struct config *c)
 	return err;
 }
 
+static void tell_watch(struct machine *m)
+{
+	char hint[HINT_SIZE], rim[HEX_SIZE(RSI_HASH_MAX)];
+	const struct watch_start about = {
+		.built_ns = loop_now_ns() - m->began_ns,
+		.hint = hint_silent(hint, m->c, realm_device_alias(m->realm)),
+		.realm = m->realm_ops->realm,
+		.rim = launch_rim(&m->launch, rim, sizeof(rim)),
+	};
+
+	if (m->watch)
+		watch_started(m->watch, &about);
+}
+
 enum stop_reason machine_run(struct machine *m)
 {
 	int err = loop_start(m->io_loop);
-	char hint[HINT_SIZE];
 
 	m->ending.vcpus = m->vcpus;
 	m->ending.nr_vcpus = m->nr_vcpus;
 	m->ending.io_loop = m->io_loop;
 	m->ending.devices = m->devices;
 	ending_at(&m->ending, ENDING_VCPUS);
-	if (m->watch)
-		watch_started(m->watch, loop_now_ns() - m->began_ns,
-			      hint_silent(hint, m->c, realm_device_alias(m->realm)));
+	tell_watch(m);
 	for (unsigned i = 0; i < m->nr_vcpus && !err; i++)
 		err = vcpu_start(m->vcpus[i]);
 	if (err) {

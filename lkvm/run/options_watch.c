@@ -186,6 +186,11 @@ static const struct opt opts[] = {
 	  .help = "With --reboot: after so many resets the run has failed; default (and 0) any number" },
 	{ .name = "console-log", .own = true, .arg = "file", .store = OPT_STRING, .offset = W(log),
 	  .help = "Write all that the guest prints to this file, too. Then nobody needs to read the standard output" },
+	{ .name = "report", .own = true, .arg = "file", .store = OPT_STRING, .offset = W(report),
+	  .help = "Write a JUnit report when the run has ended: a test case for each step, one for --until, one for the run" },
+	{ .name = "events", .own = true, .arg = "file|fd:n", .store = OPT_STRING, .offset = W(events),
+	  .help = "Write what happens as lines of JSON, with seconds since the start. A descriptor, a pipe or a device "
+		  "gets each at once, a file is there at the end" },
 	{ .name = "no-panic-watch", .own = true, .store = OPT_TRUE, .offset = W(no_panic_watch),
 	  .help = "A guest that panics and resets itself has ended well, as for kvmtool, and one that panics and stays is "
 		  "left alone" },

@@ -20,6 +20,7 @@
 #include "lkvm/base/log.h"
 #include "lkvm/console/tap.h"
 #include "lkvm/vm/loop.h"
+#include "lkvm/watch/record.h"
 #include "lkvm/watch/script.h"
 #include "lkvm/watch/text.h"
 
@@ -47,6 +48,7 @@ struct watch {
 	u64 patience_ns;
 	char hint[300];
 	struct stop *stop;
+	struct record *record;
 	enum watch_why why;
 	char line[300];
 
@@ -73,17 +75,20 @@ static void on_step(void *arg, unsigned n, const char *text, size_t len)
 {
 	struct watch *w = arg;
 
+	record_step(w->record, n);
 	if (len && !tap_type(w->taps[w->run->console], text, len))
 		log_warn("step %u: the guest takes no input, --send is lost", n + 1);
 }
 
 static void on_until(void *arg, const char *line)
 {
+	record_until(((struct watch *)arg)->record, line);
 	decide(arg, WHY_UNTIL, line);
 }
 
 static void on_fail_on(void *arg, const char *line)
 {
+	record_event(((struct watch *)arg)->record, "fail-on", "line", line);
 	decide(arg, WHY_FAIL_ON, line);
 }
 
@@ -159,6 +164,8 @@ static bool take(struct watch *w)
 		if (!n)
 			continue;
 		any = true;
+		if (!w->spoken)
+			record_event(w->record, "first-output", NULL, NULL);
 		w->spoken = true;
 		write_log(w, buf, n);
 		script_feed(w->script, i, buf, n, loop_now_ns());
@@ -210,26 +217,30 @@ static void take_all(void *arg)
 
 struct start {
 	struct watch *w;
-	u64 built_ns;
-	const char *hint;
+	const struct watch_start *about;
 };
 
 static void begin(void *arg)
 {
-	struct start *s = arg;
+	const struct watch_start *about = ((struct start *)arg)->about;
+	struct watch *w = ((struct start *)arg)->w;
 
-	script_started(s->w->script, loop_now_ns());
-	arm_tick(s->w);
-	if (!s->hint || s->w->spoken)
+	if (about->realm)
+		record_event(w->record, "realm-active", about->rim ? "rim" : NULL, about->rim);
+	else
+		record_event(w->record, "running", NULL, NULL);
+	script_started(w->script, loop_now_ns());
+	arm_tick(w);
+	if (!about->hint || w->spoken)
 		return;
-	snprintf(s->w->hint, sizeof(s->w->hint), "%s", s->hint);
-	s->w->patience_ns = MAX(SILENT_NS, SILENT_TIMES * s->built_ns);
-	loop_timer_arm(s->w->silent, s->w->patience_ns);
+	snprintf(w->hint, sizeof(w->hint), "%s", about->hint);
+	w->patience_ns = MAX(SILENT_NS, SILENT_TIMES * about->built_ns);
+	loop_timer_arm(w->silent, w->patience_ns);
 }
 
-void watch_started(struct watch *w, u64 built_ns, const char *hint)
+void watch_started(struct watch *w, const struct watch_start *about)
 {
-	struct start s = { w, built_ns, hint };
+	struct start s = { w, about };
 
 	loop_call(w->loop, begin, &s);
 }
@@ -246,6 +257,10 @@ static void close_boot(void *arg)
 	if (panic && !w->conf->no_panic_watch &&
 	    (w->end == STOP_RESET || w->end == STOP_CRASH || w->why == WHY_PANIC))
 		text_plain(w->panic, sizeof(w->panic), panic);
+	if (*w->panic && panic)
+		record_event(w->record, "panic", "line", panic);
+	if (w->end == STOP_RESET)
+		record_event(w->record, "reset", NULL, NULL);
 	w->again = w->end == STOP_RESET && w->run->reboots && w->why == WHY_NOTHING;
 	w->resets += w->again;
 	w->too_many_resets = w->conf->max_resets && w->resets > w->conf->max_resets;
@@ -263,6 +278,7 @@ int watch_finish(struct watch *w, bool started)
 {
 	struct verdict_facts f = { .conf = w->conf, .started = started };
 	struct verdict v;
+	int err;
 
 	loop_stop(w->loop);
 	w->runs = false;
@@ -278,11 +294,12 @@ int watch_finish(struct watch *w, bool started)
 	f.too_many_resets = w->too_many_resets;
 	f.status = script_status(w->script);
 	verdict_of(&v, &f);
+	err = record_end(w->record, &v, script_tail(w->script));
 	if (v.well || v.status == EXIT_UNREAD)
 		log_info("%s", v.line);
 	else if (v.status != EXIT_DIE && v.status != EXIT_GUEST) /* they have said why */
 		log_error("%s", v.line);
-	return v.status;
+	return err && !v.status ? EXIT_DIE : v.status;
 }
 
 /* ---- life ---- */
@@ -361,6 +378,8 @@ int watch_create(struct watch **out, const struct watch_conf *conf, const struct
 	w->run = run;
 	w->wake = w->log_fd = -1;
 	err = open_log(w);
+	if (!err)
+		err = record_create(&w->record, conf, run->name);
 	if (!err) {
 		err = create(w);
 		if (err)
@@ -388,6 +407,7 @@ void watch_destroy(struct watch *w)
 		loop_stop(w->loop);
 	loop_destroy(w->loop);
 	script_destroy(w->script);
+	record_destroy(w->record);
 	for (unsigned i = 0; i < WATCH_SOURCES; i++)
 		tap_destroy(w->taps[i]);
 	if (w->wake >= 0)

@@ -33,11 +33,15 @@ int watch_create(struct watch **out, const struct watch_conf *conf, const struct
 /* Where console `source` lets the watcher listen. Good until watch_destroy(). */
 struct tap *watch_tap(struct watch *w, unsigned source);
 
-/*
- * The machine's CPUs are about to run; building it took `built_ns`. `hint` is what to try when the
- * guest prints nothing, and is copied; NULL: nothing is said then.
- */
-void watch_started(struct watch *w, u64 built_ns, const char *hint);
+/* What there is to say of a machine whose CPUs are about to run. */
+struct watch_start {
+	u64 built_ns;	  /* that building it took */
+	const char *hint; /* what to try when the guest prints nothing; NULL: nothing is said */
+	bool realm;
+	const char *rim; /* of a Realm, in hexadecimal; NULL: not known */
+};
+
+void watch_started(struct watch *w, const struct watch_start *about);
 
 /* It has ended for this reason; its consoles are gone. True: it may be started again. */
 bool watch_ended(struct watch *w, enum stop_reason end);

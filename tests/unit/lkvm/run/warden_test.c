@@ -108,7 +108,7 @@ static int run_guest(const struct guest *g)
 	fake_kvm_trace = g->trace;
 	if (warden_create(&w, &conf))
 		return 101;
-	if (!machine_create(&m, &c, w)) {
+	if (!machine_create(&m, &c, w, NULL)) {
 		end = machine_run(m);
 		machine_destroy(m);
 	}

@@ -19,6 +19,7 @@ static struct watch_conf conf;
 static struct watch_run run;
 static struct watch *w;
 static struct stop stop;
+static const struct watch_start ordinary = { .built_ns = 0 };
 static char log_file[] = "/tmp/lkvm-watch-XXXXXX";
 
 static struct ere *ere(const char *re)
@@ -49,7 +50,7 @@ static void after(void)
 static void start(void)
 {
 	ck_assert_int_eq(watch_create(&w, &conf, &run, &stop), 0);
-	watch_started(w, 0, NULL);
+	watch_started(w, &ordinary);
 }
 
 static void prints(const char *s)
@@ -129,7 +130,7 @@ START_TEST(panic_of_an_earlier_boot)
 	start();
 	prints("Kernel panic - not syncing: test\n");
 	ck_assert(watch_ended(w, STOP_RESET));
-	watch_started(w, 0, NULL);
+	watch_started(w, &ordinary);
 	prints("well\n");
 	ck_assert_int_eq(ends(STOP_POWEROFF), 125);
 }

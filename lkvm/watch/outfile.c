@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A file that appears as a whole.
+ *
+ * Thread: its owner's.
+ * Trust:  names are the user's.
+ *
+ * The file is made without a name (O_TMPFILE) in the directory where it will be. A new name cannot
+ * replace an old one, but a renamed one can: so it gets a name of this process first. File systems
+ * that cannot do that have the file under that name from the start.
+ */
+#include "lkvm/watch/outfile.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lkvm/base/encode.h"
+#include "lkvm/base/log.h"
+
+struct outfile {
+	const char *option, *name;
+	int fd, err;
+	bool direct; /* it has its name already, or needs none */
+	bool named;  /* it is there as `temporary` */
+	char temporary[PATH_MAX];
+};
+
+static int open_fd(struct outfile *o, const char *number)
+{
+	u64 n;
+
+	if (decode_number(&n, INT_MAX, NUMBER_DEC, number, strlen(number)))
+		return -EBADF;
+	o->direct = true;
+	o->fd = fcntl((int)n, F_DUPFD_CLOEXEC, 0);
+	return o->fd < 0 ? -errno : 0;
+}
+
+static int open_temporary(struct outfile *o)
+{
+	const char *slash = strrchr(o->name, '/');
+	char dir[PATH_MAX];
+
+	if (snprintf(dir, sizeof(dir), "%.*s", slash ? (int)(slash - o->name) + 1 : 1,
+		     slash ? o->name : ".") >= (int)sizeof(dir) ||
+	    snprintf(o->temporary, sizeof(o->temporary), "%s.%d~", o->name, (int)getpid()) >=
+		    (int)sizeof(o->temporary))
+		return -ENAMETOOLONG;
+	o->fd = open(dir, O_WRONLY | O_TMPFILE | O_CLOEXEC, 0666);
+	if (o->fd >= 0)
+		return 0;
+	if (errno != EOPNOTSUPP && errno != EISDIR)
+		return -errno;
+	o->fd = open(o->temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666);
+	o->named = o->fd >= 0;
+	return o->fd < 0 ? -errno : 0;
+}
+
+static int open_it(struct outfile *o)
+{
+	struct stat st;
+
+	if (!*o->name)
+		return -ENOENT;
+	if (!strncmp(o->name, "fd:", 3))
+		return open_fd(o, o->name + 3);
+	if (stat(o->name, &st) || S_ISREG(st.st_mode))
+		return open_temporary(o);
+	if (S_ISDIR(st.st_mode))
+		return -EISDIR;
+	o->direct = true;
+	o->fd = open(o->name, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+	return o->fd < 0 ? -errno : 0;
+}
+
+int outfile_create(struct outfile **out, const char *option, const char *name)
+{
+	struct outfile *o = calloc(1, sizeof(*o));
+	int err;
+
+	if (!o)
+		return log_errno(-ENOMEM, "%s", option);
+	o->option = option;
+	o->name = name;
+	o->fd = -1;
+	err = open_it(o);
+	if (err) {
+		log_errno(err, "%s %s", option, name);
+		outfile_destroy(o);
+		return err;
+	}
+	*out = o;
+	return 0;
+}
+
+void outfile_write(struct outfile *o, const void *buf, size_t len)
+{
+	const char *p = buf;
+
+	while (o && len && !o->err) {
+		ssize_t n = write(o->fd, p, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			o->err = n < 0 ? -errno : -EIO;
+			return;
+		}
+		p += n;
+		len -= (size_t)n;
+	}
+}
+
+static int give_name(struct outfile *o)
+{
+	char self[40];
+
+	if (!o->named) {
+		snprintf(self, sizeof(self), "/proc/self/fd/%d", o->fd);
+		/* Whoever had this name had our number, too, and is gone. */
+		unlink(o->temporary);
+		if (linkat(AT_FDCWD, self, AT_FDCWD, o->temporary, AT_SYMLINK_FOLLOW) < 0)
+			return -errno;
+		o->named = true;
+	}
+	if (rename(o->temporary, o->name) < 0)
+		return -errno;
+	o->named = false;
+	return 0;
+}
+
+int outfile_commit(struct outfile *o)
+{
+	int err = o ? o->err : 0;
+
+	if (o && !err && !o->direct)
+		err = give_name(o);
+	return err ? log_errno(err, "%s %s", o->option, o->name) : 0;
+}
+
+void outfile_destroy(struct outfile *o)
+{
+	if (!o)
+		return;
+	if (o->named)
+		unlink(o->temporary);
+	if (o->fd >= 0)
+		close(o->fd);
+	free(o);
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A file for programs to read, which is there as a whole or not at all: until outfile_commit() it
+ * has no name, so whatever ends lkvm leaves nothing half written behind, and an older file of that
+ * name stays. "fd:N", a pipe or a device gets each piece at once. One thread at a time.
+ */
+#ifndef LKVM_OUTFILE_H
+#define LKVM_OUTFILE_H
+
+#include "lkvm/base/util.h"
+
+struct outfile;
+
+/*
+ * `option` is what messages call it; both strings stay the caller's. 0, or -errno after one
+ * log_error() line.
+ */
+int outfile_create(struct outfile **out, const char *option, const char *name);
+
+/* Append. An error is kept for outfile_commit(). Takes NULL. */
+void outfile_write(struct outfile *o, const void *buf, size_t len);
+
+/* Give it its name, if all went well. 0, or -errno after one log_error() line. Takes NULL. */
+int outfile_commit(struct outfile *o);
+
+/* Without outfile_commit() nothing stays. Takes NULL. */
+void outfile_destroy(struct outfile *o);
+
+#endif
