@@ -33,13 +33,19 @@ static unsigned bar_of(const struct vdev *d, u64 addr)
 	return i;
 }
 
+/*
+ * No common configuration is there: in a Realm an abort, otherwise zeros, which a number of queues
+ * cannot be.
+ */
+#define QUEUES 0x10
+
 static bool gone(u64 addr)
 {
 	u32 v;
 
 	fault_begin();
-	v = read32(addr);
-	return fault_end() ? fault_is_sea() : v == ~0u;
+	v = read32(addr + QUEUES);
+	return fault_end() ? fault_is_sea() : v == ~0u || (!v && !io_alias);
 }
 
 /* ---- configuration space ---- */
