@@ -8,6 +8,7 @@ _lkvm()
 		options='--name=
 --cpus=
 --mem=
+--memory=
 --disk=
 --9p=
 --rng
@@ -64,6 +65,7 @@ _lkvm()
 --verbose
 --debug
 --debug-mmio
+--debug-ioport
 --debug-iodelay=
 --until=
 --fail-on=

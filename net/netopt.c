@@ -293,6 +293,9 @@ static int parse_one(struct net_conf *c, char *param, u32 *used)
 
 	if (val)
 		*val++ = '\0';
+	/* kvmtool's README says --network virtio, and the program takes that for a tap. */
+	if (!val && !strcmp(param, "virtio"))
+		return 0;
 	k = find_key(param);
 	if (!k)
 		return BAD("Unknown network parameter %s ('lkvm help network' lists them)", param);

@@ -8,7 +8,6 @@
 #include "lkvm/run/config.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -288,22 +287,35 @@ static int check_ram(const struct config *c)
 	return -EINVAL;
 }
 
-/*
- * Linux' own choice of an early console is the UART's plain address, which a Realm's kernel cannot
- * write to: it would be silent until it ends. Only --earlycon knows the address that works.
- */
-static void warn_of_earlycon(const struct config *c)
+static bool same_file(const char *a, const char *b)
 {
-	const char *at = c->realm != REALM_OFF && c->params ? c->params : "";
+	struct stat sa, sb;
 
-	while ((at = strstr(at, "earlycon"))) {
-		bool begins = at == c->params || at[-1] == ' ';
+	return stat(a, &sa) == 0 && stat(b, &sb) == 0 && sa.st_dev == sb.st_dev &&
+	       sa.st_ino == sb.st_ino;
+}
 
-		at += strlen("earlycon");
-		if (begins && (!*at || *at == ' ')) {
+/*
+ * A file that is two disks of one guest (writable and read-only, as somebody's scripts have it) is
+ * the guest's business; the lock against other guests is the first writer's, or else the first's.
+ */
+static void share_disks(struct config *c)
+{
+	for (unsigned i = 0; i < c->nr_disks; i++) {
+		struct disk_conf *a = &c->disks[i];
+
+		for (unsigned j = i + 1; j < c->nr_disks; j++) {
+			struct disk_conf *b = &c->disks[j];
+
+			if (a->shared || b->shared || !same_file(a->path, b->path))
+				continue;
 			log_warn(
-				"--params earlycon: in a Realm the kernel stops there without a word; use --earlycon instead");
-			return;
+				"--disk %s is given twice: the guest finds it as two disks, and each sees what is written to the other",
+				b->path);
+			if (a->read_only && !b->read_only)
+				a->shared = true;
+			else
+				b->shared = true;
 		}
 	}
 }
@@ -348,51 +360,11 @@ int config_complete(struct config *c)
 		return err;
 	default_cpus(c);
 	default_ram(c);
-	warn_of_earlycon(c);
+	config_tell_of_params(c);
+	share_disks(c);
 	if (c->sim_strict)
 		c->irqchip = IRQCHIP_GICV3;
 	return check_ram(c);
-}
-
-/* ---- kernel command line ---- */
-
-/* Append to the string in buf; false when it does not fit. */
-__attribute__((format(printf, 3, 4))) static bool append(char *buf, size_t size, const char *fmt,
-							 ...)
-{
-	size_t used = strlen(buf);
-	va_list ap;
-	int n;
-
-	va_start(ap, fmt);
-	n = vsnprintf(buf + used, size - used, fmt, ap);
-	va_end(ap);
-	return n >= 0 && (size_t)n < size - used;
-}
-
-/*
- * The bytes are part of the device tree, which a Realm's verifier computes on its own from the
- * options: blanks in front and twice are kvmtool's and stay.
- */
-int config_cmdline(const struct config *c, u64 alias, char *buf, size_t size)
-{
-	bool ok = true, as_is = c->nodefaults || c->firmware;
-
-	buf[0] = 0;
-	if (!as_is)
-		ok = append(buf, size, " console=%s",
-			    c->console == CONSOLE_VIRTIO ? "hvc0" : "ttyS0");
-	if (c->earlycon)
-		ok = ok && append(buf, size, "%searlycon=uart8250,mmio,0x%llx", as_is ? "" : " ",
-				  (unsigned long long)(MEMMAP_UART | alias));
-	/* The guest counts in slabs of 2 KiB [Linux kernel-parameters.txt, swiotlb=]. */
-	if (c->swiotlb)
-		ok = ok && append(buf, size, "%sswiotlb=%u", *buf ? " " : "", c->swiotlb * 512);
-	if (!as_is && !strstr(c->params, "root="))
-		ok = ok && append(buf, size, " root=/dev/vda rw ");
-	if (*c->params)
-		ok = ok && append(buf, size, "%s%s", *buf ? " " : "", c->params);
-	return ok ? 0 : -E2BIG;
 }
 
 /* ---- host CPUs ---- */

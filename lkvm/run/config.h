@@ -142,10 +142,13 @@ bool config_bootable(const struct config *c);
  * Compose the kernel command line in buf[0..size): console=, root= and the user's --params as
  * kvmtool has them; with nodefaults or firmware, the user's string alone. --earlycon and --swiotlb
  * add their arguments in each case. `alias` is what the guest adds to the address of a device (a
- * Realm's shared half), or 0. 0, or -E2BIG without a message: `size` is too small, and `buf` has
+ * Realm's shared half), or 0; a bare `earlycon` gets that address. 0, or -E2BIG without a message: `size` is too small, and `buf` has
  * the beginning.
  */
 int config_cmdline(const struct config *c, u64 alias, char *buf, size_t size);
+
+/* Say what config_cmdline() adds to --params, or may not add, that a user does not expect. */
+void config_tell_of_params(const struct config *c);
 
 /*
  * A list of host CPUs like "0-3,6" (--vcpu-affinity) as a set. 0; -EINVAL, without a message: it is

@@ -294,6 +294,7 @@ static const struct opt opts[] = {
 	CALL('m', "mem", "size[@addr]", parse_mem,
 	     "Size of the guest's memory, and where it starts (0x80000000 or higher). Units B, K, M, G, "
 	     "T, P; without one MiB are meant. Default 64 MiB x (CPUs + 3), at most 80 % of the host's"),
+	BRANCH_CALL("memory", "size[@addr]", parse_mem, "The same as --mem"),
 	CALL('d', "disk", "file[,flag...]", parse_disk,
 	     "Disk image or block device, at most 4. Flags: ro, direct, format=raw, serial=<text>, "
 	     "queues=<n>, io=uring|threads; a comma in a file name is written twice"),
@@ -409,6 +410,7 @@ static const struct opt opts[] = {
 	{ .name = "debug", .store = OPT_SET, .max = LOG_DEBUG, .unset = LOG_INFO, .offset = FIELD(enum log_level, loglevel),
 	  .help = "The same as --loglevel debug" },
 	TRUE("debug-mmio", debug_mmio, "Warn when the guest touches an address where nothing is"),
+	TRUE("debug-ioport", debug_mmio, "The same as --debug-mmio: on arm64 I/O ports are addresses, too"),
 	NUMBER(0, "debug-iodelay", "ms", disk_delay_ms, 3600000, "Delay each disk request"),
 
 	REFUSE("balloon", NULL, "memory balloons" LATER),
@@ -426,7 +428,6 @@ static const struct opt opts[] = {
 	REFUSE("e2h0", NULL, "guests that start in EL2" LATER),
 	REFUSE("guest-memfd", NULL, "guest memory from a guest_memfd will" LATER),
 	REFUSE("debug-single-step", NULL, "lkvm cannot single-step a guest"),
-	REFUSE("debug-ioport", NULL, "arm64 has no I/O port instructions, use --debug-mmio"),
 	{ .name = "bounce", .arg = "mib", .arg_optional = true, .own = true, .store = OPT_REFUSE,
 	  .why = "bounce regions" LATER },
 };

@@ -18,6 +18,7 @@ struct disk_conf {
 	enum disk_format format; /* explicit: a raw image is never probed for another format */
 	bool read_only;
 	bool direct;			  /* O_DIRECT */
+	bool shared;			  /* another disk of the same guest holds the file's lock */
 	bool no_uring;			  /* use the thread instead of io_uring */
 	unsigned nr_queues;		  /* 1..DISK_MAX_QUEUES */
 	char serial[DISK_SERIAL_LEN + 1]; /* "": derived from the file */

@@ -110,7 +110,7 @@ static int open_files(const struct disk_conf *conf, struct disk_file *f)
 {
 	int flags = O_CLOEXEC | (conf->read_only ? O_RDONLY : O_RDWR);
 
-	if (f->is_blk && !conf->read_only)
+	if (f->is_blk && !conf->read_only && !conf->shared)
 		flags |= O_EXCL;
 	f->fd = open(conf->path, flags | (conf->direct ? O_DIRECT : 0));
 	if (f->fd < 0 && errno == EINVAL && conf->direct) {
@@ -135,7 +135,7 @@ static int lock_file(const struct disk_conf *conf, const struct disk_file *f)
 {
 	struct flock lock = { .l_type = conf->read_only ? F_RDLCK : F_WRLCK, .l_whence = SEEK_SET };
 
-	if (fcntl(f->fd, F_OFD_SETLK, &lock) == 0)
+	if (conf->shared || fcntl(f->fd, F_OFD_SETLK, &lock) == 0)
 		return 0;
 	if (errno == EAGAIN || errno == EACCES) {
 		log_error(

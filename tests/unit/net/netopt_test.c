@@ -127,6 +127,17 @@ START_TEST(kvmtools_messages)
 }
 END_TEST
 
+/* "--network virtio", as its README has it. */
+START_TEST(kvmtools_readme)
+{
+	struct net_conf c;
+
+	ck_assert_int_eq(netopt_parse(&c, "virtio", 0), 0);
+	ck_assert_int_eq(c.mode, NET_MODE_TAP);
+	parse_bad("virtio=1", "Unknown network parameter virtio");
+}
+END_TEST
+
 START_TEST(values_are_checked)
 {
 	static const char *const bad[] = {
@@ -256,6 +267,6 @@ START_TEST(every_key_has_help)
 END_TEST
 
 SUITE_MAIN("net/netopt", without_options_there_is_one_user_nic, an_option_without_mode_is_a_tap,
-	   macs_count_up, every_key_of_kvmtool, keys_of_our_own, kvmtools_messages,
+	   macs_count_up, every_key_of_kvmtool, keys_of_our_own, kvmtools_messages, kvmtools_readme,
 	   values_are_checked, nothing_is_accepted_and_ignored, user_addresses_share_a_network,
 	   names_that_are_too_long, too_many_forwards, several_nics, every_key_has_help)

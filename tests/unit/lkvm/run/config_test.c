@@ -201,12 +201,43 @@ START_TEST(warnings)
 	not_warned();
 	c.realm = REALM_SIM;
 	c.ram_size = 64 * MiB;
+	c.nodefaults = true;
 	warned("--params earlycon: in a Realm the kernel stops there without a word");
 	c.params = "earlycon";
 	warned("use --earlycon");
+	c.nodefaults = false;
+	capture_start();
+	ck_assert_int_eq(config_complete(&c), 0);
+	ck_assert_ptr_nonnull(strstr(captured(), "  Info: --params earlycon: the address in the "));
 	for (unsigned i = 0; i < ARRAY_SIZE(clear); i++) {
 		c.params = clear[i];
 		not_warned();
+	}
+}
+END_TEST
+
+/* One of two disks that are one file holds its lock: the writer. */
+START_TEST(one_file_as_two_disks)
+{
+	static const struct {
+		const char *first, *second;
+		bool first_shared;
+	} t[] = {
+		{ "/dev/zero", "/dev/../dev/zero,ro", false },
+		{ "/dev/zero,ro", "/dev/zero", true },
+		{ "/dev/zero,ro", "/dev/zero,ro", false },
+		{ "/dev/zero", "/dev/zero", false },
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(t); i++) {
+		conf();
+		ck_assert_int_eq(disk_conf_parse(t[i].first, &c.disks[c.nr_disks++]), 0);
+		ck_assert_int_eq(disk_conf_parse("/dev/null", &c.disks[c.nr_disks++]), 0);
+		ck_assert_int_eq(disk_conf_parse(t[i].second, &c.disks[c.nr_disks++]), 0);
+		warned("zero is given twice");
+		ck_assert_uint_eq(c.disks[0].shared, t[i].first_shared);
+		ck_assert(!c.disks[1].shared);
+		ck_assert_uint_eq(c.disks[2].shared, !t[i].first_shared);
 	}
 }
 END_TEST
@@ -400,6 +431,17 @@ START_TEST(realms_get_their_own_arguments)
 	c.params = "quiet";
 	ck_assert_int_eq(config_cmdline(&c, BIT(32), buf, sizeof(buf)), 0);
 	ck_assert_str_eq(buf, "earlycon=uart8250,mmio,0x101000000 swiotlb=4096 quiet");
+	/* Arm's own documented line. */
+	conf()->params = "quiet noearlycon earlycon=x earlycon panic=-1";
+	ck_assert_int_eq(config_cmdline(&c, BIT(32), buf, sizeof(buf)), 0);
+	ck_assert_str_eq(buf, " console=ttyS0 root=/dev/vda rw  quiet noearlycon earlycon=x "
+			      "earlycon=uart8250,mmio,0x101000000 panic=-1");
+	ck_assert_int_eq(config_cmdline(&c, 0, buf, sizeof(buf)), 0); /* no Realm */
+	ck_assert_str_eq(buf, " console=ttyS0 root=/dev/vda rw  quiet noearlycon earlycon=x "
+			      "earlycon panic=-1");
+	c.nodefaults = true;
+	ck_assert_int_eq(config_cmdline(&c, BIT(32), buf, sizeof(buf)), 0);
+	ck_assert_str_eq(buf, c.params);
 }
 END_TEST
 
@@ -449,7 +491,7 @@ END_TEST
 
 SUITE_MAIN("lkvm/config", what_is_given_stays, defaults_come_from_the_host,
 	   too_much_is_warned_about, a_missing_kernel, the_kernel_of_a_build_tree, contradictions,
-	   warnings, names, what_can_be_booted, the_command_line_is_kvmtools,
+	   warnings, one_file_as_two_disks, names, what_can_be_booted, the_command_line_is_kvmtools,
 	   earlycon_knows_the_board, nodefaults_and_firmware_get_it_as_is,
 	   command_lines_have_an_end, cpu_lists, options_of_realms_want_a_realm,
 	   what_no_realm_can_have, realms_get_their_own_arguments)

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The kernel command line: what kvmtool adds to the user's parameters, and what a Realm needs.
+ *
+ * Thread: main.
+ * Trust:  the user's own command line.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "arm64/memmap.h"
+#include "lkvm/base/log.h"
+#include "lkvm/run/config.h"
+
+#define EARLYCON "earlycon"
+
+/* Where the parameter stands in `params` without a value of its own; NULL: nowhere. */
+static const char *bare_earlycon(const char *params)
+{
+	for (const char *at = params; (at = strstr(at, EARLYCON)); at += strlen(EARLYCON)) {
+		char behind = at[strlen(EARLYCON)];
+
+		if ((at == params || at[-1] == ' ') && (!behind || behind == ' '))
+			return at;
+	}
+	return NULL;
+}
+
+/*
+ * Linux' own choice of an early console is the UART's plain address, which a Realm's kernel cannot
+ * write to: it would be silent until it ends. config_cmdline() passes the one that works, where it
+ * may add to the parameters.
+ */
+void config_tell_of_params(const struct config *c)
+{
+	if (c->realm == REALM_OFF || !c->params || !bare_earlycon(c->params))
+		return;
+	if (c->nodefaults || c->firmware)
+		log_warn(
+			"--params earlycon: in a Realm the kernel stops there without a word; use --earlycon instead");
+	else
+		log_info(
+			"--params earlycon: the address in the Realm's shared half is added to it, as the kernel would take the other and stop without a word");
+}
+
+/* Append to the string in buf; false when it does not fit. */
+__attribute__((format(printf, 3, 4))) static bool append(char *buf, size_t size, const char *fmt,
+							 ...)
+{
+	size_t used = strlen(buf);
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(buf + used, size - used, fmt, ap);
+	va_end(ap);
+	return n >= 0 && (size_t)n < size - used;
+}
+
+static bool append_earlycon(char *buf, size_t size, u64 alias)
+{
+	return append(buf, size, EARLYCON "=uart8250,mmio,0x%llx",
+		      (unsigned long long)(MEMMAP_UART | alias));
+}
+
+/* The user's parameters. In a Realm a bare `earlycon`, once, gets the address that works there. */
+static bool append_params(char *buf, size_t size, const char *params, u64 alias)
+{
+	const char *at = alias ? bare_earlycon(params) : NULL;
+
+	if (!at)
+		return append(buf, size, "%s", params);
+	return append(buf, size, "%.*s", (int)(at - params), params) &&
+	       append_earlycon(buf, size, alias) && append(buf, size, "%s", at + strlen(EARLYCON));
+}
+
+/*
+ * The bytes are part of the device tree, which a Realm's verifier computes on its own from the
+ * options: blanks in front and twice are kvmtool's and stay.
+ */
+int config_cmdline(const struct config *c, u64 alias, char *buf, size_t size)
+{
+	bool ok = true, as_is = c->nodefaults || c->firmware;
+
+	buf[0] = 0;
+	if (!as_is)
+		ok = append(buf, size, " console=%s",
+			    c->console == CONSOLE_VIRTIO ? "hvc0" : "ttyS0");
+	if (c->earlycon)
+		ok = ok && append(buf, size, "%s", as_is ? "" : " ") &&
+		     append_earlycon(buf, size, alias);
+	/* The guest counts in slabs of 2 KiB [Linux kernel-parameters.txt, swiotlb=]. */
+	if (c->swiotlb)
+		ok = ok && append(buf, size, "%sswiotlb=%u", *buf ? " " : "", c->swiotlb * 512);
+	if (!as_is && !strstr(c->params, "root="))
+		ok = ok && append(buf, size, " root=/dev/vda rw ");
+	if (*c->params)
+		ok = ok && append(buf, size, "%s", *buf ? " " : "") &&
+		     append_params(buf, size, c->params, as_is ? 0 : alias);
+	return ok ? 0 : -E2BIG;
+}
