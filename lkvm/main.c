@@ -56,7 +56,7 @@ static int dispatch(int argc, char **argv)
 
 	if (argc < 2) {
 		help_print();
-		return EXIT_NO_COMMAND;
+		return 0;
 	}
 	name = command_name(argv[1]);
 	for (const struct cmd *c = lkvm_cmds; c->name; c++) {

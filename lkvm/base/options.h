@@ -82,6 +82,12 @@ void options_usage(const struct opt_spec *spec, FILE *f);
  */
 void options_man(const struct opt_spec *spec, FILE *f);
 
+/*
+ * Print `text` and end the line. It starts in column `indent`, where the lines start that it is
+ * broken into (at blanks) for a terminal.
+ */
+void options_wrap(FILE *f, int indent, const char *text);
+
 /* Print a piece of text in man(7) markup. */
 void options_man_text(FILE *f, const char *s);
 

@@ -27,18 +27,17 @@ static void option_head(const struct opt *o, char *buf, size_t size)
 		snprintf(buf, size, "%s--%s <%s>", letter, o->name, o->arg);
 }
 
-/* Print `text`, broken at blanks so that no line gets longer than USAGE_WIDTH. */
-static void print_wrapped(FILE *f, const char *text)
+void options_wrap(FILE *f, int indent, const char *text)
 {
-	int column = USAGE_INDENT;
+	int column = indent;
 
 	while (*text) {
 		int len = (int)strcspn(text, " ");
 
-		if (column > USAGE_INDENT && column + 1 + len > USAGE_WIDTH) {
-			fprintf(f, "\n%*s", USAGE_INDENT, "");
-			column = USAGE_INDENT;
-		} else if (column > USAGE_INDENT) {
+		if (column > indent && column + 1 + len > USAGE_WIDTH) {
+			fprintf(f, "\n%*s", indent, "");
+			column = indent;
+		} else if (column > indent) {
 			fputc(' ', f);
 			column++;
 		}
@@ -82,7 +81,7 @@ void options_usage(const struct opt_spec *spec, FILE *f)
 			fprintf(f, "    %s\n%*s", head, USAGE_INDENT, "");
 		else
 			fprintf(f, "    %-*s", USAGE_INDENT - 4, head);
-		print_wrapped(f, o->help);
+		options_wrap(f, USAGE_INDENT, o->help);
 	}
 	fprintf(f, "\n    %-*sthis text; --no-<flag> undoes a flag\n\n", USAGE_INDENT - 4,
 		"-h, --help");

@@ -7,6 +7,7 @@
 #define LKVM_CMD_H
 
 #include "lkvm/base/exit.h"
+#include "lkvm/base/util.h"
 
 struct opt_spec;
 
@@ -54,5 +55,8 @@ extern const struct opt_spec options_token, options_attest_keys;
 
 /* Print the general help on stdout. */
 void help_print(void);
+
+/* The exit statuses, on stdout; as a part of the manual if `man`. In help_exit.c. */
+void help_exit(bool man);
 
 #endif

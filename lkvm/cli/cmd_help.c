@@ -26,7 +26,11 @@ void help_print(void)
 		if (c->run)
 			printf("   %-12s%s\n", c->name, c->help);
 	}
-	printf("\n See 'lkvm help COMMAND' for more information on a specific command.\n\n");
+	printf("\n See 'lkvm help COMMAND' for more information on a specific command, 'lkvm help network'\n"
+	       " about --network, 'lkvm help exit' about exit statuses. A guest to begin with, and what\n"
+	       " this host can do:\n\n"
+	       "   lkvm run -k Image -i initrd.img -m 512 -c 2\n"
+	       "   lkvm doctor\n\n");
 }
 
 /* A bash function that completes commands, options and files. Bash sources it. */
@@ -88,8 +92,11 @@ static int print_man(const char *part)
 		netopt_help(print_key_man, NULL);
 	} else if (!strcmp(part, "measure")) {
 		options_man(&options_measure, stdout);
+	} else if (!strcmp(part, "exit")) {
+		help_exit(true);
 	} else {
-		log_error("the manual has the parts options, network and measure, not '%s'", part);
+		log_error("the manual has the parts options, network, measure and exit, not '%s'",
+			  part);
 		return EXIT_USAGE;
 	}
 	return 0;
@@ -130,6 +137,8 @@ int cmd_help(int argc, char **argv)
 		return print_man(argc > 2 ? argv[2] : "options");
 	else if (!strcmp(argv[1], "network"))
 		print_network();
+	else if (!strcmp(argv[1], "exit"))
+		help_exit(false);
 	else if (!strcmp(argv[1], "--completion"))
 		print_completion();
 	else

@@ -24,9 +24,10 @@ static int open_failed(const char *path, int err, char *why, size_t len)
 	case ENOENT:
 	case ENODEV:
 	case ENXIO:
-		snprintf(why, len,
-			 "%s does not exist: this kernel has no KVM, or was not started in EL2",
-			 path);
+		snprintf(
+			why, len,
+			"%s does not exist: this kernel has no KVM, or was not started in EL2 (see 'lkvm doctor'; a virtual machine needs nested virtualization)",
+			path);
 		break;
 	case EACCES:
 	case EPERM:
@@ -71,7 +72,7 @@ int kvm_open_why(struct kvm *k, const char *path, char *why, size_t len)
 	if (!strcmp(path, "/dev/kvm")) {
 		snprintf(
 			why, len,
-			"lkvm runs guests on arm64 hosts only; here, tests/rig/host runs a command on an emulated one");
+			"lkvm runs guests on arm64 hosts only. On this machine 'make demo' in the sources boots one on an emulated host, tests/rig/host runs commands there, and measure, token and run --dump-dtb work as they are");
 		return -ENODEV;
 	}
 #endif

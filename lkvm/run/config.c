@@ -104,7 +104,7 @@ static int default_kernel(struct config *c)
 	if (c->dump_dtb)
 		return 0;
 	log_error(
-		"Could not find default kernel image in: %s %s %s %s%s %s%s (name one with --kernel)",
+		"Could not find default kernel image in: %s %s %s %s%s %s%s (name one: lkvm run --kernel Image --initrd initrd.img)",
 		trees[0], trees[1], trees[2], boots[0], u.release, boots[1], u.release);
 	return -ENOENT;
 }
@@ -178,11 +178,15 @@ static int check_boot(const struct config *c)
 			"--override-bad-firmware-cntfrq are of no use, put them into that tree");
 	if (c->firmware_addr_set && !c->firmware)
 		return refuse("--firmware-address is of no use without --firmware");
-	/* kvmtool makes a root file system of its own here; a kernel may have one built in. */
+	return check_disks(c);
+}
+
+/* kvmtool makes a root file system of its own here; a kernel may have one built in. */
+static void tell_of_root(const struct config *c)
+{
 	if (!has_root(c) && !c->dump_dtb && !c->measure)
 		log_warn(
 			"the guest has no root file system: give one with --disk or --initrd, or --nodefaults for a kernel that needs none");
-	return check_disks(c);
 }
 
 /*
@@ -360,6 +364,7 @@ int config_complete(struct config *c)
 		return err;
 	default_cpus(c);
 	default_ram(c);
+	tell_of_root(c);
 	config_tell_of_params(c);
 	share_disks(c);
 	if (c->sim_strict)

@@ -142,8 +142,8 @@ bool config_bootable(const struct config *c);
  * Compose the kernel command line in buf[0..size): console=, root= and the user's --params as
  * kvmtool has them; with nodefaults or firmware, the user's string alone. --earlycon and --swiotlb
  * add their arguments in each case. `alias` is what the guest adds to the address of a device (a
- * Realm's shared half), or 0; a bare `earlycon` gets that address. 0, or -E2BIG without a message: `size` is too small, and `buf` has
- * the beginning.
+ * Realm's shared half), or 0; a bare `earlycon` gets that address. 0, or -E2BIG without a message:
+ * `size` is too small, and `buf` has the beginning.
  */
 int config_cmdline(const struct config *c, u64 alias, char *buf, size_t size);
 
