@@ -290,7 +290,7 @@ $(O)/tests/keybroker-server: $(O)/obj/tests/keybroker/main.o $(standins) $(O)/li
 $(O)/guest/keybroker-app: $(O)/obj/guest/keybroker/app.o $(standins) $(O)/libkeybroker.a $(O)/liblkvm.a
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(filter-out -pie,$(ALL_LDFLAGS)) -static -Wl,--no-warnings -o $@ $^ $(LIBS) $(call lib,z) $(call lib,zstd)
+	$(Q)$(CC) $(filter-out -pie,$(ALL_LDFLAGS)) -static-pie -Wl,--no-warnings -o $@ $^ $(LIBS) $(call lib,z) $(call lib,zstd)
 
 # For the Realm, and for hosts on which a Realm runs; with the same for this machine.
 .PHONY: keybroker keybroker-arm64

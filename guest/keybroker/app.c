@@ -41,6 +41,8 @@ static const char usage[] =
 	"                                one made with the keys of this user's simulator\n"
 	"      --keys <DIR>              Where these are; default as for lkvm attest-keys\n"
 	"      --alg <RSA1_5|RSA-OAEP>   How the key is to be wrapped [default: RSA1_5]\n"
+	"      --unbound                 Take challenges that are not bound to our wrapping key, as\n"
+	"                                the public server's: a host in between can get the key\n"
 	"      --timeout <SECONDS>       For each of the two requests [default: 30]\n"
 	"  -v                            Increase verbosity; -v prints what happens, and the key\n"
 	"  -q, --quiet                   Silence all output\n"
@@ -85,6 +87,7 @@ static int parse(struct app *a, int argc, char **argv)
 		{ "keys", required_argument, NULL, 'k' },
 		{ "alg", required_argument, NULL, 'a' },
 		{ "timeout", required_argument, NULL, 't' },
+		{ "unbound", no_argument, NULL, 'u' },
 		{ "verbosity", no_argument, NULL, 'v' },
 		{ "quiet", no_argument, NULL, 'q' },
 		{ "help", no_argument, NULL, 'h' },
@@ -112,6 +115,9 @@ static int parse(struct app *a, int argc, char **argv)
 		case 't':
 			if (set_timeout(a, optarg))
 				return EXIT_OTHER;
+			break;
+		case 'u':
+			a->client.unbound = true;
 			break;
 		case 'v':
 			verbosity += verbosity < LOG_DEBUG;

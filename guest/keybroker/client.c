@@ -76,6 +76,27 @@ static void log_challenge(const u8 challenge[CHALLENGE_LEN])
 	log_info("Challenge (%u bytes) = [%s]", CHALLENGE_LEN, text);
 }
 
+/*
+ * Whoever is between us and the server can put his own wrapping key into our request. Then the
+ * challenge is for that key, and evidence for it would be his to show.
+ */
+static int check_binding(const struct exchange *x, const struct wrap_public *key)
+{
+	u8 mine[WRAP_THUMBPRINT_LEN];
+	int err = wrap_thumbprint(key, mine);
+
+	if (err || !memcmp(x->challenge + CHALLENGE_RANDOM, mine, sizeof(mine)))
+		return err;
+	if (x->c->unbound) {
+		log_warn("The challenge is not for our wrapping key: whoever is between us and the "
+			 "server can get the key (--unbound)");
+		return 0;
+	}
+	log_error("the server's challenge is not for our wrapping key: somebody in between has "
+		  "replaced it, or the server binds none, as the public one (--unbound)");
+	return -EPROTO;
+}
+
 /* The challenge, and in x->url where its answer goes. */
 static int request(struct exchange *x)
 {
@@ -106,7 +127,7 @@ static int request(struct exchange *x)
 		return -EPROTO;
 	}
 	log_challenge(x->challenge);
-	return 0;
+	return check_binding(x, &public);
 }
 
 static int submit(struct exchange *x)
@@ -116,7 +137,9 @@ static int submit(struct exchange *x)
 	if (len < 0)
 		return len;
 	encode_base64url(x->body, sizeof(x->body), x->evidence, (size_t)len);
-	log_info("Submitting evidence to URL %s", url_print(&x->url, x->text));
+	url_print(&x->url, x->text);
+	x->text[strcspn(x->text, "?")] = 0; /* what is behind it is the server's memory */
+	log_info("Submitting evidence to URL %s", x->text);
 	return dial_post(&x->url, TYPE_EVIDENCE, x->body, strlen(x->body), x->c->timeout_ms,
 			 &x->answer);
 }

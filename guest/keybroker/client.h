@@ -18,6 +18,7 @@ struct client {
 	const char *key_name;
 	enum wrap_alg alg;
 	int timeout_ms; /* of each request */
+	bool unbound;	/* take a challenge that is not for our wrapping key */
 	evidence_fn evidence;
 	void *arg;
 };

@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "lkvm/base/encode.h"
+
 #define MESSAGE_MAX 4096
 
 static _Atomic enum log_level max_level = LOG_WARNING;
@@ -44,10 +46,7 @@ void log_msg(enum log_level level, const char *fmt, ...)
 	n = vsnprintf(buf + len, sizeof(buf) - (size_t)len - 1, fmt, ap);
 	va_end(ap);
 	len = MIN(len + MAX(n, 0), (int)sizeof(buf) - 2);
-	for (int i = 0; i < len; i++) {
-		if (((unsigned char)buf[i] < ' ' && buf[i] != '\n') || buf[i] == 0x7f)
-			buf[i] = '?';
-	}
+	encode_safe(buf, (size_t)len, "\n");
 	buf[len++] = '\n';
 	/* Where would a failure be reported? */
 	if (write(STDERR_FILENO, buf, (size_t)len) < 0)

@@ -168,6 +168,8 @@ int message_read_failure(struct failure *out, const char *s, size_t len, const c
 	if (!err) {
 		snprintf(out->type, sizeof(out->type), "%s", type);
 		snprintf(out->detail, sizeof(out->detail), "%s", detail);
+		encode_safe(out->type, strlen(out->type), "");
+		encode_safe(out->detail, strlen(out->detail), "");
 	} else if (root) {
 		*why = "\"type\" and \"detail\" are missing";
 	}

@@ -2,6 +2,11 @@
 /*
  * The JSON of the key broker's protocol (veraison/keybroker-demo, doc/api/keys/keys.yaml): what a
  * client and a server say to each other. Binary values are base64url without padding. Any thread.
+ *
+ * A challenge of ours is CHALLENGE_RANDOM random bytes, and then the thumbprint of the key that the
+ * answer will be wrapped with. So evidence says for which key it was made: a host in between that
+ * puts another one into the request gets none. The public protocol has 64 random bytes there, and
+ * lacks that.
  */
 #ifndef GUEST_KEYBROKER_MESSAGE_H
 #define GUEST_KEYBROKER_MESSAGE_H
@@ -9,6 +14,7 @@
 #include "guest/keybroker/wrap.h"
 
 #define CHALLENGE_LEN 64u
+#define CHALLENGE_RANDOM (CHALLENGE_LEN - WRAP_THUMBPRINT_LEN)
 #define MESSAGE_MAX 8192u /* of any of them, with the final NUL */
 #define MESSAGE_TEXT_MAX 1024u
 
@@ -17,6 +23,7 @@
 #define TYPE_ACCEPT "application/eat-collection; profile=http://arm.com/CCA-SSD/1.0.0"
 #define ATTESTATION_FAILURE "AttestationFailure"
 
+/* Without control characters. */
 struct failure {
 	char type[64];
 	char detail[MESSAGE_TEXT_MAX];

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * RSA: OpenSSL's. The only room of the key broker that calls it by itself.
+ * RSA, and what names a key or proves a text: OpenSSL's. The only room of the key broker that
+ * calls it by itself.
  *
  * Thread: any.
  * Trust:  public keys come from any client, ciphertexts from the server.
@@ -9,14 +10,18 @@
 #include "guest/keybroker/wrap.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <openssl/core_names.h>
+#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/param_build.h>
 #include <openssl/rsa.h>
+
+#include "lkvm/base/encode.h"
 
 struct wrap_key {
 	EVP_PKEY *pkey;
@@ -50,6 +55,40 @@ const char *wrap_refuses(const struct wrap_public *key)
 	    (key->e_len == 1 && key->e[0] == 1))
 		return "modulus or exponent is none of an RSA key";
 	return NULL;
+}
+
+int wrap_thumbprint(const struct wrap_public *key, u8 out[WRAP_THUMBPRINT_LEN])
+{
+	char n[BASE64_SIZE(WRAP_MAX_LEN)], e[BASE64_SIZE(WRAP_MAX_EXPONENT)];
+	char jwk[sizeof(n) + sizeof(e) + 40];
+	size_t len = 0;
+	int n_text;
+
+	encode_base64url(n, sizeof(n), key->n, key->n_len);
+	encode_base64url(e, sizeof(e), key->e, key->e_len);
+	n_text = snprintf(jwk, sizeof(jwk), "{\"e\":\"%s\",\"kty\":\"RSA\",\"n\":\"%s\"}", e, n);
+	if (EVP_Q_digest(NULL, "SHA256", NULL, jwk, (size_t)n_text, out, &len) > 0 &&
+	    len == WRAP_THUMBPRINT_LEN)
+		return 0;
+	ERR_clear_error();
+	return -EIO;
+}
+
+int wrap_mac(const u8 secret[WRAP_MAC_LEN], const void *data, size_t len, u8 out[WRAP_MAC_LEN])
+{
+	size_t out_len = 0;
+
+	if (EVP_Q_mac(NULL, "HMAC", NULL, "SHA256", NULL, secret, WRAP_MAC_LEN, data, len, out,
+		      WRAP_MAC_LEN, &out_len) &&
+	    out_len == WRAP_MAC_LEN)
+		return 0;
+	ERR_clear_error();
+	return -EIO;
+}
+
+bool wrap_mac_equal(const u8 a[WRAP_MAC_LEN], const u8 b[WRAP_MAC_LEN])
+{
+	return !CRYPTO_memcmp(a, b, WRAP_MAC_LEN);
 }
 
 /* NULL when it is none, or there is no memory. */

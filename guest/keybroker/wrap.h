@@ -33,6 +33,20 @@ struct wrap_public {
 const char *wrap_refuses(const struct wrap_public *key);
 
 /*
+ * The key's name: SHA-256 of it as a JSON Web Key [RFC 7638]. The algorithm is not a part of it. 0
+ * or -EIO.
+ */
+#define WRAP_THUMBPRINT_LEN 32u
+int wrap_thumbprint(const struct wrap_public *key, u8 out[WRAP_THUMBPRINT_LEN]);
+
+/* HMAC-SHA-256 [RFC 2104] with a secret of the same length. 0 or -EIO. */
+#define WRAP_MAC_LEN 32u
+int wrap_mac(const u8 secret[WRAP_MAC_LEN], const void *data, size_t len, u8 out[WRAP_MAC_LEN]);
+
+/* In a time that says nothing about the bytes. */
+bool wrap_mac_equal(const u8 a[WRAP_MAC_LEN], const u8 b[WRAP_MAC_LEN]);
+
+/*
  * Encrypt data[0..len) to `out`. Returns the length, which is that of the modulus; -EINVAL: it is
  * no such key, or `len` is too much for it; -EIO.
  */

@@ -204,3 +204,39 @@ int decode_number(u64 *out, u64 max, enum number_form form, const char *s, size_
 	*out = v;
 	return 0;
 }
+
+/* ---- text ---- */
+
+/* Bytes of the character of UTF-8 at `s` [RFC 3629 4]; 0: it is none. */
+static size_t utf8_len(const u8 *s, size_t len)
+{
+	size_t n = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
+
+	if (n > len || s[0] > 0xf4)
+		return 0;
+	for (size_t i = 1; i < n; i++) {
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+	}
+	/* too long for what it is, a surrogate, or beyond the last one */
+	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
+	    (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
+		return 0;
+	return n;
+}
+
+void encode_safe(char *s, size_t len, const char *keep)
+{
+	u8 *p = (u8 *)s;
+
+	for (size_t i = 0, n; i < len; i += n) {
+		n = utf8_len(p + i, len - i);
+		if (n == 1 && (p[i] < ' ' || p[i] == 0x7f) && !(p[i] && strchr(keep, p[i])))
+			p[i] = '?';
+		else if (n == 2 && p[i] == 0xc2 && p[i + 1] < 0xa0)
+			p[i] = p[i + 1] = '?';
+		else if (!n)
+			p[i] = '?';
+		n = n ? n : 1;
+	}
+}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Bytes as text: hexadecimal, and base64 in both alphabets [RFC 4648 4, 5, 8]. Numbers that people
- * write.
+ * write. Text of others, made harmless.
  *
  * Any thread; there is no state. All buffers are the caller's, and nothing is kept of them.
  */
@@ -55,5 +55,12 @@ int decode_number(u64 *out, u64 max, enum number_form form, const char *s, size_
  * digit at the start; -ERANGE: the number is above `max`. After an error *out is what it was.
  */
 int decode_number_prefix(u64 *out, u64 max, enum number_form form, const char *s, size_t len);
+
+/*
+ * Put '?' in the place of each byte of s[0..len) that a terminal could take for an order: control
+ * characters (U+0000 to 1f, U+007f to 9f) except those in `keep`, and what is not UTF-8, since a
+ * terminal of one byte a character reads 0x9b as an escape, too.
+ */
+void encode_safe(char *s, size_t len, const char *keep);
 
 #endif

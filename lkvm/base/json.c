@@ -56,7 +56,7 @@ void json_append(json_t **array, json_t *value)
 
 int json_print(json_t *document, unsigned indent)
 {
-	size_t flags = JSON_INDENT(indent) | JSON_REAL_PRECISION(REAL_DIGITS);
+	size_t flags = JSON_INDENT(indent) | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(REAL_DIGITS);
 	int err = 0;
 
 	if (!document)

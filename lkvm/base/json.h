@@ -25,9 +25,9 @@ void json_add(json_t **object, const char *key, json_t *value);
 void json_append(json_t **array, json_t *value);
 
 /*
- * Print a document and a newline on stdout, and release the document: `indent` (0 to 31) more
- * columns for each level, 0 for a single line. 0; after one log_error() line -ENOMEM (the document
- * is NULL) or -EIO (stdout takes no more).
+ * Print a document, in ASCII, and a newline on stdout, and release the document: `indent` (0 to 31)
+ * more columns for each level, 0 for a single line. 0; after one log_error() line -ENOMEM (the
+ * document is NULL) or -EIO (stdout takes no more).
  */
 int json_print(json_t *document, unsigned indent);
 

@@ -16,6 +16,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lkvm/base/encode.h"
+
 #define LINE_MAX_BYTES 1024
 
 static _Atomic int max_level = LOG_INFO;
@@ -72,6 +74,7 @@ __attribute__((format(printf, 3, 0))) static void log_vmsg(const char *prefix, c
 
 	n = vsnprintf(line + len, room - len, fmt, ap);
 	len = MIN(len + (size_t)MAX(n, 0), room - 1);
+	encode_safe(line, len, "\n\t"); /* names of files, words of other programs */
 	if (raw_terminal)
 		line[len++] = '\r';
 	line[len++] = '\n';

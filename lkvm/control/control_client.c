@@ -75,10 +75,7 @@ static int take_line(struct answer *a, char *line)
 {
 	struct ask_record r;
 
-	for (char *p = line; *p; p++) {
-		if ((unsigned char)*p < ' ' ? *p != '\t' : *p == 0x7f)
-			*p = '?';
-	}
+	encode_safe(line, strlen(line), "\t");
 	if (!a->begun) {
 		a->begun = !strcmp(line, HELLO "ok");
 		if (a->begun)

@@ -96,11 +96,11 @@ static void post(const char *target, const char *type, const u8 *body, size_t le
 static void prove(const u8 *data, size_t len)
 {
 	static const struct wrap_public wrapping = { .n_len = 1, .e_len = 1 };
-	const struct challenge *c;
-	char target[64];
+	char target[64 + TICKET_SIZE], ticket[TICKET_SIZE];
+	struct challenge c;
 
-	check(!challenges_issue(broker.challenges, 0, "skywalker", &wrapping, &c));
-	snprintf(target, sizeof(target), "/keys/v1/evidence/%u", c->id);
+	check(!challenges_issue(broker.challenges, 0, "skywalker", &wrapping, &c, ticket));
+	snprintf(target, sizeof(target), "/keys/v1/evidence/%u?%s", c.id, ticket);
 	post(target, TYPE_EVIDENCE, data, len);
 	post(target, TYPE_EVIDENCE, data, len);
 	check(answer.status == 403);

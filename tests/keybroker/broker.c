@@ -66,20 +66,23 @@ static void log_challenge(const struct challenge *c, const char *location)
 
 	for (unsigned i = 0; i < CHALLENGE_LEN; i++)
 		snprintf(text + 4 * i, 5, "%02x%s", c->value[i], i + 1 < CHALLENGE_LEN ? ", " : "");
-	log_info("Created attestation challenge at %s:\n"
+	log_info("Created attestation challenge at %.*s:\n"
 		 "- challenge_id: %u\n"
 		 "- key_id: %s\n"
 		 "- challenge value (%u bytes): [%s]",
-		 location, c->id, c->key_id, CHALLENGE_LEN, text);
+		 (int)strcspn(location, "?"), location, c->id, c->key_id, CHALLENGE_LEN, text);
 }
 
 /* A name is logged, so it has no control characters. 0, or the status to refuse with. */
 static unsigned read_key_id(struct http_text name, char out[CHALLENGES_KEY_ID_MAX])
 {
 	int n = url_decode(out, CHALLENGES_KEY_ID_MAX, name.p, name.len);
+	char safe[CHALLENGES_KEY_ID_MAX];
 
-	for (int i = 0; i < n; i++) {
-		if ((unsigned char)out[i] < ' ' || out[i] == 0x7f)
+	if (n > 0) {
+		memcpy(safe, out, (size_t)n);
+		encode_safe(safe, (size_t)n, "");
+		if (memcmp(safe, out, (size_t)n))
 			return 400;
 	}
 	return n == -E2BIG ? 404 : n < 0 ? 400 : 0;
@@ -109,7 +112,8 @@ static void request_key(struct broker *b, const struct http_msg *req, struct htt
 			u64 now_ns, struct broker_answer *out)
 {
 	char key_id[CHALLENGES_KEY_ID_MAX];
-	const struct challenge *c;
+	char ticket[TICKET_SIZE];
+	struct challenge c;
 	struct wrap_public wrapping;
 	const char *why;
 	unsigned status = read_key_id(name, key_id);
@@ -126,15 +130,15 @@ static void request_key(struct broker *b, const struct http_msg *req, struct htt
 		broker_refuse(out, 400, why);
 		return;
 	}
-	if (challenges_issue(b->challenges, now_ns, key_id, &wrapping, &c)) {
+	if (challenges_issue(b->challenges, now_ns, key_id, &wrapping, &c, ticket)) {
 		broker_refuse(out, 500, "no random numbers for a challenge");
 		return;
 	}
-	snprintf(out->location, sizeof(out->location), "%s/keys/v1/evidence/%u", b->endpoint,
-		 c->id);
+	snprintf(out->location, sizeof(out->location), "%s/keys/v1/evidence/%u?%s", b->endpoint,
+		 c.id, ticket);
 	out->status = 201;
-	out->body_len = (size_t)message_challenge(out->body, c->value);
-	log_challenge(c, out->location);
+	out->body_len = (size_t)message_challenge(out->body, c.value);
+	log_challenge(&c, out->location);
 }
 
 /* ---- evidence ---- */
@@ -229,6 +233,17 @@ static void judge(struct broker *b, const struct challenge *c, const u8 *token, 
 	}
 }
 
+/* What is behind the '?'; of no length if there is none. */
+static struct http_text query_of(struct http_text target)
+{
+	const char *query = memchr(target.p, '?', target.len);
+
+	if (!query)
+		return (struct http_text){ target.p, 0 };
+	query++;
+	return (struct http_text){ query, target.len - (size_t)(query - target.p) };
+}
+
 /* With the quotes that the client writes, and without, as we have written it. */
 static bool is_evidence(struct http_text type)
 {
@@ -238,11 +253,12 @@ static bool is_evidence(struct http_text type)
 static void submit_evidence(struct broker *b, const struct http_msg *req, u32 id, u64 now_ns,
 			    struct broker_answer *out)
 {
+	struct http_text ticket = query_of(req->target);
 	u8 token[TOKEN_MAX_LEN + 1];
 	struct challenge c;
 	int n;
 
-	if (!challenges_take(b->challenges, now_ns, id, &c)) {
+	if (!challenges_take(b->challenges, now_ns, id, ticket.p, ticket.len, &c)) {
 		not_attested(out, id, "it does not match any issued challenge.",
 			     "The challenge identifier did not match any issued challenge.", NULL);
 		return;

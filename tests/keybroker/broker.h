@@ -3,7 +3,7 @@
  * The key broker: what it answers to a request. No sockets. One thread.
  *
  *	POST /keys/v1/key/NAME           201, a challenge, and in Location where its answer goes
- *	POST /keys/v1/evidence/ID        200 and the wrapped key, or 403 and the reason
+ *	POST /keys/v1/evidence/ID?TICKET 200 and the wrapped key, or 403 and the reason
  */
 #ifndef TESTS_KEYBROKER_BROKER_H
 #define TESTS_KEYBROKER_BROKER_H
@@ -23,9 +23,9 @@ struct broker {
 
 struct broker_answer {
 	unsigned status;
-	const char *allow;	     /* of 405; else NULL */
-	char location[URL_MAX + 64]; /* of 201; else empty */
-	char body[MESSAGE_MAX];	     /* JSON */
+	const char *allow;			   /* of 405; else NULL */
+	char location[URL_MAX + 64 + TICKET_SIZE]; /* of 201; else empty */
+	char body[MESSAGE_MAX];			   /* JSON */
 	size_t body_len;
 };
 

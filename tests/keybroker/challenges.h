@@ -1,13 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Challenges that wait for evidence. Each is random, answered once, and forgotten when it is too
- * old or when too many came after it: whoever asks for many takes no more memory than that, and
- * does not keep others from getting theirs. One thread.
+ * Challenges that wait for evidence. Nothing is kept of them: all that is known of one goes to the
+ * client as a ticket, in the URL for the evidence, and comes back with it; a MAC says that it is
+ * ours. So whoever asks for many takes no memory and no place of others. One thread.
+ *
+ * A challenge is bound to the key that the answer will be wrapped with [message.h].
+ *
+ * What is kept is which ones have been answered, the last `max` of them: those are answered once.
+ * Who answers that many in between can have an older one answered again, with the same evidence by
+ * the same key, for the same receiver.
  */
 #ifndef TESTS_KEYBROKER_CHALLENGES_H
 #define TESTS_KEYBROKER_CHALLENGES_H
 
 #include "guest/keybroker/message.h"
+#include "lkvm/base/encode.h"
 
 #define CHALLENGES_KEY_ID_MAX 128u /* with the final NUL */
 
@@ -19,20 +26,32 @@ struct challenge {
 	u64 expires_ns;
 };
 
+/* A challenge as its client keeps it for us: base64url. */
+#define TICKET_HEAD 16u /* bytes: id, time, algorithm, lengths */
+#define TICKET_BYTES                                                                               \
+	(TICKET_HEAD + CHALLENGE_RANDOM + WRAP_MAX_EXPONENT + WRAP_MAX_LEN +                       \
+	 CHALLENGES_KEY_ID_MAX + WRAP_MAC_LEN)
+#define TICKET_SIZE BASE64_SIZE(TICKET_BYTES)
+
 struct challenges;
 
 /*
- * The last `max` of them are kept, for lifetime_ns each. `fixed`: all have that value
- * (CHALLENGE_LEN bytes, the caller's), which is none to be trusted; NULL: random. 0 or -ENOMEM.
+ * Each is good for lifetime_ns. `fixed`: all have that value (CHALLENGE_LEN bytes, the caller's),
+ * which is none to be trusted; NULL: random and bound. 0, -ENOMEM, or -EIO without entropy.
  */
 int challenges_create(struct challenges **out, unsigned max, u64 lifetime_ns, const u8 *fixed);
 void challenges_destroy(struct challenges *c);
 
-/* A new one; *out is valid until the next call. 0, -E2BIG for the key id, -EIO without entropy. */
+/* A new one and its ticket. 0, -E2BIG for the key id, -EIO without entropy. */
 int challenges_issue(struct challenges *c, u64 now_ns, const char *key_id,
-		     const struct wrap_public *wrapping, const struct challenge **out);
+		     const struct wrap_public *wrapping, struct challenge *out,
+		     char ticket[TICKET_SIZE]);
 
-/* Take the challenge out: nobody gets it again. False: it is not there, or too old. */
-bool challenges_take(struct challenges *c, u64 now_ns, u32 id, struct challenge *out);
+/*
+ * The challenge of a ticket, which is answered now: nobody gets it again. False: it is none of
+ * ours, of another id, too old, or was answered.
+ */
+bool challenges_take(struct challenges *c, u64 now_ns, u32 id, const char *ticket, size_t len,
+		     struct challenge *out);
 
 #endif

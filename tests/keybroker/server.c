@@ -29,7 +29,7 @@
 
 #include "lkvm/base/log.h"
 
-#define HEAD_MAX 2048u
+#define HEAD_MAX 4096u
 #define ACCEPT_BATCH 16
 #define ACCEPT_PAUSE_NS 100000000u
 #define SECOND UINT64_C(1000000000)
@@ -355,11 +355,33 @@ static void on_retry(void *arg)
 }
 
 /* The backlog keeps them until a connection ends, or a moment has passed. */
-static void pause_accepting(struct server *s, bool retry)
+static void pause_accepting(struct server *s)
 {
 	loop_fd_mod(s->reg, 0);
-	if (retry)
-		loop_timer_arm(s->retry, ACCEPT_PAUSE_NS);
+	loop_timer_arm(s->retry, ACCEPT_PAUSE_NS);
+}
+
+/* The less a connection has said, the sooner it has to make room. */
+static unsigned worth(const struct conn *c)
+{
+	if (c->state == READING)
+		return c->timing == FOR_REQUEST ? 2 : 0;
+	return c->state == DRAINING ? 1 : 3;
+}
+
+/*
+ * All places are taken: the oldest of those that are worth least goes. A client that asks when its
+ * connection is there is done before its turn comes, and those who only hold places lose them.
+ */
+static void make_room(struct server *s)
+{
+	struct conn *least = s->conns;
+
+	for (struct conn *c = s->conns; c; c = c->next) { /* the oldest is the last */
+		if (worth(c) <= worth(least))
+			least = c;
+	}
+	conn_close(least);
 }
 
 static void on_connection(void *arg, u32 events)
@@ -369,18 +391,16 @@ static void on_connection(void *arg, u32 events)
 	for (int i = 0; i < ACCEPT_BATCH; i++) {
 		int fd;
 
-		if (s->nr_conns == s->conf.max_connections) {
-			pause_accepting(s, false);
-			return;
-		}
 		fd = accept4(s->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd < 0 && (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED))
 			return;
+		if (fd >= 0 && s->nr_conns == s->conf.max_connections)
+			make_room(s);
 		if (fd < 0 || conn_open(s, fd)) {
 			log_debug("A connection has to wait: %s", strerror(errno));
 			if (fd >= 0)
 				close(fd);
-			pause_accepting(s, true);
+			pause_accepting(s);
 			return;
 		}
 	}

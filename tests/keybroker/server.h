@@ -4,7 +4,7 @@
  *
  * Each has one request at a time in memory and one time in which the next has to be complete, so a
  * client that is slow, or sends for ever, or does not read its answer, costs a connection for that
- * long. When all connections are taken, others wait in the backlog of the socket.
+ * long. When all are taken, a new one takes the place of one that has said nothing, or least.
  */
 #ifndef TESTS_KEYBROKER_SERVER_H
 #define TESTS_KEYBROKER_SERVER_H

@@ -64,7 +64,7 @@ static const char *ask(const char *name)
 /* `path` may be in the last answer. */
 static unsigned prove(const char *path)
 {
-	char copy[256];
+	char copy[2048];
 
 	snprintf(copy, sizeof(copy), "%s", path);
 	return request(exchange_prove(&x, text, copy, challenge));
@@ -143,7 +143,7 @@ END_TEST
 
 START_TEST(a_challenge_is_used_once)
 {
-	char path[256];
+	char path[2048];
 
 	snprintf(path, sizeof(path), "%s", ask("skywalker"));
 	ck_assert_uint_eq(prove(path), 200);
@@ -156,7 +156,7 @@ END_TEST
 START_TEST(bad_evidence_uses_it_up)
 {
 	static const char *const bodies[] = { "", "AA==", "!", "AAAA\n" };
-	char path[256];
+	char path[2048];
 
 	for (unsigned i = 0; i < ARRAY_SIZE(bodies); i++) {
 		snprintf(path, sizeof(path), "%s", ask("skywalker"));
@@ -336,7 +336,8 @@ END_TEST
 /* A name is printed: no line of the log may be somebody else's. */
 START_TEST(names_without_control_characters)
 {
-	static const char *const names[] = { "a%0aINFO", "%1b", "%7f", "%00", "%", "%g0" };
+	static const char *const names[] = { "a%0aINFO", "%1b", "%7f",	  "%00",
+					     "%",	 "%g0", "%c2%9b", "%9b" };
 	char name[300];
 
 	for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
@@ -353,7 +354,7 @@ END_TEST
 
 START_TEST(evidence_is_dumped)
 {
-	char dir[] = "/tmp/broker_test.XXXXXX", path[256], file[64];
+	char dir[] = "/tmp/broker_test.XXXXXX", path[2048], file[64];
 	u8 token[TOKENS_MAX];
 	FILE *f;
 
@@ -361,7 +362,7 @@ START_TEST(evidence_is_dumped)
 	ck_assert(!chdir(dir));
 	x.broker.dump_evidence = true;
 	snprintf(path, sizeof(path), "%s", ask("skywalker"));
-	snprintf(file, sizeof(file), "evidence-%s.cbor", strrchr(path, '/') + 1);
+	snprintf(file, sizeof(file), "evidence-%u.cbor", (unsigned)atoi(strrchr(path, '/') + 1));
 	ck_assert_uint_eq(prove(path), 200);
 	f = fopen(file, "re");
 	ck_assert_ptr_nonnull(f);
@@ -375,6 +376,55 @@ START_TEST(evidence_is_dumped)
 }
 END_TEST
 
+/* ---- a host in between ---- */
+
+/*
+ * It asks in its own name, for its own wrapping key, and lets the Realm prove: what the Realm's
+ * client makes of the challenge is in client_test.c. Here, that evidence for the Realm's own
+ * challenge is none for the other.
+ */
+START_TEST(evidence_is_for_one_wrapping_key)
+{
+	u8 thumb[WRAP_THUMBPRINT_LEN], realms[CHALLENGE_LEN];
+	struct wrap_public mine = x.wrap_public;
+	struct wrap_key *evil;
+	char path[2048];
+
+	ck_assert(!wrap_generate(&evil, 1024));
+	ask("skywalker");
+	memcpy(realms, challenge, sizeof(realms));
+	ck_assert(!wrap_thumbprint(&mine, thumb));
+	ck_assert_mem_eq(realms + CHALLENGE_RANDOM, thumb, sizeof(thumb));
+	ck_assert(!wrap_public_of(evil, WRAP_RSA1_5, &x.wrap_public));
+	snprintf(path, sizeof(path), "%s", ask("skywalker"));
+	ck_assert_mem_ne(challenge + CHALLENGE_RANDOM, thumb, sizeof(thumb));
+	/* as the relay would have to make it up for the Realm */
+	memcpy(challenge + CHALLENGE_RANDOM, thumb, sizeof(thumb));
+	prove(path);
+	refused("the challenge in the Realm token is not the one that was expected");
+	wrap_free(evil);
+}
+END_TEST
+
+/* As many as it likes: what is asked for costs nothing of others'. */
+START_TEST(a_stranger_evicts_nothing)
+{
+	char path[2048];
+	u8 mine[CHALLENGE_LEN];
+
+	snprintf(path, sizeof(path), "%s", ask("skywalker"));
+	memcpy(mine, challenge, sizeof(mine));
+	for (unsigned i = 0; i < 4 * EXCHANGE_KEPT; i++) {
+		const char *theirs = ask("skywalker");
+
+		if (i % 2)
+			post(theirs, TYPE_EVIDENCE, "AAAA");
+	}
+	memcpy(challenge, mine, sizeof(mine));
+	ck_assert_uint_eq(prove(path), 200);
+}
+END_TEST
+
 SUITE_MAIN_FIXTURE("broker", setup, teardown, a_realm_gets_its_key,
 		   the_challenge_is_said_as_the_client_knows_it,
 		   unknown_keys_are_not_told_to_everybody, names_are_decoded,
@@ -384,4 +434,5 @@ SUITE_MAIN_FIXTURE("broker", setup, teardown, a_realm_gets_its_key,
 		   missing_reference_values_are_said, evidence_is_of_one_type,
 		   large_evidence_is_refused, bad_requests_for_a_key, json_has_several_types,
 		   nothing_is_at_other_paths, other_methods_do_nothing,
-		   names_without_control_characters, evidence_is_dumped)
+		   names_without_control_characters, evidence_is_dumped,
+		   evidence_is_for_one_wrapping_key, a_stranger_evicts_nothing)

@@ -29,6 +29,7 @@ struct server {
 	const char *answers[NR_ANSWERS];
 	char requests[NR_ANSWERS][2 * 65536];
 	struct wrap_public public;
+	bool foreign; /* the challenge is for somebody else's key */
 };
 
 static u8 challenge[CHALLENGE_LEN];
@@ -65,6 +66,8 @@ static int right_answer(struct server *s, unsigned i, const struct http_reader *
 		ck_assert_int_eq(
 			message_read_key_request(&s->public, r->msg.body.p, r->msg.body.len, &why),
 			0);
+		if (!s->foreign)
+			wrap_thumbprint(&s->public, challenge + CHALLENGE_RANDOM);
 		n = message_challenge(body, challenge);
 		return sprintf(out,
 			       "HTTP/1.1 201 Created\r\nLocation: /keys/v1/evidence/7\r\n"
@@ -137,6 +140,7 @@ static int evidence(void *arg, const u8 got[CHALLENGE_LEN], u8 *out, size_t size
 }
 
 static struct client_answer answer;
+static bool unbound;
 
 static enum client_result ask(const struct server *s, enum wrap_alg alg, int evidence_len)
 {
@@ -145,6 +149,7 @@ static enum client_result ask(const struct server *s, enum wrap_alg alg, int evi
 			    .key_name = "sky walker",
 			    .alg = alg,
 			    .timeout_ms = 2000,
+			    .unbound = unbound,
 			    .evidence = evidence,
 			    .arg = &evidence_len };
 
@@ -264,6 +269,35 @@ START_TEST(bad_endpoints)
 }
 END_TEST
 
+/* A relay's: no evidence is made for it, unless the user knows the server as one of this kind. */
+START_TEST(a_challenge_for_another_key)
+{
+	server_start(&server, "KEY", "KEY");
+	server.foreign = true;
+	ck_assert_int_eq(ask(&server, WRAP_RSA1_5, 10), CLIENT_ERROR);
+	server_stop(&server);
+	ck_assert_uint_eq(server.requests[1][0], 0);
+	unbound = true;
+	server_start(&server, "KEY", "KEY");
+	server.foreign = true;
+	ck_assert_int_eq(ask(&server, WRAP_RSA1_5, 10), CLIENT_KEY);
+	server_stop(&server);
+}
+END_TEST
+
+/* [ECMA-48] C0, DEL, C1 in UTF-8: a terminal would obey them. */
+START_TEST(what_a_server_says_is_only_text)
+{
+	struct failure f;
+	const char *why,
+		*s = "{\"type\":\"a\\u0007\",\"detail\":\"\\u001b[2J\\u009b31m\\nb\\u00e9\"}";
+
+	ck_assert_int_eq(message_read_failure(&f, s, strlen(s), &why), 0);
+	ck_assert_str_eq(f.type, "a?");
+	ck_assert_str_eq(f.detail, "?[2J??31m?b\xc3\xa9");
+}
+END_TEST
+
 /* Not one byte more than the room for it. */
 START_TEST(long_messages)
 {
@@ -282,4 +316,5 @@ START_TEST(long_messages)
 END_TEST
 
 SUITE_MAIN("keybroker/client", a_key, a_refusal, wrong_answers, no_answer, no_evidence,
-	   bad_endpoints, long_messages)
+	   bad_endpoints, a_challenge_for_another_key, what_a_server_says_is_only_text,
+	   long_messages)

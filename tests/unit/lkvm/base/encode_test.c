@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Bytes as text: the vectors of RFC 4648, every length there and back, and what is refused. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "lkvm/base/encode.h"
@@ -175,6 +176,48 @@ START_TEST(numbers_at_the_start)
 }
 END_TEST
 
+static const char *safe(const char *text, const char *keep)
+{
+	static char buf[64];
+
+	snprintf(buf, sizeof(buf), "%s", text);
+	encode_safe(buf, strlen(buf), keep);
+	return buf;
+}
+
+/* [ECMA-48]: C0, DEL, C1; in UTF-8, and as the bytes that a terminal without it reads. */
+START_TEST(text_that_a_terminal_only_shows)
+{
+	char whole[2] = { 0, 'a' };
+
+	ck_assert_str_eq(safe("plain", ""), "plain");
+	ck_assert_str_eq(safe("\x1b[2J\x7f\a\n\t", ""), "?[2J????");
+	ck_assert_str_eq(safe("a\n\tb\r", "\n\t"), "a\n\tb?");
+	ck_assert_str_eq(safe("\xc2\x9b"
+			      "31m \xc2\x80 \xc2\xa0",
+			      ""),
+			 "??31m ?? \xc2\xa0");
+	ck_assert_str_eq(safe("\x9b"
+			      "31m",
+			      ""),
+			 "?31m");
+	ck_assert_str_eq(safe("\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80", ""),
+			 "\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80");
+	/* no UTF-8: cut off, too long, a surrogate, beyond the end */
+	ck_assert_str_eq(safe("\xe2\x82", ""), "??");
+	ck_assert_str_eq(safe("\xc0\x9b", ""), "??");
+	ck_assert_str_eq(safe("\xe0\x82\x9b", ""), "???");
+	ck_assert_str_eq(safe("\xed\xa0\x80", ""), "???");
+	ck_assert_str_eq(safe("\xf4\x90\x80\x80", ""), "????");
+	ck_assert_str_eq(safe("\xe2\x82"
+			      "a",
+			      ""),
+			 "??a");
+	encode_safe(whole, sizeof(whole), "\n");
+	ck_assert_int_eq(whole[0], '?');
+}
+END_TEST
+
 SUITE_MAIN("lkvm/base/encode", vectors_of_the_rfc, every_length_there_and_back, no_room,
 	   what_is_no_base64, what_is_no_hex, numbers_of_each_form, numbers_have_limits,
-	   numbers_at_the_start)
+	   numbers_at_the_start, text_that_a_terminal_only_shows)

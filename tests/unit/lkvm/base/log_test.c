@@ -48,6 +48,17 @@ START_TEST(prefixes_and_levels)
 }
 END_TEST
 
+/* Names of files and words of other programs are in it. */
+START_TEST(a_message_is_no_order_to_the_terminal)
+{
+	int fd = grab_start();
+
+	log_error("cannot open %s", "\x1b[2J\xc2\x9b"
+				    "31m\x9b\xc3\xa9");
+	ck_assert_str_eq(grabbed(fd), "  Error: cannot open ?[2J??31m?\xc3\xa9\n");
+}
+END_TEST
+
 START_TEST(an_error_number_is_said_and_handed_on)
 {
 	int fd = grab_start(), errors[] = { -ENOENT, -EACCES }, *e = errors;
@@ -87,4 +98,5 @@ START_TEST(a_guest_cannot_flood)
 END_TEST
 
 SUITE_MAIN("lkvm/log", prefixes_and_levels, an_error_number_is_said_and_handed_on,
-	   long_lines_are_cut_not_overrun, a_guest_cannot_flood)
+	   long_lines_are_cut_not_overrun, a_guest_cannot_flood,
+	   a_message_is_no_order_to_the_terminal)
