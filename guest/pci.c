@@ -37,15 +37,15 @@ static unsigned bar_of(const struct vdev *d, u64 addr)
  * No common configuration is there: in a Realm an abort, otherwise zeros, which a number of queues
  * cannot be.
  */
-#define QUEUES 0x10
+#define QUEUES 0x12
 
 static bool gone(u64 addr)
 {
-	u32 v;
+	u16 v;
 
 	fault_begin();
-	v = read32(addr + QUEUES);
-	return fault_end() ? fault_is_sea() : v == ~0u || (!v && !io_alias);
+	v = read16(addr + QUEUES);
+	return fault_end() ? fault_is_sea() : v == 0xffff || (!v && !io_alias);
 }
 
 /* ---- configuration space ---- */
