@@ -71,7 +71,7 @@ static bool run_once(const struct config *c, struct warden *w, struct watch *wat
 	struct machine *m;
 	int err = machine_create(&m, c, w, watch);
 
-	*end = STOP_USER;
+	*end = stop_why(warden_stop(w));
 	if (err)
 		return err == -EINTR; /* ended while it was being built */
 	*end = machine_run(m);

@@ -19,7 +19,7 @@ static const struct {
 	{ 0, NULL, "what was asked for was done" },
 	{ 0, "run",
 	  "the guest switched itself off, reset itself (without --reboot), or was ended "
-	  "by Ctrl-a x or a signal, and all that was waited for was seen; or --until was."
+	  "by Ctrl-a x or lkvm stop, and all that was waited for was seen; or --until was."
 	  " With --status-from any status may be the guest's, 255 stands for what is "
 	  "larger" },
 	{ 1, "run",
@@ -38,9 +38,12 @@ static const struct {
 	  "what was asked for cannot be done: a value that makes no sense, a file that is"
 	  " missing, no KVM, an option that is refused. One line says what to do" },
 	{ 129, NULL, "the options could not be parsed, or -h asked for the usage" },
+	{ 129, "run", "SIGHUP has ended the guest" },
+	{ 130, "run", "SIGINT has ended the guest" },
 	{ 141, "run",
 	  "nobody reads the guest's output any more (lkvm run ... | head), so the guest "
 	  "was ended" },
+	{ 143, "run", "SIGTERM has ended the guest" },
 };
 
 static void print_text(void)

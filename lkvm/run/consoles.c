@@ -14,7 +14,7 @@
 
 static void on_stop(void *arg)
 {
-	stop_request(arg, STOP_USER);
+	stop_request(arg, STOP_KEYS);
 }
 
 static void on_unread(void *arg)

@@ -28,7 +28,7 @@ static void on_signal(void *arg, u32 events)
 	struct signalfd_siginfo si;
 
 	if (read(s->fd, &si, sizeof(si)) == sizeof(si))
-		stop_request(s->stop, STOP_USER);
+		stop_request_signal(s->stop, (int)si.ssi_signo);
 }
 
 /*

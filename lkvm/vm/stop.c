@@ -15,6 +15,7 @@
 int stop_init(struct stop *s)
 {
 	atomic_store(&s->reason, STOP_NONE);
+	atomic_store(&s->signal, 0);
 	s->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	return s->fd < 0 ? -errno : 0;
 }
@@ -55,11 +56,20 @@ void stop_request(struct stop *s, enum stop_reason why)
 	u64 one = 1;
 
 	if (!atomic_compare_exchange_strong(&s->reason, &now, (int)why)) {
-		if (now == STOP_RESET && (why == STOP_USER || why == STOP_WATCH))
+		if (now == STOP_RESET && why >= STOP_USER && why <= STOP_WATCH)
 			atomic_compare_exchange_strong(&s->reason, &now, (int)why);
 		return;
 	}
 	while (write(s->fd, &one, sizeof(one)) < 0 && errno == EINTR)
 		;
 	errno = saved;
+}
+
+void stop_request_signal(struct stop *s, int signal)
+{
+	int none = 0;
+
+	/* The first one; before the reason, so that who sees that sees this. */
+	atomic_compare_exchange_strong(&s->signal, &none, signal);
+	stop_request(s, STOP_SIGNAL);
 }

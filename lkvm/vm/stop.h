@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Asking for the end. Any thread may ask. The first reason wins, except that STOP_USER and
+ * Asking for the end. Any thread may ask. The first reason wins, except that those of the user and
  * STOP_WATCH replace STOP_RESET. Only the main thread acts on the request: it kicks and joins the
  * vCPUs and stops the loops. The request is an eventfd, so that a loop can wait for it, too.
  */
@@ -15,7 +15,9 @@ enum stop_reason {
 	STOP_NONE,
 	STOP_POWEROFF, /* the guest: PSCI SYSTEM_OFF */
 	STOP_RESET,    /* the guest: PSCI SYSTEM_RESET */
-	STOP_USER,     /* Ctrl-a x, SIGTERM, lkvm stop */
+	STOP_USER,     /* lkvm stop */
+	STOP_KEYS,     /* Ctrl-a x */
+	STOP_SIGNAL,   /* SIGTERM, SIGINT, SIGHUP: stop.signal says which */
 	STOP_WATCH,    /* who watches the console has seen enough (lkvm/watch) */
 	STOP_CRASH,    /* the guest says that it has crashed */
 	STOP_UNREAD,   /* nobody reads the guest's output any more */
@@ -25,6 +27,7 @@ enum stop_reason {
 struct stop {
 	int fd;		    /* readable once a stop was asked for; only stop_again() reads it */
 	_Atomic int reason; /* whoever asks writes */
+	_Atomic int signal; /* of STOP_SIGNAL, likewise */
 };
 
 /* 0 or -errno of eventfd(2). */
@@ -40,6 +43,9 @@ void stop_wait(const struct stop *s, int ms);
 
 /* Any thread; async-signal-safe. `why` is not STOP_NONE. */
 void stop_request(struct stop *s, enum stop_reason why);
+
+/* The same with STOP_SIGNAL for this signal. */
+void stop_request_signal(struct stop *s, int signal);
 
 /*
  * After STOP_RESET, before the guest starts again: there is no request any more. False: somebody

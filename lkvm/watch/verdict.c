@@ -11,6 +11,7 @@
 #include "lkvm/watch/verdict.h"
 
 #include <stdarg.h>
+#include <string.h>
 
 __attribute__((format(printf, 3, 4))) static void judge(struct verdict *v, int status,
 							const char *fmt, ...)
@@ -36,8 +37,10 @@ static const char *how(enum stop_reason end)
 		return "The guest has switched itself off";
 	case STOP_RESET:
 		return "The guest has reset itself";
+	case STOP_KEYS:
+		return "Ctrl-a x has ended the guest";
 	default:
-		return "The guest was stopped by its user";
+		return "lkvm stop has ended the guest";
 	}
 }
 
@@ -77,10 +80,13 @@ void verdict_of(struct verdict *v, const struct verdict_facts *f)
 		      c->steps[f->steps_done].within_s);
 	else if (!f->started)
 		judge(v, EXIT_DIE, "the guest could not be started");
-	else if (f->end == STOP_ERROR || f->end == STOP_NONE)
+	else if (f->end == STOP_ERROR)
 		judge(v, EXIT_GUEST, "the guest could not be run any further");
 	else if (f->end == STOP_UNREAD)
 		judge(v, EXIT_UNREAD, "The guest was ended: nobody reads its output any more");
+	else if (f->end == STOP_SIGNAL)
+		judge(v, EXIT_SIGNAL + f->signal, "SIG%s has ended the guest",
+		      sigabbrev_np(f->signal));
 	else if (f->panic || f->end == STOP_CRASH)
 		judge(v, EXIT_FAILED, "the guest has panicked: %s",
 		      f->panic ? f->panic : "it has said so");

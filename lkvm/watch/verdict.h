@@ -25,6 +25,7 @@ struct verdict_facts {
 	const struct watch_conf *conf;
 	bool started;	      /* there was a machine */
 	enum stop_reason end; /* of the last one */
+	int signal;	      /* of STOP_SIGNAL */
 	enum watch_why why;
 	const char *line;  /* that has matched; plain text */
 	const char *panic; /* the line of the last panic that counts, or NULL */

@@ -285,6 +285,7 @@ int watch_finish(struct watch *w, bool started)
 	take_all(w);
 	script_flush(w->script);
 	f.end = w->end;
+	f.signal = atomic_load(&w->stop->signal);
 	f.why = w->why;
 	f.line = w->line;
 	f.panic = *w->panic ? w->panic : NULL;
@@ -295,7 +296,7 @@ int watch_finish(struct watch *w, bool started)
 	f.status = script_status(w->script);
 	verdict_of(&v, &f);
 	err = record_end(w->record, &v, script_tail(w->script));
-	if (v.well || v.status == EXIT_UNREAD)
+	if (v.well || v.status == EXIT_UNREAD || w->end == STOP_SIGNAL)
 		log_info("%s", v.line);
 	else if (v.status != EXIT_DIE && v.status != EXIT_GUEST) /* they have said why */
 		log_error("%s", v.line);

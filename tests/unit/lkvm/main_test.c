@@ -253,7 +253,7 @@ START_TEST(a_guest_that_ends)
 	} ends[] = {
 		{ STOP_POWEROFF, "The guest has switched itself off." },
 		{ STOP_RESET, "The guest has reset itself." },
-		{ STOP_USER, "The guest was stopped by its user." },
+		{ STOP_USER, "lkvm stop has ended the guest." },
 	};
 	char line[200];
 

@@ -31,7 +31,8 @@ START_TEST(each_is_a_wish_to_end)
 	signal(all[_i], SIG_DFL); /* these tests may run under nohup themselves */
 	watch();
 	raise(all[_i]);
-	ck_assert_int_eq(after_a_step(), STOP_USER);
+	ck_assert_int_eq(after_a_step(), STOP_SIGNAL);
+	ck_assert_int_eq(atomic_load(&stop.signal), all[_i]);
 }
 END_TEST
 
@@ -41,7 +42,7 @@ START_TEST(one_that_comes_early_waits)
 	signals_block();
 	raise(SIGTERM);
 	watch();
-	ck_assert_int_eq(after_a_step(), STOP_USER);
+	ck_assert_int_eq(after_a_step(), STOP_SIGNAL);
 }
 END_TEST
 
@@ -57,7 +58,7 @@ START_TEST(what_was_ignored_stays_ignored)
 	raise(all[_i]);
 	ck_assert_int_eq(after_a_step(), STOP_NONE);
 	raise(SIGTERM);
-	ck_assert_int_eq(after_a_step(), STOP_USER);
+	ck_assert_int_eq(after_a_step(), STOP_SIGNAL);
 }
 END_TEST
 

@@ -113,7 +113,7 @@ static int run_guest(const struct guest *g)
 		machine_destroy(m);
 	}
 	warden_destroy(w);
-	return end == STOP_POWEROFF || end == STOP_USER ? 0 : 102;
+	return end == STOP_POWEROFF || end == STOP_USER || end == STOP_SIGNAL ? 0 : 102;
 }
 
 /* ---- seen from outside ---- */

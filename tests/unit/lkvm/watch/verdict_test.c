@@ -2,6 +2,7 @@
 /*
  * How a run went: a table of ends, with the status and the words of each.
  */
+#include <signal.h>
 #include <string.h>
 
 #include "lkvm/watch/verdict.h"
@@ -39,7 +40,10 @@ START_TEST(ends)
 	IS(0, "KVM session ended normally. The guest has switched itself off.",
 	   .end = STOP_POWEROFF);
 	IS(0, "KVM session ended normally. The guest has reset itself.", .end = STOP_RESET);
-	IS(0, "KVM session ended normally. The guest was stopped by its user.", .end = STOP_USER);
+	IS(0, "KVM session ended normally. lkvm stop has ended the guest.", .end = STOP_USER);
+	IS(0, "KVM session ended normally. Ctrl-a x has ended the guest.", .end = STOP_KEYS);
+	IS(143, "SIGTERM has ended the guest", .end = STOP_SIGNAL, .signal = SIGTERM);
+	IS(130, "SIGINT has ended the guest", .end = STOP_SIGNAL, .signal = SIGINT);
 	IS(1, "", .end = STOP_ERROR);
 	IS(141, "nobody reads", .end = STOP_UNREAD);
 	IS(125, "the guest has panicked: it has said so", .end = STOP_CRASH);
