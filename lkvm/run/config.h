@@ -18,7 +18,7 @@
 #include "virtio/disk/disk_conf.h"
 #include "virtio/share/share_conf.h"
 
-#define CONFIG_MAX_DISKS 4u
+#define CONFIG_MAX_DISKS 24u /* beside them a PCI bus has place for eight other devices */
 #define CONFIG_MAX_NICS 4u
 #define CONFIG_MAX_SHARES 8u
 #define CONFIG_MAX_CPUS 512u /* more than KVM on arm64 takes */

@@ -36,6 +36,7 @@ struct devices {
 	const struct config *c;
 	const struct devices_env *env;
 	struct netif *netifs[CONFIG_MAX_NICS]; /* NULL: mode=none */
+	struct virtio_device *disks[CONFIG_MAX_DISKS];
 	unsigned nr, nr_pci, nr_mmio;
 	const struct virtio_device *_Atomic resetting; /* devices_reset() writes */
 	struct slot slots[MAX_DEVICES];
@@ -226,7 +227,10 @@ static int add_blk(struct devices *d, unsigned i)
 		return err;
 
 	err = virtio_blk_create(&dev, &env, disk, &blk);
-	return err ? err : attach(d, dev, d->c->transport == TRANSPORT_MMIO);
+	if (err)
+		return err;
+	d->disks[i] = dev;
+	return attach(d, dev, d->c->transport == TRANSPORT_MMIO);
 }
 
 /* The order fixes slot numbers and thus names in the guest: never sort it. */
@@ -394,6 +398,16 @@ const char *devices_suspect(const struct devices *d)
 			return d->slots[i].dev->name;
 	}
 	return resetting ? resetting->name : NULL;
+}
+
+unsigned devices_nr_disks(const struct devices *d)
+{
+	return d->c->nr_disks;
+}
+
+int devices_resize(struct devices *d, unsigned n, u64 *old, u64 *new)
+{
+	return virtio_blk_resize(d->disks[n], old, new);
 }
 
 void devices_reset(struct devices *d)

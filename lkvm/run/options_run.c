@@ -296,8 +296,9 @@ static const struct opt opts[] = {
 	     "T, P; without one MiB are meant. Default 64 MiB x (CPUs + 3), at most 80 % of the host's"),
 	BRANCH_CALL("memory", "size[@addr]", parse_mem, "The same as --mem"),
 	CALL('d', "disk", "file[,flag...]", parse_disk,
-	     "Disk image or block device, at most 4. Flags: ro, direct, format=raw, serial=<text>, "
-	     "queues=<n>, io=uring|threads; a comma in a file name is written twice"),
+	     "Disk image or block device, at most 24. Flags: ro, ephemeral (what is written is gone at the "
+	     "end), direct, format=raw|qcow2, backing=on|off, blocksize=512|4096, serial=<text>, queues=<n>, "
+	     "io=uring|threads; a comma in a file name is written twice. See DISKS"),
 	CALL(0, "9p", "dir[,tag][,flag...]", parse_9p,
 	     "Directory that the guest mounts as <tag> by 9P (default kvm_9p), at most 8. Flags: ro, map=host|root "
 	     "(who owns files), tag=<text>; a comma in a name is written twice"),

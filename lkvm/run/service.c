@@ -19,6 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lkvm/base/encode.h"
 #include "lkvm/run/devices.h"
 #include "lkvm/vm/bus.h"
 #include "lkvm/vm/mem.h"
@@ -335,6 +336,39 @@ static void answer_map(struct service *s, struct control_client *c)
 	control_end(c);
 }
 
+/* ---- disks ---- */
+
+static void resize(struct service *s, struct control_client *c, unsigned n)
+{
+	u64 old = 0, new = 0;
+	int err = devices_resize(s->env.devices, n, &old, &new);
+
+	if (!err)
+		control_record(c, "disk\t%u\t%llu\t%llu", n, (ull)old, (ull) new);
+	else
+		control_record(c, "problem\t%u\t%s", n,
+			       err == -EINVAL ? "it has become smaller, which no guest expects"
+			       : err == -EOPNOTSUPP ? "only the size of a raw disk can change"
+						    : strerror(-err));
+}
+
+static void answer_resize(struct service *s, struct control_client *c, const char *number)
+{
+	unsigned nr = devices_nr_disks(s->env.devices);
+	u64 n;
+
+	if (!number) {
+		for (unsigned i = 0; i < nr; i++)
+			resize(s, c, i);
+	} else if (decode_number(&n, UINT32_MAX, NUMBER_DEC, number, strlen(number)) || n >= nr) {
+		control_refuse(c, "it has no such disk");
+		return;
+	} else {
+		resize(s, c, (unsigned)n);
+	}
+	control_end(c);
+}
+
 /* ---- requests ---- */
 
 void service_request(struct service *s, struct control_client *c, const struct control_request *r)
@@ -347,6 +381,11 @@ void service_request(struct service *s, struct control_client *c, const struct c
 		{ "trace", answer_trace }, { "map", answer_map },
 	};
 
+	if (!strcmp(r->words[0], "disk") && (r->nr == 2 || r->nr == 3) &&
+	    !strcmp(r->words[1], "resize")) {
+		answer_resize(arg, c, r->nr == 3 ? r->words[2] : NULL);
+		return;
+	}
 	for (size_t i = 0; i < ARRAY_SIZE(answers); i++) {
 		if (!strcmp(r->words[0], answers[i].word) && r->nr == 1) {
 			answers[i].answer(s, c);

@@ -95,6 +95,11 @@ static bool null_wait(struct disk *d)
 	return false;
 }
 
+static int null_measure(struct disk *d, u64 *size)
+{
+	return -1;
+}
+
 static void null_disk_done(struct disk *d)
 {
 }
@@ -103,6 +108,7 @@ static const struct disk_ops null_disk_ops = { .submit = null_submit,
 					       .commit = null_commit,
 					       .cancel = null_commit,
 					       .wait = null_wait,
+					       .measure = null_measure,
 					       .destroy = null_disk_done };
 static struct disk null_disk = {
 	.ops = &null_disk_ops, .size = GiB, .block_size = 512, .physical_block_size = 512

@@ -129,6 +129,12 @@ static bool fake_wait(struct disk *d)
 	return true;
 }
 
+static int fake_measure(struct disk *d, u64 *size)
+{
+	*size = d->size;
+	return 0;
+}
+
 static void fake_destroy(struct disk *d)
 {
 	struct fake_disk *f = fake(d);
@@ -145,6 +151,7 @@ static const struct disk_ops fake_ops = {
 	.commit = fake_commit,
 	.cancel = fake_cancel,
 	.wait = fake_wait,
+	.measure = fake_measure,
 	.destroy = fake_destroy,
 };
 

@@ -382,6 +382,49 @@ static void blk_destroy(struct virtio_device *d)
 	free(b);
 }
 
+/* ---- a disk that grows ---- */
+
+struct resize {
+	struct blk *b;
+	u64 *old, *new;
+	int err;
+};
+
+/*
+ * On the loop: requests for the new part are good from here on, before the driver knows of it. What
+ * has become smaller stays as it was: the driver would not expect that.
+ */
+static void measure(void *arg)
+{
+	struct resize *r = arg;
+	struct disk *disk = r->b->disk;
+
+	*r->old = disk->size;
+	r->err = disk->ops->measure(disk, r->new);
+	if (!r->err && *r->new < disk->size)
+		r->err = -EINVAL;
+	if (r->err)
+		return;
+	disk->size = *r->new;
+	r->b->limits.sectors = disk->size / DISK_SECTOR;
+}
+
+int virtio_blk_resize(struct virtio_device *d, u64 *old, u64 *new)
+{
+	struct blk *b = container_of(d, struct blk, dev);
+	struct resize r = { .b = b, .old = old, .new = new };
+
+	loop_call(d->loop, measure, &r);
+	if (r.err || *old == *new)
+		return r.err;
+	/* [virtio 1.3 §5.2.5] The driver reads the capacity again. */
+	pthread_mutex_lock(&d->lock);
+	b->config.capacity = le64_of(*new / DISK_SECTOR);
+	virtio_config_changed(d);
+	pthread_mutex_unlock(&d->lock);
+	return 0;
+}
+
 static const struct virtio_type blk_type = {
 	.name = "blk",
 	.id = 2,

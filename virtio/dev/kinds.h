@@ -53,6 +53,13 @@ struct virtio_blk_conf {
 int virtio_blk_create(struct virtio_device **out, const struct virtio_env *env, struct disk *disk,
 		      const struct virtio_blk_conf *conf);
 
+/*
+ * Look how large the file of a block device is by now, and tell the driver if it has grown. 0, with
+ * the sizes in bytes; -EINVAL: it has shrunk, and the device stays as it was; -EOPNOTSUPP: the size
+ * of its format does not change; -errno. Not on the loop, and without d->lock.
+ */
+int virtio_blk_resize(struct virtio_device *d, u64 *old, u64 *new);
+
 /* The directory is opened here. */
 int virtio_9p_create(struct virtio_device **out, const struct virtio_env *env,
 		     const struct share_conf *conf);

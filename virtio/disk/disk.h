@@ -67,16 +67,18 @@ struct disk_ops {
 	 * what is done. False: nothing was in flight.
 	 */
 	bool (*wait)(struct disk *d);
+	/* How large the file is by now, as `size`. 0 or -errno; -EOPNOTSUPP: not of this format. */
+	int (*measure)(struct disk *d, u64 *size);
 	/* Nothing is in flight. */
 	void (*destroy)(struct disk *d);
 };
 
 struct disk {
 	const struct disk_ops *ops;
-	u64 size;		      /* bytes, multiple of 512 */
+	u64 size;		      /* bytes, multiple of block_size; the submitter's to change */
 	bool read_only;		      /* the submitter sends no WRITE, DISCARD, WRITE_ZEROES */
 	bool can_discard;	      /* DISCARD and unmapping WRITE_ZEROES have an effect */
-	u32 block_size;		      /* logical; 512 for files. Requests may be smaller */
+	u32 block_size;		      /* logical, 512 or 4096. Requests may be smaller */
 	u32 physical_block_size;      /* >= block_size, power of two */
 	char id[DISK_SERIAL_LEN + 1]; /* default serial: derived from the file's name */
 
@@ -91,9 +93,9 @@ struct disk {
 /*
  * Open a regular file or block device. `loop` is where done() runs.
  * 0, or -errno after one log_error() line (directory, missing, smaller than a sector, no
- * permission, in use by another lkvm (lock), mounted block device, format not available). A file
- * whose size is not a multiple of 512 is used without its last partial sector, after a warning (as
- * kvmtool did).
+ * permission, in use by another lkvm (lock), mounted block device; it looks like a format that was
+ * not named). A file whose size is not a multiple of its blocks is used without the last part,
+ * after a warning (as kvmtool did).
  */
 int disk_open(struct disk **out, const struct disk_conf *conf, struct loop *loop);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The --disk option: FILE[,ro][,direct][,format=...][,serial=...][,queues=N][,io=...].
+ * The --disk option: FILE and its flags (disk_conf.h).
  *
  * Thread: main, before others run.
  * Trust:  the user's own command line.
@@ -64,25 +64,50 @@ static int parse_io(const char *v, struct disk_conf *conf)
 	return 0;
 }
 
+static int parse_blocksize(const char *v, struct disk_conf *conf)
+{
+	if (strcmp(v, "512") && strcmp(v, "4096")) {
+		log_error("--disk: blocksize=%s must be 512 or 4096", v);
+		return -EINVAL;
+	}
+	conf->block_size = strcmp(v, "512") ? 4096 : 512;
+	return 0;
+}
+
+static int parse_backing(const char *v, struct disk_conf *conf)
+{
+	if (strcmp(v, "on") && strcmp(v, "off")) {
+		log_error("--disk: backing=%s must be on or off", v);
+		return -EINVAL;
+	}
+	conf->backing = strcmp(v, "on") == 0;
+	return 0;
+}
+
 static int parse_field(const char *field, struct disk_conf *conf)
 {
 	static const struct {
 		const char *key;
 		int (*parse)(const char *v, struct disk_conf *conf);
 	} keys[] = {
-		{ "format", parse_format },
-		{ "serial", parse_serial },
-		{ "queues", parse_queues },
-		{ "io", parse_io },
+		{ "format", parse_format },	  { "serial", parse_serial },
+		{ "queues", parse_queues },	  { "io", parse_io },
+		{ "blocksize", parse_blocksize }, { "backing", parse_backing },
+	};
+	const struct {
+		const char *word;
+		bool *flag;
+	} words[] = {
+		{ "ro", &conf->read_only },
+		{ "direct", &conf->direct },
+		{ "ephemeral", &conf->ephemeral },
 	};
 
-	if (strcmp(field, "ro") == 0) {
-		conf->read_only = true;
-		return 0;
-	}
-	if (strcmp(field, "direct") == 0) {
-		conf->direct = true;
-		return 0;
+	for (unsigned i = 0; i < ARRAY_SIZE(words); i++) {
+		if (strcmp(field, words[i].word) == 0) {
+			*words[i].flag = true;
+			return 0;
+		}
 	}
 	for (unsigned i = 0; i < ARRAY_SIZE(keys); i++) {
 		const char *v = field_value(field, keys[i].key);
@@ -94,12 +119,30 @@ static int parse_field(const char *field, struct disk_conf *conf)
 	return -EINVAL;
 }
 
+static int check_together(const struct disk_conf *c)
+{
+	bool qcow2 = c->format == DISK_FORMAT_QCOW2;
+	const char *why = NULL;
+
+	if (c->read_only && c->ephemeral)
+		why = "ro and ephemeral exclude each other";
+	else if (qcow2 && !c->read_only && !c->ephemeral)
+		why = "a qcow2 image is not written to: add ro, or ephemeral";
+	else if (c->backing && !qcow2)
+		why = "backing=on goes with format=qcow2";
+	else if (c->direct && (qcow2 || c->ephemeral))
+		why = "direct is for raw images that are not ephemeral";
+	if (why)
+		log_error("--disk %s: %s", c->path, why);
+	return why ? -EINVAL : 0;
+}
+
 int disk_conf_parse(const char *arg, struct disk_conf *conf)
 {
 	char field[64];
 	int more, err;
 
-	*conf = (struct disk_conf){ .format = DISK_FORMAT_RAW, .nr_queues = 1 };
+	*conf = (struct disk_conf){ .nr_queues = 1 };
 	more = field_next(&arg, conf->path, sizeof(conf->path));
 	if (more < 0) {
 		log_error("--disk: the file name is too long");
@@ -123,5 +166,5 @@ int disk_conf_parse(const char *arg, struct disk_conf *conf)
 		if (err)
 			return err;
 	}
-	return 0;
+	return check_together(conf);
 }

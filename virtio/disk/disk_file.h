@@ -8,9 +8,12 @@
 
 #include "virtio/disk/disk.h"
 
+struct layer;
+
 struct disk_file {
-	int fd;		 /* with O_DIRECT if asked for */
-	int buffered_fd; /* without O_DIRECT, for what O_DIRECT does not take; else -1 */
+	struct layer *layer; /* more than a file: there are no descriptors then; else NULL */
+	int fd;		     /* with O_DIRECT if asked for */
+	int buffered_fd;     /* without O_DIRECT, for what O_DIRECT does not take; else -1 */
 	bool is_blk;
 	u32 dio_off_align; /* O_DIRECT: of offsets and lengths; power of two */
 	u32 dio_mem_align; /* O_DIRECT: of buffers; power of two */
@@ -35,6 +38,7 @@ struct disk_io {
 		DISK_IO_FALLOCATE,
 		DISK_IO_BLKDISCARD, /* ioctl: io_uring has no opcode for it that old kernels know */
 	} kind;
+	struct layer *layer; /* NULL: `fd` */
 	int fd;
 	const struct iovec *iov; /* lives as long as the request */
 	unsigned nr_iov;
@@ -73,6 +77,9 @@ int disk_uring_create(struct disk **out, const struct disk *proto, const struct 
 		      struct loop *loop);
 int disk_threads_create(struct disk **out, const struct disk *proto, const struct disk_file *file,
 			struct loop *loop);
+
+/* How large the file is by now, as struct disk has it. -errno; -EOPNOTSUPP: not of this format. */
+int disk_file_size(const struct disk_file *f, u32 block_size, u64 *size);
 
 /* Close what is open. */
 void disk_file_close(struct disk_file *f);

@@ -123,7 +123,9 @@ static void next_zeroes(const struct disk_file *f, struct disk_req *r, struct di
 
 void disk_io_next(const struct disk_file *f, struct disk_req *r, struct disk_io *io)
 {
-	*io = (struct disk_io){ .fd = f->fd, .off = r->off + r->pos, .len = r->len - r->pos };
+	*io = (struct disk_io){
+		.layer = f->layer, .fd = f->fd, .off = r->off + r->pos, .len = r->len - r->pos
+	};
 	switch (r->op) {
 	case DISK_READ:
 	case DISK_WRITE:

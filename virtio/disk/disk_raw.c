@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Raw disk images and block devices: open, check, lock, choose how requests are made.
+ * Disk images and block devices: open, check, lock, choose how requests are made.
  *
- * Thread: main, before others run.
- * Trust:  the user's file; its content is never looked at, so a guest cannot make it look like
- *         another format.
+ * Thread: main, before others run; disk_file_size() on the disk's loop.
+ * Trust:  the user's file. It is never read in a format that was not named, so a guest cannot make
+ *         its disk look like another format; what looks like one is not taken for raw either.
  *
  * Two VMs that write one image destroy it, so the file is locked: shared by readers, exclusive for
  * a writer. The lock belongs to the open file (F_OFD_SETLK), so one lkvm that opens the same image
@@ -25,6 +25,8 @@
 
 #include "lkvm/base/log.h"
 #include "virtio/disk/disk_file.h"
+#include "virtio/disk/disk_formats.h"
+#include "virtio/disk/layer.h"
 
 #define FILE_PHYSICAL_BLOCK                                                                        \
 	4096u		     /* what file systems allocate: told to guests so that they align */
@@ -32,6 +34,8 @@
 
 void disk_file_close(struct disk_file *f)
 {
+	layer_destroy(f->layer);
+	f->layer = NULL;
 	if (f->fd >= 0)
 		close(f->fd);
 	if (f->buffered_fd >= 0)
@@ -73,6 +77,12 @@ static bool is_mounted(dev_t dev)
 	return found;
 }
 
+/* The guest does not write to the file itself. */
+static bool only_reads(const struct disk_conf *conf)
+{
+	return conf->read_only || conf->ephemeral;
+}
+
 static int open_error(const char *path, bool read_only, int err)
 {
 	if (err == -EBUSY)
@@ -90,7 +100,7 @@ static int open_error(const char *path, bool read_only, int err)
 static int check_type(const struct disk_conf *conf, struct stat *st)
 {
 	if (stat(conf->path, st) < 0)
-		return open_error(conf->path, conf->read_only, -errno);
+		return open_error(conf->path, only_reads(conf), -errno);
 	if (S_ISDIR(st->st_mode)) {
 		log_error("%s is a directory, not a disk image", conf->path);
 		return -EISDIR;
@@ -108,9 +118,9 @@ static int check_type(const struct disk_conf *conf, struct stat *st)
 
 static int open_files(const struct disk_conf *conf, struct disk_file *f)
 {
-	int flags = O_CLOEXEC | (conf->read_only ? O_RDONLY : O_RDWR);
+	int flags = O_CLOEXEC | (only_reads(conf) ? O_RDONLY : O_RDWR);
 
-	if (f->is_blk && !conf->read_only && !conf->shared)
+	if (f->is_blk && !only_reads(conf) && !conf->shared)
 		flags |= O_EXCL;
 	f->fd = open(conf->path, flags | (conf->direct ? O_DIRECT : 0));
 	if (f->fd < 0 && errno == EINVAL && conf->direct) {
@@ -119,7 +129,7 @@ static int open_files(const struct disk_conf *conf, struct disk_file *f)
 		return -EINVAL;
 	}
 	if (f->fd < 0)
-		return open_error(conf->path, conf->read_only, -errno);
+		return open_error(conf->path, only_reads(conf), -errno);
 	if (!conf->direct)
 		return 0;
 
@@ -128,12 +138,13 @@ static int open_files(const struct disk_conf *conf, struct disk_file *f)
 
 	snprintf(self, sizeof(self), "/proc/self/fd/%d", f->fd);
 	f->buffered_fd = open(self, flags & ~O_EXCL);
-	return f->buffered_fd < 0 ? open_error(conf->path, conf->read_only, -errno) : 0;
+	return f->buffered_fd < 0 ? open_error(conf->path, only_reads(conf), -errno) : 0;
 }
 
 static int lock_file(const struct disk_conf *conf, const struct disk_file *f)
 {
-	struct flock lock = { .l_type = conf->read_only ? F_RDLCK : F_WRLCK, .l_whence = SEEK_SET };
+	struct flock lock = { .l_type = only_reads(conf) ? F_RDLCK : F_WRLCK,
+			      .l_whence = SEEK_SET };
 
 	if (conf->shared || fcntl(f->fd, F_OFD_SETLK, &lock) == 0)
 		return 0;
@@ -193,7 +204,7 @@ static int probe_blk(const struct disk_conf *conf, const struct disk_file *f, st
 				 conf->path);
 	d->block_size = (u32)logical;
 	d->physical_block_size = MAX(physical, d->block_size);
-	d->can_discard = !conf->read_only &&
+	d->can_discard = !only_reads(conf) &&
 			 (discard_max(st.st_rdev, "") > 0 || discard_max(st.st_rdev, "../") > 0);
 	return 0;
 }
@@ -204,10 +215,7 @@ static int probe_file(const struct disk_conf *conf, const struct disk_file *f, s
 
 	if (fstat(f->fd, &st) < 0)
 		return log_errno(-errno, "%s", conf->path);
-	d->size = align_down((u64)st.st_size, DISK_SECTOR);
-	if (d->size && d->size != (u64)st.st_size)
-		log_warn("%s: the size is not a multiple of %u, the last %u bytes are not used",
-			 conf->path, DISK_SECTOR, (unsigned)((u64)st.st_size - d->size));
+	d->size = (u64)st.st_size;
 	/*
 	 * The same for every file: what the guest sees does not depend on the host's file system.
 	 */
@@ -217,22 +225,92 @@ static int probe_file(const struct disk_conf *conf, const struct disk_file *f, s
 	 * Behind the end there is nothing to punch: this only asks whether the file system could.
 	 */
 	d->can_discard =
-		!conf->read_only && fallocate(f->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-					      st.st_size, FILE_PHYSICAL_BLOCK) == 0;
+		!only_reads(conf) && fallocate(f->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+					       st.st_size, FILE_PHYSICAL_BLOCK) == 0;
 	return 0;
 }
 
-static int probe(const struct disk_conf *conf, const struct disk_file *f, struct disk *d)
+int disk_file_size(const struct disk_file *f, u32 block_size, u64 *size)
+{
+	struct stat st;
+
+	if (f->layer)
+		return -EOPNOTSUPP;
+	if (f->is_blk ? ioctl(f->fd, BLKGETSIZE64, size) < 0 : fstat(f->fd, &st) < 0)
+		return -errno;
+	*size = align_down(f->is_blk ? *size : (u64)st.st_size, block_size);
+	return 0;
+}
+
+/*
+ * A container of a disk's bytes that is taken for these bytes is of no use, and a guest that writes
+ * to it destroys it.
+ */
+static int check_format(const struct disk_conf *conf, const struct disk_file *f, u64 size)
+{
+	int fd = f->buffered_fd >= 0 ? f->buffered_fd : f->fd;
+	const char *name = NULL;
+
+	if (conf->format == DISK_FORMAT_NONE)
+		name = disk_format_of(fd, size, !only_reads(conf));
+	if (!name)
+		return 0;
+	log_error("%s looks like a file of format %s: %s'format=raw' takes it as it is", conf->path,
+		  name,
+		  !strcmp(name, "qcow2")    ? "'format=qcow2' reads it, "
+		  : strncmp(name, "ISO", 3) ? "convert it (qemu-img), or "
+					    : "'ro' keeps the guest from writing to it, ");
+	return -EINVAL;
+}
+
+/* From a file to layers, where there are any. */
+static int open_image(const struct disk_conf *conf, struct disk_file *f, struct disk *d)
+{
+	int err;
+
+	if (conf->format != DISK_FORMAT_QCOW2 && !conf->ephemeral)
+		return 0;
+	err = layer_open(&f->layer, conf, f->fd, d->size);
+	f->fd = -1;
+	f->is_blk = false;
+	if (err)
+		return err;
+	d->size = f->layer->size;
+	d->can_discard = conf->ephemeral;
+	return 0;
+}
+
+static int fit_blocks(const struct disk_conf *conf, struct disk *d)
+{
+	u64 size = d->size;
+
+	if (conf->block_size)
+		d->block_size = conf->block_size;
+	d->physical_block_size = MAX(d->physical_block_size, d->block_size);
+	d->size = align_down(size, d->block_size);
+	if (!d->size) {
+		log_error("%s: the disk image is smaller than one sector (%u bytes)", conf->path,
+			  d->block_size);
+		return -EINVAL;
+	}
+	if (d->size != size)
+		log_warn("%s: the size is not a multiple of %u, the last %u bytes are not used",
+			 conf->path, d->block_size, (unsigned)(size - d->size));
+	return 0;
+}
+
+static int probe(const struct disk_conf *conf, struct disk_file *f, struct disk *d)
 {
 	int err = f->is_blk ? probe_blk(conf, f, d) : probe_file(conf, f, d);
 
+	if (!err)
+		err = check_format(conf, f, d->size);
+	if (!err)
+		err = open_image(conf, f, d);
+	if (!err)
+		err = fit_blocks(conf, d);
 	if (err)
 		return err;
-	if (!d->size) {
-		log_error("%s: the disk image is smaller than one sector (%u bytes)", conf->path,
-			  DISK_SECTOR);
-		return -EINVAL;
-	}
 	d->read_only = conf->read_only;
 	if (conf->serial[0])
 		snprintf(d->id, sizeof(d->id), "%s", conf->serial);
@@ -246,7 +324,7 @@ static int choose_backend(struct disk **out, const struct disk_conf *conf, const
 {
 	int err = -EPERM;
 
-	if (!conf->no_uring) {
+	if (!conf->no_uring && !f->layer) {
 		err = disk_uring_create(out, proto, f, loop);
 		if (err)
 			log_debug("%s: no io_uring (%s), using a thread", conf->path,
@@ -261,18 +339,13 @@ static int choose_backend(struct disk **out, const struct disk_conf *conf, const
 
 int disk_open(struct disk **out, const struct disk_conf *conf, struct loop *loop)
 {
-	struct disk_file f = { .fd = -1, .buffered_fd = -1 };
+	struct disk_file f = { .layer = NULL, .fd = -1, .buffered_fd = -1 };
 	struct disk proto = { 0 };
 	struct stat st;
 	int err;
 
 	/* A write past `ulimit -f` is an error of that write, not the end of the guest. */
 	signal(SIGXFSZ, SIG_IGN);
-	if (conf->format != DISK_FORMAT_RAW) {
-		log_error("%s: qcow2 images come with a later version, convert it to raw",
-			  conf->path);
-		return -EOPNOTSUPP;
-	}
 	err = check_type(conf, &st);
 	if (err)
 		return err;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Raw disk without io_uring: one worker thread makes blocking system calls. For hosts where
- * io_uring is missing or forbidden, and for the calls that io_uring does not have.
+ * Disk without io_uring: one worker thread makes blocking system calls. For hosts where io_uring is
+ * missing or forbidden, for the calls that io_uring does not have, and for images (layer.h).
  *
  * Thread: the client's loop; work() on the worker's loop. `lock` guards the two lists between them.
  * Trust:  requests were checked by blk.c.
@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "virtio/disk/disk_file.h"
+#include "virtio/disk/layer.h"
 
 struct list {
 	struct disk_req *first, **tail;
@@ -93,6 +94,33 @@ static void ring(int event)
 
 /* ---- worker ---- */
 
+static int do_layer(const struct disk_io *io)
+{
+	const struct layer_ops *ops = io->layer->ops;
+	ssize_t n = -EOPNOTSUPP;
+
+	switch (io->kind) {
+	case DISK_IO_READV:
+		n = ops->read(io->layer, io->iov, io->nr_iov, io->off);
+		break;
+	case DISK_IO_WRITEV:
+		if (ops->write)
+			n = ops->write(io->layer, io->iov, io->nr_iov, io->off);
+		break;
+	case DISK_IO_FDATASYNC:
+		/* What is written to an image is not there to stay. */
+		n = 0;
+		break;
+	case DISK_IO_FALLOCATE:
+		if (ops->zero)
+			n = ops->zero(io->layer, io->off, io->len);
+		break;
+	case DISK_IO_BLKDISCARD:
+		break;
+	}
+	return (int)n;
+}
+
 static int do_io(const struct disk_io *io)
 {
 	u64 range[2] = { io->off, io->len };
@@ -148,7 +176,7 @@ static void work(void *arg, u32 events)
 		if (!r)
 			return;
 		disk_io_next(&t->file, r, &io);
-		finished = disk_io_finished(&t->file, r, do_io(&io));
+		finished = disk_io_finished(&t->file, r, io.layer ? do_layer(&io) : do_io(&io));
 	}
 }
 
@@ -253,6 +281,13 @@ static void threads_cancel(struct disk *d)
 	complete(t, &group);
 }
 
+static int threads_measure(struct disk *d, u64 *size)
+{
+	struct threads *t = container_of(d, struct threads, disk);
+
+	return disk_file_size(&t->file, d->block_size, size);
+}
+
 static void threads_destroy(struct disk *d)
 {
 	struct threads *t = container_of(d, struct threads, disk);
@@ -279,6 +314,7 @@ static const struct disk_ops threads_ops = {
 	.commit = threads_commit,
 	.cancel = threads_cancel,
 	.wait = threads_wait,
+	.measure = threads_measure,
 	.destroy = threads_destroy,
 };
 

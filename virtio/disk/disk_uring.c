@@ -315,6 +315,13 @@ static void uring_cancel(struct disk *d)
 
 /* ---- life ---- */
 
+static int uring_measure(struct disk *d, u64 *size)
+{
+	struct uring *u = container_of(d, struct uring, disk);
+
+	return disk_file_size(&u->file, d->block_size, size);
+}
+
 static void uring_destroy(struct disk *d)
 {
 	struct uring *u = container_of(d, struct uring, disk);
@@ -335,6 +342,7 @@ static const struct disk_ops uring_ops = {
 	.commit = uring_commit,
 	.cancel = uring_cancel,
 	.wait = uring_wait,
+	.measure = uring_measure,
 	.destroy = uring_destroy,
 };
 

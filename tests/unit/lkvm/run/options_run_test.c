@@ -357,9 +357,10 @@ END_TEST
 START_TEST(not_too_many)
 {
 	capture_start();
-	ck_assert_int_eq(PARSE("-da", "-db", "-dc", "-dd"), 0);
-	ck_assert_int_eq(PARSE("-da", "-db", "-dc", "-dd", "-de"), EXIT_DIE);
-	captured_one_error("Currently only 4 images are supported", "");
+#define SIX "-da", "-db", "-dc", "-dd", "-de", "-df"
+	ck_assert_int_eq(PARSE(SIX, SIX, SIX, SIX), 0);
+	ck_assert_int_eq(PARSE(SIX, SIX, SIX, SIX, "-dg"), EXIT_DIE);
+	captured_one_error("Currently only 24 images are supported", "");
 	ck_assert_int_eq(PARSE(NIC, NIC, NIC, NIC), 0);
 	ck_assert_int_eq(PARSE(NIC, NIC, NIC, NIC, NIC), EXIT_DIE);
 	captured_one_error("Currently only 4 network devices", "");

@@ -318,4 +318,50 @@ START_TEST(resets)
 }
 END_TEST
 
-SUITE_MAIN("virtio/blk_disk", uring, uring_direct, threads, threads_direct, resets)
+/* A read of one sector: its status. */
+static u8 read_at(u64 sector)
+{
+	const struct fake_buf bufs[] = { { LINE(0), 16, false },
+					 { DATA(0), 512, true },
+					 { LINE(0) + 64, 1, true } };
+	u8 *status = fake_ptr(mem, LINE(0) + 64, 1);
+	u32 id, len;
+
+	put(LINE(0), BLK_T_IN, sector);
+	*status = 0xee;
+	fake_ring_add_indirect(&ring[0], bufs, 3, LINE(0) + 128);
+	virtio_notify(dev, 0);
+	for (unsigned round = 0; !fake_ring_used(&ring[0], &id, &len); round++) {
+		ck_assert_uint_lt(round, 1000);
+		loop_step(loop, 100);
+	}
+	return *status;
+}
+
+/* [virtio 1.3 §5.2.5] Larger: the capacity changes, with a notification, and requests reach it. */
+START_TEST(grows)
+{
+	u64 old, new, sectors = DISK_SIZE / 512;
+
+	setup(false, false);
+	ck_assert_int_eq(virtio_blk_resize(dev, &old, &new), 0);
+	ck_assert(old == DISK_SIZE && new == DISK_SIZE && !irq.config);
+	ck_assert_uint_eq(read_at(sectors), BLK_S_IOERR);
+	ck_assert_int_eq(truncate(path, DISK_SIZE + 4096 + 511), 0);
+	ck_assert_uint_eq(read_at(sectors), BLK_S_IOERR);
+	ck_assert_int_eq(virtio_blk_resize(dev, &old, &new), 0);
+	ck_assert(old == DISK_SIZE && new == DISK_SIZE + 4096);
+	ck_assert(irq.config == 1 && dev->config_gen == 1);
+	ck_assert_uint_eq(virtio_config_read(dev, 0, 8), sectors + 8);
+	ck_assert_uint_eq(read_at(sectors + 7), BLK_S_OK);
+	ck_assert_uint_eq(read_at(sectors + 8), BLK_S_IOERR);
+	/* It does not shrink under its driver: there are errors where the file has nothing. */
+	ck_assert_int_eq(truncate(path, DISK_SIZE), 0);
+	ck_assert_int_eq(virtio_blk_resize(dev, &old, &new), -EINVAL);
+	ck_assert(irq.config == 1 && virtio_config_read(dev, 0, 8) == sectors + 8);
+	ck_assert_uint_eq(read_at(sectors + 7), BLK_S_IOERR);
+	teardown();
+}
+END_TEST
+
+SUITE_MAIN("virtio/blk_disk", uring, uring_direct, threads, threads_direct, resets, grows)

@@ -12,7 +12,8 @@ START_TEST(defaults)
 
 	ck_assert_int_eq(disk_conf_parse("/tmp/a.img", &c), 0);
 	ck_assert_str_eq(c.path, "/tmp/a.img");
-	ck_assert_int_eq(c.format, DISK_FORMAT_RAW);
+	ck_assert_int_eq(c.format, DISK_FORMAT_NONE);
+	ck_assert(!c.ephemeral && !c.backing && !c.block_size);
 	ck_assert(!c.read_only && !c.direct && !c.no_uring);
 	ck_assert_uint_eq(c.nr_queues, 1);
 	ck_assert_str_eq(c.serial, "");
@@ -23,17 +24,23 @@ START_TEST(every_key)
 {
 	struct disk_conf c;
 
-	ck_assert_int_eq(disk_conf_parse("d,ro,direct,format=qcow2,serial=01234567890123456789,"
+	ck_assert_int_eq(disk_conf_parse("d,ro,format=qcow2,serial=01234567890123456789,"
 					 "queues=16,io=threads",
 					 &c),
 			 0);
 	ck_assert_str_eq(c.path, "d");
-	ck_assert(c.read_only && c.direct && c.no_uring);
+	ck_assert(c.read_only && !c.direct && c.no_uring);
 	ck_assert_int_eq(c.format, DISK_FORMAT_QCOW2);
 	ck_assert_str_eq(c.serial, "01234567890123456789");
 	ck_assert_uint_eq(c.nr_queues, 16);
 	ck_assert_int_eq(disk_conf_parse("d,format=raw,io=uring", &c), 0);
 	ck_assert(c.format == DISK_FORMAT_RAW && !c.no_uring);
+	ck_assert_int_eq(disk_conf_parse("d,direct,blocksize=4096", &c), 0);
+	ck_assert(c.direct && c.block_size == 4096);
+	ck_assert_int_eq(disk_conf_parse("d,blocksize=512,ephemeral", &c), 0);
+	ck_assert(c.ephemeral && !c.read_only && c.block_size == 512);
+	ck_assert_int_eq(disk_conf_parse("d,ephemeral,format=qcow2,backing=on", &c), 0);
+	ck_assert(c.ephemeral && c.backing && c.format == DISK_FORMAT_QCOW2);
 }
 END_TEST
 
@@ -76,6 +83,16 @@ START_TEST(mistakes)
 		"a,queues= 1",
 		"a,queues=99999999999999999999",
 		"a,io=aio",
+		"a,blocksize=1024",
+		"a,blocksize=",
+		"a,backing=yes,format=qcow2,ro",
+		/* Each by itself is good. */
+		"a,ro,ephemeral",
+		"a,format=qcow2",
+		"a,backing=on",
+		"a,backing=on,format=raw",
+		"a,ro,direct,format=qcow2",
+		"a,ephemeral,direct",
 		"a,aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
 		"scsi:naa.600140554cf3a18e",
 	};

@@ -15,6 +15,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "tests/fake/qcow2.h"
 #include "tests/unit/fds.h"
 #include "tests/unit/suite.h"
 #include "virtio/disk/disk.h"
@@ -98,7 +99,8 @@ START_TEST(refused)
 	image("x", 511);
 	ck_assert_int_eq(open_close(), -EINVAL);
 	conf.format = DISK_FORMAT_QCOW2;
-	ck_assert_int_eq(open_close(), -EOPNOTSUPP);
+	conf.read_only = true;
+	ck_assert_int_eq(open_close(), -EINVAL);
 	image("x", 512);
 	ck_assert_int_eq(open_close(), 0);
 	strcat(conf.path, "y");
@@ -128,20 +130,89 @@ START_TEST(odd_size_is_rounded_down)
 }
 END_TEST
 
-/* A file that starts like a qcow2 image is raw all the same. */
-START_TEST(raw_is_never_probed)
+static void put(u64 off, const void *buf, size_t len)
 {
-	static const char magic[8] = { 'Q', 'F', 'I', (char)0xfb, 0, 0, 0, 3 };
+	int fd = open(conf.path, O_RDWR);
+
+	ck_assert_int_eq(pwrite(fd, buf, len, (off_t)off), (ssize_t)len);
+	close(fd);
+}
+
+/* What looks like a container is opened when the user has said what it is, and not before. */
+START_TEST(formats_are_named)
+{
 	struct disk *d;
-	FILE *f;
 
 	setup();
 	image("x", 64 * KiB);
-	f = fopen(conf.path, "r+");
-	ck_assert_uint_eq(fwrite(magic, 1, sizeof(magic), f), sizeof(magic));
-	fclose(f);
+	put(0, "QFI\xfb\0\0\0\3", 8);
+	ck_assert_int_eq(open_close(), -EINVAL);
+	conf.read_only = true;
+	ck_assert_int_eq(open_close(), -EINVAL);
+	conf.read_only = false;
+	conf.ephemeral = true;
+	ck_assert_int_eq(open_close(), -EINVAL);
+	conf.ephemeral = false;
+	conf.direct = true;
+	ck_assert_int_eq(open_close(), -EINVAL);
+	conf.format = DISK_FORMAT_RAW;
 	ck_assert_int_eq(disk_open(&d, &conf, loop), 0);
 	ck_assert(d->size == 64 * KiB && !d->read_only);
+	d->ops->destroy(d);
+	/* An ISO image with partitions is written to only if that was meant. */
+	image("iso", 64 * KiB);
+	put(510, "\x55\xaa", 2);
+	put(32769, "CD001", 5);
+	ck_assert_int_eq(open_close(), -EINVAL);
+	conf.read_only = true;
+	ck_assert_int_eq(open_close(), 0);
+	teardown();
+}
+END_TEST
+
+START_TEST(block_sizes)
+{
+	struct disk *d;
+
+	setup();
+	image("x", 64 * KiB + 512);
+	conf.block_size = 512;
+	ck_assert_int_eq(disk_open(&d, &conf, loop), 0);
+	ck_assert(d->block_size == 512 && d->physical_block_size == 4096);
+	ck_assert_uint_eq(d->size, 64 * KiB + 512);
+	d->ops->destroy(d);
+	conf.block_size = 4096;
+	ck_assert_int_eq(disk_open(&d, &conf, loop), 0);
+	ck_assert(d->block_size == 4096 && d->physical_block_size == 4096);
+	ck_assert_uint_eq(d->size, 64 * KiB);
+	d->ops->destroy(d);
+	image("small", 2048);
+	conf.block_size = 4096;
+	ck_assert_int_eq(open_close(), -EINVAL);
+	teardown();
+}
+END_TEST
+
+START_TEST(a_file_that_grows)
+{
+	struct disk *d;
+	u64 size;
+
+	setup();
+	for (unsigned i = 0; i < 2; i++) {
+		image("x", 64 * KiB);
+		conf.no_uring = i;
+		ck_assert_int_eq(disk_open(&d, &conf, loop), 0);
+		ck_assert_int_eq(d->ops->measure(d, &size), 0);
+		ck_assert_uint_eq(size, 64 * KiB);
+		ck_assert_int_eq(truncate(conf.path, 128 * KiB + 511), 0);
+		ck_assert_int_eq(d->ops->measure(d, &size), 0);
+		ck_assert_uint_eq(size, 128 * KiB);
+		d->ops->destroy(d);
+	}
+	conf.ephemeral = true;
+	ck_assert_int_eq(disk_open(&d, &conf, loop), 0);
+	ck_assert_int_eq(d->ops->measure(d, &size), -EOPNOTSUPP);
 	d->ops->destroy(d);
 	teardown();
 }
@@ -218,6 +289,85 @@ static int do_one(struct disk *d, enum disk_op op, u64 off, u64 len, char *buf)
 		;
 	return req_err;
 }
+
+/* What the guest writes is read back, and gone with the disk; others may read the file, too. */
+static void run_ephemeral(u64 size)
+{
+	static char buf[4096], in[4096];
+	struct disk *d, *other;
+
+	ck_assert_int_eq(disk_open(&d, &conf, loop), 0);
+	ck_assert(d->size == size && !d->read_only && d->can_discard);
+	ck_assert_int_eq(disk_open(&other, &conf, loop), 0);
+	memset(buf, 'e', sizeof(buf));
+	ck_assert_int_eq(do_one(d, DISK_WRITE, 512, 1024, buf), 0);
+	ck_assert_int_eq(do_one(d, DISK_WRITE, 8192, 4096, buf), 0);
+	ck_assert_int_eq(do_one(d, DISK_FLUSH, 0, 0, NULL), 0);
+	ck_assert_int_eq(do_one(d, DISK_READ, 0, 4096, in), 0);
+	ck_assert(in[0] == 'b' && in[511] == 'b' && in[512] == 'e' && in[1535] == 'e');
+	ck_assert(in[1536] == 'b');
+	ck_assert_int_eq(do_one(d, DISK_WRITE_ZEROES, 8192 + 512, 1024, NULL), 0);
+	ck_assert_int_eq(do_one(d, DISK_DISCARD, 4096, 4096, NULL), 0);
+	ck_assert_int_eq(do_one(d, DISK_READ, 8192, 4096, in), 0);
+	ck_assert(in[511] == 'e' && !in[512] && !in[1535] && in[1536] == 'e');
+	ck_assert_int_eq(do_one(d, DISK_READ, 4096, 4096, in), 0);
+	ck_assert(!in[0] && !in[4095]);
+	ck_assert_int_eq(do_one(other, DISK_READ, 0, 4096, in), 0);
+	ck_assert(in[512] == 'b');
+	other->ops->destroy(other);
+	d->ops->destroy(d);
+}
+
+START_TEST(ephemeral)
+{
+	static char buf[64 * KiB];
+	FILE *f;
+
+	setup();
+	image("x", 64 * KiB);
+	memset(buf, 'b', sizeof(buf));
+	put(0, buf, sizeof(buf));
+	conf.ephemeral = true;
+	run_ephemeral(64 * KiB);
+	ck_assert_int_eq(chmod(conf.path, 0444), 0);
+	run_ephemeral(64 * KiB);
+	f = fopen(conf.path, "r");
+	for (unsigned i = 0; i < sizeof(buf); i++)
+		ck_assert_int_eq(fgetc(f), 'b');
+	fclose(f);
+	teardown();
+}
+END_TEST
+
+START_TEST(ephemeral_qcow2)
+{
+	static char buf[4096];
+	struct fake_qcow2 q;
+	struct disk *d;
+	int fd;
+
+	setup();
+	image("x", 0);
+	fd = open(conf.path, O_RDWR);
+	fake_qcow2_create(&q, fd, 3, 12, 1 * MiB);
+	memset(buf, 'b', sizeof(buf));
+	fake_qcow2_packed(&q, 0, buf, false);
+	fake_qcow2_plain(&q, 1, buf);
+	fake_qcow2_plain(&q, 2, buf);
+	close(fd);
+	conf.format = DISK_FORMAT_QCOW2;
+	conf.ephemeral = true;
+	run_ephemeral(1 * MiB);
+	conf.ephemeral = false;
+	conf.read_only = true;
+	ck_assert_int_eq(disk_open(&d, &conf, loop), 0);
+	ck_assert(d->size == 1 * MiB && d->read_only && !d->can_discard);
+	ck_assert_int_eq(do_one(d, DISK_READ, 0, 4096, buf), 0);
+	ck_assert(buf[0] == 'b' && buf[4095] == 'b');
+	d->ops->destroy(d);
+	teardown();
+}
+END_TEST
 
 START_TEST(either_backend)
 {
@@ -400,6 +550,7 @@ START_TEST(block_device)
 }
 END_TEST
 
-SUITE_MAIN("virtio/disk_raw", a_file, refused, odd_size_is_rounded_down, raw_is_never_probed,
-	   no_permission, locks, either_backend, file_size_limit, open_fails_step_by_step,
-	   io_uring_forbidden, mounted_device, block_device)
+SUITE_MAIN("virtio/disk_raw", a_file, refused, odd_size_is_rounded_down, formats_are_named,
+	   block_sizes, a_file_that_grows, ephemeral, ephemeral_qcow2, no_permission, locks,
+	   either_backend, file_size_limit, open_fails_step_by_step, io_uring_forbidden,
+	   mounted_device, block_device)

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Files that are more than the bytes of a disk, told by their magic numbers. */
+#ifndef VIRTIO_DISK_FORMATS_H
+#define VIRTIO_DISK_FORMATS_H
+
+#include "lkvm/base/util.h"
+
+/*
+ * The name of the format that the file of `size` bytes seems to be in, or NULL. Only numbers at
+ * fixed places are compared, nothing is followed. What cannot be read is no format. With `hybrid`
+ * an ISO image with a partition table, which is meant to be read and not to be written, counts,
+ * too. Any thread; `fd` without O_DIRECT.
+ */
+const char *disk_format_of(int fd, u64 size, bool hybrid);
+
+#endif
