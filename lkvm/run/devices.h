@@ -88,6 +88,7 @@ int devices_capture(struct devices *d, int fd);
  * it is being reset. NULL: none. Any thread, while they exist.
  */
 const char *devices_suspect(const struct devices *d);
+
 unsigned devices_nr_disks(const struct devices *d);
 
 /* Look at the file of disk `n` again; as virtio_blk_resize(). */

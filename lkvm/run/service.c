@@ -383,7 +383,7 @@ void service_request(struct service *s, struct control_client *c, const struct c
 
 	if (!strcmp(r->words[0], "disk") && (r->nr == 2 || r->nr == 3) &&
 	    !strcmp(r->words[1], "resize")) {
-		answer_resize(arg, c, r->nr == 3 ? r->words[2] : NULL);
+		answer_resize(s, c, r->nr == 3 ? r->words[2] : NULL);
 		return;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(answers); i++) {

@@ -30,6 +30,9 @@
 /* Requests in flight. Their iovecs are touched only as far as they are used. */
 #define NR_SLOTS 256u
 
+/* How long a loop may be busy before a user's wish is refused. */
+#define RESIZE_PATIENCE_MS 2000u
+
 /* What one kick may do before the loop turns to its other fds. */
 #define KICK_BYTES (16 * MiB)
 
@@ -382,8 +385,7 @@ static void blk_destroy(struct virtio_device *d)
 	free(b);
 }
 
-/* ---- a disk that grows ---- */
-
+/* A disk that grows. */
 struct resize {
 	struct blk *b;
 	u64 *old, *new;
@@ -394,15 +396,13 @@ struct resize {
  * On the loop: requests for the new part are good from here on, before the driver knows of it. What
  * has become smaller stays as it was: the driver would not expect that.
  */
-static void measure(void *arg)
+static void grow(void *arg)
 {
 	struct resize *r = arg;
 	struct disk *disk = r->b->disk;
 
 	*r->old = disk->size;
-	r->err = disk->ops->measure(disk, r->new);
-	if (!r->err && *r->new < disk->size)
-		r->err = -EINVAL;
+	r->err = *r->new < disk->size ? -EINVAL : 0;
 	if (r->err)
 		return;
 	disk->size = *r->new;
@@ -413,10 +413,14 @@ int virtio_blk_resize(struct virtio_device *d, u64 *old, u64 *new)
 {
 	struct blk *b = container_of(d, struct blk, dev);
 	struct resize r = { .b = b, .old = old, .new = new };
+	int err = b->disk->ops->measure(b->disk, new);
 
-	loop_call(d->loop, measure, &r);
-	if (r.err || *old == *new)
-		return r.err;
+	if (!err && !loop_call_within(d->loop, grow, &r, RESIZE_PATIENCE_MS))
+		err = -ETIMEDOUT;
+	if (!err)
+		err = r.err;
+	if (err || *old == *new)
+		return err;
 	/* [virtio 1.3 §5.2.5] The driver reads the capacity again. */
 	pthread_mutex_lock(&d->lock);
 	b->config.capacity = le64_of(*new / DISK_SECTOR);
@@ -437,14 +441,12 @@ static const struct virtio_type blk_type = {
 
 static void limits_init(struct blk *b)
 {
-	const struct disk *disk = b->disk;
-
 	b->limits = (struct blk_limits){
 		.who = b->dev.name,
 		.serial = b->serial,
-		.sectors = disk->size / DISK_SECTOR,
-		.read_only = disk->read_only,
-		.may_unmap = disk->can_discard,
+		.sectors = b->disk->size / DISK_SECTOR,
+		.read_only = b->disk->read_only,
+		.may_unmap = b->disk->can_discard,
 		.max_discard_sectors = BLK_MAX_DISCARD_SECTORS,
 		.max_zeroes_sectors = BLK_MAX_ZEROES_SECTORS,
 	};

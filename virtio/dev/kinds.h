@@ -56,7 +56,8 @@ int virtio_blk_create(struct virtio_device **out, const struct virtio_env *env, 
 /*
  * Look how large the file of a block device is by now, and tell the driver if it has grown. 0, with
  * the sizes in bytes; -EINVAL: it has shrunk, and the device stays as it was; -EOPNOTSUPP: the size
- * of its format does not change; -errno. Not on the loop, and without d->lock.
+ * of its format does not change; -ETIMEDOUT: the loop does not answer; -errno. Not on the loop, and
+ * without d->lock.
  */
 int virtio_blk_resize(struct virtio_device *d, u64 *old, u64 *new);
 

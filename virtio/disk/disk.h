@@ -67,7 +67,10 @@ struct disk_ops {
 	 * what is done. False: nothing was in flight.
 	 */
 	bool (*wait)(struct disk *d);
-	/* How large the file is by now, as `size`. 0 or -errno; -EOPNOTSUPP: not of this format. */
+	/*
+	 * How large the file is by now, as `size`. 0 or -errno; -EOPNOTSUPP: not of this format.
+	 * Any thread.
+	 */
 	int (*measure)(struct disk *d, u64 *size);
 	/* Nothing is in flight. */
 	void (*destroy)(struct disk *d);

@@ -2,7 +2,7 @@
 /*
  * Disk images and block devices: open, check, lock, choose how requests are made.
  *
- * Thread: main, before others run; disk_file_size() on the disk's loop.
+ * Thread: main, before others run; disk_file_size() on any.
  * Trust:  the user's file. It is never read in a format that was not named, so a guest cannot make
  *         its disk look like another format; what looks like one is not taken for raw either.
  *
