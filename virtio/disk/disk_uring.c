@@ -11,14 +11,22 @@
  * has to be read to be woken. `todo` holds requests that have no place in the submission queue yet;
  * pump() moves them there, enters the kernel, and reaps until nothing moves any more.
  *
+ * A small transfer that is the only one is not worth the way through the ring: one system call
+ * moves it, where the kernel can say at once that it would have to wait (RWF_NOWAIT), or where there
+ * is nothing to wait for (tmpfs, of which io_uring makes work for a kernel thread). Then nothing is
+ * gained on what cannot be had at once, and nothing is lost: it goes through the ring.
+ *
  * The kernel has at most DISK_BUDGET of a disk's requests at a time. They take turns: what is left
  * of a request after a piece goes to the end of `todo`.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <liburing.h>
+#include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/uio.h>
+#include <sys/vfs.h>
 
 #include "lkvm/base/log.h"
 #include "virtio/disk/disk_file.h"
@@ -30,6 +38,15 @@
 
 /* The kernel was short of memory: try again then. */
 #define RETRY_NS 1000000u
+
+/* Copied on the loop's own thread. */
+#define AT_ONCE_LEN (256 * KiB)
+
+enum at_once {
+	AT_ONCE_NOWAIT, /* as far as is known */
+	AT_ONCE_ALWAYS, /* a file in memory */
+	AT_ONCE_NEVER	/* around the page cache, or the file system does not know RWF_NOWAIT */
+};
 
 struct uring {
 	struct disk disk;
@@ -45,6 +62,7 @@ struct uring {
 	unsigned in_kernel; /* entered, not answered; a cancellation too */
 	u32 charged;	    /* of DISK_BUDGET, by what is prepared or entered */
 	bool pumping;
+	enum at_once read, write;
 
 	struct disk *aux; /* a thread for BLKDISCARD; NULL: there is nothing to discard */
 };
@@ -204,6 +222,43 @@ static bool reap(struct uring *u, bool *finished)
 	return any;
 }
 
+/* ---- without the ring ---- */
+
+static int move_at_once(const struct disk_io *io, enum at_once how)
+{
+	int flags = how == AT_ONCE_NOWAIT ? RWF_NOWAIT : 0;
+	ssize_t n = io->kind == DISK_IO_READV
+			    ? preadv2(io->fd, io->iov, (int)io->nr_iov, (off_t)io->off, flags)
+			    : pwritev2(io->fd, io->iov, (int)io->nr_iov, (off_t)io->off, flags);
+
+	return n < 0 ? -errno : (int)n;
+}
+
+/* The only request, if it can be had at once. True: done() was called. */
+static bool at_once(struct uring *u)
+{
+	struct disk_req *r = u->todo;
+	enum at_once *how = r && r->op == DISK_READ ? &u->read : &u->write;
+	struct disk_io io;
+	int res;
+
+	if (!r || r->next || u->in_kernel || r->len > AT_ONCE_LEN || *how == AT_ONCE_NEVER ||
+	    (r->op != DISK_READ && r->op != DISK_WRITE) || r->retries)
+		return false;
+	disk_io_next(&u->file, r, &io);
+	res = move_at_once(&io, *how);
+	if (res == -EOPNOTSUPP || res == -ENOSYS)
+		*how = AT_ONCE_NEVER;
+	/* What is left, or could not be had, goes on through the ring. */
+	if (*how == AT_ONCE_NEVER || res == -EAGAIN || !disk_io_finished(&u->file, r, res))
+		return false;
+	u->todo = NULL;
+	u->todo_tail = &u->todo;
+	u->in_flight--;
+	r->done(r, r->result);
+	return true;
+}
+
 /* True if done() was called. */
 static bool pump(struct uring *u)
 {
@@ -215,6 +270,8 @@ static bool pump(struct uring *u)
 	u->pumping = true;
 	do {
 		moved = reap(u, &finished);
+		if (at_once(u))
+			finished = moved = true;
 		fill(u);
 		if (io_uring_sq_ready(&u->ring))
 			moved |= enter(u, 0);
@@ -337,6 +394,10 @@ static void uring_destroy(struct disk *d)
 	free(u);
 }
 
+/*
+ * System calls from here, once the guest runs: io_uring_enter, preadv2, pwritev2; measure() also
+ * makes fstat, and BLKGETSIZE64.
+ */
 static const struct disk_ops uring_ops = {
 	.submit = uring_submit,
 	.commit = uring_commit,
@@ -376,6 +437,15 @@ static int ring_init(struct uring *u)
 	return err;
 }
 
+static enum at_once at_once_of(const struct disk_file *f)
+{
+	struct statfs fs;
+
+	if (f->is_blk || f->buffered_fd >= 0 || fstatfs(f->fd, &fs) < 0)
+		return AT_ONCE_NEVER;
+	return fs.f_type == TMPFS_MAGIC ? AT_ONCE_ALWAYS : AT_ONCE_NOWAIT;
+}
+
 int disk_uring_create(struct disk **out, const struct disk *proto, const struct disk_file *file,
 		      struct loop *loop)
 {
@@ -401,6 +471,7 @@ int disk_uring_create(struct disk **out, const struct disk *proto, const struct 
 	err = loop_fd_add(loop, u->ring.ring_fd, EPOLLIN, on_ring, u, &u->ring_fd);
 	if (err)
 		goto fail;
+	u->read = u->write = at_once_of(file);
 	u->file = *file;
 	*out = &u->disk;
 	return 0;

@@ -89,6 +89,7 @@ static ssize_t write_part(struct overlay *o, const struct iovec *iov, unsigned n
 {
 	u64 start = align_down(off, BLOCK);
 	size_t at = off - start;
+	struct iovec block = { o->block, BLOCK };
 	ssize_t n;
 	int err =
 		is_written(o, start / BLOCK) ? 0 : layer_read_all(o->base, o->block, BLOCK, start);
@@ -103,7 +104,7 @@ static ssize_t write_part(struct overlay *o, const struct iovec *iov, unsigned n
 		memcpy(o->block + at, iov[i].iov_base, iov[i].iov_len);
 		at += iov[i].iov_len;
 	}
-	n = pwrite(o->fd, o->block, BLOCK, (off_t)start);
+	n = pwritev(o->fd, &block, 1, (off_t)start);
 	if (n != BLOCK)
 		return n < 0 ? -errno : -ENOSPC;
 	set_written(o, start, BLOCK);

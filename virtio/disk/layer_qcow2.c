@@ -56,7 +56,8 @@ static int read_file(int fd, void *buf, size_t len, u64 off)
 	size_t done = 0;
 
 	while (done < len) {
-		ssize_t n = pread(fd, (char *)buf + done, len - done, (off_t)(off + done));
+		struct iovec iov = { (char *)buf + done, len - done };
+		ssize_t n = preadv(fd, &iov, 1, (off_t)(off + done));
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -125,13 +126,14 @@ static int unpack(struct qcow2 *q, u64 entry)
 	u64 sectors = (entry & (L2_COMPRESSED - 1)) >> bits;
 	/* Sectors behind the first one, which may begin anywhere in its own. */
 	size_t len = (size_t)((sectors + 1) * 512 - off % 512);
+	struct iovec iov = { q->packed, MIN(len, 2 * (size_t)q->head.cluster_size) };
 	ssize_t n;
 
 	if (q->unpacked_entry == entry)
 		return 0;
 	q->unpacked_entry = 0;
 	/* More than that is no compression; and the last one may end with the file. */
-	n = pread(q->fd, q->packed, MIN(len, 2 * (size_t)q->head.cluster_size), (off_t)off);
+	n = preadv(q->fd, &iov, 1, (off_t)off);
 	if (n < 0)
 		return -errno;
 	if (!qcow2_unpack(q->unpacker, q->packed, (size_t)n, q->unpacked, q->head.cluster_size))

@@ -547,6 +547,44 @@ START_TEST(loop_on_its_thread)
 }
 END_TEST
 
+#ifndef TEST_THREADS
+/* A file in memory: one request by itself is done when commit() returns. */
+START_TEST(alone_and_at_once)
+{
+	static char out[128 * KiB], in[128 * KiB];
+	struct req r = transfer(DISK_WRITE, 4096, out, sizeof(out));
+
+	if (access("/dev/shm", W_OK)) {
+		printf("skip: no /dev/shm\n");
+		return;
+	}
+	if (!open_disk("/dev/shm", 0))
+		return;
+	memset(out, 'x', sizeof(out));
+	r.io.iov = r.iov;
+	r.io.nr_iov = 1;
+	submit(&r);
+	ck_assert(!r.is_done);
+	disk->ops->commit(disk);
+	ck_assert(r.is_done && !r.err && nr_batches == 1);
+	r = transfer(DISK_READ, 4096, in, sizeof(in));
+	r.io.iov = r.iov;
+	r.io.nr_iov = 1;
+	submit(&r);
+	disk->ops->commit(disk);
+	ck_assert(r.is_done && !r.err && nr_batches == 2);
+	ck_assert_mem_eq(in, out, sizeof(in));
+	/* Errors are those of the ring. */
+	ck_assert_int_eq(truncate(path, 8192), 0);
+	nr_done = 0;
+	ck_assert_int_eq(do_one(DISK_READ, 4096, in, 8192), -EIO);
+	close_disk();
+}
+END_TEST
+#else
+#define alone_and_at_once loop_on_its_thread
+#endif
+
 static unsigned nr_threads(void)
 {
 	DIR *d = opendir("/proc/self/task");
@@ -577,5 +615,5 @@ END_TEST
 
 SUITE_MAIN(SUITE_NAME, write_flush_read, scattered_buffers, many_at_once, done_may_submit,
 	   drain_waits_for_all, truncated_under_us, zeroes_and_discard, small_tmpfs, direct_io,
-	   pieces, cancelled, large_ones_let_others_pass, loop_on_its_thread,
+	   pieces, cancelled, large_ones_let_others_pass, loop_on_its_thread, alone_and_at_once,
 	   a_discard_makes_no_thread)
