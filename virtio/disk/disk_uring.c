@@ -12,9 +12,9 @@
  * pump() moves them there, enters the kernel, and reaps until nothing moves any more.
  *
  * A small transfer that is the only one is not worth the way through the ring: one system call
- * moves it, where the kernel can say at once that it would have to wait (RWF_NOWAIT), or where there
- * is nothing to wait for (tmpfs, of which io_uring makes work for a kernel thread). Then nothing is
- * gained on what cannot be had at once, and nothing is lost: it goes through the ring.
+ * moves it, where the kernel can say at once that it would have to wait (RWF_NOWAIT), or where
+ * there is nothing to wait for (tmpfs, of which io_uring makes work for a kernel thread). What
+ * cannot be had at once goes through the ring.
  *
  * The kernel has at most DISK_BUDGET of a disk's requests at a time. They take turns: what is left
  * of a request after a piece goes to the end of `todo`.
