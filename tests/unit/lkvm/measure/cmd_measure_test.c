@@ -437,6 +437,7 @@ START_TEST(what_cannot_be)
 	refused(BOOT "--host-params rmm=1.0,bps=6,bps=6", "bps is given twice", "");
 	refused(BOOT "--host-params rmm=1.1", "rmm is 1.0 or 2.0", "1.1");
 	refused(BOOT "--host-params sve_vl=100", "steps of 128", "100");
+	refused(BOOT "--host-params sve_vl=200", "steps of 128", "200");
 	refused(BOOT "--host-params lpa2=2", "lpa2 is 0 or 1", "not '2'");
 	refused(BOOT "--host-params page=12288", "a power of two", "12288");
 	refused(BOOT "--host-params bps=99999999999999", "bps is 2 to 16", "");
