@@ -313,10 +313,11 @@ static void share_disks(struct config *c)
 
 			if (a->shared || b->shared || !same_file(a->path, b->path))
 				continue;
-			log_warn(
-				"--disk %s is given twice: the guest finds it as two disks, and each sees what is written to the other",
-				b->path);
-			if (a->read_only && !b->read_only)
+			if (!disk_conf_only_reads(a) || !disk_conf_only_reads(b))
+				log_warn(
+					"--disk %s is given twice: the guest finds it as two disks, and each sees what is written to the other",
+					b->path);
+			if (disk_conf_only_reads(a) && !disk_conf_only_reads(b))
 				a->shared = true;
 			else
 				b->shared = true;

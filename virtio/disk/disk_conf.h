@@ -31,6 +31,12 @@ struct disk_conf {
 	char serial[DISK_SERIAL_LEN + 1]; /* "": derived from the file */
 };
 
+/* The guest does not write to the file itself. */
+static inline bool disk_conf_only_reads(const struct disk_conf *conf)
+{
+	return conf->read_only || conf->ephemeral;
+}
+
 /*
  * Read FILE and its flags to *conf, all of which is set:
  *

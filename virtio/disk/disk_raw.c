@@ -77,12 +77,6 @@ static bool is_mounted(dev_t dev)
 	return found;
 }
 
-/* The guest does not write to the file itself. */
-static bool only_reads(const struct disk_conf *conf)
-{
-	return conf->read_only || conf->ephemeral;
-}
-
 static int open_error(const char *path, bool read_only, int err)
 {
 	if (err == -EBUSY)
@@ -100,7 +94,7 @@ static int open_error(const char *path, bool read_only, int err)
 static int check_type(const struct disk_conf *conf, struct stat *st)
 {
 	if (stat(conf->path, st) < 0)
-		return open_error(conf->path, only_reads(conf), -errno);
+		return open_error(conf->path, disk_conf_only_reads(conf), -errno);
 	if (S_ISDIR(st->st_mode)) {
 		log_error("%s is a directory, not a disk image", conf->path);
 		return -EISDIR;
@@ -118,9 +112,9 @@ static int check_type(const struct disk_conf *conf, struct stat *st)
 
 static int open_files(const struct disk_conf *conf, struct disk_file *f)
 {
-	int flags = O_CLOEXEC | (only_reads(conf) ? O_RDONLY : O_RDWR);
+	int flags = O_CLOEXEC | (disk_conf_only_reads(conf) ? O_RDONLY : O_RDWR);
 
-	if (f->is_blk && !only_reads(conf) && !conf->shared)
+	if (f->is_blk && !disk_conf_only_reads(conf) && !conf->shared)
 		flags |= O_EXCL;
 	f->fd = open(conf->path, flags | (conf->direct ? O_DIRECT : 0));
 	if (f->fd < 0 && errno == EINVAL && conf->direct) {
@@ -129,7 +123,7 @@ static int open_files(const struct disk_conf *conf, struct disk_file *f)
 		return -EINVAL;
 	}
 	if (f->fd < 0)
-		return open_error(conf->path, only_reads(conf), -errno);
+		return open_error(conf->path, disk_conf_only_reads(conf), -errno);
 	if (!conf->direct)
 		return 0;
 
@@ -138,12 +132,12 @@ static int open_files(const struct disk_conf *conf, struct disk_file *f)
 
 	snprintf(self, sizeof(self), "/proc/self/fd/%d", f->fd);
 	f->buffered_fd = open(self, flags & ~O_EXCL);
-	return f->buffered_fd < 0 ? open_error(conf->path, only_reads(conf), -errno) : 0;
+	return f->buffered_fd < 0 ? open_error(conf->path, disk_conf_only_reads(conf), -errno) : 0;
 }
 
 static int lock_file(const struct disk_conf *conf, const struct disk_file *f)
 {
-	struct flock lock = { .l_type = only_reads(conf) ? F_RDLCK : F_WRLCK,
+	struct flock lock = { .l_type = disk_conf_only_reads(conf) ? F_RDLCK : F_WRLCK,
 			      .l_whence = SEEK_SET };
 
 	if (conf->shared || fcntl(f->fd, F_OFD_SETLK, &lock) == 0)
@@ -204,7 +198,7 @@ static int probe_blk(const struct disk_conf *conf, const struct disk_file *f, st
 				 conf->path);
 	d->block_size = (u32)logical;
 	d->physical_block_size = MAX(physical, d->block_size);
-	d->can_discard = !only_reads(conf) &&
+	d->can_discard = !disk_conf_only_reads(conf) &&
 			 (discard_max(st.st_rdev, "") > 0 || discard_max(st.st_rdev, "../") > 0);
 	return 0;
 }
@@ -224,9 +218,9 @@ static int probe_file(const struct disk_conf *conf, const struct disk_file *f, s
 	/*
 	 * Behind the end there is nothing to punch: this only asks whether the file system could.
 	 */
-	d->can_discard =
-		!only_reads(conf) && fallocate(f->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-					       st.st_size, FILE_PHYSICAL_BLOCK) == 0;
+	d->can_discard = !disk_conf_only_reads(conf) &&
+			 fallocate(f->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, st.st_size,
+				   FILE_PHYSICAL_BLOCK) == 0;
 	return 0;
 }
 
@@ -252,7 +246,7 @@ static int check_format(const struct disk_conf *conf, const struct disk_file *f,
 	const char *name = NULL;
 
 	if (conf->format == DISK_FORMAT_NONE)
-		name = disk_format_of(fd, size, !only_reads(conf));
+		name = disk_format_of(fd, size, !disk_conf_only_reads(conf));
 	if (!name)
 		return 0;
 	log_error("%s looks like a file of format %s: %s'format=raw' takes it as it is", conf->path,

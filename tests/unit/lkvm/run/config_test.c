@@ -225,8 +225,8 @@ START_TEST(one_file_as_two_disks)
 	} t[] = {
 		{ "/dev/zero", "/dev/../dev/zero,ro", false },
 		{ "/dev/zero,ro", "/dev/zero", true },
-		{ "/dev/zero,ro", "/dev/zero,ro", false },
 		{ "/dev/zero", "/dev/zero", false },
+		{ "/dev/zero,ephemeral", "/dev/zero", true },
 	};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(t); i++) {
@@ -239,6 +239,11 @@ START_TEST(one_file_as_two_disks)
 		ck_assert(!c.disks[1].shared);
 		ck_assert_uint_eq(c.disks[2].shared, !t[i].first_shared);
 	}
+	/* Neither writes to the file. */
+	conf();
+	ck_assert_int_eq(disk_conf_parse("/dev/zero,ro", &c.disks[c.nr_disks++]), 0);
+	ck_assert_int_eq(disk_conf_parse("/dev/zero,ephemeral", &c.disks[c.nr_disks++]), 0);
+	not_warned();
 }
 END_TEST
 
