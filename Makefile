@@ -24,6 +24,8 @@ PKG_CONFIG ?= pkg-config
 ARCH := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine 2>/dev/null)))
 HERE := $(shell uname -m)
 O ?= $(if $(filter $(HERE),$(or $(ARCH),$(HERE))),build,build/$(ARCH:aarch64=arm64))
+# Sources that are made, for the machine that is compiled for.
+GEN := build/gen/$(or $(ARCH),$(HERE))
 V ?=
 Q := $(if $(V),,@)
 say = @printf '  %-8s%s\n' '$(1)' '$(2)'
@@ -49,7 +51,7 @@ ALL_SRCS := $(LKVM_SRCS) $(sort $(wildcard guest/keybroker/*.c tests/keybroker/*
 WARN := -Wall -Wextra -Wshadow -Wvla -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes \
 	-Wconversion -Wno-sign-conversion -Wundef -Wpointer-arith -Wwrite-strings -Wno-unused-parameter
 WERROR ?=
-CSTD := -std=gnu17 -D_GNU_SOURCE -I.
+CSTD := -std=gnu17 -D_GNU_SOURCE -I. -I$(GEN)
 # A distribution that has its own idea of this one says so in CPPFLAGS or CFLAGS.
 HARDEN := $(if $(findstring _FORTIFY_SOURCE,$(CPPFLAGS) $(CFLAGS)),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
 HARDEN += -fstack-protector-strong -fPIE $(if $(filter aarch64,$(ARCH)),-mbranch-protection=standard)
@@ -99,6 +101,15 @@ $(O)/version: FORCE
 $(O)/obj/lkvm/cli/cmd_help.o: $(O)/version
 $(O)/obj/lkvm/cli/cmd_help.o: DEFS = -DLKVM_VERSION='"$(VERSION)"'
 build/san/lkvm/cli/cmd_help.o build/tsan/lkvm/cli/cmd_help.o build/fuzz/obj/lkvm/cli/cmd_help.o: DEFS = -DLKVM_VERSION='"test"'
+
+# Names of system calls, as the headers have them.
+$(GEN)/call_names.h: Makefile
+	@mkdir -p $(@D)
+	$(Q)printf '#include <asm/unistd.h>\n' | $(CC) $(if $(SYSROOT),--sysroot=$(SYSROOT)) -dM -E - | \
+		sed -n '/syscalls\|arch_specific/d; s/^#define __NR_\([a-z][a-z0-9_]*\) .*/CALL_NAME(\1)/p' | LC_ALL=C sort >$@.new
+	$(Q)mv $@.new $@
+$(O)/obj/lkvm/run/violation.o build/san/lkvm/run/violation.o build/tsan/lkvm/run/violation.o \
+	build/fuzz/obj/lkvm/run/violation.o: $(GEN)/call_names.h
 
 # Archives hold names of objects, so they cost nothing. Made anew each time: an object whose source is
 # gone, or of the same name in another folder, would be trouble.
@@ -155,7 +166,7 @@ UNIT := build/unit
 endif
 SAN_CFLAGS = $(CSTD) $(WARN) $(WERROR) -O1 -g $(SAN_FLAGS) $(DEFS) -MMD -MP $(CPPFLAGS) $(SLIRP_CFLAGS) \
 	$(shell $(PKG_CONFIG) --cflags check 2>/dev/null)
-SAN_LIBS = $(shell $(PKG_CONFIG) --libs check 2>/dev/null) -lfdt -lz -lzstd -luring -lcrypto -ljansson -lpthread -ldl
+SAN_LIBS = $(shell $(PKG_CONFIG) --libs check 2>/dev/null) -lfdt -lz -lzstd -luring -lcrypto -ljansson -lseccomp -lpthread -ldl
 
 $(SAN_OBJ)/%.o: %.c
 	$(call say,CC[san],$<)

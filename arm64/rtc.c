@@ -423,6 +423,8 @@ int rtc_create(struct rtc **out, const struct rtc_conf *c)
 
 	if (!r)
 		return -ENOMEM;
+	/* It reads /etc/localtime once, and gmtime_r() would make it do so while the guest runs. */
+	tzset();
 	pthread_mutex_init(&r->lock, NULL);
 	r->base = c->base;
 	r->clock = c->clock;

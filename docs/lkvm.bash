@@ -21,6 +21,7 @@ _lkvm()
 --virtio-legacy
 --force-pci
 --loglevel=
+--confine=
 --reboot
 --kernel=
 --initrd=

@@ -6,6 +6,7 @@
 #ifndef NET_NETIF_H
 #define NET_NETIF_H
 
+#include "lkvm/base/calls.h"
 #include "lkvm/base/iov.h"
 
 struct loop;
@@ -76,6 +77,7 @@ struct netif_client {
 };
 
 struct netif {
+	const struct calls *calls[3]; /* system calls that frames lead to, beside the loop's */
 	const struct netif_ops *ops;
 	const struct netif_client *client; /* set by virtio-net before the loop runs */
 	void *client_arg;

@@ -133,6 +133,9 @@ static void pcap_if_destroy(struct netif *n)
 	free(p);
 }
 
+static const struct call list[] = { CALL(writev), CALL(close) };
+static const struct calls pcap_calls = CALLS("capture", list);
+
 static const struct netif_ops pcap_if_ops = {
 	.up = pcap_if_up,
 	.down = pcap_if_down,
@@ -228,7 +231,8 @@ int pcap_if_create(struct netif **out, const struct net_conf *c, struct netif *i
 		*out = NULL;
 		return fd;
 	}
-	p->netif = (struct netif){ .ops = &pcap_if_ops,
+	p->netif = (struct netif){ .calls = { inner->calls[0], inner->calls[1], &pcap_calls },
+				   .ops = &pcap_if_ops,
 				   .offloads = inner->offloads,
 				   .mtu = inner->mtu };
 	memcpy(p->netif.mac, inner->mac, NETIF_MAC_LEN);

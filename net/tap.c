@@ -217,6 +217,16 @@ static void tap_if_destroy(struct netif *n)
 	free(t);
 }
 
+static const struct call list[] = {
+	CALL(read),
+	CALL(writev),
+	CALL_IOCTL(TUNSETOFFLOAD),
+};
+static const struct calls tap_calls = CALLS("tap", list);
+
+static const struct call down_list[] = { CALL(wait4), CALL(close) };
+static const struct calls down_calls = CALLS("down script", down_list);
+
 static const struct netif_ops tap_if_ops = {
 	.up = tap_if_up,
 	.down = tap_if_down,
@@ -239,12 +249,13 @@ int tap_if_create(struct netif **out, const struct net_conf *c, struct loop *loo
 		return -ENOMEM;
 	}
 	t->loop = loop;
-	t->netif = (struct netif){ .ops = &tap_if_ops, .mtu = c->mtu };
+	t->netif = (struct netif){ .calls = { &tap_calls }, .ops = &tap_if_ops, .mtu = c->mtu };
 	memcpy(t->netif.mac, c->mac, NETIF_MAC_LEN);
 	err = tap_open(&t->tap, c);
 	if (err)
 		goto fail;
 	t->netif.offloads = t->tap.offloads;
+	t->netif.calls[1] = c->downscript[0] ? &down_calls : NULL;
 	err = loop_fd_add(loop, t->tap.fd, 0, on_event, t, &t->reg);
 	if (err) {
 		log_errno(err, "tap %s", t->tap.name);

@@ -113,23 +113,10 @@ static int set_up_header(struct tap *t)
 
 /* ---- configuring ---- */
 
-static int run_script(const char *script, const char *ifname)
+static int wait_for_script(const char *script, const char *ifname, pid_t pid)
 {
-	char *argv[] = { (char *)(uintptr_t)script, (char *)(uintptr_t)ifname, NULL };
-	posix_spawnattr_t attr;
-	sigset_t none;
-	pid_t pid;
-	int err, status;
+	int status;
 
-	/* Loop threads block all signals; a script is to have them as usual. */
-	sigemptyset(&none);
-	posix_spawnattr_init(&attr);
-	posix_spawnattr_setsigmask(&attr, &none);
-	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK);
-	err = posix_spawn(&pid, script, NULL, &attr, argv, environ);
-	posix_spawnattr_destroy(&attr);
-	if (err)
-		return log_errno(-err, "network script %s", script);
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
 			return -errno;
@@ -137,6 +124,62 @@ static int run_script(const char *script, const char *ifname)
 		log_error("network script %s %s failed", script, ifname);
 		return -EIO;
 	}
+	return 0;
+}
+
+/* `stdin_fd`: -1: ours. 0 or -errno after a line. */
+static int spawn(pid_t *pid, char *const argv[], int stdin_fd)
+{
+	posix_spawn_file_actions_t files;
+	posix_spawnattr_t attr;
+	sigset_t none;
+	int err;
+
+	/* Loop threads block all signals; a script is to have them as usual. */
+	sigemptyset(&none);
+	posix_spawnattr_init(&attr);
+	posix_spawnattr_setsigmask(&attr, &none);
+	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK);
+	posix_spawn_file_actions_init(&files);
+	if (stdin_fd >= 0)
+		posix_spawn_file_actions_adddup2(&files, stdin_fd, STDIN_FILENO);
+	err = posix_spawn(pid, argv[0], &files, &attr, argv, environ);
+	posix_spawn_file_actions_destroy(&files);
+	posix_spawnattr_destroy(&attr);
+	return err ? log_errno(-err, "network script %s", argv[0]) : 0;
+}
+
+static int run_script(const char *script, const char *ifname)
+{
+	char *argv[] = { (char *)(uintptr_t)script, (char *)(uintptr_t)ifname, NULL };
+	pid_t pid;
+	int err = spawn(&pid, argv, -1);
+
+	return err ? err : wait_for_script(script, ifname, pid);
+}
+
+/*
+ * The script of the end: while the guest runs lkvm starts no program [lkvm/run/confine.h], so a
+ * shell that waits for it is started now. It goes on when its input ends, however lkvm does.
+ */
+static int prepare_down(struct tap *t, const char *script)
+{
+	static const char wait_and_run[] = "trap '' HUP INT TERM; read -r x; trap - HUP INT TERM; "
+					   "exec \"$0\" \"$1\" </dev/null";
+	char *argv[] = { (char *)"/bin/sh",	    (char *)"-c", (char *)(uintptr_t)wait_and_run,
+			 (char *)(uintptr_t)script, t->name,	  NULL };
+	int p[2], err;
+
+	if (pipe2(p, O_CLOEXEC) < 0)
+		return fail_create(errno);
+	err = spawn(&t->down_pid, argv, p[0]);
+	close(p[0]);
+	if (err) {
+		close(p[1]);
+		return err;
+	}
+	t->down_fd = p[1];
+	snprintf(t->downscript, sizeof(t->downscript), "%s", script);
 	return 0;
 }
 
@@ -182,7 +225,7 @@ int tap_open(struct tap *t, const struct net_conf *c)
 {
 	int err;
 
-	*t = (struct tap){ .fd = -1 };
+	*t = (struct tap){ .fd = -1, .down_fd = -1 };
 	err = c->fd >= 0 ? adopt_fd(t, c->fd) : open_dev(t, c);
 	if (!err)
 		err = set_up_header(t);
@@ -190,20 +233,21 @@ int tap_open(struct tap *t, const struct net_conf *c)
 		err = run_script(c->script, t->name);
 	else if (!err && !c->tapif[0] && c->fd < 0)
 		err = configure(t, c);
-	if (err) {
+	if (!err && c->downscript[0])
+		err = prepare_down(t, c->downscript);
+	if (err)
 		tap_close(t);
-		return err;
-	}
-	snprintf(t->downscript, sizeof(t->downscript), "%s", c->downscript);
-	return 0;
+	return err;
 }
 
 void tap_close(struct tap *t)
 {
 	if (!t->open)
 		return;
-	if (t->downscript[0])
-		run_script(t->downscript, t->name);
+	if (t->down_fd >= 0) {
+		close(t->down_fd);
+		wait_for_script(t->downscript, t->name, t->down_pid);
+	}
 	close(t->fd);
 	t->open = false;
 }

@@ -3,6 +3,8 @@
 #ifndef NET_TAP_SETUP_H
 #define NET_TAP_SETUP_H
 
+#include <sys/types.h>
+
 #include <net/if.h>
 
 #include "net/netopt.h"
@@ -17,6 +19,8 @@ struct tap {
 	bool vnet_hdr; /* frames have an offload header, little-endian */
 	u32 offloads;  /* NETIF_* that the kernel does */
 	char downscript[PATH_MAX];
+	int down_fd; /* what its shell waits for the end of; -1: there is none */
+	pid_t down_pid;
 };
 
 /*

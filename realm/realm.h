@@ -17,6 +17,7 @@
 #ifndef REALM_REALM_H
 #define REALM_REALM_H
 
+#include "lkvm/base/calls.h"
 #include "lkvm/base/gpa.h"
 
 struct fault_plan;
@@ -68,6 +69,7 @@ struct realm_conf {
 
 struct realm_ops {
 	const char *name;
+	const struct calls *calls; /* system calls of a running guest's exits, beside KVM_RUN */
 	/*
 	 * The guest does not trust the host: it bounces its I/O through pages that it shares, and
 	 * its registers are not ours to read.

@@ -30,6 +30,13 @@
 #include "lkvm/vm/mem.h"
 #include "realm/hash.h"
 
+static const struct call list[] = {
+	CALL(socket),  CALL(setsockopt), CALL(getsockopt), CALL(connect), CALL(ppoll),
+	CALL(sendmsg), CALL(recvmsg),	 CALL(recvfrom),   CALL(close),	  CALL_IOCTL(FIONREAD),
+};
+
+const struct calls rhi_calls = CALLS("host sessions", list);
+
 #define ALL_CALLS 0xfu		      /* bits of OPEN, CLOSE, SEND, RECEIVE */
 #define MAX_BYTES (UINT64_C(1) << 20) /* in one call */
 #define MAX_PIECES 8u

@@ -8,7 +8,7 @@
 #ifndef REALM_RHI_H
 #define REALM_RHI_H
 
-#include "lkvm/base/util.h"
+#include "lkvm/base/calls.h"
 
 struct mem;
 struct rhi;
@@ -48,6 +48,9 @@ enum rhi_state {
 
 #define RHI_BLOCKING 1u
 #define RHI_NON_BLOCKING 2u
+
+/* What sessions ask of the kernel. */
+extern const struct calls rhi_calls;
 
 /*
  * Sessions with `host` (a name, which is looked up now, or an address) and `port`. Nothing is

@@ -19,5 +19,6 @@
 #define EXIT_DIE 128	   /* what was asked for cannot be done */
 #define EXIT_USAGE 129	   /* bad option, or -h */
 #define EXIT_UNREAD 141	   /* nobody reads the guest's output: as of a program that SIGPIPE ends */
+#define EXIT_VIOLATION 159 /* a system call that no room needs; what a shell says of SIGSYS */
 
 #endif

@@ -7,7 +7,8 @@
 
 /*
  * Fill *set with all signals but those that a thread's own instructions cause. Those, if they were
- * blocked, would end the process without a call of their handlers (mem_guard(), the terminal's).
+ * blocked, would end the process without a call of their handlers (mem_guard(), the terminal's,
+ * violation_catch()).
  * Any thread.
  */
 static inline void signals_of_others(sigset_t *set)
@@ -17,6 +18,7 @@ static inline void signals_of_others(sigset_t *set)
 	sigdelset(set, SIGBUS);
 	sigdelset(set, SIGFPE);
 	sigdelset(set, SIGILL);
+	sigdelset(set, SIGSYS);
 }
 
 #endif

@@ -404,8 +404,10 @@ int console_create(struct console **out, const struct console_conf *conf, struct
 	err = init(c, (careful_out ? OUTBUF_MAY_BLOCK : 0) | (conf->logged ? OUTBUF_LOGGED : 0));
 	if (err)
 		goto fail;
-	if (c->in >= 0 && isatty(c->in))
+	if (c->in >= 0 && isatty(c->in)) {
 		c->source = SOURCE_TTY_LATER;
+		terminal_prepare();
+	}
 	if (is_tty(c) || (c->in >= 0 && c->out >= 0 && isatty(c->out)))
 		err = signals_init(c);
 	if (err)

@@ -22,6 +22,13 @@
 
 #include "lkvm/base/log.h"
 
+static const struct call list[] = {
+	CALL(write),
+	CALL_RARE(ppoll, "output that does not go out at once"),
+};
+
+const struct calls outbuf_calls = CALLS("consoles", list);
+
 #define SIZE (16 * KiB)
 #define HALF (SIZE / 2)
 

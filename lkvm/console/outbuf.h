@@ -10,6 +10,9 @@
 
 struct outbuf;
 
+/* What output asks of the kernel. */
+extern const struct calls outbuf_calls;
+
 /* What the descriptor is; see outbuf_create(). */
 #define OUTBUF_MAY_BLOCK BIT(0) /* not O_NONBLOCK: write little, and only when poll says so */
 #define OUTBUF_LOSSY BIT(1)	/* nobody may be reading: rather lose the oldest than stall */

@@ -21,6 +21,13 @@
 
 #include "lkvm/base/log.h"
 
+static const struct call list[] = {
+	CALL_IOCTL(TCGETS),	CALL_IOCTL(TCSETS), CALL_IOCTL(TIOCGPGRP),
+	CALL_IOCTL(TIOCGWINSZ), CALL(getpgid),	    CALL(rt_sigprocmask),
+};
+
+const struct calls terminal_calls = CALLS("terminal", list);
+
 static struct {
 	int fd;
 	struct termios saved;
@@ -28,8 +35,7 @@ static struct {
 	bool hooked;
 } term;
 
-/* Async-signal-safe. */
-static void restore_modes(void)
+void terminal_restore_now(void)
 {
 	if (atomic_exchange(&term.is_raw, false))
 		tcsetattr(term.fd, TCSANOW, &term.saved);
@@ -41,7 +47,7 @@ static void restore_modes(void)
  */
 static void on_fatal(int sig)
 {
-	restore_modes();
+	terminal_restore_now();
 	raise(sig);
 }
 
@@ -49,7 +55,7 @@ static void on_fatal(int sig)
  * All that end a process [signal(7)], where nobody else has a plan: signals that main handles in
  * order are left alone.
  */
-static void hook_signals(void)
+void terminal_prepare(void)
 {
 	static const int fatal[] = { SIGHUP,  SIGINT,  SIGQUIT,	 SIGTERM, SIGABRT,   SIGSEGV,
 				     SIGBUS,  SIGFPE,  SIGILL,	 SIGSYS,  SIGXCPU,   SIGXFSZ,
@@ -58,13 +64,16 @@ static void hook_signals(void)
 	struct sigaction sa = { .sa_handler = on_fatal, .sa_flags = (int)SA_RESETHAND };
 	struct sigaction old;
 
+	if (term.hooked)
+		return;
+	term.hooked = true;
 	/* All blocked meanwhile: SIGTTOU would stop a background job that restores the modes. */
 	sigfillset(&sa.sa_mask);
 	for (unsigned i = 0; i < ARRAY_SIZE(fatal); i++) {
 		if (sigaction(fatal[i], NULL, &old) == 0 && old.sa_handler == SIG_DFL)
 			sigaction(fatal[i], &sa, NULL);
 	}
-	atexit(restore_modes);
+	atexit(terminal_restore_now);
 }
 
 /* tcsetattr() by a background job raises SIGTTOU, unless that is blocked. */
@@ -94,9 +103,6 @@ int terminal_raw(int fd)
 		if (tcgetattr(fd, &term.saved) < 0)
 			return -errno;
 		term.fd = fd;
-		if (!term.hooked)
-			hook_signals();
-		term.hooked = true;
 	}
 	raw = term.saved;
 	cfmakeraw(&raw);

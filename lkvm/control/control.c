@@ -6,6 +6,7 @@
  * Trust:  clients are processes of the same user, which is checked here.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,11 +17,19 @@
 #include "lkvm/control/control_conn.h"
 #include "lkvm/control/control_dir.h"
 
+static const struct call call_list[] = {
+	CALL(accept4), CALL(getsockopt), CALL(recvmsg), CALL(sendto), CALL(unlinkat),
+};
+
+const struct calls control_calls = CALLS("control socket", call_list);
+
 #define ACCEPT_RETRY_NS 500000000u
 
 struct control {
 	char name[CONTROL_NAME_MAX];
+	char file[CONTROL_FILE_MAX]; /* of the socket, for control_remove_now() */
 	int dir, fd;
+	uid_t uid;
 	bool given_back;
 	struct conn_env env;
 	/* While it is served. */
@@ -40,20 +49,20 @@ static void place_is_free(void *arg)
 
 /* ---- accepting ---- */
 
-static bool same_user(int fd)
+static bool same_user(const struct control *s, int fd)
 {
 	struct ucred cred;
 	socklen_t len = sizeof(cred);
 
 	return !getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) &&
-	       (cred.uid == geteuid() || cred.uid == 0);
+	       (cred.uid == s->uid || cred.uid == 0);
 }
 
 static int admit(struct control *s, struct control_client *c, int fd)
 {
 	int err;
 
-	if (!same_user(fd))
+	if (!same_user(s, fd))
 		return -EPERM;
 	*c = (struct control_client){ .fd = fd, .passed_fd = -1 };
 	err = conn_watch(c, s->loop);
@@ -137,6 +146,8 @@ int control_create(struct control **out, const char *name)
 	if (!s)
 		return -ENOMEM;
 	snprintf(s->name, sizeof(s->name), "%s", name);
+	control_dir_file(s->file, name);
+	s->uid = geteuid();
 	s->fd = -1;
 	s->dir = control_dir_open(why, sizeof(why));
 	if (s->dir >= 0) {
@@ -184,6 +195,12 @@ void control_give_back(struct control *s)
 		return;
 	control_dir_release(s->dir, s->name);
 	s->given_back = true;
+}
+
+void control_remove_now(struct control *s)
+{
+	if (s && !s->given_back)
+		unlinkat(s->dir, s->file, 0);
 }
 
 void control_rest(struct control *s)

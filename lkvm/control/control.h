@@ -71,6 +71,12 @@ void control_rest(struct control *s);
 /* It is not being served. NULL is fine. */
 void control_destroy(struct control *s);
 
+/* What a served socket asks of the kernel. */
+extern const struct calls control_calls;
+
+/* For signal handlers, async-signal-safe: take the name out of the directory. Takes NULL. */
+void control_remove_now(struct control *s);
+
 /* ---- for request() ---- */
 
 /* One record: printf with fields apart by \t, without the newline. */

@@ -33,9 +33,9 @@ static struct sockaddr_un socket_addr(int dir, const char *name)
 	return a;
 }
 
-static void file_name(char *buf, size_t len, const char *name)
+void control_dir_file(char file[CONTROL_FILE_MAX], const char *name)
 {
-	snprintf(buf, len, "%.*s" SUFFIX, (int)CONTROL_NAME_MAX - 1, name);
+	snprintf(file, CONTROL_FILE_MAX, "%.*s" SUFFIX, (int)CONTROL_NAME_MAX - 1, name);
 }
 
 /* Ours alone; kvmtool's may be open to others. */
@@ -103,10 +103,10 @@ static bool is_socket(int dir, const char *file)
 /* What a killed lkvm left. With the lock. */
 static void remove_stale(int dir, const char *name)
 {
-	char file[CONTROL_NAME_MAX + sizeof(SUFFIX)];
+	char file[CONTROL_FILE_MAX];
 	int s = new_socket(SOCK_NONBLOCK);
 
-	file_name(file, sizeof(file), name);
+	control_dir_file(file, name);
 	if (s >= 0 && try_connect(s, dir, name) == -ECONNREFUSED && is_socket(dir, file))
 		unlinkat(dir, file, 0);
 	if (s >= 0)
@@ -116,12 +116,12 @@ static void remove_stale(int dir, const char *name)
 int control_dir_claim(int dir, const char *name)
 {
 	struct sockaddr_un a = socket_addr(dir, name);
-	char file[CONTROL_NAME_MAX + sizeof(SUFFIX)];
+	char file[CONTROL_FILE_MAX];
 	int err = 0, s = new_socket(SOCK_NONBLOCK);
 
 	if (s < 0)
 		return s;
-	file_name(file, sizeof(file), name);
+	control_dir_file(file, name);
 	flock(dir, LOCK_EX);
 	remove_stale(dir, name);
 	/* The mode of an unbound socket is what bind(2) gives the file, so it is never open. */
@@ -139,9 +139,9 @@ int control_dir_claim(int dir, const char *name)
 
 void control_dir_release(int dir, const char *name)
 {
-	char file[CONTROL_NAME_MAX + sizeof(SUFFIX)];
+	char file[CONTROL_FILE_MAX];
 
-	file_name(file, sizeof(file), name);
+	control_dir_file(file, name);
 	unlinkat(dir, file, 0);
 }
 

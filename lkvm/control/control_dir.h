@@ -16,6 +16,11 @@
 
 #define CONTROL_NAME_MAX 64u /* of a guest's name, with its NUL: it becomes part of a path */
 
+#define CONTROL_FILE_MAX (CONTROL_NAME_MAX + 8u) /* of its socket's file name */
+
+/* The file name of guest `name`'s socket in the directory. */
+void control_dir_file(char file[CONTROL_FILE_MAX], const char *name);
+
 /*
  * Open the directory, and make it if it is not there. Returns a descriptor, which is the caller's,
  * or -errno with a sentence in why[0..why_len): -ENOENT ($HOME is not set or not there), -EPERM

@@ -107,4 +107,7 @@ int kvm_event_create(struct kvm_event **out, const struct kvm *k, bool has_msi, 
 void kvm_event_destroy(struct kvm_event *e);
 struct irq *kvm_event_irq(struct kvm_event *e);
 
+/* What raising interrupts and connecting devices to them asks of the kernel. */
+extern const struct calls kvm_event_calls;
+
 #endif

@@ -14,9 +14,19 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "lkvm/base/calls.h"
 #include "lkvm/base/log.h"
 #include "lkvm/kvm/kvm.h"
 #include "lkvm/vm/irq.h"
+
+static const struct call list[] = {
+	CALL_IOCTL(KVM_IRQ_LINE),
+	CALL_IOCTL(KVM_IOEVENTFD),
+	CALL_IOCTL(KVM_IRQFD),
+	CALL_IOCTL(KVM_SET_GSI_ROUTING),
+};
+
+const struct calls kvm_event_calls = CALLS("interrupts", list);
 
 #define GSI_MSI 256u /* above the SPIs of the board */
 #define MAX_MSI 512u

@@ -29,6 +29,19 @@
 
 #define KICK_SIGNAL SIGUSR1
 
+static const struct call list[] = {
+	CALL_IOCTL(KVM_RUN),
+	CALL_IOCTL_RARE(KVM_GET_ONE_REG, "a guest that failed"),
+	CALL_IOCTL_RARE(KVM_SET_VCPU_EVENTS, "an access to nothing"),
+	CALL(futex),
+	CALL(getpid),
+	CALL(tgkill),
+	CALL(rt_sigprocmask),
+	CALL(rt_sigreturn),
+};
+
+const struct calls vcpu_calls = CALLS("vcpu", list);
+
 struct vcpu {
 	const struct vcpu_env *env;
 	unsigned index;
@@ -304,12 +317,15 @@ void vcpu_gate_init(struct vcpu_gate *g)
 {
 	pthread_mutex_init(&g->lock, NULL);
 	pthread_cond_init(&g->opened, NULL);
+	pthread_cond_init(&g->arrived, NULL);
+	g->nr_arrived = 0;
 	atomic_store(&g->closed, false);
 	atomic_store(&g->nr_on, 0);
 }
 
 void vcpu_gate_fini(struct vcpu_gate *g)
 {
+	pthread_cond_destroy(&g->arrived);
 	pthread_cond_destroy(&g->opened);
 	pthread_mutex_destroy(&g->lock);
 }
@@ -319,6 +335,22 @@ void vcpu_gate_set(struct vcpu_gate *g, bool closed)
 	pthread_mutex_lock(&g->lock);
 	atomic_store(&g->closed, closed);
 	pthread_cond_broadcast(&g->opened);
+	pthread_mutex_unlock(&g->lock);
+}
+
+void vcpu_gate_await(struct vcpu_gate *g, unsigned nr)
+{
+	pthread_mutex_lock(&g->lock);
+	while (g->nr_arrived < nr)
+		pthread_cond_wait(&g->arrived, &g->lock);
+	pthread_mutex_unlock(&g->lock);
+}
+
+static void arrive(struct vcpu_gate *g)
+{
+	pthread_mutex_lock(&g->lock);
+	g->nr_arrived++;
+	pthread_cond_signal(&g->arrived);
 	pthread_mutex_unlock(&g->lock);
 }
 
@@ -435,6 +467,7 @@ static void *thread_main(void *arg)
 		log_warn("vCPU %u: cannot be bound to the CPUs of --vcpu-affinity: %s", v->index,
 			 strerror(errno));
 	be_in(v, VCPU_IN_LKVM);
+	arrive(v->env->gate);
 	run_until_stop(v);
 	be_in(v, VCPU_NO_THREAD);
 	return NULL;

@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <sched.h>
 
+#include "lkvm/base/calls.h"
 #include "lkvm/kvm/kvm.h"
 
 struct bus;
@@ -22,6 +23,8 @@ struct vcpu;
 struct vcpu_gate {
 	pthread_mutex_t lock;
 	pthread_cond_t opened;
+	unsigned nr_arrived; /* vCPUs whose thread has been here */
+	pthread_cond_t arrived;
 	_Atomic bool closed;	/* main writes */
 	_Atomic unsigned nr_on; /* vCPUs that are not off for good: they count themselves */
 };
@@ -37,8 +40,17 @@ void vcpu_gate_fini(struct vcpu_gate *g);
  */
 void vcpu_gate_set(struct vcpu_gate *g, bool closed);
 
+/*
+ * Main thread, the gate is closed: wait until the threads of `nr` vCPUs have come to it (and gone
+ * on, if a stop was asked for). They have done by then all that makes a thread.
+ */
+void vcpu_gate_await(struct vcpu_gate *g, unsigned nr);
+
 /* For realm_set_wake(), with the gate: those that wait look again. Any thread. */
 void vcpu_gate_look(void *gate);
+
+/* What vCPU threads, and whoever kicks them, ask of the kernel. */
+extern const struct calls vcpu_calls;
 
 /* What the exits of a vCPU lead to; outlives the vCPUs. */
 struct vcpu_env {

@@ -33,6 +33,7 @@ void config_init(struct config *c)
 	c->params = "";
 	c->pvtime = true;
 	c->sve = true;
+	c->confine = CONFINE_ON;
 	c->loglevel = LOG_INFO;
 }
 
@@ -341,6 +342,19 @@ static int check_measure(const struct config *c)
 	return 0;
 }
 
+/* At the second boot no program can be started. */
+static int check_confine(const struct config *c)
+{
+	for (unsigned i = 0; i < c->nr_nics && c->reboot && c->confine != CONFINE_OFF; i++) {
+		if (c->nics[i].script[0] || c->nics[i].downscript[0]) {
+			log_error("--reboot starts network scripts again, which a confined lkvm "
+				  "cannot: add --confine off");
+			return -EINVAL;
+		}
+	}
+	return 0;
+}
+
 int config_complete(struct config *c)
 {
 	int err = check_boot(c);
@@ -361,6 +375,8 @@ int config_complete(struct config *c)
 		err = default_nic(c);
 	if (!err)
 		err = netopt_check(c->nics, c->nr_nics);
+	if (!err)
+		err = check_confine(c);
 	if (err)
 		return err;
 	default_cpus(c);

@@ -30,6 +30,7 @@ enum config_transport { TRANSPORT_PCI, TRANSPORT_MMIO };
 enum config_hash { HASH_SHA256, HASH_SHA384, HASH_SHA512 };
 enum config_realm { REALM_OFF, REALM_ANY, REALM_RME, REALM_RMI, REALM_SIM };
 enum config_rtc { RTC_AUTO, RTC_MC146818, RTC_PL031 };
+enum config_confine { CONFINE_OFF, CONFINE_ON, CONFINE_STRICT };
 enum config_irqchip {
 	IRQCHIP_AUTO,
 	IRQCHIP_GICV2,
@@ -59,7 +60,8 @@ struct config {
 	bool tty[CONFIG_NR_TTYS];
 	enum config_transport transport;
 	bool nodefaults;
-	bool reboot; /* a guest reset restarts the guest instead of ending lkvm */
+	enum config_confine confine; /* default on */
+	bool reboot;		     /* a guest reset restarts the guest instead of ending lkvm */
 
 	/* what to boot */
 	const char *kernel; /* NULL with --firmware */

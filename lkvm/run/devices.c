@@ -15,6 +15,7 @@
 
 #include "arm64/board.h"
 #include "lkvm/base/log.h"
+#include "lkvm/run/filter.h"
 #include "net/netif.h"
 #include "net/netopt.h"
 #include "virtio/core/pool.h"
@@ -387,6 +388,16 @@ int devices_capture(struct devices *d, int fd)
 	if (fd >= 0)
 		close(fd);
 	return w.err;
+}
+
+void devices_calls(const struct devices *d, struct filter *f)
+{
+	for (unsigned i = 0; i < d->nr; i++) {
+		const struct virtio_device *dev = d->slots[i].dev;
+
+		for (unsigned k = 0; k < ARRAY_SIZE(dev->calls); k++)
+			filter_add(f, dev->calls[k]);
+	}
 }
 
 const char *devices_suspect(const struct devices *d)

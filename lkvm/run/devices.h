@@ -12,6 +12,7 @@
 struct bus;
 struct chardev;
 struct devices;
+struct filter;
 struct irq;
 struct loop;
 struct mem;
@@ -82,6 +83,9 @@ int devices_trace(struct devices *d, struct account_ring *r);
  * write(2) or of fcntl(2).
  */
 int devices_capture(struct devices *d, int fd);
+
+/* Add the system calls that all devices make. */
+void devices_calls(const struct devices *d, struct filter *f);
 
 /*
  * The device that keeps the loop from answering, as far as anybody can tell: the loop is at it, or

@@ -23,6 +23,7 @@
 #include "lkvm/kvm/kvm.h"
 #include "lkvm/kvm/vcpu.h"
 #include "lkvm/run/backend.h"
+#include "lkvm/run/confine.h"
 #include "lkvm/run/consoles.h"
 #include "lkvm/run/devices.h"
 #include "lkvm/run/ending.h"
@@ -460,22 +461,32 @@ static void tell_watch(struct machine *m)
 		watch_started(m->watch, &about);
 }
 
-enum stop_reason machine_run(struct machine *m)
+/* All threads are there, and then none may do more than the guest needs: no vCPU has run yet. */
+static int start(struct machine *m)
 {
+	const struct confine_env env = { m->c, m->realm_ops, m->devices, m->warden, m->watch };
 	int err = loop_start(m->io_loop);
 
+	for (unsigned i = 0; i < m->nr_vcpus && !err; i++)
+		err = vcpu_start(m->vcpus[i]);
+	if (err)
+		return log_errno(err, "cannot start a thread");
+	vcpu_gate_await(&m->gate, m->nr_vcpus);
+	return confine(&env);
+}
+
+enum stop_reason machine_run(struct machine *m)
+{
 	m->ending.vcpus = m->vcpus;
 	m->ending.nr_vcpus = m->nr_vcpus;
 	m->ending.io_loop = m->io_loop;
 	m->ending.devices = m->devices;
 	ending_at(&m->ending, ENDING_VCPUS);
-	tell_watch(m);
-	for (unsigned i = 0; i < m->nr_vcpus && !err; i++)
-		err = vcpu_start(m->vcpus[i]);
-	if (err) {
-		log_errno(err, "cannot start a thread");
+	vcpu_gate_set(&m->gate, true);
+	if (start(m))
 		stop_request(m->stop, STOP_ERROR);
-	}
+	tell_watch(m);
+	vcpu_gate_set(&m->gate, false);
 	warden_runs(m->warden);
 	while (stop_why(m->stop) == STOP_NONE)
 		stop_wait(m->stop, -1);

@@ -116,6 +116,25 @@ static int parse_virtio_legacy(void *conf, const char *name, const char *val)
 	return parse_transport(conf, name, "pci-legacy");
 }
 
+static int parse_confine(void *conf, const char *name, const char *val)
+{
+	static const char *const names[] = {
+		[CONFINE_OFF] = "off",
+		[CONFINE_ON] = "on",
+		[CONFINE_STRICT] = "strict",
+	};
+	struct config *c = conf;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
+		if (!strcmp(val, names[i])) {
+			c->confine = (enum config_confine)i;
+			return 0;
+		}
+	}
+	log_error("--%s takes on, off or strict, not '%s'", name, val);
+	return -EINVAL;
+}
+
 static int parse_loglevel(void *conf, const char *name, const char *val)
 {
 	static const char *const names[] = {
@@ -314,6 +333,10 @@ static const struct opt opts[] = {
 	{ .name = "force-pci", .store = OPT_SET, .max = TRANSPORT_PCI, .unset = TRANSPORT_PCI,
 	  .offset = FIELD(enum config_transport, transport), .help = "The same as --virtio-transport pci" },
 	CALL(0, "loglevel", "level", parse_loglevel, "Print messages up to error, warning, info (default) or debug"),
+	{ .name = "confine", .own = true, .arg = "on|off|strict", .store = OPT_CALL, .parse = parse_confine,
+	  .help = "What lkvm itself may do while the guest runs: only what the guest's devices need (on, the "
+		  "default; as far as the host's kernel can see to it), that or nothing (strict), or all that its user "
+		  "may (off)" },
 	{ .name = "reboot", .own = true, .store = OPT_TRUE, .offset = FIELD(bool, reboot),
 	  .help = "Start the guest again when it resets itself, instead of ending" },
 

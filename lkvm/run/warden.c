@@ -16,6 +16,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "lkvm/base/exit.h"
@@ -24,6 +25,15 @@
 #include "lkvm/run/signals.h"
 
 #define STDERR_PATIENCE_MS 1000
+
+static const struct call list[] = {
+	CALL_RARE(getpid, "lkvm list"),
+	CALL_RARE(ppoll, "the last resort"),
+	CALL_IOCTL_RARE(TCSETS, "the last resort"),
+	CALL_RARE(exit_group, "the last resort"),
+};
+
+const struct calls warden_calls = CALLS("warden", list);
 
 enum phase { STARTING, RUNNING, ENDING };
 
@@ -259,6 +269,18 @@ bool warden_again(struct warden *w)
 {
 	loop_call(w->loop, do_again, w);
 	return stop_again(&w->stop);
+}
+
+void warden_call(struct warden *w, loop_call_fn fn, void *arg)
+{
+	loop_call(w->loop, fn, arg);
+}
+
+void warden_leave_now(void *warden)
+{
+	const struct warden *w = warden;
+
+	control_remove_now(w->control);
 }
 
 /* ---- life ---- */

@@ -72,6 +72,15 @@ void warden_give_back(struct warden *w);
 /* After STOP_RESET: the next machine can be built. False: the end has been asked for meanwhile. */
 bool warden_again(struct warden *w);
 
+/* Make this call on the warden's thread, and wait for it. */
+void warden_call(struct warden *w, loop_call_fn fn, void *arg);
+
+/* What the warden asks of the kernel; it answers for control.h, too. */
+extern const struct calls warden_calls;
+
+/* For signal handlers, async-signal-safe: the process ends now, and leaves no socket. */
+void warden_leave_now(void *warden);
+
 /* All is over: end the thread; clients that wait for the end learn of it. Takes NULL. */
 void warden_destroy(struct warden *w);
 

@@ -25,6 +25,16 @@
 
 #include "lkvm/base/sigmask.h"
 
+static const struct call list[] = {
+	CALL(read),	  CALL(write),	     CALL(futex),
+	CALL(epoll_ctl),  CALL(epoll_pwait), CALL(timerfd_settime),
+#ifdef __NR_epoll_wait
+	CALL(epoll_wait),
+#endif
+};
+
+const struct calls loop_calls = CALLS("loop", list);
+
 #define LOOP_BATCH 16
 #define NO_THREAD ((pthread_t)0) /* glibc and musl: a pointer, never null for a live thread */
 
@@ -48,11 +58,11 @@ struct loop_timer {
 };
 
 /* A call from another thread: lives on the caller's stack until it is done or taken back. */
-struct call {
+struct errand {
 	loop_call_fn fn;
 	void *arg;
 	bool begun, done;
-	struct call *next;
+	struct errand *next;
 };
 
 struct loop {
@@ -73,7 +83,7 @@ struct loop {
 
 	pthread_mutex_t lock; /* calls */
 	pthread_cond_t called;
-	struct call *calls, **calls_tail;
+	struct errand *calls, **calls_tail;
 };
 
 u64 loop_now_ns(void)
@@ -275,7 +285,7 @@ static void on_wake(void *arg, u32 events)
 
 	pthread_mutex_lock(&l->lock);
 	while (l->calls) {
-		struct call *c = l->calls;
+		struct errand *c = l->calls;
 
 		l->calls = c->next;
 		if (!l->calls)
@@ -291,9 +301,9 @@ static void on_wake(void *arg, u32 events)
 }
 
 /* `until`: when it is taken back if it has not begun; NULL: never. True: it is done. */
-static bool call(struct loop *l, struct call *c, const struct timespec *until)
+static bool call(struct loop *l, struct errand *c, const struct timespec *until)
 {
-	struct call **p = &l->calls;
+	struct errand **p = &l->calls;
 	int err = 0;
 
 	if (loop_here(l)) {
@@ -322,7 +332,7 @@ static bool call(struct loop *l, struct call *c, const struct timespec *until)
 
 void loop_call(struct loop *l, loop_call_fn fn, void *arg)
 {
-	call(l, &(struct call){ .fn = fn, .arg = arg }, NULL);
+	call(l, &(struct errand){ .fn = fn, .arg = arg }, NULL);
 }
 
 bool loop_call_within(struct loop *l, loop_call_fn fn, void *arg, unsigned ms)
@@ -331,7 +341,7 @@ bool loop_call_within(struct loop *l, loop_call_fn fn, void *arg, unsigned ms)
 	struct timespec ts = { .tv_sec = (time_t)(until / 1000000000u),
 			       .tv_nsec = (long)(until % 1000000000u) };
 
-	return call(l, &(struct call){ .fn = fn, .arg = arg }, &ts);
+	return call(l, &(struct errand){ .fn = fn, .arg = arg }, &ts);
 }
 
 /* ---- running ---- */
@@ -462,6 +472,10 @@ static void *thread_main(void *arg)
 	return NULL;
 }
 
+static void nothing(void *arg)
+{
+}
+
 int loop_start(struct loop *l)
 {
 	sigset_t all, old;
@@ -481,6 +495,8 @@ int loop_start(struct loop *l)
 	l->started = !err;
 	if (err)
 		atomic_store(&l->running, false);
+	else
+		loop_call(l, nothing, NULL);
 	return -err;
 }
 

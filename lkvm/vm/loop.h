@@ -9,7 +9,7 @@
 
 #include <sys/epoll.h>
 
-#include "lkvm/base/util.h"
+#include "lkvm/base/calls.h"
 
 struct loop;
 struct loop_fd;
@@ -24,7 +24,10 @@ int loop_create(struct loop **out, const char *name);
  */
 void loop_destroy(struct loop *l);
 
-/* Run on a new thread with all signals blocked. 0 or -errno of pthread_create(3). */
+/*
+ * Run on a new thread with all signals blocked. 0: it runs, and has done all that makes a thread;
+ * or -errno of pthread_create(3).
+ */
 int loop_start(struct loop *l);
 
 /* Run on the calling thread until loop_quit(). */
@@ -41,6 +44,9 @@ void loop_stop(struct loop *l);
  * For tests and for loops that no thread runs: the caller becomes the loop's thread meanwhile.
  */
 void loop_step(struct loop *l, int timeout_ms);
+
+/* What loops ask of the kernel. */
+extern const struct calls loop_calls;
 
 /* True on the thread that runs `l`, and when nobody runs it. For assert(). */
 bool loop_here(const struct loop *l);

@@ -303,6 +303,12 @@ int watch_finish(struct watch *w, bool started)
 	return err && !v.status ? EXIT_DIE : v.status;
 }
 
+void watch_call(struct watch *w, loop_call_fn fn, void *arg)
+{
+	if (w)
+		loop_call(w->loop, fn, arg);
+}
+
 /* ---- life ---- */
 
 /* Two guests with one log would mix in it. */

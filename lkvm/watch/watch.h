@@ -9,6 +9,7 @@
 #ifndef LKVM_WATCH_H
 #define LKVM_WATCH_H
 
+#include "lkvm/vm/loop.h"
 #include "lkvm/vm/stop.h"
 #include "lkvm/watch/verdict.h"
 #include "lkvm/watch/watch_conf.h"
@@ -51,6 +52,9 @@ bool watch_ended(struct watch *w, enum stop_reason end);
  * `started` is false when there was no machine, for a reason that was printed.
  */
 int watch_finish(struct watch *w, bool started);
+
+/* Make this call on the watcher's thread, and wait for it. Takes NULL: nothing is called. */
+void watch_call(struct watch *w, loop_call_fn fn, void *arg);
 
 /* Takes NULL. */
 void watch_destroy(struct watch *w);

@@ -7,9 +7,8 @@
  *         library is the distribution's. It writes to sockets without MSG_NOSIGNAL: the thread has
  *         SIGPIPE blocked, or the process ignores it.
  *
- * libslirp is found at run time: lkvm starts, and its other networks work, without it. Loading it
- * and GLib costs as many instructions as all the rest of lkvm's start, so the library is loaded for
- * the first frame that needs it; at the start we only look whether it is there.
+ * libslirp is found at run time: lkvm starts, and its other networks work, without it. It is loaded
+ * and started before the guest is, because no code is loaded afterwards (lkvm/run/confine.h).
  *
  * libslirp has to be asked before each epoll_wait() which sockets to watch, and told afterwards
  * which are ready. Asking is a walk over its sockets, so it is done once per batch: after the
@@ -19,14 +18,43 @@
 #include "net/user/slirp.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #include "lkvm/base/log.h"
 #include "net/netopt.h"
 #include "net/user/budget.h"
 #include "net/user/pollset.h"
 #include "net/user/slirp_lib.h"
+
+static const struct call list[] = {
+	CALL(socket),
+	CALL(connect),
+	CALL(accept),
+	CALL_RARE(accept4, "by its version"),
+	CALL_RARE(bind, "a forward that is made later"),
+	CALL_RARE(listen, "a forward that is made later"),
+	CALL_RARE(getsockname, "a forward that is made later"),
+	CALL(getpeername),
+	CALL(getsockopt),
+	CALL(setsockopt),
+	CALL(sendto),
+	CALL_RARE(sendmsg, "by its version"),
+	CALL(recvfrom),
+	CALL(recvmsg),
+	CALL(shutdown),
+	CALL(close),
+	CALL(fcntl),
+	CALL_IOCTL(FIONREAD),
+	/* The host's name server: it looks at /etc/resolv.conf now and then. */
+	CALL(newfstatat),
+	CALL_RARE(fstat, "by the C library's version"),
+	CALL_IF(openat, 2, O_ACCMODE | O_CREAT | O_TRUNC | O_TMPFILE, O_RDONLY),
+};
+
+const struct calls slirp_calls = CALLS("user network", list);
 
 #define STALE_NS UINT64_C(50000000) /* libslirp's idea of "now" may be that old */
 #define IDLE_MS 1000u		    /* what libslirp says when it waits for nothing */
@@ -36,8 +64,7 @@
 struct slirp {
 	struct slirp_conf conf;
 	struct slirp_lib lib;
-	Slirp *slirp; /* NULL: not started yet */
-	bool failed;  /* nor will it be */
+	Slirp *slirp; /* NULL: it did not start */
 	struct loop *loop;
 	const struct slirp_client *client;
 	void *arg;
@@ -351,20 +378,11 @@ static int start(struct slirp *s)
 	return 0;
 }
 
-static bool awake(struct slirp *s)
-{
-	if (!s->slirp && !s->failed)
-		s->failed = start(s) != 0;
-	return s->slirp;
-}
-
 /* ---- for net/user/user.c ---- */
 
 void slirp_feed(struct slirp *s, const u8 *frame, size_t len, bool neighbour)
 {
 	assert(loop_here(s->loop));
-	if (!awake(s))
-		return;
 	/* Time-outs count from libslirp's clock, which only pollfds_poll() sets. */
 	if (!s->fresh && loop_now_ns() - s->polled_at > STALE_NS)
 		poll_slirp(s);
@@ -466,7 +484,7 @@ int slirp_open(struct slirp **out, const struct slirp_conf *c, struct loop *loop
 		goto fail;
 	}
 	s->conf = *c;
-	err = c->eager || !slirp_lib_beside_libc() ? start(s) : 0;
+	err = start(s);
 	if (err)
 		goto fail;
 	*out = s;

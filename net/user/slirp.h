@@ -19,7 +19,6 @@ struct slirp_conf {
 	struct in6_addr prefix6; /* a /64: host ::1, name server ::3 */
 	u16 mtu; /* of IP packets for the guest, up to 65521; TCP makes at most 32 KiB of it */
 	bool restricted; /* the guest reaches nothing but forwards and the name server */
-	bool eager;	 /* start at once: there will be forwards, or IPv6, which speaks first */
 };
 
 struct slirp_client {
@@ -32,10 +31,12 @@ struct slirp_client {
 	void (*batch_end)(void *arg);
 };
 
+/* What libslirp asks of the kernel. */
+extern const struct calls slirp_calls;
+
 /*
- * An instance of libslirp, which is loaded and started with the first frame that needs it, or at
- * once (`eager`). 0, or after one log_error() line: -ENOENT when the library is missing or too old,
- * -EIO, -ENOMEM. What goes wrong later gives that line then, and frames vanish.
+ * An instance of libslirp, which is loaded for the first. 0, or after one log_error() line: -ENOENT
+ * when the library is missing or too old, -EIO, -ENOMEM.
  */
 int slirp_open(struct slirp **out, const struct slirp_conf *c, struct loop *loop,
 	       const struct slirp_client *client, void *arg);
@@ -43,10 +44,7 @@ int slirp_open(struct slirp **out, const struct slirp_conf *c, struct loop *loop
 /* Close all connections and release; takes NULL. client->frame may be called from inside. */
 void slirp_close(struct slirp *s);
 
-/*
- * Listen on `host` and forward to `guest`; ports are in host order. For eager instances. 0, or
- * -errno without a message.
- */
+/* Listen on `host` and forward to `guest`; ports are in host order. 0, or -errno without a message. */
 int slirp_forward(struct slirp *s, bool udp, struct in_addr host, u16 host_port,
 		  struct in_addr guest, u16 guest_port);
 

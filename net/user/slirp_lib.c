@@ -2,18 +2,14 @@
 /*
  * Finding libslirp and its functions.
  *
- * Thread: main, or the loop.
+ * Thread: main.
  * Trust:  the library is the distribution's.
  */
 #include "net/user/slirp_lib.h"
 
 #include <dlfcn.h>
 #include <errno.h>
-#include <limits.h>
-#include <link.h>
 #include <stdio.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "lkvm/base/log.h"
 
@@ -105,26 +101,4 @@ int slirp_lib_load(struct slirp_lib *lib)
 	}
 	quiet_glib(dl);
 	return 0;
-}
-
-/* dladdr() would do, but it looks at every symbol of the C library. */
-static int try_beside_libc(struct dl_phdr_info *object, size_t size, void *found)
-{
-	const char *slash = strrchr(object->dlpi_name, '/');
-	char path[PATH_MAX];
-
-	if (!slash || strcmp(slash + 1, "libc.so.6"))
-		return 0;
-	snprintf(path, sizeof(path), "%.*s/" SONAME, (int)(slash - object->dlpi_name),
-		 object->dlpi_name);
-	*(bool *)found = access(path, R_OK) == 0;
-	return 1;
-}
-
-bool slirp_lib_beside_libc(void)
-{
-	bool found = false;
-
-	dl_iterate_phdr(try_beside_libc, &found);
-	return found;
 }

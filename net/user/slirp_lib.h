@@ -28,10 +28,4 @@ bool slirp_version_fits(const char *version);
 /* Load the library, which then stays, and fill *lib. 0, or -ENOENT after one log_error() line. */
 int slirp_lib_load(struct slirp_lib *lib);
 
-/*
- * Is there a libslirp in the folder of the C library? A cheap answer for the common case; where it
- * is no, only slirp_lib_load() tells.
- */
-bool slirp_lib_beside_libc(void);
-
 #endif

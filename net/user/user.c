@@ -374,7 +374,6 @@ static int open_slirp(struct user_if *s, const struct net_conf *c)
 		/* Larger than the guest's: net/user/segment.c stands between the two. */
 		.mtu = (u16)MAX(SEGMENT_MTU, (unsigned)c->mtu),
 		.restricted = c->restricted,
-		.eager = c->nr_hostfwd || c->ipv6,
 	};
 
 	return slirp_open(&s->slirp, &conf, s->loop, &slirp_client, s);
@@ -406,6 +405,7 @@ int user_if_create(struct netif **out, const struct net_conf *c, struct loop *lo
 	if (!s)
 		return err;
 	s->loop = loop;
+	s->netif.calls[0] = &slirp_calls;
 	s->netif.ops = &user_if_ops;
 	s->netif.mtu = c->mtu;
 	s->netif.offloads = NETIF_TX_CSUM | NETIF_TX_TSO4 | NETIF_TX_TSO6 | NETIF_RX_CSUM |

@@ -35,6 +35,16 @@
 #include "lkvm/vm/mem.h"
 #include "realm/host/uapi_rmi.h"
 
+static const struct call list[] = {
+	CALL_IOCTL(KVM_SET_MEMORY_ATTRIBUTES),
+	CALL_IOCTL_RARE(KVM_SET_MEMORY_ATTRIBUTES2, "v12 and later"),
+	CALL_NO_EXEC(mprotect),
+	CALL(fallocate),
+	CALL(madvise),
+};
+
+const struct calls gmem_calls = CALLS("guest_memfd", list);
+
 #define MAX_REGIONS 8u
 #define MAX_VCPUS 512u
 #define GRANULE 4096u /* of the RMM, at least */

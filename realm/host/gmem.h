@@ -7,6 +7,7 @@
 #ifndef REALM_GMEM_H
 #define REALM_GMEM_H
 
+#include "lkvm/base/calls.h"
 #include "lkvm/base/gpa.h"
 
 struct gmem;
@@ -29,6 +30,9 @@ int gmem_create(struct gmem **out, struct kvm *k, struct mem *m, enum gmem_attrs
 
 /* Close the guest_memfds; the slots go with the VM. Takes NULL. */
 void gmem_destroy(struct gmem *g);
+
+/* What an exit of gmem_exit() asks of the kernel. */
+extern const struct calls gmem_calls;
 
 /*
  * Make all RAM private, before it is populated. 0, or -errno after one log_error() line.

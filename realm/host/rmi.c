@@ -154,6 +154,7 @@ static void destroy(struct realm *r)
 
 const struct realm_ops realm_rmi = {
 	.name = "rmi",
+	.calls = &gmem_calls,
 	.confidential = true,
 	.realm = true,
 	.ripas_last = true,

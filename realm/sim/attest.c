@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Tokens on demand: keys at the first, the platform's part once, the Realm's each time.
+ * Tokens on demand: keys and the platform's part at the start, the Realm's part each time.
  *
- * Thread: vCPU threads, one call at a time.
+ * Thread: create and destroy main; vCPU threads, one call at a time.
  * Trust:  the challenge is the guest's.
  */
 #include "realm/sim/attest.h"
@@ -18,14 +18,29 @@
 #define PLATFORM_MAX 1536u
 
 struct attest {
-	const char *keys_dir; /* NULL: default */
 	enum token_form form;
-	bool ready; /* what follows is there */
-	int failed; /* -errno of the first attempt: it is not made again */
+	int failed; /* -errno: there are no keys, or what follows is missing */
 	struct attest_keys keys;
 	u8 platform[PLATFORM_MAX];
 	size_t platform_len;
 };
+
+static int get_ready(struct attest *a, const char *keys_dir)
+{
+	char dir[PATH_MAX];
+	int err = 0;
+
+	if (!keys_dir)
+		err = keys_default_dir(dir, sizeof(dir));
+	if (!err)
+		err = keys_open(&a->keys, keys_dir ? keys_dir : dir);
+	if (err)
+		return err;
+	err = token_make_platform(&a->keys, a->platform, sizeof(a->platform), &a->platform_len);
+	if (err)
+		log_errno(err, "cannot sign a platform token");
+	return err;
+}
 
 int attest_create(struct attest **out, const char *keys_dir, enum token_form form)
 {
@@ -37,8 +52,8 @@ int attest_create(struct attest **out, const char *keys_dir, enum token_form for
 	a = calloc(1, sizeof(*a));
 	if (!a)
 		return log_errno(-ENOMEM, "attestation service");
-	a->keys_dir = keys_dir;
 	a->form = form;
+	a->failed = get_ready(a, keys_dir);
 	*out = a;
 	return 0;
 }
@@ -51,33 +66,12 @@ void attest_destroy(struct attest *a)
 	free(a);
 }
 
-static int get_ready(struct attest *a)
-{
-	char dir[PATH_MAX];
-	int err = 0;
-
-	if (!a->keys_dir)
-		err = keys_default_dir(dir, sizeof(dir));
-	if (!err)
-		err = keys_open(&a->keys, a->keys_dir ? a->keys_dir : dir);
-	if (err)
-		return err;
-	err = token_make_platform(&a->keys, a->platform, sizeof(a->platform), &a->platform_len);
-	if (err)
-		log_errno(err, "cannot sign a platform token");
-	return err;
-}
-
 int attest_token(struct attest *a, const struct rsi_realm *r,
 		 const u8 challenge[TOKEN_CHALLENGE_LEN], u8 *buf, u32 size, u32 *len)
 {
 	size_t n;
 	int err;
 
-	if (!a->ready && !a->failed) {
-		a->failed = get_ready(a);
-		a->ready = !a->failed;
-	}
 	if (a->failed)
 		return a->failed;
 	err = token_make(&a->keys, a->form, a->platform, a->platform_len, r, challenge, buf, size,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The attestation service of a simulated Realm. Keys and libcrypto are loaded for the first token,
- * so that a guest that asks for none does not pay.
+ * The attestation service of a simulated Realm. Keys and libcrypto are loaded before the guest
+ * runs: afterwards no file is opened and no code loaded [lkvm/run/confine.h].
  */
 #ifndef REALM_ATTEST_H
 #define REALM_ATTEST_H
@@ -12,8 +12,10 @@
 struct attest;
 
 /*
- * A service with the keys of the directory `keys_dir`, which outlives it and is checked, not read;
- * NULL: the user's default directory. Main thread. 0, or -errno after one log_error() line.
+ * A service with the keys of the directory `keys_dir`; NULL: the user's default directory. Main
+ * thread. 0, or -errno after one log_error() line: the directory that was chosen is none for keys.
+ * Where there are no keys for another reason (no libcrypto, for instance), which one line says, the
+ * guest gets no tokens.
  */
 int attest_create(struct attest **out, const char *keys_dir, enum token_form form);
 

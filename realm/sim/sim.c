@@ -276,8 +276,22 @@ static void destroy(struct realm *r)
 	free(s);
 }
 
+static const struct call list[] = {
+	CALL_IOCTL(KVM_GET_ONE_REG),
+	CALL_IOCTL(KVM_SET_ONE_REG),
+	CALL_IOCTL(KVM_SET_MP_STATE),
+	CALL_IOCTL_RARE(KVM_SET_VCPU_EVENTS, "an access to nothing"),
+	CALL_NO_EXEC(mprotect),
+	CALL_NO_EXEC(mmap),
+	CALL(madvise),
+	CALL(fallocate),
+	CALL_RARE(clock_nanosleep, "--sim-fault delay"),
+};
+static const struct calls sim_calls = CALLS("simulated Realm", list);
+
 const struct realm_ops realm_sim = {
 	.name = "sim",
+	.calls = &sim_calls,
 	.confidential = true,
 	.realm = true,
 	.devices_at_alias = true,

@@ -492,6 +492,7 @@ int virtio_blk_create(struct virtio_device **out, const struct virtio_env *env, 
 	blk_config_init(&b->config, disk, seg_bytes, max_iov - 2u, conf->nr_queues);
 	b->dev.config = (u8 *)&b->config;
 	b->dev.config_len = sizeof(b->config);
+	memcpy(b->dev.calls, disk->calls, sizeof(disk->calls));
 	limits_init(b);
 	*out = &b->dev;
 	return 0;

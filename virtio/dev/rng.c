@@ -91,6 +91,9 @@ static void rng_destroy(struct virtio_device *d)
 	free(r);
 }
 
+static const struct call list[] = { CALL(getrandom) };
+static const struct calls rng_calls = CALLS("virtio-rng", list);
+
 static const struct virtio_type rng_type = {
 	.name = "rng",
 	.id = 4,
@@ -120,6 +123,7 @@ int virtio_rng_create(struct virtio_device **out, const struct virtio_env *env)
 		free(r);
 		return err;
 	}
+	r->dev.calls[0] = &rng_calls;
 	*out = &r->dev;
 	return 0;
 }

@@ -78,6 +78,7 @@ struct disk_ops {
 
 struct disk {
 	const struct disk_ops *ops;
+	const struct calls *calls[2]; /* system calls that requests lead to, beside the loop's */
 	u64 size;		      /* bytes, multiple of block_size; the submitter's to change */
 	bool read_only;		      /* the submitter sends no WRITE, DISCARD, WRITE_ZEROES */
 	bool can_discard;	      /* DISCARD and unmapping WRITE_ZEROES have an effect */

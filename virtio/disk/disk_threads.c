@@ -309,6 +309,15 @@ static void threads_destroy(struct disk *d)
 	free(t);
 }
 
+static const struct call list[] = {
+	CALL(preadv),
+	CALL(pwritev),
+	CALL(fdatasync),
+	CALL_RARE(fallocate, "discard, zeroes"),
+	CALL_IOCTL_RARE(BLKDISCARD, "a block device"),
+};
+static const struct calls threads_calls = CALLS("disk (threads)", list);
+
 static const struct disk_ops threads_ops = {
 	.submit = threads_submit,
 	.commit = threads_commit,
@@ -328,6 +337,7 @@ int disk_threads_create(struct disk **out, const struct disk *proto, const struc
 		return -ENOMEM;
 	t->disk = *proto;
 	t->disk.ops = &threads_ops;
+	t->disk.calls[0] = &threads_calls;
 	t->file = (struct disk_file){ .fd = -1, .buffered_fd = -1 };
 	t->loop = loop;
 	list_init(&t->batch);

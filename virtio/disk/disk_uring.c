@@ -394,10 +394,17 @@ static void uring_destroy(struct disk *d)
 	free(u);
 }
 
-/*
- * System calls from here, once the guest runs: io_uring_enter, preadv2, pwritev2; measure() also
- * makes fstat, and BLKGETSIZE64.
- */
+/* With measure() of disk_raw.c. */
+static const struct sys_call list[] = {
+	CALL(io_uring_enter),
+	CALL(preadv2),
+	CALL(pwritev2),
+	CALL_RARE(newfstatat, "a disk that grows"),
+	CALL_RARE(fstat, "a disk that grows"),
+	CALL_IOCTL_RARE(BLKGETSIZE64, "a disk that grows"),
+};
+static const struct calls uring_calls = CALLS("disk (io_uring)", list);
+
 static const struct disk_ops uring_ops = {
 	.submit = uring_submit,
 	.commit = uring_commit,
@@ -471,6 +478,8 @@ int disk_uring_create(struct disk **out, const struct disk *proto, const struct 
 	err = loop_fd_add(loop, u->ring.ring_fd, EPOLLIN, on_ring, u, &u->ring_fd);
 	if (err)
 		goto fail;
+	u->disk.calls[0] = &uring_calls;
+	u->disk.calls[1] = u->aux ? u->aux->calls[0] : NULL;
 	u->read = u->write = at_once_of(file);
 	u->file = *file;
 	*out = &u->disk;

@@ -54,8 +54,7 @@ static int open_it(char *line, size_t size)
 				.host = { htonl(0xc0a82101) },
 				.dns = { htonl(0xc0a82103) },
 				.guest = { htonl(0xc0a8210f) },
-				.mtu = 1500,
-				.eager = true };
+				.mtu = 1500 };
 	static const struct slirp_client client; /* no frames without sockets */
 	struct slirp *s = NULL;
 	struct loop *l;

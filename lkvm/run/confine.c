@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Confining the process, and the system calls that belong to no room.
+ *
+ * Thread: main.
+ * Trust:  the user's configuration. From confine() on nobody trusts this process.
+ * Spec:   seccomp(2), capabilities(7), prctl(2)
+ */
+#include "lkvm/run/confine.h"
+
+#include <errno.h>
+#include <linux/capability.h>
+#include <linux/seccomp.h>
+#include <malloc.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "lkvm/base/log.h"
+#include "lkvm/console/outbuf.h"
+#include "lkvm/console/terminal.h"
+#include "lkvm/kvm/kvm.h"
+#include "lkvm/kvm/vcpu.h"
+#include "lkvm/run/devices.h"
+#include "lkvm/run/filter.h"
+#include "lkvm/run/violation.h"
+#include "lkvm/run/warden.h"
+#include "lkvm/watch/watch.h"
+#include "realm/realm.h"
+#include "realm/rhi.h"
+
+#define FAILURE "a failed assertion"
+
+/* The C library's own, and those of the end. */
+static const struct call list[] = {
+	CALL_NO_EXEC(mmap),
+	CALL(munmap),
+	CALL(brk),
+	CALL(madvise), /* the stack of a thread that ends */
+	CALL(futex),
+	CALL(write), /* messages */
+	CALL(close),
+	CALL(rt_sigprocmask),
+	CALL(exit),
+	CALL(exit_group),
+	CALL_RARE(mremap, "a large buffer that grows"),
+	CALL_RARE(clock_gettime, "where the vDSO cannot read the clock"),
+	CALL_RARE(restart_syscall, "after SIGSTOP and SIGCONT"),
+	CALL_RARE(writev, FAILURE),
+	CALL_RARE(getpid, FAILURE),
+	CALL_RARE(gettid, FAILURE),
+	CALL_RARE(tgkill, FAILURE),
+	CALL_RARE(rt_sigaction, FAILURE),
+	CALL_RARE(rt_sigreturn, FAILURE),
+};
+
+static const struct calls process_calls = CALLS("process", list);
+
+#define BOOT "--reboot"
+
+/*
+ * What sets up another machine, for --reboot: a filter cannot be taken off. Still no program is
+ * started, no memory becomes code (libraries are there since the first boot), and what is made are
+ * threads: clone(2) shares all with its parent, and clone3(2), whose flags a filter cannot see, is
+ * unknown.
+ */
+static const struct call setup_list[] = {
+	CALL_RARE(openat, BOOT),
+	CALL_RARE(close, BOOT),
+	CALL_RARE(read, BOOT),
+	CALL_RARE(pread64, BOOT),
+	CALL_RARE(lseek, BOOT),
+	CALL_RARE(newfstatat, BOOT),
+	CALL_RARE(fstat, BOOT),
+	CALL_RARE(statx, BOOT),
+	CALL_RARE(readlinkat, BOOT),
+	CALL_RARE(faccessat, BOOT),
+	CALL_RARE(fcntl, BOOT),
+	CALL_RARE(ioctl, BOOT),
+	CALL_RARE(ftruncate, BOOT),
+	CALL_RARE(fallocate, BOOT),
+	CALL_RARE(fchmod, BOOT),
+	CALL_RARE(flock, BOOT),
+	CALL_RARE(mkdirat, BOOT),
+	CALL_RARE(linkat, BOOT),
+	CALL_RARE(unlinkat, BOOT),
+	CALL_RARE(fsync, BOOT),
+	CALL_RARE(memfd_create, BOOT),
+	CALL_RARE(eventfd2, BOOT),
+	CALL_RARE(epoll_create1, BOOT),
+	CALL_RARE(timerfd_create, BOOT),
+	CALL_RARE(signalfd4, BOOT),
+	CALL_RARE(io_uring_setup, BOOT),
+	CALL_RARE(io_uring_register, BOOT),
+	CALL_RARE(io_uring_enter, BOOT),
+	CALL_RARE(socket, BOOT),
+	CALL_RARE(bind, BOOT),
+	CALL_RARE(listen, BOOT),
+	CALL_RARE(connect, BOOT),
+	CALL_RARE(getsockname, BOOT),
+	CALL_RARE(setsockopt, BOOT),
+	CALL_RARE(getsockopt, BOOT),
+	CALL_RARE(getrandom, BOOT),
+	CALL_RARE(uname, BOOT),
+	CALL_RARE(sysinfo, BOOT),
+	CALL_RARE(prlimit64, BOOT),
+	CALL_RARE(geteuid, BOOT),
+	CALL_RARE(mlock, BOOT),
+	CALL_RARE(prctl, BOOT),
+	CALL_RARE(rt_sigaction, BOOT),
+	CALL_RARE(sched_getaffinity, BOOT),
+	CALL_RARE(sched_setaffinity, BOOT),
+	CALL_RARE(set_robust_list, BOOT),
+	CALL_RARE(rseq, BOOT),
+	CALL_IF_RARE(mprotect, 2, PROT_EXEC, 0, BOOT),
+	CALL_IF_RARE(clone, 0, CLONE_VM | CLONE_THREAD, CLONE_VM | CLONE_THREAD, BOOT),
+	CALL_REFUSED(clone3),
+};
+
+static const struct calls setup_calls = CALLS("set-up", setup_list);
+
+/* Sanitizers read /proc, start processes and map memory as they like. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED true
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED true
+#endif
+#endif
+#ifndef SANITIZED
+#define SANITIZED false
+#endif
+
+static bool has_seccomp(void)
+{
+	u32 action = SECCOMP_RET_TRAP;
+
+	return !syscall(__NR_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action);
+}
+
+void confine_lacks(char *buf, size_t size)
+{
+	snprintf(buf, size, "%s",
+		 SANITIZED	 ? "a program without sanitizers"
+		 : has_seccomp() ? ""
+				 : "seccomp (CONFIG_SECCOMP_FILTER)");
+}
+
+/* ---- privileges ---- */
+
+/* Those of one thread. *arg: 0 or -errno. */
+static void drop_capabilities(void *arg)
+{
+	struct __user_cap_header_struct h = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { { 0 } };
+
+	if (syscall(__NR_capset, &h, none) < 0)
+		*(int *)arg = -errno;
+}
+
+static int drop_everywhere(const struct confine_env *env)
+{
+	const struct rlimit all = { RLIM_INFINITY, RLIM_INFINITY }, none = { 0, 0 };
+	int err = 0;
+
+	/* KVM charges the pages of a protected VM to us as they come, and root has no limit. */
+	setrlimit(RLIMIT_MEMLOCK, &all);
+	/* What the process has in memory is the guest's. */
+	if (setrlimit(RLIMIT_CORE, &none) < 0)
+		return -errno;
+	drop_capabilities(&err);
+	warden_call(env->warden, drop_capabilities, &err);
+	watch_call(env->watch, drop_capabilities, &err);
+	return err;
+}
+
+/* ---- system calls ---- */
+
+static void compose(struct filter *f, const struct confine_env *env)
+{
+	/* First what is called most: the order is that of the filter's comparisons. */
+	filter_add(f, &vcpu_calls);
+	filter_add(f, &kvm_event_calls);
+	filter_add(f, &loop_calls);
+	filter_add(f, &process_calls);
+	filter_add(f, &outbuf_calls);
+	if (isatty(STDIN_FILENO) || isatty(STDOUT_FILENO))
+		filter_add(f, &terminal_calls);
+	filter_add(f, env->realm->calls);
+	if (env->c->service_ip)
+		filter_add(f, &rhi_calls);
+	filter_add(f, &warden_calls);
+	filter_add(f, &control_calls);
+	devices_calls(env->devices, f);
+	if (env->c->reboot)
+		filter_add(f, &setup_calls);
+	filter_compile(f);
+}
+
+static int install(const struct filter *f)
+{
+	const struct sock_fprog program = { (unsigned short)f->len,
+					    (struct sock_filter *)f->program };
+	/*
+	 * SPEC_ALLOW: without it kernels before 5.16 turn off speculation for all our threads, and
+	 * what the guest's vCPUs may speculate is not decided here.
+	 */
+	unsigned long flags = SECCOMP_FILTER_FLAG_TSYNC | SECCOMP_FILTER_FLAG_SPEC_ALLOW;
+	long ret = syscall(__NR_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program);
+
+	if (ret > 0) /* a thread that has a filter of its own */
+		return -EBUSY;
+	return ret < 0 ? -errno : 0;
+}
+
+static void tell(const struct filter *f)
+{
+	char text[900];
+
+	if (!log_enabled(LOG_DEBUG))
+		return;
+	log_debug("confined to %u system calls, %u rules, %u instructions", f->nr_names,
+		  f->nr_calls, f->len);
+	for (unsigned i = 0; i < f->nr_rooms; i++) {
+		calls_print(f->rooms[i], text, sizeof(text));
+		log_debug("confined: %s", text);
+	}
+}
+
+static int filter_all(const struct confine_env *env)
+{
+	struct filter *f = calloc(1, sizeof(*f));
+	int err = f ? violation_catch(warden_leave_now, env->warden) : -ENOMEM;
+
+	if (!err) {
+		compose(f, env);
+		tell(f);
+		err = install(f);
+	}
+	free(f);
+	return err;
+}
+
+int confine(const struct confine_env *env)
+{
+	char lack[100];
+	int err;
+
+	if (env->c->confine == CONFINE_OFF || violation_is_caught())
+		return 0;
+	confine_lacks(lack, sizeof(lack));
+	if (*lack && env->c->confine == CONFINE_STRICT) {
+		log_error("--confine strict: this needs %s", lack);
+		return -ENOSYS;
+	}
+	if (*lack)
+		log_info("lkvm is not confined as well as it could be: this needs %s", lack);
+	err = drop_everywhere(env);
+	if (!err)
+		err = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0;
+	if (!err && !*lack)
+		err = filter_all(env);
+	return err ? log_errno(err, "cannot confine lkvm") : 0;
+}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A forbidden system call: one line with its name, and a status of its own. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lkvm/base/exit.h"
+#include "lkvm/base/sigmask.h"
+#include "lkvm/run/violation.h"
+#include "tests/unit/suite.h"
+
+/* All calls but swapoff(2). */
+static void forbid(void)
+{
+	static struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_swapoff, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	const struct sock_fprog program = { ARRAY_SIZE(code), code };
+
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	if (syscall(__NR_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program))
+		_exit(77);
+}
+
+static void leave(void *arg)
+{
+	dprintf(STDERR_FILENO, "%s", (const char *)arg);
+}
+
+static void *forbidden(void *arg)
+{
+	syscall(__NR_swapoff, "");
+	return NULL;
+}
+
+/* What a process says that makes the call, on a thread whose signals are blocked as ours are. */
+static int status_of(bool thread, char *line, size_t size)
+{
+	int p[2], status;
+	ssize_t n;
+	pid_t pid;
+
+	ck_assert_int_eq(pipe(p), 0);
+	pid = fork();
+	if (!pid) {
+		pthread_t t;
+		sigset_t all;
+
+		dup2(p[1], STDERR_FILENO);
+		if (violation_catch(leave, (void *)"gone. "))
+			_exit(78);
+		forbid();
+		signals_of_others(&all);
+		pthread_sigmask(SIG_BLOCK, &all, NULL);
+		if (thread && !pthread_create(&t, NULL, forbidden, NULL))
+			pthread_join(t, NULL);
+		forbidden(NULL);
+		_exit(0);
+	}
+	close(p[1]);
+	n = read(p[0], line, size - 1);
+	line[MAX(n, 0)] = 0;
+	while (n > 0 && (n = read(p[0], line + strlen(line), size - 1 - strlen(line))) > 0)
+		line[size - 1] = 0;
+	close(p[0]);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+START_TEST(a_line_and_a_status)
+{
+	char line[400] = "", want[400];
+
+	ck_assert_int_eq(status_of(_i, line, sizeof(line)), EXIT_VIOLATION);
+	snprintf(want, sizeof(want),
+		 "gone.   Fatal: the system call swapoff (%d) is not one that this guest's devices "
+		 "need: lkvm ends here (--confine)\n",
+		 __NR_swapoff);
+	ck_assert_str_eq(line, want);
+}
+END_TEST
+
+START_TEST(names)
+{
+	ck_assert_str_eq(violation_name(__NR_read), "read");
+	ck_assert_str_eq(violation_name(__NR_execve), "execve");
+	ck_assert_str_eq(violation_name(__NR_clone3), "clone3");
+	ck_assert_str_eq(violation_name(-1), "?");
+	ck_assert_str_eq(violation_name(100000), "?");
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("lkvm/run/violation");
+	TCase *tc = tcase_create("violation");
+	SRunner *sr;
+	int failed;
+
+	tcase_add_loop_test(tc, a_line_and_a_status, 0, 2);
+	tcase_add_test(tc, names);
+	suite_add_tcase(s, tc);
+	sr = srunner_create(s);
+	srunner_run_all(sr, CK_ENV);
+	failed = srunner_ntests_failed(sr);
+	srunner_free(sr);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
