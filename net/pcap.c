@@ -133,7 +133,7 @@ static void pcap_if_destroy(struct netif *n)
 	free(p);
 }
 
-static const struct call list[] = { CALL(writev), CALL(close) };
+static const struct sys_call list[] = { CALL(writev), CALL(close) };
 static const struct calls pcap_calls = CALLS("capture", list);
 
 static const struct netif_ops pcap_if_ops = {

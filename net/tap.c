@@ -217,14 +217,14 @@ static void tap_if_destroy(struct netif *n)
 	free(t);
 }
 
-static const struct call list[] = {
+static const struct sys_call list[] = {
 	CALL(read),
 	CALL(writev),
 	CALL_IOCTL(TUNSETOFFLOAD),
 };
 static const struct calls tap_calls = CALLS("tap", list);
 
-static const struct call down_list[] = { CALL(wait4), CALL(close) };
+static const struct sys_call down_list[] = { CALL(wait4), CALL(close) };
 static const struct calls down_calls = CALLS("down script", down_list);
 
 static const struct netif_ops tap_if_ops = {

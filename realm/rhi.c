@@ -30,7 +30,7 @@
 #include "lkvm/vm/mem.h"
 #include "realm/hash.h"
 
-static const struct call list[] = {
+static const struct sys_call list[] = {
 	CALL(socket),  CALL(setsockopt), CALL(getsockopt), CALL(connect), CALL(ppoll),
 	CALL(sendmsg), CALL(recvmsg),	 CALL(recvfrom),   CALL(close),	  CALL_IOCTL(FIONREAD),
 };

@@ -3,7 +3,7 @@
  * The system calls that a room makes while the guest runs: a table beside its code.
  * lkvm/run/confine.h allows those of the rooms that are in use, and no others.
  *
- *	static const struct call list[] = { CALL(getrandom), CALL_IOCTL(TUNSETOFFLOAD) };
+ *	static const struct sys_call list[] = { CALL(getrandom), CALL_IOCTL(TUNSETOFFLOAD) };
  *	const struct calls rng_calls = CALLS("virtio-rng", list);
  *
  * What set-up alone needs is in no table. Part of running are: the C library below the room, what
@@ -18,7 +18,7 @@
 
 #include "lkvm/base/util.h"
 
-struct call {
+struct sys_call {
 	u16 nr; /* __NR_* */
 	/*
 	 * Allowed where (argument `arg` & mask) == value; a mask of 0 is no condition. Of an
@@ -36,7 +36,7 @@ struct call {
 
 struct calls {
 	const char *room;
-	const struct call *list;
+	const struct sys_call *list;
 	unsigned nr;
 };
 

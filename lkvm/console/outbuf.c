@@ -22,7 +22,7 @@
 
 #include "lkvm/base/log.h"
 
-static const struct call list[] = {
+static const struct sys_call list[] = {
 	CALL(write),
 	CALL_RARE(ppoll, "output that does not go out at once"),
 };

@@ -21,7 +21,7 @@
 
 #include "lkvm/base/log.h"
 
-static const struct call list[] = {
+static const struct sys_call list[] = {
 	CALL_IOCTL(TCGETS),	CALL_IOCTL(TCSETS), CALL_IOCTL(TIOCGPGRP),
 	CALL_IOCTL(TIOCGWINSZ), CALL(getpgid),	    CALL(rt_sigprocmask),
 };

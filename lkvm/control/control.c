@@ -17,7 +17,7 @@
 #include "lkvm/control/control_conn.h"
 #include "lkvm/control/control_dir.h"
 
-static const struct call call_list[] = {
+static const struct sys_call call_list[] = {
 	CALL(accept4), CALL(getsockopt), CALL(recvmsg), CALL(sendto), CALL(unlinkat),
 };
 

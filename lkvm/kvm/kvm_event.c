@@ -19,7 +19,7 @@
 #include "lkvm/kvm/kvm.h"
 #include "lkvm/vm/irq.h"
 
-static const struct call list[] = {
+static const struct sys_call list[] = {
 	CALL_IOCTL(KVM_IRQ_LINE),
 	CALL_IOCTL(KVM_IOEVENTFD),
 	CALL_IOCTL(KVM_IRQFD),

@@ -29,7 +29,7 @@
 
 #define KICK_SIGNAL SIGUSR1
 
-static const struct call list[] = {
+static const struct sys_call list[] = {
 	CALL_IOCTL(KVM_RUN),
 	CALL_IOCTL_RARE(KVM_GET_ONE_REG, "a guest that failed"),
 	CALL_IOCTL_RARE(KVM_SET_VCPU_EVENTS, "an access to nothing"),

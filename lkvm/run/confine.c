@@ -37,7 +37,7 @@
 #define FAILURE "a failed assertion"
 
 /* The C library's own, and those of the end. */
-static const struct call list[] = {
+static const struct sys_call list[] = {
 	CALL_NO_EXEC(mmap),
 	CALL(munmap),
 	CALL(brk),
@@ -69,7 +69,7 @@ static const struct calls process_calls = CALLS("process", list);
  * threads: clone(2) shares all with its parent, and clone3(2), whose flags a filter cannot see, is
  * unknown.
  */
-static const struct call setup_list[] = {
+static const struct sys_call setup_list[] = {
 	CALL_RARE(openat, BOOT),
 	CALL_RARE(close, BOOT),
 	CALL_RARE(read, BOOT),

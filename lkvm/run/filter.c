@@ -47,13 +47,13 @@ void filter_add(struct filter *f, const struct calls *c)
 
 /* ---- rules ---- */
 
-static bool same(const struct call *a, const struct call *b)
+static bool same(const struct sys_call *a, const struct sys_call *b)
 {
 	return a->nr == b->nr && a->arg == b->arg && a->mask == b->mask && a->value == b->value;
 }
 
 /* Is what `c` allows allowed by a rule that is there? */
-static bool covered(const struct filter *f, const struct call *c)
+static bool covered(const struct filter *f, const struct sys_call *c)
 {
 	for (unsigned i = 0; i < f->nr_calls; i++) {
 		if (same(&f->calls[i], c) || (f->calls[i].nr == c->nr && !f->calls[i].mask))
@@ -66,7 +66,7 @@ static void add_rules(struct filter *f, bool conditional)
 {
 	for (unsigned r = 0; r < f->nr_rooms; r++) {
 		for (unsigned i = 0; i < f->rooms[r]->nr; i++) {
-			const struct call *c = &f->rooms[r]->list[i];
+			const struct sys_call *c = &f->rooms[r]->list[i];
 
 			if (!!c->mask != conditional || covered(f, c))
 				continue;
@@ -132,7 +132,7 @@ static void verdict(struct filter *f, u32 v)
 	emit(f, BPF_RET | BPF_K, v);
 }
 
-static void emit_condition(struct filter *f, const struct call *c)
+static void emit_condition(struct filter *f, const struct sys_call *c)
 {
 	struct sock_filter *s;
 
@@ -212,7 +212,7 @@ void calls_print(const struct calls *c, char *buf, size_t size)
 	size_t at = append(buf, size, 0, "%s:", c->room);
 
 	for (unsigned i = 0; i < c->nr; i++) {
-		const struct call *call = &c->list[i];
+		const struct sys_call *call = &c->list[i];
 
 		at = append(buf, size, at, " %s%s", call->rare ? "(" : "",
 			    violation_name(call->nr));

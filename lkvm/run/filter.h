@@ -18,7 +18,7 @@ struct filter {
 	const struct calls *rooms[FILTER_MAX_ROOMS];
 
 	unsigned nr_calls, nr_names; /* after filter_compile(): distinct rules, distinct calls */
-	struct call calls[FILTER_MAX_CALLS];
+	struct sys_call calls[FILTER_MAX_CALLS];
 	unsigned len;
 	struct sock_filter program[FILTER_MAX_LEN];
 };

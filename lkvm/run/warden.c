@@ -26,7 +26,7 @@
 
 #define STDERR_PATIENCE_MS 1000
 
-static const struct call list[] = {
+static const struct sys_call list[] = {
 	CALL_RARE(getpid, "lkvm list"),
 	CALL_RARE(ppoll, "the last resort"),
 	CALL_IOCTL_RARE(TCSETS, "the last resort"),

@@ -25,7 +25,7 @@
 
 #include "lkvm/base/sigmask.h"
 
-static const struct call list[] = {
+static const struct sys_call list[] = {
 	CALL(read),	  CALL(write),	     CALL(futex),
 	CALL(epoll_ctl),  CALL(epoll_pwait), CALL(timerfd_settime),
 #ifdef __NR_epoll_wait
@@ -58,11 +58,11 @@ struct loop_timer {
 };
 
 /* A call from another thread: lives on the caller's stack until it is done or taken back. */
-struct errand {
+struct call {
 	loop_call_fn fn;
 	void *arg;
 	bool begun, done;
-	struct errand *next;
+	struct call *next;
 };
 
 struct loop {
@@ -83,7 +83,7 @@ struct loop {
 
 	pthread_mutex_t lock; /* calls */
 	pthread_cond_t called;
-	struct errand *calls, **calls_tail;
+	struct call *calls, **calls_tail;
 };
 
 u64 loop_now_ns(void)
@@ -285,7 +285,7 @@ static void on_wake(void *arg, u32 events)
 
 	pthread_mutex_lock(&l->lock);
 	while (l->calls) {
-		struct errand *c = l->calls;
+		struct call *c = l->calls;
 
 		l->calls = c->next;
 		if (!l->calls)
@@ -301,9 +301,9 @@ static void on_wake(void *arg, u32 events)
 }
 
 /* `until`: when it is taken back if it has not begun; NULL: never. True: it is done. */
-static bool call(struct loop *l, struct errand *c, const struct timespec *until)
+static bool call(struct loop *l, struct call *c, const struct timespec *until)
 {
-	struct errand **p = &l->calls;
+	struct call **p = &l->calls;
 	int err = 0;
 
 	if (loop_here(l)) {
@@ -332,7 +332,7 @@ static bool call(struct loop *l, struct errand *c, const struct timespec *until)
 
 void loop_call(struct loop *l, loop_call_fn fn, void *arg)
 {
-	call(l, &(struct errand){ .fn = fn, .arg = arg }, NULL);
+	call(l, &(struct call){ .fn = fn, .arg = arg }, NULL);
 }
 
 bool loop_call_within(struct loop *l, loop_call_fn fn, void *arg, unsigned ms)
@@ -341,7 +341,7 @@ bool loop_call_within(struct loop *l, loop_call_fn fn, void *arg, unsigned ms)
 	struct timespec ts = { .tv_sec = (time_t)(until / 1000000000u),
 			       .tv_nsec = (long)(until % 1000000000u) };
 
-	return call(l, &(struct errand){ .fn = fn, .arg = arg }, &ts);
+	return call(l, &(struct call){ .fn = fn, .arg = arg }, &ts);
 }
 
 /* ---- running ---- */

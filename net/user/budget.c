@@ -18,13 +18,23 @@
 
 static struct {
 	struct budget *members;
-	u64 next_ns; /* no budget_make_room() before */
+	u64 next_ns;  /* no budget_make_room() before */
+	unsigned max; /* of this process: what may be asked only while it is set up */
 } all;
+
+static unsigned limit(void)
+{
+	struct rlimit r = { .rlim_cur = 1024 };
+
+	getrlimit(RLIMIT_NOFILE, &r);
+	return (unsigned)MIN((rlim_t)MAX_SOCKETS, r.rlim_cur / 2);
+}
 
 void budget_join(struct budget *b)
 {
 	b->next = all.members;
 	all.members = b;
+	all.max = limit();
 }
 
 void budget_leave(struct budget *b)
@@ -51,17 +61,9 @@ static unsigned used_by_all(void)
 	return sum;
 }
 
-static unsigned limit(void)
-{
-	struct rlimit r = { .rlim_cur = 1024 };
-
-	getrlimit(RLIMIT_NOFILE, &r);
-	return (unsigned)MIN((rlim_t)MAX_SOCKETS, r.rlim_cur / 2);
-}
-
 bool budget_has_room(enum budget_for who)
 {
-	unsigned max = limit();
+	unsigned max = all.max;
 
 	if (who == BUDGET_DATAGRAM)
 		max += max / 8;
@@ -74,7 +76,7 @@ bool budget_make_room(u64 now_ns)
 {
 	/* Datagram flows end by themselves after four minutes at the latest. */
 	static const unsigned idle_ms[] = { 120000, 30000, 10000, 1000 };
-	unsigned before = used_by_all(), max = limit();
+	unsigned before = used_by_all(), max = all.max;
 
 	if (now_ns < all.next_ns)
 		return false;

@@ -29,7 +29,7 @@
 #include "net/user/pollset.h"
 #include "net/user/slirp_lib.h"
 
-static const struct call list[] = {
+static const struct sys_call list[] = {
 	CALL(socket),
 	CALL(connect),
 	CALL(accept),

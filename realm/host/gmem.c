@@ -35,7 +35,7 @@
 #include "lkvm/vm/mem.h"
 #include "realm/host/uapi_rmi.h"
 
-static const struct call list[] = {
+static const struct sys_call list[] = {
 	CALL_IOCTL(KVM_SET_MEMORY_ATTRIBUTES),
 	CALL_IOCTL_RARE(KVM_SET_MEMORY_ATTRIBUTES2, "v12 and later"),
 	CALL_NO_EXEC(mprotect),

@@ -73,7 +73,7 @@ static void destroy(struct realm *r)
 }
 
 /* Of lkvm/vm/mem_guard.c: a page that the guest keeps from us. */
-static const struct call list[] = { CALL_NO_EXEC(mmap), CALL(rt_sigaction) };
+static const struct sys_call list[] = { CALL_NO_EXEC(mmap), CALL(rt_sigaction) };
 static const struct calls pkvm_calls = CALLS("protected VM", list);
 
 const struct realm_ops realm_pkvm = {

@@ -276,7 +276,7 @@ static void destroy(struct realm *r)
 	free(s);
 }
 
-static const struct call list[] = {
+static const struct sys_call list[] = {
 	CALL_IOCTL(KVM_GET_ONE_REG),
 	CALL_IOCTL(KVM_SET_ONE_REG),
 	CALL_IOCTL(KVM_SET_MP_STATE),

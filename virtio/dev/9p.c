@@ -302,6 +302,7 @@ int virtio_9p_create(struct virtio_device **out, const struct virtio_env *env,
 	memcpy(p->config.tag, conf->tag, tag_len);
 	p->dev.config = (u8 *)&p->config;
 	p->dev.config_len = (u32)(sizeof(le16) + tag_len);
+	p->dev.calls[0] = &share_calls;
 	*out = &p->dev;
 	return 0;
 }

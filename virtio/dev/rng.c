@@ -91,7 +91,7 @@ static void rng_destroy(struct virtio_device *d)
 	free(r);
 }
 
-static const struct call list[] = { CALL(getrandom) };
+static const struct sys_call list[] = { CALL(getrandom) };
 static const struct calls rng_calls = CALLS("virtio-rng", list);
 
 static const struct virtio_type rng_type = {

@@ -309,7 +309,7 @@ static void threads_destroy(struct disk *d)
 	free(t);
 }
 
-static const struct call list[] = {
+static const struct sys_call list[] = {
 	CALL(preadv),
 	CALL(pwritev),
 	CALL(fdatasync),

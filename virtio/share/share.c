@@ -17,6 +17,43 @@
 #include "lkvm/base/log.h"
 #include "virtio/share/call.h"
 
+static const struct sys_call list[] = {
+	CALL(openat2),
+	CALL(openat),
+	CALL(close),
+	CALL(newfstatat),
+	CALL(fcntl),
+	CALL(fchmodat),
+	CALL(fchownat),
+	CALL(utimensat),
+	CALL(unlinkat),
+	CALL(symlinkat),
+	CALL(setxattr),
+	CALL(removexattr),
+	CALL(listxattr),
+	CALL(getxattr),
+	CALL(renameat),
+	CALL(readlinkat),
+	CALL(preadv),
+	CALL(pwritev),
+	CALL(mknodat),
+	CALL(mkdirat),
+	CALL(lseek),
+	CALL(linkat),
+	CALL(getdents64),
+	CALL(ftruncate),
+	CALL(fsync),
+	CALL(fdatasync),
+	CALL(fstatfs),
+	CALL_RARE(pwrite64, "a short write"),
+	CALL_RARE(fstat, "by the C library's version"),
+	CALL_RARE(renameat2, "by the C library"),
+	CALL_RARE(geteuid, "files of somebody else"),
+	CALL_RARE(getegid, "files of somebody else"),
+};
+
+const struct calls share_calls = CALLS("shared directory", list);
+
 #define MIN_MSIZE 4096u /* what Linux's client asks for at least */
 #define ERROR_LEN (P9_HEADER + 4u)
 #define WRITE_LEN (P9_HEADER + 16u) /* Twrite: fid[4] offset[8] count[4], then the bytes */

@@ -8,6 +8,7 @@
 #ifndef VIRTIO_SHARE_SHARE_H
 #define VIRTIO_SHARE_SHARE_H
 
+#include "lkvm/base/calls.h"
 #include "lkvm/base/iov.h"
 #include "virtio/share/p9.h"
 #include "virtio/share/share_conf.h"
@@ -33,6 +34,9 @@ struct share_req {
 	u16 tag;
 	u32 len; /* of `request`; what is left of `in` is what a Twrite writes */
 };
+
+/* What requests ask of the kernel. */
+extern const struct calls share_calls;
 
 /*
  * Open the directory. `msize`: messages are at most so long (4096 to SHARE_MAX_MSIZE). Main thread.

@@ -73,7 +73,7 @@ static u32 ask(int nr, unsigned arg, u64 value)
 	return run(f.program, f.len, &d);
 }
 
-static const struct call some[] = {
+static const struct sys_call some[] = {
 	CALL(read),	    CALL_IOCTL(0x1234),	    CALL_REFUSED(clone3),
 	CALL_NO_EXEC(mmap), CALL_IOCTL(0xfedcba98), CALL(write),
 };
@@ -124,8 +124,8 @@ END_TEST
 
 START_TEST(rooms_add_up)
 {
-	static const struct call all_ioctls[] = { CALL(ioctl), CALL(read) };
-	static const struct call other[] = { CALL_IOCTL(0x1234), CALL_IOCTL(0x77) };
+	static const struct sys_call all_ioctls[] = { CALL(ioctl), CALL(read) };
+	static const struct sys_call other[] = { CALL_IOCTL(0x1234), CALL_IOCTL(0x77) };
 	static const struct calls wide = CALLS("wide", all_ioctls), narrow = CALLS("narrow", other);
 
 	memset(&f, 0, sizeof(f));
@@ -158,7 +158,7 @@ static unsigned oracle(struct sock_filter *p, unsigned max)
 	ck_assert_ptr_nonnull(ctx);
 	seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
 	for (unsigned i = 0; i < f.nr_calls; i++) {
-		const struct call *c = &f.calls[i];
+		const struct sys_call *c = &f.calls[i];
 		struct scmp_arg_cmp cmp = { .arg = c->arg,
 					    .op = SCMP_CMP_MASKED_EQ,
 					    .datum_a = c->mask,
@@ -216,8 +216,8 @@ END_TEST
 
 START_TEST(a_table_as_text)
 {
-	static const struct call list[] = { CALL(read), CALL_IOCTL_RARE(0x5401, "why"),
-					    CALL_RARE(futex, "why") };
+	static const struct sys_call list[] = { CALL(read), CALL_IOCTL_RARE(0x5401, "why"),
+						CALL_RARE(futex, "why") };
 	static const struct calls room = CALLS("room", list);
 	char buf[100];
 
