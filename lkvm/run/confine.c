@@ -30,6 +30,7 @@
 #include "lkvm/run/filter.h"
 #include "lkvm/run/violation.h"
 #include "lkvm/run/warden.h"
+#include "lkvm/watch/outfile.h"
 #include "lkvm/watch/watch.h"
 #include "realm/realm.h"
 #include "realm/rhi.h"
@@ -196,6 +197,8 @@ static void compose(struct filter *f, const struct confine_env *env)
 		filter_add(f, &rhi_calls);
 	filter_add(f, &warden_calls);
 	filter_add(f, &control_calls);
+	if (env->c->watch.report || env->c->watch.events)
+		filter_add(f, &outfile_calls);
 	devices_calls(env->devices, f);
 	if (env->c->reboot)
 		filter_add(f, &setup_calls);

@@ -23,6 +23,15 @@
 #include "lkvm/base/encode.h"
 #include "lkvm/base/log.h"
 
+static const struct sys_call list[] = {
+	CALL(linkat),
+	CALL(unlinkat),
+	CALL(renameat),
+	CALL_RARE(renameat2, "by the C library"),
+};
+
+const struct calls outfile_calls = CALLS("report", list);
+
 struct outfile {
 	const char *option, *name;
 	int fd, err;

@@ -7,9 +7,12 @@
 #ifndef LKVM_OUTFILE_H
 #define LKVM_OUTFILE_H
 
-#include "lkvm/base/util.h"
+#include "lkvm/base/calls.h"
 
 struct outfile;
+
+/* What giving the file its name asks of the kernel. */
+extern const struct calls outfile_calls;
 
 /*
  * `option` is what messages call it; both strings stay the caller's. 0, or -errno after one
