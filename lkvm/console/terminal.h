@@ -14,9 +14,9 @@ extern const struct calls terminal_calls;
 
 /*
  * Put the terminal `fd` in raw mode, and remember the modes that it had before the first call. A
- * call more is for a SIGCONT, after which the shell may have changed them. Our log lines end in CR LF from then on. `fd`
- * stays the caller's, and open until terminal_restore(). 1: it is raw now; 0: it is not, because
- * lkvm is a background job of that terminal; or -errno.
+ * call more is for a SIGCONT, after which the shell may have changed them. Our log lines end in CR
+ * LF from then on. `fd` stays the caller's, and open until terminal_restore(). 1: it is raw now; 0:
+ * it is not, because lkvm is a background job of that terminal; or -errno.
  */
 int terminal_raw(int fd);
 

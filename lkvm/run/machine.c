@@ -461,7 +461,7 @@ static void tell_watch(struct machine *m)
 		watch_started(m->watch, &about);
 }
 
-/* All threads are there, and then none may do more than the guest needs: no vCPU has run yet. */
+/* All threads are there; then none may do more than the guest needs. No vCPU has run yet. */
 static int start(struct machine *m)
 {
 	const struct confine_env env = { m->c, m->realm_ops, m->devices, m->warden, m->watch };

@@ -44,7 +44,7 @@ int slirp_open(struct slirp **out, const struct slirp_conf *c, struct loop *loop
 /* Close all connections and release; takes NULL. client->frame may be called from inside. */
 void slirp_close(struct slirp *s);
 
-/* Listen on `host` and forward to `guest`; ports are in host order. 0, or -errno without a message. */
+/* Listen on `host` and forward to `guest`; ports are in host order. 0, or -errno, no message. */
 int slirp_forward(struct slirp *s, bool udp, struct in_addr host, u16 host_port,
 		  struct in_addr guest, u16 guest_port);
 

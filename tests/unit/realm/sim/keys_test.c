@@ -236,7 +236,7 @@ static void truncate_key(void)
 	ck_assert_int_eq(truncate(rak, 40), 0);
 }
 
-/* Keys are there before the guest is; when they cannot be, that is said once, and it has no tokens. */
+/* Keys are there before the guest is; when they cannot be, that is said once: no tokens. */
 START_TEST(tokens_on_demand)
 {
 	static const u8 challenge[TOKEN_CHALLENGE_LEN] = { 1 };
