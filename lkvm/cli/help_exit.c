@@ -44,6 +44,8 @@ static const struct {
 	  "nobody reads the guest's output any more (lkvm run ... | head), so the guest "
 	  "was ended" },
 	{ 143, "run", "SIGTERM has ended the guest" },
+	{ 159, "run",
+	  "lkvm made a system call that none of the guest's devices needs (manual: THE SANDBOX)" },
 };
 
 static void print_text(void)

@@ -309,12 +309,18 @@ static void threads_destroy(struct disk *d)
 	free(t);
 }
 
+/* With layers and measure(). */
 static const struct sys_call list[] = {
 	CALL(preadv),
 	CALL(pwritev),
 	CALL(fdatasync),
 	CALL_RARE(fallocate, "discard, zeroes"),
 	CALL_IOCTL_RARE(BLKDISCARD, "a block device"),
+	CALL_RARE(newfstatat, "a disk that grows"),
+	CALL_RARE(fstat, "a disk that grows"),
+	CALL_RARE(ftruncate, "a disk that grows"),
+	CALL_RARE(lseek, "a file with holes"),
+	CALL_IOCTL_RARE(BLKGETSIZE64, "a disk that grows"),
 };
 static const struct calls threads_calls = CALLS("disk (threads)", list);
 
