@@ -51,8 +51,9 @@ static void emit(struct record *r, json_t *event)
 static json_t *event_of(const struct record *r, const char *event)
 {
 	json_t *e = json_object();
+	u64 us = elapsed(r) / 1000;
 
-	json_add(&e, "time", json_real((double)(elapsed(r) / 1000) / 1000000.0));
+	json_add(&e, "time", json_real((double)us / 1000000.0));
 	json_add(&e, "event", json_text(event));
 	return e;
 }

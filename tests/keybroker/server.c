@@ -381,7 +381,8 @@ static void make_room(struct server *s)
 		if (worth(c) <= worth(least))
 			least = c;
 	}
-	conn_close(least);
+	if (least)
+		conn_close(least);
 }
 
 static void on_connection(void *arg, u32 events)
