@@ -14,6 +14,7 @@
 
 #include "lkvm/base/log.h"
 #include "lkvm/cli/cmd.h"
+#include "lkvm/run/confine.h"
 #include "lkvm/run/machine.h"
 #include "lkvm/run/options_run.h"
 #include "lkvm/run/options_watch.h"
@@ -134,6 +135,7 @@ static int run(const struct config *c)
 	struct watch *watch;
 	int status = EXIT_DIE;
 
+	confine_prepare();
 	raise_file_limit();
 	banner(c);
 	/* One for all boots, so that they are one guest. */

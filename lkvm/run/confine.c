@@ -49,6 +49,7 @@ static const struct sys_call list[] = {
 	CALL(rt_sigprocmask),
 	CALL(exit),
 	CALL(exit_group),
+	CALL_IF_RARE(mprotect, 2, PROT_EXEC, 0, "where there are several arenas"),
 	CALL_RARE(mremap, "a large buffer that grows"),
 	CALL_RARE(clock_gettime, "where the vDSO cannot read the clock"),
 	CALL_RARE(restart_syscall, "after SIGSTOP and SIGCONT"),
@@ -150,6 +151,15 @@ void confine_lacks(char *buf, size_t size)
 		 SANITIZED	 ? "a program without sanitizers"
 		 : has_seccomp() ? ""
 				 : "seccomp (CONFIG_SECCOMP_FILTER)");
+}
+
+/*
+ * One arena for all threads: when one of several shrinks for the first time, the C library reads a
+ * file below /proc.
+ */
+void confine_prepare(void)
+{
+	mallopt(M_ARENA_MAX, 1);
 }
 
 /* ---- privileges ---- */

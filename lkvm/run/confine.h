@@ -25,6 +25,9 @@ struct confine_env {
 	struct watch *watch; /* NULL: nobody watches */
 };
 
+/* What has to be done before there are other threads. Main. */
+void confine_prepare(void);
+
 /*
  * From now on: no new privileges, no capabilities, no core file, and each thread makes only the
  * system calls that the rooms in use have listed; with --reboot those that set up a machine, too.
