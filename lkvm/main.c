@@ -31,6 +31,7 @@ const struct cmd lkvm_cmds[] = {
 	{ "trace", cmd_trace, "Watch what devices touch of a guest's memory", &options_trace },
 	{ "map", cmd_map, "Show a guest's memory: protected, shared, devices", &options_map },
 	{ "disk", cmd_disk, "Let a guest see that a disk of its has grown", &options_disk },
+	{ "net", cmd_net, "List, add and remove a guest's forwarded ports", &options_net },
 	{ "version", cmd_version, "Print the version of lkvm", NULL },
 	{ "help", cmd_help, "Print this text, or 'help COMMAND': about a command", NULL },
 	/* kvmtool's other commands: known, so that the answer can be better than "unknown". */

@@ -11,6 +11,7 @@
 
 struct loop;
 struct net_conf;
+struct net_hostfwd;
 struct netif;
 
 #define NETIF_FRAME_MAX 65553u /* largest frame either way: 14 + 4 (one VLAN tag) + 65535 */
@@ -59,6 +60,14 @@ struct netif_ops {
 	/* receive() said -EAGAIN and there is room now. receive() may be called from inside. */
 	void (*rx_ready)(struct netif *n);
 	/*
+	 * Forward a port of the host to the guest, or (`on` false) no more. 0, -EADDRINUSE and the
+	 * like from the host; -ENOENT: that is not forwarded; -ENOSPC: too many; -EAFNOSUPPORT: no
+	 * IPv6 here; -EOPNOTSUPP: this kind of network forwards nothing.
+	 */
+	int (*forward)(struct netif *n, const struct net_hostfwd *f, bool on);
+	/* The forwards that there are, the `i`-th from 0 on; false: no more. */
+	bool (*forwarded)(struct netif *n, unsigned i, struct net_hostfwd *out);
+	/*
 	 * Close and release; no client is called from then on. The loop does not run, or is here.
 	 */
 	void (*destroy)(struct netif *n);
@@ -96,9 +105,9 @@ int netif_create(struct netif **out, const struct net_conf *c, struct loop *loop
 /*
  * Copy all frames that pass from now on to `fd`, in pcap format behind what netif_capture_begin()
  * wrote; -1: no more. Several netifs may share a file, opened O_APPEND. Frames are written on the
- * loop, and a write that blocks holds up all that is on the loop: the caller sees to it that `fd`
- * is a regular file. `fd` is the netif's from then on, also after an error. On the loop, or while
- * the loop does not run. 0; -ENODEV: `n` was made without `may_capture`.
+ * loop, without waiting for a reader that is slow: what it does not take is counted, and told at
+ * the end. `fd` is the netif's from then on, also after an error. On the loop, or while the loop
+ * does not run. 0; -ENODEV: `n` was made without `may_capture`.
  */
 int netif_capture(struct netif *n, int fd);
 

@@ -178,38 +178,25 @@ static int parse_switch(struct net_conf *c, void *to, const char *key, const cha
 	return 0;
 }
 
-/* "[ADDR]:PORT" up to `end`. An empty address stays 0.0.0.0. */
-static bool parse_endpoint(const char *s, const char *end, struct in_addr *addr, u16 *port)
+static int parse_host_loopback(struct net_conf *c, void *to, const char *key, const char *val)
 {
-	char buf[sizeof("255.255.255.255:65535")];
-	unsigned n;
+	bool on;
+	int err = parse_switch(c, &on, key, val);
 
-	if ((size_t)(end - s) >= sizeof(buf))
-		return false;
-	memcpy(buf, s, (size_t)(end - s));
-	buf[end - s] = '\0';
-
-	char *colon = strchr(buf, ':');
-
-	if (!colon || !parse_number(colon + 1, 65535, &n) || !n)
-		return false;
-	*colon = '\0';
-	*port = (u16)n;
-	return !buf[0] || inet_pton(AF_INET, buf, addr) == 1;
+	if (!err)
+		c->host_loopback = on ? NET_ON : NET_OFF;
+	return err;
 }
 
 static int parse_hostfwd(struct net_conf *c, void *to, const char *key, const char *val)
 {
-	struct net_hostfwd f = { .udp = !strncmp(val, "udp:", 4) };
-	const char *dash = strchr(val, '-');
-
 	if (c->nr_hostfwd == NET_MAX_HOSTFWD)
 		return bad_value(key, val, "at most 16 forwards are possible");
-	if ((!f.udp && strncmp(val, "tcp:", 4)) || !dash ||
-	    !parse_endpoint(val + 4, dash, &f.host, &f.host_port) ||
-	    !parse_endpoint(dash + 1, val + strlen(val), &f.guest, &f.guest_port))
-		return bad_value(key, val, "expected tcp|udp:[ADDR]:PORT-[ADDR]:PORT");
-	c->hostfwd[c->nr_hostfwd++] = f;
+	if (!hostfwd_parse(&c->hostfwd[c->nr_hostfwd], val))
+		return bad_value(key, val,
+				 "expected tcp|udp:[ADDR]:PORT-[ADDR]:PORT, "
+				 "with IPv6 addresses in brackets");
+	c->nr_hostfwd++;
 	return 0;
 }
 
@@ -239,8 +226,11 @@ static const struct key keys[] = {
 	{ "dns", parse_dns, NET_MODE_USER, "name server to announce, up to 3 times", OWN },
 	{ "domain", parse_domain, NET_MODE_USER, "domain name to announce (the host's)", OWN },
 	{ "hostfwd", parse_hostfwd, NET_MODE_USER,
-	  "forward a port of the host: tcp|udp:[ADDR]:PORT-[ADDR]:PORT, up to 16 times", OWN },
+	  "forward a port of the host: tcp|udp:[ADDR]:PORT-[ADDR]:PORT, up to 16 times (ADDR: 127.0.0.1, guest_ip)",
+	  OWN },
 	{ "ipv6", parse_switch, NET_MODE_USER, "on or off (off)", FIELD(ipv6) },
+	{ "host-loopback", parse_host_loopback, NET_MODE_USER,
+	  "on or off: host_ip is the host's 127.0.0.1 (on; off for a Realm)", OWN },
 	{ "restrict", parse_switch, NET_MODE_USER, "on: the guest reaches only forwards (off)",
 	  FIELD(restricted) },
 	{ "dhcp", parse_switch, NET_MODE_USER, "off: no DHCP server (on)", FIELD(dhcp) },
@@ -267,6 +257,9 @@ static int check_user(const struct net_conf *c)
 	if (host >> 8 != guest >> 8 || host == guest || !h || h == 255 || !g || g == 255)
 		return BAD(
 			"network: guest_ip and host_ip are not two addresses of one /24 network");
+	for (unsigned i = 0; i < c->nr_hostfwd; i++)
+		if (c->hostfwd[i].v6 && !c->ipv6)
+			return BAD("network: a forward of IPv6 needs ipv6=on");
 	if (host >> 24 == 0 || host >> 24 == 127 || host >> 28 >= 14)
 		return BAD("network: host_ip is not an address of a host");
 	return 0;
@@ -291,6 +284,9 @@ static int parse_one(struct net_conf *c, char *param, u32 *used)
 	char *val = strchr(param, '=');
 	const struct key *k;
 
+	/* kvmtool's README: the kind of card, when there were others. mode=tap, as by default. */
+	if (!strcmp(param, "virtio"))
+		return 0;
 	if (val)
 		*val++ = '\0';
 	/* kvmtool's README says --network virtio, and the program takes that for a tap. */
@@ -318,6 +314,7 @@ static void set_defaults(struct net_conf *c, unsigned index)
 	c->nr_dns = c->nr_hostfwd = 0;
 	c->ipv6 = c->restricted = c->may_capture = false;
 	c->dhcp = true;
+	c->host_loopback = NET_UNSAID;
 	memcpy(c->mac, mac, sizeof(mac));
 	c->mac[5] = (u8)(c->mac[5] + index);
 	c->host_ip.s_addr = htonl(0xc0a82101);	/* 192.168.33.1 */
@@ -343,6 +340,12 @@ int netopt_parse(struct net_conf *c, const char *arg, unsigned index)
 		err = parse_one(c, param, &used);
 	free(copy);
 	return err ? err : check(c, used);
+}
+
+void netopt_settle(struct net_conf *c, bool confidential)
+{
+	if (c->host_loopback == NET_UNSAID)
+		c->host_loopback = confidential ? NET_OFF : NET_ON;
 }
 
 int netopt_check(const struct net_conf *confs, unsigned nr)

@@ -9,23 +9,15 @@
 #include <limits.h>
 #include <netinet/in.h>
 
-#include "lkvm/base/util.h"
+#include "net/hostfwd.h"
 
 #define NET_MAX_DNS 3u
 #define NET_MAX_HOSTFWD 16u
 #define NET_MAX_DOMAIN 255u
 
 enum net_mode { NET_MODE_NONE, NET_MODE_USER, NET_MODE_TAP };
+enum net_switch { NET_UNSAID, NET_OFF, NET_ON };
 enum net_trans { NET_TRANS_DEFAULT, NET_TRANS_PCI, NET_TRANS_MMIO };
-
-/* hostfwd=tcp:[ADDR]:PORT-[ADDR]:PORT. Ports in host byte order. */
-struct net_hostfwd {
-	bool udp;
-	struct in_addr host; /* 0.0.0.0: all of the host's addresses */
-	u16 host_port;
-	struct in_addr guest; /* 0.0.0.0: guest_ip */
-	u16 guest_port;
-};
 
 struct net_conf {
 	enum net_mode mode;
@@ -48,6 +40,11 @@ struct net_conf {
 	bool ipv6;
 	bool restricted; /* restrict=on: the guest reaches nothing but its forwards */
 	bool dhcp;	 /* default true */
+	/*
+	 * host-loopback=: addresses of the network but the name server's are the host's loopback.
+	 * netopt_settle() decides what was left unsaid.
+	 */
+	enum net_switch host_loopback;
 	struct net_hostfwd hostfwd[NET_MAX_HOSTFWD];
 	unsigned nr_hostfwd;
 
@@ -61,6 +58,12 @@ struct net_conf {
  * otherwise. 0, or -EINVAL after one log_error() line.
  */
 int netopt_parse(struct net_conf *c, const char *arg, unsigned index);
+
+/*
+ * What depends on the kind of guest: the host's loopback is open to an ordinary one, to a
+ * confidential one only where the user says so. Idempotent.
+ */
+void netopt_settle(struct net_conf *c, bool confidential);
 
 /*
  * Can the NICs confs[0..nr) be in one guest? Not two with one MAC, nor two user-mode networks with

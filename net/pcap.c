@@ -6,6 +6,10 @@
  * Trust:  frames of both sides are written as they are. The guest can change its bytes while they
  *         are written: the file may differ from what the other netif sees, its structure not.
  *
+ * A capture may go to a FIFO (wireshark reads from one): it is written without waiting, and what
+ * its reader has no room for is missing, which is said at the end. A file is written to as the
+ * host's page cache takes it.
+ *
  * Large TCP segments are noted whole, with the checksum as the driver left it, as captures on a
  * host with segmentation offload show them.
  */
@@ -13,6 +17,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
@@ -37,12 +42,25 @@ struct packet_header {
 	u32 len, orig_len;
 };
 
+/*
+ * A capture. A FIFO or a socket whose reader is slow takes a part of a frame or nothing: the rest
+ * of that frame waits, and those that come meanwhile are counted instead. `fd` does not block.
+ */
+struct output {
+	int fd;		   /* -1: none, or writing failed */
+	u64 missed;	   /* frames that are not in it */
+	u8 *rest;	   /* REST_MAX bytes, once there was a rest */
+	size_t done, left; /* of the rest */
+};
+
+#define REST_MAX (sizeof(struct packet_header) + NETIF_FRAME_MAX)
+
 struct pcap_if {
 	struct netif netif;
 	struct netif *inner;
-	int fd;	    /* c->pcap; -1: none, or writing failed */
-	int live;   /* netif_capture(); -1: as above */
-	bool retry; /* the next frame of the guest is one that was noted already */
+	struct output file; /* c->pcap */
+	struct output live; /* netif_capture() */
+	bool retry;	    /* the next frame of the guest is one that was noted already */
 };
 
 static struct pcap_if *pcap_if(struct netif *n)
@@ -50,14 +68,80 @@ static struct pcap_if *pcap_if(struct netif *n)
 	return container_of(n, struct pcap_if, netif);
 }
 
-static void append(int *fd, const struct iovec *v, int nr, size_t len)
+static void output_close(struct output *o)
 {
-	if (*fd < 0 || writev(*fd, v, nr) == (ssize_t)len)
+	if (o->left && write(o->fd, o->rest + o->done, o->left) != (ssize_t)o->left)
+		o->missed++;
+	if (o->missed)
+		log_warn("pcap: %llu frames are not in the capture: its reader was too slow",
+			 (unsigned long long)o->missed);
+	if (o->fd >= 0)
+		close(o->fd);
+	free(o->rest);
+	*o = (struct output){ .fd = -1 };
+}
+
+/* Disk full, or nobody reads any more: the guest's network matters more than its recording. */
+static void output_fail(struct output *o, int err)
+{
+	log_warn("pcap: capture ends here: %s", strerror(err));
+	o->left = 0;
+	output_close(o);
+}
+
+static void output_begin(struct output *o, int fd)
+{
+	*o = (struct output){ .fd = fd };
+	if (fd >= 0 && fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0)
+		output_fail(o, errno);
+}
+
+/* Did what waits go out? */
+static bool output_push(struct output *o)
+{
+	ssize_t n;
+
+	if (!o->left)
+		return true;
+	n = write(o->fd, o->rest + o->done, o->left);
+	if (n < 0 && errno != EAGAIN) {
+		output_fail(o, errno);
+		return false;
+	}
+	o->done += n > 0 ? (size_t)n : 0;
+	o->left -= n > 0 ? (size_t)n : 0;
+	return !o->left;
+}
+
+static void append(struct output *o, const struct iovec *v, unsigned nr, size_t len)
+{
+	struct iov_cur cur = iov_cur(v, nr);
+	struct stat st;
+	ssize_t n;
+
+	if (o->fd < 0)
 		return;
-	/* Disk full: the guest's network matters more than its recording. */
-	log_warn("pcap: capture ends here: %s", strerror(errno ? errno : ENOSPC));
-	close(*fd);
-	*fd = -1;
+	if (!output_push(o)) {
+		o->missed += o->fd >= 0;
+		return;
+	}
+	n = writev(o->fd, v, (int)nr);
+	if (n == (ssize_t)len)
+		return;
+	if (n < 0 && errno == EAGAIN) {
+		o->missed++;
+		return;
+	}
+	/* A file that takes a part is on a disk that is full. */
+	if (n < 0 || fstat(o->fd, &st) || S_ISREG(st.st_mode) ||
+	    (!o->rest && !(o->rest = malloc(REST_MAX)))) {
+		output_fail(o, n < 0 ? errno : ENOSPC);
+		return;
+	}
+	iov_skip(&cur, (size_t)n);
+	o->done = 0;
+	o->left = len - (size_t)n;
+	iov_read(&cur, o->rest, o->left);
 }
 
 static void note(struct pcap_if *p, struct iov_cur frame)
@@ -68,7 +152,7 @@ static void note(struct pcap_if *p, struct iov_cur frame)
 	size_t len = frame.left;
 	int nr;
 
-	if (p->fd < 0 && p->live < 0)
+	if (p->file.fd < 0 && p->live.fd < 0)
 		return;
 	nr = iov_take(&frame, len, v + 1, MAX_PIECES);
 	if (nr < 0)
@@ -79,8 +163,8 @@ static void note(struct pcap_if *p, struct iov_cur frame)
 				    .len = (u32)len,
 				    .orig_len = (u32)len };
 	v[0] = (struct iovec){ &h, sizeof(h) };
-	append(&p->fd, v, nr + 1, sizeof(h) + len);
-	append(&p->live, v, nr + 1, sizeof(h) + len);
+	append(&p->file, v, (unsigned)nr + 1, sizeof(h) + len);
+	append(&p->live, v, (unsigned)nr + 1, sizeof(h) + len);
 }
 
 /* ---- the side of virtio-net ---- */
@@ -121,15 +205,23 @@ static void pcap_if_rx_ready(struct netif *n)
 	pcap_if(n)->inner->ops->rx_ready(pcap_if(n)->inner);
 }
 
+static int pcap_if_forward(struct netif *n, const struct net_hostfwd *f, bool on)
+{
+	return pcap_if(n)->inner->ops->forward(pcap_if(n)->inner, f, on);
+}
+
+static bool pcap_if_forwarded(struct netif *n, unsigned i, struct net_hostfwd *out)
+{
+	return pcap_if(n)->inner->ops->forwarded(pcap_if(n)->inner, i, out);
+}
+
 static void pcap_if_destroy(struct netif *n)
 {
 	struct pcap_if *p = pcap_if(n);
 
 	netif_destroy(p->inner);
-	if (p->fd >= 0)
-		close(p->fd);
-	if (p->live >= 0)
-		close(p->live);
+	output_close(&p->file);
+	output_close(&p->live);
 	free(p);
 }
 
@@ -142,6 +234,8 @@ static const struct netif_ops pcap_if_ops = {
 	.send = pcap_if_send,
 	.flush = pcap_if_flush,
 	.rx_ready = pcap_if_rx_ready,
+	.forward = pcap_if_forward,
+	.forwarded = pcap_if_forwarded,
 	.destroy = pcap_if_destroy,
 };
 
@@ -214,9 +308,8 @@ int netif_capture(struct netif *n, int fd)
 			close(fd);
 		return -ENODEV;
 	}
-	if (p->live >= 0)
-		close(p->live);
-	p->live = fd;
+	output_close(&p->live);
+	output_begin(&p->live, fd);
 	return 0;
 }
 
@@ -237,8 +330,8 @@ int pcap_if_create(struct netif **out, const struct net_conf *c, struct netif *i
 				   .mtu = inner->mtu };
 	memcpy(p->netif.mac, inner->mac, NETIF_MAC_LEN);
 	p->inner = inner;
-	p->fd = fd;
-	p->live = -1;
+	output_begin(&p->file, fd);
+	p->live.fd = -1;
 	inner->client = &pcap_client;
 	inner->client_arg = p;
 	*out = &p->netif;

@@ -227,12 +227,24 @@ static const struct calls tap_calls = CALLS("tap", list);
 static const struct sys_call down_list[] = { CALL(wait4), CALL(close) };
 static const struct calls down_calls = CALLS("down script", down_list);
 
+static int tap_if_forward(struct netif *n, const struct net_hostfwd *f, bool on)
+{
+	return -EOPNOTSUPP;
+}
+
+static bool tap_if_forwarded(struct netif *n, unsigned i, struct net_hostfwd *out)
+{
+	return false;
+}
+
 static const struct netif_ops tap_if_ops = {
 	.up = tap_if_up,
 	.down = tap_if_down,
 	.send = tap_if_send,
 	.flush = tap_if_flush,
 	.rx_ready = tap_if_rx_ready,
+	.forward = tap_if_forward,
+	.forwarded = tap_if_forwarded,
 	.destroy = tap_if_destroy,
 };
 

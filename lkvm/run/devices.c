@@ -183,6 +183,7 @@ static int add_net(struct devices *d, unsigned i)
 
 	if (env.pool && mtu_is_free(&conf))
 		conf.mtu = env.pool->mtu;
+	netopt_settle(&conf, d->env->bounced);
 	conf.may_capture = d->env->bounced;
 	err = netif_create(&n, &conf, d->env->loop);
 	if (err || !n)
@@ -327,6 +328,10 @@ struct watch {
 	struct devices *d;
 	struct account_sums *sums;
 	struct account_ring *ring;
+	unsigned nic, i;
+	const struct net_hostfwd *forward;
+	struct net_hostfwd *found;
+	bool on;
 	int fd, err;
 };
 
@@ -419,6 +424,41 @@ unsigned devices_nr_disks(const struct devices *d)
 int devices_resize(struct devices *d, unsigned n, u64 *old, u64 *new)
 {
 	return virtio_blk_resize(d->disks[n], old, new);
+}
+
+unsigned devices_nr_nics(const struct devices *d)
+{
+	return d->c->nr_nics;
+}
+
+static void do_forward(void *arg)
+{
+	struct watch *w = arg;
+	struct netif *n = w->d->netifs[w->nic];
+
+	w->err = n ? n->ops->forward(n, w->forward, w->on) : -EOPNOTSUPP;
+}
+
+int devices_forward(struct devices *d, unsigned nic, const struct net_hostfwd *f, bool on)
+{
+	struct watch w = { .d = d, .nic = nic, .forward = f, .on = on };
+
+	return on_loop(&w, do_forward);
+}
+
+static void find_forward(void *arg)
+{
+	struct watch *w = arg;
+	struct netif *n = w->d->netifs[w->nic];
+
+	w->err = n && n->ops->forwarded(n, w->i, w->found) ? 0 : -ENOENT;
+}
+
+int devices_forwarded(struct devices *d, unsigned nic, unsigned i, struct net_hostfwd *out)
+{
+	struct watch w = { .d = d, .nic = nic, .i = i, .found = out };
+
+	return on_loop(&w, find_forward);
 }
 
 void devices_reset(struct devices *d)

@@ -10,6 +10,7 @@
 #include "virtio/core/device.h"
 
 struct bus;
+struct net_hostfwd;
 struct chardev;
 struct devices;
 struct filter;
@@ -27,8 +28,8 @@ struct devices_env {
 	struct pci *pci;
 	struct chardev *console; /* for virtio-console; used if the config asks for one */
 	/*
-	 * The guest shares only what it bounces: devices must go through the DMA API of the guest
-	 * (ACCESS_PLATFORM), and the pool is small (Linux: RAM / 1024).
+	 * A confidential guest, which shares only what it bounces: devices must go through the DMA
+	 * API of the guest (ACCESS_PLATFORM), and the pool is small (Linux: RAM / 1024).
 	 */
 	bool bounced;
 };
@@ -97,6 +98,14 @@ unsigned devices_nr_disks(const struct devices *d);
 
 /* Look at the file of disk `n` again; as virtio_blk_resize(). */
 int devices_resize(struct devices *d, unsigned n, u64 *old, u64 *new);
+
+/*
+ * The networks of the guest and their forwards: what netif_ops say, -EOPNOTSUPP for mode=none,
+ * -ETIMEDOUT when the loop does not answer. devices_forwarded(): -ENOENT when there is no `i`-th.
+ */
+unsigned devices_nr_nics(const struct devices *d);
+int devices_forward(struct devices *d, unsigned nic, const struct net_hostfwd *f, bool on);
+int devices_forwarded(struct devices *d, unsigned nic, unsigned i, struct net_hostfwd *out);
 
 /*
  * Reset all devices: takes the queues back from the loop and waits for requests in flight. No vCPU

@@ -21,6 +21,7 @@
 
 #include "lkvm/base/encode.h"
 #include "lkvm/run/devices.h"
+#include "lkvm/run/service_net.h"
 #include "lkvm/vm/bus.h"
 #include "lkvm/vm/mem.h"
 
@@ -384,6 +385,10 @@ void service_request(struct service *s, struct control_client *c, const struct c
 	if (!strcmp(r->words[0], "disk") && (r->nr == 2 || r->nr == 3) &&
 	    !strcmp(r->words[1], "resize")) {
 		answer_resize(s, c, r->nr == 3 ? r->words[2] : NULL);
+		return;
+	}
+	if (!strcmp(r->words[0], "net")) {
+		service_net(s->env.devices, c, r);
 		return;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(answers); i++) {

@@ -44,6 +44,7 @@ enum {
 	OPT_DNS = 6,
 	OPT_DOMAIN = 15,
 	OPT_MTU = 26,
+	OPT_SEARCH = 119,
 	OPT_REQUESTED = 50,
 	OPT_LEASE = 51,
 	OPT_OVERLOAD = 52,
@@ -244,6 +245,8 @@ static void put_config(struct reply *o, const struct dhcp *d, const struct reque
 		be16_put(mtu, d->mtu ? d->mtu : 1500);
 		put_option(o, OPT_MTU, mtu, 2);
 	}
+	/* The longest comes last: what does not fit is left out. */
+	put_option(o, OPT_SEARCH, d->search, d->search_len);
 }
 
 /* Wrap the message in UDP, IP and Ethernet. Returns the length of the frame. */

@@ -25,7 +25,9 @@ struct dhcp {
 	struct in_addr dns[DHCP_MAX_DNS];
 	unsigned nr_dns;
 	const char *domain; /* NULL or "": none; at most 255 bytes */
-	u16 mtu;	    /* 0: announce only if asked for, as 1500 */
+	const u8 *search;   /* option 119, as resolv_search_wire() writes it; at most 255 bytes */
+	size_t search_len;
+	u16 mtu; /* 0: announce only if asked for, as 1500 */
 	u32 lease_s;
 
 	/* Who has which address: lease[i] is first + i, all zero: free. [0] is set before use. */

@@ -4,13 +4,20 @@
  *
  * Thread: any; works on its arguments only.
  * Trust:  every byte of the frame comes from the guest, but the frame is a private copy.
- * Spec:   RFC 826, 791, 792, 768, 9293, 1122, 8200, 4861, 4443
+ * Spec:   RFC 826, 791, 792, 768, 9293, 1122, 8200, 4861, 4443, 4291, 6052, 3056
  *
  * libslirp is C of 1995 with a history of parser bugs, so it gets to see only what a well-behaved
  * host would send on this one network: exact lengths, no IP options, no fragments (reasm.c puts
  * them together), no addresses that are not the guest's to use, no TCP urgent data (libslirp before
  * 4.9.2 leaks host heap on it). Checksums of TCP, UDP and ICMP that the guest filled in are not
  * verified here: libslirp does that for each of them and a wrong one only costs the packet.
+ *
+ * libslirp opens ordinary sockets of the host to wherever a packet goes, so addresses that mean the
+ * host itself are refused in all their spellings: 127.0.0.0/8, 0.0.0.0/8, ::1, ::, and IPv6
+ * addresses with an IPv4 address in them, which the host's kernel (::ffff:127.0.0.1) or a
+ * translator on its way takes for that one. What is meant for the host goes to one of this
+ * network's addresses, which libslirp turns into 127.0.0.1 or ::1, or, if the user does not want
+ * that, into an error.
  */
 #include "net/user/guard.h"
 
@@ -226,6 +233,43 @@ static int check_ip4(const struct guard *g, u8 *frame, size_t *len, struct guard
 	return check_dst4(dst, pkt->proto, why);
 }
 
+/*
+ * IPv6 addresses that carry an IPv4 address, and at which byte. The first three never occur on a
+ * wire but as a trick; behind the others is a translator or a tunnel.
+ */
+static const struct carrier {
+	u8 prefix[12];
+	u8 len; /* of the prefix, bytes */
+	u8 at;	/* of the IPv4 address; 0: any is refused */
+} carriers[] = {
+	{ .len = 12 },					/* ::/96, ::1, :: [RFC 4291 §2.5.5.1] */
+	{ .prefix = { [10] = 0xff, 0xff }, .len = 12 }, /* ::ffff:0:0/96 [RFC 4291 §2.5.5.2] */
+	{ .prefix = { [8] = 0xff, 0xff }, .len = 12 },	/* ::ffff:0:0:0/96 [RFC 2765] */
+	{ .prefix = { 0, 0x64, 0xff, 0x9b }, .len = 12, .at = 12 }, /* NAT64 [RFC 6052 §2.1] */
+	{ .prefix = { 0, 0x64, 0xff, 0x9b, 0, 1 }, .len = 6 },	    /* the same, local [RFC 8215] */
+	{ .prefix = { 0x20, 0x02 }, .len = 2, .at = 2 },	    /* 6to4 [RFC 3056] */
+};
+
+/* The same question as check_dst4(), for IPv6. */
+static int check_dst6(const u8 *dst, const struct guard_pkt *pkt, const char **why)
+{
+	/* "All DHCP servers": libslirp answers [RFC 8415 §7.1]. */
+	static const u8 dhcp[16] = { 0xff, 0x02, [13] = 1, [15] = 2 };
+
+	for (unsigned i = 0; i < ARRAY_SIZE(carriers); i++) {
+		const struct carrier *c = &carriers[i];
+
+		if (memcmp(dst, c->prefix, c->len))
+			continue;
+		if (!c->at || check_dst4(be32_at(dst + c->at), PROTO_TCP, why))
+			return BAD("IPv6 packet to an IPv4 address, or one of this host");
+	}
+	if (dst[0] == 0xff && pkt->proto != PROTO_ICMP6 &&
+	    (pkt->proto != PROTO_UDP || memcmp(dst, dhcp, 16)))
+		return -EPROTONOSUPPORT; /* multicast */
+	return 0;
+}
+
 static bool is_guest_addr6(const struct guard *g, const u8 *a)
 {
 	static const u8 zero[16];
@@ -237,7 +281,6 @@ static bool is_guest_addr6(const struct guard *g, const u8 *a)
 static int check_ip6(const struct guard *g, u8 *frame, size_t *len, struct guard_pkt *pkt,
 		     const char **why)
 {
-	static const u8 loopback[16] = { [15] = 1 };
 	const u8 *ip = frame + ETH_HDR;
 
 	if (!g->ipv6)
@@ -252,9 +295,21 @@ static int check_ip6(const struct guard *g, u8 *frame, size_t *len, struct guard
 	pkt->proto = ip[IP6_NEXT];
 	if (!is_guest_addr6(g, ip + IP6_SRC))
 		return BAD("IPv6 packet from an address that is not the guest's");
-	if (!memcmp(ip + IP6_DST, loopback, 16))
-		return BAD("IPv6 packet to an address of this host");
-	return 0;
+	return check_dst6(ip + IP6_DST, pkt, why);
+}
+
+/*
+ * The name server's address stands for the host's, which may be on the loopback, with all its
+ * ports: where that is closed, 53 is the one that there is. `frame` has passed check_l4().
+ */
+static bool is_closed(const struct guard *g, const u8 *frame, const struct guard_pkt *pkt)
+{
+	const u8 *dst = frame + pkt->l3 + (pkt->type == ETHERTYPE_IP6 ? IP6_DST : IP4_DST);
+	bool dns = pkt->type == ETHERTYPE_IP6 ? !memcmp(dst, &g->dns6, 16)
+					      : be32_at(dst) == addr_of(g->dns);
+
+	return g->no_loopback && dns && (pkt->proto == PROTO_TCP || pkt->proto == PROTO_UDP) &&
+	       be16_at(frame + pkt->l4 + TCP_DST) != 53;
 }
 
 /* Fill in the checksum that the guest left to the device [virtio 1.3 §5.1.6.2]. */
@@ -332,16 +387,22 @@ int guard_check(const struct guard *g, u8 *frame, size_t *len, const struct neti
 		err = check_gso(o, pkt, why);
 	if (!err && !pkt->fragment)
 		err = check_l4(frame, *len - pkt->l4, pkt, why);
+	if (!err && !pkt->fragment && is_closed(g, frame, pkt))
+		return -EPROTONOSUPPORT;
 	if (!err && o->needs_csum)
 		err = fill_csum(frame, *len, o, pkt, why);
 	return err;
 }
 
-int guard_check_whole(u8 *frame, size_t len, struct guard_pkt *pkt, const char **why)
+int guard_check_whole(const struct guard *g, u8 *frame, size_t len, struct guard_pkt *pkt,
+		      const char **why)
 {
 	*pkt = (struct guard_pkt){ .type = ETHERTYPE_IP4,
 				   .l3 = ETH_HDR,
 				   .l4 = ETH_HDR + IP4_HDR,
 				   .proto = frame[ETH_HDR + IP4_PROTO] };
-	return check_l4(frame, len - pkt->l4, pkt, why);
+
+	int err = check_l4(frame, len - pkt->l4, pkt, why);
+
+	return !err && is_closed(g, frame, pkt) ? -EPROTONOSUPPORT : err;
 }

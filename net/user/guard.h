@@ -15,8 +15,10 @@ struct guard {
 	struct in_addr net, mask;
 	struct in_addr host, dns; /* addresses on our side of the wire */
 	u8 host_mac[NETIF_MAC_LEN];
+	bool no_loopback; /* the host's loopback is closed: of `dns` port 53 is all that answers */
 	bool ipv6;
 	struct in6_addr prefix6; /* a /64 */
+	struct in6_addr dns6;
 };
 
 /* What was found on the way. Offsets from the start of the frame. */
@@ -42,6 +44,7 @@ int guard_check(const struct guard *g, u8 *frame, size_t *len, const struct neti
  * The second half of guard_check(), for a frame with an IPv4 datagram that was put together from
  * fragments: all behind the IP header, which is checked already. 0 or as guard_check().
  */
-int guard_check_whole(u8 *frame, size_t len, struct guard_pkt *pkt, const char **why);
+int guard_check_whole(const struct guard *g, u8 *frame, size_t len, struct guard_pkt *pkt,
+		      const char **why);
 
 #endif

@@ -343,31 +343,12 @@ static void on_timer(void *arg)
 
 static int start(struct slirp *s)
 {
-	const struct slirp_conf *c = &s->conf;
 	int err = slirp_lib_load(&s->lib);
-	SlirpConfig cfg = {
-		.version = 4, /* of 4.7; later libraries take it */
-		.restricted = c->restricted,
-		.in_enabled = true,
-		.vnetwork = c->net,
-		.vnetmask = c->mask,
-		.vhost = c->host,
-		.in6_enabled = c->ipv6,
-		.vprefix_addr6 = c->prefix6,
-		.vprefix_len = 64,
-		.vhost6 = c->prefix6,
-		.vnameserver6 = c->prefix6,
-		.vdhcp_start = c->guest,
-		.vnameserver = c->dns,
-		.if_mtu = c->mtu,
-		.if_mru = c->mtu,
-		.disable_dhcp = true, /* net/user/dhcp.c */
-	};
+	SlirpConfig cfg;
 
 	if (err)
 		return err;
-	cfg.vhost6.s6_addr[15] = 1;
-	cfg.vnameserver6.s6_addr[15] = 3;
+	slirp_lib_config(&cfg, &s->conf);
 	s->slirp = s->lib.create(&cfg, &callbacks, s);
 	if (!s->slirp) {
 		log_error("user-mode networking: libslirp %s refuses to start", s->lib.version);
@@ -450,17 +431,16 @@ bool slirp_has_room(struct slirp *s, bool datagram)
 	return budget_has_room(who);
 }
 
-int slirp_forward(struct slirp *s, bool udp, struct in_addr host, u16 host_port,
-		  struct in_addr guest, u16 guest_port)
+int slirp_listen(struct slirp *s, const struct net_hostfwd *f, bool on)
 {
-	refresh(s); /* after this, all sockets but the new one are known */
-	errno = 0;
-	if (s->lib.add_hostfwd(s->slirp, udp, host, host_port, guest, guest_port))
-		return errno ? -errno : -EIO;
-	s->listening = !udp;
+	int err;
+
+	refresh(s); /* after this, all sockets but a new one are known */
+	err = slirp_lib_forward(&s->lib, s->slirp, f, on);
+	s->listening = on && !err && !f->udp;
 	refresh(s);
 	s->listening = false;
-	return 0;
+	return err;
 }
 
 int slirp_open(struct slirp **out, const struct slirp_conf *c, struct loop *loop,

@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 
 #include "lkvm/vm/loop.h"
+#include "net/hostfwd.h"
 
 struct slirp;
 
@@ -18,7 +19,8 @@ struct slirp_conf {
 	bool ipv6;
 	struct in6_addr prefix6; /* a /64: host ::1, name server ::3 */
 	u16 mtu; /* of IP packets for the guest, up to 65521; TCP makes at most 32 KiB of it */
-	bool restricted; /* the guest reaches nothing but forwards and the name server */
+	bool host_loopback; /* addresses of the network stand for 127.0.0.1 and ::1 of the host */
+	bool restricted;    /* the guest reaches nothing but forwards and the name server */
 };
 
 struct slirp_client {
@@ -44,9 +46,11 @@ int slirp_open(struct slirp **out, const struct slirp_conf *c, struct loop *loop
 /* Close all connections and release; takes NULL. client->frame may be called from inside. */
 void slirp_close(struct slirp *s);
 
-/* Listen on `host` and forward to `guest`; ports are in host order. 0, or -errno, no message. */
-int slirp_forward(struct slirp *s, bool udp, struct in_addr host, u16 host_port,
-		  struct in_addr guest, u16 guest_port);
+/*
+ * Listen where `f` says and lead to its guest address, which is given; or (`on` false) listen no
+ * more. 0 or -errno.
+ */
+int slirp_listen(struct slirp *s, const struct net_hostfwd *f, bool on);
 
 /*
  * Give libslirp a frame from the guest. `neighbour`: it is ARP or ICMPv6, after which packets that

@@ -12,6 +12,8 @@
 #include <stdio.h>
 
 #include "lkvm/base/log.h"
+#include "net/hostfwd.h"
+#include "net/user/slirp.h"
 
 #define SONAME "libslirp.so.0"
 
@@ -65,7 +67,8 @@ static const char *find_all(struct slirp_lib *lib, void *dl)
 		{ "slirp_pollfds_fill", (void **)&lib->pollfds_fill },
 		{ "slirp_pollfds_poll", (void **)&lib->pollfds_poll },
 		{ "slirp_handle_timer", (void **)&lib->handle_timer },
-		{ "slirp_add_hostfwd", (void **)&lib->add_hostfwd },
+		{ "slirp_add_hostxfwd", (void **)&lib->add_hostxfwd },
+		{ "slirp_remove_hostxfwd", (void **)&lib->remove_hostxfwd },
 	};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(wanted); i++) {
@@ -101,4 +104,62 @@ int slirp_lib_load(struct slirp_lib *lib)
 	}
 	quiet_glib(dl);
 	return 0;
+}
+
+void slirp_lib_config(SlirpConfig *out, const struct slirp_conf *c)
+{
+	*out = (SlirpConfig){
+		.version = 4, /* of 4.7; later libraries take it */
+		.restricted = c->restricted,
+		.in_enabled = true,
+		.disable_host_loopback = !c->host_loopback,
+		.vnetwork = c->net,
+		.vnetmask = c->mask,
+		.vhost = c->host,
+		.in6_enabled = c->ipv6,
+		.vprefix_addr6 = c->prefix6,
+		.vprefix_len = 64,
+		.vhost6 = c->prefix6,
+		.vnameserver6 = c->prefix6,
+		.vdhcp_start = c->guest,
+		.vnameserver = c->dns,
+		.if_mtu = c->mtu,
+		.if_mru = c->mtu,
+		.disable_dhcp = true, /* net/user/dhcp.c */
+	};
+	out->vhost6.s6_addr[15] = 1;
+	out->vnameserver6.s6_addr[15] = 3;
+}
+
+union sockaddr_any {
+	struct sockaddr sa;
+	struct sockaddr_in in;
+	struct sockaddr_in6 in6;
+};
+
+static socklen_t make_sockaddr(union sockaddr_any *a, const struct net_endpoint *e, bool v6)
+{
+	if (v6)
+		a->in6 = (struct sockaddr_in6){ .sin6_family = AF_INET6,
+						.sin6_port = htons(e->port),
+						.sin6_addr = e->v6 };
+	else
+		a->in = (struct sockaddr_in){ .sin_family = AF_INET,
+					      .sin_port = htons(e->port),
+					      .sin_addr = e->v4 };
+	return v6 ? sizeof(a->in6) : sizeof(a->in);
+}
+
+int slirp_lib_forward(const struct slirp_lib *lib, Slirp *s, const struct net_hostfwd *f, bool on)
+{
+	/* "All addresses" of IPv6 are no addresses of IPv4, which has forwards of its own. */
+	int flags = (f->udp ? SLIRP_HOSTFWD_UDP : 0) | (f->v6 ? SLIRP_HOSTFWD_V6ONLY : 0), err;
+	union sockaddr_any host, guest;
+	socklen_t host_len = make_sockaddr(&host, &f->host, f->v6);
+	socklen_t guest_len = make_sockaddr(&guest, &f->guest, f->v6);
+
+	errno = 0;
+	err = on ? lib->add_hostxfwd(s, &host.sa, host_len, &guest.sa, guest_len, flags)
+		 : lib->remove_hostxfwd(s, &host.sa, host_len, flags);
+	return !err ? 0 : errno ? -errno : -EIO;
 }

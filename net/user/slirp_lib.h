@@ -18,8 +18,10 @@ struct slirp_lib {
 	void (*pollfds_fill)(Slirp *s, uint32_t *timeout_ms, SlirpAddPollCb add, void *opaque);
 	void (*pollfds_poll)(Slirp *s, int select_error, SlirpGetREventsCb get, void *opaque);
 	void (*handle_timer)(Slirp *s, SlirpTimerId id, void *cb_opaque);
-	int (*add_hostfwd)(Slirp *s, int is_udp, struct in_addr haddr, int hport,
-			   struct in_addr gaddr, int gport);
+	int (*add_hostxfwd)(Slirp *s, const struct sockaddr *haddr, socklen_t haddrlen,
+			    const struct sockaddr *gaddr, socklen_t gaddrlen, int flags);
+	int (*remove_hostxfwd)(Slirp *s, const struct sockaddr *haddr, socklen_t haddrlen,
+			       int flags);
 };
 
 /* Does a libslirp that calls itself `version` have the interface that we need? (4.7, later 4.x) */
@@ -27,5 +29,14 @@ bool slirp_version_fits(const char *version);
 
 /* Load the library, which then stays, and fill *lib. 0, or -ENOENT after one log_error() line. */
 int slirp_lib_load(struct slirp_lib *lib);
+
+struct slirp_conf;
+struct net_hostfwd;
+
+/* What we ask for, in the library's words. */
+void slirp_lib_config(SlirpConfig *out, const struct slirp_conf *c);
+
+/* Listen where `f` says, or no more. 0 or -errno. */
+int slirp_lib_forward(const struct slirp_lib *lib, Slirp *s, const struct net_hostfwd *f, bool on);
 
 #endif

@@ -25,10 +25,12 @@
 #include "net/user/acks.h"
 #include "net/user/backlog.h"
 #include "net/user/dhcp.h"
+#include "net/user/forward.h"
 #include "net/user/guard.h"
 #include "net/user/merge.h"
 #include "net/user/order.h"
 #include "net/user/reasm.h"
+#include "net/user/resolv.h"
 #include "net/user/segment.h"
 #include "net/user/slirp.h"
 
@@ -40,11 +42,13 @@ struct user_if {
 	struct netif netif;
 	struct loop *loop;
 	struct slirp *slirp;
+	struct forwards forwards;
 
 	struct guard guard;
 	struct dhcp dhcp;
 	bool dhcp_on;
 	char domain[NET_MAX_DOMAIN + 1];
+	u8 search[255];
 	struct segment seg;
 	struct reasm *reasm;
 	struct merge merge; /* what the guest sends in one batch */
@@ -220,7 +224,7 @@ static int user_if_send(struct netif *n, const struct netif_offload *o, struct i
 	if (!err && pkt.fragment) {
 		if (!reasm_add(s->reasm, s->frame, len, loop_now_ns(), &frame, &len))
 			return 0;
-		err = guard_check_whole(frame, len, &pkt, &why);
+		err = guard_check_whole(&s->guard, frame, len, &pkt, &why);
 	}
 	if (err == -EBADMSG)
 		guest_err(WHO, "dropped: %s", why);
@@ -275,6 +279,22 @@ static void user_if_down(struct netif *n)
 	unblock(s);
 }
 
+static int user_if_forward(struct netif *n, const struct net_hostfwd *f, bool on)
+{
+	struct user_if *s = user_if(n);
+
+	return on ? forwards_add(&s->forwards, f) : forwards_remove(&s->forwards, f);
+}
+
+static bool user_if_forwarded(struct netif *n, unsigned i, struct net_hostfwd *out)
+{
+	const struct forwards *fs = &user_if(n)->forwards;
+
+	if (i < fs->nr)
+		*out = fs->f[i];
+	return i < fs->nr;
+}
+
 /* ---- making one ---- */
 
 static void user_if_destroy(struct netif *n)
@@ -297,6 +317,8 @@ static const struct netif_ops user_if_ops = {
 	.send = user_if_send,
 	.flush = user_if_flush,
 	.rx_ready = user_if_rx_ready,
+	.forward = user_if_forward,
+	.forwarded = user_if_forwarded,
 	.destroy = user_if_destroy,
 };
 
@@ -311,18 +333,29 @@ static struct in_addr service_addr(const struct net_conf *c, const struct guard 
 	return a;
 }
 
-/* The "domain" line of the host's resolver configuration, as kvmtool hands it on. */
-static void host_domain(char *buf, size_t size)
+/*
+ * What the host's resolver is told: kvmtool hands on the domain, we the list, too. With a domain of
+ * the user's own the list would be another network's.
+ */
+static void host_names(struct user_if *s, const struct net_conf *c)
 {
 	FILE *f = fopen("/etc/resolv.conf", "re");
-	char line[512], name[NET_MAX_DOMAIN + 1];
+	struct resolv r = { .nr_search = 0 };
+	char dns[INET_ADDRSTRLEN];
 
-	buf[0] = '\0';
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "domain %255s", name) == 1)
-			snprintf(buf, size, "%s", name);
-	if (f)
+	if (f) {
+		resolv_read(&r, f);
 		fclose(f);
+	}
+	snprintf(s->domain, sizeof(s->domain), "%s", c->domain[0] ? c->domain : r.domain);
+	if (!c->domain[0])
+		s->dhcp.search_len = resolv_search_wire(&r, s->search, sizeof(s->search));
+	if (r.ipv4 || !r.ipv6 || c->nr_dns || c->restricted)
+		return;
+	inet_ntop(AF_INET, &s->guard.dns, dns, sizeof(dns));
+	log_warn(WHO ": the host has name servers of IPv6 only, which %s cannot ask: %s", dns,
+		 c->ipv6 ? "the guest must ask fd33::3"
+			 : "ipv6=on brings fd33::3, dns= another one");
 }
 
 static void configure(struct user_if *s, const struct net_conf *c)
@@ -339,11 +372,11 @@ static void configure(struct user_if *s, const struct net_conf *c)
 	g->host_mac[1] = 0x55;
 	memcpy(g->host_mac + 2, &c->host_ip, 4);
 	g->ipv6 = c->ipv6;
+	g->no_loopback = c->host_loopback != NET_ON;
 	inet_pton(AF_INET6, "fd33::", &g->prefix6);
+	inet_pton(AF_INET6, "fd33::3", &g->dns6);
 
-	snprintf(s->domain, sizeof(s->domain), "%s", c->domain);
-	if (!c->domain[0])
-		host_domain(s->domain, sizeof(s->domain));
+	host_names(s, c);
 	memcpy(d->host_mac, g->host_mac, sizeof(d->host_mac));
 	d->host = g->host;
 	d->mask = g->mask;
@@ -352,6 +385,7 @@ static void configure(struct user_if *s, const struct net_conf *c)
 	memcpy(d->dns, c->nr_dns ? c->dns : &g->dns, MAX(c->nr_dns, 1u) * sizeof(d->dns[0]));
 	d->nr_dns = MAX(c->nr_dns, 1u);
 	d->domain = s->domain;
+	d->search = s->search;
 	d->mtu = c->mtu;
 	d->lease_s = LEASE_S;
 	memcpy(d->lease[0], c->mac, NETIF_MAC_LEN);
@@ -373,6 +407,7 @@ static int open_slirp(struct user_if *s, const struct net_conf *c)
 		.prefix6 = s->guard.prefix6,
 		/* Larger than the guest's: net/user/segment.c stands between the two. */
 		.mtu = (u16)MAX(SEGMENT_MTU, (unsigned)c->mtu),
+		.host_loopback = c->host_loopback == NET_ON,
 		.restricted = c->restricted,
 	};
 
@@ -381,20 +416,38 @@ static int open_slirp(struct user_if *s, const struct net_conf *c)
 
 static int open_forwards(struct user_if *s, const struct net_conf *c)
 {
-	for (unsigned i = 0; i < c->nr_hostfwd; i++) {
-		const struct net_hostfwd *f = &c->hostfwd[i];
-		int err = slirp_forward(s->slirp, f->udp, f->host, f->host_port, f->guest,
-					f->guest_port);
-		char host[INET_ADDRSTRLEN];
+	char text[HOSTFWD_TEXT];
 
-		if (!err)
-			continue;
-		inet_ntop(AF_INET, &f->host, host, sizeof(host));
-		log_errno(err, "hostfwd: cannot listen on %s:%s:%u", f->udp ? "udp" : "tcp", host,
-			  f->host_port);
-		return err;
+	s->forwards = (struct forwards){
+		.slirp = s->slirp,
+		.ipv6 = c->ipv6,
+		.guest4 = c->guest_ip,
+		.guest6 = forwards_eui64(&s->guard.prefix6, c->mac),
+	};
+	for (unsigned i = 0; i < c->nr_hostfwd; i++) {
+		int err = forwards_add(&s->forwards, &c->hostfwd[i]);
+
+		if (err)
+			return log_errno(err, "hostfwd: cannot listen for %s",
+					 hostfwd_text(&c->hostfwd[i], text));
 	}
 	return 0;
+}
+
+/* What the guest can reach is the first question of whoever answers for the host. */
+static void say_reach(const struct net_conf *c)
+{
+	char host[INET_ADDRSTRLEN];
+
+	inet_ntop(AF_INET, &c->host_ip, host, sizeof(host));
+	if (c->restricted)
+		log_info(WHO ": the guest reaches nothing, and is reached by its forwards");
+	else if (c->host_loopback == NET_ON)
+		log_info(WHO ": the guest reaches what the host reaches, and as %s its loopback",
+			 host);
+	else
+		log_info(WHO ": the guest reaches what the host reaches, but not its loopback "
+			     "(host-loopback=on)");
 }
 
 int user_if_create(struct netif **out, const struct net_conf *c, struct loop *loop)
@@ -424,6 +477,7 @@ int user_if_create(struct netif **out, const struct net_conf *c, struct loop *lo
 		err = open_forwards(s, c);
 	if (err)
 		goto fail;
+	say_reach(c);
 	*out = &s->netif;
 	return 0;
 fail:

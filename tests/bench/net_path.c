@@ -169,8 +169,10 @@ static void set_up(struct bench *b, bool tso)
 		die("listen");
 	b->port = ntohs(a.sin_port);
 	b->mem = fake_mem(0);
-	if (loop_create(&b->loop, "io") || netopt_parse(&c, NULL, 0) ||
-	    netif_create(&n, &c, b->loop))
+	if (loop_create(&b->loop, "io") || netopt_parse(&c, NULL, 0))
+		die("network");
+	netopt_settle(&c, false);
+	if (netif_create(&n, &c, b->loop))
 		die("network");
 
 	struct virtio_env env = { .mem = b->mem, .loop = b->loop };

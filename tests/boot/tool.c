@@ -8,6 +8,8 @@
  *	tool udp HOST PORT                    datagrams of many sizes, echoed
  *	tool conns HOST PORT NR               so many connections at once
  *	tool refused HOST PORT                succeeds if a connection is refused at once
+ *	tool gaps HOST PORT NR                one-byte segments past holes, a connection lives on
+ *	tool rdnss                            prints the name server of a router advertisement
  *	tool fill|verify FILE SEED OFF LEN    a pattern into, or compared with, a file or disk
  *	tool diskrate read|write|cached-read|cached-write DEV BYTES
  *	                                      sequential, 128 KiB at a time, past the page cache
@@ -177,7 +179,8 @@ int main(int argc, char **argv)
 		     { "conns", 3, cmd_conns },	      { "refused", 2, cmd_refused },
 		     { "fill", 4, cmd_fill },	      { "verify", 4, cmd_verify },
 		     { "diskrate", 3, cmd_diskrate }, { "pty", 3, cmd_pty },
-		     { "answer", 1, cmd_answer },     { "fs", 1, cmd_fs } };
+		     { "answer", 1, cmd_answer },     { "fs", 1, cmd_fs },
+		     { "gaps", 3, cmd_gaps },	      { "rdnss", 0, cmd_rdnss } };
 
 	signal(SIGPIPE, SIG_IGN);
 	for (size_t i = 0; i < sizeof(cmds) / sizeof(*cmds); i++)

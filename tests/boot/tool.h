@@ -34,6 +34,8 @@ int cmd_recv(char **argv);
 int cmd_udp(char **argv);
 int cmd_conns(char **argv);
 int cmd_refused(char **argv);
+int cmd_gaps(char **argv);
+int cmd_rdnss(char **argv);
 int cmd_pty(char **argv);
 int cmd_fs(char **argv);
 

@@ -9,6 +9,8 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/rtnetlink.h>
+#include <linux/tcp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -108,7 +110,7 @@ static void serve_connection(int s)
 static void serve_dns(int s)
 {
 	unsigned char q[512];
-	struct sockaddr_in from;
+	struct sockaddr_in6 from;
 	socklen_t from_len = sizeof(from);
 	ssize_t len = recvfrom(s, q, sizeof(q) - 16, 0, (struct sockaddr *)&from, &from_len);
 	ssize_t end = 12;
@@ -139,10 +141,12 @@ static void serve_dns(int s)
 	sendto(s, q, (size_t)end, 0, (struct sockaddr *)&from, from_len);
 }
 
+/* To all addresses of both families. */
 static int bound(int type, const char *port)
 {
-	struct sockaddr_in a = addr_of("0.0.0.0", port);
-	int s = socket(AF_INET, type, 0), one = 1;
+	struct sockaddr_in6 a = { .sin6_family = AF_INET6,
+				  .sin6_port = htons((uint16_t)atoi(port)) };
+	int s = socket(AF_INET6, type, 0), one = 1;
 
 	setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 	if (s < 0 || bind(s, (struct sockaddr *)&a, sizeof(a)))
@@ -204,7 +208,7 @@ int cmd_serve(char **argv)
 				close(c);
 		}
 		if (p[1].revents) {
-			struct sockaddr_in from;
+			struct sockaddr_in6 from;
 			socklen_t len = sizeof(from);
 			ssize_t n = recvfrom(p[1].fd, buf, sizeof(buf), 0, (struct sockaddr *)&from,
 					     &len);
@@ -305,6 +309,80 @@ int cmd_conns(char **argv)
 	}
 	printf("conns: %d\n", nr);
 	return 0;
+}
+
+/*
+ * One-byte segments of a connection that never get their turn, as a hostile guest sends them: past
+ * a hole and past the window, so that the connection itself stays as it is.
+ */
+int cmd_gaps(char **argv)
+{
+	struct sockaddr_in to = addr_of(argv[0], argv[1]), from;
+	int s = dial(argv[0], argv[1]), raw = socket(AF_INET, SOCK_RAW, IPPROTO_TCP),
+	    nr = atoi(argv[2]);
+	socklen_t len = sizeof(from), four = sizeof(uint32_t);
+	int on = 1, queue = 2 /* TCP_SEND_QUEUE */, off = -1 /* and no window probe */;
+	uint32_t seq;
+	char c = 0;
+
+	write_all(s, "ECHO\n", 5);
+	if (raw < 0 || getsockname(s, (struct sockaddr *)&from, &len) ||
+	    setsockopt(s, IPPROTO_TCP, TCP_REPAIR, &on, sizeof(on)) ||
+	    setsockopt(s, IPPROTO_TCP, TCP_REPAIR_QUEUE, &queue, sizeof(queue)) ||
+	    getsockopt(s, IPPROTO_TCP, TCP_QUEUE_SEQ, &seq, &four) ||
+	    setsockopt(s, IPPROTO_TCP, TCP_REPAIR, &off, sizeof(off)))
+		fail("repair");
+	for (int i = 0; i < nr; i++) {
+		struct {
+			uint32_t src, dst;
+			uint16_t proto, len;
+			struct tcphdr tcp;
+			uint8_t data[2];
+		} p = { .src = from.sin_addr.s_addr,
+			.dst = to.sin_addr.s_addr,
+			.proto = htons(IPPROTO_TCP),
+			.len = htons(sizeof(p.tcp) + 1),
+			.tcp = { .source = from.sin_port,
+				 .dest = to.sin_port,
+				 .seq = htonl(seq + 100 + 2u * (uint32_t)i),
+				 .doff = 5,
+				 .ack = 1,
+				 .window = htons(65535) } };
+		uint32_t sum = 0;
+
+		for (size_t k = 0; k < sizeof(p) / 2; k++)
+			sum += ((uint16_t *)&p)[k];
+		sum = (sum & 0xffff) + (sum >> 16);
+		p.tcp.check = (uint16_t) ~(sum + (sum >> 16));
+		sendto(raw, &p.tcp, sizeof(p.tcp) + 1, 0, (struct sockaddr *)&to, sizeof(to));
+	}
+	write_all(s, "x", 1);
+	if (read(s, &c, 1) != 1 || c != 'x')
+		fail("the connection has died");
+	printf("gaps: %d\n", nr);
+	return 0;
+}
+
+/* Prints the name server of the next router advertisement [RFC 8106 §5.1], from the kernel. */
+int cmd_rdnss(char **argv)
+{
+	struct sockaddr_nl a = { .nl_family = AF_NETLINK,
+				 .nl_groups = 1 << (RTNLGRP_ND_USEROPT - 1) };
+	int s = socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
+	char text[INET6_ADDRSTRLEN];
+
+	if (s < 0 || bind(s, (struct sockaddr *)&a, sizeof(a)))
+		fail("netlink");
+	for (;;) {
+		ssize_t n = recv(s, buf, sizeof(buf), 0);
+		size_t opt = NLMSG_HDRLEN + sizeof(struct nduseroptmsg);
+
+		/* type 25, length, two reserved bytes, lifetime, address */
+		if (n < (ssize_t)opt + 24 || buf[opt] != 25)
+			continue;
+		printf("%s\n", inet_ntop(AF_INET6, buf + opt + 8, text, sizeof(text)));
+		return 0;
+	}
 }
 
 int cmd_refused(char **argv)

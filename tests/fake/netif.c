@@ -78,12 +78,24 @@ static void fake_destroy(struct netif *n)
 	free(f);
 }
 
+static int fake_forward(struct netif *n, const struct net_hostfwd *f, bool on)
+{
+	return -EOPNOTSUPP;
+}
+
+static bool fake_forwarded(struct netif *n, unsigned i, struct net_hostfwd *out)
+{
+	return false;
+}
+
 static const struct netif_ops fake_ops = {
 	.up = fake_up,
 	.down = fake_down,
 	.send = fake_send,
 	.flush = fake_flush,
 	.rx_ready = fake_rx_ready,
+	.forward = fake_forward,
+	.forwarded = fake_forwarded,
 	.destroy = fake_destroy,
 };
 

@@ -115,7 +115,7 @@ static void one_frame(const struct guard *g, struct reasm *r, struct segment *se
 		goto out;
 	check_passed(g, frame, len, &pkt);
 	if (pkt.fragment && reasm_add(r, frame, len, now, &whole, &whole_len) &&
-	    !guard_check_whole(whole, whole_len, &pkt, &why)) {
+	    !guard_check_whole(g, whole, whole_len, &pkt, &why)) {
 		check_passed(g, whole, whole_len, &pkt);
 		segment_invite(seg, whole, &pkt);
 		emit(whole, whole_len, seg->mtu, seg->offloads);

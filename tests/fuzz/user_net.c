@@ -268,8 +268,9 @@ static void open_world(u8 setup)
 	setsockopt(w.listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 	check(!bind(w.listener, (struct sockaddr *)&a, sizeof(a)) && !listen(w.listener, 8));
 	check(!loop_create(&w.loop, "fuzz") &&
-	      !netopt_parse(&c, setup & 1 ? "mode=user,ipv6=on" : NULL, 0) &&
-	      !netif_create(&w.n, &c, w.loop));
+	      !netopt_parse(&c, setup & 1 ? "mode=user,ipv6=on" : NULL, 0));
+	netopt_settle(&c, setup & 4);
+	check(!netif_create(&w.n, &c, w.loop));
 	w.n->client = &client;
 	w.n->ops->up(w.n, setup & 2 ? 0x3f : 0);
 	send_frame(frame, put_arp(frame, 1, GUEST_IP, HOST_IP), &none);

@@ -108,12 +108,8 @@ START_TEST(keys_of_our_own)
 	ck_assert_str_eq(conf.pcap, "/tmp/x");
 	ck_assert_uint_eq(conf.nr_hostfwd, 2);
 	ck_assert(!conf.hostfwd[0].udp && conf.hostfwd[1].udp);
-	ck_assert_str_eq(addr(conf.hostfwd[0].host), "127.0.0.1");
-	ck_assert_uint_eq(conf.hostfwd[0].host_port, 2222);
-	ck_assert_uint_eq(conf.hostfwd[0].guest.s_addr, 0);
-	ck_assert_uint_eq(conf.hostfwd[0].guest_port, 22);
-	ck_assert_uint_eq(conf.hostfwd[1].host.s_addr, 0);
-	ck_assert_uint_eq(conf.hostfwd[1].guest_port, 5353);
+	ck_assert_uint_eq(conf.hostfwd[0].host.port, 2222);
+	ck_assert_uint_eq(conf.hostfwd[1].guest.port, 5353);
 }
 END_TEST
 
@@ -186,6 +182,8 @@ END_TEST
 
 START_TEST(nothing_is_accepted_and_ignored)
 {
+	parse_bad("mode=user,hostfwd=tcp:[::1]:1-:2", "needs ipv6=on");
+	parse_ok("mode=user,hostfwd=tcp:[::1]:1-:2,ipv6=on");
 	parse_bad("mode=tap,hostfwd=tcp::1-:2", "hostfwd works with mode=user only");
 	parse_bad("dns=1.1.1.1,mode=tap", "dns works with mode=user only");
 	parse_bad("tapif=tap0,mode=user", "tapif works with mode=tap only");
@@ -262,11 +260,48 @@ START_TEST(every_key_has_help)
 	unsigned nr = 0;
 
 	netopt_help(count_key, &nr);
-	ck_assert_uint_eq(nr, 19);
+	ck_assert_uint_eq(nr, 20);
+}
+END_TEST
+
+/* kvmtool's README has it: a network card with all defaults, which are those of a tap. */
+START_TEST(virtio_alone)
+{
+	struct net_conf c;
+
+	ck_assert_int_eq(netopt_parse(&c, "virtio", 0), 0);
+	ck_assert_int_eq(c.mode, NET_MODE_TAP);
+	ck_assert_str_eq(c.tapif, "");
+	ck_assert_int_eq(netopt_parse(&c, "virtio,mode=user", 0), 0);
+	ck_assert_int_eq(c.mode, NET_MODE_USER);
+	ck_assert_int_eq(netopt_parse(&c, "virtio=1", 0), -EINVAL);
+}
+END_TEST
+
+START_TEST(the_hosts_loopback)
+{
+	struct net_conf c;
+
+	for (unsigned confidential = 0; confidential < 2; confidential++) {
+		ck_assert_int_eq(netopt_parse(&c, NULL, 0), 0);
+		ck_assert_int_eq(c.host_loopback, NET_UNSAID);
+		netopt_settle(&c, confidential);
+		netopt_settle(&c, !confidential);
+		ck_assert_int_eq(c.host_loopback, confidential ? NET_OFF : NET_ON);
+		ck_assert_int_eq(netopt_parse(&c, "mode=user,host-loopback=on", 0), 0);
+		netopt_settle(&c, confidential);
+		ck_assert_int_eq(c.host_loopback, NET_ON);
+		ck_assert_int_eq(netopt_parse(&c, "mode=user,host-loopback=off", 0), 0);
+		netopt_settle(&c, confidential);
+		ck_assert_int_eq(c.host_loopback, NET_OFF);
+	}
+	ck_assert_int_eq(netopt_parse(&c, "mode=user,host-loopback=maybe", 0), -EINVAL);
+	ck_assert_int_eq(netopt_parse(&c, "mode=tap,host-loopback=on", 0), -EINVAL);
 }
 END_TEST
 
 SUITE_MAIN("net/netopt", without_options_there_is_one_user_nic, an_option_without_mode_is_a_tap,
 	   macs_count_up, every_key_of_kvmtool, keys_of_our_own, kvmtools_messages, kvmtools_readme,
 	   values_are_checked, nothing_is_accepted_and_ignored, user_addresses_share_a_network,
-	   names_that_are_too_long, too_many_forwards, several_nics, every_key_has_help)
+	   names_that_are_too_long, too_many_forwards, several_nics, every_key_has_help,
+	   the_hosts_loopback, virtio_alone)

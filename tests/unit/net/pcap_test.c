@@ -2,9 +2,11 @@
 /* The capture in front of any netif: what is noted, once, and what is not. */
 #include <check.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lkvm/base/iov.h"
@@ -123,5 +125,58 @@ START_TEST(a_frame_for_the_guest_is_noted_when_it_is_taken)
 }
 END_TEST
 
+/* Nobody reads, then somebody does: the guest does not notice, and what is there is in order. */
+START_TEST(a_reader_that_is_slow)
+{
+	static u8 got[1 << 20];
+	static char frame[3001];
+	struct net_conf c = { .may_capture = false };
+	unsigned sent = 0, seen = 0;
+	size_t have = 0, at = FILE_HEADER;
+	int reader;
+	ssize_t n;
+
+	snprintf(c.pcap, sizeof(c.pcap), "/tmp/lkvm-fifo-%d", (int)getpid());
+	ck_assert_int_eq(mkfifo(c.pcap, 0600), 0);
+	reader = open(c.pcap, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	ck_assert_int_ge(reader, 0);
+	inner = fake_netif(0, 1500);
+	memset(&client, 0, sizeof(client));
+	ck_assert_int_eq(pcap_if_create(&outer, &c, &inner->netif), 0);
+	fake_client_attach(&client, outer);
+	outer->ops->up(outer, 0);
+	for (; sent < 200; sent++) {
+		memset(frame, 'a' + (int)(sent % 26), 3000);
+		ck_assert_int_eq(send_frame(frame), 0);
+		/* Now and then the reader takes a little, so that frames are cut anywhere. */
+		n = sent % 7 ? 0 : read(reader, got + have, 1777);
+		have += n > 0 ? (size_t)n : 0;
+	}
+	for (int i = 0; i < 3; i++) {
+		while ((n = read(reader, got + have, sizeof(got) - have)) > 0)
+			have += (size_t)n;
+		if (!i)
+			ck_assert_int_eq(send_frame(frame), 0); /* brings the rest of one */
+		else if (i == 1)
+			netif_destroy(outer);
+	}
+	for (; at < have; seen++) {
+		u32 said;
+
+		ck_assert_uint_le(at + PACKET_HEADER + 3000, have);
+		memcpy(&said, got + at + 8, sizeof(said));
+		ck_assert_uint_eq(said, 3000);
+		for (unsigned i = 1; i < 3000; i++)
+			ck_assert_uint_eq(got[at + PACKET_HEADER + i], got[at + PACKET_HEADER]);
+		at += PACKET_HEADER + 3000;
+	}
+	ck_assert_uint_gt(seen, 20);
+	ck_assert_uint_lt(seen, 201);
+	close(reader);
+	unlink(c.pcap);
+}
+END_TEST
+
 SUITE_MAIN("net/pcap", a_frame_that_is_tried_again_is_noted_once,
-	   after_a_reset_nothing_is_tried_again, a_frame_for_the_guest_is_noted_when_it_is_taken)
+	   after_a_reset_nothing_is_tried_again, a_frame_for_the_guest_is_noted_when_it_is_taken,
+	   a_reader_that_is_slow)

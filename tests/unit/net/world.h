@@ -26,6 +26,7 @@ static inline void world_open(struct world *w, const char *arg)
 
 	*w = (struct world){ .loop = NULL };
 	ck_assert_int_eq(netopt_parse(&c, arg, 0), 0);
+	netopt_settle(&c, false);
 	ck_assert_int_eq(loop_create(&w->loop, "io"), 0);
 	ck_assert_int_eq(netif_create(&w->n, &c, w->loop), 0);
 	fake_client_attach(&w->client, w->n);

@@ -300,6 +300,26 @@ START_TEST(mtu_when_it_matters_or_is_asked_for)
 }
 END_TEST
 
+/* [RFC 3397]: whole, or not at all where the client's message is too small for it. */
+START_TEST(the_search_list)
+{
+	static u8 list[255];
+	u8 len;
+
+	reset();
+	memset(list, 1, sizeof(list));
+	server.search = list;
+	begin(DISCOVER);
+	ask();
+	ck_assert_ptr_null(opt(119, NULL, NULL));
+	server.search_len = 200;
+	begin(DISCOVER);
+	ask();
+	ck_assert_mem_eq(opt(119, &len, NULL), list, 200);
+	ck_assert_uint_eq(len, 200);
+}
+END_TEST
+
 START_TEST(domain_and_several_name_servers)
 {
 	static char domain[256];
@@ -422,6 +442,6 @@ SUITE_MAIN("net/dhcp", discover_is_offered_the_first_address, the_broadcast_flag
 	   request_is_acknowledged, renewal, foreign_addresses_are_refused,
 	   somebody_elses_offer_was_taken, inform_gets_configuration_but_no_lease,
 	   other_interfaces_get_other_addresses, leases_skip_what_is_ours,
-	   mtu_when_it_matters_or_is_asked_for, domain_and_several_name_servers,
+	   mtu_when_it_matters_or_is_asked_for, domain_and_several_name_servers, the_search_list,
 	   a_restricted_network_has_no_way_out, overloaded_options, what_is_no_request_is_ignored,
 	   options_that_are_cut_off, ciaddr_must_be_the_sender)

@@ -461,8 +461,106 @@ START_TEST(neighbour_discovery)
 }
 END_TEST
 
+/* The host itself, in all the spellings that an IPv6 address has for it. */
+START_TEST(ipv6_addresses_of_this_host)
+{
+	static const char *const bad[] = {
+		"::",
+		"::1",
+		"::7f00:1",
+		"::192.0.2.1",
+		"::ffff:127.0.0.1",
+		"::ffff:127.1.2.3",
+		"::ffff:0.0.0.0",
+		"::ffff:192.0.2.1",
+		"::ffff:0:127.0.0.1",
+		"64:ff9b::127.0.0.53",
+		"64:ff9b::0.0.0.0",
+		"64:ff9b::239.0.0.1",
+		"64:ff9b::255.255.255.255",
+		"64:ff9b:1::127.0.0.1",
+		"64:ff9b:1:ffff::1",
+		"2002:7f00:1::1",
+		"2002:7f00:35:1::",
+		"2002::1",
+	};
+	static const char *const good[] = {
+		"fd33::1",
+		"fd33::3",
+		"2001:db8::1",
+		"2002:c000:201::1",
+		"64:ff9b::192.0.2.1",
+		"64:ff9b:2::1",
+		"1::1",
+		"::1:0:0:7f00:1",
+	};
+
+	setup(true);
+	for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
+		for (u8 proto = PROTO_TCP; proto <= PROTO_UDP; proto += PROTO_UDP - PROTO_TCP) {
+			size_t n = put_ip6("fd33::15", bad[i], proto, 64, 24);
+
+			ck_assert_msg(check(n) == -EBADMSG, "%s passes", bad[i]);
+		}
+	}
+	for (unsigned i = 0; i < ARRAY_SIZE(good); i++) {
+		size_t n = put_ip6("fd33::15", good[i], PROTO_UDP, 64, 24);
+
+		be16_put(f + ETH_HDR + IP6_HDR + UDP_LEN, 24);
+		ck_assert_msg(check(n) == 0, "%s does not pass", good[i]);
+	}
+	/* To many: nothing but the question for DHCP servers, and neighbour discovery. */
+	ck_assert_int_eq(check(put_ip6("fd33::15", "ff02::fb", PROTO_UDP, 1, 24)),
+			 -EPROTONOSUPPORT);
+	ck_assert_int_eq(check(put_ip6("fd33::15", "ff05::1:3", PROTO_TCP, 1, 24)),
+			 -EPROTONOSUPPORT);
+
+	size_t n = put_ip6("fe80::15", "ff02::1:2", PROTO_UDP, 1, 24);
+
+	be16_put(f + ETH_HDR + IP6_HDR + UDP_LEN, 24);
+	ck_assert_int_eq(check(n), 0);
+}
+END_TEST
+
+/* The name server's address stands for one that may be on the host's loopback. */
+START_TEST(a_closed_loopback_has_one_port)
+{
+	size_t n;
+
+	setup(true);
+	for (unsigned closed = 0; closed < 2; closed++) {
+		int want = closed ? -EPROTONOSUPPORT : 0;
+
+		guard.no_loopback = closed;
+		inet_pton(AF_INET6, "fd33::3", &guard.dns6);
+		ck_assert_int_eq(check(put_udp(f, GUEST_IP, DNS_IP, 1000, 53, "q", 1)), 0);
+		ck_assert_int_eq(check(put_udp(f, GUEST_IP, DNS_IP, 1000, 54, "q", 1)), want);
+		ck_assert_int_eq(check(put_udp(f, GUEST_IP, 0x08080808, 1000, 54, "q", 1)), 0);
+		ck_assert_int_eq(check(put_echo(f, GUEST_IP, DNS_IP, 1, 1, 8)), 0);
+
+		struct tcp_seg t = { .sport = 1, .dport = 22, .flags = TCP_SYN };
+
+		ck_assert_int_eq(check(put_tcp(f, GUEST_IP, DNS_IP, &t)), want);
+		t.dport = 53;
+		ck_assert_int_eq(check(put_tcp(f, GUEST_IP, DNS_IP, &t)), 0);
+		n = put_ip6("fd33::15", "fd33::3", PROTO_UDP, 64, 8);
+		be16_put(f + ETH_HDR + IP6_HDR + UDP_LEN, 8);
+		be16_put(f + ETH_HDR + IP6_HDR + UDP_DST, 22);
+		ck_assert_int_eq(check(n), want);
+		be16_put(f + ETH_HDR + IP6_HDR + UDP_DST, 53);
+		ck_assert_int_eq(check(n), 0);
+		/* In fragments, too. */
+		n = put_udp(f, GUEST_IP, DNS_IP, 1000, 54, "q", 1);
+
+		const char *why;
+
+		ck_assert_int_eq(guard_check_whole(&guard, f, n, &pkt, &why), want);
+	}
+}
+END_TEST
+
 SUITE_MAIN("net/guard", good_frames_pass, padding_is_cut_off, every_truncation_is_refused,
 	   bad_ethernet_and_arp, bad_ipv4, bad_upper_headers, what_nobody_takes_is_dropped_quietly,
 	   urgent_marks_are_removed, fragments_are_marked, checksums_are_filled_in,
 	   checksums_only_where_they_belong, segmentation_is_for_tcp, the_largest_frame, ipv6,
-	   neighbour_discovery)
+	   neighbour_discovery, ipv6_addresses_of_this_host, a_closed_loopback_has_one_port)

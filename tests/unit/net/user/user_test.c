@@ -722,6 +722,35 @@ START_TEST(a_restricted_guest_reaches_nothing)
 }
 END_TEST
 
+/* Both ways to the host's loopback, and neither of them for a Realm that was not given it. */
+START_TEST(a_closed_loopback_is_not_reached)
+{
+	struct world w;
+	struct conn c = { .w = &w, .sport = 40000, .seq = 1 };
+	struct fake_frame *r;
+	u8 f[128];
+	u16 port;
+	int sk = listen_on_loopback(SOCK_STREAM, &c.dport),
+	    udp = listen_on_loopback(SOCK_DGRAM, &port);
+
+	fcntl(sk, F_SETFL, O_NONBLOCK);
+	world_up(&w, "mode=user,host-loopback=off", 0);
+	tcp_send(&c, TCP_SYN, NULL, 0);
+	r = next_frame(&w); /* it is told, whatever way */
+	ck_assert_ptr_nonnull(r);
+	/* Of libslirp's network all addresses but two are the host's. */
+	for (u32 a = HOST_IP & ~0xffu; a < (HOST_IP | 0xff); a++)
+		send_frame(&w, f, put_udp(f, GUEST_IP, a, 5555, port, "x", 1));
+	for (int i = 0; i < 10; i++)
+		loop_step(w.loop, 1);
+	ck_assert_int_eq(accept(sk, NULL, NULL), -1);
+	ck_assert_int_eq(recv(udp, f, sizeof(f), MSG_DONTWAIT), -1);
+	world_close(&w);
+	close(sk);
+	close(udp);
+}
+END_TEST
+
 START_TEST(other_networks_and_name_servers)
 {
 	static const u8 dns[] = { 6, 8, 1, 1, 1, 1, 8, 8, 8, 8 },
@@ -766,4 +795,5 @@ SUITE_MAIN("net/user", arp_for_the_gateway_is_answered, dhcp_gives_the_seeds_lea
 	   urgent_data_is_ordinary_data, forwarded_ports_reach_the_guest,
 	   a_port_that_is_taken_is_an_error, bad_frames_are_refused_and_harmless,
 	   nothing_is_delivered_without_a_driver, peers_that_go_away, a_blocked_guest_still_sends,
-	   ipv6_when_asked_for, a_restricted_guest_reaches_nothing, other_networks_and_name_servers)
+	   ipv6_when_asked_for, a_restricted_guest_reaches_nothing,
+	   a_closed_loopback_is_not_reached, other_networks_and_name_servers)

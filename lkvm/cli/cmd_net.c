@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * lkvm net: the forwards of a running guest.
+ *
+ * Thread: main.
+ * Trust:  the user's own command line; answers of the user's other lkvms.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "lkvm/base/log.h"
+#include "lkvm/cli/cmd.h"
+#include "lkvm/cli/guests.h"
+#include "lkvm/control/control.h"
+#include "lkvm/control/control_client.h"
+
+struct net {
+	const char *name, *action, *forward;
+};
+
+static const struct opt opts[] = { GUEST_OPTION(struct net, "ask") };
+
+static int word(void *conf, const char *w)
+{
+	struct net *n = conf;
+
+	if (!n->name) {
+		n->name = w;
+	} else if (!n->action) {
+		n->action = w;
+		if (strcmp(w, "list") && strcmp(w, "add") && strcmp(w, "remove")) {
+			log_error("lkvm net: list, add or remove, not '%s'", w);
+			return -1;
+		}
+	} else if (!n->forward && strcmp(n->action, "list")) {
+		n->forward = w;
+	} else {
+		log_error("lkvm net: '%s' is a word too many", w);
+		return -1;
+	}
+	return 0;
+}
+
+const struct opt_spec options_net = {
+	.usage = "lkvm net <name> [list | add <forward> | remove <forward>]",
+	.opts = opts,
+	.nr_opts = ARRAY_SIZE(opts),
+	.word = word,
+};
+
+/* "forward NETWORK TEXT" */
+static bool take(void *arg, const struct ask_record *r)
+{
+	if (ask_is(r, 0, "forward"))
+		printf("network %llu  %s\n", (unsigned long long)ask_number(r, 1), ask_text(r, 2));
+	return true;
+}
+
+int cmd_net(int argc, char **argv)
+{
+	struct net n = { 0 };
+	char words[CONTROL_LINE] = "net";
+	int status = options_parse(&options_net, &n, argc, argv);
+	bool change;
+
+	if (status)
+		return status;
+	change = n.action && strcmp(n.action, "list");
+	if (!n.name || (change && !n.forward)) {
+		log_error("usage: %s", options_net.usage);
+		return EXIT_DIE;
+	}
+	if (change)
+		snprintf(words, sizeof(words), "net %s %s", n.action, n.forward);
+	return ask(n.name, words, NULL, take, NULL) ? EXIT_DIE : 0;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The forwards of a user network: which there are, and where they lead. The loop's thread. */
+#ifndef NET_FORWARD_H
+#define NET_FORWARD_H
+
+#include "net/netopt.h"
+
+struct slirp;
+
+struct forwards {
+	struct slirp *slirp;
+	bool ipv6;
+	struct in_addr guest4; /* where those without an address lead */
+	struct in6_addr guest6;
+	struct net_hostfwd f[NET_MAX_HOSTFWD];
+	unsigned nr;
+};
+
+/* The address that a guest gives itself in `prefix6`, a /64, with this MAC [RFC 4862 §5.5.3]. */
+struct in6_addr forwards_eui64(const struct in6_addr *prefix6, const u8 mac[6]);
+
+/*
+ * Listen. 0, or -errno: -EADDRINUSE or what else the host says about the address, -ENOSPC: there
+ * are NET_MAX_HOSTFWD, -EAFNOSUPPORT: IPv6 without ipv6=on.
+ */
+int forwards_add(struct forwards *fs, const struct net_hostfwd *f);
+
+/* Listen no more; connections that there are stay. -ENOENT: nobody listens there. */
+int forwards_remove(struct forwards *fs, const struct net_hostfwd *f);
+
+#endif
