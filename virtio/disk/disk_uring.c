@@ -400,7 +400,7 @@ static void uring_destroy(struct disk *d)
 static const struct sys_call list[] = {
 	CALL(io_uring_enter),
 	CALL(preadv2),
-	CALL(pwritev2),
+	CALL_RARE(pwritev2, "a disk that can be written"),
 	CALL_RARE(newfstatat, "a disk that grows"),
 	CALL_RARE(fstat, "a disk that grows"),
 	CALL_IOCTL_RARE(BLKGETSIZE64, "a disk that grows"),
