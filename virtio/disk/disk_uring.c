@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Raw disk on io_uring: a batch of requests costs one system call, and what the page cache can
- * answer at once is finished when that call returns. (liburing is included here and in
+ * answer at once is finished when that call returns. (liburing is included in disk_ring.h and in
  * lkvm/base/infile.c.)
  *
  * Thread: the disk's loop.
@@ -21,7 +21,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <liburing.h>
 #include <linux/fs.h>
 #include <linux/magic.h>
 #include <stdlib.h>
@@ -32,11 +31,7 @@
 
 #include "lkvm/base/log.h"
 #include "virtio/disk/disk_file.h"
-
-#define RING_ENTRIES 128u
-
-/* Kernel threads for what cannot be started without blocking: enough to keep a disk busy. */
-#define MAX_KERNEL_WORKERS 8u
+#include "virtio/disk/disk_ring.h"
 
 /* The kernel was short of memory: try again then. */
 #define RETRY_NS 1000000u
@@ -416,36 +411,6 @@ static const struct disk_ops uring_ops = {
 	.destroy = uring_destroy,
 };
 
-static int ring_init(struct uring *u)
-{
-	static const int needed[] = {
-		IORING_OP_NOP,	  IORING_OP_READ,  IORING_OP_WRITE,	IORING_OP_READV,
-		IORING_OP_WRITEV, IORING_OP_FSYNC, IORING_OP_FALLOCATE,
-	};
-	unsigned workers[2] = { MAX_KERNEL_WORKERS, MAX_KERNEL_WORKERS };
-	struct io_uring_probe *probe;
-	int err;
-
-	/* COOP_TASKRUN (Linux 5.19): no interrupt of this thread for each completion. */
-	err = io_uring_queue_init(RING_ENTRIES, &u->ring, IORING_SETUP_COOP_TASKRUN);
-	if (err == -EINVAL)
-		err = io_uring_queue_init(RING_ENTRIES, &u->ring, 0);
-	if (err)
-		return err;
-	u->have_ring = true;
-	probe = io_uring_get_probe_ring(&u->ring);
-	if (!probe)
-		return -EOPNOTSUPP;
-	for (unsigned i = 0; i < ARRAY_SIZE(needed); i++) {
-		if (!io_uring_opcode_supported(probe, needed[i]))
-			err = -EOPNOTSUPP;
-	}
-	io_uring_free_probe(probe);
-	/* Not there before Linux 5.15; the default is only larger. */
-	io_uring_register_iowq_max_workers(&u->ring, workers);
-	return err;
-}
-
 static enum at_once at_once_of(const struct disk_file *f)
 {
 	struct statfs fs;
@@ -468,9 +433,10 @@ int disk_uring_create(struct disk **out, const struct disk *proto, const struct 
 	u->file = (struct disk_file){ .fd = -1, .buffered_fd = -1 };
 	u->loop = loop;
 	u->todo_tail = &u->todo;
-	err = ring_init(u);
+	err = disk_ring_open(&u->ring);
 	if (err)
 		goto fail;
+	u->have_ring = true;
 	err = aux_create(u, file);
 	if (err)
 		goto fail;

@@ -8,9 +8,11 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "tests/unit/suite.h"
@@ -613,7 +615,46 @@ START_TEST(a_discard_makes_no_thread)
 }
 END_TEST
 
-SUITE_MAIN(SUITE_NAME, write_flush_read, scattered_buffers, many_at_once, done_may_submit,
-	   drain_waits_for_all, truncated_under_us, zeroes_and_discard, small_tmpfs, direct_io,
-	   pieces, cancelled, large_ones_let_others_pass, loop_on_its_thread, alone_and_at_once,
-	   a_discard_makes_no_thread)
+/*
+ * Where there is a ring it does what it was restricted to: to register anything with it, which is
+ * not on its list, is refused; so are system calls that are not.
+ */
+START_TEST(a_ring_is_restricted)
+{
+	struct {
+		u8 bytes[16 + 256 * 8]; /* struct io_uring_probe */
+	} probe = { { 0 } };
+	unsigned rings = 0;
+	struct dirent *e;
+	DIR *d;
+
+	if (!open_disk("/tmp", 0))
+		return;
+	d = opendir("/proc/self/fd");
+	while ((e = readdir(d))) {
+		char name[300], target[64] = "";
+
+		snprintf(name, sizeof(name), "/proc/self/fd/%s", e->d_name);
+		if (readlink(name, target, sizeof(target) - 1) < 0 ||
+		    strcmp(target, "anon_inode:[io_uring]") != 0)
+			continue;
+		rings++;
+		ck_assert_int_eq(syscall(SYS_io_uring_register, atoi(e->d_name),
+					 8 /* IORING_REGISTER_PROBE */, &probe, 1),
+				 -1);
+		ck_assert_int_eq(errno, EACCES);
+	}
+	closedir(d);
+	close_disk();
+#ifndef TEST_THREADS
+	ck_assert_uint_eq(rings, 1);
+#else
+	ck_assert_uint_eq(rings, 0);
+#endif
+}
+END_TEST
+
+SUITE_MAIN(SUITE_NAME, a_ring_is_restricted, write_flush_read, scattered_buffers, many_at_once,
+	   done_may_submit, drain_waits_for_all, truncated_under_us, zeroes_and_discard,
+	   small_tmpfs, direct_io, pieces, cancelled, large_ones_let_others_pass,
+	   loop_on_its_thread, alone_and_at_once, a_discard_makes_no_thread)
