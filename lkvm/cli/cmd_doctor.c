@@ -17,6 +17,7 @@
 #include "lkvm/base/options.h"
 #include "lkvm/cli/cmd.h"
 #include "lkvm/kvm/kvm.h"
+#include "lkvm/run/confine.h"
 #include "realm/host/probe.h"
 
 struct doctor {
@@ -231,6 +232,15 @@ static void examine_host(struct findings *f, const struct kvm *k, struct probe *
 		examine_profile(f, k, &p[2], "sim_profile", "simulated profile");
 }
 
+static void examine_sandbox(struct findings *f)
+{
+	char lacks[64];
+
+	confine_lacks(lacks, sizeof(lacks));
+	add_state(f, "sandbox", "sandbox (--confine)", !*lacks, "%s%s", *lacks ? "it needs " : "",
+		  lacks);
+}
+
 /* ---- command ---- */
 
 static int backend_word(void *conf, const char *word)
@@ -298,6 +308,7 @@ int cmd_doctor(int argc, char **argv)
 		add_state(&f, "pkvm", "protected VMs (pKVM)", false, "no KVM");
 		add_state(&f, "sim", "simulated Realms", false, "no KVM");
 	}
+	examine_sandbox(&f);
 	err = 0;
 	if (d.json)
 		err = print_json(&f);
