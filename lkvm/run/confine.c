@@ -39,7 +39,7 @@
 
 /* The C library's own, and those of the end. */
 static const struct sys_call list[] = {
-	CALL_NO_EXEC(mmap),
+	CALL_IF_RARE(mmap, 2, PROT_EXEC, 0, "a large buffer"),
 	CALL(munmap),
 	CALL(brk),
 	CALL(madvise), /* the stack of a thread that ends */
