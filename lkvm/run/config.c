@@ -18,6 +18,7 @@
 #include "arm64/board.h"
 #include "lkvm/base/encode.h"
 #include "lkvm/run/options_watch.h"
+#include "lkvm/vm/pci.h"
 
 /* 64 MiB for the kernel and for each CPU 64 MiB more: kvmtool's rule, with its limit. */
 #define RAM_PER_CPU (64 * MiB)
@@ -167,6 +168,21 @@ static bool has_root(const struct config *c)
 bool config_bootable(const struct config *c)
 {
 	return (c->kernel || c->firmware) && has_root(c);
+}
+
+/* Each device has a place of its own on the PCI bus. */
+static int check_places(const struct config *c)
+{
+	unsigned nr = c->nr_shares + c->rng + (c->console == CONSOLE_VIRTIO) + c->nr_disks;
+
+	for (unsigned i = 0; i < c->nr_nics; i++)
+		nr += c->nics[i].mode != NET_MODE_NONE && c->nics[i].trans != NET_TRANS_MMIO;
+	if (c->transport != TRANSPORT_PCI || nr <= PCI_SLOTS)
+		return 0;
+	log_error("%u devices are more than the %u that a PCI bus has room for: leave some out, "
+		  "or use --virtio-transport mmio",
+		  nr, PCI_SLOTS);
+	return -EINVAL;
 }
 
 static int check_boot(const struct config *c)
@@ -375,6 +391,8 @@ int config_complete(struct config *c)
 		err = default_nic(c);
 	if (!err)
 		err = netopt_check(c->nics, c->nr_nics);
+	if (!err)
+		err = check_places(c);
 	if (!err)
 		err = check_confine(c);
 	if (err)

@@ -93,6 +93,30 @@ static void empty_dir(void)
 	ck_assert_int_eq(rmdir(dir), 0);
 }
 
+/* A PCI bus has 32 places; a device of virtio-mmio takes none. */
+START_TEST(more_devices_than_places)
+{
+	for (unsigned nr = 2; nr <= 3; nr++) {
+		conf();
+		c.nr_disks = 20;
+		for (unsigned i = 0; i < c.nr_disks; i++)
+			snprintf(c.disks[i].path, sizeof(c.disks[i].path), "/no/such/%u", i);
+		c.nr_shares = 8;
+		c.rng = true;
+		c.nr_nics = nr;
+		for (unsigned i = 0; i < nr; i++)
+			ck_assert_int_eq(netopt_parse(&c.nics[i], "mode=tap", i), 0);
+		capture_start();
+		c.console = CONSOLE_VIRTIO;
+		ck_assert_int_eq(config_complete(&c), nr == 2 ? 0 : -EINVAL);
+		if (nr == 3)
+			ck_assert(strstr(captured(), "33 devices are more than the 32"));
+		c.transport = TRANSPORT_MMIO;
+		ck_assert_int_eq(config_complete(&c), 0);
+	}
+}
+END_TEST
+
 START_TEST(a_missing_kernel)
 {
 	struct utsname u;
@@ -495,8 +519,8 @@ START_TEST(cpu_lists)
 END_TEST
 
 SUITE_MAIN("lkvm/config", what_is_given_stays, defaults_come_from_the_host,
-	   too_much_is_warned_about, a_missing_kernel, the_kernel_of_a_build_tree, contradictions,
-	   warnings, one_file_as_two_disks, names, what_can_be_booted, the_command_line_is_kvmtools,
-	   earlycon_knows_the_board, nodefaults_and_firmware_get_it_as_is,
-	   command_lines_have_an_end, cpu_lists, options_of_realms_want_a_realm,
-	   what_no_realm_can_have, realms_get_their_own_arguments)
+	   too_much_is_warned_about, more_devices_than_places, a_missing_kernel,
+	   the_kernel_of_a_build_tree, contradictions, warnings, one_file_as_two_disks, names,
+	   what_can_be_booted, the_command_line_is_kvmtools, earlycon_knows_the_board,
+	   nodefaults_and_firmware_get_it_as_is, command_lines_have_an_end, cpu_lists,
+	   options_of_realms_want_a_realm, what_no_realm_can_have, realms_get_their_own_arguments)
