@@ -44,20 +44,30 @@ static bool changes(u32 flags)
 	return (flags & P9_O_ACCMODE) != O_RDONLY || flags & P9_O_TRUNC;
 }
 
-/* The answer to both: the file's qid, and that the guest may choose how much it reads at a time. */
-static int put_opened(struct call *c, int fd)
+/*
+ * The fid is from now on the file that is open as `fd`, and `fd` is the fid's. The answer is the
+ * file's qid, and that the guest may choose how much it reads at a time.
+ */
+static int become(struct call *c, struct fid *f, int fd)
 {
+	struct fid_table *t = &c->s->fids;
 	int err = put_qid_of(c, fd);
+	struct fid *new = fid_new(t, FID_OPEN, fd, f->uid, false);
 
 	wire_put32(&c->out, 0);
-	return err;
+	if (!new)
+		return -ENFILE;
+	if (err) {
+		fid_put(t, new);
+		return err;
+	}
+	return fid_replace(t, f, new);
 }
 
 int do_lopen(struct call *c)
 {
-	struct fid_table *t = &c->s->fids;
 	int err, fd = -1;
-	struct fid *f = call_fid(c, &err), *new;
+	struct fid *f = call_fid(c, &err);
 	u32 flags = wire_get32(&c->in);
 
 	if (!f)
@@ -68,28 +78,17 @@ int do_lopen(struct call *c)
 		err = -EROFS;
 	else
 		fd = host_open(f->fd, open_flags(flags) & ~O_EXCL);
-	if (!err && fd < 0)
-		err = fd;
-	if (!err) {
-		err = put_opened(c, fd);
-		new = fid_new(t, FID_OPEN, fd, f->uid, false);
-		if (!new)
-			err = -ENFILE;
-		else if (err)
-			fid_put(t, new);
-		else
-			err = fid_replace(t, f, new);
-	}
-	fid_put(t, f);
+	if (!err)
+		err = fd < 0 ? fd : become(c, f, fd);
+	fid_put(&c->s->fids, f);
 	return err;
 }
 
 int do_lcreate(struct call *c)
 {
-	struct fid_table *t = &c->s->fids;
 	char name[NAME_MAX + 1];
 	int err, fd = -1;
-	struct fid *f = call_fid_writable(c, &err), *new;
+	struct fid *f = call_fid_writable(c, &err);
 	u32 flags, mode, gid;
 
 	if (!f)
@@ -103,21 +102,13 @@ int do_lcreate(struct call *c)
 	/* Linux asks for what is not there; if somebody else was quicker it is not ours to own. */
 	if (!err)
 		fd = host_create(f->fd, name, open_flags(flags) | O_EXCL);
-	if (!err && fd < 0)
-		err = fd;
-	if (!err) {
-		err = host_own(c->s, fd, f->uid, gid, mode);
-		if (!err)
-			err = put_opened(c, fd);
-		new = fid_new(t, FID_OPEN, fd, f->uid, false);
-		if (!new)
-			err = -ENFILE;
-		else if (err)
-			fid_put(t, new);
-		else
-			err = fid_replace(t, f, new);
-	}
-	fid_put(t, f);
+	if (!err)
+		err = fd < 0 ? fd : host_own(c->s, fd, f->uid, gid, mode);
+	if (!err)
+		err = become(c, f, fd);
+	else if (fd >= 0)
+		close(fd);
+	fid_put(&c->s->fids, f);
 	return err;
 }
 
