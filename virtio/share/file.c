@@ -100,10 +100,10 @@ int do_lcreate(struct call *c)
 	if (!err && (c->in.bad || f->kind != FID_PATH))
 		err = -EINVAL;
 	/* Linux asks for what is not there; if somebody else was quicker it is not ours to own. */
-	if (!err)
+	if (!err) {
 		fd = host_create(f->fd, name, open_flags(flags) | O_EXCL);
-	if (!err)
 		err = fd < 0 ? fd : host_own(c->s, fd, f->uid, gid, mode);
+	}
 	if (!err)
 		err = become(c, f, fd);
 	else if (fd >= 0)
