@@ -26,8 +26,10 @@ static int open_flags(u32 flags)
 		u32 p9;
 		int host;
 	} map[] = {
-		{ P9_O_TRUNC, O_TRUNC },	 { P9_O_DSYNC, O_DSYNC }, { P9_O_SYNC, O_SYNC },
-		{ P9_O_DIRECTORY, O_DIRECTORY }, { P9_O_EXCL, O_EXCL },
+		{ P9_O_TRUNC, O_TRUNC },
+		{ P9_O_DSYNC, O_DSYNC },
+		{ P9_O_SYNC, O_SYNC },
+		{ P9_O_DIRECTORY, O_DIRECTORY },
 	};
 	int host = (int)(flags & P9_O_ACCMODE); /* numbers that all machines have in common */
 
@@ -77,7 +79,7 @@ int do_lopen(struct call *c)
 	else if (c->s->read_only && changes(flags))
 		err = -EROFS;
 	else
-		fd = host_open(f->fd, open_flags(flags) & ~O_EXCL);
+		fd = host_open(f->fd, open_flags(flags));
 	if (!err)
 		err = fd < 0 ? fd : become(c, f, fd);
 	fid_put(&c->s->fids, f);

@@ -52,11 +52,9 @@ enum p9_type {
 
 /* Tlopen, Tlcreate: flags as Linux has them on most machines, arm64 not among them. */
 #define P9_O_ACCMODE 00000003u
-#define P9_O_EXCL 00000200u
 #define P9_O_TRUNC 00001000u
 #define P9_O_DSYNC 00010000u
 #define P9_O_DIRECTORY 00200000u
-#define P9_O_NOATIME 01000000u
 #define P9_O_SYNC 04000000u
 
 /* Tgetattr: what is valid; Rgetattr answers all of it. */
