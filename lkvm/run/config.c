@@ -17,6 +17,7 @@
 
 #include "arm64/board.h"
 #include "lkvm/base/encode.h"
+#include "lkvm/run/devices.h"
 #include "lkvm/run/options_watch.h"
 #include "lkvm/vm/pci.h"
 
@@ -173,11 +174,9 @@ bool config_bootable(const struct config *c)
 /* Each device has a place of its own on the PCI bus. */
 static int check_places(const struct config *c)
 {
-	unsigned nr = c->nr_shares + c->rng + (c->console == CONSOLE_VIRTIO) + c->nr_disks;
+	unsigned nr = devices_count_pci(c);
 
-	for (unsigned i = 0; i < c->nr_nics; i++)
-		nr += c->nics[i].mode != NET_MODE_NONE && c->nics[i].trans != NET_TRANS_MMIO;
-	if (c->transport != TRANSPORT_PCI || nr <= PCI_SLOTS)
+	if (nr <= PCI_SLOTS)
 		return 0;
 	log_error("%u devices are more than the %u that a PCI bus has room for: leave some out, "
 		  "or use --virtio-transport mmio",

@@ -15,6 +15,7 @@
 #include "lkvm/watch/watch_conf.h"
 #include "net/netopt.h"
 #include "realm/sim/fault.h"
+#include "virtio/dev/singles.h"
 #include "virtio/disk/disk_conf.h"
 #include "virtio/share/share_conf.h"
 
@@ -55,7 +56,8 @@ struct config {
 	const char *hugetlbfs;
 	unsigned nr_shares;
 	unsigned nr_disks, nr_nics; /* see below; no NIC becomes one in user mode */
-	bool rng;
+#define SINGLE_MEMBER(kind, ...) bool kind;
+	VIRTIO_SINGLES(SINGLE_MEMBER) /* rng, ... */
 	enum config_console console;
 	bool tty[CONFIG_NR_TTYS];
 	enum config_transport transport;

@@ -5,13 +5,10 @@
  * Thread: main; rx_filled() on lkvm-io.
  * Trust:  the user's configuration; how many buffers a guest has given is only said.
  */
-#include "lkvm/run/devices.h"
+#include "lkvm/run/devices_priv.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "arm64/board.h"
 #include "lkvm/base/log.h"
@@ -24,30 +21,12 @@
 #include "virtio/transport/mmio.h"
 #include "virtio/transport/pci.h"
 
-#define MAX_DEVICES (CONFIG_MAX_SHARES + CONFIG_MAX_DISKS + CONFIG_MAX_NICS + 2u)
+/* Where a device goes; a network card of mode=none is none. */
+enum place { NOWHERE, ON_PCI, ON_MMIO };
 
-/* One device with the transport it hangs on: exactly one of pci and mmio is set. */
-struct slot {
-	struct virtio_device *dev;
-	struct virtio_pci *pci;
-	struct virtio_mmio *mmio;
-};
-
-struct devices {
-	const struct config *c;
-	const struct devices_env *env;
-	struct netif *netifs[CONFIG_MAX_NICS]; /* NULL: mode=none */
-	struct virtio_device *disks[CONFIG_MAX_DISKS];
-	unsigned nr, nr_pci, nr_mmio;
-	const struct virtio_device *_Atomic resetting; /* devices_reset() writes */
-	struct slot slots[MAX_DEVICES];
-};
-
-static bool nic_on_mmio(const struct config *c, const struct net_conf *n)
+static enum place everywhere(const struct config *c, unsigned i)
 {
-	if (n->trans == NET_TRANS_DEFAULT)
-		return c->transport == TRANSPORT_MMIO;
-	return n->trans == NET_TRANS_MMIO;
+	return c->transport == TRANSPORT_MMIO ? ON_MMIO : ON_PCI;
 }
 
 /* Put `dev` on its transport. Takes it over, also on error. */
@@ -139,112 +118,127 @@ static struct virtio_env env_of(const struct devices *d, unsigned instance)
 
 /* ---- kinds ---- */
 
-static unsigned nr_9p(const struct devices *d)
+static unsigned nr_9p(const struct config *c)
 {
-	return d->c->nr_shares;
+	return c->nr_shares;
 }
 
 /* The last one that was given is the first device, as with kvmtool. */
-static int add_9p(struct devices *d, unsigned i)
+static int make_9p(struct devices *d, const struct virtio_env *env, struct virtio_device **out)
 {
-	struct virtio_env env = env_of(d, i);
-	struct virtio_device *dev;
-	int err = virtio_9p_create(&dev, &env, &d->c->shares[d->c->nr_shares - 1 - i]);
-
-	return err ? err : attach(d, dev, d->c->transport == TRANSPORT_MMIO);
+	return virtio_9p_create(out, env, &d->c->shares[d->c->nr_shares - 1 - env->instance]);
 }
 
-static unsigned nr_rng(const struct devices *d)
+static unsigned nr_net(const struct config *c)
 {
-	return d->c->rng;
+	return c->nr_nics;
 }
 
-static int add_rng(struct devices *d, unsigned i)
+static enum place net_place(const struct config *c, unsigned i)
 {
-	struct virtio_env env = env_of(d, i);
-	struct virtio_device *dev;
-	int err = virtio_rng_create(&dev, &env);
+	const struct net_conf *n = &c->nics[i];
 
-	return err ? err : attach(d, dev, d->c->transport == TRANSPORT_MMIO);
+	if (n->mode == NET_MODE_NONE)
+		return NOWHERE;
+	if (n->trans == NET_TRANS_DEFAULT)
+		return everywhere(c, i);
+	return n->trans == NET_TRANS_MMIO ? ON_MMIO : ON_PCI;
 }
 
-static unsigned nr_net(const struct devices *d)
+static int make_net(struct devices *d, const struct virtio_env *env, struct virtio_device **out)
 {
-	return d->c->nr_nics;
-}
-
-static int add_net(struct devices *d, unsigned i)
-{
-	struct virtio_env env = env_of(d, i);
+	unsigned i = env->instance;
 	struct net_conf conf = d->c->nics[i];
-	struct virtio_device *dev;
 	struct netif *n;
 	int err;
 
-	if (env.pool && mtu_is_free(&conf))
-		conf.mtu = env.pool->mtu;
+	if (env->pool && mtu_is_free(&conf))
+		conf.mtu = env->pool->mtu;
 	netopt_settle(&conf, d->env->bounced);
 	conf.may_capture = d->env->bounced;
 	err = netif_create(&n, &conf, d->env->loop);
-	if (err || !n)
-		return err;
-	err = virtio_net_create(&dev, &env, n);
-	if (err)
-		return err;
-	d->netifs[i] = n;
-	return attach(d, dev, nic_on_mmio(d->c, &conf));
+	if (!err)
+		err = virtio_net_create(out, env, n);
+	if (!err)
+		d->netifs[i] = n;
+	return err;
 }
 
-static unsigned nr_console(const struct devices *d)
+static unsigned nr_console(const struct config *c)
 {
-	return d->c->console == CONSOLE_VIRTIO;
+	return c->console == CONSOLE_VIRTIO;
 }
 
-static int add_console(struct devices *d, unsigned i)
+static int make_console(struct devices *d, const struct virtio_env *env, struct virtio_device **out)
 {
-	struct virtio_env env = env_of(d, i);
-	struct virtio_device *dev;
-	int err = virtio_console_create(&dev, &env, d->env->console);
-
-	return err ? err : attach(d, dev, d->c->transport == TRANSPORT_MMIO);
+	return virtio_console_create(out, env, d->env->console);
 }
 
-static unsigned nr_blk(const struct devices *d)
+static unsigned nr_blk(const struct config *c)
 {
-	return d->c->nr_disks;
+	return c->nr_disks;
 }
 
-static int add_blk(struct devices *d, unsigned i)
+static int make_blk(struct devices *d, const struct virtio_env *env, struct virtio_device **out)
 {
-	struct virtio_env env = env_of(d, i);
-	struct virtio_device *dev;
-	const struct disk_conf *conf = &d->c->disks[i];
+	const struct disk_conf *conf = &d->c->disks[env->instance];
 	const struct virtio_blk_conf blk = { .serial = *conf->serial ? conf->serial : NULL,
 					     .nr_queues = conf->nr_queues,
 					     .delay_ms = d->c->disk_delay_ms };
 	struct disk *disk;
 	int err = disk_open(&disk, conf, d->env->loop);
 
-	if (err)
-		return err;
-
-	err = virtio_blk_create(&dev, &env, disk, &blk);
-	if (err)
-		return err;
-	d->disks[i] = dev;
-	return attach(d, dev, d->c->transport == TRANSPORT_MMIO);
+	if (!err)
+		err = virtio_blk_create(out, env, disk, &blk);
+	if (!err)
+		d->disks[env->instance] = *out;
+	return err;
 }
 
-/* The order fixes slot numbers and thus names in the guest: never sort it. */
+/* One of VIRTIO_SINGLES: a flag of the config, and a constructor without anything else. */
+#define SINGLE_KIND(kind, ...)                                                                     \
+	static unsigned nr_##kind(const struct config *c)                                          \
+	{                                                                                          \
+		return c->kind;                                                                    \
+	}                                                                                          \
+	static int make_##kind(struct devices *d, const struct virtio_env *env,                    \
+			       struct virtio_device **out)                                         \
+	{                                                                                          \
+		return virtio_##kind##_create(out, env);                                           \
+	}
+VIRTIO_SINGLES(SINGLE_KIND)
+#define SINGLE_ROW(kind, ...) { nr_##kind, everywhere, make_##kind },
+
+/* clang-format off */
+/*
+ * How many the config asks for, where each of them goes, and how it is made (unless that is
+ * nowhere). The order fixes slot numbers and thus names in the guest: never sort it.
+ */
 static const struct {
-	const char *name;
-	unsigned (*count)(const struct devices *d);
-	int (*add)(struct devices *d, unsigned i);
+	unsigned (*count)(const struct config *c);
+	enum place (*place)(const struct config *c, unsigned i);
+	int (*make)(struct devices *d, const struct virtio_env *env, struct virtio_device **out);
 } kinds[] = {
-	{ "9p", nr_9p, add_9p },    { "rng", nr_rng, add_rng },
-	{ "net", nr_net, add_net }, { "console", nr_console, add_console },
-	{ "blk", nr_blk, add_blk },
+	{ nr_9p, everywhere, make_9p },
+	VIRTIO_SINGLES(SINGLE_ROW)
+	{ nr_net, net_place, make_net },
+	{ nr_console, everywhere, make_console },
+	{ nr_blk, everywhere, make_blk },
 };
+/* clang-format on */
+
+static int add(struct devices *d, size_t kind, unsigned i)
+{
+	const struct virtio_env env = env_of(d, i);
+	enum place place = kinds[kind].place(d->c, i);
+	struct virtio_device *dev;
+	int err;
+
+	if (place == NOWHERE)
+		return 0;
+	err = kinds[kind].make(d, &env, &dev);
+	return err ? err : attach(d, dev, place == ON_MMIO);
+}
 
 /* A pool that is full is silent: drivers only wait, and drop packets. */
 static void check_pool(const struct devices *d)
@@ -271,8 +265,8 @@ int devices_create(struct devices **out, const struct config *c, const struct de
 	d->c = c;
 	d->env = env;
 	for (size_t k = 0; k < ARRAY_SIZE(kinds) && !err; k++) {
-		for (unsigned i = 0; i < kinds[k].count(d) && !err; i++)
-			err = kinds[k].add(d, i);
+		for (unsigned i = 0; i < kinds[k].count(c) && !err; i++)
+			err = add(d, k, i);
 	}
 	if (err) {
 		devices_destroy(d);
@@ -283,117 +277,28 @@ int devices_create(struct devices **out, const struct config *c, const struct de
 	return 0;
 }
 
-unsigned devices_count_mmio(const struct config *c)
+static unsigned count_at(const struct config *c, enum place place)
 {
 	unsigned nr = 0;
 
-	if (c->transport == TRANSPORT_MMIO)
-		nr = c->nr_shares + c->rng + (c->console == CONSOLE_VIRTIO) + c->nr_disks;
-	for (unsigned i = 0; i < c->nr_nics; i++)
-		nr += c->nics[i].mode != NET_MODE_NONE && nic_on_mmio(c, &c->nics[i]);
+	for (size_t k = 0; k < ARRAY_SIZE(kinds); k++) {
+		for (unsigned i = 0; i < kinds[k].count(c); i++)
+			nr += kinds[k].place(c, i) == place;
+	}
 	return nr;
 }
 
-/* ---- for those who watch ---- */
-
-unsigned devices_nr(const struct devices *d)
+unsigned devices_count_mmio(const struct config *c)
 {
-	return d->nr;
+	return count_at(c, ON_MMIO);
 }
 
-void devices_info(const struct devices *d, unsigned i, struct devices_info *out)
+unsigned devices_count_pci(const struct config *c)
 {
-	unsigned pci = 0, mmio = 0;
-
-	/* Each transport numbers its devices in the order of creation. */
-	for (unsigned k = 0; k < i; k++)
-		*(d->slots[k].mmio ? &mmio : &pci) += 1;
-	out->name = d->slots[i].dev->name;
-	if (d->slots[i].mmio)
-		snprintf(out->bus, sizeof(out->bus), "%llx.virtio",
-			 (unsigned long long)board_virtio_mmio(mmio).a);
-	else
-		snprintf(out->bus, sizeof(out->bus), "0000:00:%02x.0", pci);
+	return count_at(c, ON_PCI);
 }
 
-bool devices_accounted(const struct devices *d)
-{
-	return d->env->bounced;
-}
-
-/* One call to the loop of the devices; there all of it happens at one moment, and soon. */
-#define LOOP_PATIENCE_MS 2000u /* less than a client of the control socket has */
-
-struct watch {
-	struct devices *d;
-	struct account_sums *sums;
-	struct account_ring *ring;
-	unsigned nic, i;
-	const struct net_hostfwd *forward;
-	struct net_hostfwd *found;
-	bool on;
-	int fd, err;
-};
-
-static void take_sums(void *arg)
-{
-	struct watch *w = arg;
-
-	for (unsigned i = 0; i < w->d->nr; i++)
-		account_sums(w->d->slots[i].dev->account, &w->sums[i]);
-}
-
-static int on_loop(struct watch *w, loop_call_fn fn)
-{
-	return loop_call_within(w->d->env->loop, fn, w, LOOP_PATIENCE_MS) ? w->err : -ETIMEDOUT;
-}
-
-int devices_sums(struct devices *d, struct account_sums *out)
-{
-	struct watch w = { .d = d, .sums = out };
-
-	return on_loop(&w, take_sums);
-}
-
-static void set_ring(void *arg)
-{
-	struct watch *w = arg;
-
-	for (unsigned i = 0; i < w->d->nr; i++)
-		account_trace(w->d->slots[i].dev->account, w->ring);
-}
-
-int devices_trace(struct devices *d, struct account_ring *r)
-{
-	struct watch w = { .d = d, .ring = r };
-
-	return on_loop(&w, set_ring);
-}
-
-static void set_capture(void *arg)
-{
-	struct watch *w = arg;
-
-	w->err = -ENODEV;
-	for (unsigned i = 0; i < w->d->c->nr_nics; i++) {
-		if (w->d->netifs[i])
-			w->err = netif_capture(w->d->netifs[i],
-					       w->fd < 0 ? -1 : fcntl(w->fd, F_DUPFD_CLOEXEC, 0));
-	}
-}
-
-int devices_capture(struct devices *d, int fd)
-{
-	struct watch w = { .d = d, .fd = fd };
-
-	if (fd >= 0)
-		w.err = netif_capture_begin(fd);
-	if (!w.err)
-		w.err = on_loop(&w, set_capture);
-	if (fd >= 0)
-		close(fd);
-	return w.err;
-}
+/* ---- the whole of them ---- */
 
 void devices_calls(const struct devices *d, struct filter *f)
 {
@@ -414,51 +319,6 @@ const char *devices_suspect(const struct devices *d)
 			return d->slots[i].dev->name;
 	}
 	return resetting ? resetting->name : NULL;
-}
-
-unsigned devices_nr_disks(const struct devices *d)
-{
-	return d->c->nr_disks;
-}
-
-int devices_resize(struct devices *d, unsigned n, u64 *old, u64 *new)
-{
-	return virtio_blk_resize(d->disks[n], old, new);
-}
-
-unsigned devices_nr_nics(const struct devices *d)
-{
-	return d->c->nr_nics;
-}
-
-static void do_forward(void *arg)
-{
-	struct watch *w = arg;
-	struct netif *n = w->d->netifs[w->nic];
-
-	w->err = n ? n->ops->forward(n, w->forward, w->on) : -EOPNOTSUPP;
-}
-
-int devices_forward(struct devices *d, unsigned nic, const struct net_hostfwd *f, bool on)
-{
-	struct watch w = { .d = d, .nic = nic, .forward = f, .on = on };
-
-	return on_loop(&w, do_forward);
-}
-
-static void find_forward(void *arg)
-{
-	struct watch *w = arg;
-	struct netif *n = w->d->netifs[w->nic];
-
-	w->err = n && n->ops->forwarded(n, w->i, w->found) ? 0 : -ENOENT;
-}
-
-int devices_forwarded(struct devices *d, unsigned nic, unsigned i, struct net_hostfwd *out)
-{
-	struct watch w = { .d = d, .nic = nic, .i = i, .found = out };
-
-	return on_loop(&w, find_forward);
 }
 
 void devices_reset(struct devices *d)

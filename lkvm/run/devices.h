@@ -45,6 +45,9 @@ int devices_create(struct devices **out, const struct config *c, const struct de
 /* How many virtio-mmio transports the config has: the device tree lists them. */
 unsigned devices_count_mmio(const struct config *c);
 
+/* How many places of the PCI bus it takes: config.c refuses too many. */
+unsigned devices_count_pci(const struct config *c);
+
 /* ---- what they do, for those who watch; the warden's thread ---- */
 
 struct devices_info {

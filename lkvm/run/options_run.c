@@ -259,6 +259,7 @@ static int kernel_word(void *conf, const char *word)
 	{                                                                                          \
 		.name = n, .store = OPT_TRUE, .offset = FIELD(bool, member), .help = h             \
 	}
+#define SINGLE_OPTION(kind, h) TRUE(#kind, kind, h),
 #define FALSE(n, member, h)                                                                        \
 	{                                                                                          \
 		.name = n, .store = OPT_FALSE, .offset = FIELD(bool, member), .help = h            \
@@ -321,7 +322,7 @@ static const struct opt opts[] = {
 	CALL(0, "9p", "dir[,tag][,flag...]", parse_9p,
 	     "Directory that the guest mounts as <tag> by 9P (default kvm_9p), at most 8. Flags: ro, map=host|root "
 	     "(who owns files), tag=<text>; a comma in a name is written twice"),
-	TRUE("rng", rng, "Give the guest a source of entropy (virtio-rng)"),
+	VIRTIO_SINGLES(SINGLE_OPTION)
 	TRUE("nodefaults", nodefaults, "Pass --params exactly as given and add nothing to it"),
 	CALL(0, "console", "serial|virtio", parse_console, "What the terminal is for the guest; default serial"),
 	STRING(0, "dev", "file", kvm_dev, "KVM's device node; default /dev/kvm"),

@@ -57,12 +57,14 @@ static void set_paused(struct service *s, struct control_client *c, bool paused)
 	control_end(c);
 }
 
-static void answer_pause(struct service *s, struct control_client *c)
+static void answer_pause(struct service *s, struct control_client *c,
+			 const struct control_request *r)
 {
 	set_paused(s, c, true);
 }
 
-static void answer_resume(struct service *s, struct control_client *c)
+static void answer_resume(struct service *s, struct control_client *c,
+			  const struct control_request *r)
 {
 	set_paused(s, c, false);
 }
@@ -89,7 +91,8 @@ static bool refuse_unless_accounted(struct service *s, struct control_client *c)
 	return true;
 }
 
-static void answer_bounce(struct service *s, struct control_client *c)
+static void answer_bounce(struct service *s, struct control_client *c,
+			  const struct control_request *r)
 {
 	unsigned nr = devices_nr(s->env.devices);
 	struct account_sums *sums = calloc(nr + 1, sizeof(*sums));
@@ -199,7 +202,8 @@ static const char *start_capture(struct service *s, struct control_client *c)
 	return err ? strerror(-err) : NULL;
 }
 
-static void answer_trace(struct service *s, struct control_client *c)
+static void answer_trace(struct service *s, struct control_client *c,
+			 const struct control_request *r)
 {
 	const char *why;
 
@@ -323,7 +327,7 @@ static void record_ram(struct service *s, struct control_client *c)
 			       (ull)left[true], (ull)left[false]);
 }
 
-static void answer_map(struct service *s, struct control_client *c)
+static void answer_map(struct service *s, struct control_client *c, const struct control_request *r)
 {
 	control_record(c, "guest\t%s\t%s\t%llu", s->env.name, s->env.backend,
 		       (ull)s->env.layout->ram.size);
@@ -353,11 +357,17 @@ static void resize(struct service *s, struct control_client *c, unsigned n)
 						    : strerror(-err));
 }
 
-static void answer_resize(struct service *s, struct control_client *c, const char *number)
+static void answer_disk(struct service *s, struct control_client *c,
+			const struct control_request *r)
 {
+	const char *number = r->nr == 3 ? r->words[2] : NULL;
 	unsigned nr = devices_nr_disks(s->env.devices);
 	u64 n;
 
+	if (strcmp(r->words[1], "resize")) {
+		control_refuse(c, "a disk can be resized, and nothing else");
+		return;
+	}
 	if (!number) {
 		for (unsigned i = 0; i < nr; i++)
 			resize(s, c, i);
@@ -372,28 +382,30 @@ static void answer_resize(struct service *s, struct control_client *c, const cha
 
 /* ---- requests ---- */
 
+static void answer_net(struct service *s, struct control_client *c, const struct control_request *r)
+{
+	service_net(s->env.devices, c, r);
+}
+
+/* The first word of a request, and how many words it has. */
+static const struct {
+	const char *word;
+	unsigned least, most;
+	void (*answer)(struct service *s, struct control_client *c,
+		       const struct control_request *r);
+} answers[] = {
+	{ "pause", 1, 1, answer_pause },   { "resume", 1, 1, answer_resume },
+	{ "bounce", 1, 1, answer_bounce }, { "trace", 1, 1, answer_trace },
+	{ "map", 1, 1, answer_map },	   { "disk", 2, 3, answer_disk },
+	{ "net", 1, 3, answer_net },
+};
+
 void service_request(struct service *s, struct control_client *c, const struct control_request *r)
 {
-	static const struct {
-		const char *word;
-		void (*answer)(struct service *s, struct control_client *c);
-	} answers[] = {
-		{ "pause", answer_pause }, { "resume", answer_resume }, { "bounce", answer_bounce },
-		{ "trace", answer_trace }, { "map", answer_map },
-	};
-
-	if (!strcmp(r->words[0], "disk") && (r->nr == 2 || r->nr == 3) &&
-	    !strcmp(r->words[1], "resize")) {
-		answer_resize(s, c, r->nr == 3 ? r->words[2] : NULL);
-		return;
-	}
-	if (!strcmp(r->words[0], "net")) {
-		service_net(s->env.devices, c, r);
-		return;
-	}
 	for (size_t i = 0; i < ARRAY_SIZE(answers); i++) {
-		if (!strcmp(r->words[0], answers[i].word) && r->nr == 1) {
-			answers[i].answer(s, c);
+		if (!strcmp(r->words[0], answers[i].word) && r->nr >= answers[i].least &&
+		    r->nr <= answers[i].most) {
+			answers[i].answer(s, c, r);
 			return;
 		}
 	}

@@ -9,6 +9,7 @@
 #define VIRTIO_DEV_KINDS_H
 
 #include "virtio/core/device.h"
+#include "virtio/dev/singles.h"
 
 struct chardev;
 struct disk;
@@ -31,8 +32,10 @@ struct virtio_env {
 	void (*rx_filled)(const char *device, unsigned nr, u16 size, u16 mtu);
 };
 
-/* Entropy, from the host's getrandom(2) [virtio 1.3 §5.4]. */
-int virtio_rng_create(struct virtio_device **out, const struct virtio_env *env);
+/* virtio_rng_create(), ...: those that need nothing else. */
+#define SINGLE_CREATE(kind, ...)                                                                   \
+	int virtio_##kind##_create(struct virtio_device **out, const struct virtio_env *env);
+VIRTIO_SINGLES(SINGLE_CREATE)
 
 /*
  * A network card [virtio 1.3 §5.1]. `n` is its own from then on: destroyed with the device, also

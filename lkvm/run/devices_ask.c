@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What is asked of devices while they run.
+ *
+ * Thread: the warden's; what is about queues and networks runs on the devices' loop, which is not
+ *         waited for long.
+ * Trust:  whoever asks is a process of the same user.
+ */
+#include "lkvm/run/devices_priv.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "arm64/board.h"
+#include "net/netif.h"
+#include "virtio/dev/kinds.h"
+
+unsigned devices_nr(const struct devices *d)
+{
+	return d->nr;
+}
+
+void devices_info(const struct devices *d, unsigned i, struct devices_info *out)
+{
+	unsigned pci = 0, mmio = 0;
+
+	/* Each transport numbers its devices in the order of creation. */
+	for (unsigned k = 0; k < i; k++)
+		*(d->slots[k].mmio ? &mmio : &pci) += 1;
+	out->name = d->slots[i].dev->name;
+	if (d->slots[i].mmio)
+		snprintf(out->bus, sizeof(out->bus), "%llx.virtio",
+			 (unsigned long long)board_virtio_mmio(mmio).a);
+	else
+		snprintf(out->bus, sizeof(out->bus), "0000:00:%02x.0", pci);
+}
+
+bool devices_accounted(const struct devices *d)
+{
+	return d->env->bounced;
+}
+
+/* One call to the loop of the devices; there all of it happens at one moment, and soon. */
+#define LOOP_PATIENCE_MS 2000u /* less than a client of the control socket has */
+
+struct watch {
+	struct devices *d;
+	struct account_sums *sums;
+	struct account_ring *ring;
+	unsigned nic, i;
+	const struct net_hostfwd *forward;
+	struct net_hostfwd *found;
+	bool on;
+	int fd, err;
+};
+
+static void take_sums(void *arg)
+{
+	struct watch *w = arg;
+
+	for (unsigned i = 0; i < w->d->nr; i++)
+		account_sums(w->d->slots[i].dev->account, &w->sums[i]);
+}
+
+static int on_loop(struct watch *w, loop_call_fn fn)
+{
+	return loop_call_within(w->d->env->loop, fn, w, LOOP_PATIENCE_MS) ? w->err : -ETIMEDOUT;
+}
+
+int devices_sums(struct devices *d, struct account_sums *out)
+{
+	struct watch w = { .d = d, .sums = out };
+
+	return on_loop(&w, take_sums);
+}
+
+static void set_ring(void *arg)
+{
+	struct watch *w = arg;
+
+	for (unsigned i = 0; i < w->d->nr; i++)
+		account_trace(w->d->slots[i].dev->account, w->ring);
+}
+
+int devices_trace(struct devices *d, struct account_ring *r)
+{
+	struct watch w = { .d = d, .ring = r };
+
+	return on_loop(&w, set_ring);
+}
+
+static void set_capture(void *arg)
+{
+	struct watch *w = arg;
+
+	w->err = -ENODEV;
+	for (unsigned i = 0; i < w->d->c->nr_nics; i++) {
+		if (w->d->netifs[i])
+			w->err = netif_capture(w->d->netifs[i],
+					       w->fd < 0 ? -1 : fcntl(w->fd, F_DUPFD_CLOEXEC, 0));
+	}
+}
+
+int devices_capture(struct devices *d, int fd)
+{
+	struct watch w = { .d = d, .fd = fd };
+
+	if (fd >= 0)
+		w.err = netif_capture_begin(fd);
+	if (!w.err)
+		w.err = on_loop(&w, set_capture);
+	if (fd >= 0)
+		close(fd);
+	return w.err;
+}
+
+unsigned devices_nr_disks(const struct devices *d)
+{
+	return d->c->nr_disks;
+}
+
+int devices_resize(struct devices *d, unsigned n, u64 *old, u64 *new)
+{
+	return virtio_blk_resize(d->disks[n], old, new);
+}
+
+unsigned devices_nr_nics(const struct devices *d)
+{
+	return d->c->nr_nics;
+}
+
+static void do_forward(void *arg)
+{
+	struct watch *w = arg;
+	struct netif *n = w->d->netifs[w->nic];
+
+	w->err = n ? n->ops->forward(n, w->forward, w->on) : -EOPNOTSUPP;
+}
+
+int devices_forward(struct devices *d, unsigned nic, const struct net_hostfwd *f, bool on)
+{
+	struct watch w = { .d = d, .nic = nic, .forward = f, .on = on };
+
+	return on_loop(&w, do_forward);
+}
+
+static void find_forward(void *arg)
+{
+	struct watch *w = arg;
+	struct netif *n = w->d->netifs[w->nic];
+
+	w->err = n && n->ops->forwarded(n, w->i, w->found) ? 0 : -ENOENT;
+}
+
+int devices_forwarded(struct devices *d, unsigned nic, unsigned i, struct net_hostfwd *out)
+{
+	struct watch w = { .d = d, .nic = nic, .i = i, .found = out };
+
+	return on_loop(&w, find_forward);
+}
