@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lkvm/base/cpio.h"
 #include "lkvm/base/infile.h"
 #include "lkvm/base/log.h"
 #include "lkvm/vm/mem.h"
@@ -246,19 +247,37 @@ static int place_or_explain(const struct boot_conf *c, u64 initrd_len, struct bo
 		return 0;
 	log_error("%s %s with %llu KiB, %s with %llu KiB, guest memory %llu KiB: increase --mem",
 		  why, image ? image : "no kernel", kib(out->image_mem_len),
-		  initrd_len ? c->initrd : "no initrd", kib(initrd_len), kib(c->ram_size));
+		  !initrd_len ? "no initrd"
+		  : c->initrd ? c->initrd
+			      : "an initrd",
+		  kib(initrd_len), kib(c->ram_size));
 	return -E2BIG;
 }
 
-/* `fd` is -1 when there is no initrd. */
+/* Bytes of an initrd of `len` bytes up to those that are appended. */
+static u64 gap(u64 len)
+{
+	return align_up(len, INITRD_ALIGN) - len;
+}
+
+/* `fd` is -1 when there is no initrd, or only what is appended to one. */
 static int place_and_load(struct mem *m, const struct boot_conf *c, int fd, u64 len,
 			  struct boot_info *out)
 {
-	int err = place_or_explain(c, len, out);
+	u64 more = c->more && !cpio_is_empty(c->more) ? cpio_size(c->more) : 0;
+	u64 all = len + (more ? gap(len) + more : 0);
+	int err = place_or_explain(c, all, out);
+	u8 *dst = mem_load_ptr(m, out->initrd.base, all);
 
-	if (err || fd < 0)
+	if (err || !all)
 		return err;
-	return infile_read(fd, c->initrd, mem_load_ptr(m, out->initrd.base, len), len, 0);
+	assert(dst);
+	if (fd >= 0)
+		err = infile_read(fd, c->initrd, dst, len, 0);
+	if (err || !more)
+		return err;
+	memset(dst + len, 0, gap(len));
+	return cpio_write(c->more, dst + len + gap(len));
 }
 
 static int load_initrd(struct mem *m, const struct boot_conf *c, struct boot_info *out)
@@ -267,9 +286,11 @@ static int load_initrd(struct mem *m, const struct boot_conf *c, struct boot_inf
 	int fd = -1;
 	int err;
 
-	if (c->initrd && c->firmware) {
+	if (c->firmware && (c->initrd || (c->more && !cpio_is_empty(c->more)))) {
 		log_warn("Ignoring initrd file when loading a firmware image");
-	} else if (c->initrd) {
+		return place_or_explain(c, 0, out);
+	}
+	if (c->initrd) {
 		err = open_file("initrd", c->initrd, &fd, &len);
 		if (err)
 			return err;

@@ -18,6 +18,9 @@
  * populated with whole pages, and the verifiers expect the initrd at its 4-byte aligned place
  * inside them. `struct boot_info` gives both views.
  *
+ * What --add-file has put together is appended to the initrd, at the next multiple of four bytes:
+ * the kernel unpacks one archive after the other, whatever the first is compressed with.
+ *
  * Kernel formats: Image, also compressed (gzip, zstd, xz, lzma, lz4, bzip2), EFI zboot, and what
  * may be code: a flat binary.
  */
@@ -27,6 +30,7 @@
 #include "arm64/image.h"
 #include "lkvm/base/gpa.h"
 
+struct cpio;
 struct mem;
 
 #define BOOT_DTB_SIZE (64 * KiB)
@@ -34,10 +38,11 @@ struct mem;
 #define BOOT_PAGE (4 * KiB)
 
 struct boot_conf {
-	const char *kernel;   /* file, or NULL: nothing, or firmware */
-	enum image_take take; /* what the kernel may be */
-	const char *firmware; /* file, or NULL; not together with kernel */
-	const char *initrd;   /* file, or NULL; ignored with a warning when there is firmware */
+	const char *kernel;	 /* file, or NULL: nothing, or firmware */
+	enum image_take take;	 /* what the kernel may be */
+	const char *firmware;	 /* file, or NULL; not together with kernel */
+	const char *initrd;	 /* file, or NULL; ignored with a warning when there is firmware */
+	const struct cpio *more; /* behind it, or alone; NULL or empty: nothing. Likewise ignored */
 	bool has_firmware_addr;
 	u64 firmware_addr; /* where, if has_firmware_addr */
 	u64 ram_base;

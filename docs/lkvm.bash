@@ -25,6 +25,8 @@ _lkvm()
 --reboot
 --kernel=
 --initrd=
+--add-file=
+--add-dir=
 --params=
 --firmware=
 --flat

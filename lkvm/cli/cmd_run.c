@@ -17,7 +17,6 @@
 #include "lkvm/run/confine.h"
 #include "lkvm/run/machine.h"
 #include "lkvm/run/options_run.h"
-#include "lkvm/run/options_watch.h"
 #include "lkvm/run/warden.h"
 #include "lkvm/vm/loop.h"
 #include "lkvm/watch/watch.h"
@@ -168,6 +167,6 @@ int cmd_run(int argc, char **argv)
 	status = options_parse(&options_run, &c, argc, argv);
 	if (!status)
 		status = run_config(&c);
-	options_watch_free(&c.watch);
+	config_fini(&c);
 	return status;
 }

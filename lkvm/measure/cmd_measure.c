@@ -298,32 +298,40 @@ static int print(const struct measurement *out, enum form form, bool explain)
 	return 0;
 }
 
-int cmd_measure(int argc, char **argv)
+static int measure(struct measure *m)
 {
 	struct measurement out = { 0 };
-	struct measure m = { 0 };
 	enum form form;
-	int status, err;
+	int err;
+
+	log_set_level(m->c.loglevel);
+	if (m->c.protected_vm)
+		return refuse("a protected VM is not measured, only a Realm is");
+	if (m->c.realm == REALM_OFF)
+		m->c.realm = REALM_ANY;
+	err = check_form(m, &form);
+	if (!err)
+		err = config_complete(&m->c);
+	if (!err)
+		err = get_profile(m);
+	if (!err)
+		err = predict(&out, m);
+	if (!err)
+		err = print(&out, form, m->explain);
+	launch_fini(&out.launch);
+	return err;
+}
+
+int cmd_measure(int argc, char **argv)
+{
+	struct measure m = { 0 };
+	int status;
 
 	config_init(&m.c);
 	m.c.measure = true;
 	status = options_parse(&options_measure, &m, argc, argv);
-	if (status)
-		return status;
-	log_set_level(m.c.loglevel);
-	if (m.c.protected_vm)
-		return refuse("a protected VM is not measured, only a Realm is") ? EXIT_DIE : 0;
-	if (m.c.realm == REALM_OFF)
-		m.c.realm = REALM_ANY;
-	err = check_form(&m, &form);
-	if (!err)
-		err = config_complete(&m.c);
-	if (!err)
-		err = get_profile(&m);
-	if (!err)
-		err = predict(&out, &m);
-	if (!err)
-		err = print(&out, form, m.explain);
-	launch_fini(&out.launch);
-	return err ? EXIT_DIE : 0;
+	if (!status && measure(&m))
+		status = EXIT_DIE;
+	config_fini(&m.c);
+	return status;
 }

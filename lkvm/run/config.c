@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "arm64/board.h"
+#include "lkvm/base/cpio.h"
 #include "lkvm/base/encode.h"
 #include "lkvm/run/devices.h"
 #include "lkvm/run/options_watch.h"
@@ -37,6 +38,13 @@ void config_init(struct config *c)
 	c->sve = true;
 	c->confine = CONFINE_ON;
 	c->loglevel = LOG_INFO;
+}
+
+void config_fini(struct config *c)
+{
+	options_watch_free(&c->watch);
+	cpio_destroy(c->files);
+	c->files = NULL;
 }
 
 /* ---- defaults ---- */
@@ -163,7 +171,7 @@ static int check_disks(const struct config *c)
 
 static bool has_root(const struct config *c)
 {
-	return c->nr_disks || c->initrd || c->firmware || c->nodefaults;
+	return c->nr_disks || c->initrd || c->files || c->firmware || c->nodefaults;
 }
 
 bool config_bootable(const struct config *c)

@@ -19,6 +19,8 @@
 #include "virtio/disk/disk_conf.h"
 #include "virtio/share/share_conf.h"
 
+struct cpio;
+
 #define CONFIG_MAX_DISKS 24u /* beside them a PCI bus has place for eight other devices */
 #define CONFIG_MAX_NICS 4u
 #define CONFIG_MAX_SHARES 8u
@@ -69,6 +71,7 @@ struct config {
 	const char *kernel; /* NULL with --firmware */
 	bool flat;	    /* the kernel is started as it is, whatever it looks like */
 	const char *initrd;
+	struct cpio *files; /* appended to it; NULL: none */
 	const char *params; /* the user's part of the command line */
 	const char *firmware;
 	u64 firmware_addr;
@@ -127,6 +130,9 @@ struct config {
 
 /* Set the defaults, before options are parsed. */
 void config_init(struct config *c);
+
+/* Release what options have put in it; also after options that were refused. */
+void config_fini(struct config *c);
 
 /*
  * Complete the defaults that depend on the host or on other options (CPUs, RAM size, kernel image,

@@ -16,6 +16,7 @@
 #include "arm64/board.h"
 #include "lkvm/base/encode.h"
 #include "lkvm/base/log.h"
+#include "lkvm/run/options_files.h"
 #include "lkvm/run/options_mem.h"
 #include "lkvm/run/options_realm.h"
 #include "lkvm/run/options_watch.h"
@@ -345,6 +346,11 @@ static const struct opt opts[] = {
 	STRING('k', "kernel", "file", kernel,
 	       "Image (also compressed), EFI zboot or flat binary to start; default: the host's own kernel"),
 	STRING('i', "initrd", "file", initrd, "Initial RAM disk"),
+	{ .name = "add-file", .own = true, .arg = "file[:dst[:mode]]", .store = OPT_CALL, .parse = options_add_file,
+	  .help = "Append this file to the initial RAM disk, as <dst> (default: its name, below /), with these permissions. A "
+		  "colon in a name is written twice. It is measured with the rest" },
+	{ .name = "add-dir", .own = true, .arg = "dir[:dst]", .store = OPT_CALL, .parse = options_add_dir,
+	  .help = "Append all that is in this directory, below <dst> (default /)" },
 	STRING('p', "params", "string", params, "Kernel parameters, behind those that lkvm adds"),
 	STRING('f', "firmware", "file", firmware, "Firmware image to start instead of a kernel"),
 	{ .name = "flat", .own = true, .store = OPT_TRUE, .offset = FIELD(bool, flat),

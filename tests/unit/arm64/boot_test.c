@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The loader: formats and placement. */
+#include "lkvm/base/cpio.h"
 #include "tests/unit/arm64/loader.h"
 
 /* ---- formats ---- */
@@ -89,6 +90,45 @@ START_TEST(placement_by_ram_size)
 	}
 	free(k);
 	free(rd);
+	done();
+}
+END_TEST
+
+/* What is appended begins at a multiple of four bytes behind the beginning, with zeros in front. */
+START_TEST(files_behind_an_initrd)
+{
+	u8 *rd = pattern(4100), *want = malloc(8192);
+	struct cpio *more = cpio_create();
+	struct boot_conf c = { .kernel = file("k", rd, 64), .more = more };
+
+	ck_assert_int_eq(load(c, 8 * MiB), 0);
+	ck_assert_uint_eq(info.initrd.len, 0);
+	ck_assert_int_eq(cpio_add_bytes(more, "t", "/a", "xyz", 3, 0600), 0);
+	ck_assert_int_eq(load(c, 8 * MiB), 0);
+	ck_assert_uint_eq(info.initrd.len, cpio_size(more));
+	ck_assert_int_eq(cpio_write(more, want), 0);
+	in_memory(info.initrd, want, cpio_size(more));
+	for (size_t len = 4093; len < 4100; len++) {
+		size_t gap = (4 - len % 4) % 4;
+
+		c.initrd = file("rd", rd, len);
+		ck_assert_int_eq(load(c, 8 * MiB), 0);
+		ck_assert_uint_eq(info.initrd.base.a % 4, 0);
+		memset(want, 0, 8192);
+		memcpy(want, rd, len);
+		ck_assert_int_eq(cpio_write(more, want + len + gap), 0);
+		ck_assert_uint_eq(info.initrd.len, len + gap + cpio_size(more));
+		in_memory(info.initrd, want, info.initrd.len);
+		zero_around(info.initrd);
+	}
+	capture_start();
+	c = (struct boot_conf){ .firmware = file("f", rd, 64), .more = more };
+	ck_assert_int_eq(load(c, 8 * MiB), 0);
+	ck_assert_uint_eq(info.initrd.len, 0);
+	ck_assert_ptr_nonnull(strstr(captured(), "Ignoring initrd file"));
+	cpio_destroy(more);
+	free(rd);
+	free(want);
 	done();
 }
 END_TEST
@@ -257,6 +297,6 @@ START_TEST(no_kernel_still_places_the_tree)
 END_TEST
 
 SUITE_MAIN("arm64/boot", all_formats_give_the_same_bytes, text_offset_rule, placement_by_ram_size,
-	   initrd_of_every_remainder, large_payloads_use_the_end_of_ram,
+	   files_behind_an_initrd, initrd_of_every_remainder, large_payloads_use_the_end_of_ram,
 	   payloads_do_not_share_pages, a_log_is_behind_the_tree, six_mib_run_a_flat_payload,
 	   firmware_goes_to_ram_start_or_where_it_is_told, no_kernel_still_places_the_tree)

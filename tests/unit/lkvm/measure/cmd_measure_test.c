@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "lkvm/base/cpio.h"
 #include "lkvm/cli/cmd.h"
 #include "tests/fake/kvm.h"
 #include "tests/unit/arm64/capture.h"
@@ -449,7 +450,28 @@ START_TEST(what_cannot_be)
 }
 END_TEST
 
+/* --add-file is measured as the same initrd, put together by hand, is. */
+START_TEST(added_files)
+{
+	static u8 initrd[8192];
+	struct cpio *files = cpio_create();
+	char plain[200], line[400];
+
+	snprintf(plain, sizeof(plain), "%s", rim(BOOT HOST "-i %I"));
+	snprintf(line, sizeof(line), "%s-i %%I --add-file %s:/etc/k:600", BOOT HOST,
+		 in_dir("firmware"));
+	ck_assert_str_ne(rim(line), plain);
+	snprintf(plain, sizeof(plain), "%s", rim(line));
+	memset(initrd, 0x55, 5000);
+	ck_assert_int_eq(cpio_add_file(files, "t", in_dir("firmware"), "/etc/k", 0600), 0);
+	ck_assert_int_eq(cpio_write(files, initrd + 5000), 0);
+	write_file("initrd", initrd, 5000 + cpio_size(files));
+	ck_assert_str_eq(rim(BOOT HOST "-i %I"), plain);
+	cpio_destroy(files);
+}
+END_TEST
+
 SUITE_MAIN_FIXTURE("lkvm/cmd_measure", setup, teardown, a_published_value_from_files, values_stay,
 		   what_counts, a_tree_from_a_file, text_for_people, json_for_programs,
 		   files_for_verifiers, a_profile_from_a_file, the_profile_of_this_host,
-		   what_is_missing, what_cannot_be)
+		   what_is_missing, what_cannot_be, added_files)

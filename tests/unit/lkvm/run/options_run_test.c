@@ -4,11 +4,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "lkvm/base/cpio.h"
 #include "lkvm/base/exit.h"
 #include "lkvm/cli/cmd.h"
 #include "lkvm/run/options_mem.h"
 #include "lkvm/run/options_run.h"
-#include "lkvm/run/options_watch.h"
 #include "lkvm/watch/ere.h"
 #include "tests/unit/arm64/capture.h"
 
@@ -347,7 +347,7 @@ START_TEST(bad_values)
 	for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
 		ck_assert_int_eq(PARSE(bad[i].word), EXIT_DIE);
 		captured_one_error(bad[i].text, "");
-		options_watch_free(&c.watch);
+		config_fini(&c);
 	}
 }
 END_TEST
@@ -561,7 +561,7 @@ START_TEST(steps)
 	ck_assert(!strcmp(w->steps[1].after, "# ") && !w->steps[1].within_s);
 	ck_assert(w->steps[1].len == 5 && !memcmp(w->steps[1].bytes, "exit\x04", 5));
 	ck_assert(!strcmp(w->steps[2].after, "bye") && !w->steps[2].send);
-	options_watch_free(&c.watch);
+	config_fini(&c);
 }
 END_TEST
 
@@ -573,7 +573,7 @@ START_TEST(boot_tests)
 	ck_assert(c.watch.status_ere->has_group && c.watch.status_kut);
 	ck_assert(c.watch.max_resets == 3 && !strcmp(c.watch.log, "log"));
 	ck_assert(c.watch.no_panic_watch);
-	options_watch_free(&c.watch);
+	config_fini(&c);
 }
 END_TEST
 
@@ -617,9 +617,43 @@ START_TEST(command_lines_in_the_wild)
 }
 END_TEST
 
+START_TEST(files_for_the_initrd)
+{
+	static const struct {
+		const char *word, *text;
+	} bad[] = {
+		{ "--add-file=", "missing" },
+		{ "--add-file=/dev/null:/x", "is not a regular file" },
+		{ "--add-file=/proc/self/exe:/x:789", "'789' is no mode" },
+		{ "--add-file=/proc/self/exe:/x:", "'' is no mode" },
+		{ "--add-file=/proc/self/exe:/x:77777", "no mode" },
+		{ "--add-file=/proc/self/exe:/x:755:", "more than 3 parts" },
+		{ "--add-dir=/proc/self/exe", "is not a directory" },
+		{ "--add-dir=/nothing::here", "/nothing:here: No such file" },
+	};
+	u64 size;
+
+	ck_assert_int_eq(PARSE("--add-file", "/proc/self/exe"), 0);
+	ck_assert_ptr_nonnull(c.files);
+	size = cpio_size(c.files);
+	config_fini(&c);
+	ck_assert_ptr_null(c.files);
+	/* The name is of another length, the directory is one entry more. */
+	ck_assert_int_eq(PARSE("--add-file", "/proc/self/exe:/bin/x:4755"), 0);
+	ck_assert_uint_gt(cpio_size(c.files), size);
+	config_fini(&c);
+	capture_start();
+	for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
+		ck_assert_int_eq(PARSE(bad[i].word), EXIT_DIE);
+		captured_one_error(bad[i].text, "");
+		config_fini(&c);
+	}
+}
+END_TEST
+
 SUITE_MAIN("lkvm/options_run", steps, boot_tests, kvmtools_options_have_kvmtools_spelling,
 	   the_table_is_sound, kvmtools_abbreviations_stay_clear, what_comes_later_says_so,
 	   defaults, values_reach_their_fields, words_out_of_a_list, transports_old_and_new,
 	   bad_values, not_too_many, the_first_word_is_the_kernel, kvmtools_abbreviations,
 	   memory_sizes, bad_memory_sizes, realms_and_their_options, values_that_no_realm_has,
-	   command_lines_in_the_wild)
+	   command_lines_in_the_wild, files_for_the_initrd)
