@@ -25,7 +25,8 @@
 #include "lkvm/base/infile.h"
 #include "lkvm/base/log.h"
 
-#define HEADER_LEN 110u /* "070701" and thirteen numbers of eight digits */
+#define HEADER_LEN 110u
+#define HEADER "070701%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X"
 #define TRAILER "TRAILER!!!"
 #define PERMISSIONS 07777u
 #define FILE_MAX UINT64_C(0xfffffff0) /* its length has eight digits, too */
@@ -374,12 +375,9 @@ static u8 *write_header(u8 *at, unsigned number, const struct entry *e)
 	u64 len = padded(HEADER_LEN + name_len + 1);
 
 	memset(at, 0, len);
-	/* Number, mode, owner, group, links, time, length, disk, device, length of the name, sum. */
-	snprintf((char *)at, HEADER_LEN + 1,
-		 "070701%08X%08X%08X%08X%08X%08X%08X"
-		 "%08X%08X%08X%08X%08X%08X",
-		 number, e->mode, 0, 0, 1, 0, (unsigned)e->len, 0, 0, e->major, e->minor,
-		 (unsigned)name_len + 1, 0);
+	/* Number, mode, owner, group, links, time, length, disk, device, length of name, sum. */
+	snprintf((char *)at, HEADER_LEN + 1, HEADER, number, e->mode, 0, 0, 1, 0, (unsigned)e->len,
+		 0, 0, e->major, e->minor, (unsigned)name_len + 1, 0);
 	memcpy(at + HEADER_LEN, e->name, name_len);
 	return at + len;
 }
