@@ -1,19 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Epoll loop: fds, timers, calls from other threads.
+ * Epoll loop: fds, calls from other threads, running. Timers are in loop_timer.c.
  *
  * Thread: see loop.h; a loop's lists are touched by its own thread only, `calls` and `quit` by all.
  * Trust:  nothing from the guest but the readiness of fds.
  *
- * Timers live in a list sorted by deadline; one timerfd is armed for the first. There are few
- * timers (one per network interface, console, ...), so a list beats a heap. A registration that a
- * callback deletes while epoll events for it are still in the current batch is put on `dead` and
- * freed after the batch.
+ * A registration that a callback deletes while epoll events for it are still in the current batch
+ * is put on `dead` and freed after the batch.
  */
-#include "lkvm/vm/loop.h"
-
 #include <errno.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +19,7 @@
 #include <unistd.h>
 
 #include "lkvm/base/sigmask.h"
+#include "lkvm/vm/loop_inside.h"
 
 static const struct sys_call list[] = {
 	CALL(read),	  CALL(write),	     CALL(futex),
@@ -37,62 +33,6 @@ const struct calls loop_calls = CALLS("loop", list);
 
 #define LOOP_BATCH 16
 #define NO_THREAD ((pthread_t)0) /* glibc and musl: a pointer, never null for a live thread */
-
-struct loop_fd {
-	struct loop *loop;
-	int fd; /* -1: deleted */
-	u32 events;
-	loop_fd_fn fn;
-	void *arg;
-	struct loop_fd *next, **link; /* in loop->fds, or in loop->dead */
-};
-
-struct loop_timer {
-	struct loop *loop;
-	loop_timer_fn fn;
-	void *arg;
-	u64 deadline;
-	bool armed;
-	struct loop_timer *next; /* in loop->timers while armed */
-	struct loop_timer *all_next, **all_link;
-};
-
-/* A call from another thread: lives on the caller's stack until it is done or taken back. */
-struct call {
-	loop_call_fn fn;
-	void *arg;
-	bool begun, done;
-	struct call *next;
-};
-
-struct loop {
-	char name[16];
-	int epfd, wakefd, timerfd;
-	struct loop_fd *wake, *tick;
-	struct loop_fd *fds, *dead;
-	struct loop_timer *timers; /* armed, by deadline */
-	struct loop_timer *all_timers;
-	u64 programmed; /* deadline the timerfd is set to, 0: off */
-	bool in_batch;
-
-	pthread_t thread;
-	bool started;
-	_Atomic bool quit;	/* whoever stops the loop writes */
-	_Atomic bool running;	/* some thread is inside loop_run()/loop_step() */
-	_Atomic pthread_t self; /* which one; valid while running */
-
-	pthread_mutex_t lock; /* calls */
-	pthread_cond_t called;
-	struct call *calls, **calls_tail;
-};
-
-u64 loop_now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (u64)ts.tv_sec * 1000000000u + (u64)ts.tv_nsec;
-}
 
 bool loop_here(const struct loop *l)
 {
@@ -180,103 +120,6 @@ static void bury(struct loop *l)
 	}
 }
 
-/* ---- timers ---- */
-
-int loop_timer_add(struct loop *l, loop_timer_fn fn, void *arg, struct loop_timer **out)
-{
-	struct loop_timer *t = calloc(1, sizeof(*t));
-
-	if (!t)
-		return -ENOMEM;
-	*t = (struct loop_timer){ .loop = l, .fn = fn, .arg = arg };
-	t->all_next = l->all_timers;
-	t->all_link = &l->all_timers;
-	if (t->all_next)
-		t->all_next->all_link = &t->all_next;
-	l->all_timers = t;
-	*out = t;
-	return 0;
-}
-
-/*
- * Set the timerfd for the first deadline. A timer that was pushed back leaves it too early: the
- * tick then finds nothing due and sets it right, which is cheaper than a system call for every
- * re-arm.
- */
-static void program_timerfd(struct loop *l)
-{
-	u64 first = l->timers ? l->timers->deadline : 0;
-
-	if (!first || (l->programmed && l->programmed <= first))
-		return;
-
-	struct itimerspec its = { .it_value = { .tv_sec = (time_t)(first / 1000000000u),
-						.tv_nsec = (long)(first % 1000000000u) } };
-
-	timerfd_settime(l->timerfd, TFD_TIMER_ABSTIME, &its, NULL);
-	l->programmed = first;
-}
-
-void loop_timer_disarm(struct loop_timer *t)
-{
-	if (!t->armed)
-		return;
-	t->armed = false;
-	for (struct loop_timer **p = &t->loop->timers; *p; p = &(*p)->next) {
-		if (*p == t) {
-			*p = t->next;
-			return;
-		}
-	}
-}
-
-void loop_timer_arm(struct loop_timer *t, u64 ns)
-{
-	struct loop *l = t->loop;
-	struct loop_timer **p;
-	u64 now = loop_now_ns();
-
-	loop_timer_disarm(t);
-	/* 0 would switch the timerfd off, a sum past the end would be in the past. */
-	t->deadline = now + MIN(ns, UINT64_MAX / 2 - now);
-	for (p = &l->timers; *p && (*p)->deadline <= t->deadline; p = &(*p)->next)
-		;
-	t->next = *p;
-	*p = t;
-	t->armed = true;
-	program_timerfd(l);
-}
-
-void loop_timer_del(struct loop_timer *t)
-{
-	if (!t)
-		return;
-	loop_timer_disarm(t);
-	*t->all_link = t->all_next;
-	if (t->all_next)
-		t->all_next->all_link = t->all_link;
-	free(t);
-}
-
-static void on_tick(void *arg, u32 events)
-{
-	struct loop *l = arg;
-	u64 expirations, now = loop_now_ns();
-
-	if (read(l->timerfd, &expirations, sizeof(expirations)) < 0)
-		return; /* spurious: somebody re-armed it meanwhile */
-	l->programmed = 0;
-	/* `now` is fixed: a callback that re-arms for 0 ns gets its turn in the next round. */
-	while (l->timers && l->timers->deadline <= now) {
-		struct loop_timer *t = l->timers;
-
-		l->timers = t->next;
-		t->armed = false;
-		t->fn(t->arg);
-	}
-	program_timerfd(l);
-}
-
 /* ---- calls ---- */
 
 static void on_wake(void *arg, u32 events)
@@ -344,6 +187,49 @@ bool loop_call_within(struct loop *l, loop_call_fn fn, void *arg, unsigned ms)
 	return call(l, &(struct call){ .fn = fn, .arg = arg }, &ts);
 }
 
+/* ---- helpers ---- */
+
+void loop_help(struct loop *l, struct loop *helper, u64 privileges)
+{
+	helper->privileges = privileges;
+	helper->next_helper = l->helpers;
+	helper->helper_link = &l->helpers;
+	if (l->helpers)
+		l->helpers->helper_link = &helper->next_helper;
+	l->helpers = helper;
+}
+
+struct helper_call {
+	loop_helper_fn fn;
+	void *arg;
+	u64 privileges;
+};
+
+static void call_helper(void *arg)
+{
+	const struct helper_call *c = arg;
+
+	c->fn(c->arg, c->privileges);
+}
+
+void loop_call_helpers(struct loop *l, loop_helper_fn fn, void *arg)
+{
+	for (struct loop *h = l->helpers; h; h = h->next_helper) {
+		struct helper_call c = { .fn = fn, .arg = arg, .privileges = h->privileges };
+
+		loop_call(h, call_helper, &c);
+	}
+}
+
+static void leave_helped(struct loop *l)
+{
+	if (!l->helper_link)
+		return;
+	*l->helper_link = l->next_helper;
+	if (l->next_helper)
+		l->next_helper->helper_link = l->helper_link;
+}
+
 /* ---- running ---- */
 
 /* By the clock of loop_now_ns(). */
@@ -378,7 +264,7 @@ int loop_create(struct loop **out, const char *name)
 	err = loop_fd_add(l, l->wakefd, EPOLLIN | EPOLLET, on_wake, l, &l->wake);
 	if (err)
 		goto fail;
-	err = loop_fd_add(l, l->timerfd, EPOLLIN, on_tick, l, &l->tick);
+	err = loop_fd_add(l, l->timerfd, EPOLLIN, loop_timers_due, l, &l->tick);
 	if (err)
 		goto fail;
 	*out = l;
@@ -392,7 +278,8 @@ void loop_destroy(struct loop *l)
 {
 	if (!l)
 		return;
-	assert(!l->started && !atomic_load(&l->running));
+	assert(!l->started && !atomic_load(&l->running) && !l->helpers);
+	leave_helped(l);
 	while (l->fds)
 		loop_fd_del(l->fds);
 	while (l->all_timers)

@@ -97,4 +97,16 @@ void loop_call(struct loop *l, loop_call_fn fn, void *arg);
  */
 bool loop_call_within(struct loop *l, loop_call_fn fn, void *arg, unsigned ms);
 
+/* ---- helpers: before `l` runs, but for loop_destroy(helper), which may come after it, too ---- */
+
+/*
+ * `helper` is a loop whose thread does work for `l`, which outlives it. `privileges`: what that
+ * thread keeps of root's, as bits of CAP_* [capabilities(7)].
+ */
+void loop_help(struct loop *l, struct loop *helper, u64 privileges);
+
+/* Call fn(arg, privileges) on the thread of each helper of `l`, one after the other. */
+typedef void (*loop_helper_fn)(void *arg, u64 privileges);
+void loop_call_helpers(struct loop *l, loop_helper_fn fn, void *arg);
+
 #endif
