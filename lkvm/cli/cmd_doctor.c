@@ -234,9 +234,9 @@ static void examine_host(struct findings *f, const struct kvm *k, struct probe *
 
 static void examine_sandbox(struct findings *f)
 {
-	char lacks[64];
+	char lacks[CONFINE_LACKS_SIZE];
 
-	confine_lacks(lacks, sizeof(lacks));
+	confine_lacks(lacks);
 	add_state(f, "sandbox", "sandbox (--confine)", !*lacks, "%s%s", *lacks ? "it needs " : "",
 		  lacks);
 }

@@ -14,8 +14,6 @@
 #include "lkvm/kvm/kvm.h"
 #include "realm/host/probe.h"
 
-#define SERVICE_PORT 1080u /* as the reference for EDK2's secure boot in Realms has it */
-
 const struct realm_ops *backend_presume(struct realm_conf *conf, const struct config *c)
 {
 	*conf = (struct realm_conf){
@@ -23,7 +21,7 @@ const struct realm_ops *backend_presume(struct realm_conf *conf, const struct co
 		.strict = c->sim_strict,
 		.sim_cmw = c->sim_cmw,
 		.service_host = c->service_ip,
-		.service_port = c->service_port ? c->service_port : SERVICE_PORT,
+		.service_port = c->service_port,
 		.sim_keys = c->sim_keys,
 		.sim_faults = &c->sim_faults,
 		.sim_log = c->sim_log,

@@ -23,6 +23,7 @@
 #include "lkvm/vm/pci.h"
 
 /* 64 MiB for the kernel and for each CPU 64 MiB more: kvmtool's rule, with its limit. */
+#define SERVICE_PORT 1080u /* as the reference for EDK2's secure boot in Realms has it */
 #define RAM_PER_CPU (64 * MiB)
 #define RAM_EXTRA_CPUS 3u
 #define RAM_HOST_PERCENT 80u
@@ -411,6 +412,8 @@ int config_complete(struct config *c)
 	share_disks(c);
 	if (c->sim_strict)
 		c->irqchip = IRQCHIP_GICV3;
+	if (!c->service_port)
+		c->service_port = SERVICE_PORT;
 	return check_ram(c);
 }
 

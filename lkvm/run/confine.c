@@ -28,8 +28,10 @@
 #include "lkvm/kvm/vcpu.h"
 #include "lkvm/run/devices.h"
 #include "lkvm/run/filter.h"
+#include "lkvm/run/landlock.h"
 #include "lkvm/run/violation.h"
 #include "lkvm/run/warden.h"
+#include "lkvm/vm/loop.h"
 #include "lkvm/watch/outfile.h"
 #include "lkvm/watch/watch.h"
 #include "realm/realm.h"
@@ -145,12 +147,16 @@ static bool has_seccomp(void)
 	return !syscall(__NR_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action);
 }
 
-void confine_lacks(char *buf, size_t size)
+void confine_lacks(char buf[CONFINE_LACKS_SIZE])
 {
-	snprintf(buf, size, "%s",
-		 SANITIZED	 ? "a program without sanitizers"
-		 : has_seccomp() ? ""
-				 : "seccomp (CONFIG_SECCOMP_FILTER)");
+	const char *filter = has_seccomp() ? "" : "seccomp (CONFIG_SECCOMP_FILTER)";
+	const char *rules = landlock_lacks();
+
+	if (SANITIZED)
+		snprintf(buf, CONFINE_LACKS_SIZE, "a program without sanitizers");
+	else
+		snprintf(buf, CONFINE_LACKS_SIZE, "%s%s%s", filter, *filter && *rules ? ", " : "",
+			 rules);
 }
 
 /*
@@ -162,32 +168,90 @@ void confine_prepare(void)
 	mallopt(M_ARENA_MAX, 1);
 }
 
-/* ---- privileges ---- */
+/* ---- each thread by itself ---- */
 
-/* Those of one thread. *arg: 0 or -errno. */
-static void drop_capabilities(void *arg)
+struct part {
+	int rules; /* Landlock's, or -1 */
+	int err;
+};
+
+static int keep_privileges(u64 keep)
 {
 	struct __user_cap_header_struct h = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { { 0 } };
+	struct __user_cap_data_struct d[_LINUX_CAPABILITY_U32S_3];
 
-	if (syscall(__NR_capset, &h, none) < 0)
-		*(int *)arg = -errno;
+	if (syscall(__NR_capget, &h, d) < 0)
+		return -errno;
+	for (unsigned i = 0; i < ARRAY_SIZE(d); i++) {
+		d[i].permitted &= (u32)(keep >> 32 * i);
+		d[i].effective = d[i].permitted;
+		d[i].inheritable = 0;
+	}
+	return syscall(__NR_capset, &h, d) < 0 ? -errno : 0;
 }
 
-static int drop_everywhere(const struct confine_env *env)
+static void give_up(void *arg, u64 keep)
+{
+	struct part *p = arg;
+	int err = keep_privileges(keep);
+
+	if (!err && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		err = -errno;
+	if (!err)
+		err = landlock_enter(p->rules);
+	if (err)
+		p->err = err;
+}
+
+static void give_up_all(void *arg)
+{
+	give_up(arg, 0);
+}
+
+/* What the process has in memory is the guest's, and KVM charges a protected VM's pages to it. */
+static int set_limits(void)
 {
 	const struct rlimit all = { RLIM_INFINITY, RLIM_INFINITY }, none = { 0, 0 };
-	int err = 0;
 
-	/* KVM charges the pages of a protected VM to us as they come, and root has no limit. */
+	/* Only root has no limit already, or may lift it. */
 	setrlimit(RLIMIT_MEMLOCK, &all);
-	/* What the process has in memory is the guest's. */
-	if (setrlimit(RLIMIT_CORE, &none) < 0)
-		return -errno;
-	drop_capabilities(&err);
-	warden_call(env->warden, drop_capabilities, &err);
-	watch_call(env->watch, drop_capabilities, &err);
-	return err;
+	return setrlimit(RLIMIT_CORE, &none) < 0 ? -errno : 0;
+}
+
+static int restrict_threads(const struct confine_env *env)
+{
+	struct part p = { .rules = -1 };
+
+	p.err = set_limits();
+	if (!p.err && !SANITIZED)
+		p.err = landlock_rules(&p.rules, env->c);
+	if (!p.err) {
+		warden_call(env->warden, give_up_all, &p);
+		watch_call(env->watch, give_up_all, &p);
+		loop_call_helpers(env->io_loop, give_up, &p);
+		give_up_all(&p);
+	}
+	if (p.rules >= 0)
+		close(p.rules);
+	return p.err;
+}
+
+int confine_threads(const struct confine_env *env)
+{
+	char lack[CONFINE_LACKS_SIZE];
+	int err;
+
+	if (env->c->confine == CONFINE_OFF || violation_is_caught())
+		return 0;
+	confine_lacks(lack);
+	if (*lack && env->c->confine == CONFINE_STRICT) {
+		log_error("--confine strict: this needs %s", lack);
+		return -ENOSYS;
+	}
+	if (*lack)
+		log_info("lkvm is not confined as well as it could be: this needs %s", lack);
+	err = restrict_threads(env);
+	return err ? log_errno(err, "cannot confine lkvm") : 0;
 }
 
 /* ---- system calls ---- */
@@ -259,24 +323,12 @@ static int filter_all(const struct confine_env *env)
 	return err;
 }
 
-int confine(const struct confine_env *env)
+int confine_calls(const struct confine_env *env)
 {
-	char lack[100];
 	int err;
 
-	if (env->c->confine == CONFINE_OFF || violation_is_caught())
+	if (env->c->confine == CONFINE_OFF || violation_is_caught() || SANITIZED || !has_seccomp())
 		return 0;
-	confine_lacks(lack, sizeof(lack));
-	if (*lack && env->c->confine == CONFINE_STRICT) {
-		log_error("--confine strict: this needs %s", lack);
-		return -ENOSYS;
-	}
-	if (*lack)
-		log_info("lkvm is not confined as well as it could be: this needs %s", lack);
-	err = drop_everywhere(env);
-	if (!err)
-		err = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0;
-	if (!err && !*lack)
-		err = filter_all(env);
+	err = filter_all(env);
 	return err ? log_errno(err, "cannot confine lkvm") : 0;
 }

@@ -464,15 +464,19 @@ static void tell_watch(struct machine *m)
 /* All threads are there; then none may do more than the guest needs. No vCPU has run yet. */
 static int start(struct machine *m)
 {
-	const struct confine_env env = { m->c, m->realm_ops, m->devices, m->warden, m->watch };
-	int err = loop_start(m->io_loop);
+	const struct confine_env env = { m->c,	    m->realm_ops, m->devices,
+					 m->warden, m->watch,	  m->io_loop };
+	int err = confine_threads(&env);
 
+	if (err)
+		return err;
+	err = loop_start(m->io_loop);
 	for (unsigned i = 0; i < m->nr_vcpus && !err; i++)
 		err = vcpu_start(m->vcpus[i]);
 	if (err)
 		return log_errno(err, "cannot start a thread");
 	vcpu_gate_await(&m->gate, m->nr_vcpus);
-	return confine(&env);
+	return confine_calls(&env);
 }
 
 enum stop_reason machine_run(struct machine *m)

@@ -198,21 +198,22 @@ void workers_destroy(struct workers *w)
 	free(w);
 }
 
-static int worker_start(struct workers *w, const char *name)
+static int worker_start(struct workers *w, const char *name, u64 privileges)
 {
 	struct worker *me = &w->worker[w->nr++];
 	int err;
 
 	me->all = w;
 	err = loop_create(&me->loop, name);
-	if (!err)
-		err = loop_fd_add(me->loop, w->todo_event, EPOLLIN | EPOLLEXCLUSIVE, on_todo, me,
-				  &me->fd);
+	if (err)
+		return err;
+	loop_help(w->loop, me->loop, privileges);
+	err = loop_fd_add(me->loop, w->todo_event, EPOLLIN | EPOLLEXCLUSIVE, on_todo, me, &me->fd);
 	return err ? err : loop_start(me->loop);
 }
 
 int workers_create(struct workers **out, struct loop *loop, unsigned nr, const char *name,
-		   void (*group_end)(void *arg), void *arg)
+		   u64 privileges, void (*group_end)(void *arg), void *arg)
 {
 	struct workers *w = calloc(1, sizeof(*w));
 	int err = 0;
@@ -235,7 +236,7 @@ int workers_create(struct workers **out, struct loop *loop, unsigned nr, const c
 		err = loop_fd_add(loop, w->finished_event, EPOLLIN | EPOLLET, on_finished, w,
 				  &w->finished_fd);
 	while (!err && w->nr < nr)
-		err = worker_start(w, name);
+		err = worker_start(w, name, privileges);
 	if (err) {
 		workers_destroy(w);
 		return err;

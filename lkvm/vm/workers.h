@@ -20,12 +20,13 @@ struct worker_job {
 };
 
 /*
- * `nr` (1 to WORKERS_MAX) threads named `name`, at most 15 bytes. `loop` is where done() runs.
+ * `nr` (1 to WORKERS_MAX) threads named `name`, at most 15 bytes, which keep `privileges`, as
+ * helpers [loop_help()] of `loop`, where done() runs.
  * After each group of done() calls group_end(arg) is called; NULL: nothing is. Before `loop` runs.
  * 0 or -errno (-ENOMEM, of eventfd(2), epoll_ctl(2), pthread_create(3)), without a message.
  */
 int workers_create(struct workers **out, struct loop *loop, unsigned nr, const char *name,
-		   void (*group_end)(void *arg), void *arg);
+		   u64 privileges, void (*group_end)(void *arg), void *arg);
 
 /* Nothing is submitted, and the loop does not run. Takes NULL. */
 void workers_destroy(struct workers *w);

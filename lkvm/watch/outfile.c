@@ -51,13 +51,34 @@ static int open_fd(struct outfile *o, const char *number)
 	return o->fd < 0 ? -errno : 0;
 }
 
+/* 0 or -ENAMETOOLONG. */
+static int directory(const char *name, char *dir)
+{
+	const char *slash = strrchr(name, '/');
+	int n = snprintf(dir, PATH_MAX, "%.*s", slash ? (int)(slash - name) + 1 : 1,
+			 slash ? name : ".");
+
+	return n >= PATH_MAX ? -ENAMETOOLONG : 0;
+}
+
+static bool is_fd(const char *name)
+{
+	return !strncmp(name, "fd:", 3);
+}
+
+bool outfile_directory(const char *name, char *dir)
+{
+	struct stat st;
+
+	return *name && !is_fd(name) && (stat(name, &st) || S_ISREG(st.st_mode)) &&
+	       !directory(name, dir);
+}
+
 static int open_temporary(struct outfile *o)
 {
-	const char *slash = strrchr(o->name, '/');
 	char dir[PATH_MAX];
 
-	if (snprintf(dir, sizeof(dir), "%.*s", slash ? (int)(slash - o->name) + 1 : 1,
-		     slash ? o->name : ".") >= (int)sizeof(dir) ||
+	if (directory(o->name, dir) ||
 	    snprintf(o->temporary, sizeof(o->temporary), "%s.%d~", o->name, (int)getpid()) >=
 		    (int)sizeof(o->temporary))
 		return -ENAMETOOLONG;
@@ -77,7 +98,7 @@ static int open_it(struct outfile *o)
 
 	if (!*o->name)
 		return -ENOENT;
-	if (!strncmp(o->name, "fd:", 3))
+	if (is_fd(o->name))
 		return open_fd(o, o->name + 3);
 	if (stat(o->name, &st) || S_ISREG(st.st_mode))
 		return open_temporary(o);

@@ -20,6 +20,13 @@ extern const struct calls outfile_calls;
  */
 int outfile_create(struct outfile **out, const char *option, const char *name);
 
+/*
+ * dir[0..PATH_MAX): the directory in which outfile_commit() gives a file of that name its name.
+ * False: it gives none, as this is no name, or that of something that is there and stays. Any
+ * thread.
+ */
+bool outfile_directory(const char *name, char *dir);
+
 /* Append. An error is kept for outfile_commit(). Takes NULL. */
 void outfile_write(struct outfile *o, const void *buf, size_t len);
 

@@ -288,7 +288,8 @@ int virtio_9p_create(struct virtio_device **out, const struct virtio_env *env,
 		free(p);
 		return err;
 	}
-	err = workers_create(&p->workers, env->loop, NR_WORKERS, "lkvm-9p", publish, p);
+	err = workers_create(&p->workers, env->loop, NR_WORKERS, "lkvm-9p", share_privileges(conf),
+			     publish, p);
 	if (!err)
 		err = virtio_init(&p->dev, &p9_type, env->instance, env->mem, env->loop,
 				  P9_F_MOUNT_TAG, &size, 1);

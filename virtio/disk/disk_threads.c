@@ -360,6 +360,7 @@ int disk_threads_create(struct disk **out, const struct disk *proto, const struc
 	err = loop_create(&t->worker, "lkvm-disk");
 	if (err)
 		goto fail;
+	loop_help(loop, t->worker, 0);
 	err = loop_fd_add(t->worker, t->todo_event, EPOLLIN | EPOLLET, work, t, &t->todo_fd);
 	if (err)
 		goto fail;

@@ -57,6 +57,9 @@ int layer_qcow2_create(struct layer **out, int fd, const char *path, bool backin
  */
 int layer_overlay_create(struct layer **out, struct layer *base, const char *path);
 
+/* Where the file without a name is made. Any thread. */
+const char *layer_overlay_folder(void);
+
 /* ---- for kinds ---- */
 
 #define LAYER_IOV 64u

@@ -156,7 +156,7 @@ static const struct layer_ops overlay_ops = { .read = overlay_read,
 					      .destroy = overlay_destroy };
 
 /* $TMPDIR; or the folder for large ones, and where a small system has none the other one. */
-static const char *folder(void)
+const char *layer_overlay_folder(void)
 {
 	const char *dir = getenv("TMPDIR");
 
@@ -183,7 +183,7 @@ static int file_without_name(const char *dir)
 /* As large as the disk, and empty. */
 static int make_file(const char *path, u64 size)
 {
-	const char *dir = folder();
+	const char *dir = layer_overlay_folder();
 	int err, fd = file_without_name(dir);
 
 	if (fd >= 0 && ftruncate(fd, (off_t)align_up(size, BLOCK)) == 0)

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -193,6 +194,18 @@ u32 share_serve(struct share *s, struct share_req *r)
 }
 
 /* ---- life ---- */
+
+u64 share_privileges(const struct share_conf *conf)
+{
+	u64 set = BIT(CAP_DAC_READ_SEARCH);
+
+	if (conf->read_only)
+		return set;
+	set |= BIT(CAP_DAC_OVERRIDE) | BIT(CAP_FOWNER) | BIT(CAP_FSETID);
+	if (conf->map == SHARE_MAP_HOST)
+		set |= BIT(CAP_CHOWN) | BIT(CAP_MKNOD);
+	return set;
+}
 
 static int open_root(struct share *s)
 {

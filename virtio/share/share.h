@@ -39,6 +39,13 @@ struct share_req {
 extern const struct calls share_calls;
 
 /*
+ * What threads that serve such a directory need of root's privileges, if root runs lkvm: bits of
+ * CAP_* [capabilities(7)]. To read files that others keep to themselves; to write them, too, and to
+ * make files that are somebody else's.
+ */
+u64 share_privileges(const struct share_conf *conf);
+
+/*
  * Open the directory. `msize`: messages are at most so long (4096 to SHARE_MAX_MSIZE). Main thread.
  * 0, or -errno after one log_error() line that says what to do.
  */

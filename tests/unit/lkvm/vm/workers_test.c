@@ -52,7 +52,7 @@ static void group_end(void *arg)
 static void up(void)
 {
 	ck_assert_int_eq(loop_create(&loop, "test"), 0);
-	ck_assert_int_eq(workers_create(&w, loop, 3, "worker", group_end, &groups), 0);
+	ck_assert_int_eq(workers_create(&w, loop, 3, "worker", 0, group_end, &groups), 0);
 	sem_init(&gate, 0, 0);
 	for (unsigned i = 0; i < NR_JOBS; i++)
 		jobs[i].job = (struct worker_job){ .work = work, .done = on_done };
