@@ -412,7 +412,7 @@ int config_complete(struct config *c)
 	share_disks(c);
 	if (c->sim_strict)
 		c->irqchip = IRQCHIP_GICV3;
-	if (!c->service_port)
+	if (c->service_ip && !c->service_port)
 		c->service_port = SERVICE_PORT;
 	return check_ram(c);
 }
