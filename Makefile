@@ -34,7 +34,7 @@ say = @printf '  %-8s%s\n' '$(1)' '$(2)'
 
 # All of the program but main(), and what stands in for parts of it in tests.
 LIB_SRCS := $(sort $(wildcard lkvm/*/*.c virtio/*/*.c net/*.c net/*/*.c arm64/*.c realm/*.c realm/*/*.c))
-LKVM_SRCS := lkvm/main.c $(LIB_SRCS)
+LKVM_SRCS := lkvm/main.c lkvm/start.c $(LIB_SRCS)
 FAKE_SRCS := $(sort $(wildcard tests/fake/*.c))
 
 # The key broker and its client. Two of the client's files are other implementations of the program's
@@ -53,18 +53,29 @@ WARN := -Wall -Wextra -Wshadow -Wvla -Wformat=2 -Wstrict-prototypes -Wmissing-pr
 WERROR ?=
 CSTD := -std=gnu17 -D_GNU_SOURCE -I. -I$(GEN)
 # A distribution that has its own idea of this one says so in CPPFLAGS or CFLAGS.
-HARDEN := $(if $(findstring _FORTIFY_SOURCE,$(CPPFLAGS) $(CFLAGS)),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
-HARDEN += -fstack-protector-strong -fPIE $(if $(filter aarch64,$(ARCH)),-mbranch-protection=standard)
+HARDEN = $(if $(findstring _FORTIFY_SOURCE,$(CPPFLAGS) $(CFLAGS)),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3) \
+	-fstack-protector-strong -fPIE $(HARDEN_KNOWN)
+HARDEN_LD := -Wl,-z,relro,-z,now,-z,separate-code,-z,noexecstack
+# Those that the compiler knows. The linker marks a program as having landing pads for indirect branches
+# only if all that it is made of has them: out-of-line atomics are libgcc's, and have none.
+known = $(foreach flag,$(1),$(shell $(CC) -Werror $(flag) -S -o /dev/null -x c /dev/null 2>/dev/null && echo '$(flag)'))
+HARDEN_KNOWN := $(call known,-fstack-clash-protection -ftrivial-auto-var-init=zero \
+	$(if $(filter aarch64,$(ARCH)),-mbranch-protection=standard -mno-outline-atomics) \
+	$(if $(filter x86_64,$(ARCH)),-fcf-protection=full))
+# The C library's start files have no landing pads either (Debian 12), so lkvm starts by lkvm/start.c.
+START := $(if $(filter aarch64 x86_64,$(ARCH)),lkvm/start.c)
 REPRO := -ffile-prefix-map=$(CURDIR)=.
 OPT ?= -O2 -g
 SYSROOT ?=
 ALL_CFLAGS = $(if $(SYSROOT),--sysroot=$(SYSROOT)) $(CSTD) $(WARN) $(WERROR) $(OPT) $(HARDEN) $(REPRO) $(DEFS) -MMD -MP \
 	$(CPPFLAGS) $(CFLAGS)
-ALL_LDFLAGS = $(if $(SYSROOT),--sysroot=$(SYSROOT)) -pie -Wl,-z,relro,-z,now $(LDFLAGS)
+ALL_LDFLAGS = $(if $(SYSROOT),--sysroot=$(SYSROOT)) -pie -Wl,--as-needed $(HARDEN_LD) $(LDFLAGS)
 
-# libslirp is loaded at run time (net/user/slirp.c), so lkvm starts without it. The small libraries are
-# linked statically where the distribution ships an archive: start-up then costs no relocations.
-lib = $(if $(wildcard $(SYSROOT)/usr/lib/*/lib$(1).a),-l:lib$(1).a,-l$(1))
+# libslirp and libcrypto are loaded at run time (net/user/slirp.c, realm/libcrypto.c), so lkvm starts without
+# them. The small libraries are linked statically where the distribution ships an archive with landing pads:
+# start-up then costs no relocations.
+lib = $(if $(shell $(PADDED) '$(firstword $(wildcard $(SYSROOT)/usr/lib/*/lib$(1).a))'),-l:lib$(1).a,-l$(1))
+PADDED := READELF=$(CROSS_COMPILE)readelf tests/lint/hardened --pads
 LIBS ?= $(call lib,fdt) $(call lib,z) $(call lib,zstd) $(call lib,uring) $(call lib,crypto) $(call lib,jansson) \
 	-lpthread -ldl
 # Debian 12's libslirp-dev does not bring the glib-2.0.pc that its own .pc file asks for.
@@ -88,16 +99,19 @@ build/deps: tests/rig/deps
 	$(Q)tests/rig/deps missing build
 	@mkdir -p $(@D) && touch $@
 
-$(O)/obj/%.o: %.c | $(DEPS)
+$(O)/obj/%.o: %.c $(O)/hardened | $(DEPS)
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(SLIRP_CFLAGS) -c -o $@ $<
 
-# Touched only when the version is another one than last time.
+# Touched only when the version, or how it is hardened, is another one than last time.
 .PHONY: FORCE
 $(O)/version: FORCE
 	@mkdir -p $(@D)
 	@echo '$(VERSION)' | cmp -s - $@ || echo '$(VERSION)' > $@
+$(O)/hardened: FORCE
+	@mkdir -p $(@D)
+	@echo '$(HARDEN)' | cmp -s - $@ || echo '$(HARDEN)' > $@
 $(O)/obj/lkvm/cli/cmd_help.o: $(O)/version
 $(O)/obj/lkvm/cli/cmd_help.o: DEFS = -DLKVM_VERSION='"$(VERSION)"'
 build/san/lkvm/cli/cmd_help.o build/tsan/lkvm/cli/cmd_help.o build/fuzz/obj/lkvm/cli/cmd_help.o: DEFS = -DLKVM_VERSION='"test"'
@@ -127,9 +141,9 @@ $(O)/libfake.a: $(call objs,$(O)/obj,$(FAKE_SRCS))
 $(O)/libkeybroker.a: $(call objs,$(O)/obj,$(KEYBROKER_SRCS))
 	$(archive)
 
-$(O)/lkvm: $(O)/obj/lkvm/main.o $(O)/liblkvm.a
+$(O)/lkvm: $(call objs,$(O)/obj,$(START) lkvm/main.c) $(O)/liblkvm.a
 	$(call say,LD,$@)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+	$(Q)$(CC) $(if $(START),-nostartfiles) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 # ---- arm64: natively where we are on one, otherwise cross-built against packages under build/ -----
 
@@ -372,8 +386,8 @@ install-arm64: arm64
 # ---- lints: each script of tests/lint/ is one, and says what it is for ----------------------------
 
 LINTS := layering primitives room-cards suites size words format shell install self-test
-.PHONY: lint-headers lint-tidy lint-cppcheck lint-man lint-globals lint-mutate
-lint: lint-headers lint-man lint-globals lint-cppcheck
+.PHONY: lint-headers lint-tidy lint-cppcheck lint-man lint-globals lint-hardened lint-mutate
+lint: lint-headers lint-man lint-globals lint-hardened lint-cppcheck
 	$(Q)MAKE='$(MAKE)' tests/lint/run $(LINTS)
 
 # Make the tree what `make lint` wants of it.
@@ -390,6 +404,9 @@ lint-man: $(O)/lkvm
 lint-globals: $(O)/liblkvm.a
 	$(call say,LINT,globals)
 	$(Q)tests/lint/globals $<
+lint-hardened: all arm64 $(O)/guest/keybroker-app keybroker-arm64
+	$(call say,LINT,hardened)
+	$(Q)tests/lint/hardened $(O)/lkvm build/arm64/lkvm $(O)/guest/keybroker-app build/arm64/guest/keybroker-app
 lint-cppcheck:
 	$(call say,LINT,cppcheck)
 	$(Q)tests/lint/cppcheck $(ALL_SRCS)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * realm/token/libcrypto.h for programs that are linked with libcrypto: a static one cannot look for
+ * realm/libcrypto.h for programs that are linked with libcrypto: a static one cannot look for
  * it at run time.
  *
  * Thread: any.
  * Trust:  nothing.
  */
-#include "realm/token/libcrypto.h"
+#include "realm/libcrypto.h"
 
 int libcrypto_load(struct libcrypto *c)
 {

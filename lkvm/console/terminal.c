@@ -51,6 +51,11 @@ static void on_fatal(int sig)
 	raise(sig);
 }
 
+static void at_exit(int status, void *arg)
+{
+	terminal_restore_now();
+}
+
 /*
  * All that end a process [signal(7)], where nobody else has a plan: signals that main handles in
  * order are left alone.
@@ -73,7 +78,8 @@ void terminal_prepare(void)
 		if (sigaction(fatal[i], NULL, &old) == 0 && old.sa_handler == SIG_DFL)
 			sigaction(fatal[i], &sa, NULL);
 	}
-	atexit(terminal_restore_now);
+	/* atexit() is in the C library's static part, which has no landing pads (lkvm/start.c). */
+	on_exit(at_exit, NULL);
 }
 
 /* tcsetattr() by a background job raises SIGTTOU, unless that is blocked. */

@@ -223,7 +223,7 @@ static int step(struct out *o, const struct eventlog_conf *c, const struct plan_
 int eventlog_write(struct mem *m, const struct eventlog_conf *c)
 {
 	struct out o = { .buf = mem_load_ptr(m, c->base, c->len), .size = c->len };
-	int err = o.buf ? 0 : -EFAULT;
+	int err = o.buf ? digest_load() : -EFAULT;
 
 	if (err)
 		return err;

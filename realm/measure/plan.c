@@ -12,6 +12,7 @@
 #include <errno.h>
 
 #include "lkvm/vm/mem.h"
+#include "realm/measure/digest.h"
 
 static bool in_ram(const struct plan_conf *c, const struct plan_part *p)
 {
@@ -124,7 +125,7 @@ static void measure_recs(struct rim *r, const struct plan *p)
 int plan_measure(const struct plan *p, enum rim_rmm rmm, const struct rim_params *params,
 		 struct mem *m, plan_seen_fn seen, void *arg, struct rim *out)
 {
-	int err = 0;
+	int err = digest_load();
 
 	for (unsigned i = 0; i < p->nr && !err; i++) {
 		const struct plan_step *s = &p->steps[i];

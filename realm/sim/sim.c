@@ -19,6 +19,7 @@
 #include "lkvm/base/log.h"
 #include "lkvm/kvm/kvm.h"
 #include "lkvm/vm/mem.h"
+#include "realm/measure/digest.h"
 #include "realm/measure/profile.h"
 #include "realm/realm.h"
 #include "realm/sim/attest.h"
@@ -85,6 +86,9 @@ static int create(struct realm *r)
 	if (!s)
 		return -ENOMEM;
 	realm_set_state(r, s);
+	err = digest_load();
+	if (err)
+		return err;
 	s->realm = r;
 	s->mem = realm_mem(r);
 	rsi_init(&s->rsi, &calls_rsi_env, s);

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "realm/token/libcrypto.h"
+#include "realm/libcrypto.h"
 
 #define EC_DER_MAX (EC_SIG_MAX + 16)
 

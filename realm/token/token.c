@@ -155,17 +155,21 @@ static void judge_signature(struct token_report *r, enum token_check *check, int
 }
 
 /* [RMM 1.0 A7.2.3.2.2] the platform's challenge is the hash of the Realm's public key. */
-static bool is_bound(const struct token_report *r)
+static int check_binding(const struct token_report *r)
 {
 	const struct token_realm *realm = &r->realm;
 	const struct token_part *nonce = &r->platform.challenge;
 	u8 hash[RSI_HASH_MAX];
 	enum rsi_hash alg;
+	int err;
 
 	if (!token_hash_algo(&realm->rak_hash_algo, &alg) || nonce->len != rsi_hash_len(alg))
-		return false;
+		return -EBADMSG;
+	err = digest_load();
+	if (err)
+		return err;
 	digest(alg, realm->rak.p, realm->rak.len, NULL, 0, hash);
-	return !memcmp(nonce->p, hash, nonce->len);
+	return memcmp(nonce->p, hash, nonce->len) ? -EBADMSG : 0;
 }
 
 /* As if both had zeros behind. */
@@ -195,8 +199,9 @@ static void judge_all(struct reader *rd, const struct token_expect *want)
 			r, &r->platform_signature, cose_sign1_verify(&rd->platform, want->anchor),
 			TOKEN_PLATFORM_FORGED,
 			"the platform token is not signed with the key of the trust anchor");
-	judge(r, &r->binding, is_bound(r), TOKEN_UNBOUND,
-	      "the platform token's challenge is not the hash of the Realm token's public key");
+	judge_signature(
+		r, &r->binding, check_binding(r), TOKEN_UNBOUND,
+		"the platform token's challenge is not the hash of the Realm token's public key");
 	judge_signature(r, &r->realm_signature, cose_sign1_verify(&rd->realm, &r->realm.rak_key),
 			TOKEN_REALM_FORGED,
 			"the Realm token is not signed with the public key in it");

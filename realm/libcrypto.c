@@ -5,7 +5,7 @@
  * Thread: any; dlopen() and OPENSSL_init_crypto() bring their own locks.
  * Trust:  the library is the distribution's.
  */
-#include "realm/token/libcrypto.h"
+#include "realm/libcrypto.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -33,14 +33,16 @@ int libcrypto_load(struct libcrypto *c)
 
 	if (!dl) {
 		log_debug("%s", dlerror());
-		log_error("attestation tokens need " SONAME ": install OpenSSL's libssl3");
+		log_error("hashes and attestation tokens need " SONAME
+			  ": install OpenSSL's libssl3");
 		return -ELIBACC;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++) {
 		void *f = dlsym(dl, wanted[i].name);
 
 		if (!f) {
-			log_error("attestation tokens need OpenSSL 3: " SONAME " is without %s",
+			log_error("hashes and attestation tokens need OpenSSL 3: " SONAME
+				  " is without %s",
 				  wanted[i].name);
 			return -ELIBACC;
 		}

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * libcrypto, found at run time. Its archive would make the program four times as large, with tens
- * of thousands of relocations at every start, for what few guests ask for. (The digests of
- * realm/measure/digest.c are three functions of the archive, and are there from the start.)
- * Any thread.
+ * of thousands of relocations at every start, and is compiled without landing pads for indirect
+ * branches (Debian 12), all for what only Realms ask for. Any thread.
  */
 #ifndef REALM_LIBCRYPTO_H
 #define REALM_LIBCRYPTO_H
 
+/* The digests are those that need no provider. */
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/ec.h>
@@ -15,9 +16,19 @@
 #include <openssl/evp.h>
 #include <openssl/param_build.h>
 #include <openssl/pem.h>
+#include <openssl/sha.h>
 
 /* What we call. The types are those of OpenSSL's own headers. */
 #define LIBCRYPTO_FUNCTIONS(X)                                                                     \
+	X(SHA256_Init)                                                                             \
+	X(SHA256_Update)                                                                           \
+	X(SHA256_Final)                                                                            \
+	X(SHA384_Init)                                                                             \
+	X(SHA384_Update)                                                                           \
+	X(SHA384_Final)                                                                            \
+	X(SHA512_Init)                                                                             \
+	X(SHA512_Update)                                                                           \
+	X(SHA512_Final)                                                                            \
 	X(OPENSSL_init_crypto)                                                                     \
 	X(ERR_clear_error)                                                                         \
 	X(EVP_MD_CTX_new)                                                                          \
