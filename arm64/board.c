@@ -102,8 +102,6 @@ int board_layout(struct board_layout *out, const struct board_conf *c)
 		err = layout_gicv3(&l, c);
 	else
 		err = layout_gicv2(&l, c);
-	if (c->pl031)
-		l.nr_spis = MEMMAP_NR_SPIS_PL031;
 	if (!err)
 		*out = l;
 	return err;

@@ -41,7 +41,7 @@
 
 #define MEMMAP_VIRTIO_MMIO 0x03000000
 #define MEMMAP_VIRTIO_MMIO_STRIDE 0x200
-#define MEMMAP_NR_VIRTIO_MMIO 60
+#define MEMMAP_NR_VIRTIO_MMIO 58
 
 #define MEMMAP_GIC_END 0x40000000
 #define MEMMAP_GICD 0x3fff0000
@@ -64,13 +64,12 @@
 
 /* SPI numbers as in the device tree: SPI 0 is INTID 32. */
 #define MEMMAP_SPI_UART 0	 /* 0-3, level high */
-#define MEMMAP_SPI_VIRTIO_MMIO 4 /* 4-63, edge rising */
+#define MEMMAP_SPI_VIRTIO_MMIO 4 /* 4-61, edge rising */
+#define MEMMAP_SPI_RTC 62	 /* level high; so the next. Connected where there is a PL031 */
+#define MEMMAP_SPI_PL031 63
 #define MEMMAP_SPI_PCI 64	 /* 64-95, INTA of slot n, level high */
 #define MEMMAP_SPI_V2M 96	 /* 96-159, only with GICv2m */
 #define MEMMAP_NR_SPI_V2M 64
-#define MEMMAP_SPI_RTC 160 /* level high; so the next. Only with a PL031 */
-#define MEMMAP_SPI_PL031 161
-#define MEMMAP_NR_SPIS_PL031 192 /* all SPIs of a board with one */
 
 /* PPI numbers as in the device tree: PPI 0 is INTID 16. */
 #define MEMMAP_PPI_PMU 7

@@ -15,6 +15,7 @@
 #include "lkvm/base/log.h"
 #include "lkvm/cli/cmd.h"
 #include "lkvm/run/confine.h"
+#include "lkvm/run/consoles.h"
 #include "lkvm/run/machine.h"
 #include "lkvm/run/options_run.h"
 #include "lkvm/run/warden.h"
@@ -128,6 +129,7 @@ static int run(const struct config *c)
 	const struct watch_run about = {
 		.name = c->name,
 		.console = c->console == CONSOLE_VIRTIO ? WATCH_VIRTIO : 0,
+		.sources = consoles_sources(c),
 		.reboots = c->reboot,
 	};
 	struct warden *w;

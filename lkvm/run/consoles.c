@@ -12,6 +12,15 @@
 #include "lkvm/vm/stop.h"
 #include "lkvm/watch/watch.h"
 
+unsigned consoles_sources(const struct config *c)
+{
+	unsigned sources = BIT(0);
+
+	for (unsigned i = 0; i < CONFIG_NR_TTYS; i++)
+		sources |= c->tty[i] ? BIT(i) : 0;
+	return sources | (c->console == CONSOLE_VIRTIO ? BIT(WATCH_VIRTIO) : 0);
+}
+
 static void on_stop(void *arg)
 {
 	stop_request(arg, STOP_KEYS);

@@ -12,6 +12,9 @@
 struct stop;
 struct watch;
 
+/* The consoles that this guest has, a bit for each source of lkvm/watch. */
+unsigned consoles_sources(const struct config *c);
+
 /* Of one machine; the caller's. */
 struct consoles {
 	struct console *all[CONFIG_NR_TTYS + 2];

@@ -159,7 +159,7 @@ static bool take(struct watch *w)
 	bool any = false;
 
 	for (unsigned i = 0; i < WATCH_SOURCES; i++) {
-		size_t n = tap_take(w->taps[i], buf, sizeof(buf));
+		size_t n = w->taps[i] ? tap_take(w->taps[i], buf, sizeof(buf)) : 0;
 
 		if (!n)
 			continue;
@@ -185,7 +185,7 @@ static void on_window(void *arg)
 		return;
 	}
 	for (unsigned i = 0; i < WATCH_SOURCES; i++)
-		sleeps = tap_sleep(w->taps[i]) && sleeps;
+		sleeps = (!w->taps[i] || tap_sleep(w->taps[i])) && sleeps;
 	if (!sleeps)
 		loop_timer_arm(w->window, 0);
 }
@@ -361,8 +361,10 @@ static int create(struct watch *w)
 	err = w->wake < 0 ? -errno : create_loop(w);
 	if (!err)
 		err = script_create(&w->script, w->conf, &events);
-	for (unsigned i = 0; i < WATCH_SOURCES && !err; i++)
-		err = tap_create(&w->taps[i], w->wake);
+	for (unsigned i = 0; i < WATCH_SOURCES && !err; i++) {
+		if (w->run->sources & BIT(i))
+			err = tap_create(&w->taps[i], w->wake);
+	}
 	if (err)
 		return err;
 	if (w->conf->timeout_s)
@@ -402,7 +404,7 @@ int watch_create(struct watch **out, const struct watch_conf *conf, const struct
 
 struct tap *watch_tap(struct watch *w, unsigned source)
 {
-	assert(source < WATCH_SOURCES);
+	assert(source < WATCH_SOURCES && w->taps[source]);
 	return w->taps[source];
 }
 

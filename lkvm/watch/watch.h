@@ -21,6 +21,7 @@ struct watch;
 struct watch_run {
 	const char *name;
 	unsigned console; /* the source that steps type on */
+	unsigned sources; /* bits: the consoles there are; one that prints needs memory */
 	bool reboots;	  /* --reboot */
 };
 
@@ -31,7 +32,7 @@ struct watch_run {
 int watch_create(struct watch **out, const struct watch_conf *conf, const struct watch_run *run,
 		 struct stop *stop);
 
-/* Where console `source` lets the watcher listen. Good until watch_destroy(). */
+/* Where console `source`, one of the run's, lets the watcher listen. Good until watch_destroy(). */
 struct tap *watch_tap(struct watch *w, unsigned source);
 
 /* What there is to say of a machine whose CPUs are about to run. */
