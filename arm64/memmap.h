@@ -67,8 +67,8 @@
 #define MEMMAP_SPI_VIRTIO_MMIO 4 /* 4-61, edge rising */
 #define MEMMAP_SPI_RTC 62	 /* level high; so the next. Connected where there is a PL031 */
 #define MEMMAP_SPI_PL031 63
-#define MEMMAP_SPI_PCI 64	 /* 64-95, INTA of slot n, level high */
-#define MEMMAP_SPI_V2M 96	 /* 96-159, only with GICv2m */
+#define MEMMAP_SPI_PCI 64 /* 64-95, INTA of slot n, level high */
+#define MEMMAP_SPI_V2M 96 /* 96-159, only with GICv2m */
 #define MEMMAP_NR_SPI_V2M 64
 
 /* PPI numbers as in the device tree: PPI 0 is INTID 16. */

@@ -199,8 +199,8 @@ static void no_line(struct irq *i, u32 spi, bool level)
 static const struct irq_ops quiet = { .line = no_line };
 
 /*
- * Between those of virtio-mmio and of PCI: a guest's GIC driver writes registers for each interrupt that the board
- * has, so a clock must not make them more.
+ * They lie between those of virtio-mmio and of PCI: a guest's GIC driver writes registers for each
+ * interrupt that the board has, so a clock must not make them more.
  */
 START_TEST(clocks_make_no_more_interrupts)
 {
