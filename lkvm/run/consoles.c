@@ -14,11 +14,11 @@
 
 unsigned consoles_sources(const struct config *c)
 {
-	unsigned sources = BIT(0);
+	unsigned sources = 1u;
 
 	for (unsigned i = 0; i < CONFIG_NR_TTYS; i++)
-		sources |= c->tty[i] ? BIT(i) : 0;
-	return sources | (c->console == CONSOLE_VIRTIO ? BIT(WATCH_VIRTIO) : 0);
+		sources |= c->tty[i] ? 1u << i : 0;
+	return sources | (c->console == CONSOLE_VIRTIO ? 1u << WATCH_VIRTIO : 0);
 }
 
 static void on_stop(void *arg)

@@ -362,7 +362,7 @@ static int create(struct watch *w)
 	if (!err)
 		err = script_create(&w->script, w->conf, &events);
 	for (unsigned i = 0; i < WATCH_SOURCES && !err; i++) {
-		if (w->run->sources & BIT(i))
+		if (w->run->sources & 1u << i)
 			err = tap_create(&w->taps[i], w->wake);
 	}
 	if (err)

@@ -34,7 +34,7 @@ static struct ere *ere(const char *re)
 static void before(void)
 {
 	memset(&conf, 0, sizeof(conf));
-	run = (struct watch_run){ .name = "g", .sources = BIT(0) | BIT(1) };
+	run = (struct watch_run){ .name = "g", .sources = 3u };
 	capture_start();
 	ck_assert_int_eq(stop_init(&stop), 0);
 }
