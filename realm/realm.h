@@ -21,6 +21,7 @@
 #include "lkvm/base/gpa.h"
 
 struct fault_plan;
+struct keeper;
 struct kvm;
 struct kvm_run;
 struct mem;
@@ -47,11 +48,10 @@ struct realm_host {
 
 /* What the user chose about a Realm, and what the host is. Plain data. */
 struct realm_conf {
-	bool sha512;  /* --measurement-algo; otherwise SHA-256 */
-	bool strict;  /* --sim-strict */
-	bool sim_cmw; /* --sim-token-form 907 */
-	/* --sim-attest-keys, or NULL: the user's default */
-	const char *sim_keys;
+	bool sha512;		   /* --measurement-algo; otherwise SHA-256 */
+	bool strict;		   /* --sim-strict */
+	bool sim_cmw;		   /* --sim-token-form 907 */
+	struct keeper *sim_keeper; /* who makes tokens [realm/sim/keeper.h]; it outlives the Realm */
 	const struct fault_plan *sim_faults; /* --sim-fault [realm/sim/fault.h], or NULL: none */
 	bool sim_log;			     /* --sim-log ... */
 	const char *sim_log_file;	     /* ... to this file; NULL: stderr */

@@ -14,6 +14,7 @@
 
 #include "lkvm/base/log.h"
 #include "lkvm/cli/cmd.h"
+#include "lkvm/run/backend.h"
 #include "lkvm/run/confine.h"
 #include "lkvm/run/consoles.h"
 #include "lkvm/run/machine.h"
@@ -152,12 +153,16 @@ static int run(const struct config *c)
 
 static int run_config(struct config *c)
 {
+	int status;
+
 	log_set_level(c->loglevel);
 	if (config_complete(c))
 		return EXIT_DIE;
 	if (c->dump_dtb && (!config_bootable(c) || !host_has_kvm(c)))
 		return dump_dtb_only(c);
-	return run(c);
+	status = backend_prepare(c) ? EXIT_DIE : run(c);
+	backend_release(c);
+	return status;
 }
 
 int cmd_run(int argc, char **argv)

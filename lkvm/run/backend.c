@@ -13,16 +13,29 @@
 #include "lkvm/base/log.h"
 #include "lkvm/kvm/kvm.h"
 #include "realm/host/probe.h"
+#include "realm/sim/keeper.h"
+
+int backend_prepare(struct config *c)
+{
+	if (c->realm != REALM_SIM)
+		return 0;
+	return keeper_start(&c->sim_keeper, c->sim_keys, c->sim_cmw ? TOKEN_CMW : TOKEN_COLLECTION);
+}
+
+void backend_release(struct config *c)
+{
+	keeper_stop(c->sim_keeper);
+	c->sim_keeper = NULL;
+}
 
 const struct realm_ops *backend_presume(struct realm_conf *conf, const struct config *c)
 {
 	*conf = (struct realm_conf){
 		.sha512 = c->realm_hash == HASH_SHA512,
 		.strict = c->sim_strict,
-		.sim_cmw = c->sim_cmw,
 		.service_host = c->service_ip,
 		.service_port = c->service_port,
-		.sim_keys = c->sim_keys,
+		.sim_keeper = c->sim_keeper,
 		.sim_faults = &c->sim_faults,
 		.sim_log = c->sim_log,
 		.sim_log_file = c->sim_log_file,

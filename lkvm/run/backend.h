@@ -11,6 +11,14 @@
 struct kvm;
 
 /*
+ * What is there over all boots of a guest: the process that makes a simulated Realm's tokens.
+ * Before there are other threads. 0 or -errno after one log_error() line; backend_release() in
+ * either case.
+ */
+int backend_prepare(struct config *c);
+void backend_release(struct config *c);
+
+/*
  * The backend as far as the board has to know it before KVM is asked, and *conf as far as the user
  * has determined it. Every kind of Realm has the same board, so any kind stands in for one that the
  * host decides about. *conf points into `c`.

@@ -97,6 +97,7 @@ struct config {
 	bool protected_vm; /* pKVM; not together with realm */
 	bool sim_strict;
 	const char *sim_keys;	      /* directory; NULL: the user's default */
+	struct keeper *sim_keeper;    /* [lkvm/run/backend.h] */
 	struct fault_plan sim_faults; /* --sim-fault */
 	bool sim_faulty;	      /* ... was given */
 	bool sim_log;		      /* --sim-log ... */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Tokens on demand: keys and the platform's part at the start, the Realm's part each time.
+ * Tokens on demand: keys and the platform's part at the first, the Realm's part each time.
  *
- * Thread: create and destroy main; vCPU threads, one call at a time.
+ * Thread: any, one call at a time.
  * Trust:  the challenge is the guest's.
  */
 #include "realm/sim/attest.h"
@@ -18,22 +18,24 @@
 #define PLATFORM_MAX 1536u
 
 struct attest {
+	const char *keys_dir;
 	enum token_form form;
+	bool ready; /* what follows is there, or `failed` */
 	int failed; /* -errno: there are no keys, or what follows is missing */
 	struct attest_keys keys;
 	u8 platform[PLATFORM_MAX];
 	size_t platform_len;
 };
 
-static int get_ready(struct attest *a, const char *keys_dir)
+static int get_ready(struct attest *a)
 {
 	char dir[PATH_MAX];
 	int err = 0;
 
-	if (!keys_dir)
+	if (!a->keys_dir)
 		err = keys_default_dir(dir, sizeof(dir));
 	if (!err)
-		err = keys_open(&a->keys, keys_dir ? keys_dir : dir);
+		err = keys_open(&a->keys, a->keys_dir ? a->keys_dir : dir);
 	if (err)
 		return err;
 	err = token_make_platform(&a->keys, a->platform, sizeof(a->platform), &a->platform_len);
@@ -52,8 +54,8 @@ int attest_create(struct attest **out, const char *keys_dir, enum token_form for
 	a = calloc(1, sizeof(*a));
 	if (!a)
 		return log_errno(-ENOMEM, "attestation service");
+	a->keys_dir = keys_dir;
 	a->form = form;
-	a->failed = get_ready(a, keys_dir);
 	*out = a;
 	return 0;
 }
@@ -72,6 +74,9 @@ int attest_token(struct attest *a, const struct rsi_realm *r,
 	size_t n;
 	int err;
 
+	if (!a->ready)
+		a->failed = get_ready(a);
+	a->ready = true;
 	if (a->failed)
 		return a->failed;
 	err = token_make(&a->keys, a->form, a->platform, a->platform_len, r, challenge, buf, size,

@@ -18,7 +18,6 @@
 #include "lkvm/vm/mem.h"
 #include "realm/realm.h"
 #include "realm/rhi.h"
-#include "realm/sim/attest.h"
 #include "realm/sim/calllog.h"
 #include "realm/sim/regs.h"
 #include "realm/sim/ripas.h"
@@ -66,7 +65,8 @@ static int env_token(void *arg, unsigned rec, const u8 challenge[64], const u8 *
 	struct sim *s = arg;
 
 	*token = s->tokens[rec];
-	return attest_token(s->attest, &s->rsi, challenge, s->tokens[rec], SIM_TOKEN_MAX, len);
+	return keeper_token(realm_conf(s->realm)->sim_keeper, &s->rsi, challenge, s->tokens[rec],
+			    KEEPER_TOKEN_MAX, len);
 }
 
 /* [DEN 0148] host services have immediate 0 */

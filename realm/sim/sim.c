@@ -22,7 +22,6 @@
 #include "realm/measure/digest.h"
 #include "realm/measure/profile.h"
 #include "realm/realm.h"
-#include "realm/sim/attest.h"
 #include "realm/sim/calllog.h"
 #include "realm/sim/regs.h"
 #include "realm/sim/sim.h"
@@ -94,7 +93,7 @@ static int create(struct realm *r)
 	rsi_init(&s->rsi, &calls_rsi_env, s);
 	s->rsi.ipa_bits = 1 + (unsigned)__builtin_ctzll(mem_alias(s->mem));
 	s->rsi.hash_algo = conf->sha512 ? RSI_HASH_SHA512 : RSI_HASH_SHA256;
-	s->rsi.token_max = SIM_TOKEN_MAX;
+	s->rsi.token_max = KEEPER_TOKEN_MAX;
 	memcpy(s->rsi.rpv, conf->rpv, sizeof(s->rsi.rpv));
 	psci_init(&s->psci, &calls_psci_env, s, mem_alias(s->mem));
 	s->rsi.version_low = conf->sim_faults ? conf->sim_faults->version_low : 0;
@@ -102,9 +101,7 @@ static int create(struct realm *r)
 	fault_init(&s->fault, conf->sim_faults);
 	for (unsigned i = 0; i < SIM_MAX_RECS; i++)
 		s->recs[i].index = i;
-	err = attest_create(&s->attest, conf->sim_keys,
-			    conf->sim_cmw ? TOKEN_CMW : TOKEN_COLLECTION);
-	if (!err && conf->sim_log)
+	if (conf->sim_log)
 		err = calllog_open(&s->log, conf->sim_log_file);
 	return err ? err : set_filters(realm_kvm(r));
 }
@@ -210,7 +207,7 @@ static int finalize(struct realm *r, int vcpu_fd)
 	if (err)
 		return err;
 	/* Here, so that no call of the guest makes us take memory. */
-	s->tokens[index] = malloc(SIM_TOKEN_MAX);
+	s->tokens[index] = malloc(KEEPER_TOKEN_MAX);
 	if (!s->tokens[index])
 		return log_errno(-ENOMEM, "vCPU %u", index);
 	s->vcpu_fds[index] = vcpu_fd;
@@ -272,7 +269,6 @@ static void destroy(struct realm *r)
 		return;
 	for (unsigned i = 0; i < SIM_MAX_RECS; i++)
 		free(s->tokens[i]);
-	attest_destroy(s->attest);
 	calllog_close(s->log);
 	fault_fini(&s->fault);
 	rsi_fini(&s->rsi);
@@ -290,6 +286,9 @@ static const struct sys_call list[] = {
 	CALL(madvise),
 	CALL(fallocate),
 	CALL_RARE(clock_nanosleep, "--sim-fault delay"),
+	CALL_RARE(sendto, "a token"),
+	CALL_RARE(recvfrom, "a token"),
+	CALL(wait4), /* for the keeper, at the end */
 };
 static const struct calls sim_calls = CALLS("simulated Realm", list);
 

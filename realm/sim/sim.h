@@ -8,16 +8,15 @@
 
 #include "realm/measure/rim.h"
 #include "realm/sim/fault.h"
+#include "realm/sim/keeper.h"
 #include "realm/sim/psci.h"
 #include "realm/sim/rsi.h"
 
-struct attest;
 struct calllog;
 struct kvm_run;
 struct mem;
 struct realm;
 
-#define SIM_TOKEN_MAX 4096u
 #define SIM_MAX_RECS PSCI_MAX_CPUS
 
 /* What a vCPU has called, as the faults have made it. */
@@ -38,9 +37,8 @@ struct sim {
 	struct rsi_rec recs[SIM_MAX_RECS];
 	int vcpu_fds[SIM_MAX_RECS]; /* of the vCPUs that exist */
 	struct sim_call calls[SIM_MAX_RECS];
-	struct rim rim; /* as the launch goes on */
-	struct attest *attest;
-	u8 *tokens[SIM_MAX_RECS]; /* SIM_TOKEN_MAX bytes for each vCPU that exists */
+	struct rim rim;		  /* as the launch goes on */
+	u8 *tokens[SIM_MAX_RECS]; /* KEEPER_TOKEN_MAX bytes for each vCPU that exists */
 };
 
 /*
