@@ -50,8 +50,7 @@ struct realm_host {
 struct realm_conf {
 	bool sha512;		   /* --measurement-algo; otherwise SHA-256 */
 	bool strict;		   /* --sim-strict */
-	bool sim_cmw;		   /* --sim-token-form 907 */
-	struct keeper *sim_keeper; /* who makes tokens [realm/sim/keeper.h]; it outlives the Realm */
+	struct keeper *sim_keeper; /* who makes tokens [realm/sim/keeper.h]; outlives it */
 	const struct fault_plan *sim_faults; /* --sim-fault [realm/sim/fault.h], or NULL: none */
 	bool sim_log;			     /* --sim-log ... */
 	const char *sim_log_file;	     /* ... to this file; NULL: stderr */

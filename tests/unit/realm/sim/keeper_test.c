@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The process that keeps the keys: it makes tokens of what it is told, has nothing else of ours, and
- * ends with us; when it is gone the guest gets no token, and nobody waits.
+ * The process that keeps the keys: it makes tokens of what it is told, has nothing else of ours,
+ * and ends with us; when it is gone the guest gets no token, and nobody waits.
  */
 #include <dirent.h>
 #include <errno.h>
