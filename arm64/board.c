@@ -24,6 +24,9 @@ struct board {
 	struct pl031 *pl031;
 };
 
+/* Of the guest's huge pages. */
+#define POOL_ALIGN (2 * MiB)
+
 static int layout_ram(struct board_layout *l, const struct board_conf *c)
 {
 	u64 end = c->ram_base + c->ram_size;
@@ -67,6 +70,21 @@ static int layout_gicv3(struct board_layout *l, const struct board_conf *c)
 	return 0;
 }
 
+static int layout_pool(struct board_layout *l, const struct board_conf *c)
+{
+	u64 end = align_down(l->ram.base + l->ram.size, POOL_ALIGN);
+
+	if (!c->pool_size)
+		return 0;
+	if (c->pool_size > l->ram.size / 2) {
+		log_error("--bounce: a pool of %llu MiB is more than half of the guest's memory",
+			  (unsigned long long)(c->pool_size / MiB));
+		return -EINVAL;
+	}
+	l->pool = (struct board_span){ end - c->pool_size, c->pool_size };
+	return 0;
+}
+
 static int layout_gicv2(struct board_layout *l, const struct board_conf *c)
 {
 	if (c->nr_cpus > GICV2_MAX_CPUS) {
@@ -91,6 +109,8 @@ int board_layout(struct board_layout *out, const struct board_conf *c)
 	};
 	int err = layout_ram(&l, c);
 
+	if (!err)
+		err = layout_pool(&l, c);
 	if (err)
 		return err;
 	if (!c->nr_cpus || c->nr_virtio_mmio > MEMMAP_NR_VIRTIO_MMIO) {

@@ -35,6 +35,7 @@ struct board_conf {
 	bool pl031;    /* a PL031 beside the MC146818, and interrupts for both */
 	bool edk2;     /* --firmware: the device tree is one that EDK2 can turn into ACPI tables */
 	bool psci_smc; /* conduit SMC instead of HVC: Realms, where HVC does not reach the host */
+	u64 pool_size; /* of a pool of bounce buffers at the end of RAM, 2 MiB aligned; 0: none */
 	u32 timer_hz;  /* --override-bad-firmware-cntfrq; 0: CNTFRQ_EL0 is right */
 };
 
@@ -46,6 +47,7 @@ struct board_span {
 struct board_layout {
 	enum board_gic gic; /* never AUTO */
 	struct board_span ram;
+	struct board_span pool; /* the end of it: all that devices reach; nothing is loaded there */
 	struct board_span gicd;
 	struct board_span gicr; /* GICv3: one span for all CPUs */
 	struct board_span its;
@@ -57,7 +59,8 @@ struct board_layout {
 
 /*
  * Compute the layout. Any thread. 0; -EINVAL after one log_error() line: no CPUs, too many for the
- * GIC's area or for a GICv2, or RAM that is below MEMMAP_RAM, empty, unaligned or wraps.
+ * GIC's area or for a GICv2, RAM that is below MEMMAP_RAM, empty, unaligned or wraps,
+ * or a pool that leaves less than half of it.
  */
 int board_layout(struct board_layout *out, const struct board_conf *c);
 

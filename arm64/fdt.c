@@ -24,6 +24,7 @@
 #define PHANDLE_GIC 1
 #define PHANDLE_MSI 2 /* ITS or GICv2m frame */
 #define PHANDLE_PCLK 3
+#define PHANDLE_POOL 4
 
 /* First and third cell of an interrupt specifier [arm,gic-v3.yaml]. */
 #define IRQ_SPI 0
@@ -181,18 +182,48 @@ static void memory(struct tree *t)
 	end(t);
 }
 
-/* Memory that the guest leaves alone; its firmware or its programs find the log by this node. */
+/* Its firmware or its programs find the log by this node. */
 static void measurement_log(struct tree *t)
 {
-	node(t, "reserved-memory");
-	prop_list(t, "#address-cells", 2);
-	prop_list(t, "#size-cells", 2);
-	prop_flag(t, "ranges");
 	node_at(t, "event-log", t->conf->log_base);
 	prop_str(t, "compatible", "cc-event-log");
 	prop_reg(t, t->conf->log_base, t->conf->log_len);
 	end(t);
+}
+
+/* The DMA API of the guest bounces all I/O of devices that refer to it. [shared-dma-pool.yaml] */
+static void bounce_pool(struct tree *t)
+{
+	const struct board_span *pool = &t->conf->layout->pool;
+
+	node_at(t, "bounce-pool", pool->base);
+	prop_str(t, "compatible", "restricted-dma-pool");
+	prop_reg(t, pool->base, pool->size);
+	prop_list(t, "phandle", PHANDLE_POOL);
 	end(t);
+}
+
+/* Memory that the guest uses for nothing else. */
+static void reserved_memory(struct tree *t)
+{
+	if (!t->conf->log_len && !t->conf->layout->pool.size)
+		return;
+	node(t, "reserved-memory");
+	prop_list(t, "#address-cells", 2);
+	prop_list(t, "#size-cells", 2);
+	prop_flag(t, "ranges");
+	if (t->conf->log_len)
+		measurement_log(t);
+	if (t->conf->layout->pool.size)
+		bounce_pool(t);
+	end(t);
+}
+
+/* In the node of each device, or of their bus. */
+static void bounced(struct tree *t)
+{
+	if (t->conf->layout->pool.size)
+		prop_list(t, "memory-region", PHANDLE_POOL);
 }
 
 static void cpus(struct tree *t)
@@ -346,6 +377,7 @@ static void virtio_mmio(struct tree *t)
 		prop_reg(t, board_virtio_mmio(i).a, MEMMAP_VIRTIO_MMIO_STRIDE);
 		prop_spi(t, MEMMAP_SPI_VIRTIO_MMIO + i, IRQ_EDGE_RISING);
 		prop_flag(t, "dma-coherent");
+		bounced(t);
 		end(t);
 	}
 }
@@ -385,6 +417,7 @@ static void pci(struct tree *t)
 	prop_list(t, "#interrupt-cells", 1);
 	prop_list(t, "bus-range", 0, 0);
 	prop_flag(t, "dma-coherent");
+	bounced(t);
 	prop_reg(t, MEMMAP_PCI_ECAM, MEMMAP_PCI_ECAM_SIZE);
 	/* clang-format off */
 	prop_list(t, "ranges",
@@ -411,8 +444,7 @@ static void root(struct tree *t)
 	aliases(t);
 	chosen(t);
 	memory(t);
-	if (t->conf->log_len)
-		measurement_log(t);
+	reserved_memory(t);
 	cpus(t);
 	psci(t);
 	gic(t);

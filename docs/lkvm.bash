@@ -3,7 +3,7 @@ _lkvm()
 	local cur=${COMP_WORDS[COMP_CWORD]} options
 	COMPREPLY=()
 	if [ "$COMP_CWORD" = 1 ]; then
-		options='run measure doctor token attest-keys list stop pause resume stat trace map disk net version help '
+		options='run measure doctor token attest-keys list stop pause resume stat trace map disk net balloon version help '
 	elif [ "${COMP_WORDS[1]}" = run ] && [[ $cur == -* ]]; then
 		options='--name=
 --cpus=
@@ -11,6 +11,7 @@ _lkvm()
 --memory=
 --disk=
 --9p=
+--balloon
 --rng
 --nodefaults
 --console=
@@ -58,6 +59,7 @@ _lkvm()
 --service-ip=
 --service-port=
 --swiotlb=
+--bounce=
 --sim-strict
 --sim-attest-keys=
 --sim-token-form=

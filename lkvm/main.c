@@ -27,18 +27,19 @@ const struct cmd lkvm_cmds[] = {
 	{ "stop", cmd_stop, "End a guest", &options_stop },
 	{ "pause", cmd_pause, "Hold the CPUs of a guest", &options_pause },
 	{ "resume", cmd_resume, "Let a paused guest go on", &options_resume },
-	{ "stat", cmd_stat, "Count what devices touch of a guest's memory", &options_stat },
+	{ "stat", cmd_stat, "Count what devices touch of a guest's memory, or what it uses",
+	  &options_stat },
 	{ "trace", cmd_trace, "Watch what devices touch of a guest's memory", &options_trace },
 	{ "map", cmd_map, "Show a guest's memory: protected, shared, devices", &options_map },
 	{ "disk", cmd_disk, "Let a guest see that a disk of its has grown", &options_disk },
 	{ "net", cmd_net, "List, add and remove a guest's forwarded ports", &options_net },
+	{ "balloon", cmd_balloon, "Take memory from a guest, or give it back", &options_balloon },
 	{ "version", cmd_version, "Print the version of lkvm", NULL },
 	{ "help", cmd_help, "Print this text, or 'help COMMAND': about a command", NULL },
 	/* kvmtool's other commands: known, so that the answer can be better than "unknown". */
 	{ "sandbox", NULL, NULL, NULL },
 	{ "setup", NULL, NULL, NULL },
 	{ "debug", NULL, NULL, NULL },
-	{ "balloon", NULL, NULL, NULL },
 	{ NULL, NULL, NULL, NULL },
 };
 

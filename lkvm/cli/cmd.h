@@ -41,6 +41,7 @@ int cmd_trace(int argc, char **argv);
 int cmd_map(int argc, char **argv);
 int cmd_disk(int argc, char **argv);
 int cmd_net(int argc, char **argv);
+int cmd_balloon(int argc, char **argv);
 int cmd_help(int argc, char **argv);
 int cmd_version(int argc, char **argv);
 
@@ -48,7 +49,7 @@ int cmd_version(int argc, char **argv);
 extern const struct opt_spec options_doctor;
 extern const struct opt_spec options_list, options_stop, options_pause, options_resume;
 extern const struct opt_spec options_stat, options_trace, options_map, options_disk;
-extern const struct opt_spec options_net;
+extern const struct opt_spec options_net, options_balloon;
 
 /* Of measure; defined in cmd_measure.c. */
 extern const struct opt_spec options_measure;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * lkvm stat: what the devices of a guest have touched of its memory. Text for people, JSON for
- * programs.
+ * lkvm stat: what the devices of a guest have touched of its memory (--memory: stat_memory.c). Text
+ * for people, JSON for programs.
  *
  * Thread: main.
  * Trust:  the user's own command line; answers of the user's other lkvms.
@@ -15,13 +15,14 @@
 #include "lkvm/base/log.h"
 #include "lkvm/cli/cmd.h"
 #include "lkvm/cli/guests.h"
+#include "lkvm/cli/stat_memory.h"
 #include "lkvm/control/control_client.h"
 
 #define MAX_DEVICES 32u
 
 struct stat_conf {
 	struct guests guests;
-	bool bounce, json;
+	bool bounce, memory, json;
 };
 
 static const struct opt opts[] = {
@@ -40,13 +41,14 @@ static const struct opt opts[] = {
 	  .help = "Print a JSON object, one line for each guest" },
 	{ .name = "memory",
 	  .letter = 'm',
-	  .store = OPT_REFUSE,
-	  .help = "Statistics of the balloon",
-	  .why = "the balloon comes with a later release; --bounce is there" },
+	  .store = OPT_TRUE,
+	  .offset = offsetof(struct stat_conf, memory),
+	  .help = "The guest's balloon, and what its driver says of the guest's memory; where "
+		  "there is no driver, the balloon alone" },
 };
 
 const struct opt_spec options_stat = {
-	.usage = "lkvm stat --bounce [--json] <name> | -a",
+	.usage = "lkvm stat --bounce|-m [--json] <name> | -a",
 	.opts = opts,
 	.nr_opts = ARRAY_SIZE(opts),
 	.word = guests_word,
@@ -137,8 +139,13 @@ static int print_json(const struct answer *a, const char *name)
 static int stat_one(void *arg, const char *name)
 {
 	const struct stat_conf *c = arg;
-	struct answer *a = calloc(1, sizeof(*a));
-	int err = a ? ask(name, "bounce", NULL, take, a) : -ENOMEM;
+	struct answer *a;
+	int err;
+
+	if (c->memory)
+		return stat_memory(name, c->json);
+	a = calloc(1, sizeof(*a));
+	err = a ? ask(name, "bounce", NULL, take, a) : -ENOMEM;
 
 	if (!err && c->json)
 		err = print_json(a, name);
@@ -155,9 +162,9 @@ int cmd_stat(int argc, char **argv)
 
 	if (status)
 		return status;
-	if (!c.bounce) {
-		log_error("lkvm stat wants --bounce: what devices touched of the guest's memory; "
-			  "statistics of the balloon come with a later release");
+	if (c.bounce == c.memory) {
+		log_error("lkvm stat wants one of --bounce (what devices touched of the guest's "
+			  "memory) and --memory (what the guest says of it)");
 		return EXIT_DIE;
 	}
 	return guests_each(&c.guests, stat_one, &c);

@@ -18,6 +18,7 @@
 /* ---- capabilities [KVM api 4.4, 8] ---- */
 #define KVM_CAP_IRQCHIP 0
 #define KVM_CAP_NR_VCPUS 9
+#define KVM_CAP_SET_GUEST_DEBUG 23
 #define KVM_CAP_IRQ_ROUTING 25
 #define KVM_CAP_IRQFD 32
 #define KVM_CAP_IOEVENTFD 36
@@ -26,6 +27,7 @@
 #define KVM_CAP_ONE_REG 70
 #define KVM_CAP_SIGNAL_MSI 77
 #define KVM_CAP_READONLY_MEM 81
+#define KVM_CAP_ARM_EL1_32BIT 93
 #define KVM_CAP_ARM_PSCI_0_2 102
 #define KVM_CAP_ARM_PMU_V3 126
 #define KVM_CAP_MSI_DEVID 131
@@ -38,8 +40,12 @@
 #define KVM_CAP_ARM_INJECT_EXT_DABT 178
 #define KVM_CAP_STEAL_TIME 187
 #define KVM_CAP_ARM_MTE 205
+#define KVM_CAP_COUNTER_OFFSET 227
 #define KVM_CAP_MEMORY_ATTRIBUTES 233
 #define KVM_CAP_GUEST_MEMFD 234
+#define KVM_CAP_ARM_EL2 240
+#define KVM_CAP_ARM_EL2_E2H0 241
+#define KVM_CAP_GUEST_MEMFD_FLAGS 244
 
 /* ---- ioctls on /dev/kvm ---- */
 #define KVM_GET_API_VERSION _IO(KVMIO, 0x00)
@@ -89,6 +95,8 @@ struct kvm_create_guest_memfd {
 	u64 flags;
 	u64 reserved[6];
 };
+#define KVM_GUEST_MEMFD_MMAP BIT(0)
+#define KVM_GUEST_MEMFD_INIT_SHARED BIT(1)
 #define KVM_CREATE_GUEST_MEMFD _IOWR(KVMIO, 0xd4, struct kvm_create_guest_memfd)
 
 struct kvm_irq_level {
@@ -210,6 +218,29 @@ struct kvm_smccc_filter {
 #define KVM_DEV_ARM_VGIC_GRP_NR_IRQS 3u
 #define KVM_DEV_ARM_VGIC_GRP_CTRL 4u
 #define KVM_DEV_ARM_VGIC_CTRL_INIT 0u
+#define KVM_DEV_ARM_VGIC_GRP_MAINT_IRQ 9u
+
+struct kvm_arm_counter_offset {
+	u64 counter_offset;
+	u64 reserved;
+};
+#define KVM_ARM_SET_COUNTER_OFFSET _IOW(KVMIO, 0xb5, struct kvm_arm_counter_offset)
+
+/* arm64's: bits 16 and up of `control`, and the registers. */
+#define KVM_GUESTDBG_ENABLE BIT(0)
+#define KVM_GUESTDBG_SINGLESTEP BIT(1)
+#define KVM_GUESTDBG_USE_SW_BP BIT(16)
+#define KVM_GUESTDBG_USE_HW BIT(17)
+#define KVM_ARM_MAX_DBG_REGS 16
+struct kvm_guest_debug {
+	u32 control;
+	u32 pad;
+	u64 bcr[KVM_ARM_MAX_DBG_REGS];
+	u64 bvr[KVM_ARM_MAX_DBG_REGS];
+	u64 wcr[KVM_ARM_MAX_DBG_REGS];
+	u64 wvr[KVM_ARM_MAX_DBG_REGS];
+};
+#define KVM_SET_GUEST_DEBUG _IOW(KVMIO, 0x9b, struct kvm_guest_debug)
 
 /* ---- vCPU ---- */
 #define KVM_RUN _IO(KVMIO, 0x80)
@@ -263,6 +294,8 @@ struct kvm_vcpu_init {
 #define KVM_ARM_VCPU_SVE 4u
 #define KVM_ARM_VCPU_PTRAUTH_ADDRESS 5u
 #define KVM_ARM_VCPU_PTRAUTH_GENERIC 6u
+#define KVM_ARM_VCPU_HAS_EL2 7u
+#define KVM_ARM_VCPU_HAS_EL2_E2H0 8u
 
 #define KVM_ARM_VCPU_PMU_V3_CTRL 0u
 #define KVM_ARM_VCPU_PMU_V3_IRQ 0u
@@ -331,6 +364,11 @@ struct kvm_run {
 			u64 hardware_entry_failure_reason;
 			u32 cpu;
 		} fail_entry;
+		struct {
+			u32 hsr;
+			u32 hsr_high;
+			u64 far;
+		} debug;
 		struct {
 			u64 phys_addr;
 			u8 data[8];

@@ -197,9 +197,9 @@ static int check_boot(const struct config *c)
 {
 	if (c->kernel && c->firmware)
 		return refuse("Only one of --kernel or --firmware can be specified");
-	if (c->dtb && (c->earlycon || c->swiotlb || c->kaslr_seed || c->cntfrq))
+	if (c->dtb && (c->earlycon || c->swiotlb || c->bounce || c->kaslr_seed || c->cntfrq))
 		return refuse(
-			"--dtb: --earlycon, --swiotlb, --kaslr-seed and "
+			"--dtb: --earlycon, --swiotlb, --bounce, --kaslr-seed and "
 			"--override-bad-firmware-cntfrq are of no use, put them into that tree");
 	if (c->firmware_addr_set && !c->firmware)
 		return refuse("--firmware-address is of no use without --firmware");
@@ -258,6 +258,21 @@ static int check_realm_options(const struct config *c)
 	if (c->sim_strict && c->irqchip == IRQCHIP_GICV3_ITS)
 		return refuse(
 			"--sim-strict hides the guest's ITS tables from KVM: use --irqchip gicv3");
+	return 0;
+}
+
+/* Also for an ordinary guest under a Realm's rules. */
+static int check_bounced(const struct config *c)
+{
+	bool confidential = c->realm != REALM_OFF || c->protected_vm;
+
+	if (c->bounce && confidential)
+		return refuse("--bounce is for ordinary guests: a Realm bounces anyway, through a "
+			      "pool that --swiotlb can make larger");
+	if (c->balloon && (c->bounce || confidential))
+		return refuse(
+			"--balloon is not possible with --realm, --protected or --bounce: the host "
+			"cannot take back what it may not touch, and must not decide what is lost");
 	return 0;
 }
 
@@ -389,6 +404,8 @@ int config_complete(struct config *c)
 		err = check_cpu(c);
 	if (!err)
 		err = check_realm(c);
+	if (!err)
+		err = check_bounced(c);
 	if (!err)
 		err = check_measure(c);
 	if (!err)

@@ -110,6 +110,7 @@ struct config {
 	u16 service_port;	/* 0: 1080 */
 	bool measurement_log;	/* for the guest, in its memory; also an error without --realm */
 	u8 realm_pv[64];	/* --realm-pv, zero-padded */
+	u32 bounce;		/* MiB of --bounce, a multiple of 2; 0: not given */
 	u32 swiotlb;		/* MiB of the guest's bounce pool; 0: the guest's own choice */
 
 	/* debug */

@@ -65,6 +65,8 @@ static u64 pool_size(const struct devices *d)
 {
 	if (!d->env->bounced)
 		return 0;
+	if (d->c->bounce)
+		return d->c->bounce * MiB;
 	return d->c->swiotlb ? d->c->swiotlb * MiB : MAX(d->c->ram_size / 1024, POOL_SEGMENT);
 }
 
@@ -101,7 +103,7 @@ static void rx_filled(const char *device, unsigned nr, u16 size, u16 mtu)
 	if (virtio_pool_exhausted(nr, size, mtu, &all))
 		guest_err(device,
 			  "the guest gave %u of %u receive buffers, its bounce pool (SWIOTLB) is "
-			  "too small: --swiotlb MiB makes it larger, and is measured",
+			  "too small: --swiotlb MiB (--bounce=MiB) makes it larger",
 			  nr, all);
 }
 
@@ -249,8 +251,9 @@ static void check_pool(const struct devices *d)
 	if (d->env->bounced && need > pool_size(d))
 		log_warn(
 			"the devices may need more bounce buffers than the %llu KiB that this guest "
-			"makes (Linux 7): try --swiotlb %llu%s",
+			"makes (Linux 7): try --%s%llu%s",
 			(unsigned long long)(pool_size(d) / KiB),
+			d->c->bounce ? "bounce=" : "swiotlb ",
 			(unsigned long long)((need + MiB - 1) / MiB),
 			d->c->realm == REALM_OFF ? "" : "; it is measured");
 }

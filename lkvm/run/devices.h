@@ -28,8 +28,9 @@ struct devices_env {
 	struct pci *pci;
 	struct chardev *console; /* for virtio-console; used if the config asks for one */
 	/*
-	 * A confidential guest, which shares only what it bounces: devices must go through the DMA
-	 * API of the guest (ACCESS_PLATFORM), and the pool is small (Linux: RAM / 1024).
+	 * A confidential guest, or one that is treated like one (--bounce), which shares only what
+	 * it bounces: devices must go through the DMA API of the guest (ACCESS_PLATFORM), and the
+	 * pool is small (Linux: RAM / 1024).
 	 */
 	bool bounced;
 };
@@ -47,6 +48,23 @@ unsigned devices_count_mmio(const struct config *c);
 
 /* How many places of the PCI bus it takes: config.c refuses too many. */
 unsigned devices_count_pci(const struct config *c);
+
+/* ---- the balloon; the warden's thread. -ENODEV: there is none; -ETIMEDOUT: see below ---- */
+
+struct balloon_stats;
+
+/* In bytes: the guest's memory; what is wanted of it, and what the driver has given. */
+u64 devices_ram(const struct devices *d);
+int devices_balloon_size(struct devices *d, u64 *wanted, u64 *actual);
+
+/* Want so many bytes, which are no more than the guest has. */
+int devices_balloon_want(struct devices *d, u64 wanted);
+
+/* Ask the driver. -ENOENT: there is no driver; -EOPNOTSUPP: it has no statistics. */
+int devices_balloon_ask(struct devices *d);
+
+/* What was answered last. *done: nothing is open. */
+int devices_balloon_stats(struct devices *d, struct balloon_stats *out, bool *done);
 
 /* ---- what they do, for those who watch; the warden's thread ---- */
 

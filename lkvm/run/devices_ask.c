@@ -15,6 +15,7 @@
 
 #include "arm64/board.h"
 #include "net/netif.h"
+#include "virtio/dev/balloon.h"
 #include "virtio/dev/kinds.h"
 
 unsigned devices_nr(const struct devices *d)
@@ -54,6 +55,8 @@ struct watch {
 	struct net_hostfwd *found;
 	bool on;
 	int fd, err;
+	struct virtio_device *balloon;
+	struct balloon_stats *stats;
 };
 
 static void take_sums(void *arg)
@@ -159,4 +162,86 @@ int devices_forwarded(struct devices *d, unsigned nic, unsigned i, struct net_ho
 	struct watch w = { .d = d, .nic = nic, .i = i, .found = out };
 
 	return on_loop(&w, find_forward);
+}
+
+/* ---- the balloon ---- */
+
+#define BALLOON_ID 5u /* [virtio 1.3 §5.5.1] */
+
+static struct virtio_device *balloon_of(const struct devices *d)
+{
+	for (unsigned i = 0; i < d->nr; i++) {
+		if (d->slots[i].dev->type->id == BALLOON_ID)
+			return d->slots[i].dev;
+	}
+	return NULL;
+}
+
+/* On the loop, if there is one. */
+static int ask_balloon(struct watch *w, loop_call_fn fn)
+{
+	w->balloon = balloon_of(w->d);
+	return w->balloon ? on_loop(w, fn) : -ENODEV;
+}
+
+/* Whose loop answers has no register handler that waits for it, with the lock, for long. */
+static void do_nothing(void *arg)
+{
+}
+
+u64 devices_ram(const struct devices *d)
+{
+	return d->c->ram_size;
+}
+
+int devices_balloon_size(struct devices *d, u64 *wanted, u64 *actual)
+{
+	struct watch w = { .d = d };
+	int err = ask_balloon(&w, do_nothing);
+
+	if (!err)
+		virtio_balloon_size(w.balloon, wanted, actual);
+	return err;
+}
+
+int devices_balloon_want(struct devices *d, u64 wanted)
+{
+	struct watch w = { .d = d };
+	int err = ask_balloon(&w, do_nothing);
+
+	if (!err)
+		virtio_balloon_want(w.balloon, wanted);
+	return err;
+}
+
+static void do_ask(void *arg)
+{
+	struct watch *w = arg;
+
+	w->err = virtio_balloon_ask(w->balloon);
+	if (w->err == -ENODEV)
+		w->err = -ENOENT;
+}
+
+int devices_balloon_ask(struct devices *d)
+{
+	struct watch w = { .d = d };
+
+	return ask_balloon(&w, do_ask);
+}
+
+static void take_stats(void *arg)
+{
+	struct watch *w = arg;
+
+	w->on = virtio_balloon_stats(w->balloon, w->stats);
+}
+
+int devices_balloon_stats(struct devices *d, struct balloon_stats *out, bool *done)
+{
+	struct watch w = { .d = d, .stats = out };
+	int err = ask_balloon(&w, take_stats);
+
+	*done = w.on;
+	return err;
 }

@@ -45,6 +45,7 @@ int launch_board(struct launch *l, const struct config *c, bool realm)
 		.pl031 = c->rtc == RTC_AUTO ? !realm : c->rtc == RTC_PL031,
 		.edk2 = c->firmware != NULL,
 		.psci_smc = realm,
+		.pool_size = c->bounce * MiB,
 		.timer_hz = c->cntfrq,
 	};
 	return board_layout(&l->layout, &l->board);
@@ -58,12 +59,17 @@ unsigned launch_ipa_bits(const struct launch *l)
 int launch_ram(struct launch *l, u64 flags)
 {
 	const struct config *c = l->c;
+	const struct board_span *pool = &l->layout.pool;
 	int err = mem_create(&l->mem);
 
+	if (pool->size)
+		flags |= MEM_PROTECTED;
 	if (!err && l->realm)
 		mem_set_alias(l->mem, BIT(launch_ipa_bits(l) - 1));
 	if (!err)
 		err = mem_add_ram(l->mem, gpa(c->ram_base), c->ram_size, flags, c->hugetlbfs);
+	if (!err && pool->size)
+		err = mem_set_shared(l->mem, gpa(pool->base), pool->size, true);
 	/* With --hugetlbfs mem.c has said what is wrong. */
 	if (err && !c->hugetlbfs)
 		log_errno(err, "cannot map %llu MiB of guest memory",

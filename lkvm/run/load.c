@@ -106,7 +106,7 @@ int load_all(struct boot_info *out, struct mem *m, const struct config *c,
 		.has_firmware_addr = c->firmware_addr_set,
 		.firmware_addr = c->firmware_addr,
 		.ram_base = c->ram_base,
-		.ram_size = c->ram_size,
+		.ram_size = c->ram_size - layout->pool.size,
 		.log = c->measurement_log,
 	};
 	int err = boot_load(m, &conf, out);

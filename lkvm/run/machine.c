@@ -194,7 +194,7 @@ static int create_devices(struct machine *m)
 		.irq = device_irq(m),
 		.pci = m->pci,
 		.console = m->consoles.virtio,
-		.bounced = m->realm_ops->confidential,
+		.bounced = m->realm_ops->confidential || m->c->bounce,
 	};
 	return devices_create(&m->devices, m->c, &m->devices_env);
 }
@@ -300,8 +300,10 @@ static int serve(struct machine *m)
 	const struct boot_info *b = &m->launch.boot;
 	const struct service_env env = {
 		.name = m->c->name,
-		.backend = m->realm_ops->confidential ? m->realm_ops->name : "ordinary VM",
-		.confidential = m->realm_ops->confidential,
+		.backend = m->realm_ops->confidential ? m->realm_ops->name
+			   : m->c->bounce	      ? "ordinary VM, bounced"
+						      : "ordinary VM",
+		.confidential = m->devices_env.bounced,
 		.devices = m->devices,
 		.mem = m->launch.mem,
 		.bus = m->bus,

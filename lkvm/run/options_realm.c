@@ -150,3 +150,21 @@ int options_service_port(void *conf, const char *name, const char *val)
 	c->service_port = (u16)port;
 	return 0;
 }
+
+/* What kvmtool gives a protected VM; and 2 MiB are the pages that a pool consists of. */
+#define BOUNCE_MIB 32u
+#define BOUNCE_MAX_MIB 4096u
+
+int options_bounce(void *conf, const char *name, const char *val)
+{
+	struct config *c = conf;
+	u64 mib = BOUNCE_MIB;
+
+	if (val && (options_number(val, BOUNCE_MAX_MIB, &mib) || !mib)) {
+		log_error("--%s wants the size of the pool in MiB, from 2 to %u, not '%s'", name,
+			  BOUNCE_MAX_MIB, val);
+		return -EINVAL;
+	}
+	c->bounce = (u32)align_up(mib, 2);
+	return 0;
+}

@@ -17,4 +17,7 @@ int options_sim_fault(void *conf, const char *name, const char *val);
 int options_sim_log(void *conf, const char *name, const char *val); /* val NULL: stderr */
 int options_service_port(void *conf, const char *name, const char *val);
 
+/* --bounce[=MIB]. */
+int options_bounce(void *conf, const char *name, const char *val);
+
 #endif

@@ -415,6 +415,10 @@ static const struct opt opts[] = {
 	{ .name = "swiotlb", .own = true, .arg = "mib", .store = OPT_U32, .max = 4096, .offset = FIELD(u32, swiotlb),
 	  .help = "Add the swiotlb= parameter: size of the pool through which a Realm or a protected VM does its "
 		  "I/O. Small ones make themselves a small one. It is part of what is measured" },
+	{ .name = "bounce", .arg = "mib", .arg_optional = true, .own = true, .store = OPT_CALL, .parse = options_bounce,
+	  .help = "An ordinary guest under a Realm's rules: devices reach nothing but a pool at the end of its memory "
+		  "(default 32 MiB), which the device tree tells its kernel to bounce all I/O through. So an image can be "
+		  "tried before it is ever a Realm" },
 	{ .name = "sim-strict", .own = true, .store = OPT_TRUE, .offset = FIELD(bool, sim_strict),
 	  .help = "With --realm=sim: a shared page is gone from its protected address, which KVM's ITS cannot bear: "
 		  "interrupts without messages" },
@@ -444,7 +448,6 @@ static const struct opt opts[] = {
 	TRUE("debug-ioport", debug_mmio, "The same as --debug-mmio: on arm64 I/O ports are addresses, too"),
 	NUMBER(0, "debug-iodelay", "ms", disk_delay_ms, 3600000, "Delay each disk request"),
 
-	REFUSE("balloon", NULL, "memory balloons" LATER),
 	REFUSE("vsock", "cid", "vsock devices" LATER),
 	REFUSE("sandbox", "script", "sandboxes" LATER ", give an initrd that runs the script"),
 	REFUSE("vnc", NULL, NO_GRAPHICS),
@@ -459,8 +462,6 @@ static const struct opt opts[] = {
 	REFUSE("e2h0", NULL, "guests that start in EL2" LATER),
 	REFUSE("guest-memfd", NULL, "guest memory from a guest_memfd will" LATER),
 	REFUSE("debug-single-step", NULL, "lkvm cannot single-step a guest"),
-	{ .name = "bounce", .arg = "mib", .arg_optional = true, .own = true, .store = OPT_REFUSE,
-	  .why = "bounce regions" LATER },
 };
 /* clang-format on */
 

@@ -21,6 +21,7 @@
 
 #include "lkvm/base/encode.h"
 #include "lkvm/run/devices.h"
+#include "lkvm/run/service_balloon.h"
 #include "lkvm/run/service_net.h"
 #include "lkvm/vm/bus.h"
 #include "lkvm/vm/mem.h"
@@ -37,6 +38,7 @@ struct service {
 	struct loop_timer *timer;
 	struct control_client *followers[CONTROL_CLIENTS];
 	struct control_client *capturer;
+	struct service_balloon *balloon;
 };
 
 typedef unsigned long long ull;
@@ -231,6 +233,7 @@ void service_gone(struct service *s, struct control_client *c)
 {
 	bool others = false;
 
+	service_balloon_gone(s->balloon, c);
 	if (s->capturer == c)
 		stop_capture(s);
 	control_list_del(s->followers, c);
@@ -387,6 +390,18 @@ static void answer_net(struct service *s, struct control_client *c, const struct
 	service_net(s->env.devices, c, r);
 }
 
+static void answer_balloon(struct service *s, struct control_client *c,
+			   const struct control_request *r)
+{
+	service_balloon(s->balloon, c, r);
+}
+
+static void answer_memory(struct service *s, struct control_client *c,
+			  const struct control_request *r)
+{
+	service_balloon_memory(s->balloon, c);
+}
+
 /* The first word of a request, and how many words it has. */
 static const struct {
 	const char *word;
@@ -397,7 +412,8 @@ static const struct {
 	{ "pause", 1, 1, answer_pause },   { "resume", 1, 1, answer_resume },
 	{ "bounce", 1, 1, answer_bounce }, { "trace", 1, 1, answer_trace },
 	{ "map", 1, 1, answer_map },	   { "disk", 2, 3, answer_disk },
-	{ "net", 1, 3, answer_net },
+	{ "net", 1, 3, answer_net },	   { "balloon", 3, 3, answer_balloon },
+	{ "memory", 1, 1, answer_memory },
 };
 
 void service_request(struct service *s, struct control_client *c, const struct control_request *r)
@@ -424,7 +440,10 @@ int service_create(struct service **out, const struct service_env *env, struct l
 	s->env = *env;
 	s->started_ns = loop_now_ns();
 	err = loop_timer_add(loop, on_timer, s, &s->timer);
+	if (!err)
+		err = service_balloon_create(&s->balloon, env->devices, loop);
 	if (err) {
+		loop_timer_del(s->timer);
 		free(s);
 		return err;
 	}
@@ -439,6 +458,7 @@ void service_destroy(struct service *s)
 	if (s->ring)
 		drain(s);
 	stop_capture(s);
+	service_balloon_destroy(s->balloon);
 	control_list_end(s->followers);
 	if (s->ring)
 		stop_trace(s);

@@ -13,6 +13,8 @@
  *			transfer SECONDS N QUEUE out|in|refused ADDRESS LEN
  *			lost NR		the client was too slow for so many
  *			With a descriptor of a regular file: frames of the network go there.
+ *	disk, net, balloon, memory: see the headers service_*.h; disk resize [N]:
+ *			disk N OLD NEW, problem N WHY
  *	map		guest NAME BACKEND RAM_BYTES, loaded BASE LEN WHAT (three at most), then
  *			range BASE LEN device|window|memory|shared|protected NAME
  *			ascending, a window before what lies in it; after MAP_MAX_RANGES of them

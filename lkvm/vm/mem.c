@@ -196,6 +196,18 @@ int mem_win_open(struct mem *m, gpa_t g, u32 len, struct mem_win *w)
 	return 0;
 }
 
+int mem_discard(struct mem *m, gpa_t g, u64 len)
+{
+	char *p = len ? translate(m, g, len) : NULL;
+	struct region *r;
+	u64 off;
+
+	if (!p)
+		return -EFAULT;
+	r = mem_region_behind(m, p, &off);
+	return r->shared || r->guarded ? -EOPNOTSUPP : region_discard(r, off, len);
+}
+
 struct region *mem_region_behind(struct mem *m, const void *host, u64 *off)
 {
 	for (unsigned i = 0; i < m->nr_regions; i++) {

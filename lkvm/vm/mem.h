@@ -203,6 +203,14 @@ void *mem_load_ptr(struct mem *m, gpa_t g, u64 len);
 /* The guest is about to start: mem_load_ptr() answers NULL from now on. */
 void mem_seal(struct mem *m);
 
+/*
+ * The guest needs [g, g + len) no more: give those whole pages of the host that lie in it (huge
+ * ones of a hugetlbfs) back. They read zero afterwards, and cost nothing until they are touched. 0;
+ * -EFAULT: not all of it is shared RAM, and nothing was given back; -EOPNOTSUPP: pages of this
+ * memory change sides, so what it holds is not ours to drop; -errno of the host. With a hold.
+ */
+int mem_discard(struct mem *m, gpa_t g, u64 len);
+
 /* ---- page states: realm/sim/ripas.c and --bounce ---- */
 
 /*

@@ -278,6 +278,18 @@ int region_change(struct region *r, u64 off, u64 len, bool shared)
 	return err;
 }
 
+int region_discard(const struct region *r, u64 off, u64 len)
+{
+	u64 page = r->huge ? r->huge : (u64)sysconf(_SC_PAGESIZE);
+	u64 from = align_up(off, page), end = align_down(off + len, page);
+
+	if (from >= end)
+		return 0;
+	if (r->pub.fd >= 0)
+		return file_punch(r->pub.fd, from, end - from);
+	return madvise((char *)r->pub.host + from, end - from, MADV_DONTNEED) < 0 ? -errno : 0;
+}
+
 bool region_hide(const struct region *r, const void *at, bool whole)
 {
 	u64 page = (u64)sysconf(_SC_PAGESIZE);

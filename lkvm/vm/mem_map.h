@@ -52,6 +52,12 @@ static inline bool region_has_borders(const struct region *r)
 int region_change(struct region *r, u64 off, u64 len, bool shared);
 
 /*
+ * Drop the whole pages of the host in [off, off + len) of a region whose pages do not change sides.
+ * 0 or -errno of the host. Any thread.
+ */
+int region_discard(const struct region *r, u64 off, u64 len);
+
+/*
  * Guarded memory: put an empty page that nobody else has in the place of the page of the devices'
  * view that `at` points into; `whole`: in the place of all of them, which takes one mapping however
  * many were hidden before. False: `at` points elsewhere, or there is no memory. Any thread,
