@@ -79,7 +79,17 @@ struct netif_client {
 	 * rx_ready().
 	 */
 	int (*receive)(void *arg, const struct netif_offload *o, struct iov_cur frame);
-	/* No more receive() in this batch for now: tell the guest. */
+	/*
+	 * The same in two steps, for who makes the frame where it is to lie. reserve() describes
+	 * the guest's own buffers: at least `min` bytes and, if there are so many, `want`. 0;
+	 * -EAGAIN as above; another -errno: there is nobody to receive, or never will be so much
+	 * room. After 0, and with no other call between, commit() says how many bytes from the
+	 * start of the room are a frame now; 0: none, the buffers stay the guest's. The guest can
+	 * read and change the room all the while.
+	 */
+	int (*reserve)(void *arg, size_t min, size_t want, struct iov_cur *room);
+	void (*commit)(void *arg, const struct netif_offload *o, size_t len);
+	/* No more receive() or commit() in this batch for now: tell the guest. */
 	void (*flush)(void *arg);
 	/* send() may be tried again. Not from inside send(). */
 	void (*writable)(void *arg);

@@ -58,9 +58,10 @@ struct output {
 struct pcap_if {
 	struct netif netif;
 	struct netif *inner;
-	struct output file; /* c->pcap */
-	struct output live; /* netif_capture() */
-	bool retry;	    /* the next frame of the guest is one that was noted already */
+	struct output file;  /* c->pcap */
+	struct output live;  /* netif_capture() */
+	struct iov_cur room; /* between reserve() and commit() */
+	bool retry;	     /* the next frame of the guest is one that was noted already */
 };
 
 static struct pcap_if *pcap_if(struct netif *n)
@@ -251,6 +252,26 @@ static int on_receive(void *arg, const struct netif_offload *o, struct iov_cur f
 	return err;
 }
 
+static int on_reserve(void *arg, size_t min, size_t want, struct iov_cur *room)
+{
+	struct pcap_if *p = arg;
+	int err = p->netif.client->reserve(p->netif.client_arg, min, want, room);
+
+	p->room = *room;
+	return err;
+}
+
+/* What the frame is now, the guest may have changed already. */
+static void on_commit(void *arg, const struct netif_offload *o, size_t len)
+{
+	struct pcap_if *p = arg;
+
+	p->room.left = len;
+	if (len)
+		note(p, p->room);
+	p->netif.client->commit(p->netif.client_arg, o, len);
+}
+
 static void on_flush(void *arg)
 {
 	struct pcap_if *p = arg;
@@ -267,6 +288,8 @@ static void on_writable(void *arg)
 
 static const struct netif_client pcap_client = {
 	.receive = on_receive,
+	.reserve = on_reserve,
+	.commit = on_commit,
 	.flush = on_flush,
 	.writable = on_writable,
 };

@@ -140,6 +140,42 @@ static int client_receive(void *arg, const struct netif_offload *o, struct iov_c
 	return 0;
 }
 
+/* A room in pieces, none of them aligned. */
+static int client_reserve(void *arg, size_t min, size_t want, struct iov_cur *room)
+{
+	struct fake_client *c = arg;
+	size_t len = c->room_len ? MIN(c->room_len, want) : want, off = 0;
+	unsigned nr = 0;
+
+	if (!c->room || len < min) {
+		c->nr_again++;
+		return -EAGAIN;
+	}
+	assert(!c->reserved);
+	c->reserved = malloc(len);
+	for (size_t n; off < len; off += n) {
+		n = nr + 1 < ARRAY_SIZE(c->pieces) ? MIN(len - off, 33 + 997 * (size_t)nr)
+						   : len - off;
+		c->pieces[nr++] = (struct iovec){ c->reserved + off, n };
+	}
+	*room = iov_cur(c->pieces, nr);
+	return 0;
+}
+
+static void client_commit(void *arg, const struct netif_offload *o, size_t len)
+{
+	struct fake_client *c = arg;
+	struct iovec iov = { c->reserved, len };
+
+	assert(c->reserved);
+	if (len) {
+		c->room--;
+		fake_frames_add(&c->got, o, iov_cur(&iov, 1));
+	}
+	free(c->reserved);
+	c->reserved = NULL;
+}
+
 static void client_flush(void *arg)
 {
 	((struct fake_client *)arg)->nr_flush++;
@@ -152,6 +188,8 @@ static void client_writable(void *arg)
 
 static const struct netif_client client_ops = {
 	.receive = client_receive,
+	.reserve = client_reserve,
+	.commit = client_commit,
 	.flush = client_flush,
 	.writable = client_writable,
 };

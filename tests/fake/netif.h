@@ -55,6 +55,9 @@ struct fake_client {
 	struct fake_frames got;
 	unsigned room; /* frames that receive() takes before it says -EAGAIN */
 	unsigned nr_flush, nr_writable, nr_again;
+	size_t room_len; /* of a receive buffer that reserve() finds; 0: as much as is wanted */
+	u8 *reserved;	 /* between reserve() and commit() */
+	struct iovec pieces[16];
 };
 
 /* Become the client of `n`, with room for any number of frames. */

@@ -46,6 +46,8 @@ struct net {
 	bool ring_seen; /* since the driver was ready: see report_ring() */
 	void (*rx_filled)(const char *device, unsigned nr, u16 size, u16 mtu); /* or NULL */
 	int rx_needed; /* buffers that the frame that waits in the netif needs at least */
+	/* Between reserve() and commit(): buffers, noted in rx_heads/rx_lens; pieces in rx_room. */
+	unsigned rx_taken, rx_pieces;
 	struct scratch *s;
 };
 
@@ -55,6 +57,7 @@ struct net {
 struct scratch {
 	struct iovec tx_iov[QUEUE_SIZE];
 	struct iovec rx_first[QUEUE_SIZE], rx_iov[QUEUE_SIZE];
+	struct iovec rx_room[2 * QUEUE_SIZE]; /* of all the buffers that reserve() takes */
 	u16 rx_heads[QUEUE_SIZE];
 	u32 rx_lens[QUEUE_SIZE];
 };
@@ -243,6 +246,103 @@ static int on_receive(void *arg, const struct netif_offload *o, struct iov_cur f
 	return err;
 }
 
+/* ---- the same, made in place ---- */
+
+/* The next buffer, behind the pieces of the others. 1, 0 (none), -errno. */
+static int take_room(struct net *n, struct virtqueue *q)
+{
+	struct chain c = { .iov = n->s->rx_room + n->rx_pieces, .max = QUEUE_SIZE };
+	int err = chain_take(q, &c);
+
+	if (err <= 0)
+		return err;
+	if (c.nr_read || (!n->rx_taken && c.write_len < sizeof(struct net_hdr)))
+		return -EBADMSG;
+	n->s->rx_heads[n->rx_taken] = c.head;
+	n->s->rx_lens[n->rx_taken++] = c.write_len;
+	n->rx_pieces += c.nr_write;
+	return 1;
+}
+
+static int net_reserve(struct net *n, size_t min, size_t want, struct iov_cur *room)
+{
+	struct virtqueue *q = &n->dev.queues[RXQ];
+	unsigned most = n->mergeable ? q->size : 1u;
+	size_t got = 0;
+	int err = 1;
+
+	n->rx_taken = n->rx_pieces = 0;
+	if (!q->started)
+		return -EAGAIN;
+	queue_kick_off(q);
+	want += sizeof(struct net_hdr);
+	min += sizeof(struct net_hdr);
+	while (got < want && n->rx_taken < most && n->rx_pieces <= QUEUE_SIZE) {
+		err = take_room(n, q);
+		if (err <= 0)
+			break;
+		got += n->s->rx_lens[n->rx_taken - 1];
+	}
+	if (err < 0) {
+		virtio_fail(&n->dev, "bad receive buffer", err);
+		return -EIO;
+	}
+	*room = iov_cur(n->s->rx_room, n->rx_pieces);
+	iov_skip(room, sizeof(struct net_hdr));
+	if (got >= min)
+		return 0;
+	untake(n, q, n->rx_taken);
+	if (err) {
+		guest_err(n->dev.name, "receive buffers too small for a frame");
+		return -EMSGSIZE;
+	}
+	return wait_for_buffers(n, q);
+}
+
+static void net_commit(struct net *n, const struct netif_offload *o, size_t len)
+{
+	struct virtqueue *q = &n->dev.queues[RXQ];
+	struct iov_cur at = iov_cur(n->s->rx_room, n->rx_pieces);
+	unsigned nr = 0;
+	struct net_hdr h;
+
+	for (len += len ? sizeof(h) : 0; len; nr++) {
+		assert(nr < n->rx_taken);
+		n->s->rx_lens[nr] = (u32)MIN(len, (size_t)n->s->rx_lens[nr]);
+		len -= n->s->rx_lens[nr];
+	}
+	while (n->rx_taken > nr)
+		queue_untake(q, n->s->rx_heads[--n->rx_taken]);
+	if (!nr)
+		return;
+	net_hdr_fill(&h, o, (u16)nr);
+	iov_write(&at, &h, sizeof(h));
+	for (unsigned i = 0; i < nr; i++)
+		queue_push(q, n->s->rx_heads[i], n->s->rx_lens[i]);
+}
+
+/* The memory is held until the commit. */
+static int on_reserve(void *arg, size_t min, size_t want, struct iov_cur *room)
+{
+	struct net *n = arg;
+	int err;
+
+	if (!virtio_enter(&n->dev))
+		return -ENODEV;
+	err = net_reserve(n, min, want, room);
+	if (err)
+		virtio_leave(&n->dev);
+	return err;
+}
+
+static void on_commit(void *arg, const struct netif_offload *o, size_t len)
+{
+	struct net *n = arg;
+
+	net_commit(n, o, len);
+	virtio_leave(&n->dev);
+}
+
 static void on_flush(void *arg)
 {
 	struct net *n = arg;
@@ -255,6 +355,8 @@ static void on_flush(void *arg)
 
 static const struct netif_client net_client = {
 	.receive = on_receive,
+	.reserve = on_reserve,
+	.commit = on_commit,
 	.flush = on_flush,
 	.writable = on_writable,
 };

@@ -125,6 +125,25 @@ START_TEST(a_frame_for_the_guest_is_noted_when_it_is_taken)
 }
 END_TEST
 
+START_TEST(a_frame_that_is_made_in_place_is_noted)
+{
+	const char *const one[] = { "made in place, as far as it goes" };
+	struct netif_offload none = { 0 };
+	struct iov_cur room;
+
+	set_up();
+	ck_assert_int_eq(inner->netif.client->reserve(inner->netif.client_arg, 10, 200, &room), 0);
+	inner->netif.client->commit(inner->netif.client_arg, NULL, 0);
+	noted(one, 0);
+	ck_assert_int_eq(inner->netif.client->reserve(inner->netif.client_arg, 10, 200, &room), 0);
+	iov_write(&room, one[0], strlen(one[0]));
+	inner->netif.client->commit(inner->netif.client_arg, &none, strlen(one[0]));
+	noted(one, 1);
+	ck_assert_uint_eq(client.got.nr, 1);
+	tear_down();
+}
+END_TEST
+
 /* Nobody reads, then somebody does: the guest does not notice, and what is there is in order. */
 START_TEST(a_reader_that_is_slow)
 {
@@ -179,4 +198,4 @@ END_TEST
 
 SUITE_MAIN("net/pcap", a_frame_that_is_tried_again_is_noted_once,
 	   after_a_reset_nothing_is_tried_again, a_frame_for_the_guest_is_noted_when_it_is_taken,
-	   a_reader_that_is_slow)
+	   a_frame_that_is_made_in_place_is_noted, a_reader_that_is_slow)

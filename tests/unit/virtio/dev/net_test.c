@@ -531,6 +531,90 @@ START_TEST(back_pressure)
 }
 END_TEST
 
+/* A frame that is made in the receive buffers: what is not used stays in the ring. */
+START_TEST(frames_are_made_in_place)
+{
+	struct netif_offload o = { .needs_csum = true, .csum_start = 34, .csum_offset = 16 };
+	static u8 frame[3000];
+	const struct netif_client *c;
+	struct iov_cur room;
+	struct rig x;
+	struct hdr h;
+	u32 id, len;
+	void *arg;
+
+	memset(frame, 0x42, sizeof(frame));
+	rig_up(&x, F_BASE | F_OFFLOADS | F_MRG_RXBUF);
+	c = x.n->netif.client;
+	arg = x.n->netif.client_arg;
+	ck_assert_int_eq(c->reserve(arg, 1, 100, &room), -EAGAIN);
+	for (u64 i = 0; i < 4; i++)
+		post_rx(&x, i * 4096, 1526);
+	ck_assert(fake_ring_wants_kick(&x.rx));
+	ck_assert_int_eq(c->reserve(arg, 6200, 9000, &room), -EAGAIN); /* too few, of four */
+	for (unsigned round = 0; round < 2; round++) {
+		ck_assert_int_eq(c->reserve(arg, 1, 5000, &room), 0);
+		ck_assert_uint_eq(room.left, 4 * 1526 - 12);
+		if (!round)
+			c->commit(arg, NULL, 0);
+	}
+	ck_assert_uint_eq(iov_write(&room, frame, sizeof(frame)), sizeof(frame));
+	c->commit(arg, &o, sizeof(frame));
+	c->flush(arg);
+	memcpy(&h, fake_ptr(x.mem, FAKE_DATA, 12), 12);
+	ck_assert_uint_eq(h.num_buffers, 2);
+	ck_assert_uint_eq(h.flags, 1);
+	ck_assert(fake_ring_used(&x.rx, &id, &len));
+	ck_assert_uint_eq(len, 1526);
+	ck_assert_mem_eq(fake_ptr(x.mem, FAKE_DATA + 12, 1514), frame, 1514);
+	ck_assert(fake_ring_used(&x.rx, &id, &len));
+	ck_assert_uint_eq(len, 3012 - 1526);
+	ck_assert_mem_eq(fake_ptr(x.mem, FAKE_DATA + 4096, len), frame, len);
+	ck_assert(!fake_ring_used(&x.rx, &id, &len));
+	/* The other two are the next ones. */
+	ck_assert_int_eq(c->reserve(arg, 1, 10, &room), 0);
+	ck_assert_ptr_eq(room.iov->iov_base, fake_ptr(x.mem, FAKE_DATA + 2 * 4096, 1));
+	c->commit(arg, NULL, 0);
+	rig_down(&x);
+
+	/* One buffer is one frame where they are not merged; and without a driver there is none. */
+	rig_up(&x, F_BASE);
+	c = x.n->netif.client;
+	arg = x.n->netif.client_arg;
+	post_rx(&x, 0, 1526);
+	post_rx(&x, 4096, 1526);
+	ck_assert_int_eq(c->reserve(arg, 1515, 3000, &room), -EMSGSIZE);
+	ck_assert_int_eq(c->reserve(arg, 1514, 3000, &room), 0);
+	c->commit(arg, &none, 1514);
+	virtio_status_set(x.d, 0);
+	ck_assert_int_eq(c->reserve(arg, 1, 1, &room), -ENODEV);
+	rig_down(&x);
+}
+END_TEST
+
+/* A guest that makes a bad ring of it breaks its own device. */
+START_TEST(bad_buffers_to_make_frames_in)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		struct iov_cur room;
+		struct rig x;
+
+		rig_up(&x, F_BASE | F_MRG_RXBUF);
+		if (i) {
+			post_rx(&x, 0, 11); /* no room for the header */
+		} else {
+			struct fake_buf b = { FAKE_DATA, 1526, false };
+
+			fake_ring_add(&x.rx, &b, 1);
+		}
+		ck_assert_int_eq(x.n->netif.client->reserve(x.n->netif.client_arg, 1, 9, &room),
+				 -EIO);
+		ck_assert(broken(&x));
+		rig_down(&x);
+	}
+}
+END_TEST
+
 START_TEST(reports_how_many_receive_buffers)
 {
 	/* Linux kicks when it has filled the ring; the other one if there was nothing. */
@@ -688,6 +772,7 @@ SUITE_MAIN("virtio/net", identity_and_config, features_follow_the_netif_and_the_
 	   frames_go_out, offload_headers_go_along, headers_that_lie, chains_that_are_no_frames,
 	   the_black_book, a_netif_that_is_full_keeps_frames_in_the_ring,
 	   a_full_netif_and_a_broken_ring, what_the_netif_drops_is_done_with, frames_come_in,
-	   large_frames_take_several_buffers, back_pressure, reports_how_many_receive_buffers,
+	   large_frames_take_several_buffers, back_pressure, frames_are_made_in_place,
+	   bad_buffers_to_make_frames_in, reports_how_many_receive_buffers,
 	   frames_that_can_never_fit_are_dropped, bad_receive_buffers,
 	   frames_without_a_driver_are_dropped, work_per_kick_is_bounded, a_queue_is_reset_alone)
