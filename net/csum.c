@@ -76,6 +76,28 @@ u64 csum_add(u64 sum, const void *buf, size_t len)
 	return sum + ntohs(fold16(all));
 }
 
+u64 csum_iov(u64 sum, struct iov_cur at, size_t len)
+{
+	bool odd = false;
+
+	while (len && at.nr) {
+		size_t n = MIN(len, at.iov->iov_len - at.off);
+		u16 part = fold16(csum_add(0, (const u8 *)at.iov->iov_base + at.off, n));
+
+		/* From an odd offset on, bytes are the other halves of their words. */
+		sum += odd ? (u16)(part << 8 | part >> 8) : part;
+		odd ^= n % 2;
+		len -= n;
+		at.off += n;
+		if (at.off == at.iov->iov_len) {
+			at.iov++;
+			at.nr--;
+			at.off = 0;
+		}
+	}
+	return sum;
+}
+
 u16 csum_finish(u64 sum)
 {
 	return (u16)~fold16(sum);

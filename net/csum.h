@@ -6,7 +6,7 @@
 #ifndef NET_CSUM_H
 #define NET_CSUM_H
 
-#include "lkvm/base/util.h"
+#include "lkvm/base/iov.h"
 
 #define CSUM_MAX_LEN (256u * 1024)
 
@@ -19,6 +19,9 @@ u64 csum_add(u64 sum, const void *buf, size_t len);
 
 /* The 16-bit checksum field for a sum: folded and complemented. */
 u16 csum_finish(u64 sum);
+
+/* `sum` plus that of the next `len` bytes at the cursor, at most CSUM_MAX_LEN in a piece. */
+u64 csum_iov(u64 sum, struct iov_cur at, size_t len);
 
 /*
  * The sum of the pseudo header of TCP, UDP or ICMPv6: addresses (of 4 or 16 bytes), protocol, and

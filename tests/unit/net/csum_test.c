@@ -54,6 +54,27 @@ START_TEST(any_length_at_any_place)
 }
 END_TEST
 
+/* However the bytes lie: in pieces of odd and even lengths, with empty ones among them. */
+START_TEST(any_pieces)
+{
+	static const size_t lens[] = { 1, 2, 0, 3, 64, 7, 1, 1, 500, 33 };
+	struct iovec v[ARRAY_SIZE(lens)];
+	struct iov_cur c;
+	size_t at = 0;
+
+	fill();
+	for (unsigned i = 0; i < ARRAY_SIZE(lens); at += lens[i++])
+		v[i] = (struct iovec){ bytes + at, lens[i] };
+	for (size_t skip = 0; skip < 12; skip++)
+		for (size_t len = 0; len <= at - skip; len++) {
+			c = iov_cur(v, ARRAY_SIZE(v));
+			iov_skip(&c, skip);
+			ck_assert_uint_eq(csum_finish(csum_iov(0, c, len)),
+					  plain(bytes + skip, len));
+		}
+}
+END_TEST
+
 /* The largest piece, all ones: no lane of the fast path overflows. */
 START_TEST(the_largest_piece_of_all_ones)
 {
@@ -103,6 +124,6 @@ START_TEST(pseudo_headers)
 }
 END_TEST
 
-SUITE_MAIN("net/csum", the_example_of_the_rfc, any_length_at_any_place,
+SUITE_MAIN("net/csum", the_example_of_the_rfc, any_length_at_any_place, any_pieces,
 	   the_largest_piece_of_all_ones, pieces_are_the_whole, an_update_is_a_new_sum,
 	   pseudo_headers)
