@@ -17,6 +17,7 @@
 
 enum net_mode { NET_MODE_NONE, NET_MODE_USER, NET_MODE_TAP };
 enum net_switch { NET_UNSAID, NET_OFF, NET_ON };
+enum net_tcp { NET_TCP_LIBSLIRP, NET_TCP_DIRECT };
 enum net_trans { NET_TRANS_DEFAULT, NET_TRANS_PCI, NET_TRANS_MMIO };
 
 struct net_conf {
@@ -38,8 +39,9 @@ struct net_conf {
 	unsigned nr_dns;
 	char domain[NET_MAX_DOMAIN + 1]; /* "": the host's, from /etc/resolv.conf */
 	bool ipv6;
-	bool restricted; /* restrict=on: the guest reaches nothing but its forwards */
-	bool dhcp;	 /* default true */
+	bool restricted;  /* restrict=on: the guest reaches nothing but its forwards */
+	bool dhcp;	  /* default true */
+	enum net_tcp tcp; /* tcp=: who ends the guest's connections */
 	/*
 	 * host-loopback=: addresses of the network but the name server's are the host's loopback.
 	 * netopt_settle() decides what was left unsaid.

@@ -13,7 +13,8 @@
 
 #include <sys/resource.h>
 
-#define MAX_SOCKETS 2048u
+#define MAX_SOCKETS 2048u /* libslirp walks along all of them, for each batch */
+#define MAX_DIRECT 16384u /* net/user/tcp_table.c finds one at once */
 #define PAUSE_NS UINT64_C(1000000000)
 
 static struct {
@@ -27,7 +28,7 @@ static unsigned limit(void)
 	struct rlimit r = { .rlim_cur = 1024 };
 
 	getrlimit(RLIMIT_NOFILE, &r);
-	return (unsigned)MIN((rlim_t)MAX_SOCKETS, r.rlim_cur / 2);
+	return (unsigned)MIN((rlim_t)(MAX_SOCKETS + MAX_DIRECT), r.rlim_cur / 2);
 }
 
 void budget_join(struct budget *b)
@@ -52,36 +53,53 @@ void budget_set(struct budget *b, unsigned used)
 	b->used = used;
 }
 
-static unsigned used_by_all(void)
+static unsigned used_by(bool direct)
 {
 	unsigned sum = 0;
 
 	for (const struct budget *b = all.members; b; b = b->next)
-		sum += b->used;
+		sum += b->direct == direct ? b->used : 0;
 	return sum;
+}
+
+static unsigned used_by_all(void)
+{
+	return used_by(false) + used_by(true);
 }
 
 bool budget_has_room(enum budget_for who)
 {
-	unsigned max = all.max;
+	bool direct = who == BUDGET_DIRECT || who == BUDGET_DIRECT_FORWARD;
+	unsigned max = all.max, kind = MIN(max, direct ? MAX_DIRECT : MAX_SOCKETS);
 
-	if (who == BUDGET_DATAGRAM)
+	if (who == BUDGET_DATAGRAM) {
 		max += max / 8;
-	else if (who == BUDGET_FORWARD)
+		kind += kind / 8;
+	} else if (who == BUDGET_FORWARD || who == BUDGET_DIRECT_FORWARD) {
 		max += max / 2;
-	return used_by_all() < max;
+		kind += kind / 2;
+	}
+	return used_by_all() < max && used_by(direct) < kind;
+}
+
+/* Is more than fifteen in sixteen used, of all or of what libslirp may have? */
+static bool is_short(void)
+{
+	unsigned max = all.max, kind = MIN(max, MAX_SOCKETS);
+
+	return used_by_all() + max / 16 > max || used_by(false) + kind / 16 > kind;
 }
 
 bool budget_make_room(u64 now_ns)
 {
 	/* Datagram flows end by themselves after four minutes at the latest. */
 	static const unsigned idle_ms[] = { 120000, 30000, 10000, 1000 };
-	unsigned before = used_by_all(), max = all.max;
+	unsigned before = used_by_all();
 
 	if (now_ns < all.next_ns)
 		return false;
 	all.next_ns = now_ns + PAUSE_NS;
-	for (unsigned i = 0; i < ARRAY_SIZE(idle_ms) && used_by_all() + max / 16 > max; i++)
+	for (unsigned i = 0; i < ARRAY_SIZE(idle_ms) && is_short(); i++)
 		for (const struct budget *b = all.members; b; b = b->next)
 			b->expire(b->arg, idle_ms[i]);
 	return used_by_all() < before;

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "net/user/slirp.h"
+#include "net/user/tcp.h"
 
 struct in6_addr forwards_eui64(const struct in6_addr *prefix6, const u8 mac[6])
 {
@@ -28,6 +29,11 @@ struct in6_addr forwards_eui64(const struct in6_addr *prefix6, const u8 mac[6])
 	return a;
 }
 
+static int listen_for(const struct forwards *fs, const struct net_hostfwd *f, bool on)
+{
+	return fs->tcp && !f->udp ? tcp_listen(fs->tcp, f, on) : slirp_listen(fs->slirp, f, on);
+}
+
 int forwards_add(struct forwards *fs, const struct net_hostfwd *f)
 {
 	struct net_hostfwd to = *f;
@@ -41,7 +47,7 @@ int forwards_add(struct forwards *fs, const struct net_hostfwd *f)
 		to.guest.v6 = fs->guest6;
 	else if (!f->v6 && !f->guest.v4.s_addr)
 		to.guest.v4 = fs->guest4;
-	err = slirp_listen(fs->slirp, &to, true);
+	err = listen_for(fs, &to, true);
 	if (!err)
 		fs->f[fs->nr++] = *f;
 	return err;
@@ -53,7 +59,7 @@ int forwards_remove(struct forwards *fs, const struct net_hostfwd *f)
 		if (!hostfwd_same(&fs->f[i], f))
 			continue;
 
-		int err = slirp_listen(fs->slirp, f, false);
+		int err = listen_for(fs, f, false);
 
 		if (err)
 			return err;

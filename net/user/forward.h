@@ -6,9 +6,11 @@
 #include "net/netopt.h"
 
 struct slirp;
+struct tcp;
 
 struct forwards {
 	struct slirp *slirp;
+	struct tcp *tcp; /* where those of TCP lead; NULL: to libslirp, too */
 	bool ipv6;
 	struct in_addr guest4; /* where those without an address lead */
 	struct in6_addr guest6;

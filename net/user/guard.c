@@ -22,6 +22,7 @@
 #include "net/user/guard.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "net/csum.h"
 #include "net/eth.h"
@@ -312,21 +313,30 @@ static bool is_closed(const struct guard *g, const u8 *frame, const struct guard
 	       be16_at(frame + pkt->l4 + TCP_DST) != 53;
 }
 
-/* Fill in the checksum that the guest left to the device [virtio 1.3 §5.1.6.2]. */
-static int fill_csum(u8 *frame, size_t len, const struct netif_offload *o,
-		     const struct guard_pkt *pkt, const char **why)
+/* A checksum that the guest left to the device [virtio 1.3 §5.1.6.2]: where it belongs? */
+static int check_csum(const u8 *frame, size_t len, const struct netif_offload *o,
+		      const struct guard_pkt *pkt, const char **why)
+{
+	u32 field = pkt->proto == PROTO_TCP ? TCP_CSUM : UDP_CSUM;
+
+	if (!o->needs_csum)
+		return 0;
+	if (pkt->fragment || (pkt->proto != PROTO_TCP && pkt->proto != PROTO_UDP) ||
+	    o->csum_start != pkt->l4 || o->csum_offset != field)
+		return BAD("checksum wanted where none belongs");
+	if (pkt->proto == PROTO_UDP && be16_at(frame + pkt->l4 + UDP_LEN) != len - pkt->l4)
+		return BAD("checksum wanted for a part of a datagram");
+	return 0;
+}
+
+/* Fill it in. */
+static void fill_csum(u8 *frame, size_t len, const struct guard_pkt *pkt)
 {
 	u32 field = pkt->proto == PROTO_TCP ? TCP_CSUM : UDP_CSUM;
 	u8 *l4 = frame + pkt->l4;
 	const u8 *ip = frame + pkt->l3;
 	size_t n = len - pkt->l4;
 	u64 sum;
-
-	if (pkt->fragment || (pkt->proto != PROTO_TCP && pkt->proto != PROTO_UDP) ||
-	    o->csum_start != pkt->l4 || o->csum_offset != field)
-		return BAD("checksum wanted where none belongs");
-	if (pkt->proto == PROTO_UDP && be16_at(l4 + UDP_LEN) != n)
-		return BAD("checksum wanted for a part of a datagram");
 
 	/* The guest's partial sum is not trusted but made anew. */
 	be16_put(l4 + field, 0);
@@ -339,7 +349,6 @@ static int fill_csum(u8 *frame, size_t len, const struct netif_offload *o,
 
 	/* 0 means "none" in UDP; the other zero of one's complement is the same number. */
 	be16_put(l4 + field, csum || pkt->proto == PROTO_TCP ? csum : 0xffff);
-	return 0;
 }
 
 static int check_gso(const struct netif_offload *o, const struct guard_pkt *pkt, const char **why)
@@ -363,8 +372,9 @@ static int check_l2(const struct guard *g, const u8 *frame, size_t len, const ch
 	return 0;
 }
 
-int guard_check(const struct guard *g, u8 *frame, size_t *len, const struct netif_offload *o,
-		struct guard_pkt *pkt, const char **why)
+/* All but making a checksum: nothing behind the headers is looked at where they are TCP's. */
+static int check_frame(const struct guard *g, u8 *frame, size_t *len, const struct netif_offload *o,
+		       struct guard_pkt *pkt, const char **why)
 {
 	int err = check_l2(g, frame, *len, why);
 
@@ -389,9 +399,50 @@ int guard_check(const struct guard *g, u8 *frame, size_t *len, const struct neti
 		err = check_l4(frame, *len - pkt->l4, pkt, why);
 	if (!err && !pkt->fragment && is_closed(g, frame, pkt))
 		return -EPROTONOSUPPORT;
-	if (!err && o->needs_csum)
-		err = fill_csum(frame, *len, o, pkt, why);
+	return err ? err : check_csum(frame, *len, o, pkt, why);
+}
+
+int guard_check(const struct guard *g, u8 *frame, size_t *len, const struct netif_offload *o,
+		struct guard_pkt *pkt, const char **why)
+{
+	int err = check_frame(g, frame, len, o, pkt, why);
+
+	/* ARP has none, whatever is said of it. */
+	if (!err && o->needs_csum && pkt->proto)
+		fill_csum(frame, *len, pkt);
 	return err;
+}
+
+/* Is it the address of the name server? */
+static bool is_dns(const struct guard *g, const u8 *ip, bool v6)
+{
+	return v6 ? !memcmp(ip + IP6_DST, &g->dns6, 16) : be32_at(ip + IP4_DST) == addr_of(g->dns);
+}
+
+bool guard_is_tcp(const struct guard *g, const u8 *head, size_t len)
+{
+	const u8 *ip = head + ETH_HDR;
+	u16 type;
+
+	if (len < ETH_HDR + IP4_HDR)
+		return false;
+	type = be16_at(head + ETH_TYPE);
+	if (type == ETHERTYPE_IP4)
+		return ip[IP4_PROTO] == PROTO_TCP && ip[IP4_VIHL] == 0x45 &&
+		       !(be16_at(ip + IP4_FRAG) & (IP4_MF | IP4_OFFSET)) && !is_dns(g, ip, false);
+	return type == ETHERTYPE_IP6 && len >= ETH_HDR + IP6_HDR && ip[IP6_NEXT] == PROTO_TCP &&
+	       !is_dns(g, ip, true);
+}
+
+bool guard_is_tcp_pkt(const struct guard *g, const u8 *frame, const struct guard_pkt *pkt)
+{
+	return pkt->proto == PROTO_TCP && !is_dns(g, frame + pkt->l3, pkt->type == ETHERTYPE_IP6);
+}
+
+int guard_check_tcp(const struct guard *g, u8 *head, size_t *len, const struct netif_offload *o,
+		    struct guard_pkt *pkt, const char **why)
+{
+	return check_frame(g, head, len, o, pkt, why);
 }
 
 int guard_check_whole(const struct guard *g, u8 *frame, size_t len, struct guard_pkt *pkt,

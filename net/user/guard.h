@@ -41,6 +41,23 @@ int guard_check(const struct guard *g, u8 *frame, size_t *len, const struct neti
 		struct guard_pkt *pkt, const char **why);
 
 /*
+ * Is this a TCP segment that does not go to libslirp, so that the headers are all that has to be
+ * private? The first min(`len`, TCP_HEAD_IN) bytes of the frame are at `head`. Not one are
+ * fragments, and what goes to the name server, whose address only libslirp knows.
+ */
+bool guard_is_tcp(const struct guard *g, const u8 *head, size_t len);
+
+/* The same question about a frame that guard_check() or guard_check_whole() has passed. */
+bool guard_is_tcp_pkt(const struct guard *g, const u8 *frame, const struct guard_pkt *pkt);
+
+/*
+ * guard_check() for a frame of which guard_is_tcp() is true. No byte behind the headers is looked
+ * at, and a checksum that was left to us is not made.
+ */
+int guard_check_tcp(const struct guard *g, u8 *head, size_t *len, const struct netif_offload *o,
+		    struct guard_pkt *pkt, const char **why);
+
+/*
  * The second half of guard_check(), for a frame with an IPv4 datagram that was put together from
  * fragments: all behind the IP header, which is checked already. 0 or as guard_check().
  */

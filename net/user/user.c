@@ -30,25 +30,25 @@
 #include "net/user/merge.h"
 #include "net/user/order.h"
 #include "net/user/reasm.h"
-#include "net/user/resolv.h"
 #include "net/user/segment.h"
+#include "net/user/setup.h"
 #include "net/user/slirp.h"
+#include "net/user/tcp.h"
 
 #define WHO "user network"
-#define LEASE_S 14400u		   /* as kvmtool: four hours */
 #define BACKLOG_BYTES (512 * 1024) /* eight windows of TCP: libslirp opens none beyond 64 KiB */
 
 struct user_if {
 	struct netif netif;
 	struct loop *loop;
 	struct slirp *slirp;
+	struct tcp *tcp; /* NULL: libslirp's */
 	struct forwards forwards;
 
 	struct guard guard;
 	struct dhcp dhcp;
 	bool dhcp_on;
-	char domain[NET_MAX_DOMAIN + 1];
-	u8 search[255];
+	struct setup_names names;
 	struct segment seg;
 	struct reasm *reasm;
 	struct merge merge; /* what the guest sends in one batch */
@@ -206,18 +206,58 @@ static void input(struct user_if *s, u8 *frame, size_t len, const struct guard_p
 	feed(s, frame, len, pkt);
 }
 
+static int refuse(int err, const char *why)
+{
+	if (err == -EBADMSG)
+		guest_err(WHO, "dropped: %s", why);
+	return err;
+}
+
+/* `frame` is a cursor over the whole of it; its headers have been copied to s->frame. */
+static int send_tcp(struct user_if *s, const struct netif_offload *o, struct iov_cur frame)
+{
+	size_t len = frame.left;
+	const char *why = NULL;
+	struct guard_pkt pkt;
+	int err = guard_check_tcp(&s->guard, s->frame, &len, o, &pkt, &why);
+
+	if (!err)
+		tcp_input(s->tcp, s->frame, len, o, &pkt, frame);
+	return refuse(err, why);
+}
+
+/* A frame that is not for libslirp after all, in our own memory. */
+static bool take_tcp(struct user_if *s, const struct netif_offload *o, u8 *frame, size_t len,
+		     const struct guard_pkt *pkt)
+{
+	const struct iovec iov = { frame, len };
+
+	if (!s->tcp)
+		return false;
+	if (pkt->type == ETHERTYPE_ARP4)
+		tcp_learn(s->tcp, frame + ETH_HDR + ARP_SPA, false, frame + ETH_HDR + ARP_SHA);
+	if (!guard_is_tcp_pkt(&s->guard, frame, pkt))
+		return false;
+	tcp_input(s->tcp, frame, len, o, pkt, iov_cur(&iov, 1));
+	return true;
+}
+
 static int user_if_send(struct netif *n, const struct netif_offload *o, struct iov_cur from)
 {
 	struct user_if *s = user_if(n);
+	const struct iov_cur whole = from;
 	const char *why = NULL;
 	struct guard_pkt pkt;
-	size_t len = from.left;
+	size_t len = from.left, head = s->tcp ? MIN(len, TCP_HEAD_IN) : 0;
 	u8 *frame = s->frame;
 
 	assert(loop_here(s->loop));
 	if (len > NETIF_FRAME_MAX)
 		return -EMSGSIZE;
-	iov_read(&from, s->frame, len);
+	iov_read(&from, s->frame, head);
+	if (head && guard_is_tcp(&s->guard, s->frame, len))
+		return send_tcp(s, o, whole);
+	iov_read(&from, s->frame + head, len - head);
 
 	int err = guard_check(&s->guard, s->frame, &len, o, &pkt, &why);
 
@@ -226,11 +266,9 @@ static int user_if_send(struct netif *n, const struct netif_offload *o, struct i
 			return 0;
 		err = guard_check_whole(&s->guard, frame, len, &pkt, &why);
 	}
-	if (err == -EBADMSG)
-		guest_err(WHO, "dropped: %s", why);
 	if (err)
-		return err;
-	if (frame == s->frame && take_dhcp(s, len, &pkt))
+		return refuse(err, why);
+	if (take_tcp(s, o, frame, len, &pkt) || (frame == s->frame && take_dhcp(s, len, &pkt)))
 		return 0;
 	input(s, frame, len, &pkt);
 	return 0;
@@ -242,6 +280,8 @@ static void user_if_flush(struct netif *n)
 
 	feed_held(s);
 	slirp_settle(s->slirp);
+	if (s->tcp)
+		tcp_settle(s->tcp);
 	flush_client(s);
 }
 
@@ -251,6 +291,8 @@ static void user_if_rx_ready(struct netif *n)
 	struct netif_offload o;
 	struct iovec iov;
 
+	if (s->tcp)
+		tcp_rx_ready(s->tcp);
 	if (!s->blocked)
 		return;
 	s->blocked = false;
@@ -267,6 +309,8 @@ static void user_if_up(struct netif *n, u32 offloads)
 
 	s->seg.offloads = offloads;
 	s->up = true;
+	if (s->tcp)
+		tcp_up(s->tcp, offloads);
 	unblock(s);
 }
 
@@ -275,6 +319,8 @@ static void user_if_down(struct netif *n)
 	struct user_if *s = user_if(n);
 
 	s->up = false;
+	if (s->tcp)
+		tcp_down(s->tcp);
 	acks_take(&s->acks);
 	unblock(s);
 }
@@ -302,6 +348,7 @@ static void user_if_destroy(struct netif *n)
 	struct user_if *s = user_if(n);
 
 	s->up = false; /* closing connections sends resets */
+	tcp_destroy(s->tcp);
 	slirp_close(s->slirp);
 	order_destroy(s->order);
 	reasm_destroy(s->reasm);
@@ -322,73 +369,10 @@ static const struct netif_ops user_if_ops = {
 	.destroy = user_if_destroy,
 };
 
-/* The address of host number `nr` in the network; the next one if that is taken. */
-static struct in_addr service_addr(const struct net_conf *c, const struct guard *g, u32 nr)
-{
-	struct in_addr a;
-
-	do
-		a.s_addr = g->net.s_addr | htonl(nr++);
-	while (a.s_addr == c->host_ip.s_addr || a.s_addr == c->guest_ip.s_addr);
-	return a;
-}
-
-/*
- * What the host's resolver is told: kvmtool hands on the domain, we the list, too. With a domain of
- * the user's own the list would be another network's.
- */
-static void host_names(struct user_if *s, const struct net_conf *c)
-{
-	FILE *f = fopen("/etc/resolv.conf", "re");
-	struct resolv r = { .nr_search = 0 };
-	char dns[INET_ADDRSTRLEN];
-
-	if (f) {
-		resolv_read(&r, f);
-		fclose(f);
-	}
-	snprintf(s->domain, sizeof(s->domain), "%s", c->domain[0] ? c->domain : r.domain);
-	if (!c->domain[0])
-		s->dhcp.search_len = resolv_search_wire(&r, s->search, sizeof(s->search));
-	if (r.ipv4 || !r.ipv6 || c->nr_dns || c->restricted)
-		return;
-	inet_ntop(AF_INET, &s->guard.dns, dns, sizeof(dns));
-	log_warn(WHO ": the host has name servers of IPv6 only, which %s cannot ask: %s", dns,
-		 c->ipv6 ? "the guest must ask fd33::3"
-			 : "ipv6=on brings fd33::3, dns= another one");
-}
-
 static void configure(struct user_if *s, const struct net_conf *c)
 {
-	struct guard *g = &s->guard;
-	struct dhcp *d = &s->dhcp;
-
-	g->mask.s_addr = htonl(0xffffff00);
-	g->net.s_addr = c->host_ip.s_addr & g->mask.s_addr;
-	g->host = c->host_ip;
-	g->dns = service_addr(c, g, 3);
-	/* libslirp's address of the host: 52:55 and its IPv4 address. */
-	g->host_mac[0] = 0x52;
-	g->host_mac[1] = 0x55;
-	memcpy(g->host_mac + 2, &c->host_ip, 4);
-	g->ipv6 = c->ipv6;
-	g->no_loopback = c->host_loopback != NET_ON;
-	inet_pton(AF_INET6, "fd33::", &g->prefix6);
-	inet_pton(AF_INET6, "fd33::3", &g->dns6);
-
-	host_names(s, c);
-	memcpy(d->host_mac, g->host_mac, sizeof(d->host_mac));
-	d->host = g->host;
-	d->mask = g->mask;
-	d->first = c->guest_ip;
-	d->no_router = c->restricted;
-	memcpy(d->dns, c->nr_dns ? c->dns : &g->dns, MAX(c->nr_dns, 1u) * sizeof(d->dns[0]));
-	d->nr_dns = MAX(c->nr_dns, 1u);
-	d->domain = s->domain;
-	d->search = s->search;
-	d->mtu = c->mtu;
-	d->lease_s = LEASE_S;
-	memcpy(d->lease[0], c->mac, NETIF_MAC_LEN);
+	setup_guard(&s->guard, c);
+	setup_dhcp(&s->dhcp, &s->names, &s->guard, c);
 	s->dhcp_on = c->dhcp;
 	s->seg.mtu = c->mtu ? c->mtu : 1500;
 }
@@ -414,12 +398,29 @@ static int open_slirp(struct user_if *s, const struct net_conf *c)
 	return slirp_open(&s->slirp, &conf, s->loop, &slirp_client, s);
 }
 
+static int open_tcp(struct user_if *s, const struct net_conf *c)
+{
+	struct tcp_conf conf = { .reach = { .guard = &s->guard,
+					    .host_loopback = c->host_loopback == NET_ON,
+					    .restricted = c->restricted },
+				 .mtu = s->seg.mtu };
+	int err;
+
+	if (c->tcp != NET_TCP_DIRECT)
+		return 0;
+	memcpy(conf.mac, c->mac, sizeof(conf.mac));
+	err = tcp_create(&s->tcp, &conf, s->loop, &s->netif);
+	s->netif.calls[1] = &tcp_calls;
+	return err ? log_errno(err, "user-mode networking") : 0;
+}
+
 static int open_forwards(struct user_if *s, const struct net_conf *c)
 {
 	char text[HOSTFWD_TEXT];
 
 	s->forwards = (struct forwards){
 		.slirp = s->slirp,
+		.tcp = s->tcp,
 		.ipv6 = c->ipv6,
 		.guest4 = c->guest_ip,
 		.guest6 = forwards_eui64(&s->guard.prefix6, c->mac),
@@ -432,22 +433,6 @@ static int open_forwards(struct user_if *s, const struct net_conf *c)
 					 hostfwd_text(&c->hostfwd[i], text));
 	}
 	return 0;
-}
-
-/* What the guest can reach is the first question of whoever answers for the host. */
-static void say_reach(const struct net_conf *c)
-{
-	char host[INET_ADDRSTRLEN];
-
-	inet_ntop(AF_INET, &c->host_ip, host, sizeof(host));
-	if (c->restricted)
-		log_info(WHO ": the guest reaches nothing, and is reached by its forwards");
-	else if (c->host_loopback == NET_ON)
-		log_info(WHO ": the guest reaches what the host reaches, and as %s its loopback",
-			 host);
-	else
-		log_info(WHO ": the guest reaches what the host reaches, but not its loopback "
-			     "(host-loopback=on)");
 }
 
 int user_if_create(struct netif **out, const struct net_conf *c, struct loop *loop)
@@ -474,10 +459,12 @@ int user_if_create(struct netif **out, const struct net_conf *c, struct loop *lo
 	}
 	err = open_slirp(s, c);
 	if (!err)
+		err = open_tcp(s, c);
+	if (!err)
 		err = open_forwards(s, c);
 	if (err)
 		goto fail;
-	say_reach(c);
+	setup_say_reach(c);
 	*out = &s->netif;
 	return 0;
 fail:

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The native network path, for callgrind: a tiny guest moves bytes over one TCP connection through
- * virtio-net, the user-mode network and libslirp to or from a socket of this process.
+ * virtio-net and the user-mode network to or from a socket of this process.
  *
- *	net_path up|down MSS MIB
+ *	net_path up|down MSS MIB [direct]
+ *
+ * "direct": with tcp=direct instead of libslirp.
  *
  * MSS is the payload of the guest's frames: 1460 as without offloads, up to 32120 with. Only
  * loop_step() is of interest (callgrind --toggle-collect=loop_step).
@@ -154,7 +156,7 @@ static void turn(struct bench *b)
 	loop_step(b->loop, 0);
 }
 
-static void set_up(struct bench *b, bool tso)
+static void set_up(struct bench *b, bool tso, const char *net)
 {
 	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	int sk = socket(AF_INET, SOCK_STREAM, 0), big = 1 << 20;
@@ -169,7 +171,7 @@ static void set_up(struct bench *b, bool tso)
 		die("listen");
 	b->port = ntohs(a.sin_port);
 	b->mem = fake_mem(0);
-	if (loop_create(&b->loop, "io") || netopt_parse(&c, NULL, 0))
+	if (loop_create(&b->loop, "io") || netopt_parse(&c, net, 0))
 		die("network");
 	netopt_settle(&c, false);
 	if (netif_create(&n, &c, b->loop))
@@ -251,15 +253,15 @@ int main(int argc, char **argv)
 	static struct bench b;
 	size_t total;
 
-	if (argc != 4) {
-		fprintf(stderr, "usage: net_path up|down MSS MIB\n");
+	if (argc < 4) {
+		fprintf(stderr, "usage: net_path up|down MSS MIB [direct]\n");
 		return 2;
 	}
 	b.mss = (u32)atoi(argv[2]);
 	b.tx_buf = b.mss > 1460 ? 64 * KiB : 2 * KiB;
 	b.seq = 1000;
 	total = (size_t)atoi(argv[3]) * MiB;
-	set_up(&b, b.mss > 1460);
+	set_up(&b, b.mss > 1460, argc > 4 ? "mode=user,tcp=direct" : NULL);
 	if (argv[1][0] == 'u')
 		run_up(&b, total);
 	else

@@ -87,6 +87,38 @@ START_TEST(never_more_than_2048)
 }
 END_TEST
 
+/* What costs nothing may be more; descriptors are everybody's. */
+START_TEST(direct_connections_have_a_limit_of_their_own)
+{
+	struct net a = { .busy = 2048 }, d = { .busy = 10000 - 2049 };
+
+	limit(10000);
+	join(&a);
+	join(&d);
+	d.b.direct = true;
+	ck_assert(!budget_has_room(BUDGET_GUEST));
+	ck_assert(budget_has_room(BUDGET_DATAGRAM));
+	ck_assert(budget_has_room(BUDGET_DIRECT));
+	d.busy++;
+	tell(&d);
+	ck_assert(!budget_has_room(BUDGET_DIRECT));
+	ck_assert(budget_has_room(BUDGET_DIRECT_FORWARD));
+	budget_leave(&a.b);
+	budget_leave(&d.b);
+	limit(100);
+	a.busy = 50;
+	d.busy = 50;
+	join(&a);
+	join(&d);
+	d.b.direct = true;
+	ck_assert(!budget_has_room(BUDGET_GUEST));
+	ck_assert(!budget_has_room(BUDGET_DIRECT));
+	ck_assert(budget_has_room(BUDGET_DIRECT_FORWARD));
+	budget_leave(&a.b);
+	budget_leave(&d.b);
+}
+END_TEST
+
 START_TEST(the_oldest_give_way_first)
 {
 	struct net a = { .busy = 100, .young = 50, .old = 6 }, b = { .busy = 70, .old = 30 };
@@ -116,4 +148,4 @@ START_TEST(the_oldest_give_way_first)
 END_TEST
 
 SUITE_MAIN("net/user/budget", all_networks_count_together, never_more_than_2048,
-	   the_oldest_give_way_first)
+	   direct_connections_have_a_limit_of_their_own, the_oldest_give_way_first)

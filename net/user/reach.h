@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Where an address that the guest dials leads, and what the guest sees of a peer that dials it:
+ * what libslirp decides for itself, for the connections that do not go through it. Any thread.
+ */
+#ifndef NET_REACH_H
+#define NET_REACH_H
+
+#include <sys/socket.h>
+
+#include "net/user/guard.h"
+#include "net/user/tcp_seg.h"
+
+/* Constant. */
+struct reach {
+	const struct guard *guard;
+	bool host_loopback; /* addresses of the network stand for the host's loopback */
+	bool restricted;    /* the guest reaches nothing */
+};
+
+union reach_addr {
+	struct sockaddr sa;
+	struct sockaddr_in in;
+	struct sockaddr_in6 in6;
+};
+
+/*
+ * The address to connect to for the guest's connection `k`, whose destination guard_check_tcp() has
+ * passed. Its length, or -ECONNREFUSED: nothing is to be reached there.
+ */
+int reach_out(const struct reach *r, const struct tcp_key *k, union reach_addr *to);
+
+/*
+ * Fill in the peer of `k` (address and port) as the guest is to see it: a host outside as it is;
+ * the loopback and what would seem to be the guest's neighbour as the host.
+ */
+void reach_in(const struct reach *r, struct tcp_key *k, const union reach_addr *from);
+
+/* Our own address in the guest's network, 4 or 16 bytes, in `us`. */
+void reach_host(const struct reach *r, bool v6, u8 us[16]);
+
+#endif
