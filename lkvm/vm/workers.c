@@ -5,10 +5,11 @@
  * Thread: the client's loop, but for work(), which runs on the workers' own loops.
  * Trust:  none needed.
  *
- * A job is on one list at a time: todo -> a worker's hands -> finished -> done(). `lock` guards
- * both lists. Each job in todo is one count of a semaphore eventfd that all workers watch, so one
- * of them wakes for it. The other eventfd is edge-triggered and only ever written: its count means
- * nothing.
+ * A job is on one list at a time: batch (the client's, not handed over yet) -> todo -> a worker's
+ * hands -> finished -> done(). `lock` guards the last two. Each job in todo is one count of a
+ * semaphore eventfd that all workers watch, so one of them wakes for it; of one that was cancelled
+ * the count stays, and somebody looks in vain. The other eventfd is edge-triggered and only ever
+ * written: its count means nothing.
  */
 #include "lkvm/vm/workers.h"
 
@@ -32,7 +33,8 @@ struct workers {
 	struct loop *loop;
 	void (*group_end)(void *arg);
 	void *arg;
-	unsigned in_flight;
+	struct list batch;
+	unsigned nr_batch, in_flight;
 	int todo_event, finished_event;
 	struct loop_fd *finished_fd;
 
@@ -69,43 +71,66 @@ static struct worker_job *list_take(struct list *l)
 	return j;
 }
 
-static void count_up(int event)
+/* Move all of `from` to the end of `to`. */
+static void list_splice(struct list *to, struct list *from)
 {
-	u64 one = 1;
+	if (!from->first)
+		return;
+	*to->tail = from->first;
+	to->tail = from->tail;
+	list_init(from);
+}
+
+static void count_up(int event, u64 by)
+{
 	ssize_t n;
 
 	/* EAGAIN: the counter is full, so the other side has been told often enough. */
 	do
-		n = write(event, &one, sizeof(one));
+		n = write(event, &by, sizeof(by));
 	while (n < 0 && errno == EINTR);
 }
 
 /* ---- workers ---- */
 
-static void on_todo(void *arg, u32 events)
+static struct worker_job *take_one(struct workers *w)
 {
-	struct worker *me = arg;
-	struct workers *w = me->all;
 	struct worker_job *j;
-	bool tell;
-	u64 count;
 
-	/* Somebody else was quicker. */
-	if (read(w->todo_event, &count, sizeof(count)) < 0)
-		return;
 	pthread_mutex_lock(&w->lock);
 	j = list_take(&w->todo);
 	pthread_mutex_unlock(&w->lock);
-	if (!j)
-		return;
-	j->work(j);
+	return j;
+}
+
+static void give_back(struct workers *w, struct worker_job *j)
+{
+	bool tell;
+
 	pthread_mutex_lock(&w->lock);
 	tell = !w->finished.first;
 	list_add(&w->finished, j);
 	pthread_cond_signal(&w->progress);
 	pthread_mutex_unlock(&w->lock);
 	if (tell)
-		count_up(w->finished_event);
+		count_up(w->finished_event, 1);
+}
+
+static void on_todo(void *arg, u32 events)
+{
+	struct worker *me = arg;
+	struct workers *w = me->all;
+	u64 count;
+
+	/* Until somebody else was quicker. */
+	while (read(w->todo_event, &count, sizeof(count)) == sizeof(count)) {
+		struct worker_job *j = take_one(w);
+
+		if (!j)
+			continue;
+		j->work(j);
+		give_back(w, j);
+	}
 }
 
 /* ---- the client's loop ---- */
@@ -113,14 +138,29 @@ static void on_todo(void *arg, u32 events)
 void workers_submit(struct workers *w, struct worker_job *j)
 {
 	assert(loop_here(w->loop));
+	list_add(&w->batch, j);
+	w->nr_batch++;
 	w->in_flight++;
-	pthread_mutex_lock(&w->lock);
-	list_add(&w->todo, j);
-	pthread_mutex_unlock(&w->lock);
-	count_up(w->todo_event);
 }
 
-/* `group`: what the workers have finished. */
+void workers_commit(struct workers *w)
+{
+	unsigned nr = w->nr_batch;
+
+	assert(loop_here(w->loop));
+	if (!nr)
+		return;
+	w->nr_batch = 0;
+	pthread_mutex_lock(&w->lock);
+	list_splice(&w->todo, &w->batch);
+	pthread_mutex_unlock(&w->lock);
+	/* Each write wakes one worker (EPOLLEXCLUSIVE). */
+	for (unsigned i = 1; i < w->nr && nr > 1; i++, nr--)
+		count_up(w->todo_event, 1);
+	count_up(w->todo_event, nr);
+}
+
+/* `group`: what has ended. done() may submit more. */
 static void complete(struct workers *w, struct list *group)
 {
 	struct worker_job *j = list_take(group);
@@ -133,16 +173,7 @@ static void complete(struct workers *w, struct list *group)
 	}
 	if (w->group_end)
 		w->group_end(w->arg);
-}
-
-/* Move all that is finished now to `group`. With the lock. */
-static void take_finished(struct workers *w, struct list *group)
-{
-	list_init(group);
-	if (!w->finished.first)
-		return;
-	*group = w->finished;
-	list_init(&w->finished);
+	workers_commit(w);
 }
 
 static void on_finished(void *arg, u32 events)
@@ -150,25 +181,50 @@ static void on_finished(void *arg, u32 events)
 	struct workers *w = arg;
 	struct list group;
 
+	list_init(&group);
 	pthread_mutex_lock(&w->lock);
-	take_finished(w, &group);
+	list_splice(&group, &w->finished);
 	pthread_mutex_unlock(&w->lock);
 	complete(w, &group);
 }
 
+bool workers_wait(struct workers *w)
+{
+	struct list group;
+
+	workers_commit(w);
+	if (!w->in_flight)
+		return false;
+	list_init(&group);
+	pthread_mutex_lock(&w->lock);
+	while (!w->finished.first)
+		pthread_cond_wait(&w->progress, &w->lock);
+	list_splice(&group, &w->finished);
+	pthread_mutex_unlock(&w->lock);
+	complete(w, &group);
+	return true;
+}
+
 void workers_drain(struct workers *w)
 {
-	assert(loop_here(w->loop));
-	while (w->in_flight) {
-		struct list group;
+	while (workers_wait(w))
+		;
+}
 
-		pthread_mutex_lock(&w->lock);
-		while (!w->finished.first)
-			pthread_cond_wait(&w->progress, &w->lock);
-		take_finished(w, &group);
-		pthread_mutex_unlock(&w->lock);
-		complete(w, &group);
-	}
+void workers_cancel(struct workers *w, bool (*unwanted)(struct worker_job *j))
+{
+	struct list all, group;
+	struct worker_job *j;
+
+	workers_commit(w);
+	list_init(&group);
+	pthread_mutex_lock(&w->lock);
+	all = w->todo;
+	list_init(&w->todo);
+	while ((j = list_take(&all)))
+		list_add(unwanted(j) ? &group : &w->todo, j);
+	pthread_mutex_unlock(&w->lock);
+	complete(w, &group);
 }
 
 /* ---- life ---- */
@@ -224,6 +280,7 @@ int workers_create(struct workers **out, struct loop *loop, unsigned nr, const c
 	w->loop = loop;
 	w->group_end = group_end;
 	w->arg = arg;
+	list_init(&w->batch);
 	list_init(&w->todo);
 	list_init(&w->finished);
 	pthread_mutex_init(&w->lock, NULL);

@@ -31,10 +31,24 @@ int workers_create(struct workers **out, struct loop *loop, unsigned nr, const c
 /* Nothing is submitted, and the loop does not run. Takes NULL. */
 void workers_destroy(struct workers *w);
 
-/* On the loop. Jobs begin in this order; how they end is up to them. Never waits. */
+/* ---- on the loop ---- */
+
+/*
+ * Queue a job; they begin in this order, and how they end is up to them. Never waits. What is
+ * submitted by done() needs no workers_commit().
+ */
 void workers_submit(struct workers *w, struct worker_job *j);
 
-/* On the loop: wait until every job is done, those submitted by done() too. */
+/* No more jobs for now: hand them over. */
+void workers_commit(struct workers *w);
+
+/* Of the jobs that have not begun, those that are `unwanted` are done without work(). */
+void workers_cancel(struct workers *w, bool (*unwanted)(struct worker_job *j));
+
+/* Hand over, wait until a job has ended, and call done() of those that have. False: there is none. */
+bool workers_wait(struct workers *w);
+
+/* Wait until every job is done, those submitted by done() too. */
 void workers_drain(struct workers *w);
 
 #endif

@@ -196,6 +196,7 @@ static int take_one(struct virtio_device *d, struct virtqueue *q)
 	}
 	s->serving = true;
 	workers_submit(p->workers, &s->job);
+	workers_commit(p->workers);
 	return 1;
 }
 

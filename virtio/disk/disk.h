@@ -10,7 +10,7 @@
 #include <stdatomic.h>
 #include <sys/uio.h>
 
-#include "lkvm/vm/loop.h"
+#include "lkvm/vm/workers.h"
 #include "virtio/disk/disk_conf.h"
 
 #define DISK_SECTOR 512u /* the unit of virtio-blk, whatever the block size [virtio 1.3 §5.2.4] */
@@ -38,10 +38,13 @@ struct disk_req {
 
 	/* The disk's, while submitted. */
 	struct disk_req *next;
-	u64 pos;     /* bytes finished */
-	u32 piece;   /* bytes that are being worked on */
-	u32 charge;  /* what it takes of the disk's budget meanwhile */
-	u32 cut_len; /* bytes taken off the end of *cut for this piece */
+	struct disk *disk;
+	struct worker_job job;
+	bool finished; /* no piece of it is left */
+	u64 pos;       /* bytes finished */
+	u32 piece;     /* bytes that are being worked on */
+	u32 charge;    /* what it takes of the disk's budget meanwhile */
+	u32 cut_len;   /* bytes taken off the end of *cut for this piece */
 	struct iovec *cut;
 	int result;
 	u32 attempt; /* which way of doing it is being tried */

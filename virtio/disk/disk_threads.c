@@ -3,94 +3,26 @@
  * Disk without io_uring: one worker thread makes blocking system calls. For hosts where io_uring is
  * missing or forbidden, for the calls that io_uring does not have, and for images (layer.h).
  *
- * Thread: the client's loop; work() on the worker's loop. `lock` guards the two lists between them.
+ * Thread: the client's loop; work() on the worker's.
  * Trust:  requests were checked by blk.c.
  *
- * A request is on one list at a time: batch (client's, not handed over yet) -> todo -> the worker's
- * hands -> finished -> done(). One of several pieces goes back to the end of todo after each of
- * them. The eventfds are edge-triggered and only ever written: their count means nothing, the lists
- * do.
+ * A request of several pieces goes back to the end of the line after each of them.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
-#include <pthread.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "virtio/disk/disk_file.h"
 #include "virtio/disk/layer.h"
 
-struct list {
-	struct disk_req *first, **tail;
-};
-
 struct threads {
 	struct disk disk;
 	struct disk_file file;
-	struct loop *loop, *worker;
-	int todo_event, finished_event;
-	struct loop_fd *todo_fd, *finished_fd;
-
-	/* The client's loop. */
-	struct list batch;
-	unsigned in_flight;
-
-	pthread_mutex_t lock;
-	pthread_cond_t progress; /* finished is not empty any more */
-	struct list todo, finished;
+	struct workers *workers;
 };
-
-static void list_init(struct list *l)
-{
-	l->first = NULL;
-	l->tail = &l->first;
-}
-
-static void list_add(struct list *l, struct disk_req *r)
-{
-	r->next = NULL;
-	*l->tail = r;
-	l->tail = &r->next;
-}
-
-static struct disk_req *list_take(struct list *l)
-{
-	struct disk_req *r = l->first;
-
-	if (r) {
-		l->first = r->next;
-		if (!l->first)
-			l->tail = &l->first;
-	}
-	return r;
-}
-
-/* Move all of `from` to the end of `to`; true if `to` was empty and is not any more. */
-static bool list_splice(struct list *to, struct list *from)
-{
-	bool woken = !to->first && from->first;
-
-	if (from->first) {
-		*to->tail = from->first;
-		to->tail = from->tail;
-		list_init(from);
-	}
-	return woken;
-}
-
-static void ring(int event)
-{
-	u64 one = 1;
-	ssize_t n;
-
-	/* EAGAIN: the counter is full, the other side has been told. */
-	do
-		n = write(event, &one, sizeof(one));
-	while (n < 0 && errno == EINTR);
-}
 
 /* ---- worker ---- */
 
@@ -147,138 +79,76 @@ static int do_io(const struct disk_io *io)
 	return n < 0 ? -errno : (int)n;
 }
 
-/* What is to be done next, when `r` is finished or, after one of its pieces, not; NULL: nothing. */
-static struct disk_req *next_of(struct threads *t, struct disk_req *r, bool finished)
+static struct threads *threads_of(const struct disk_req *r)
 {
-	bool tell = finished && !t->finished.first;
-
-	if (r)
-		list_add(finished ? &t->finished : &t->todo, r);
-	if (finished)
-		pthread_cond_signal(&t->progress);
-	if (tell)
-		ring(t->finished_event);
-	return list_take(&t->todo);
+	return container_of(r->disk, struct threads, disk);
 }
 
-static void work(void *arg, u32 events)
+static void work(struct worker_job *j)
 {
-	struct threads *t = arg;
-	struct disk_req *r = NULL;
-	bool finished = false;
+	struct disk_req *r = container_of(j, struct disk_req, job);
+	const struct disk_file *file = &threads_of(r)->file;
+	struct disk_io io;
 
-	for (;;) {
-		struct disk_io io;
-
-		pthread_mutex_lock(&t->lock);
-		r = next_of(t, r, finished);
-		pthread_mutex_unlock(&t->lock);
-		if (!r)
-			return;
-		disk_io_next(&t->file, r, &io);
-		finished = disk_io_finished(&t->file, r, io.layer ? do_layer(&io) : do_io(&io));
-	}
+	disk_io_next(file, r, &io);
+	r->finished = disk_io_finished(file, r, io.layer ? do_layer(&io) : do_io(&io));
 }
 
 /* ---- client's loop ---- */
+
+static void done(struct worker_job *j)
+{
+	struct disk_req *r = container_of(j, struct disk_req, job);
+
+	if (r->finished)
+		r->done(r, r->result);
+	else
+		workers_submit(threads_of(r)->workers, j);
+}
 
 static void threads_submit(struct disk *d, struct disk_req *r)
 {
 	struct threads *t = container_of(d, struct threads, disk);
 
-	assert(loop_here(t->loop));
 	disk_io_begin(r);
-	list_add(&t->batch, r);
-	t->in_flight++;
+	r->disk = d;
+	r->job = (struct worker_job){ .work = work, .done = done };
+	workers_submit(t->workers, &r->job);
 }
 
 static void threads_commit(struct disk *d)
 {
-	struct threads *t = container_of(d, struct threads, disk);
-	bool tell;
-
-	pthread_mutex_lock(&t->lock);
-	tell = list_splice(&t->todo, &t->batch);
-	pthread_mutex_unlock(&t->lock);
-	if (tell)
-		ring(t->todo_event);
+	workers_commit(container_of(d, struct threads, disk)->workers);
 }
 
-/* `group`: what the worker has finished. done() may submit more. */
-static void complete(struct threads *t, struct list *group)
-{
-	struct disk_req *r = list_take(group);
-
-	if (!r)
-		return;
-	for (; r; r = list_take(group)) {
-		t->in_flight--;
-		r->done(r, r->result);
-	}
-	if (t->disk.batch_end)
-		t->disk.batch_end(t->disk.batch_arg);
-	threads_commit(&t->disk);
-}
-
-static void on_finished(void *arg, u32 events)
+static void group_end(void *arg)
 {
 	struct threads *t = arg;
-	struct list group;
 
-	list_init(&group);
-	pthread_mutex_lock(&t->lock);
-	list_splice(&group, &t->finished);
-	pthread_mutex_unlock(&t->lock);
-	complete(t, &group);
+	if (t->disk.batch_end)
+		t->disk.batch_end(t->disk.batch_arg);
 }
 
 static bool threads_wait(struct disk *d)
 {
-	struct threads *t = container_of(d, struct threads, disk);
-	struct list group;
-
-	assert(loop_here(t->loop));
-	threads_commit(d);
-	if (!t->in_flight)
-		return false;
-	list_init(&group);
-	pthread_mutex_lock(&t->lock);
-	while (!t->finished.first)
-		pthread_cond_wait(&t->progress, &t->lock);
-	list_splice(&group, &t->finished);
-	pthread_mutex_unlock(&t->lock);
-	complete(t, &group);
-	return true;
+	return workers_wait(container_of(d, struct threads, disk)->workers);
 }
 
-/* Move those that nobody wants from `from` to `to`. */
-static void take_cancelled(struct list *to, struct list *from)
+static bool cancelled(struct worker_job *j)
 {
-	struct list kept;
-	struct disk_req *r;
+	struct disk_req *r = container_of(j, struct disk_req, job);
 
-	list_init(&kept);
-	while ((r = list_take(from))) {
-		if (disk_io_cancelled(r))
-			r->result = -ECANCELED;
-		list_add(disk_io_cancelled(r) ? to : &kept, r);
-	}
-	list_splice(from, &kept);
+	if (!disk_io_cancelled(r))
+		return false;
+	r->result = -ECANCELED;
+	r->finished = true;
+	return true;
 }
 
 /* The worker looks at the one in its hands itself. */
 static void threads_cancel(struct disk *d)
 {
-	struct threads *t = container_of(d, struct threads, disk);
-	struct list group;
-
-	assert(loop_here(t->loop));
-	list_init(&group);
-	take_cancelled(&group, &t->batch);
-	pthread_mutex_lock(&t->lock);
-	take_cancelled(&group, &t->todo);
-	pthread_mutex_unlock(&t->lock);
-	complete(t, &group);
+	workers_cancel(container_of(d, struct threads, disk)->workers, cancelled);
 }
 
 static int threads_measure(struct disk *d, u64 *size)
@@ -292,19 +162,7 @@ static void threads_destroy(struct disk *d)
 {
 	struct threads *t = container_of(d, struct threads, disk);
 
-	assert(!t->in_flight);
-	loop_fd_del(t->finished_fd);
-	if (t->worker) {
-		loop_stop(t->worker);
-		loop_fd_del(t->todo_fd);
-		loop_destroy(t->worker);
-	}
-	if (t->todo_event >= 0)
-		close(t->todo_event);
-	if (t->finished_event >= 0)
-		close(t->finished_event);
-	pthread_cond_destroy(&t->progress);
-	pthread_mutex_destroy(&t->lock);
+	workers_destroy(t->workers);
 	disk_file_close(&t->file);
 	free(t);
 }
@@ -344,37 +202,12 @@ int disk_threads_create(struct disk **out, const struct disk *proto, const struc
 	t->disk = *proto;
 	t->disk.ops = &threads_ops;
 	t->disk.calls[0] = &threads_calls;
-	t->file = (struct disk_file){ .fd = -1, .buffered_fd = -1 };
-	t->loop = loop;
-	list_init(&t->batch);
-	list_init(&t->todo);
-	list_init(&t->finished);
-	pthread_mutex_init(&t->lock, NULL);
-	pthread_cond_init(&t->progress, NULL);
-	t->todo_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	t->finished_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (t->todo_event < 0 || t->finished_event < 0) {
-		err = -errno;
-		goto fail;
+	err = workers_create(&t->workers, loop, 1, "lkvm-disk", 0, group_end, t);
+	if (err) {
+		free(t);
+		return err;
 	}
-	err = loop_create(&t->worker, "lkvm-disk");
-	if (err)
-		goto fail;
-	loop_help(loop, t->worker, 0);
-	err = loop_fd_add(t->worker, t->todo_event, EPOLLIN | EPOLLET, work, t, &t->todo_fd);
-	if (err)
-		goto fail;
-	err = loop_fd_add(loop, t->finished_event, EPOLLIN | EPOLLET, on_finished, t,
-			  &t->finished_fd);
-	if (err)
-		goto fail;
-	err = loop_start(t->worker);
-	if (err)
-		goto fail;
 	t->file = *file;
 	*out = &t->disk;
 	return 0;
-fail:
-	threads_destroy(&t->disk);
-	return err;
 }

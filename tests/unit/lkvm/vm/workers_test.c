@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Workers: jobs come back, all of them, on the loop; one that waits does not keep up the others. */
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 
 #include "lkvm/vm/workers.h"
@@ -16,7 +17,7 @@ struct job {
 static struct loop *loop;
 static struct workers *w;
 static struct job jobs[NR_JOBS];
-static _Atomic unsigned worked;
+static _Atomic unsigned worked, waiting;
 static unsigned done, groups;
 static sem_t gate;
 
@@ -27,6 +28,7 @@ static void work(struct worker_job *j)
 
 static void wait_at_gate(struct worker_job *j)
 {
+	waiting++;
 	sem_wait(&gate);
 	worked++;
 }
@@ -56,7 +58,7 @@ static void up(void)
 	sem_init(&gate, 0, 0);
 	for (unsigned i = 0; i < NR_JOBS; i++)
 		jobs[i].job = (struct worker_job){ .work = work, .done = on_done };
-	worked = done = groups = 0;
+	worked = waiting = done = groups = 0;
 }
 
 static void down(void)
@@ -69,6 +71,7 @@ START_TEST(all_come_back)
 {
 	for (unsigned i = 0; i < NR_JOBS; i++)
 		workers_submit(w, &jobs[i].job);
+	workers_commit(w);
 	while (done < NR_JOBS)
 		loop_step(loop, -1);
 	ck_assert_uint_eq(worked, NR_JOBS);
@@ -89,11 +92,41 @@ START_TEST(drained_with_those_of_done)
 }
 END_TEST
 
+static bool is_odd(struct worker_job *j)
+{
+	return (size_t)(container_of(j, struct job, job) - jobs) % 2;
+}
+
+/* What has begun goes on, what is wanted is done, and nothing is lost or done twice. */
+START_TEST(cancelled_jobs_are_done_without_work)
+{
+	for (unsigned i = 0; i < 3; i++)
+		jobs[i].job.work = wait_at_gate;
+	for (unsigned i = 0; i < 3; i++)
+		workers_submit(w, &jobs[i].job);
+	workers_commit(w);
+	while (waiting < 3)
+		sched_yield();
+	for (unsigned i = 3; i < 53; i++)
+		workers_submit(w, &jobs[i].job);
+	workers_cancel(w, is_odd);
+	ck_assert_uint_eq(done, 25);
+	ck_assert_uint_eq(worked, 0);
+	for (unsigned i = 0; i < 3; i++)
+		sem_post(&gate);
+	workers_drain(w);
+	ck_assert_uint_eq(done, 53);
+	ck_assert_uint_eq(worked, 28);
+	ck_assert(!workers_wait(w));
+}
+END_TEST
+
 START_TEST(two_wait_and_the_third_works)
 {
 	jobs[0].job.work = jobs[1].job.work = wait_at_gate;
 	for (unsigned i = 0; i < 50; i++)
 		workers_submit(w, &jobs[i].job);
+	workers_commit(w);
 	while (done < 48)
 		loop_step(loop, -1);
 	ck_assert_uint_eq(worked, 48);
@@ -105,4 +138,4 @@ START_TEST(two_wait_and_the_third_works)
 END_TEST
 
 SUITE_MAIN_FIXTURE("lkvm/vm/workers", up, down, all_come_back, drained_with_those_of_done,
-		   two_wait_and_the_third_works)
+		   cancelled_jobs_are_done_without_work, two_wait_and_the_third_works)
