@@ -45,7 +45,7 @@ void workers_commit(struct workers *w);
 /* Of the jobs that have not begun, those that are `unwanted` are done without work(). */
 void workers_cancel(struct workers *w, bool (*unwanted)(struct worker_job *j));
 
-/* Hand over, wait until a job has ended, and call done() of those that have. False: there is none. */
+/* Hand over, wait until a job has ended, call done() of those that have. False: there is none. */
 bool workers_wait(struct workers *w);
 
 /* Wait until every job is done, those submitted by done() too. */
