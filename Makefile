@@ -4,7 +4,8 @@
 # make arm64      build/arm64/lkvm, cross-built (or native on arm64)
 # make demo       install what is missing, build, boot a guest in this terminal
 # make demo-attest  a Realm gets a key from a key broker, and another one does not
-# make check      unit tests, fuzz corpora, stress, lints, boots in the rig; prints a total
+# make check      unit tests, fuzz corpora, stress, faults, lints, boots in the rig; prints a total
+# make faults     each call that can fail does, once; in `make check` an eighth of them
 # make bench      lkvm beside QEMU in the same rig
 # make mutate     plants faults in a copy of the tree, and has the unit tests find them
 # make install  what was built: program, manual, completion (make install-arm64 says which)
@@ -216,6 +217,27 @@ stress:
 	$(Q)$(MAKE) --no-print-directory SAN=thread build/unit-thread/stress
 	$(Q)tests/run-stress build/unit/stress build/unit-thread/stress
 
+# ---- faults: each call that can fail does, once; tests/faults/README -------------------------------
+#
+# The program's objects call fault_open() where they called open(), and so on.
+
+build/faults/calls: tests/faults/calls.h
+	@mkdir -p $(@D)
+	$(Q)$(CC) -E -P '-DCALL(type, name, ...)=name fault_##name' '-DCALL_MORE(type, name, ...)=name fault_##name' $< | \
+		xargs -n 2 >$@
+build/faults/%.o: build/san/%.o build/faults/calls
+	@mkdir -p $(@D)
+	$(Q)objcopy --redefine-syms=build/faults/calls $< $@
+build/faults/liblkvm.a: $(call objs,build/faults,$(LIB_SRCS))
+	$(archive)
+build/faults/faults: $(call objs,build/san,$(sort $(wildcard tests/faults/*.c))) build/san/libfake.a build/faults/liblkvm.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(SAN_FLAGS) $(LDFLAGS) -o $@ $^ $(SAN_LIBS)
+
+.PHONY: faults
+faults: build/faults/faults
+	$(Q)TIME_SCALE=$$(tests/time-scale) FAULTS_STEP=$(FAULTS_STEP) FAULTS_TIMES=$(FAULTS_TIMES) $<
+
 # FAULT="virtio/dev rings" plants only those whose file or description has one of these words.
 .PHONY: mutate
 mutate:
@@ -420,6 +442,6 @@ lint-tidy:
 	$(Q)tests/lint/tidy '$(CSTD) $(SLIRP_CFLAGS)' $(ALL_SRCS)
 
 clean:
-	rm -rf build/obj build/san build/tsan build/unit build/unit-thread build/fuzz build/bench build/lib*.a build/lkvm build/arm64 build/guest build/tests
+	rm -rf build/obj build/faults build/san build/tsan build/unit build/unit-thread build/fuzz build/bench build/lib*.a build/lkvm build/arm64 build/guest build/tests
 
 -include $(shell find $(O)/obj $(SAN_OBJ) build/fuzz build/guest -name '*.d' 2>/dev/null)

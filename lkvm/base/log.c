@@ -22,6 +22,7 @@
 
 static _Atomic int max_level = LOG_INFO;
 static _Atomic bool raw_terminal;
+static _Atomic unsigned errors;
 
 /* kvmtool's prefixes: tools and people grep for them. */
 /* clang-format off */
@@ -37,6 +38,11 @@ static const char *const prefixes[] = {
 void log_set_level(enum log_level level)
 {
 	max_level = (int)level;
+}
+
+unsigned log_errors(void)
+{
+	return atomic_load_explicit(&errors, memory_order_relaxed);
 }
 
 bool log_enabled(enum log_level level)
@@ -85,6 +91,8 @@ void log_msg(enum log_level level, const char *fmt, ...)
 {
 	va_list ap;
 
+	if (level <= LOG_ERROR)
+		atomic_fetch_add_explicit(&errors, 1, memory_order_relaxed);
 	if (!log_enabled(level))
 		return;
 	va_start(ap, fmt);

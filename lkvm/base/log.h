@@ -21,6 +21,9 @@ enum log_level { LOG_FATAL, LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
 /* From now on messages above `level` are dropped; before the first call, those above LOG_INFO. */
 void log_set_level(enum log_level level);
 
+/* How many errors have been said so far: who gives up can see whether anybody has said why. */
+unsigned log_errors(void);
+
 /* Is a message of this level printed? */
 bool log_enabled(enum log_level level);
 

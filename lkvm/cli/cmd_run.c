@@ -35,9 +35,23 @@ static bool host_has_kvm(const struct config *c)
 	return !uname(&u) && !strcmp(u.machine, "aarch64") && !access(c->kvm_dev, R_OK | W_OK);
 }
 
+/*
+ * What cannot be had is said by who wanted it, but hardly anybody says that there is no memory.
+ * `said`: log_errors() of before.
+ */
+static void say_why(int err, unsigned said)
+{
+	if (err && err != -EINTR && log_errors() == said)
+		log_errno(err, "the guest cannot be made");
+}
+
 static int dump_dtb_only(const struct config *c)
 {
-	if (machine_dump_dtb(c))
+	unsigned said = log_errors();
+	int err = machine_dump_dtb(c);
+
+	say_why(err, said);
+	if (err)
 		return EXIT_DIE;
 	log_info("Wrote the device tree to %s; no guest is started", c->dump_dtb);
 	return 0;
@@ -71,8 +85,10 @@ static bool run_once(const struct config *c, struct warden *w, struct watch *wat
 		     enum stop_reason *end)
 {
 	struct machine *m;
+	unsigned said = log_errors();
 	int err = machine_create(&m, c, w, watch);
 
+	say_why(err, said);
 	*end = stop_why(warden_stop(w));
 	if (err)
 		return err == -EINTR; /* ended while it was being built */
@@ -135,15 +151,20 @@ static int run(const struct config *c)
 	};
 	struct warden *w;
 	struct watch *watch;
-	int status = EXIT_DIE;
+	unsigned said = log_errors();
+	int status = EXIT_DIE, err;
 
 	confine_prepare();
 	raise_file_limit();
 	banner(c);
 	/* One for all boots, so that they are one guest. */
-	if (warden_create(&w, &conf))
+	err = warden_create(&w, &conf);
+	say_why(err, said);
+	if (err)
 		return EXIT_DIE;
-	if (!watch_create(&watch, &c->watch, &about, warden_stop(w))) {
+	err = watch_create(&watch, &c->watch, &about, warden_stop(w));
+	say_why(err, said);
+	if (!err) {
 		status = run_watched(c, w, watch);
 		watch_destroy(watch);
 	}

@@ -125,9 +125,12 @@ int control_dir_claim(int dir, const char *name)
 	flock(dir, LOCK_EX);
 	remove_stale(dir, name);
 	/* The mode of an unbound socket is what bind(2) gives the file, so it is never open. */
-	if (fchmod(s, 0600) < 0 || bind(s, (struct sockaddr *)&a, sizeof(a)) < 0 ||
-	    listen(s, BACKLOG) < 0)
+	if (fchmod(s, 0600) < 0 || bind(s, (struct sockaddr *)&a, sizeof(a)) < 0) {
 		err = -errno;
+	} else if (listen(s, BACKLOG) < 0) {
+		err = -errno;
+		unlinkat(dir, file, 0);
+	}
 	if (err == -EADDRINUSE && !is_socket(dir, file))
 		err = -EEXIST;
 	flock(dir, LOCK_UN);

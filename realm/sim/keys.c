@@ -239,7 +239,9 @@ static int make(const struct place *p)
 	ec_free(key);
 	err = len < 0 ? len : store(p, text, (size_t)len);
 	explicit_bzero(text, sizeof(text));
-	return err && err != -EEXIST ? fail(p, "write", err) : 0;
+	if (!err || err == -EEXIST)
+		return 0;
+	return err == -ELIBACC ? err : fail(p, "write", err);
 }
 
 static int load_or_make(const struct place *p, struct ec_key **out)

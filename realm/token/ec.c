@@ -19,6 +19,7 @@
 
 struct ec_key {
 	EVP_PKEY *pkey;
+	__typeof__(&EVP_PKEY_free) pkey_free;
 	struct ec_public public;
 };
 
@@ -113,6 +114,7 @@ static int key_new(const struct libcrypto *c, struct ec_key **out, EVP_PKEY *pke
 		return err;
 	}
 	key->pkey = pkey;
+	key->pkey_free = c->EVP_PKEY_free;
 	*out = key;
 	return 0;
 }
@@ -132,13 +134,9 @@ int ec_generate(struct ec_key **out, enum ec_curve curve)
 
 void ec_free(struct ec_key *key)
 {
-	struct libcrypto c;
-
 	if (!key)
 		return;
-	/* It was loaded to make the key. */
-	if (!libcrypto_load(&c))
-		c.EVP_PKEY_free(key->pkey);
+	key->pkey_free(key->pkey);
 	free(key);
 }
 

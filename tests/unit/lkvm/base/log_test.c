@@ -30,6 +30,20 @@ static const char *grabbed(int fd)
 	return out;
 }
 
+START_TEST(errors_are_counted_shown_or_not)
+{
+	unsigned before = log_errors();
+
+	grab_start();
+	log_warn("no error");
+	ck_assert_uint_eq(log_errors(), before);
+	log_error("one");
+	log_set_level(LOG_FATAL);
+	log_errno(-ENOMEM, "two");
+	ck_assert_uint_eq(log_errors(), before + 2);
+}
+END_TEST
+
 START_TEST(prefixes_and_levels)
 {
 	int fd = grab_start();
@@ -97,6 +111,6 @@ START_TEST(a_guest_cannot_flood)
 }
 END_TEST
 
-SUITE_MAIN("lkvm/log", prefixes_and_levels, an_error_number_is_said_and_handed_on,
-	   long_lines_are_cut_not_overrun, a_guest_cannot_flood,
-	   a_message_is_no_order_to_the_terminal)
+SUITE_MAIN("lkvm/log", errors_are_counted_shown_or_not, prefixes_and_levels,
+	   an_error_number_is_said_and_handed_on, long_lines_are_cut_not_overrun,
+	   a_guest_cannot_flood, a_message_is_no_order_to_the_terminal)
