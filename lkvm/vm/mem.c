@@ -99,6 +99,18 @@ const struct mem_region *mem_region(const struct mem *m, unsigned i)
 	return &m->regions[i].pub;
 }
 
+int mem_lend(const struct mem *m, unsigned i, struct mem_loan *out)
+{
+	const struct region *r;
+
+	assert(i < m->nr_regions);
+	r = &m->regions[i];
+	if (r->pub.fd < 0 || r->guarded)
+		return -EOPNOTSUPP;
+	*out = (struct mem_loan){ .base = r->pub.base, .size = r->pub.size, .fd = r->pub.fd };
+	return 0;
+}
+
 /* ---- translation ---- */
 
 static struct region *region_of(struct mem *m, u64 a, u64 len)

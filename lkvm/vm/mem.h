@@ -47,6 +47,13 @@ struct mem;
  * is a fault: a look-up touches, see mem_guard().
  */
 #define MEM_GUARDED BIT(5)
+/*
+ * Other processes will be lent the memory (vhost-user): what devices may touch is in a file that
+ * mem_lend() answers with. Ordinary RAM is a shared file then, which without huge pages of shmem
+ * costs the host's kernel ten times as much; with MEM_SPLIT_VIEW and MEM_SHARED_ONLY it is one
+ * anyway. Of no effect with MEM_GUARDED and for a Realm's memory that is anonymous.
+ */
+#define MEM_LENT BIT(6)
 
 /* One region of RAM as KVM needs it. The pointers belong to struct mem. */
 struct mem_region {
@@ -80,6 +87,22 @@ u64 mem_alias(const struct mem *m);
  */
 unsigned mem_nr_regions(const struct mem *m);
 const struct mem_region *mem_region(const struct mem *m, unsigned i);
+
+/* What another process is told of a region: bytes [0, size) of `fd` are the guest's at `base`. */
+struct mem_loan {
+	gpa_t base;
+	u64 size;
+	int fd; /* the memory's own */
+};
+
+/*
+ * Region `i` for another process, which can map the file and so read and write what devices may
+ * touch, and nothing else: pages that are protected are not in the file. What it writes where the
+ * file has none is gone before the guest shares the page. Holds and pins do not bind it: it may see
+ * a page go while it works with it, and then has one of its own. 0; -EOPNOTSUPP: no such file, or
+ * one that has the guest's other pages as well. After the loader is done. Any thread.
+ */
+int mem_lend(const struct mem *m, unsigned i, struct mem_loan *out);
 
 /* ---- devices: only shared memory; any thread that has a hold ---- */
 

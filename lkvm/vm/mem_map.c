@@ -5,7 +5,8 @@
  * Thread: main while the machine is built; region_change() on a vCPU thread under mem.c's lock.
  * Trust:  sizes and paths are the user's.
  *
- * Ordinary. Anonymous and private: cheaper for the host's kernel than any file is.
+ * Ordinary. Anonymous and private: cheaper for the host's kernel than any file is. Only where other
+ * processes serve devices it is a memfd, which they are lent.
  *
  * Shared only. The guest's protected pages are in a guest_memfd, which nothing here sees. Shared
  * pages are pages of a memfd, mapped MAP_SHARED: a guest that reads a page first gets one that it
@@ -151,6 +152,18 @@ static int region_map_shared_only(struct region *r)
 	return madvise(r->pub.host, size, MADV_NOHUGEPAGE) < 0 && errno != EINVAL ? -errno : 0;
 }
 
+/* Ordinary RAM that is lent. */
+static int region_map_lent(struct region *r)
+{
+	int err = shared_file(r);
+
+	if (err)
+		return err;
+	r->pub.host = map_aligned(r->pub.base.a, r->pub.size, PROT_READ | PROT_WRITE, MAP_SHARED,
+				  r->pub.fd);
+	return r->pub.host ? 0 : -errno;
+}
+
 /* Two views; the devices' is of a memfd, as the vCPUs' is when it is guarded. */
 static int region_map_two(struct region *r, bool guarded)
 {
@@ -180,6 +193,8 @@ int region_map(struct region *r, u64 flags, const char *hugetlbfs)
 		err = region_map_shared_only(r);
 	} else if (hugetlbfs) {
 		err = region_map_huge(r, hugetlbfs);
+	} else if (flags & MEM_LENT && !(flags & MEM_PROTECTED)) {
+		err = region_map_lent(r);
 	} else {
 		r->pub.host = map_anonymous(r->pub.base.a, r->pub.size);
 		if (!r->pub.host)
@@ -193,6 +208,7 @@ int region_map(struct region *r, u64 flags, const char *hugetlbfs)
 	r->strict = flags & MEM_STRICT;
 	r->shared_only = flags & MEM_SHARED_ONLY;
 	r->guarded = flags & MEM_GUARDED;
+	r->lent = flags & MEM_LENT;
 	r->huge_advice = flags & MEM_HUGE;
 	/* Advice: on a kernel without huge pages everything works, only slower. */
 	if (flags & MEM_HUGE)
@@ -263,6 +279,11 @@ int region_change(struct region *r, u64 off, u64 len, bool shared)
 
 	if (!region_has_borders(r))
 		return 0;
+	/* Who was lent the file may have filled what had gone from it. */
+	if (shared && r->lent)
+		err = file_punch(r->pub.fd, off, len);
+	if (err)
+		return err;
 	if (mprotect(view, len, shared ? PROT_READ | PROT_WRITE : PROT_NONE) < 0)
 		return -errno;
 	/*

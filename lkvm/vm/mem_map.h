@@ -15,7 +15,7 @@ typedef _Atomic u64 bitmap_word;
 struct region {
 	struct mem_region pub;
 	u64 huge; /* hugetlbfs: bytes of its pages, of which whole ones are mapped; else 0 */
-	bool split, strict, huge_advice, shared_only, guarded;
+	bool split, strict, huge_advice, shared_only, guarded, lent;
 	bitmap_word *shared; /* one bit a page, converters write; NULL: all of it is shared */
 	/*
 	 * Where there is `shared`: pins of each page, and of the region as a whole. Whoever pins
