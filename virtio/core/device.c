@@ -82,16 +82,26 @@ int virtio_init(struct virtio_device *d, const struct virtio_type *type, unsigne
 	mem_user_add(m, &d->user);
 	for (unsigned i = 0; i < nr_queues; i++) {
 		d->doorbell[i] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-		err = d->doorbell[i] < 0 ? -errno : 0;
-		if (!err)
-			err = loop_fd_add(loop, d->doorbell[i], EPOLLIN | EPOLLET, doorbell_rang,
-					  &d->queues[i], &d->doorbell_fd[i]);
-		if (err)
+		if (d->doorbell[i] < 0) {
+			err = -errno;
 			goto fail;
+		}
 	}
-	return 0;
+	err = type->foreign ? 0 : virtio_listen(d);
+	if (!err)
+		return 0;
 fail:
 	virtio_fini(d);
+	return err;
+}
+
+int virtio_listen(struct virtio_device *d)
+{
+	int err = 0;
+
+	for (unsigned i = 0; i < d->nr_queues && !err; i++)
+		err = loop_fd_add(d->loop, d->doorbell[i], EPOLLIN | EPOLLET, doorbell_rang,
+				  &d->queues[i], &d->doorbell_fd[i]);
 	return err;
 }
 

@@ -30,6 +30,11 @@ struct virtio_type {
 	const char *name; /* "net", "blk": also the prefix of instance names */
 	u32 id;		  /* virtio device id [§5] */
 	u32 pci_class;	  /* 24-bit PCI class code */
+	/*
+	 * Another process serves the queues: it is given the doorbells, and nobody here hears them
+	 * before virtio_listen().
+	 */
+	bool foreign;
 
 	/*
 	 * DRIVER_OK was set. d->features is final, enabled queues are started. 0, or -errno: the
@@ -128,6 +133,12 @@ void virtio_fini(struct virtio_device *d);
  * The account is the device's. Before vCPUs run. 0 or -ENOMEM.
  */
 int virtio_account(struct virtio_device *d, u8 n);
+
+/*
+ * Hear the doorbells of a `foreign` kind from now on: kick() is called as for any other. Loop, or
+ * before it runs. 0 or -errno.
+ */
+int virtio_listen(struct virtio_device *d);
 
 /* Has the driver accepted all of these features? Final once FEATURES_OK is set. */
 static inline bool virtio_has(const struct virtio_device *d, u64 feature)

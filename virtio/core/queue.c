@@ -4,7 +4,8 @@
  *
  * Thread: the queue's owner (queue.h).
  * Trust:  the available ring is the driver's and changes under our eyes: every index and flag is
- *         loaded once, checked, then used. The used ring is written, never read.
+ *         loaded once, checked, then used. The used ring is written; its index is read once, where
+ *         somebody else wrote it before us.
  * Spec:   virtio 1.3 §2.7
  *
  * Ordering. Four pairs with the driver hold this together:
@@ -141,6 +142,16 @@ void queue_stop(struct virtqueue *q)
 	q->in_flight = 0;
 	for (unsigned i = 0; i < ARRAY_SIZE(q->taken); i++)
 		q->taken[i] = 0;
+}
+
+void queue_adopt(struct virtqueue *q)
+{
+	u16 used;
+
+	assert(q->started && !q->in_flight);
+	used = mem_win_load16(&q->used_win, USED_IDX);
+	q->next_avail = q->avail_idx = q->counted = used;
+	q->next_used = q->used_idx = used;
 }
 
 /* ---- from the driver ---- */

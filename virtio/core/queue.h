@@ -83,6 +83,13 @@ void queue_stop(struct virtqueue *q);
 int queue_remap(struct virtqueue *q);
 
 /*
+ * Go on where another process has left off, which served the queue until now: behind its last used
+ * element, with the chains that the driver has made available since. That is right if it served
+ * them in order. A started queue from which nothing was taken. Owner thread, with a hold.
+ */
+void queue_adopt(struct virtqueue *q);
+
+/*
  * Everything below: owner thread, with a hold on the memory. A queue that is not started (reset on
  * its own, never enabled) is empty.
  */
