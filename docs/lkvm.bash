@@ -11,6 +11,7 @@ _lkvm()
 --memory=
 --disk=
 --9p=
+--fs=
 --balloon
 --rng
 --nodefaults

@@ -170,9 +170,14 @@ static int check_disks(const struct config *c)
 	return 0;
 }
 
+bool config_lends(const struct config *c)
+{
+	return c->nr_fs;
+}
+
 static bool has_root(const struct config *c)
 {
-	return c->nr_disks || c->initrd || c->files || c->firmware || c->nodefaults;
+	return c->nr_disks || c->nr_fs || c->initrd || c->files || c->firmware || c->nodefaults;
 }
 
 bool config_bootable(const struct config *c)
@@ -381,9 +386,29 @@ static int check_measure(const struct config *c)
 	return 0;
 }
 
+/* The guest mounts by tag. */
+static int check_tags(const struct config *c)
+{
+	for (unsigned i = 0; i < c->nr_fs; i++) {
+		for (unsigned k = 0; k < i; k++) {
+			if (strcmp(c->fs[i].tag, c->fs[k].tag))
+				continue;
+			log_error("--fs: two have the tag %s, give one of them another by tag=",
+				  c->fs[i].tag);
+			return -EINVAL;
+		}
+	}
+	return 0;
+}
+
 /* At the second boot no program can be started. */
 static int check_confine(const struct config *c)
 {
+	for (unsigned i = 0; i < c->nr_fs && c->reboot && c->confine != CONFINE_OFF; i++) {
+		if (!c->fs[i].socket[0])
+			return refuse("--reboot starts virtiofsd again, which a confined lkvm "
+				      "cannot: add --confine off");
+	}
 	for (unsigned i = 0; i < c->nr_nics && c->reboot && c->confine != CONFINE_OFF; i++) {
 		if (c->nics[i].script[0] || c->nics[i].downscript[0]) {
 			log_error("--reboot starts network scripts again, which a confined lkvm "
@@ -416,6 +441,8 @@ int config_complete(struct config *c)
 		err = default_nic(c);
 	if (!err)
 		err = netopt_check(c->nics, c->nr_nics);
+	if (!err)
+		err = check_tags(c);
 	if (!err)
 		err = check_places(c);
 	if (!err)

@@ -18,12 +18,14 @@
 #include "virtio/dev/singles.h"
 #include "virtio/disk/disk_conf.h"
 #include "virtio/share/share_conf.h"
+#include "virtio/vhost/fs_conf.h"
 
 struct cpio;
 
 #define CONFIG_MAX_DISKS 24u /* beside them a PCI bus has place for eight other devices */
 #define CONFIG_MAX_NICS 4u
 #define CONFIG_MAX_SHARES 8u
+#define CONFIG_MAX_FS 4u
 #define CONFIG_MAX_CPUS 512u /* more than KVM on arm64 takes */
 #define CONFIG_NR_TTYS 4u
 #define CONFIG_CMDLINE_SIZE 2048u /* bytes, with the final NUL [Linux arm64 COMMAND_LINE_SIZE] */
@@ -56,7 +58,7 @@ struct config {
 	u64 ram_base;	     /* 0x80000000 unless -m SIZE@ADDR */
 	const char *kvm_dev; /* "/dev/kvm" */
 	const char *hugetlbfs;
-	unsigned nr_shares;
+	unsigned nr_shares, nr_fs;
 	unsigned nr_disks, nr_nics; /* see below; no NIC becomes one in user mode */
 #define SINGLE_MEMBER(kind, ...) bool kind;
 	VIRTIO_SINGLES(SINGLE_MEMBER) /* rng, ... */
@@ -124,6 +126,7 @@ struct config {
 	/* Large: config_init() leaves them alone, and they are filled as far as they are used. */
 	char kernel_buf[PATH_MAX];
 	struct share_conf shares[CONFIG_MAX_SHARES]; /* --9p */
+	struct fs_conf fs[CONFIG_MAX_FS];
 	struct disk_conf disks[CONFIG_MAX_DISKS];
 	struct net_conf nics[CONFIG_MAX_NICS];
 
@@ -149,6 +152,9 @@ int config_complete(struct config *c);
  * into? False with --dump-dtb only.
  */
 bool config_bootable(const struct config *c);
+
+/* Will processes other than lkvm serve devices, so that they are lent the guest's memory? */
+bool config_lends(const struct config *c);
 
 /*
  * Compose the kernel command line in buf[0..size): console=, root= and the user's --params as

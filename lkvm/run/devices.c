@@ -78,8 +78,8 @@ static bool mtu_is_free(const struct net_conf *n)
 
 static struct virtio_pool_load pool_load(const struct config *c)
 {
-	/* A shared directory has a ring like a disk's. */
-	struct virtio_pool_load l = { .nr_disks = c->nr_disks + c->nr_shares };
+	/* A shared directory has a ring like a disk's; by virtio-fs there are two. */
+	struct virtio_pool_load l = { .nr_disks = c->nr_disks + c->nr_shares + c->nr_fs };
 
 	static_assert(CONFIG_MAX_NICS <= VIRTIO_POOL_MAX_NICS, "a place for each");
 	for (unsigned i = 0; i < c->nr_nics; i++)
@@ -197,6 +197,16 @@ static int make_blk(struct devices *d, const struct virtio_env *env, struct virt
 	return err;
 }
 
+static unsigned nr_fs(const struct config *c)
+{
+	return c->nr_fs;
+}
+
+static int make_fs(struct devices *d, const struct virtio_env *env, struct virtio_device **out)
+{
+	return virtio_fs_create(out, env, &d->c->fs[env->instance]);
+}
+
 /* One of VIRTIO_SINGLES: a flag of the config, and a constructor without anything else. */
 #define SINGLE_KIND(kind, ...)                                                                     \
 	static unsigned nr_##kind(const struct config *c)                                          \
@@ -226,6 +236,7 @@ static const struct {
 	{ nr_net, net_place, make_net },
 	{ nr_console, everywhere, make_console },
 	{ nr_blk, everywhere, make_blk },
+	{ nr_fs, everywhere, make_fs },
 };
 /* clang-format on */
 

@@ -29,6 +29,7 @@
 #include "lkvm/run/ending.h"
 #include "lkvm/run/hint.h"
 #include "lkvm/run/launch.h"
+#include "lkvm/run/lend.h"
 #include "lkvm/run/warden.h"
 #include "lkvm/vm/bus.h"
 #include "lkvm/vm/loop.h"
@@ -134,6 +135,14 @@ static int create_vcpus(struct machine *m)
 			return err;
 	}
 	return 0;
+}
+
+static int map_ram(struct machine *m)
+{
+	u64 flags = m->realm_ops->mem_flags(&m->realm_conf);
+	int err = lend_flags(&flags, m->c, m->realm_ops);
+
+	return err ? err : launch_ram(&m->launch, flags);
 }
 
 /* ---- interrupts ---- */
@@ -337,7 +346,7 @@ static int build(struct machine *m)
 		return err;
 	if ((err = settle_board(m)))
 		return err;
-	if ((err = launch_ram(&m->launch, m->realm_ops->mem_flags(&m->realm_conf))))
+	if ((err = map_ram(m)))
 		return err;
 	if (m->realm_ops->measures)
 		m->realm_conf.contents = launch_contents(&m->launch);

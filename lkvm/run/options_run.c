@@ -50,6 +50,17 @@ static int parse_9p(void *conf, const char *name, const char *val)
 	return share_conf_parse(val, &c->shares[c->nr_shares++]);
 }
 
+static int parse_fs(void *conf, const char *name, const char *val)
+{
+	struct config *c = conf;
+
+	if (c->nr_fs == CONFIG_MAX_FS) {
+		log_error("Currently only %u directories are supported by --fs", CONFIG_MAX_FS);
+		return -EINVAL;
+	}
+	return fs_conf_parse(val, &c->fs[c->nr_fs++]);
+}
+
 static int parse_network(void *conf, const char *name, const char *val)
 {
 	struct config *c = conf;
@@ -323,6 +334,11 @@ static const struct opt opts[] = {
 	CALL(0, "9p", "dir[,tag][,flag...]", parse_9p,
 	     "Directory that the guest mounts as <tag> by 9P (default kvm_9p), at most 8. Flags: ro, map=host|root "
 	     "(who owns files), tag=<text>; a comma in a name is written twice"),
+	{ .name = "fs", .own = true, .arg = "dir[,flag...]", .store = OPT_CALL, .parse = parse_fs,
+	  .help = "Directory that the guest mounts by virtio-fs, at most 4; virtiofsd serves it. Flags: tag=<text> "
+		  "(default virtiofs), ro, socket=<path> (of a daemon that runs; none is started then), "
+		  "sandbox=namespace|chroot|none (of the daemon; default namespace); a comma in a name is written "
+		  "twice. See SHARED DIRECTORIES" },
 	VIRTIO_SINGLES(SINGLE_OPTION)
 	TRUE("nodefaults", nodefaults, "Pass --params exactly as given and add nothing to it"),
 	CALL(0, "console", "serial|virtio", parse_console, "What the terminal is for the guest; default serial"),

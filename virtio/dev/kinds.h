@@ -13,6 +13,7 @@
 
 struct chardev;
 struct disk;
+struct fs_conf;
 struct netif;
 struct share_conf;
 struct virtio_pool;
@@ -67,6 +68,13 @@ int virtio_blk_resize(struct virtio_device *d, u64 *old, u64 *new);
 /* The directory is opened here. */
 int virtio_9p_create(struct virtio_device **out, const struct virtio_env *env,
 		     const struct share_conf *conf);
+
+/*
+ * A directory that virtiofsd serves [virtio 1.3 §5.11], which is started here if it does not run.
+ * The memory can be lent (mem_lend) when the driver starts the device.
+ */
+int virtio_fs_create(struct virtio_device **out, const struct virtio_env *env,
+		     const struct fs_conf *conf);
 
 /* `chr` stays the caller's and outlives the device. */
 int virtio_console_create(struct virtio_device **out, const struct virtio_env *env,
