@@ -37,9 +37,9 @@ struct devices_env {
 
 /*
  * Create all devices of the config, with what stands behind them: disks are opened, network
- * interfaces made. The order is kvmtool's, which fixes their numbers: rng, net, console, blk, fs. `c`
- * and `env` outlive the devices. 0, or -errno after one log_error() line: then nothing is left.
- * Before vCPUs and the loop run.
+ * interfaces made. The order is kvmtool's, which fixes their numbers: rng, net, console, blk;
+ * then fs. `c` and `env` outlive the devices. 0, or -errno after one log_error() line: then nothing
+ * is left. Before vCPUs and the loop run.
  */
 int devices_create(struct devices **out, const struct config *c, const struct devices_env *env);
 

@@ -38,5 +38,6 @@ int cmd_gaps(char **argv);
 int cmd_rdnss(char **argv);
 int cmd_pty(char **argv);
 int cmd_fs(char **argv);
+int cmd_spy(char **argv);
 
 #endif

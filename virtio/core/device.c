@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Life cycle of a virtio device: status, features, configuration, reset; and the doorbells.
+ * Life cycle of a virtio device: status, features, reset; and the doorbells.
  *
  * Thread: the lower half of each section runs on the device's loop, register accesses on vCPU
  *         threads under d->lock; see the table.
@@ -348,14 +348,6 @@ void virtio_fail_unshared(struct virtio_device *d)
 	virtio_fail(d, "it was given memory that the guest does not share", -EFAULT);
 }
 
-void virtio_config_changed(struct virtio_device *d)
-{
-	/* [virtio 1.3 §2.5.3] */
-	atomic_fetch_add(&d->config_gen, 1);
-	if (d->status & VIRTIO_S_DRIVER_OK)
-		d->tops->interrupt_config(d->transport);
-}
-
 void virtio_notify(struct virtio_device *d, u32 queue)
 {
 	if (queue < d->nr_queues)
@@ -443,28 +435,6 @@ void virtio_driver_features_set(struct virtio_device *d, u32 word, u32 val)
 		d->features = (d->features & UINT32_MAX) | (u64)val << 32;
 	else if (val)
 		d->refused = true;
-}
-
-/* ---- registers: configuration space ---- */
-
-u64 virtio_config_read(struct virtio_device *d, u32 off, unsigned len)
-{
-	u64 val = 0;
-
-	for (unsigned i = 0; i < len; i++)
-		if (range_within(off, i + 1, d->config_len))
-			val |= (u64)d->config[off + i] << (8 * i);
-	return val;
-}
-
-void virtio_config_write(struct virtio_device *d, u32 off, unsigned len, u64 val)
-{
-	if (d->broken || off < d->config_wr_off ||
-	    !range_within(off - d->config_wr_off, len, d->config_wr_len))
-		return;
-	for (unsigned i = 0; i < len; i++)
-		d->config[off + i] = (u8)(val >> (8 * i));
-	d->type->config_written(d, off, len);
 }
 
 /* ---- registers: queues ---- */

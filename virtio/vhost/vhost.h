@@ -53,7 +53,7 @@ unsigned vhost_nr_queues(const struct vhost *v);
 int vhost_start(struct vhost *v, struct mem *m, u64 features, const struct vhost_ring *rings,
 		unsigned nr);
 
-/* Stop it: what it answers comes after its last touch of the rings, if it is honest. 0 or -errno. */
+/* Stop it: if it is honest, its answer comes after its last touch of the rings. 0 or -errno. */
 int vhost_stop(struct vhost *v);
 
 /*
