@@ -170,11 +170,6 @@ static int check_disks(const struct config *c)
 	return 0;
 }
 
-bool config_lends(const struct config *c)
-{
-	return c->nr_fs;
-}
-
 static bool has_root(const struct config *c)
 {
 	return c->nr_disks || c->nr_fs || c->initrd || c->files || c->firmware || c->nodefaults;
@@ -386,21 +381,6 @@ static int check_measure(const struct config *c)
 	return 0;
 }
 
-/* The guest mounts by tag. */
-static int check_tags(const struct config *c)
-{
-	for (unsigned i = 0; i < c->nr_fs; i++) {
-		for (unsigned k = 0; k < i; k++) {
-			if (strcmp(c->fs[i].tag, c->fs[k].tag))
-				continue;
-			log_error("--fs: two have the tag %s, give one of them another by tag=",
-				  c->fs[i].tag);
-			return -EINVAL;
-		}
-	}
-	return 0;
-}
-
 /* At the second boot no program can be started. */
 static int check_confine(const struct config *c)
 {
@@ -442,7 +422,7 @@ int config_complete(struct config *c)
 	if (!err)
 		err = netopt_check(c->nics, c->nr_nics);
 	if (!err)
-		err = check_tags(c);
+		err = fs_conf_check(c->fs, c->nr_fs);
 	if (!err)
 		err = check_places(c);
 	if (!err)

@@ -153,9 +153,6 @@ int config_complete(struct config *c);
  */
 bool config_bootable(const struct config *c);
 
-/* Will processes other than lkvm serve devices, so that they are lent the guest's memory? */
-bool config_lends(const struct config *c);
-
 /*
  * Compose the kernel command line in buf[0..size): console=, root= and the user's --params as
  * kvmtool has them; with nodefaults or firmware, the user's string alone. --earlycon and --swiotlb

@@ -31,9 +31,15 @@ static void tell_of_huge_pages(const struct config *c)
 			 "those no huge pages: echo advise >" SHMEM_ENABLED " makes it faster");
 }
 
+/* Will processes other than lkvm serve devices? */
+static bool lends(const struct config *c)
+{
+	return c->nr_fs;
+}
+
 int lend_flags(u64 *flags, const struct config *c, const struct realm_ops *ops)
 {
-	if (!config_lends(c))
+	if (!lends(c))
 		return 0;
 	if (ops->confidential && !(*flags & (MEM_SPLIT_VIEW | MEM_SHARED_ONLY))) {
 		log_error("--fs: what this kind of guest shares is not apart from what it protects "

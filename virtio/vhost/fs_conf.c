@@ -94,3 +94,15 @@ int fs_conf_parse(const char *arg, struct fs_conf *conf)
 	} while (more);
 	return check(conf);
 }
+
+int fs_conf_check(const struct fs_conf *confs, unsigned nr)
+{
+	for (unsigned i = 0; i < nr; i++) {
+		for (unsigned k = 0; k < i; k++) {
+			if (!strcmp(confs[i].tag, confs[k].tag))
+				return BAD("two have the tag %s, give one of them another by tag=",
+					   confs[i].tag);
+		}
+	}
+	return 0;
+}

@@ -56,4 +56,17 @@ START_TEST(errors)
 }
 END_TEST
 
-SUITE_MAIN("virtio/vhost/fs_conf", forms, errors)
+START_TEST(tags)
+{
+	static struct fs_conf two[2];
+
+	fs_conf_parse("/a", &two[0]);
+	fs_conf_parse("/b,tag=b", &two[1]);
+	ck_assert_int_eq(fs_conf_check(two, 2), 0);
+	fs_conf_parse("/b", &two[1]);
+	ck_assert_int_eq(fs_conf_check(two, 2), -EINVAL);
+	ck_assert_int_eq(fs_conf_check(two, 1), 0);
+}
+END_TEST
+
+SUITE_MAIN("virtio/vhost/fs_conf", forms, errors, tags)
