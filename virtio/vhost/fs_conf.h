@@ -27,7 +27,7 @@ struct fs_conf {
  */
 int fs_conf_parse(const char *arg, struct fs_conf *conf);
 
-/* Can confs[0..nr) be in one guest, which mounts by tag? 0, or -EINVAL after one log_error() line. */
+/* Can confs[0..nr) be in one guest, which mounts by tag? 0, or -EINVAL after a log_error() line. */
 int fs_conf_check(const struct fs_conf *confs, unsigned nr);
 
 #endif
