@@ -94,10 +94,12 @@ START_TEST(descriptors)
 	ck_assert_int_ge(mine, 0);
 	ck_assert_int_eq(pipe(pipes), 0);
 	ck_assert_int_ge(dup2(pipes[1], STDERR_FILENO), 0);
-	start("ls -l /proc/$$/fd | sed -n 's/.* \\([0-9]*\\) -> \\([a-z]*\\).*/\\1\\2/p' | tr '\\n' ' '");
+	/* One that reading the directory took is gone when it is looked at. */
+	start("for f in /proc/$$/fd/*; do [ ! -e $f ] || echo ${f##*/}; done");
 	ck_assert(daemon_ended(d, (unsigned)scaled(10000), how, sizeof(how)));
-	ck_assert_int_gt(read(pipes[0], out, sizeof(out) - 1), 0);
-	ck_assert_str_eq(out, "0 1pipe 2pipe 3socket ");
+	for (size_t n = 0; n < 8; n += (size_t)read(pipes[0], out + n, 1))
+		;
+	ck_assert_str_eq(out, "0\n1\n2\n3\n");
 	close(sock);
 	daemon_stop(d);
 }
