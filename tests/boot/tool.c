@@ -189,7 +189,10 @@ int main(int argc, char **argv)
 		     { "fs", 1, cmd_fs },
 		     { "gaps", 3, cmd_gaps },
 		     { "rdnss", 0, cmd_rdnss },
-		     { "spy", 2, cmd_spy } };
+		     { "spy", 2, cmd_spy },
+		     { "echo", 1, cmd_echo },
+		     { "rr", 4, cmd_rr },
+		     { "crr", 3, cmd_crr } };
 
 	signal(SIGPIPE, SIG_IGN);
 	for (size_t i = 0; i < sizeof(cmds) / sizeof(*cmds); i++)
