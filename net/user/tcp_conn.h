@@ -16,6 +16,9 @@
 #include "net/user/siphash.h"
 #include "net/user/tcp.h"
 
+#define TCP_PIECES 512u /* that a frame lies in at most: virtio/dev/net.c */
+#define TCP_SINKS 16u	/* pieces in front of it, for bytes that are known already */
+
 #define TCP_SEC UINT64_C(1000000000)
 #define TCP_MSEC UINT64_C(1000000)
 
@@ -143,8 +146,9 @@ struct tcp {
 		u8 mac[6];
 		bool used, v6;
 	} neigh[16];
-	unsigned neigh_at; /* the one to be replaced next */
-	u8 *sink;	   /* where a socket without SO_PEEK_OFF puts what is known */
+	unsigned neigh_at;			  /* the one to be replaced next */
+	struct iovec iov[TCP_SINKS + TCP_PIECES]; /* room to work in, for one system call */
+	u8 *sink; /* where a socket without SO_PEEK_OFF puts what is known */
 };
 
 /* a - b of sequence numbers [RFC 9293 §3.4]. */
@@ -253,6 +257,9 @@ int tcp_host_connect(struct tcp_conn *c);
 
 /* Make an accepted socket that of `c`. 0 or -errno: it is closed. */
 int tcp_host_adopt(struct tcp_conn *c, int fd);
+
+/* The size of the receive buffer of a socket that talks to, or listens at, this address. */
+void tcp_host_size(int fd, const union reach_addr *a);
 
 /* Send up to `len` bytes. How many were taken, 0 if none can be now; -errno: the socket is dead. */
 ssize_t tcp_host_send(struct tcp_conn *c, struct iov_cur data, size_t len);

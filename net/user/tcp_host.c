@@ -20,9 +20,7 @@
 #include "lkvm/base/log.h"
 #include "net/user/tcp_conn.h"
 
-#define PIECES 512u	   /* of receive buffers at most: virtio/dev/net.c */
 #define SINK (64u * 1024)  /* bytes at a time that are read for nothing */
-#define SINKS 16u	   /* how many at most */
 #define STALE (32u * 1024) /* bytes that may wait to be taken out */
 #define RCVBUF (1 << 20)   /* as much of it as net.core.rmem_max allows */
 #define LITTLE 4096u	   /* space that is not worth a segment of the guest */
@@ -75,6 +73,13 @@ static bool is_loopback(const union reach_addr *a)
 					  : IN6_IS_ADDR_LOOPBACK(&a->in6.sin6_addr);
 }
 
+void tcp_host_size(int fd, const union reach_addr *a)
+{
+	/* Elsewhere it grows with the length of round trips; here there is none. */
+	if (is_loopback(a))
+		set(fd, SOL_SOCKET, SO_RCVBUF, RCVBUF);
+}
+
 static int watch(struct tcp_conn *c)
 {
 	return loop_fd_add(c->tcp->loop, c->fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, on_event,
@@ -93,9 +98,7 @@ int tcp_host_connect(struct tcp_conn *c)
 	if (c->fd < 0)
 		return -errno;
 	prepare(c);
-	/* Its receive buffer grows with the round trips' length, and here there is none. */
-	if (is_loopback(&to))
-		set(c->fd, SOL_SOCKET, SO_RCVBUF, RCVBUF);
+	tcp_host_size(c->fd, &to);
 	if (connect(c->fd, &to.sa, (socklen_t)len) && errno != EINPROGRESS)
 		return -errno;
 	err = watch(c);
@@ -115,8 +118,8 @@ int tcp_host_adopt(struct tcp_conn *c, int fd)
 
 ssize_t tcp_host_send(struct tcp_conn *c, struct iov_cur data, size_t len)
 {
-	struct iovec iov[PIECES];
-	int nr = iov_take(&data, len, iov, PIECES);
+	struct iovec *iov = c->tcp->iov;
+	int nr = iov_take(&data, len, iov, TCP_PIECES);
 	struct msghdr m = { .msg_iov = iov, .msg_iovlen = (size_t)nr };
 	ssize_t n;
 
@@ -142,7 +145,7 @@ static int put_sink(struct tcp *t, struct iovec *iov, u32 skip)
 	if (!t->sink)
 		return -ENOMEM;
 	for (; skip; nr++) {
-		if (nr == SINKS)
+		if (nr == TCP_SINKS)
 			return -EAGAIN;
 		iov[nr] = (struct iovec){ t->sink, MIN(skip, SINK) };
 		skip -= (u32)iov[nr].iov_len;
@@ -167,7 +170,7 @@ static ssize_t beyond(const struct tcp_conn *c, ssize_t n, u32 known)
 
 ssize_t tcp_host_peek(struct tcp_conn *c, u32 off, struct iov_cur room, size_t len)
 {
-	struct iovec iov[SINKS + PIECES];
+	struct iovec *iov = c->tcp->iov;
 	struct msghdr m = { .msg_iov = iov };
 	int skip = 0, nr, at;
 	ssize_t n;
@@ -183,7 +186,7 @@ ssize_t tcp_host_peek(struct tcp_conn *c, u32 off, struct iov_cur room, size_t l
 		skip = put_sink(c->tcp, iov, off);
 	if (skip < 0)
 		return skip;
-	nr = iov_take(&room, len, iov + skip, PIECES);
+	nr = iov_take(&room, len, iov + skip, TCP_PIECES);
 	if (nr < 0)
 		return -EFAULT;
 	m.msg_iovlen = (size_t)(skip + nr);

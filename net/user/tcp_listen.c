@@ -144,6 +144,7 @@ static int open_listener(const struct net_hostfwd *f)
 	if (fd < 0)
 		return -errno;
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	tcp_host_size(fd, &a); /* so are those of its connections */
 	/* "All addresses" of IPv6 are no addresses of IPv4, which has forwards of its own. */
 	if ((f->v6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one))) ||
 	    bind(fd, &a.sa, len) || listen(fd, BACKLOG)) {

@@ -28,7 +28,8 @@ static void many_files(void)
 
 int cmd_echo(char **argv)
 {
-	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(argv[0])) };
+	struct sockaddr_in a = { .sin_family = AF_INET,
+				 .sin_port = htons((uint16_t)atoi(argv[0])) };
 	int s = socket(AF_INET, SOCK_STREAM, 0), ep = epoll_create1(0), one = 1;
 	struct epoll_event ev = { .events = EPOLLIN, .data.fd = s }, got[64];
 
@@ -58,7 +59,8 @@ int cmd_echo(char **argv)
 
 static int dial(char **argv)
 {
-	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(argv[1])) };
+	struct sockaddr_in a = { .sin_family = AF_INET,
+				 .sin_port = htons((uint16_t)atoi(argv[1])) };
 	int s = socket(AF_INET, SOCK_STREAM, 0), one = 1;
 
 	inet_pton(AF_INET, argv[0], &a.sin_addr);

@@ -33,6 +33,10 @@ int tcp_host_adopt(struct tcp_conn *c, int fd)
 	return 0;
 }
 
+void tcp_host_size(int fd, const union reach_addr *a)
+{
+}
+
 ssize_t tcp_host_send(struct tcp_conn *c, struct iov_cur data, size_t len)
 {
 	size_t n = MIN(len, h.room - h.nr_sent);
