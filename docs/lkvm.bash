@@ -16,6 +16,7 @@ _lkvm()
 --rng
 --nodefaults
 --console=
+--console-port=
 --dev=
 --tty=
 --hugetlbfs=

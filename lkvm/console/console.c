@@ -70,6 +70,7 @@ struct console {
 	struct loop *loop;
 	int in, out; /* ours */
 	int slave;   /* of a pty */
+	bool window; /* one of them is a terminal, which has a size */
 	struct outbuf *outbuf;
 
 	/* Input; loop. */
@@ -290,7 +291,7 @@ static bool con_size(struct chardev *chr, u16 *cols, u16 *rows)
 {
 	const struct console *c = container_of(chr, struct console, chr);
 
-	return terminal_size(c->out, cols, rows) || terminal_size(c->in, cols, rows);
+	return c->window && (terminal_size(c->out, cols, rows) || terminal_size(c->in, cols, rows));
 }
 
 static const struct chardev_ops console_ops = {
@@ -404,6 +405,7 @@ int console_create(struct console **out, const struct console_conf *conf, struct
 	err = init(c, (careful_out ? OUTBUF_MAY_BLOCK : 0) | (conf->logged ? OUTBUF_LOGGED : 0));
 	if (err)
 		goto fail;
+	c->window = (c->in >= 0 && isatty(c->in)) || (c->out >= 0 && isatty(c->out));
 	if (c->in >= 0 && isatty(c->in)) {
 		c->source = SOURCE_TTY_LATER;
 		terminal_prepare();

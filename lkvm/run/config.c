@@ -426,6 +426,8 @@ int config_complete(struct config *c)
 	if (!err)
 		err = check_places(c);
 	if (!err)
+		err = port_conf_check(c->ports, c->nr_ports);
+	if (!err)
 		err = check_confine(c);
 	if (err)
 		return err;

@@ -11,6 +11,7 @@
 #include <sched.h>
 
 #include "lkvm/base/log.h"
+#include "lkvm/console/port_conf.h"
 #include "lkvm/control/control_dir.h"
 #include "lkvm/watch/watch_conf.h"
 #include "net/netopt.h"
@@ -26,6 +27,7 @@ struct cpio;
 #define CONFIG_MAX_NICS 4u
 #define CONFIG_MAX_SHARES 8u
 #define CONFIG_MAX_FS 4u
+#define CONFIG_MAX_PORTS 14u
 #define CONFIG_MAX_CPUS 512u /* more than KVM on arm64 takes */
 #define CONFIG_NR_TTYS 4u
 #define CONFIG_CMDLINE_SIZE 2048u /* bytes, with the final NUL [Linux arm64 COMMAND_LINE_SIZE] */
@@ -58,7 +60,7 @@ struct config {
 	u64 ram_base;	     /* 0x80000000 unless -m SIZE@ADDR */
 	const char *kvm_dev; /* "/dev/kvm" */
 	const char *hugetlbfs;
-	unsigned nr_shares, nr_fs;
+	unsigned nr_shares, nr_fs, nr_ports;
 	unsigned nr_disks, nr_nics; /* see below; no NIC becomes one in user mode */
 #define SINGLE_MEMBER(kind, ...) bool kind;
 	VIRTIO_SINGLES(SINGLE_MEMBER) /* rng, ... */
@@ -127,6 +129,7 @@ struct config {
 	char kernel_buf[PATH_MAX];
 	struct share_conf shares[CONFIG_MAX_SHARES]; /* --9p */
 	struct fs_conf fs[CONFIG_MAX_FS];
+	struct port_conf ports[CONFIG_MAX_PORTS]; /* --console-port */
 	struct disk_conf disks[CONFIG_MAX_DISKS];
 	struct net_conf nics[CONFIG_MAX_NICS];
 
@@ -152,6 +155,12 @@ int config_complete(struct config *c);
  * into? False with --dump-dtb only.
  */
 bool config_bootable(const struct config *c);
+
+/* Is there a virtio-console device? For the console, or for ports with a name. */
+static inline bool config_has_virtio_console(const struct config *c)
+{
+	return c->console == CONSOLE_VIRTIO || c->nr_ports;
+}
 
 /*
  * Compose the kernel command line in buf[0..size): console=, root= and the user's --params as

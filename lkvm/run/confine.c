@@ -26,6 +26,7 @@
 #include "lkvm/console/terminal.h"
 #include "lkvm/kvm/kvm.h"
 #include "lkvm/kvm/vcpu.h"
+#include "lkvm/run/consoles.h"
 #include "lkvm/run/devices.h"
 #include "lkvm/run/filter.h"
 #include "lkvm/run/landlock.h"
@@ -264,6 +265,7 @@ static void compose(struct filter *f, const struct confine_env *env)
 	filter_add(f, &loop_calls);
 	filter_add(f, &process_calls);
 	filter_add(f, &outbuf_calls);
+	consoles_calls(env->c, f);
 	if (isatty(STDIN_FILENO) || isatty(STDOUT_FILENO))
 		filter_add(f, &terminal_calls);
 	filter_add(f, env->realm->calls);

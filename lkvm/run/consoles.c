@@ -9,6 +9,8 @@
 
 #include <unistd.h>
 
+#include "lkvm/console/stream.h"
+#include "lkvm/run/filter.h"
 #include "lkvm/vm/stop.h"
 #include "lkvm/watch/watch.h"
 
@@ -51,6 +53,18 @@ static int add_pty(struct consoles *cs, unsigned index, struct loop *loop, struc
 	return err;
 }
 
+static int add_port(struct consoles *cs, const struct port_conf *conf, struct loop *loop)
+{
+	unsigned n = cs->virtio.nr_ports;
+	int err = port_create(&cs->ports[n], conf, loop);
+
+	if (err)
+		return err;
+	cs->named[n] = (struct virtio_console_port){ conf->name, port_chardev(cs->ports[n]) };
+	cs->virtio.nr_ports++;
+	return 0;
+}
+
 int consoles_init(struct consoles *cs, const struct config *c, struct loop *loop, struct stop *stop,
 		  struct watch *watch)
 {
@@ -76,14 +90,31 @@ int consoles_init(struct consoles *cs, const struct config *c, struct loop *loop
 			err = add_pty(cs, i, loop, watch);
 	}
 	if (!err && virtio)
-		err = add_terminal(cs, &term, loop, &cs->virtio);
+		err = add_terminal(cs, &term, loop, &cs->virtio.console);
 	if (!err && !cs->uart[0])
 		err = add_terminal(cs, virtio ? &out_only : &term, loop, &cs->uart[0]);
+	cs->virtio.ports = cs->named;
+	for (unsigned i = 0; i < c->nr_ports && !err; i++)
+		err = add_port(cs, &c->ports[i], loop);
 	return err;
 }
 
 void consoles_fini(struct consoles *cs)
 {
+	while (cs->virtio.nr_ports)
+		port_destroy(cs->ports[--cs->virtio.nr_ports]);
 	while (cs->nr)
 		console_destroy(cs->all[--cs->nr]);
+}
+
+void consoles_calls(const struct config *c, struct filter *f)
+{
+	bool sockets = false;
+
+	for (unsigned i = 0; i < c->nr_ports; i++)
+		sockets |= c->ports[i].kind == PORT_SOCKET;
+	if (c->nr_ports)
+		filter_add(f, &stream_calls);
+	if (sockets)
+		filter_add(f, &port_calls);
 }

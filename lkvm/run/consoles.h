@@ -7,8 +7,11 @@
 
 #include "arm64/memmap.h"
 #include "lkvm/console/console.h"
+#include "lkvm/console/port.h"
 #include "lkvm/run/config.h"
+#include "virtio/dev/kinds.h"
 
+struct filter;
 struct stop;
 struct watch;
 
@@ -20,16 +23,21 @@ struct consoles {
 	struct console *all[CONFIG_NR_TTYS + 2];
 	unsigned nr;
 	struct chardev *uart[MEMMAP_NR_UARTS]; /* NULL: nothing is connected */
-	struct chardev *virtio;		       /* for virtio-console, or NULL */
+	struct port *ports[CONFIG_MAX_PORTS];
+	struct virtio_console_port named[CONFIG_MAX_PORTS]; /* the same, for the device */
+	struct virtio_console_conf virtio;		    /* what virtio-console is made of */
 };
 
 /*
  * Create what the config asks for; Ctrl-a x makes a stop request. `watch` sees what the guest
- * prints; NULL: nobody does. Tear down with consoles_fini(),
- * also on error; the loop is not running then. 0 or -errno after one log_error() line.
+ * prints; NULL: nobody does. Tear down with consoles_fini(), also on error; the loop is not running
+ * then. *cs stays where it is. 0 or -errno after one log_error() line.
  */
 int consoles_init(struct consoles *cs, const struct config *c, struct loop *loop, struct stop *stop,
 		  struct watch *watch);
 void consoles_fini(struct consoles *cs);
+
+/* Add the system calls of what the config asks for, beside those of outbuf.h and terminal.h. */
+void consoles_calls(const struct config *c, struct filter *f);
 
 #endif

@@ -168,7 +168,7 @@ static int make_net(struct devices *d, const struct virtio_env *env, struct virt
 
 static unsigned nr_console(const struct config *c)
 {
-	return c->console == CONSOLE_VIRTIO;
+	return config_has_virtio_console(c);
 }
 
 static int make_console(struct devices *d, const struct virtio_env *env, struct virtio_device **out)

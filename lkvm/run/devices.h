@@ -11,13 +11,13 @@
 
 struct bus;
 struct net_hostfwd;
-struct chardev;
 struct devices;
 struct filter;
 struct irq;
 struct loop;
 struct mem;
 struct pci;
+struct virtio_console_conf;
 
 /* What devices are connected to. All of it, and the struct itself, outlives them. */
 struct devices_env {
@@ -26,7 +26,7 @@ struct devices_env {
 	struct bus *bus;
 	struct irq *irq;
 	struct pci *pci;
-	struct chardev *console; /* for virtio-console; used if the config asks for one */
+	const struct virtio_console_conf *console; /* used if the config asks for it */
 	/*
 	 * A confidential guest, or one that is treated like one (--bounce), which shares only what
 	 * it bounces: devices must go through the DMA API of the guest (ACCESS_PLATFORM), and the

@@ -48,6 +48,7 @@ enum { CREATE_VERSION = BIT(0), CREATE_ERRATA = BIT(1) };
 #define FS_REMOVE_DIR BIT(4)
 #define FS_REMOVE_FILE BIT(5)
 #define FS_MAKE_REG BIT(8)
+#define FS_MAKE_SOCK BIT(9)
 #define FS_FIRST_13 (BIT(13) - 1)
 #define FS_MAKE (FS_FIRST_13 & ~(BIT(6) - 1)) /* things of all kinds, from FS_MAKE_CHAR on */
 #define FS_REFER BIT(13)		      /* ABI 2 */
@@ -157,6 +158,25 @@ static void allow_outfile(struct rules *r, const char *name)
 		allow(r, dir, FS_MAKE_REG | FS_REMOVE_FILE | FS_REFER);
 }
 
+/* The directory of a Unix socket, whose name is removed at the end. */
+static void allow_socket(struct rules *r, const char *name, bool reboot, u64 more)
+{
+	const char *slash = strrchr(name, '/');
+	char dir[PATH_MAX] = ".";
+
+	if (slash)
+		snprintf(dir, sizeof(dir), "%.*s/", (int)(slash - name), name);
+	allow(r, dir, FS_REMOVE_FILE | (reboot ? FS_MAKE_SOCK : 0) | more);
+}
+
+static void allow_sockets(struct rules *r, const struct config *c)
+{
+	for (unsigned i = 0; i < c->nr_ports; i++) {
+		if (c->ports[i].kind == PORT_SOCKET)
+			allow_socket(r, c->ports[i].path, c->reboot, FS_RESOLVE_UNIX);
+	}
+}
+
 static void allow_shares(struct rules *r, const struct config *c)
 {
 	for (unsigned i = 0; i < c->nr_shares; i++) {
@@ -209,6 +229,10 @@ static void allow_setup(struct rules *r, const struct config *c)
 			allow(r, "/dev/net/tun", rw);
 		allow(r, c->nics[i].tapif, rw);
 		allow(r, c->nics[i].pcap, rw);
+	}
+	for (unsigned i = 0; i < c->nr_ports; i++) {
+		if (c->ports[i].kind == PORT_FILE)
+			allow(r, c->ports[i].path, rw);
 	}
 	if (c->hugetlbfs)
 		allow(r, c->hugetlbfs, files);
@@ -274,6 +298,7 @@ int landlock_rules(int *fd, const struct config *c)
 	allow_control(&r);
 	allow_outfile(&r, c->watch.report);
 	allow_outfile(&r, c->watch.events);
+	allow_sockets(&r, c);
 	allow_shares(&r, c);
 	if (has_user_network(c))
 		allow_resolv_conf(&r);

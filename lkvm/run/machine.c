@@ -202,7 +202,7 @@ static int create_devices(struct machine *m)
 		.bus = m->bus,
 		.irq = device_irq(m),
 		.pci = m->pci,
-		.console = m->consoles.virtio,
+		.console = &m->consoles.virtio,
 		.bounced = m->realm_ops->confidential || m->c->bounce,
 	};
 	return devices_create(&m->devices, m->c, &m->devices_env);

@@ -16,6 +16,7 @@
 #include "arm64/board.h"
 #include "lkvm/base/encode.h"
 #include "lkvm/base/log.h"
+#include "lkvm/run/options_devices.h"
 #include "lkvm/run/options_files.h"
 #include "lkvm/run/options_mem.h"
 #include "lkvm/run/options_realm.h"
@@ -26,39 +27,6 @@ static int parse_mem(void *conf, const char *name, const char *val)
 	struct config *c = conf;
 
 	return options_mem(val, &c->ram_size, &c->ram_base);
-}
-
-static int parse_disk(void *conf, const char *name, const char *val)
-{
-	struct config *c = conf;
-
-	if (c->nr_disks == CONFIG_MAX_DISKS) {
-		log_error("Currently only %u images are supported", CONFIG_MAX_DISKS);
-		return -EINVAL;
-	}
-	return disk_conf_parse(val, &c->disks[c->nr_disks++]);
-}
-
-static int parse_9p(void *conf, const char *name, const char *val)
-{
-	struct config *c = conf;
-
-	if (c->nr_shares == CONFIG_MAX_SHARES) {
-		log_error("Currently only %u shared directories are supported", CONFIG_MAX_SHARES);
-		return -EINVAL;
-	}
-	return share_conf_parse(val, &c->shares[c->nr_shares++]);
-}
-
-static int parse_fs(void *conf, const char *name, const char *val)
-{
-	struct config *c = conf;
-
-	if (c->nr_fs == CONFIG_MAX_FS) {
-		log_error("Currently only %u directories are supported by --fs", CONFIG_MAX_FS);
-		return -EINVAL;
-	}
-	return fs_conf_parse(val, &c->fs[c->nr_fs++]);
 }
 
 static int parse_network(void *conf, const char *name, const char *val)
@@ -327,14 +295,14 @@ static const struct opt opts[] = {
 	     "Size of the guest's memory, and where it starts (0x80000000 or higher). Units B, K, M, G, "
 	     "T, P; without one MiB are meant. Default 64 MiB x (CPUs + 3), at most 80 % of the host's"),
 	BRANCH_CALL("memory", "size[@addr]", parse_mem, "The same as --mem"),
-	CALL('d', "disk", "file[,flag...]", parse_disk,
+	CALL('d', "disk", "file[,flag...]", options_add_disk,
 	     "Disk image or block device, at most 24. Flags: ro, ephemeral (what is written is gone at the "
 	     "end), direct, format=raw|qcow2, backing=on|off, blocksize=512|4096, serial=<text>, queues=<n>, "
 	     "io=uring|threads; a comma in a file name is written twice. See DISKS"),
-	CALL(0, "9p", "dir[,tag][,flag...]", parse_9p,
+	CALL(0, "9p", "dir[,tag][,flag...]", options_add_9p,
 	     "Directory that the guest mounts as <tag> by 9P (default kvm_9p), at most 8. Flags: ro, map=host|root "
 	     "(who owns files), tag=<text>; a comma in a name is written twice"),
-	{ .name = "fs", .own = true, .arg = "dir[,flag...]", .store = OPT_CALL, .parse = parse_fs,
+	{ .name = "fs", .own = true, .arg = "dir[,flag...]", .store = OPT_CALL, .parse = options_add_fs,
 	  .help = "Directory that the guest mounts by virtio-fs, at most 4; virtiofsd serves it. Flags: tag=<text> "
 		  "(default virtiofs), ro, socket=<path> (of a daemon that runs; none is started then), "
 		  "sandbox=namespace|chroot|none (of the daemon; default namespace); a comma in a name is written "
@@ -342,6 +310,11 @@ static const struct opt opts[] = {
 	VIRTIO_SINGLES(SINGLE_OPTION)
 	TRUE("nodefaults", nodefaults, "Pass --params exactly as given and add nothing to it"),
 	CALL(0, "console", "serial|virtio", parse_console, "What the terminal is for the guest; default serial"),
+	{ .name = "console-port", .own = true, .arg = "name,file=path|socket=path|pty", .store = OPT_CALL,
+	  .parse = options_add_port,
+	  .help = "A port of virtio-console, which the guest finds by its name (/dev/virtio-ports/<name>), at most 14. "
+		  "What the guest writes goes behind what is in the file; a socket takes one client at a time; a comma "
+		  "in a name is written twice. See CONSOLES" },
 	STRING(0, "dev", "file", kvm_dev, "KVM's device node; default /dev/kvm"),
 	CALL(0, "tty", "n", parse_tty, "Connect serial port 0..3 of the guest to a new pty"),
 	STRING(0, "hugetlbfs", "path", hugetlbfs, "Take the guest's memory from this mounted hugetlbfs"),

@@ -30,6 +30,16 @@ struct chardev_ops {
 	 * be NULL: never a window. Any thread.
 	 */
 	bool (*size)(struct chardev *c, u16 *cols, u16 *rows);
+
+	/* Is there somebody at the other side? May be NULL: always. The chardev's loop. */
+	bool (*connected)(struct chardev *c);
+
+	/*
+	 * The guest has opened its side, which is closed at first (also said when it was open); or
+	 * has closed it, and all that it wrote before was taken by write(). May be NULL: nobody
+	 * wants to know. The chardev's loop.
+	 */
+	void (*peer)(struct chardev *c, bool open);
 };
 
 /* What the device registers. Called on the chardev's loop, without locks. */
@@ -43,6 +53,11 @@ struct chardev_client {
 	void (*writable)(void *arg);
 	/* The window has another size: ask ops->size. May be NULL. */
 	void (*resized)(void *arg);
+	/*
+	 * Somebody has come to the other side, or has gone, and the last byte that came from there
+	 * was taken: ask ops->connected. May be NULL.
+	 */
+	void (*connected)(void *arg);
 };
 
 struct chardev {

@@ -18,6 +18,8 @@
  *	tool answer PORT                      sends each message back with its bytes inverted
  *	tool pty SECONDS [expect TEXT | send TEXT]... -- COMMAND...
  *	                                      COMMAND on a terminal of its own; its exit status
+ *	tool talk|pour|drink|many|mirror|nobody ...
+ *	                                      byte streams of all kinds: see tool_sock.c
  *
  * Thread: one; serve forks for every connection.
  * Trust:  none needed: both ends are the test.
@@ -192,7 +194,13 @@ int main(int argc, char **argv)
 		     { "spy", 2, cmd_spy },
 		     { "echo", 1, cmd_echo },
 		     { "rr", 4, cmd_rr },
-		     { "crr", 3, cmd_crr } };
+		     { "crr", 3, cmd_crr },
+		     { "talk", 1, cmd_talk },
+		     { "pour", 3, cmd_pour },
+		     { "drink", 3, cmd_drink },
+		     { "many", 2, cmd_many },
+		     { "mirror", 1, cmd_mirror },
+		     { "nobody", 1, cmd_nobody } };
 
 	signal(SIGPIPE, SIG_IGN);
 	for (size_t i = 0; i < sizeof(cmds) / sizeof(*cmds); i++)

@@ -42,5 +42,11 @@ int cmd_crr(char **argv);
 int cmd_pty(char **argv);
 int cmd_fs(char **argv);
 int cmd_spy(char **argv);
+int cmd_talk(char **argv);
+int cmd_pour(char **argv);
+int cmd_drink(char **argv);
+int cmd_many(char **argv);
+int cmd_mirror(char **argv);
+int cmd_nobody(char **argv);
 
 #endif

@@ -49,9 +49,10 @@ static void add_net(struct virtio_device **out, const struct virtio_env *env)
 static void add_console(struct virtio_device **out, const struct virtio_env *env)
 {
 	struct chardev *c = ends_chardev(env->loop);
+	const struct virtio_console_conf conf = { .console = c };
 
 	terminals[env->instance] = c;
-	must(virtio_console_create(out, env, c), "a console");
+	must(virtio_console_create(out, env, &conf), "a console");
 }
 
 static void add_disk(struct virtio_device **out, const struct virtio_env *env, bool threads,

@@ -159,7 +159,9 @@ static bool chr_size(struct chardev *c, u16 *cols, u16 *rows)
 	return true;
 }
 
-static const struct chardev_ops chr_ops = { chr_write, chr_rx_ready, chr_size };
+static const struct chardev_ops chr_ops = { .write = chr_write,
+					    .rx_ready = chr_rx_ready,
+					    .size = chr_size };
 
 static void chr_room(void *arg)
 {

@@ -76,8 +76,26 @@ int virtio_9p_create(struct virtio_device **out, const struct virtio_env *env,
 int virtio_fs_create(struct virtio_device **out, const struct virtio_env *env,
 		     const struct fs_conf *conf);
 
-/* `chr` stays the caller's and outlives the device. */
+#define VIRTIO_CONSOLE_MAX_PORTS 14u /* beside the console; two queues each */
+
+/* A port that the guest finds by its name: /dev/virtio-ports/NAME, if it has udev. */
+struct virtio_console_port {
+	const char *name;
+	struct chardev *chr;
+};
+
+struct virtio_console_conf {
+	struct chardev *console;		 /* of port 0, hvc0; NULL: no console */
+	const struct virtio_console_port *ports; /* 1.. */
+	unsigned nr_ports;			 /* at most VIRTIO_CONSOLE_MAX_PORTS */
+};
+
+/*
+ * A console, or ports, or both [virtio 1.3 §5.3]. Without ports it is a console as those of old:
+ * no control queues. `conf` is not kept; names and chardevs stay the caller's and outlive the
+ * device. The loop is the chardevs' loop, too.
+ */
 int virtio_console_create(struct virtio_device **out, const struct virtio_env *env,
-			  struct chardev *chr);
+			  const struct virtio_console_conf *conf);
 
 #endif

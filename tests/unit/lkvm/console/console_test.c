@@ -55,7 +55,9 @@ static void stop(void *arg)
 	nr_stops++;
 }
 
-static const struct chardev_client client = { receive, writable, resized };
+static const struct chardev_client client = { .receive = receive,
+					      .writable = writable,
+					      .resized = resized };
 
 static void create(int in, int out)
 {

@@ -56,8 +56,11 @@ static bool chr_size(struct chardev *c, u16 *w, u16 *h)
 	return cols != 0;
 }
 
-static const struct chardev_ops chr_ops = { chr_write, chr_rx_ready, chr_size };
+static const struct chardev_ops chr_ops = { .write = chr_write,
+					    .rx_ready = chr_rx_ready,
+					    .size = chr_size };
 static struct chardev chr;
+static const struct virtio_console_conf conf = { .console = &chr };
 
 static void create(u64 mem_flags)
 {
@@ -68,7 +71,7 @@ static void create(u64 mem_flags)
 	room = sizeof(out);
 	ck_assert_int_eq(loop_create(&loop, "test"), 0);
 	env = (struct virtio_env){ .mem = mem, .loop = loop };
-	ck_assert_int_eq(virtio_console_create(&dev, &env, &chr), 0);
+	ck_assert_int_eq(virtio_console_create(&dev, &env, &conf), 0);
 	fake_transport_attach(&irq, dev);
 }
 
@@ -525,7 +528,7 @@ static int create_and_destroy(void)
 	int err;
 
 	chr = (struct chardev){ .ops = &chr_ops };
-	err = virtio_console_create(&dev, &env, &chr);
+	err = virtio_console_create(&dev, &env, &conf);
 	if (!err)
 		dev->type->destroy(dev);
 	ck_assert_ptr_null(chr.client);
@@ -540,7 +543,7 @@ START_TEST(a_small_ring_where_the_guest_bounces)
 
 	ck_assert_int_eq(loop_create(&env.loop, "test"), 0);
 	chr = (struct chardev){ .ops = &chr_ops };
-	ck_assert_int_eq(virtio_console_create(&dev, &env, &chr), 0);
+	ck_assert_int_eq(virtio_console_create(&dev, &env, &conf), 0);
 	ck_assert_uint_le(dev->queues[RX].max_size * 4, pool.kib / 8);
 	dev->type->destroy(dev);
 	loop_destroy(env.loop);

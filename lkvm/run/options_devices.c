@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Values of the options that may be given several times, each for one more device.
+ *
+ * Thread: main.
+ * Trust:  the user's own command line.
+ */
+#include "lkvm/run/options_devices.h"
+
+#include <errno.h>
+
+#include "lkvm/base/log.h"
+#include "lkvm/run/config.h"
+
+int options_add_disk(void *conf, const char *name, const char *val)
+{
+	struct config *c = conf;
+
+	if (c->nr_disks == CONFIG_MAX_DISKS) {
+		log_error("Currently only %u images are supported", CONFIG_MAX_DISKS);
+		return -EINVAL;
+	}
+	return disk_conf_parse(val, &c->disks[c->nr_disks++]);
+}
+
+int options_add_9p(void *conf, const char *name, const char *val)
+{
+	struct config *c = conf;
+
+	if (c->nr_shares == CONFIG_MAX_SHARES) {
+		log_error("Currently only %u shared directories are supported", CONFIG_MAX_SHARES);
+		return -EINVAL;
+	}
+	return share_conf_parse(val, &c->shares[c->nr_shares++]);
+}
+
+int options_add_fs(void *conf, const char *name, const char *val)
+{
+	struct config *c = conf;
+
+	if (c->nr_fs == CONFIG_MAX_FS) {
+		log_error("Currently only %u directories are supported by --fs", CONFIG_MAX_FS);
+		return -EINVAL;
+	}
+	return fs_conf_parse(val, &c->fs[c->nr_fs++]);
+}
+
+int options_add_port(void *conf, const char *name, const char *val)
+{
+	struct config *c = conf;
+
+	if (c->nr_ports == CONFIG_MAX_PORTS) {
+		log_error("Currently only %u console ports are supported", CONFIG_MAX_PORTS);
+		return -EINVAL;
+	}
+	return port_conf_parse(val, &c->ports[c->nr_ports++]);
+}

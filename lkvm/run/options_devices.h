@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Values of the options that may be given several times: struct opt's parse() [lkvm/base/options.h]
+ * of a struct config. 0, or -EINVAL after one log_error() line. Main thread.
+ */
+#ifndef LKVM_OPTIONS_DEVICES_H
+#define LKVM_OPTIONS_DEVICES_H
+
+int options_add_disk(void *conf, const char *name, const char *val);
+int options_add_9p(void *conf, const char *name, const char *val);
+int options_add_fs(void *conf, const char *name, const char *val);
+int options_add_port(void *conf, const char *name, const char *val);
+
+#endif
