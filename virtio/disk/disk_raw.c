@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -135,12 +136,31 @@ static int open_files(const struct disk_conf *conf, struct disk_file *f)
 	return f->buffered_fd < 0 ? open_error(conf->path, disk_conf_only_reads(conf), -errno) : 0;
 }
 
+/* A little over what the kernel was seen to need, on a busy machine. */
+#define LOCK_TRIES 50
+#define LOCK_WAIT_MS 20
+
+/*
+ * A process that was killed is gone before its io_uring is: what that had in flight is done, and
+ * only then is the file let go. Whoever starts the guest again at once waits for that.
+ */
+static int lock_in_a_while(int fd, struct flock *lock)
+{
+	int err = fcntl(fd, F_OFD_SETLK, lock);
+
+	for (int i = 0; err && (errno == EAGAIN || errno == EACCES) && i < LOCK_TRIES; i++) {
+		poll(NULL, 0, LOCK_WAIT_MS);
+		err = fcntl(fd, F_OFD_SETLK, lock);
+	}
+	return err;
+}
+
 static int lock_file(const struct disk_conf *conf, const struct disk_file *f)
 {
 	struct flock lock = { .l_type = disk_conf_only_reads(conf) ? F_RDLCK : F_WRLCK,
 			      .l_whence = SEEK_SET };
 
-	if (conf->shared || fcntl(f->fd, F_OFD_SETLK, &lock) == 0)
+	if (conf->shared || lock_in_a_while(f->fd, &lock) == 0)
 		return 0;
 	if (errno == EAGAIN || errno == EACCES) {
 		log_error(
