@@ -4,7 +4,7 @@
 # make arm64      build/arm64/lkvm, cross-built (or native on arm64)
 # make demo       install what is missing, build, boot a guest in this terminal
 # make demo-attest  a Realm gets a key from a key broker, and another one does not
-# make check      unit tests, fuzz corpora, stress, faults, lints, boots in the rig; prints a total
+# make check      unit tests, fuzz corpora, stress, faults, kills, lints, boots in the rig; prints a total
 # make faults     each call that can fail does, once; in `make check` an eighth of them
 # make bench      lkvm beside QEMU in the same rig
 # make mutate     plants faults in a copy of the tree, and has the unit tests find them
@@ -238,6 +238,17 @@ build/faults/faults: $(call objs,build/san,$(sort $(wildcard tests/faults/*.c)))
 faults: build/faults/faults
 	$(Q)TIME_SCALE=$$(tests/time-scale) FAULTS_STEP=$(FAULTS_STEP) FAULTS_TIMES=$(FAULTS_TIMES) $<
 
+# ---- kills: SIGKILL while a guest writes; tests/kills/README -----------------------------------------
+
+build/unit/kills: $(call objs,build/san,$(sort $(wildcard tests/kills/*.c))) build/san/libfake.a build/san/liblkvm.a
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(SAN_FLAGS) $(LDFLAGS) -o $@ $^ $(SAN_LIBS)
+
+.PHONY: kills
+kills: build/unit/kills
+	$(Q)KILLS=$(KILLS) $<
+
 # FAULT="virtio/dev rings" plants only those whose file or description has one of these words.
 .PHONY: mutate
 mutate:
@@ -272,6 +283,14 @@ $(FUZZERS:%=build/fuzz/%): build/fuzz/%: build/fuzz/obj/tests/fuzz/%.o build/fuz
 .PHONY: corpora
 corpora: $(FUZZERS:%=build/fuzz/%)
 	$(Q)tests/run-corpora $(FUZZERS)
+
+# Hours of one processor for each target; what they find goes to build/fuzz/. For a night, not for check:
+# make fuzz-long HOURS=2 FUZZ="control pci" (default: one hour, all)
+HOURS ?= 1
+FUZZ ?= $(FUZZERS)
+.PHONY: fuzz-long
+fuzz-long: $(FUZZ:%=build/fuzz/%)
+	$(Q)tests/run-fuzz $(HOURS) $(FUZZ)
 
 # ---- payloads of guest/: freestanding arm64 binaries ----------------------------------------------
 
