@@ -342,7 +342,7 @@ build/arm64/tests/%: tests/bench/%.c
 	$(Q)$(GUEST_CC) $(CSTD) -O2 -Wall -Wextra $(WERROR) $(REPRO) -static -o $@ $<
 
 .PHONY: payloads
-payloads: build/arm64/tests/tool build/arm64/tests/count build/arm64/tests/asks $(PAYLOADS:%=$(GUEST_OUT)/%.flat) $(GUEST_OUT)/hello.img $(GUEST_OUT)/args.img
+payloads: build/arm64/tests/tool build/arm64/tests/intrude build/arm64/tests/count build/arm64/tests/asks $(PAYLOADS:%=$(GUEST_OUT)/%.flat) $(GUEST_OUT)/hello.img $(GUEST_OUT)/args.img
 
 # ---- key broker: the server is for tests and demonstrations, see tests/keybroker/README -------------
 

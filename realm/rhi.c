@@ -31,8 +31,17 @@
 #include "realm/hash.h"
 
 static const struct sys_call list[] = {
-	CALL(socket),  CALL(setsockopt), CALL(getsockopt), CALL(connect), CALL(ppoll),
-	CALL(sendmsg), CALL(recvmsg),	 CALL(recvfrom),   CALL(close),	  CALL_IOCTL(FIONREAD),
+	CALL_IF(socket, 0, UINT32_MAX, AF_INET),
+	CALL_IF_RARE(socket, 0, UINT32_MAX, AF_INET6, "a server of IPv6"),
+	CALL(setsockopt),
+	CALL(getsockopt),
+	CALL(connect),
+	CALL(ppoll),
+	CALL(sendmsg),
+	CALL(recvmsg),
+	CALL(recvfrom),
+	CALL(close),
+	CALL_IOCTL(FIONREAD),
 };
 
 const struct calls rhi_calls = CALLS("host sessions", list);

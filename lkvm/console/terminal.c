@@ -22,8 +22,12 @@
 #include "lkvm/base/log.h"
 
 static const struct sys_call list[] = {
-	CALL_IOCTL(TCGETS),	CALL_IOCTL(TCSETS), CALL_IOCTL(TIOCGPGRP),
-	CALL_IOCTL(TIOCGWINSZ), CALL(getpgid),	    CALL(rt_sigprocmask),
+	CALL_IOCTL(TCGETS),
+	CALL_IOCTL(TCSETS),
+	CALL(rt_sigprocmask),
+	CALL_IOCTL_RARE(TIOCGPGRP, "a job that comes to the foreground"),
+	CALL_RARE(getpgid, "a job that comes to the foreground"),
+	CALL_IOCTL_RARE(TIOCGWINSZ, "a virtio console"),
 };
 
 const struct calls terminal_calls = CALLS("terminal", list);

@@ -381,7 +381,7 @@ static int check_measure(const struct config *c)
 	return 0;
 }
 
-/* At the second boot no program can be started. */
+/* At the second boot no program can be started, and root has no privileges. */
 static int check_confine(const struct config *c)
 {
 	for (unsigned i = 0; i < c->nr_fs && c->reboot && c->confine != CONFINE_OFF; i++) {
@@ -390,11 +390,16 @@ static int check_confine(const struct config *c)
 				      "cannot: add --confine off");
 	}
 	for (unsigned i = 0; i < c->nr_nics && c->reboot && c->confine != CONFINE_OFF; i++) {
-		if (c->nics[i].script[0] || c->nics[i].downscript[0]) {
-			log_error("--reboot starts network scripts again, which a confined lkvm "
-				  "cannot: add --confine off");
-			return -EINVAL;
-		}
+		const struct net_conf *n = &c->nics[i];
+
+		if (n->script[0] || n->downscript[0])
+			return refuse(
+				"--reboot starts network scripts again, which a confined lkvm "
+				"cannot: add --confine off");
+		if (n->mode == NET_MODE_TAP && n->fd < 0 && n->tapif[0] != '/' && !geteuid())
+			return refuse("--reboot opens a tap interface again, for which root has no "
+				      "privileges any more in a confined lkvm: run it as the owner "
+				      "of the tap, or add --confine off");
 	}
 	return 0;
 }

@@ -66,8 +66,6 @@ static const struct sys_call list[] = {
 
 static const struct calls process_calls = CALLS("process", list);
 
-#define BOOT "--reboot"
-
 /*
  * What sets up another machine, for --reboot: a filter cannot be taken off. Still no program is
  * started, no memory becomes code (libraries are there since the first boot), and what is made are
@@ -75,55 +73,50 @@ static const struct calls process_calls = CALLS("process", list);
  * unknown.
  */
 static const struct sys_call setup_list[] = {
-	CALL_RARE(openat, BOOT),
-	CALL_RARE(close, BOOT),
-	CALL_RARE(read, BOOT),
-	CALL_RARE(pread64, BOOT),
-	CALL_RARE(lseek, BOOT),
-	CALL_RARE(newfstatat, BOOT),
-	CALL_RARE(fstat, BOOT),
-	CALL_RARE(statx, BOOT),
-	CALL_RARE(readlinkat, BOOT),
-	CALL_RARE(faccessat, BOOT),
-	CALL_RARE(fcntl, BOOT),
-	CALL_RARE(ioctl, BOOT),
-	CALL_RARE(ftruncate, BOOT),
-	CALL_RARE(fallocate, BOOT),
-	CALL_RARE(fchmod, BOOT),
-	CALL_RARE(flock, BOOT),
-	CALL_RARE(mkdirat, BOOT),
-	CALL_RARE(linkat, BOOT),
-	CALL_RARE(unlinkat, BOOT),
-	CALL_RARE(fsync, BOOT),
-	CALL_RARE(memfd_create, BOOT),
-	CALL_RARE(eventfd2, BOOT),
-	CALL_RARE(epoll_create1, BOOT),
-	CALL_RARE(timerfd_create, BOOT),
-	CALL_RARE(signalfd4, BOOT),
-	CALL_RARE(io_uring_setup, BOOT),
-	CALL_RARE(io_uring_register, BOOT),
-	CALL_RARE(io_uring_enter, BOOT),
-	CALL_RARE(socket, BOOT),
-	CALL_RARE(bind, BOOT),
-	CALL_RARE(listen, BOOT),
-	CALL_RARE(connect, BOOT),
-	CALL_RARE(getsockname, BOOT),
-	CALL_RARE(setsockopt, BOOT),
-	CALL_RARE(getsockopt, BOOT),
-	CALL_RARE(getrandom, BOOT),
-	CALL_RARE(uname, BOOT),
-	CALL_RARE(sysinfo, BOOT),
-	CALL_RARE(prlimit64, BOOT),
-	CALL_RARE(geteuid, BOOT),
-	CALL_RARE(mlock, BOOT),
-	CALL_RARE(prctl, BOOT),
-	CALL_RARE(rt_sigaction, BOOT),
-	CALL_RARE(sched_getaffinity, BOOT),
-	CALL_RARE(sched_setaffinity, BOOT),
-	CALL_RARE(set_robust_list, BOOT),
-	CALL_RARE(rseq, BOOT),
-	CALL_IF_RARE(mprotect, 2, PROT_EXEC, 0, BOOT),
-	CALL_IF_RARE(clone, 0, CLONE_VM | CLONE_THREAD, CLONE_VM | CLONE_THREAD, BOOT),
+	CALL(openat),
+	CALL(close),
+	CALL(read),
+	CALL(pread64),
+	CALL(newfstatat),
+	CALL(faccessat),
+	CALL(fcntl),
+	CALL(ioctl),
+	CALL(ftruncate),
+	CALL(memfd_create),
+	CALL(eventfd2),
+	CALL(epoll_create1),
+	CALL(timerfd_create),
+	CALL(io_uring_setup),
+	CALL(io_uring_register),
+	CALL(socket),
+	CALL(bind),
+	CALL(listen),
+	CALL(getsockname),
+	CALL(setsockopt),
+	CALL(getrandom),
+	CALL(prlimit64),
+	CALL(geteuid),
+	CALL(prctl),
+	CALL(rt_sigaction),
+	CALL(sched_getaffinity),
+	CALL(sched_setaffinity),
+	CALL(statfs),
+	CALL(fstatfs),
+	CALL(unlinkat),
+	CALL(set_robust_list),
+	CALL(rseq),
+	CALL_IF(mprotect, 2, PROT_EXEC, 0),
+	CALL_IF(clone, 0, CLONE_VM | CLONE_THREAD, CLONE_VM | CLONE_THREAD),
+	CALL_RARE(mlock, "a protected VM"),
+	CALL_RARE(io_uring_enter, "a large kernel"),
+	CALL_RARE(lseek, "by the C library"),
+	CALL_RARE(fstat, "by the C library's version"),
+	CALL_RARE(statx, "by the C library's version"),
+	CALL_RARE(readlinkat, "by the C library's version"),
+	CALL_RARE(getsockopt, "by libslirp's version"),
+	CALL_RARE(connect, "by libslirp's version"),
+	CALL_RARE(uname, "by the C library"),
+	CALL_RARE(sysinfo, "by the C library"),
 	CALL_REFUSED(clone3),
 };
 
@@ -209,21 +202,34 @@ static void give_up_all(void *arg)
 	give_up(arg, 0);
 }
 
-/* What the process has in memory is the guest's, and KVM charges a protected VM's pages to it. */
-static int set_limits(void)
+/*
+ * What the process has in memory is the guest's. So it leaves no core; where cores go to a pipe, no
+ * limit keeps them from it, but a process that cannot be dumped has none, and no other process of
+ * the same user looks into it. Sanitizers do that.
+ */
+static int leave_no_core(void)
 {
-	const struct rlimit all = { RLIM_INFINITY, RLIM_INFINITY }, none = { 0, 0 };
+	const struct rlimit none = { 0, 0 };
 
-	/* Only root has no limit already, or may lift it. */
+	if (setrlimit(RLIMIT_CORE, &none) < 0)
+		return -errno;
+	return !SANITIZED && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ? -errno : 0;
+}
+
+/* KVM charges the pages of a protected VM to us as they come, and root has no limit. */
+static void lift_memlock(void)
+{
+	const struct rlimit all = { RLIM_INFINITY, RLIM_INFINITY };
+
 	setrlimit(RLIMIT_MEMLOCK, &all);
-	return setrlimit(RLIMIT_CORE, &none) < 0 ? -errno : 0;
 }
 
 static int restrict_threads(const struct confine_env *env)
 {
 	struct part p = { .rules = -1 };
 
-	p.err = set_limits();
+	lift_memlock();
+	p.err = leave_no_core();
 	if (!p.err && !SANITIZED)
 		p.err = landlock_rules(&p.rules, env->c);
 	if (!p.err) {

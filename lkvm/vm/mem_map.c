@@ -44,6 +44,15 @@
 #define MEM_HUGE_PAGE (2 * MiB)
 
 /*
+ * No core file has guest memory in it, whoever makes one. It needs no more mappings than there are
+ * already, as all of guest memory is so.
+ */
+static void leave_out_of_cores(void *p, u64 size)
+{
+	madvise(p, size, MADV_DONTDUMP);
+}
+
+/*
  * Map at an address that is congruent to `base` modulo 2 MiB, so that a huge page of the host can
  * back a block of stage 2: a block saves the guest 511 faults and each walk a level.
  */
@@ -67,6 +76,7 @@ static void *map_aligned(u64 base, u64 size, int prot, int flags, int fd)
 	if (skip)
 		munmap(res, skip);
 	munmap(res + skip + size, span - skip - size);
+	leave_out_of_cores(p, size);
 	return p;
 }
 
@@ -119,6 +129,7 @@ static int region_map_huge(struct region *r, const char *dir)
 			  (unsigned long long)(r->pub.size / MiB), dir, strerror(err));
 		return -err;
 	}
+	leave_out_of_cores(p, align_up(r->pub.size, r->huge));
 	r->pub.host = p;
 	return 0;
 }
@@ -240,7 +251,10 @@ void region_unmap(struct region *r)
 
 static int remap(void *at, u64 len, int prot, int flags, int fd, u64 off)
 {
-	return mmap(at, len, prot, flags | MAP_FIXED, fd, (off_t)off) == MAP_FAILED ? -errno : 0;
+	if (mmap(at, len, prot, flags | MAP_FIXED, fd, (off_t)off) == MAP_FAILED)
+		return -errno;
+	leave_out_of_cores(at, len);
+	return 0;
 }
 
 /* The vCPUs' view of pages that change sides: memory of the other kind, or nothing. */

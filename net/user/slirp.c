@@ -30,7 +30,8 @@
 #include "net/user/slirp_lib.h"
 
 static const struct sys_call list[] = {
-	CALL(socket),
+	CALL_IF(socket, 0, UINT32_MAX, AF_INET),
+	CALL_IF_RARE(socket, 0, UINT32_MAX, AF_INET6, "a guest that speaks IPv6"),
 	CALL(connect),
 	CALL(accept),
 	CALL_RARE(accept4, "by its version"),

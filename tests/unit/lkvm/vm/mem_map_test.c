@@ -193,6 +193,45 @@ START_TEST(the_number_of_pieces_has_a_limit)
 }
 END_TEST
 
+static void no_core_has(const char *at)
+{
+	char perms[5], flags[200];
+
+	for (u64 off = 0; off < SIZE; off += off < 8 * 4096 ? 4096 : SIZE / 8) {
+		mapping_at(at + off, perms, flags);
+		ck_assert_msg(strstr(flags, " dd"), "at %#llx: %s", (unsigned long long)off, flags);
+	}
+}
+
+static void check_cores(u64 kind)
+{
+	ram(SIZE, kind);
+	no_core_has(r->host);
+	no_core_has(r->shared_view);
+	if (kind & MEM_PROTECTED) {
+		ck_assert_int_eq(mem_set_shared(m, gpa(RAM), SIZE, false), 0);
+		ck_assert_int_eq(mem_set_shared(m, gpa(RAM + 4096), 8192, true), 0);
+		ck_assert_int_eq(mem_set_shared(m, gpa(RAM + 8192), 4096, false), 0);
+		no_core_has(r->host);
+		no_core_has(r->shared_view);
+	}
+	mem_destroy(m);
+}
+
+START_TEST(no_core_file_has_guest_memory)
+{
+	static const u64 kinds[] = { MEM_HUGE,
+				     SHARED_ONLY,
+				     MEM_PROTECTED | MEM_SPLIT_VIEW,
+				     MEM_PROTECTED | MEM_SPLIT_VIEW | MEM_HUGE,
+				     MEM_PROTECTED | MEM_SPLIT_VIEW | MEM_STRICT,
+				     MEM_GUARDED };
+
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+		check_cores(kinds[i]);
+}
+END_TEST
+
 START_TEST(hugetlbfs_is_for_ordinary_memory)
 {
 	static const u64 flags[] = { SHARED_ONLY, MEM_PROTECTED | MEM_SPLIT_VIEW, MEM_GUARDED };
@@ -208,4 +247,4 @@ END_TEST
 SUITE_MAIN("lkvm/mem_map", ordinary_memory_is_private_and_of_no_file,
 	   shared_only_memory_is_the_files, shared_only_memory_has_no_huge_pages,
 	   a_page_that_becomes_protected_is_given_back, the_number_of_pieces_has_a_limit,
-	   hugetlbfs_is_for_ordinary_memory)
+	   no_core_file_has_guest_memory, hugetlbfs_is_for_ordinary_memory)
