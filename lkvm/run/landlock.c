@@ -207,6 +207,18 @@ static void allow_resolv_conf(struct rules *r)
 		allow(r, path, FS_READ_FILE);
 }
 
+/* The directory of a daemon's socket: a daemon that is started again makes a new one. */
+static void allow_socket(struct rules *r, const char *path)
+{
+	char dir[FS_SOCKET_LEN + 1];
+	const char *slash = strrchr(path, '/');
+
+	if (!*path)
+		return;
+	snprintf(dir, sizeof(dir), "%.*s", slash ? (int)(slash - path) + 1 : 1, slash ? path : ".");
+	allow(r, dir, FS_RESOLVE_UNIX);
+}
+
 /* What is written while the next boot is set up: devices of the host, and what is configured. */
 static void allow_setup(struct rules *r, const struct config *c)
 {
@@ -234,6 +246,8 @@ static void allow_setup(struct rules *r, const struct config *c)
 		if (c->ports[i].kind == PORT_FILE)
 			allow(r, c->ports[i].path, rw);
 	}
+	for (unsigned i = 0; i < c->nr_fs; i++)
+		allow_socket(r, c->fs[i].socket);
 	if (c->hugetlbfs)
 		allow(r, c->hugetlbfs, files);
 	if (c->dump_dtb)

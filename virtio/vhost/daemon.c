@@ -180,10 +180,10 @@ void daemon_stop(struct daemon *d)
 
 	if (!d)
 		return;
-	if (!daemon_ended(d, GRACE_MS, how, sizeof(how))) {
-		pidfd_send_signal(d->pidfd, SIGKILL, NULL, 0);
+	/* Where we may send no signal any more (--confine), the kernel does at our end. */
+	if (!daemon_ended(d, GRACE_MS, how, sizeof(how)) &&
+	    !pidfd_send_signal(d->pidfd, SIGKILL, NULL, 0))
 		daemon_ended(d, GRACE_MS, how, sizeof(how));
-	}
 	close(d->pidfd);
 	free(d);
 }
