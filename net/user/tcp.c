@@ -23,7 +23,8 @@
 #include "net/user/tcp_conn.h"
 
 static const struct sys_call list[] = {
-	CALL(socket),
+	CALL_IF(socket, 0, UINT32_MAX, AF_INET),
+	CALL_IF_RARE(socket, 0, UINT32_MAX, AF_INET6, "a guest that speaks IPv6"),
 	CALL(connect),
 	CALL_RARE(accept4, "a forward"),
 	CALL_RARE(bind, "a forward that is made later"),
