@@ -95,7 +95,7 @@ static const struct sys_call setup_list[] = {
 	CALL(setsockopt),
 	CALL(getrandom),
 	CALL(prlimit64),
-	CALL(geteuid),
+	CALL_RARE(geteuid, "by a library"),
 	CALL(prctl),
 	CALL(rt_sigaction),
 	CALL(sched_getaffinity),
