@@ -95,7 +95,7 @@ static const struct sys_call setup_list[] = {
 	CALL(setsockopt),
 	CALL(getrandom),
 	CALL(prlimit64),
-	CALL_RARE(geteuid, "by a library"),
+	CALL_RARE(geteuid, "keys of a simulated Realm"),
 	CALL(prctl),
 	CALL(rt_sigaction),
 	CALL(sched_getaffinity),
