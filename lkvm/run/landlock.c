@@ -158,22 +158,24 @@ static void allow_outfile(struct rules *r, const char *name)
 		allow(r, dir, FS_MAKE_REG | FS_REMOVE_FILE | FS_REFER);
 }
 
-/* The directory of a Unix socket, whose name is removed at the end. */
-static void allow_socket(struct rules *r, const char *name, bool reboot, u64 more)
+static void allow_directory_of(struct rules *r, const char *name, u64 allowed)
 {
 	const char *slash = strrchr(name, '/');
 	char dir[PATH_MAX] = ".";
 
 	if (slash)
 		snprintf(dir, sizeof(dir), "%.*s/", (int)(slash - name), name);
-	allow(r, dir, FS_REMOVE_FILE | (reboot ? FS_MAKE_SOCK : 0) | more);
+	allow(r, dir, allowed);
 }
 
+/* Names of sockets are removed at the end. */
 static void allow_sockets(struct rules *r, const struct config *c)
 {
+	u64 allowed = FS_REMOVE_FILE | FS_RESOLVE_UNIX | (c->reboot ? FS_MAKE_SOCK : 0);
+
 	for (unsigned i = 0; i < c->nr_ports; i++) {
 		if (c->ports[i].kind == PORT_SOCKET)
-			allow_socket(r, c->ports[i].path, c->reboot, FS_RESOLVE_UNIX);
+			allow_directory_of(r, c->ports[i].path, allowed);
 	}
 }
 
@@ -207,18 +209,6 @@ static void allow_resolv_conf(struct rules *r)
 		allow(r, path, FS_READ_FILE);
 }
 
-/* The directory of a daemon's socket: a daemon that is started again makes a new one. */
-static void allow_socket(struct rules *r, const char *path)
-{
-	char dir[FS_SOCKET_LEN + 1];
-	const char *slash = strrchr(path, '/');
-
-	if (!*path)
-		return;
-	snprintf(dir, sizeof(dir), "%.*s", slash ? (int)(slash - path) + 1 : 1, slash ? path : ".");
-	allow(r, dir, FS_RESOLVE_UNIX);
-}
-
 /* What is written while the next boot is set up: devices of the host, and what is configured. */
 static void allow_setup(struct rules *r, const struct config *c)
 {
@@ -246,8 +236,11 @@ static void allow_setup(struct rules *r, const struct config *c)
 		if (c->ports[i].kind == PORT_FILE)
 			allow(r, c->ports[i].path, rw);
 	}
-	for (unsigned i = 0; i < c->nr_fs; i++)
-		allow_socket(r, c->fs[i].socket);
+	/* A daemon that is started again makes a new socket. */
+	for (unsigned i = 0; i < c->nr_fs; i++) {
+		if (c->fs[i].socket[0])
+			allow_directory_of(r, c->fs[i].socket, FS_RESOLVE_UNIX);
+	}
 	if (c->hugetlbfs)
 		allow(r, c->hugetlbfs, files);
 	if (c->dump_dtb)
