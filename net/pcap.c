@@ -147,7 +147,7 @@ static void append(struct output *o, const struct iovec *v, unsigned nr, size_t 
 
 static void note(struct pcap_if *p, struct iov_cur frame)
 {
-	struct iovec v[1 + MAX_PIECES];
+	NOT_ZEROED struct iovec v[1 + MAX_PIECES];
 	struct packet_header h;
 	struct timespec now;
 	size_t len = frame.left;

@@ -188,7 +188,7 @@ static int run_config(struct config *c)
 
 int cmd_run(int argc, char **argv)
 {
-	struct config c;
+	NOT_ZEROED struct config c;
 	int status;
 
 	config_init(&c);

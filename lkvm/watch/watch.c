@@ -155,7 +155,7 @@ static void arm_tick(struct watch *w)
 /* A piece of each tap; true if there was any. */
 static bool take(struct watch *w)
 {
-	u8 buf[PIECE];
+	NOT_ZEROED u8 buf[PIECE];
 	bool any = false;
 
 	for (unsigned i = 0; i < WATCH_SOURCES; i++) {

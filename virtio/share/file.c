@@ -136,7 +136,7 @@ static struct fid *range_of(struct call *c, u64 *off, u32 *count, int *err)
 
 int do_read(struct call *c)
 {
-	struct iovec iov[MAX_PIECES];
+	NOT_ZEROED struct iovec iov[MAX_PIECES];
 	struct wire_out start;
 	ssize_t n = 0;
 	u32 count;
@@ -169,7 +169,7 @@ int do_read(struct call *c)
 
 int do_write(struct call *c)
 {
-	struct iovec iov[MAX_PIECES];
+	NOT_ZEROED struct iovec iov[MAX_PIECES];
 	ssize_t n = 0;
 	u32 count;
 	u64 off;
