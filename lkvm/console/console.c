@@ -271,12 +271,18 @@ static void on_signal(void *arg, u32 events)
 static size_t con_write(struct chardev *chr, const void *buf, size_t len)
 {
 	struct console *c = container_of(chr, struct console, chr);
+	size_t done = 0, n = 1;
 
 	if (!c->tap)
 		return outbuf_write(c->outbuf, buf, len);
-	len = outbuf_write(c->outbuf, buf, MIN(len, tap_room(c->tap)));
-	tap_put(c->tap, buf, len);
-	return len;
+	/* Until one of the two has no room, and has been told that there is more to come. */
+	for (; done < len && n; done += n) {
+		const char *p = (const char *)buf + done;
+
+		n = outbuf_write(c->outbuf, p, MIN(len - done, tap_room(c->tap)));
+		tap_put(c->tap, p, n);
+	}
+	return done;
 }
 
 static void con_rx_ready(struct chardev *chr, bool ready)
@@ -449,6 +455,11 @@ fail:
 struct chardev *console_chardev(struct console *c)
 {
 	return &c->chr;
+}
+
+bool console_idle(const struct console *c)
+{
+	return outbuf_idle(c->outbuf);
 }
 
 void console_flush(struct console *c)

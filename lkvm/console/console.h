@@ -55,6 +55,9 @@ int console_create_pty(struct console **out, unsigned index, struct loop *loop, 
 /* The console as a chardev, which is the console's: until console_destroy(). */
 struct chardev *console_chardev(struct console *c);
 
+/* Is all that the guest has printed written out, or lost? Any thread. */
+bool console_idle(const struct console *c);
+
 /*
  * Write out what the guest has printed. Waits for the output, and gives up with a warning when that
  * takes nothing for two seconds. On the loop, or while the loop does not run.

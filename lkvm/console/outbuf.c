@@ -136,6 +136,16 @@ size_t outbuf_write(struct outbuf *o, const void *buf, size_t len)
 	return n;
 }
 
+bool outbuf_idle(struct outbuf *o)
+{
+	bool idle;
+
+	pthread_mutex_lock(&o->lock);
+	idle = !o->len;
+	pthread_mutex_unlock(&o->lock);
+	return idle;
+}
+
 /* ---- the loop ---- */
 
 /* Write one contiguous piece: bytes written, 0 (nothing to do), or -errno. */

@@ -40,6 +40,9 @@ int outbuf_create(struct outbuf **out, struct loop *loop, int fd, u32 flags,
  */
 size_t outbuf_write(struct outbuf *o, const void *buf, size_t len);
 
+/* Is everything written, or lost? Any thread. */
+bool outbuf_idle(struct outbuf *o);
+
 /*
  * Write everything that is in the buffer. Waits for the descriptor, and gives up with a warning
  * when that takes nothing for two seconds; a lossy one is not waited for. On the loop, or while the

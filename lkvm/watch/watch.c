@@ -45,6 +45,7 @@ struct watch {
 	struct tap *taps[WATCH_SOURCES];
 	struct script *script;
 	bool spoken; /* a guest has printed something */
+	bool more;   /* a tap has more than was taken */
 	u64 patience_ns;
 	char hint[300];
 	struct stop *stop;
@@ -158,12 +159,14 @@ static bool take(struct watch *w)
 	NOT_ZEROED u8 buf[PIECE];
 	bool any = false;
 
+	w->more = false;
 	for (unsigned i = 0; i < WATCH_SOURCES; i++) {
 		size_t n = w->taps[i] ? tap_take(w->taps[i], buf, sizeof(buf)) : 0;
 
 		if (!n)
 			continue;
 		any = true;
+		w->more |= n == sizeof(buf);
 		if (!w->spoken)
 			record_event(w->record, "first-output", NULL, NULL);
 		w->spoken = true;
@@ -181,7 +184,7 @@ static void on_window(void *arg)
 	bool sleeps = true;
 
 	if (take(w)) {
-		loop_timer_arm(w->window, WINDOW_NS);
+		loop_timer_arm(w->window, w->more ? 0 : WINDOW_NS);
 		return;
 	}
 	for (unsigned i = 0; i < WATCH_SOURCES; i++)
@@ -196,7 +199,7 @@ static void on_wake(void *arg, u32 events)
 	struct watch *w = arg;
 
 	take(w);
-	loop_timer_arm(w->window, WINDOW_NS);
+	loop_timer_arm(w->window, w->more ? 0 : WINDOW_NS);
 }
 
 static void on_tick(void *arg)
@@ -293,10 +296,12 @@ int watch_finish(struct watch *w, bool started)
 	f.until_seen = script_until_seen(w->script);
 	f.resets = w->resets;
 	f.too_many_resets = w->too_many_resets;
-	f.status = script_status(w->script);
+	f.command = w->run->command;
+	f.status = f.command && !w->conf->status_from ? w->run->command(w->run->arg)
+						      : script_status(w->script);
 	verdict_of(&v, &f);
 	err = record_end(w->record, &v, script_tail(w->script));
-	if (v.well || v.status == EXIT_UNREAD || w->end == STOP_SIGNAL)
+	if (v.well || v.status == EXIT_UNREAD || w->end == STOP_SIGNAL || v.commands)
 		log_info("%s", v.line);
 	else if (v.status != EXIT_DIE && v.status != EXIT_GUEST) /* they have said why */
 		log_error("%s", v.line);

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -16,6 +17,7 @@
 #include <unistd.h>
 
 #include "lkvm/console/console.h"
+#include "lkvm/console/tap.h"
 #include "tests/unit/fds.h"
 #include "tests/unit/suite.h"
 
@@ -626,6 +628,40 @@ START_TEST(blocked_output)
 }
 END_TEST
 
+/* Who else reads is behind: he has to say when he goes on, also if he has taken a part. */
+START_TEST(a_tap_that_is_behind)
+{
+	static char line[200000], buf[4096];
+	struct console_conf conf = { .in_fd = -1 };
+	int out = open("/dev/null", O_WRONLY), wake = eventfd(0, EFD_NONBLOCK);
+	size_t sent;
+
+	ck_assert_int_eq(tap_create(&conf.tap, wake), 0);
+	conf.out_fd = out;
+	ck_assert_int_eq(loop_create(&loop, "test"), 0);
+	ck_assert_int_eq(console_create(&con, &conf, loop), 0);
+	chr = console_chardev(con);
+	chr->client = &client;
+	sent = 0;
+	for (unsigned i = 0; i < 1000 && sent < sizeof(line); i++) {
+		size_t n = chr->ops->write(chr, line + sent, sizeof(line) - sent);
+
+		sent += n;
+		nr_writable = 0;
+		/* Nobody writes again before he is told to. */
+		while (!nr_writable && sent < sizeof(line)) {
+			tap_take(conf.tap, buf, sizeof(buf));
+			loop_step(loop, 5);
+			ck_assert_uint_lt(i++, 1000);
+		}
+	}
+	ck_assert_uint_eq(sent, sizeof(line));
+	teardown();
+	tap_destroy(conf.tap);
+	close(wake);
+}
+END_TEST
+
 START_TEST(nothing_at_all)
 {
 	create(-1, -1);
@@ -751,5 +787,6 @@ END_TEST
 SUITE_MAIN("lkvm/console", on_a_terminal, escapes, escape_when_the_guest_is_deaf,
 	   a_paste_is_not_lost, escape_behind_a_paste, hang_up, window_size, every_way_out_restores,
 	   background, input_from_a_pipe, pipe_closed_early, input_from_a_file,
-	   a_full_guest_has_a_rest, dev_null, dev_zero, sockets, blocked_output, nothing_at_all,
-	   bad_descriptor, bytes_are_gathered, pty, create_fails_step_by_step)
+	   a_full_guest_has_a_rest, dev_null, dev_zero, sockets, blocked_output,
+	   a_tap_that_is_behind, nothing_at_all, bad_descriptor, bytes_are_gathered, pty,
+	   create_fails_step_by_step)
