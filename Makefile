@@ -135,6 +135,14 @@ define archive
 endef
 objs = $(patsubst %.c,$(1)/%.o,$(2))
 
+# The first process of guests of `lkvm exec` is a part of the program that starts them.
+INIT := build/guest/init
+INIT_OBJS := $(patsubst %.c,build/guest/%.o,$(sort $(wildcard guest/init/*.c)))
+ifeq ($(ARCH),aarch64)
+$(O)/obj/lkvm/exec/init.o: $(INIT)/init
+$(O)/obj/lkvm/exec/init.o: DEFS = -DGUEST_INIT='"$(INIT)/init"'
+endif
+
 $(O)/liblkvm.a: $(call objs,$(O)/obj,$(LIB_SRCS))
 	$(archive)
 $(O)/libfake.a: $(call objs,$(O)/obj,$(FAKE_SRCS))
@@ -296,7 +304,7 @@ fuzz-long: $(FUZZ:%=build/fuzz/%)
 
 GUEST_LIB := guest/lib.c guest/fdt.c guest/gic.c guest/realm.c guest/virtio.c
 PAYLOADS := $(patsubst guest/%.c,%,$(filter-out $(GUEST_LIB),$(sort $(wildcard guest/*.c))))
-GUEST_CROSS := $(if $(filter aarch64,$(ARCH)),,aarch64-linux-gnu-)
+GUEST_CROSS := $(if $(filter aarch64,$(HERE)),,aarch64-linux-gnu-)
 GUEST_CC := $(GUEST_CROSS)gcc
 GUEST_CFLAGS := -std=gnu17 -I. -ffreestanding -fno-pic -fno-stack-protector -mgeneral-regs-only \
 	-mstrict-align -mno-outline-atomics -fno-tree-loop-distribute-patterns -O2 -g \
@@ -316,6 +324,12 @@ $(GUEST_OBJ)/guest/start.o: guest/start.S arm64/memmap.h
 $(GUEST_OBJ)/guest/start-image.o: guest/start.S arm64/memmap.h
 	@mkdir -p $(@D)
 	$(Q)$(GUEST_CC) -I. -DIMAGE_HEADER -c -o $@ $<
+
+# Without a C library: it is small, and what it needs is known.
+$(INIT)/init: $(INIT_OBJS)
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(GUEST_CC) -nostdlib -static -no-pie -s -Wl,--build-id=none,-z,noexecstack -o $@ $^ -lgcc
 
 guest_link = $(GUEST_CC) -nostdlib -static -no-pie -Wl,--build-id=none,-z,max-page-size=4096,--no-warn-rwx-segments \
 	-T guest/link.ld -o $(GUEST_OBJ)/$(@F).elf $(filter %.o,$^) -lgcc && \

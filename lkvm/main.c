@@ -16,6 +16,7 @@
 
 const struct cmd lkvm_cmds[] = {
 	{ "run", cmd_run, "Start a guest and stay until it ends", &options_run },
+	{ "exec", cmd_exec, "Run a command in a fresh guest, as if it ran here", &options_exec },
 	{ "measure", cmd_measure, "Predict how a Realm is measured, on any machine",
 	  &options_measure },
 	{ "doctor", cmd_doctor, "Tell what this host can do, and why not more", &options_doctor },

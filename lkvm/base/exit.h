@@ -15,6 +15,8 @@
 #define EXIT_RESETS 121	   /* lkvm run: it has reset itself too often */
 #define EXIT_TIMEOUT 124   /* lkvm run: --timeout */
 #define EXIT_FAILED 125	   /* lkvm run: the guest has panicked, or --fail-on was seen */
+#define EXIT_NOT_RUN 126   /* lkvm exec: the command is there, and cannot be run */
+#define EXIT_NOT_FOUND 127 /* lkvm exec: there is no such command */
 #define EXIT_SIGNAL 128	   /* lkvm run: a signal has ended the guest; its number is added */
 #define EXIT_DIE 128	   /* what was asked for cannot be done */
 #define EXIT_USAGE 129	   /* bad option, or -h */

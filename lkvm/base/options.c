@@ -301,6 +301,7 @@ int options_parse(const struct opt_spec *spec, void *conf, int argc, char **argv
 		const char *word = *p.next++;
 
 		if (only_words || word[0] != '-' || !word[1]) {
+			only_words = only_words || spec->command;
 			if (spec->word(conf, word))
 				status = usage_error(spec);
 		} else if (word[1] != '-') {

@@ -60,6 +60,7 @@ struct opt_spec {
 	unsigned nr_opts;
 	/* Takes a word that is no option. 0, or -EINVAL after one log_error() line. Never NULL. */
 	int (*word)(void *conf, const char *word);
+	bool command; /* the first word is a command: what follows are its own words */
 };
 
 /*

@@ -28,6 +28,7 @@ extern const struct cmd lkvm_cmds[];
  * status.
  */
 int cmd_run(int argc, char **argv);
+int cmd_exec(int argc, char **argv);
 int cmd_measure(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_token(int argc, char **argv);
@@ -45,11 +46,19 @@ int cmd_balloon(int argc, char **argv);
 int cmd_help(int argc, char **argv);
 int cmd_version(int argc, char **argv);
 
+/*
+ * Run a guest of this config, which options have filled, from its start to its end: what lkvm run
+ * and lkvm exec have in common. Returns the exit status. In cmd_run.c.
+ */
+struct config;
+int run_guest(struct config *c);
+
 /* The options of each; defined beside it. */
 extern const struct opt_spec options_doctor;
 extern const struct opt_spec options_list, options_stop, options_pause, options_resume;
 extern const struct opt_spec options_stat, options_trace, options_map, options_disk;
 extern const struct opt_spec options_net, options_balloon;
+extern const struct opt_spec options_exec; /* in exec_conf.c */
 
 /* Of measure; defined in cmd_measure.c. */
 extern const struct opt_spec options_measure;

@@ -92,11 +92,14 @@ static int print_man(const char *part)
 		netopt_help(print_key_man, NULL);
 	} else if (!strcmp(part, "measure")) {
 		options_man(&options_measure, stdout);
+	} else if (!strcmp(part, "exec")) {
+		options_man(&options_exec, stdout);
 	} else if (!strcmp(part, "exit")) {
 		help_exit(true);
 	} else {
-		log_error("the manual has the parts options, network, measure and exit, not '%s'",
-			  part);
+		log_error(
+			"the manual has the parts options, network, measure, exec and exit, not '%s'",
+			part);
 		return EXIT_USAGE;
 	}
 	return 0;

@@ -14,6 +14,7 @@
 
 #include "lkvm/base/log.h"
 #include "lkvm/cli/cmd.h"
+#include "lkvm/exec/session.h"
 #include "lkvm/run/backend.h"
 #include "lkvm/run/confine.h"
 #include "lkvm/run/consoles.h"
@@ -138,16 +139,30 @@ static int run_watched(const struct config *c, struct warden *w, struct watch *w
 	return watch_finish(watch, ran);
 }
 
+static int command_status(const void *session)
+{
+	return session_status(session);
+}
+
+static bool command_signal(void *session, int signal)
+{
+	return session_signal(session, signal);
+}
+
 static int run(const struct config *c)
 {
 	const struct warden_conf conf = { .name = c->name,
 					  .limit_ms = END_MS + END_MS_PER_CPU * c->cpus,
-					  .reboots = c->reboot };
+					  .reboots = c->reboot,
+					  .signal = c->session ? command_signal : NULL,
+					  .arg = c->session };
 	const struct watch_run about = {
 		.name = c->name,
 		.console = c->console == CONSOLE_VIRTIO ? WATCH_VIRTIO : 0,
 		.sources = consoles_sources(c),
 		.reboots = c->reboot,
+		.command = c->session ? command_status : NULL,
+		.arg = c->session,
 	};
 	struct warden *w;
 	struct watch *watch;
@@ -172,7 +187,7 @@ static int run(const struct config *c)
 	return status;
 }
 
-static int run_config(struct config *c)
+int run_guest(struct config *c)
 {
 	int status;
 
@@ -194,7 +209,7 @@ int cmd_run(int argc, char **argv)
 	config_init(&c);
 	status = options_parse(&options_run, &c, argc, argv);
 	if (!status)
-		status = run_config(&c);
+		status = run_guest(&c);
 	config_fini(&c);
 	return status;
 }

@@ -34,6 +34,11 @@ static const struct {
 	{ 121, "run", "the guest has reset itself more often than --max-resets" },
 	{ 124, "run", "the time of --timeout was over" },
 	{ 125, "run", "the guest has panicked, or --fail-on was seen" },
+	{ 125, "exec",
+	  "the command was not started, or its guest ended before it; below that, and above "
+	  "127, the status is the command's own, 128 + n if signal n ended it" },
+	{ 126, "exec", "the command is there, and cannot be run" },
+	{ 127, "exec", "there is no such command" },
 	{ 128, NULL,
 	  "what was asked for cannot be done: a value that makes no sense, a file that is"
 	  " missing, no KVM, an option that is refused. One line says what to do" },

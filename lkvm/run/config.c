@@ -35,6 +35,7 @@ void config_init(struct config *c)
 	c->kvm_dev = "/dev/kvm";
 	c->watch = (struct watch_conf){ .until = NULL };
 	c->params = "";
+	c->session = NULL;
 	c->pvtime = true;
 	c->sve = true;
 	c->confine = CONFINE_ON;

@@ -22,6 +22,7 @@
 #include "virtio/vhost/fs_conf.h"
 
 struct cpio;
+struct session;
 
 #define CONFIG_MAX_DISKS 24u /* beside them a PCI bus has place for eight other devices */
 #define CONFIG_MAX_NICS 4u
@@ -133,6 +134,8 @@ struct config {
 	struct disk_conf disks[CONFIG_MAX_DISKS];
 	struct net_conf nics[CONFIG_MAX_NICS];
 
+	struct session *session; /* of lkvm exec, which it belongs to; NULL: another command */
+
 	struct watch_conf watch; /* boot tests */
 };
 
@@ -159,7 +162,7 @@ bool config_bootable(const struct config *c);
 /* Is there a virtio-console device? For the console, or for ports with a name. */
 static inline bool config_has_virtio_console(const struct config *c)
 {
-	return c->console == CONSOLE_VIRTIO || c->nr_ports;
+	return c->console == CONSOLE_VIRTIO || c->nr_ports || c->session;
 }
 
 /*

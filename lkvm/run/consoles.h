@@ -23,6 +23,7 @@ struct consoles {
 	struct console *all[CONFIG_NR_TTYS + 2];
 	unsigned nr;
 	struct chardev *uart[MEMMAP_NR_UARTS]; /* NULL: nothing is connected */
+	struct session *session;	       /* of lkvm exec; NULL: another command */
 	struct port *ports[CONFIG_MAX_PORTS];
 	struct virtio_console_port named[CONFIG_MAX_PORTS]; /* the same, for the device */
 	struct virtio_console_conf virtio;		    /* what virtio-console is made of */

@@ -20,14 +20,25 @@ struct signals {
 	int fd;
 	struct loop_fd *reg;
 	struct stop *stop;
+	signals_fn fn; /* or NULL */
+	void *arg;
 };
+
+static bool is_end(int signal)
+{
+	return signal == SIGTERM || signal == SIGINT || signal == SIGHUP;
+}
 
 static void on_signal(void *arg, u32 events)
 {
 	struct signals *s = arg;
 	struct signalfd_siginfo si;
 
-	if (read(s->fd, &si, sizeof(si)) == sizeof(si))
+	if (read(s->fd, &si, sizeof(si)) != sizeof(si))
+		return;
+	if (s->fn && s->fn(s->arg, (int)si.ssi_signo))
+		return;
+	if (is_end((int)si.ssi_signo))
 		stop_request_signal(s->stop, (int)si.ssi_signo);
 }
 
@@ -35,14 +46,15 @@ static void on_signal(void *arg, u32 events)
  * What was ignored at the start stays ignored: SIGHUP under nohup, SIGINT in a background job of a
  * script. A signal that is blocked arrives here even when it is ignored, so these are left out.
  */
-static void wishes(sigset_t *set)
+static void wishes(sigset_t *set, bool more)
 {
-	static const int all[] = { SIGTERM, SIGINT, SIGHUP };
+	static const int all[] = { SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2 };
 	struct sigaction now;
 
 	sigemptyset(set);
 	for (unsigned i = 0; i < ARRAY_SIZE(all); i++)
-		if (sigaction(all[i], NULL, &now) < 0 || now.sa_handler != SIG_IGN)
+		if ((more || is_end(all[i])) &&
+		    (sigaction(all[i], NULL, &now) < 0 || now.sa_handler != SIG_IGN))
 			sigaddset(set, all[i]);
 }
 
@@ -50,11 +62,17 @@ void signals_block(void)
 {
 	sigset_t set;
 
-	wishes(&set);
+	wishes(&set, false);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 }
 
 int signals_create(struct signals **out, struct loop *loop, struct stop *stop)
+{
+	return signals_create_for(out, loop, stop, NULL, NULL);
+}
+
+int signals_create_for(struct signals **out, struct loop *loop, struct stop *stop, signals_fn fn,
+		       void *arg)
 {
 	struct signals *s = calloc(1, sizeof(*s));
 	sigset_t set;
@@ -63,8 +81,10 @@ int signals_create(struct signals **out, struct loop *loop, struct stop *stop)
 	if (!s)
 		return -ENOMEM;
 	s->stop = stop;
-	signals_block();
-	wishes(&set);
+	s->fn = fn;
+	s->arg = arg;
+	wishes(&set, fn);
+	sigprocmask(SIG_BLOCK, &set, NULL);
 	s->fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	err = s->fd < 0 ? -errno : loop_fd_add(loop, s->fd, EPOLLIN, on_signal, s, &s->reg);
 	if (err) {

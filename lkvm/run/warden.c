@@ -22,7 +22,6 @@
 #include "lkvm/base/exit.h"
 #include "lkvm/base/log.h"
 #include "lkvm/console/terminal.h"
-#include "lkvm/run/signals.h"
 
 #define STDERR_PATIENCE_MS 1000
 
@@ -292,7 +291,8 @@ static int begin(struct warden *w)
 	if (!err)
 		err = loop_create(&w->loop, "lkvm-warden");
 	if (!err)
-		err = signals_create(&w->signals, w->loop, &w->stop);
+		err = signals_create_for(&w->signals, w->loop, &w->stop, w->conf.signal,
+					 w->conf.arg);
 	if (!err)
 		err = loop_fd_add(w->loop, w->stop.fd, EPOLLIN | EPOLLET, on_stop, w, &w->stop_fd);
 	if (!err)

@@ -20,14 +20,17 @@
 #define LKVM_WARDEN_H
 
 #include "lkvm/run/service.h"
+#include "lkvm/run/signals.h"
 #include "lkvm/vm/stop.h"
 
 struct warden;
 
 struct warden_conf {
-	const char *name; /* the guest's; NULL: no control socket */
-	u32 limit_ms;	  /* of the end */
-	bool reboots;	  /* after STOP_RESET there will be another machine */
+	const char *name;  /* the guest's; NULL: no control socket */
+	u32 limit_ms;	   /* of the end */
+	bool reboots;	   /* after STOP_RESET there will be another machine */
+	signals_fn signal; /* who gets signals first; NULL: nobody */
+	void *arg;
 };
 
 /*

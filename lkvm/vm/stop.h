@@ -20,6 +20,7 @@ enum stop_reason {
 	STOP_SIGNAL,   /* SIGTERM, SIGINT, SIGHUP: stop.signal says which */
 	STOP_WATCH,    /* who watches the console has seen enough (lkvm/watch) */
 	STOP_CRASH,    /* the guest says that it has crashed */
+	STOP_COMMAND,  /* the command of lkvm exec has ended */
 	STOP_UNREAD,   /* nobody reads the guest's output any more */
 	STOP_ERROR,    /* we cannot go on; the one who asks has told the user why */
 };

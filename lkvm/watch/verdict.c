@@ -37,6 +37,8 @@ static const char *how(enum stop_reason end)
 		return "The guest has switched itself off";
 	case STOP_RESET:
 		return "The guest has reset itself";
+	case STOP_COMMAND:
+		return "The command has ended";
 	case STOP_KEYS:
 		return "Ctrl-a x has ended the guest";
 	default:
@@ -57,6 +59,8 @@ static void judge_end(struct verdict *v, const struct verdict_facts *f)
 	else if (c->status_from && f->status < 0)
 		judge(v, EXIT_UNSEEN, "%s: --status-from '%s' was not seen", how(f->end),
 		      c->status_from);
+	else if (f->command && f->status < 0)
+		judge(v, EXIT_FAILED, "%s before its command", how(f->end));
 	else if (f->status > 0)
 		judge(v, f->status, "%s, with status %d", how(f->end), f->status);
 	else if (f->why == WHY_UNTIL)
@@ -95,4 +99,5 @@ void verdict_of(struct verdict *v, const struct verdict_facts *f)
 		      f->resets, c->max_resets);
 	else
 		judge_end(v, f);
+	v->commands = f->end == STOP_COMMAND && v->status == f->status;
 }

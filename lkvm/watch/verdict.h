@@ -31,12 +31,14 @@ struct verdict_facts {
 	const char *panic; /* the line of the last panic that counts, or NULL */
 	unsigned steps_done, resets;
 	bool until_seen, too_many_resets;
-	int status; /* of --status-from, or -1 */
+	bool command; /* the guest is there for a command */
+	int status;   /* of that or of --status-from, or -1 */
 };
 
 struct verdict {
 	int status;
 	bool well;
+	bool commands; /* the status is the command's own: its failure is nobody else's */
 	char line[600];
 };
 

@@ -23,6 +23,12 @@ struct watch_run {
 	unsigned console; /* the source that steps type on */
 	unsigned sources; /* bits: the consoles there are; one that prints needs memory */
 	bool reboots;	  /* --reboot */
+	/*
+	 * The exit status of the command that the guest is there for, -1 while there is none; `arg`
+	 * as given. Any thread. NULL: the guest is there for itself.
+	 */
+	int (*command)(const void *arg);
+	const void *arg;
 };
 
 /*

@@ -9,8 +9,10 @@
 #include "lkvm/base/util.h"
 
 #define WATCH_MAX_STEPS 64u
-#define WATCH_VIRTIO 4u	 /* source: the virtio console; those before it are serial ports */
-#define WATCH_SOURCES 5u /* consoles of one guest */
+#define WATCH_VIRTIO 4u /* source: the virtio console; those before it are serial ports */
+#define WATCH_OUT 5u	/* stdout and stderr of the command of lkvm exec */
+#define WATCH_ERR 6u
+#define WATCH_SOURCES 7u /* of one guest */
 #define WATCH_NEVER UINT64_MAX
 
 struct watch_step {

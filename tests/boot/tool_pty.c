@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -85,6 +86,16 @@ static bool pump(int fd, const char *text, double until)
 	}
 }
 
+/* COLSxROWS */
+static void resize(int fd, const char *text)
+{
+	struct winsize size = { 0 };
+
+	if (sscanf(text, "%hux%hu", &size.ws_col, &size.ws_row) != 2 ||
+	    ioctl(fd, TIOCSWINSZ, &size) < 0)
+		fail(text);
+}
+
 int cmd_pty(char **argv)
 {
 	double until = seconds() + atof(*argv++);
@@ -111,6 +122,8 @@ int cmd_pty(char **argv)
 		if (!strcmp(script[0], "send")) {
 			unescape(script[1]);
 			write_all(fd, script[1], strlen(script[1]));
+		} else if (!strcmp(script[0], "size")) {
+			resize(fd, script[1]);
 		} else if (!pump(fd, script[1], until)) {
 			fprintf(stderr, "\ntool: no \"%s\"\n", script[1]);
 			kill(pid, SIGKILL);

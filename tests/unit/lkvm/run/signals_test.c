@@ -62,6 +62,36 @@ START_TEST(what_was_ignored_stays_ignored)
 }
 END_TEST
 
+static int asked;
+
+static bool wants(void *arg, int signal)
+{
+	asked = signal;
+	return signal != *(int *)arg;
+}
+
+/* Somebody takes them, and what he does not take is an end only if it always is. */
+START_TEST(for_a_command)
+{
+	int left = SIGUSR1;
+
+	signal(SIGHUP, SIG_DFL);
+	ck_assert_int_eq(loop_create(&loop, "signals"), 0);
+	ck_assert_int_eq(stop_init(&stop), 0);
+	ck_assert_int_eq(signals_create_for(&signals, loop, &stop, wants, &left), 0);
+	raise(SIGTERM);
+	ck_assert_int_eq(after_a_step(), STOP_NONE);
+	ck_assert_int_eq(asked, SIGTERM);
+	raise(SIGUSR1);
+	ck_assert_int_eq(after_a_step(), STOP_NONE);
+	ck_assert_int_eq(asked, SIGUSR1);
+	left = SIGHUP;
+	raise(SIGHUP);
+	ck_assert_int_eq(after_a_step(), STOP_SIGNAL);
+	ck_assert_int_eq(atomic_load(&stop.signal), SIGHUP);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("lkvm/run/signals");
@@ -72,6 +102,7 @@ int main(void)
 	tcase_add_loop_test(tc, each_is_a_wish_to_end, 0, 3);
 	tcase_add_test(tc, one_that_comes_early_waits);
 	tcase_add_loop_test(tc, what_was_ignored_stays_ignored, 0, 2);
+	tcase_add_test(tc, for_a_command);
 	suite_add_tcase(s, tc);
 	sr = srunner_create(s);
 	srunner_run_all(sr, CK_ENV);

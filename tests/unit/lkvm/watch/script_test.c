@@ -248,6 +248,10 @@ static const char end[] = "[    2.6] ---[ end Kernel panic - not syncing: VFS: U
 START_TEST(a_panic_and_silence)
 {
 	create(NULL, NULL, NULL);
+	/* A command that shows an old log. */
+	script_feed(script, WATCH_OUT, panic, strlen(panic), now);
+	script_feed(script, WATCH_ERR, end, strlen(end), now);
+	ck_assert_ptr_null(script_panic(script));
 	prints("Linux\n");
 	ck_assert_ptr_null(script_panic(script));
 	prints(panic);

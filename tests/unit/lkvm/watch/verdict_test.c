@@ -104,4 +104,30 @@ START_TEST(statuses)
 }
 END_TEST
 
-SUITE_MAIN_FIXTURE("lkvm/watch/verdict", before, after, ends, watched, steps, statuses)
+/* lkvm exec: the status is the command's, and a guest without one has failed. */
+START_TEST(commands)
+{
+	struct verdict_facts f = {
+		.conf = &conf, .started = true, .command = true, .end = STOP_COMMAND, .status = 3
+	};
+	struct verdict v;
+
+	verdict_of(&v, &f);
+	ck_assert_msg(v.status == 3 && v.commands && !v.well && strstr(v.line, "with status 3"),
+		      "%s", v.line);
+	f.status = 0;
+	verdict_of(&v, &f);
+	ck_assert(v.status == 0 && v.well);
+	f.end = STOP_POWEROFF;
+	f.status = -1;
+	verdict_of(&v, &f);
+	ck_assert_msg(v.status == 125 && !v.commands && strstr(v.line, "before its command"), "%s",
+		      v.line);
+	f.end = STOP_RESET;
+	f.panic = "Kernel panic";
+	verdict_of(&v, &f);
+	ck_assert(v.status == 125 && strstr(v.line, "panicked"));
+}
+END_TEST
+
+SUITE_MAIN_FIXTURE("lkvm/watch/verdict", before, after, commands, ends, watched, steps, statuses)

@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * lkvm exec: a command in a fresh guest, as if it ran here.
+ *
+ * Thread: main.
+ * Trust:  the user's own command line, environment and files.
+ */
+#include <errno.h>
+#include <grp.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "lkvm/base/cpio.h"
+#include "lkvm/base/log.h"
+#include "lkvm/cli/cmd.h"
+#include "lkvm/cli/exec_conf.h"
+#include "lkvm/exec/kernel.h"
+#include "lkvm/exec/orders.h"
+#include "lkvm/exec/session.h"
+
+#define ROOT_TAG "lkvm.root"
+
+/* What a command in a guest has, when nothing else is said. */
+#define DEFAULT_RAM (1024 * MiB)
+#define HOST_SHARE 2u /* at most half of the host's memory */
+
+/*
+ * "quiet": what a kernel prints on a serial port is what it spends its time with. A panic resets
+ * the guest at once, which ends it.
+ */
+#define PARAMS "quiet panic=-1"
+
+/* The guest's kernel needs these; the transport's driver comes before them. */
+static const char *const needed[] = { "virtio_console", "9pnet_virtio", "9p", "overlay" };
+
+struct exec {
+	struct exec_conf *conf;
+	struct kernel kernel;
+	struct modules modules;
+	struct orders orders;
+	gid_t gids[NGROUPS_MAX + 1];
+	char tags[ORDERS_MAX_SHARES][SHARE_TAG_LEN + 1];
+	char params[CONFIG_CMDLINE_SIZE];
+	struct session *session;
+};
+
+/* ---- the guest's kernel ---- */
+
+static int find_kernel(struct exec *x)
+{
+	struct config *c = &x->conf->c;
+	struct utsname u;
+	int err;
+
+	if (c->kernel) {
+		snprintf(x->kernel.path, sizeof(x->kernel.path), "%s", c->kernel);
+		kernel_find_modules(&x->kernel, "");
+		return 0;
+	}
+	if (uname(&u) < 0)
+		u.release[0] = 0;
+	err = kernel_find(&x->kernel, "", u.release);
+	if (err) {
+		log_error("there is no kernel for the guest in /boot that you may read: give one "
+			  "with -k (Debian has one in the package linux-image-arm64)");
+		return err;
+	}
+	c->kernel = x->kernel.path;
+	return 0;
+}
+
+static int need_module(struct exec *x, const char *name)
+{
+	int err = modules_add(&x->modules, x->kernel.modules, name);
+
+	if (err == -ENOENT && strstr(name, "9p"))
+		log_error("%s has no 9P (%s), by which the guest reaches the host's files: take "
+			  "another kernel with -k, of Debian's linux-image-arm64, not of "
+			  "linux-image-cloud-arm64",
+			  x->kernel.path, name);
+	else if (err == -ENOENT)
+		log_error("%s: has no %s, which the guest needs", x->kernel.modules, name);
+	return err;
+}
+
+static int find_modules(struct exec *x)
+{
+	const struct config *c = &x->conf->c;
+	int err;
+
+	if (x->conf->modules)
+		snprintf(x->kernel.modules, sizeof(x->kernel.modules), "%s", x->conf->modules);
+	/* A kernel without modules has what it needs, or says that it has not. */
+	if (!*x->kernel.modules)
+		return 0;
+	err = need_module(x, c->transport == TRANSPORT_MMIO ? "virtio_mmio" : "virtio_pci");
+	for (unsigned i = 0; i < ARRAY_SIZE(needed) && !err; i++)
+		err = need_module(x, needed[i]);
+	return err;
+}
+
+/* ---- what the guest sees of the host ---- */
+
+static int add_share(struct exec *x, const char *tag, const char *path, bool read_only)
+{
+	struct config *c = &x->conf->c;
+	struct share_conf *s = &c->shares[c->nr_shares];
+
+	if (c->nr_shares == CONFIG_MAX_SHARES) {
+		log_error("Currently only %u shared directories are supported, the host's root "
+			  "and the current directory among them",
+			  CONFIG_MAX_SHARES);
+		return -EINVAL;
+	}
+	memset(s, 0, sizeof(*s));
+	snprintf(s->path, sizeof(s->path), "%s", path);
+	snprintf(s->tag, sizeof(s->tag), "%s", tag);
+	s->read_only = read_only;
+	c->nr_shares++;
+	return 0;
+}
+
+static int add_mount(struct exec *x, const struct exec_dir *d)
+{
+	unsigned n = x->orders.nr_shares;
+
+	if (n == ORDERS_MAX_SHARES) {
+		log_error("--ro, --rw: at most %u directories", ORDERS_MAX_SHARES - 1);
+		return -EINVAL;
+	}
+	snprintf(x->tags[n], sizeof(x->tags[n]), "lkvm.%u", n);
+	x->orders.shares[n] = (struct orders_share){ x->tags[n], d->dst, d->read_only };
+	x->orders.nr_shares++;
+	return add_share(x, x->tags[n], d->src, d->read_only);
+}
+
+/* The current directory is the command's, and it may write there; but not to all of the host. */
+static int map_directories(struct exec *x)
+{
+	struct exec_conf *e = x->conf;
+	int err = add_share(x, ROOT_TAG, "/", true);
+
+	x->orders.root = ROOT_TAG;
+	if (!e->cwd) {
+		struct exec_dir *here = &e->here;
+
+		if (!getcwd(here->src, sizeof(here->src)))
+			return log_errno(-errno, "the current directory");
+		memcpy(here->dst, here->src, sizeof(here->dst));
+		e->cwd = here->dst;
+		if (!err && strcmp(e->cwd, "/"))
+			err = add_mount(x, here);
+	}
+	for (unsigned i = 0; i < e->nr_dirs && !err; i++)
+		err = add_mount(x, &e->dirs[i]);
+	x->orders.cwd = e->cwd;
+	return err;
+}
+
+/* ---- the command ---- */
+
+static int set_user(struct exec *x)
+{
+	int nr = getgroups(NGROUPS_MAX, x->gids + 1);
+
+	if (nr < 0)
+		return log_errno(-errno, "groups of the user");
+	x->gids[0] = getgid();
+	x->orders.uid = getuid();
+	x->orders.gids = x->gids;
+	x->orders.nr_gids = (unsigned)nr + 1;
+	return 0;
+}
+
+static int make_session(struct exec *x)
+{
+	struct session_conf s = { .command = x->orders.argv[0] };
+
+	s.tty = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
+	s.own_stderr = s.tty && !isatty(STDERR_FILENO);
+	x->orders.mode = s.own_stderr ? 'e' : s.tty ? 't' : '-';
+	x->session = session_create(&s);
+	return x->session ? 0 : log_errno(-ENOMEM, "lkvm exec");
+}
+
+/* ---- the machine ---- */
+
+static void set_defaults(struct config *c)
+{
+	long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
+	u64 host = pages > 0 && size > 0 ? (u64)pages * (u64)size : UINT64_MAX;
+
+	if (!c->cpus)
+		c->cpus = 1;
+	if (!c->ram_size)
+		c->ram_size = align_down(MIN(DEFAULT_RAM, host / HOST_SHARE), 2 * MiB);
+	if (!c->nr_nics) {
+		netopt_parse(&c->nics[0], "mode=none", 0);
+		c->nr_nics = 1;
+	}
+}
+
+static int refuse(const char *why)
+{
+	log_error("lkvm exec: %s", why);
+	return -EINVAL;
+}
+
+static int check(const struct exec *x)
+{
+	const struct config *c = &x->conf->c;
+
+	if (!x->orders.argv)
+		return refuse("which command? lkvm exec [<options>] -- <command> [<arguments>]");
+	if (c->firmware || c->nodefaults)
+		return refuse("--firmware and --nodefaults are for guests of lkvm run");
+	if (c->reboot)
+		return refuse("--reboot: a command runs once");
+	if (c->watch.nr_steps)
+		return refuse("--send and --after: what the command reads is the standard input");
+	return 0;
+}
+
+static int set_params(struct exec *x)
+{
+	struct config *c = &x->conf->c;
+	int n = snprintf(x->params, sizeof(x->params), PARAMS "%s%s", *c->params ? " " : "",
+			 c->params);
+
+	c->params = x->params;
+	return n < (int)sizeof(x->params) ? 0 : refuse("--params is too long");
+}
+
+static int prepare(struct exec *x)
+{
+	struct config *c = &x->conf->c;
+	int err = check(x);
+
+	if (!err)
+		err = find_kernel(x);
+	if (!err)
+		err = find_modules(x);
+	if (!err)
+		err = map_directories(x);
+	if (!err)
+		err = set_user(x);
+	if (!err)
+		err = set_params(x);
+	if (!err)
+		err = make_session(x);
+	if (err)
+		return err;
+	x->orders.modules = &x->modules;
+	x->orders.name = "lkvm";
+	x->orders.env = exec_conf_env(x->conf, x->orders.mode != '-', &x->orders.nr_env);
+	if (!x->orders.env)
+		return log_errno(-ENOMEM, "lkvm exec");
+	set_defaults(c);
+	if (!c->files)
+		c->files = cpio_create();
+	err = c->files ? orders_write(&x->orders, c->files) : log_errno(-ENOMEM, "lkvm exec");
+	c->session = x->session;
+	return err;
+}
+
+/*
+ * As env(1) and others that run commands have it: what is not the command's is 125, unless a signal
+ * or --timeout says otherwise.
+ */
+static int exec_status(int status, const struct session *s)
+{
+	bool ours = !s || session_status(s) < 0;
+
+	return ours && (status == EXIT_DIE || status == EXIT_USAGE || status == EXIT_GUEST)
+		       ? EXIT_FAILED
+		       : status;
+}
+
+int cmd_exec(int argc, char **argv)
+{
+	struct exec_conf *conf = calloc(1, sizeof(*conf));
+	struct exec *x = calloc(1, sizeof(*x));
+	int status = EXIT_DIE;
+
+	if (!conf || !x) {
+		log_errno(-ENOMEM, "lkvm exec");
+		goto out;
+	}
+	x->conf = conf;
+	status = exec_conf_parse(conf, argc, argv, &x->orders.argv);
+	if (!status) {
+		log_set_level(conf->c.loglevel);
+		status = prepare(x) ? EXIT_DIE : run_guest(&conf->c);
+	}
+	status = exec_status(status, x->session);
+out:
+	if (x) {
+		session_destroy(x->session);
+		modules_fini(&x->modules);
+	}
+	if (conf)
+		exec_conf_fini(conf);
+	free(conf);
+	free(x);
+	return status;
+}
