@@ -189,7 +189,7 @@ ssize_t tcp_host_peek(struct tcp_conn *c, u32 off, struct iov_cur room, size_t l
 	nr = iov_take(&room, len, iov + skip, TCP_PIECES);
 	if (nr < 0)
 		return -EFAULT;
-	m.msg_iovlen = (size_t)(skip + nr);
+	m.msg_iovlen = (size_t)skip + (size_t)nr;
 	do
 		n = recvmsg(c->fd, &m, MSG_PEEK | MSG_DONTWAIT);
 	while (n < 0 && errno == EINTR);

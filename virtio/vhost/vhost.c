@@ -177,6 +177,7 @@ static int fill_table(struct vhost_table *t, int *fds, const struct mem *m)
 {
 	unsigned nr = mem_nr_regions(m), views = mem_alias(m) ? 2 : 1;
 
+	assert(nr);
 	*t = (struct vhost_table){ .nr = nr * views };
 	if (t->nr > VHOST_MAX_REGIONS)
 		return -EOPNOTSUPP;
