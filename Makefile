@@ -413,6 +413,12 @@ bench: arm64 payloads build/bench/native_virtio build/bench/net_path
 boot: all arm64 payloads keybroker
 	$(Q)tests/boot/run $(BOOT)
 
+# For a night: guests one after the other, and what they leave in the host.
+COUNT ?= 1000
+.PHONY: boots-in-a-row
+boots-in-a-row: arm64 payloads
+	$(Q)tests/boot/in-a-row $(COUNT)
+
 # ---- manual, installation ------------------------------------------------------------------------
 #
 # docs/lkvm.1 and docs/lkvm.bash are committed, so that people can read the one without building, and a
