@@ -12,9 +12,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "net/netif.h"
+#include "net/netopt.h"
 #include "tests/stress/ends.h"
 #include "virtio/dev/kinds.h"
 #include "virtio/disk/disk.h"
+#include "virtio/share/share_conf.h"
 
 #define DISK_SIZE (8 * MiB)
 
@@ -90,6 +93,36 @@ static void add_delayed(struct virtio_device **out, const struct virtio_env *env
 	add_disk(out, env, false, 2);
 }
 
+static char shares[2][40];
+
+/* What a guest leaves there is removed with it. */
+static void add_9p(struct virtio_device **out, const struct virtio_env *env)
+{
+	struct share_conf conf = { .tag = "stress" };
+	char *dir = shares[env->instance];
+
+	strcpy(dir, "/var/tmp/stress-XXXXXX");
+	if (!mkdtemp(dir)) {
+		perror("stress: /var/tmp");
+		exit(2);
+	}
+	snprintf(conf.path, sizeof(conf.path), "%s", dir);
+	must(virtio_9p_create(out, env, &conf), "a share");
+}
+
+/* libslirp without a way to the host. */
+static void add_user_net(struct virtio_device **out, const struct virtio_env *env)
+{
+	struct net_conf conf = { 0 };
+	struct netif *n;
+
+	must(netopt_parse(&conf, "mode=user,restrict=on,guest_mac=02:01:02:03:04:05", 0),
+	     "a network's options");
+	netopt_settle(&conf, false);
+	must(netif_create(&n, &conf, env->loop), "a user network");
+	must(virtio_net_create(out, env, n), "a network card");
+}
+
 static const struct {
 	const char *name;
 	enum board_kind kind;
@@ -101,6 +134,8 @@ static const struct {
 	{ "console", KIND_CONSOLE, add_console, 2 },
 	{ "blk, io_uring", KIND_BLK, add_uring, 1 },
 	{ "blk, threads", KIND_BLK, add_threads, 1 },
+	{ "9p", KIND_9P, add_9p, 1 },
+	{ "net, user", KIND_NET, add_user_net, 2 },
 	{ "blk, delayed", KIND_BLK, add_delayed, 1 },
 };
 
@@ -167,8 +202,14 @@ void board_down(struct board *b)
 		t->dev->type->destroy(t->dev);
 		pthread_mutex_destroy(&t->lock);
 	}
-	for (unsigned i = 0; i < ARRAY_SIZE(terminals); i++)
+	for (unsigned i = 0; i < ARRAY_SIZE(terminals); i++) {
+		char command[100];
+
 		ends_chardev_free(terminals[i]);
+		snprintf(command, sizeof(command), "rm -rf %s", shares[i]);
+		if (system(command))
+			exit(2);
+	}
 	pci_destroy(b->pci);
 	bus_destroy(b->bus);
 	loop_destroy(b->loop);

@@ -14,11 +14,11 @@
 #define BOARD_WINDOW UINT64_C(0x50000000)
 #define BOARD_WINDOW_SIZE (768 * MiB)
 #define BOARD_MMIO UINT64_C(0x20000000)
-#define BOARD_TARGETS 11u
+#define BOARD_TARGETS 15u
 #define BOARD_QUEUES 2u
 #define BOARD_RING_SIZE 16u
 
-enum board_kind { KIND_RNG, KIND_NET, KIND_CONSOLE, KIND_BLK };
+enum board_kind { KIND_RNG, KIND_NET, KIND_CONSOLE, KIND_BLK, KIND_9P };
 
 /* A ring as its driver knows it; a driver holds the target's lock. */
 struct ring {

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "lkvm/base/le.h"
+#include "tests/stress/words.h"
 #include "virtio/dev/blk_req.h"
 
 #define DATA_SIZE (FAKE_RAM + FAKE_RAM_SIZE - FAKE_DATA)
@@ -239,25 +240,50 @@ static void post_blk(struct vcpu *v, const struct ring *r, u16 first)
 	desc_put(v, r->desc, first + (len ? 2u : 1u), header + 32, 1, FAKE_WRITE, 0);
 }
 
+static u64 draw_for_words(void *arg, u64 below)
+{
+	return draw(arg, below);
+}
+
 static void post_frame(struct vcpu *v, const struct ring *r, u16 first)
 {
-	u64 header = r->desc + HEADER_OFF + first * 64u;
-	u8 h[12] = { 0 };
-	u32 len = 60 + (u32)draw(v, 1455);
+	u64 header = r->desc + HEADER_OFF + first * 64u, at;
+	u8 h[12] = { 0 }, f[WORDS_FRAME];
+	u32 len = 100 + (u32)draw(v, 1415);
 
+	at = data(v, len);
+	words_frame(f, len, draw_for_words, v);
+	put(v, at, f, sizeof(f));
 	put(v, header, h, sizeof(h));
 	desc_put(v, r->desc, first, header, sizeof(h), FAKE_NEXT, first + 1u);
-	desc_put(v, r->desc, first + 1u, data(v, len), len, 0, 0);
+	desc_put(v, r->desc, first + 1u, at, len, 0, 0);
+}
+
+/* A request, what is written, and room for the answer. */
+static void post_9p(struct vcpu *v, const struct ring *r, u16 first)
+{
+	u64 at = r->desc + HEADER_OFF + first * 64u;
+	u8 m[WORDS_9P_MAX];
+	u32 more, len = words_9p(m, &more, draw_for_words, v), room = 4096 + (u32)draw(v, 16384);
+	u16 next = first + 1u;
+
+	put(v, at, m, len);
+	desc_put(v, r->desc, first, at, len, FAKE_NEXT, next);
+	if (more)
+		desc_put(v, r->desc, next, data(v, more), more, FAKE_NEXT, next + 1u);
+	desc_put(v, r->desc, more ? next + 1u : next, data(v, room), room, FAKE_WRITE, 0);
 }
 
 static void post_chain(struct vcpu *v, struct target *t, u16 q, u16 first)
 {
 	const struct ring *r = &t->rings[q];
-	bool in = t->kind == KIND_RNG || (t->kind != KIND_BLK && q == 0);
+	bool in = t->kind == KIND_RNG || (t->kind != KIND_BLK && t->kind != KIND_9P && q == 0);
 	u32 len = t->kind == KIND_NET ? 2048 : some_len(v);
 
 	if (t->kind == KIND_BLK)
 		post_blk(v, r, first);
+	else if (t->kind == KIND_9P)
+		post_9p(v, r, first);
 	else if (t->kind == KIND_NET && !in)
 		post_frame(v, r, first);
 	else
