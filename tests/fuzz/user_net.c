@@ -88,12 +88,37 @@ static int on_receive(void *arg, const struct netif_offload *o, struct iov_cur a
 	return 0;
 }
 
+static u8 reserved[70000];
+
+/* In two pieces, so that headers and data do not lie as they do in a frame of our own. */
+static int on_reserve(void *arg, size_t min, size_t want, struct iov_cur *room)
+{
+	static struct iovec iov[2];
+
+	check(min <= want && want <= sizeof(reserved));
+	if (!w.room)
+		return -EAGAIN;
+	iov[0] = (struct iovec){ reserved, MIN(want, 47u) };
+	iov[1] = (struct iovec){ reserved + iov[0].iov_len, want - iov[0].iov_len };
+	*room = iov_cur(iov, 2);
+	return 0;
+}
+
+static void on_commit(void *arg, const struct netif_offload *o, size_t len)
+{
+	struct iovec iov = { reserved, len };
+
+	check(!len || !on_receive(arg, o, iov_cur(&iov, 1)));
+}
+
 static void on_flush(void *arg)
 {
 }
 
 static const struct netif_client client = {
 	.receive = on_receive,
+	.reserve = on_reserve,
+	.commit = on_commit,
 	.flush = on_flush,
 	.writable = on_flush,
 };
@@ -259,6 +284,8 @@ static void open_world(u8 setup)
 	struct sockaddr_in a = { .sin_family = AF_INET,
 				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
 				 .sin_port = htons(PORT) };
+	static const char *const args[] = { NULL, "mode=user,ipv6=on", "mode=user,tcp=direct",
+					    "mode=user,tcp=direct,ipv6=on" };
 	struct net_conf c;
 	int one = 1;
 
@@ -268,7 +295,7 @@ static void open_world(u8 setup)
 	setsockopt(w.listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 	check(!bind(w.listener, (struct sockaddr *)&a, sizeof(a)) && !listen(w.listener, 8));
 	check(!loop_create(&w.loop, "fuzz") &&
-	      !netopt_parse(&c, setup & 1 ? "mode=user,ipv6=on" : NULL, 0));
+	      !netopt_parse(&c, args[(setup & 1) | (setup >> 2 & 2)], 0));
 	netopt_settle(&c, setup & 4);
 	check(!netif_create(&w.n, &c, w.loop));
 	w.n->client = &client;
