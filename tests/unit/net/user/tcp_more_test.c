@@ -234,6 +234,30 @@ START_TEST(the_heap)
 }
 END_TEST
 
+/* What takes the place of one that is taken out may belong further up. */
+START_TEST(the_heap_upwards)
+{
+	static const u64 due[] = { 1, 100, 2, 101, 102, 50, 3, 103, 104, 105, 106, 51, 52, 53, 4 };
+	struct tcp_conn *c[ARRAY_SIZE(due)];
+	struct tg g = tg_of(&w, false, 0, 1);
+	u64 last = 0;
+
+	for (u16 i = 0; i < ARRAY_SIZE(due); i++) {
+		be16_put(g.key.ports, i);
+		c[i] = tcp_conn_new(w.t, &g.key);
+		c[i]->state = CONN_ESTABLISHED;
+		c[i]->rtx_at = tcp_now(w.t) + due[i] * TCP_SEC;
+		tcp_timer_update(c[i]);
+	}
+	tcp_timer_forget(c[7]);
+	while (w.t->heap_nr) {
+		ck_assert_uint_gt(w.t->heap[0]->due, last);
+		last = w.t->heap[0]->due;
+		tcp_timer_forget(w.t->heap[0]);
+	}
+}
+END_TEST
+
 /* ---- the table ---- */
 
 /* [RFC 6528]: first numbers tell nothing, and go up for the same connection. */
@@ -429,5 +453,6 @@ END_TEST
 
 SUITE_MAIN_FIXTURE("net/user/tcp_more", set_up, tear_down, a_syn_that_nobody_answers,
 		   data_that_nobody_acknowledges, a_guest_that_is_gone, a_window_that_stays_closed,
-		   time_wait_is_short_and_small, the_heap, first_numbers, ten_thousand_connections,
-		   sockets_are_limited, forwards, half_open_forwards_are_limited)
+		   time_wait_is_short_and_small, the_heap, the_heap_upwards, first_numbers,
+		   ten_thousand_connections, sockets_are_limited, forwards,
+		   half_open_forwards_are_limited)
