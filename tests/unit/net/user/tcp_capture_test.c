@@ -61,7 +61,7 @@ static void converse(void)
 	world_close(&w);
 }
 
-/* Its sections of what is wrong; and of its notes those that a lossless link gives no reason for. */
+/* Its sections of what is wrong, and the notes that a lossless link gives no reason for. */
 static bool is_bad(const char *line)
 {
 	static const char *const words[] = { "Errors",	  "Warns",	  "etransmission",
