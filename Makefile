@@ -6,6 +6,7 @@
 # make demo-attest  a Realm gets a key from a key broker, and another one does not
 # make check      unit tests, fuzz corpora, stress, faults, kills, lints, boots in the rig; prints a total
 # make faults     each call that can fail does, once; in `make check` an eighth of them
+# make dist       one static program with all libraries in it, in an archive: build/dist
 # make bench      lkvm beside QEMU in the same rig
 # make mutate     plants faults in a copy of the tree, and has the unit tests find them
 # make install  what was built: program, manual, completion (make install-arm64 says which)
@@ -33,19 +34,21 @@ say = @printf '  %-8s%s\n' '$(1)' '$(2)'
 
 # ---- what is built -------------------------------------------------------------------------------
 
-# All of the program but main(), and what stands in for parts of it in tests.
-LIB_SRCS := $(sort $(wildcard lkvm/*/*.c virtio/*/*.c net/*.c net/*/*.c arm64/*.c realm/*.c realm/*/*.c))
+# All of the program but main(), and what stands in for parts of it in tests. Libraries that few guests
+# need are found at run time (X_load.c); LINKED=y is a program that has them in it (X_linked.c).
+LINKED ?=
+ROOM_SRCS := $(sort $(wildcard lkvm/*/*.c virtio/*/*.c net/*.c net/*/*.c arm64/*.c realm/*.c realm/*/*.c))
+LIB_SRCS := $(filter-out %$(if $(LINKED),_load.c,_linked.c),$(ROOM_SRCS))
 LKVM_SRCS := lkvm/main.c lkvm/start.c $(LIB_SRCS)
 FAKE_SRCS := $(sort $(wildcard tests/fake/*.c))
 
-# The key broker and its client. Two of the client's files are other implementations of the program's
-# headers, for static programs.
-KEYBROKER_STANDINS := guest/keybroker/log.c guest/keybroker/libcrypto_linked.c
+# The key broker and its client, and what implements two of the program's headers for static programs.
+KEYBROKER_STANDINS := guest/keybroker/log.c realm/libcrypto_linked.c
 KEYBROKER_SRCS := $(sort $(filter-out guest/keybroker/app.c tests/keybroker/main.c $(KEYBROKER_STANDINS), \
 	$(wildcard guest/keybroker/*.c tests/keybroker/*.c)))
 
 # What the lints look at.
-ALL_SRCS := $(LKVM_SRCS) $(sort $(wildcard guest/keybroker/*.c tests/keybroker/*.c))
+ALL_SRCS := lkvm/main.c lkvm/start.c $(ROOM_SRCS) $(sort $(wildcard guest/keybroker/*.c tests/keybroker/*.c))
 
 # ---- how -----------------------------------------------------------------------------------------
 
@@ -64,21 +67,25 @@ HARDEN_KNOWN := $(call known,-fstack-clash-protection -ftrivial-auto-var-init=ze
 	$(if $(filter aarch64,$(ARCH)),-mbranch-protection=standard -mno-outline-atomics) \
 	$(if $(filter x86_64,$(ARCH)),-fcf-protection=full))
 # The C library's start files have no landing pads either (Debian 12), so lkvm starts by lkvm/start.c.
-START := $(if $(filter aarch64 x86_64,$(ARCH)),lkvm/start.c)
+START := $(if $(LINKED),,$(if $(filter aarch64 x86_64,$(ARCH)),lkvm/start.c))
 REPRO := -ffile-prefix-map=$(CURDIR)=.
 OPT ?= -O2 -g
+# A linked program is static, too. Its relocations are packed (RELR): start-up has tens of thousands of
+# them, as all addresses in tables of libraries are.
+LINKED_CFLAGS := $(if $(LINKED),-DLKVM_LINKED -ffunction-sections -fdata-sections)
+LINKED_LDFLAGS := -static-pie -fuse-ld=lld -Wl,--gc-sections,--pack-dyn-relocs=relr
 SYSROOT ?=
-ALL_CFLAGS = $(if $(SYSROOT),--sysroot=$(SYSROOT)) $(CSTD) $(WARN) $(WERROR) $(OPT) $(HARDEN) $(REPRO) $(DEFS) -MMD -MP \
+ALL_CFLAGS = $(if $(SYSROOT),--sysroot=$(SYSROOT)) $(CSTD) $(WARN) $(WERROR) $(OPT) $(HARDEN) $(LINKED_CFLAGS) $(REPRO) $(DEFS) -MMD -MP \
 	$(CPPFLAGS) $(CFLAGS)
-ALL_LDFLAGS = $(if $(SYSROOT),--sysroot=$(SYSROOT)) -pie -Wl,--as-needed $(HARDEN_LD) $(LDFLAGS)
+ALL_LDFLAGS = $(if $(SYSROOT),--sysroot=$(SYSROOT)) $(if $(LINKED),$(LINKED_LDFLAGS),-pie -Wl,--as-needed) $(HARDEN_LD) $(LDFLAGS)
 
-# libslirp and libcrypto are loaded at run time (net/user/slirp.c, realm/libcrypto.c), so lkvm starts without
+# libslirp and libcrypto are loaded at run time (net/user/slirp_load.c, realm/libcrypto_load.c), so lkvm starts without
 # them. The small libraries are linked statically where the distribution ships an archive with landing pads:
 # start-up then costs no relocations.
 lib = $(if $(shell $(PADDED) '$(firstword $(wildcard $(SYSROOT)/usr/lib/*/lib$(1).a))'),-l:lib$(1).a,-l$(1))
 PADDED := READELF=$(CROSS_COMPILE)readelf tests/lint/hardened --pads
 LIBS ?= $(call lib,fdt) $(call lib,z) $(call lib,zstd) $(call lib,uring) $(call lib,crypto) $(call lib,jansson) \
-	-lpthread -ldl
+	$(if $(LINKED),-lglib-2.0 -lpcre2-8 -llzma -llz4 -lbz2 -lm) -lpthread -ldl
 # Debian 12's libslirp-dev does not bring the glib-2.0.pc that its own .pc file asks for.
 SLIRP_CFLAGS ?= $(or $(if $(SYSROOT),,$(shell $(PKG_CONFIG) --cflags slirp 2>/dev/null)),-I$(SYSROOT)/usr/include/slirp)
 
@@ -168,6 +175,52 @@ build/sysroot/arm64:
 
 arm64: | $(ARM64_SYSROOT)
 	$(Q)$(MAKE) --no-print-directory O=build/arm64 $(ARM64_VARS) build/arm64/lkvm
+
+# ---- one file that runs anywhere: build/dist/lkvm-VERSION-arm64.tar.xz -----------------------------
+#
+# All libraries are in it, from Debian's archives; of libslirp there is none, so it is built from source.
+
+STATIC := build/rig/static
+SLIRP := $(STATIC)/libslirp/src
+ifneq ($(LINKED),)
+SLIRP_CFLAGS := -I$(SLIRP) -I$(O)/slirp
+SLIRP_OBJS := $(patsubst $(SLIRP)/%.c,$(O)/slirp/%.o,$(sort $(wildcard $(SLIRP)/*.c)))
+$(O)/lkvm: $(O)/slirp/libslirp.o | $(O)/ld/ld.lld
+$(O)/lkvm: ALL_LDFLAGS += -B$(O)/ld -Wl,-Map=$(O)/lkvm.map
+$(call objs,$(O)/obj,$(LIB_SRCS)): | $(O)/slirp/libslirp-version.h
+# A compiler for another machine does not look for a linker in the PATH.
+$(O)/ld/ld.lld:
+	@mkdir -p $(@D) && ln -sf "$$(command -v ld.lld)" $@
+$(O)/slirp/libslirp-version.h: $(STATIC)/packages
+	@mkdir -p $(@D)
+	$(Q)awk -F '[ .-]' '$$1 == "libslirp" { \
+		printf "#define SLIRP_MAJOR_VERSION %d\n#define SLIRP_MINOR_VERSION %d\n", $$2, $$3; \
+		printf "#define SLIRP_MICRO_VERSION %d\n#define SLIRP_VERSION_STRING \"%d.%d.%d\"\n", $$4, $$2, $$3, $$4; \
+		print "#define SLIRP_CHECK_VERSION(a, b, c) (SLIRP_MAJOR_VERSION * 10000 + \\"; \
+		print "	SLIRP_MINOR_VERSION * 100 + SLIRP_MICRO_VERSION >= (a) * 10000 + (b) * 100 + (c))" }' $< >$@.new
+	$(Q)mv $@.new $@
+$(O)/slirp/%.o: $(SLIRP)/%.c $(O)/slirp/libslirp-version.h $(O)/hardened
+	$(call say,CC,libslirp/$(*F).c)
+	$(Q)$(CC) --sysroot=$(SYSROOT) -std=gnu99 -D_GNU_SOURCE '-DG_LOG_DOMAIN="Slirp"' $(OPT) $(HARDEN) \
+		$(LINKED_CFLAGS) $(REPRO) -I$(O)/slirp -I$(SYSROOT)/usr/include/glib-2.0 \
+		-I$(firstword $(wildcard $(SYSROOT)/usr/lib/*/glib-2.0/include)) -c -o $@ $<
+# Like the shared library it shows no names but its interface: we have a tcp_input(), too.
+$(O)/slirp/libslirp.o: $(SLIRP_OBJS)
+	$(Q)$(CC) -nostdlib -r -o $@ $^
+	$(Q)$(CROSS_COMPILE)objcopy --wildcard --keep-global-symbol='slirp_*' $@
+endif
+
+$(STATIC)/packages:
+	$(Q)tests/rig/deps dist
+	$(Q)tests/rig/fetch static
+
+DIST_VARS := LINKED=y O=build/dist/obj CROSS_COMPILE=$(if $(filter aarch64,$(HERE)),,aarch64-linux-gnu-) \
+	SYSROOT=$(CURDIR)/$(STATIC)/sysroot VERSION=$(VERSION)
+.PHONY: dist dist-lkvm
+dist-lkvm: $(STATIC)/packages
+	$(Q)$(MAKE) --no-print-directory $(DIST_VARS) build/dist/obj/lkvm
+dist: dist-lkvm
+	$(Q)VERSION=$(VERSION) CROSS_COMPILE=$(if $(filter aarch64,$(HERE)),,aarch64-linux-gnu-) tests/dist/pack build/dist/obj/lkvm
 
 # ---- unit tests: native, ASan + UBSan; with SAN=thread, TSan ---------------------------------------
 #
@@ -481,6 +534,6 @@ lint-tidy:
 	$(Q)tests/lint/tidy '$(CSTD) $(SLIRP_CFLAGS)' $(ALL_SRCS)
 
 clean:
-	rm -rf build/obj build/faults build/san build/tsan build/unit build/unit-thread build/fuzz build/bench build/lib*.a build/lkvm build/arm64 build/guest build/tests
+	rm -rf build/obj build/dist build/faults build/san build/tsan build/unit build/unit-thread build/fuzz build/bench build/lib*.a build/lkvm build/arm64 build/guest build/tests
 
 -include $(shell find $(O)/obj $(SAN_OBJ) build/fuzz build/guest -name '*.d' 2>/dev/null)

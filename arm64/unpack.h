@@ -42,6 +42,13 @@ struct unpack {
 extern const struct unpack_format unpack_xz, unpack_lzma, unpack_lz4, unpack_lz4_legacy,
 	unpack_bzip2;
 
+/*
+ * For unpack_lib.c: a function of a library. NULL, with the reason in the debug log, for one that
+ * is not there. It is looked for at run time (unpack_load.c), or all of them are linked
+ * (unpack_linked.c).
+ */
+void *unpack_function(const char *soname, const char *function);
+
 /* The format that data with this beginning has, or NULL. */
 const struct unpack_format *unpack_find(const u8 *head, size_t len);
 

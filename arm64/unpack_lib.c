@@ -4,7 +4,7 @@
  *
  * Most machines have these libraries and few kernels need them, so lkvm starts without. The types
  * are those of the libraries' stable interfaces (their sonames have been the same for more than ten
- * years); their headers are not needed for eleven functions. A library stays loaded.
+ * years); their headers are not needed for eleven functions.
  *
  * Thread: main.
  * Trust:  the data may be anything; the libraries, which are the distribution's, check it.
@@ -13,24 +13,12 @@
  */
 #include "arm64/unpack.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lkvm/base/le.h"
 #include "lkvm/base/log.h"
-
-/* A function of a library. NULL, with the reason in the debug log, for one that is not there. */
-static void *load(const char *soname, const char *function)
-{
-	void *dl = dlopen(soname, RTLD_LAZY | RTLD_LOCAL);
-	void *fn = dl ? dlsym(dl, function) : NULL;
-
-	if (!fn)
-		log_debug("%s", dlerror());
-	return fn;
-}
 
 static u32 get_le32(const u8 *p)
 {
@@ -99,14 +87,14 @@ static bool lzma_is(const u8 *head, size_t len)
 static int lzma_open(struct unpack *u)
 {
 	int (*decoder)(struct lzma_stream * s, u64 memory, u32 flags) =
-		load(LZMA, "lzma_auto_decoder");
+		unpack_function(LZMA, "lzma_auto_decoder");
 	struct lzma *l = calloc(1, sizeof(*l));
 
 	u->state = l;
 	if (!l)
 		return -ENOMEM;
-	l->code = load(LZMA, "lzma_code");
-	l->end = load(LZMA, "lzma_end");
+	l->code = unpack_function(LZMA, "lzma_code");
+	l->end = unpack_function(LZMA, "lzma_end");
 	if (!decoder || !l->code || !l->end)
 		return -ENOENT;
 	return decoder(&l->s, LZMA_MEMORY, 0) == LZMA_OK ? 0 : -ENOMEM;
@@ -168,16 +156,16 @@ static bool lz4_is(const u8 *head, size_t len)
 static int lz4_open(struct unpack *u)
 {
 	size_t (*create)(void **context, unsigned version) =
-		load(LZ4, "LZ4F_createDecompressionContext");
+		unpack_function(LZ4, "LZ4F_createDecompressionContext");
 	struct lz4 *l = calloc(1, sizeof(*l));
 
 	u->state = l;
 	if (!l)
 		return -ENOMEM;
-	l->decompress = load(LZ4, "LZ4F_decompress");
-	l->destroy = load(LZ4, "LZ4F_freeDecompressionContext");
-	l->is_error = load(LZ4, "LZ4F_isError");
-	l->error_name = load(LZ4, "LZ4F_getErrorName");
+	l->decompress = unpack_function(LZ4, "LZ4F_decompress");
+	l->destroy = unpack_function(LZ4, "LZ4F_freeDecompressionContext");
+	l->is_error = unpack_function(LZ4, "LZ4F_isError");
+	l->error_name = unpack_function(LZ4, "LZ4F_getErrorName");
 	if (!create || !l->decompress || !l->destroy || !l->is_error || !l->error_name)
 		return -ENOENT;
 	return l->is_error(create(&l->context, LZ4F_VERSION)) ? -ENOMEM : 0;
@@ -254,7 +242,7 @@ static int lz4_legacy_open(struct unpack *u)
 	b->plain = malloc(BLOCK_MAX);
 	if (!b->packed || !b->plain)
 		return -ENOMEM;
-	b->decompress = load(LZ4, "LZ4_decompress_safe");
+	b->decompress = unpack_function(LZ4, "LZ4_decompress_safe");
 	return b->decompress ? 0 : -ENOENT;
 }
 
@@ -357,14 +345,14 @@ static bool bzip2_is(const u8 *head, size_t len)
 static int bzip2_open(struct unpack *u)
 {
 	int (*init)(struct bz_stream * s, int verbosity, int small) =
-		load(BZ2, "BZ2_bzDecompressInit");
+		unpack_function(BZ2, "BZ2_bzDecompressInit");
 	struct bzip2 *b = calloc(1, sizeof(*b));
 
 	u->state = b;
 	if (!b)
 		return -ENOMEM;
-	b->decompress = load(BZ2, "BZ2_bzDecompress");
-	b->end = load(BZ2, "BZ2_bzDecompressEnd");
+	b->decompress = unpack_function(BZ2, "BZ2_bzDecompress");
+	b->end = unpack_function(BZ2, "BZ2_bzDecompressEnd");
 	if (!init || !b->decompress || !b->end)
 		return -ENOENT;
 	return init(&b->s, 0, 0) == BZ_OK ? 0 : -ENOMEM;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * libcrypto, found at run time. Its archive would make the program four times as large, with tens
- * of thousands of relocations at every start, and is compiled without landing pads for indirect
- * branches (Debian 12), all for what only Realms ask for. Any thread.
+ * libcrypto, found at run time (libcrypto_load.c). Its archive would make the program four times as
+ * large, with tens of thousands of relocations at every start, and is compiled without landing pads
+ * for indirect branches (Debian 12), all for what only Realms ask for. A program that has to run
+ * where there are no libraries is linked with it all the same (libcrypto_linked.c). Any thread.
  */
 #ifndef REALM_LIBCRYPTO_H
 #define REALM_LIBCRYPTO_H
@@ -74,6 +75,12 @@ struct libcrypto {
 	LIBCRYPTO_FUNCTIONS(LIBCRYPTO_MEMBER)
 #undef LIBCRYPTO_MEMBER
 };
+
+/* Keys and signatures here are not a matter of the machine's openssl.cnf. */
+static inline void libcrypto_init(const struct libcrypto *c)
+{
+	c->OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
+}
 
 /*
  * Fill *c; the first call of the process loads the library, which then stays. 0, or -ELIBACC after

@@ -15,6 +15,9 @@
 
 #include <errno.h>
 #include <netdb.h>
+#ifdef LKVM_LINKED
+#include <nss.h>
+#endif
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -81,6 +84,10 @@ int rhi_create(struct rhi **out, const char *host, u16 port, struct mem *m)
 	mem_user_add(m, &r->user);
 	r->host = strdup(host);
 	snprintf(service, sizeof(service), "%u", port);
+#ifdef LKVM_LINKED
+	/* A static program cannot load the other modules that nsswitch.conf may ask for. */
+	__nss_configure_lookup("hosts", "files dns");
+#endif
 	err = getaddrinfo(host, service, &hints, &r->addrs);
 	if (err || !r->host) {
 		log_error("--service-ip %s: %s", host,

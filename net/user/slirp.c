@@ -352,7 +352,7 @@ static int start(struct slirp *s)
 	slirp_lib_config(&cfg, &s->conf);
 	s->slirp = s->lib.create(&cfg, &callbacks, s);
 	if (!s->slirp) {
-		log_error("user-mode networking: libslirp %s refuses to start", s->lib.version);
+		log_error("user-mode networking: libslirp %s refuses to start", s->lib.version());
 		return -EIO;
 	}
 	poll_slirp(s);

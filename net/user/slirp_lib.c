@@ -1,21 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Finding libslirp and its functions.
+ * What we say to libslirp and it says to us, however its functions were found.
  *
  * Thread: main.
- * Trust:  the library is the distribution's.
+ * Trust:  the library.
  */
 #include "net/user/slirp_lib.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <stdio.h>
 
 #include "lkvm/base/log.h"
 #include "net/hostfwd.h"
 #include "net/user/slirp.h"
-
-#define SONAME "libslirp.so.0"
 
 bool slirp_version_fits(const char *version)
 {
@@ -28,82 +25,16 @@ bool slirp_version_fits(const char *version)
 	return sscanf(version, "%u.%u", &major, &minor) == 2 && major == 4 && minor >= 7;
 }
 
-/*
- * GLib, below libslirp, complains on stderr, and the guest can make it complain as often as it
- * likes. The types are those of GLib's stable interface; its headers are not needed for one
- * function.
- */
-typedef void (*glib_log_fn)(const char *domain, int level, const char *msg, void *data);
-typedef unsigned (*glib_set_handler_fn)(const char *domain, int levels, glib_log_fn fn, void *data);
-#define GLIB_ALL_LEVELS 0xff
-
 static void on_glib_message(const char *domain, int level, const char *msg, void *data)
 {
 	guest_err("libslirp", "%s", msg);
 }
 
-static void quiet_glib(void *dl)
+void slirp_lib_quiet(glib_set_handler_fn set)
 {
-	glib_set_handler_fn set = (glib_set_handler_fn)dlsym(dl, "g_log_set_handler");
-
 	/* NULL: messages without a domain; libslirp may have been built either way. */
-	if (set) {
-		set("Slirp", GLIB_ALL_LEVELS, on_glib_message, NULL);
-		set(NULL, GLIB_ALL_LEVELS, on_glib_message, NULL);
-	}
-}
-
-static const char *find_all(struct slirp_lib *lib, void *dl)
-{
-	const char *(*version)(void);
-	const struct {
-		const char *name;
-		void **at;
-	} wanted[] = {
-		{ "slirp_version_string", (void **)&version },
-		{ "slirp_new", (void **)&lib->create },
-		{ "slirp_cleanup", (void **)&lib->cleanup },
-		{ "slirp_input", (void **)&lib->input },
-		{ "slirp_pollfds_fill", (void **)&lib->pollfds_fill },
-		{ "slirp_pollfds_poll", (void **)&lib->pollfds_poll },
-		{ "slirp_handle_timer", (void **)&lib->handle_timer },
-		{ "slirp_add_hostxfwd", (void **)&lib->add_hostxfwd },
-		{ "slirp_remove_hostxfwd", (void **)&lib->remove_hostxfwd },
-	};
-
-	for (unsigned i = 0; i < ARRAY_SIZE(wanted); i++) {
-		*wanted[i].at = dlsym(dl, wanted[i].name);
-		if (!*wanted[i].at)
-			return wanted[i].name;
-	}
-	lib->version = version();
-	return NULL;
-}
-
-int slirp_lib_load(struct slirp_lib *lib)
-{
-	/*
-	 * Lazy: a third of the instructions of binding everything. There is no dlclose(), because
-	 * GLib cannot be unloaded.
-	 */
-	void *dl = dlopen(SONAME, RTLD_LAZY | RTLD_LOCAL);
-	const char *missing;
-
-	if (!dl) {
-		log_debug("%s", dlerror());
-		log_error(
-			"user-mode networking needs libslirp: install libslirp0, or use --network mode=none");
-		return -ENOENT;
-	}
-	missing = find_all(lib, dl);
-	if (missing || !slirp_version_fits(lib->version)) {
-		log_error("user-mode networking needs libslirp 4.7 or later (4.x): %s is %s%s",
-			  SONAME, missing ? "without " : "version ",
-			  missing ? missing : lib->version);
-		return -ENOENT;
-	}
-	quiet_glib(dl);
-	return 0;
+	set("Slirp", GLIB_ALL_LEVELS, on_glib_message, NULL);
+	set(NULL, GLIB_ALL_LEVELS, on_glib_message, NULL);
 }
 
 void slirp_lib_config(SlirpConfig *out, const struct slirp_conf *c)

@@ -30,7 +30,7 @@ static const char *fake_version(void)
 }
 
 /*
- * dlsym() itself cannot be replaced here, so slirp_lib.c is compiled into this file with another
+ * dlsym() itself cannot be replaced here, so slirp_load.c is compiled into this file with another
  * one.
  */
 static void *test_dlsym(void *dl, const char *name)
@@ -43,7 +43,7 @@ static void *test_dlsym(void *dl, const char *name)
 }
 
 #define dlsym test_dlsym
-#include "net/user/slirp_lib.c"
+#include "net/user/slirp_load.c"
 #undef dlsym
 
 /* What slirp_open() says, on stderr and as its result. */

@@ -3,7 +3,7 @@
  * realm/libcrypto.h for programs that are linked with libcrypto: a static one cannot look for
  * it at run time.
  *
- * Thread: any.
+ * Thread: any; OPENSSL_init_crypto() brings its own locks.
  * Trust:  nothing.
  */
 #include "realm/libcrypto.h"
@@ -13,5 +13,6 @@ int libcrypto_load(struct libcrypto *c)
 #define LIBCRYPTO_SET(f) c->f = f;
 	LIBCRYPTO_FUNCTIONS(LIBCRYPTO_SET)
 #undef LIBCRYPTO_SET
+	libcrypto_init(c);
 	return 0;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Finding libcrypto and its functions.
+ * Finding libcrypto and its functions at run time.
  *
  * Thread: any; dlopen() and OPENSSL_init_crypto() bring their own locks.
  * Trust:  the library is the distribution's.
@@ -48,7 +48,6 @@ int libcrypto_load(struct libcrypto *c)
 		}
 		*(void **)((char *)c + wanted[i].offset) = f;
 	}
-	/* Keys and signatures here are not a matter of the machine's openssl.cnf. */
-	c->OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
+	libcrypto_init(c);
 	return 0;
 }
