@@ -15,6 +15,10 @@ int user_if_create(struct netif **out, const struct net_conf *c, struct loop *lo
 /* A tap or macvtap device. */
 int tap_if_create(struct netif **out, const struct net_conf *c, struct loop *loop);
 
+/* Wires over Unix sockets: a stream, or datagrams. */
+int stream_if_create(struct netif **out, const struct net_conf *c, struct loop *loop);
+int dgram_if_create(struct netif **out, const struct net_conf *c, struct loop *loop);
+
 /*
  * A netif that copies every frame that passes to the file c->pcap, if there is one, and to that of
  * netif_capture(). `inner`, which has the frames then, is its own, and destroyed with it, also

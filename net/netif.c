@@ -21,6 +21,12 @@ static int create_inner(struct netif **out, const struct net_conf *c, struct loo
 		return user_if_create(out, c, loop);
 	case NET_MODE_TAP:
 		return tap_if_create(out, c, loop);
+	case NET_MODE_STREAM:
+		return stream_if_create(out, c, loop);
+	case NET_MODE_DGRAM:
+		return dgram_if_create(out, c, loop);
+	case NET_MODE_VHOST_USER: /* frames never come here: virtio_vhost_net_create() */
+		break;
 	}
 	return -EINVAL;
 }

@@ -20,12 +20,12 @@
 #define MTU_MIN 1280u  /* of IPv6, and of VIRTIO_NET_F_MTU by custom */
 #define MTU_MAX 65521u /* of libslirp, and of Linux' tap */
 
-/* One key: how its value is read, and for which mode it means something (NONE: all). */
+/* One key: how its value is read, and for which modes it means something. */
 struct key {
 	const char *name;
 	/* 0, or -EINVAL after a message. `to` is where `field` lies in the object. */
 	int (*parse)(struct net_conf *c, void *to, const char *key, const char *val);
-	enum net_mode only;
+	unsigned modes; /* one bit each; 0: all */
 	const char *help;
 	size_t field;
 };
@@ -46,17 +46,23 @@ static bool parse_number(const char *s, unsigned max, unsigned *out)
 	return ok;
 }
 
+static const char *const modes[] = {
+	[NET_MODE_NONE] = "none",   [NET_MODE_USER] = "user",
+	[NET_MODE_TAP] = "tap",	    [NET_MODE_STREAM] = "stream",
+	[NET_MODE_DGRAM] = "dgram", [NET_MODE_VHOST_USER] = "vhost-user",
+};
+
 static int parse_mode(struct net_conf *c, void *to, const char *key, const char *val)
 {
-	if (!strcmp(val, "user"))
-		c->mode = NET_MODE_USER;
-	else if (!strcmp(val, "tap"))
-		c->mode = NET_MODE_TAP;
-	else if (!strcmp(val, "none"))
-		c->mode = NET_MODE_NONE;
-	else
-		return BAD("Unknown network mode %s, please use user, tap or none", val);
-	return 0;
+	for (unsigned i = 0; i < ARRAY_SIZE(modes); i++) {
+		if (!strcmp(val, modes[i])) {
+			c->mode = (enum net_mode)i;
+			return 0;
+		}
+	}
+	return BAD(
+		"Unknown network mode %s, please use user, tap or none (or stream, dgram, vhost-user)",
+		val);
 }
 
 static bool read_mac(u8 mac[6], const char *s)
@@ -215,42 +221,52 @@ static int parse_hostfwd(struct net_conf *c, void *to, const char *key, const ch
 #define FIELD(name) .field = offsetof(struct net_conf, name)
 #define OWN .field = 0
 
+#define IN_USER BIT(NET_MODE_USER)
+#define IN_TAP BIT(NET_MODE_TAP)
+#define IN_STREAM BIT(NET_MODE_STREAM)
+#define IN_DGRAM BIT(NET_MODE_DGRAM)
+#define IN_VHOST_USER BIT(NET_MODE_VHOST_USER)
+
 static const struct key keys[] = {
-	{ "mode", parse_mode, NET_MODE_NONE, "user, tap or none (default tap)", OWN },
-	{ "guest_mac", parse_mac, NET_MODE_NONE, "hardware address of the guest", OWN },
-	{ "guest_ip", parse_addr, NET_MODE_NONE, "the guest's address (192.168.33.15)",
-	  FIELD(guest_ip) },
-	{ "host_ip", parse_addr, NET_MODE_NONE, "the host's address (192.168.33.1)",
-	  FIELD(host_ip) },
-	{ "trans", parse_trans, NET_MODE_NONE, "pci or mmio", OWN },
-	{ "mtu", parse_mtu, NET_MODE_NONE, "largest packet, 1280 to 65521 (1500)", OWN },
-	{ "pcap", parse_path, NET_MODE_NONE, "capture all frames to this file", FIELD(pcap) },
-	{ "vhost", parse_vhost, NET_MODE_NONE, "0 (1 is not supported)", OWN },
-	{ "mq", parse_mq, NET_MODE_NONE, "1 (more queue pairs are not supported)", OWN },
-	{ "script", parse_path, NET_MODE_TAP, "run with the interface's name at start",
-	  FIELD(script) },
-	{ "downscript", parse_path, NET_MODE_TAP, "run with the interface's name at the end",
+	{ "mode", parse_mode, 0, "user, tap, stream, dgram, vhost-user or none (default tap)",
+	  OWN },
+	{ "guest_mac", parse_mac, 0, "hardware address of the guest", OWN },
+	{ "guest_ip", parse_addr, 0, "the guest's address (192.168.33.15)", FIELD(guest_ip) },
+	{ "host_ip", parse_addr, 0, "the host's address (192.168.33.1)", FIELD(host_ip) },
+	{ "trans", parse_trans, 0, "pci or mmio", OWN },
+	{ "mtu", parse_mtu, 0, "largest packet, 1280 to 65521 (1500)", OWN },
+	{ "pcap", parse_path, 0, "capture all frames to this file", FIELD(pcap) },
+	{ "vhost", parse_vhost, 0, "0 (1 is not supported)", OWN },
+	{ "mq", parse_mq, 0, "1 (more queue pairs are not supported)", OWN },
+	{ "script", parse_path, IN_TAP, "run with the interface's name at start", FIELD(script) },
+	{ "downscript", parse_path, IN_TAP, "run with the interface's name at the end",
 	  FIELD(downscript) },
-	{ "tapif", parse_path, NET_MODE_TAP, "name of a tap interface, or /dev/tapN",
-	  FIELD(tapif) },
-	{ "fd", parse_fd, NET_MODE_TAP, "file descriptor of an open tap", OWN },
-	{ "dns", parse_dns, NET_MODE_USER, "name server to announce, up to 3 times", OWN },
-	{ "domain", parse_domain, NET_MODE_USER, "domain name to announce (the host's)", OWN },
-	{ "hostfwd", parse_hostfwd, NET_MODE_USER,
+	{ "tapif", parse_path, IN_TAP, "name of a tap interface, or /dev/tapN", FIELD(tapif) },
+	{ "fd", parse_fd, IN_TAP, "file descriptor of an open tap", OWN },
+	{ "socket", parse_path, IN_STREAM | IN_DGRAM | IN_VHOST_USER,
+	  "Unix socket of the other end (stream, vhost-user); our own (dgram, listen=on)",
+	  FIELD(socket) },
+	{ "listen", parse_switch, IN_STREAM, "on: wait for the other end to connect (off)",
+	  FIELD(listens) },
+	{ "peer", parse_path, IN_DGRAM, "Unix socket of the other end", FIELD(peer) },
+	{ "dns", parse_dns, IN_USER, "name server to announce, up to 3 times", OWN },
+	{ "domain", parse_domain, IN_USER, "domain name to announce (the host's)", OWN },
+	{ "hostfwd", parse_hostfwd, IN_USER,
 	  "forward a port of the host: tcp|udp:[ADDR]:PORT-[ADDR]:PORT, up to 16 times (ADDR: 127.0.0.1, guest_ip)",
 	  OWN },
-	{ "ipv6", parse_switch, NET_MODE_USER, "on or off (off)", FIELD(ipv6) },
-	{ "host-loopback", parse_host_loopback, NET_MODE_USER,
+	{ "ipv6", parse_switch, IN_USER, "on or off (off)", FIELD(ipv6) },
+	{ "host-loopback", parse_host_loopback, IN_USER,
 	  "on or off: host_ip is the host's 127.0.0.1 (on; off for a Realm)", OWN },
-	{ "restrict", parse_switch, NET_MODE_USER, "on: the guest reaches only forwards (off)",
+	{ "restrict", parse_switch, IN_USER, "on: the guest reaches only forwards (off)",
 	  FIELD(restricted) },
-	{ "tcp", parse_tcp, NET_MODE_USER, "direct: connections end in lkvm's own TCP (libslirp)",
-	  OWN },
-	{ "dhcp", parse_switch, NET_MODE_USER, "off: no DHCP server (on)", FIELD(dhcp) },
+	{ "tcp", parse_tcp, IN_USER, "direct: connections end in lkvm's own TCP (libslirp)", OWN },
+	{ "dhcp", parse_switch, IN_USER, "off: no DHCP server (on)", FIELD(dhcp) },
 };
 static_assert(sizeof(((struct net_conf *)0)->script) == PATH_MAX &&
 		      sizeof(((struct net_conf *)0)->downscript) == PATH_MAX &&
 		      sizeof(((struct net_conf *)0)->tapif) == PATH_MAX &&
+		      sizeof(((struct net_conf *)0)->socket) == PATH_MAX &&
+		      sizeof(((struct net_conf *)0)->peer) == PATH_MAX &&
 		      sizeof(((struct net_conf *)0)->pcap) == PATH_MAX,
 	      "parse_path() fills them");
 
@@ -278,18 +294,53 @@ static int check_user(const struct net_conf *c)
 	return 0;
 }
 
+static int check_socket(const struct net_conf *c)
+{
+	if (!c->socket[0])
+		return BAD("network: mode=%s needs socket=", modes[c->mode]);
+	if (c->mode == NET_MODE_DGRAM && !c->peer[0])
+		return BAD("network: mode=dgram needs peer=, the socket of the other end");
+	if (c->mode == NET_MODE_VHOST_USER && c->pcap[0])
+		return BAD("network: with mode=vhost-user no frame comes to lkvm, so there is no "
+			   "pcap=");
+	return 0;
+}
+
+/* The first of the modes of a key, of which it is said that it is for them. */
+static const char *modes_of(const struct key *k)
+{
+	if (k->modes == (IN_STREAM | IN_DGRAM | IN_VHOST_USER))
+		return "stream, dgram or vhost-user";
+	for (unsigned i = 0; i < ARRAY_SIZE(modes); i++)
+		if (k->modes & BIT(i))
+			return modes[i];
+	return "";
+}
+
 /* `used` has a bit for each entry of keys[] that was given. */
 static int check(const struct net_conf *c, u32 used)
 {
 	if (c->mode == NET_MODE_NONE)
 		return 0;
 	for (unsigned i = 0; i < ARRAY_SIZE(keys); i++)
-		if ((used & BIT(i)) && keys[i].only != NET_MODE_NONE && keys[i].only != c->mode)
+		if ((used & BIT(i)) && keys[i].modes && !(keys[i].modes & BIT(c->mode)))
 			return BAD("network parameter %s works with mode=%s only", keys[i].name,
-				   keys[i].only == NET_MODE_TAP ? "tap" : "user");
-	if (c->mode == NET_MODE_TAP && c->fd >= 0 && c->tapif[0])
-		return BAD("network parameters fd and tapif exclude each other");
-	return c->mode == NET_MODE_USER ? check_user(c) : 0;
+				   modes_of(&keys[i]));
+	switch (c->mode) {
+	case NET_MODE_TAP:
+		if (c->fd >= 0 && c->tapif[0])
+			return BAD("network parameters fd and tapif exclude each other");
+		return 0;
+	case NET_MODE_USER:
+		return check_user(c);
+	case NET_MODE_STREAM:
+	case NET_MODE_DGRAM:
+	case NET_MODE_VHOST_USER:
+		return check_socket(c);
+	case NET_MODE_NONE:
+		break;
+	}
+	return 0;
 }
 
 static int parse_one(struct net_conf *c, char *param, u32 *used)
@@ -323,6 +374,8 @@ static void set_defaults(struct net_conf *c, unsigned index)
 	c->trans = NET_TRANS_DEFAULT;
 	c->mtu = 0;
 	c->script[0] = c->downscript[0] = c->tapif[0] = c->domain[0] = c->pcap[0] = '\0';
+	c->socket[0] = c->peer[0] = '\0';
+	c->listens = false;
 	c->fd = -1;
 	c->nr_dns = c->nr_hostfwd = 0;
 	c->ipv6 = c->restricted = c->may_capture = false;

@@ -15,7 +15,14 @@
 #define NET_MAX_HOSTFWD 16u
 #define NET_MAX_DOMAIN 255u
 
-enum net_mode { NET_MODE_NONE, NET_MODE_USER, NET_MODE_TAP };
+enum net_mode {
+	NET_MODE_NONE,
+	NET_MODE_USER,
+	NET_MODE_TAP,
+	NET_MODE_STREAM,
+	NET_MODE_DGRAM,
+	NET_MODE_VHOST_USER,
+};
 enum net_switch { NET_UNSAID, NET_OFF, NET_ON };
 enum net_tcp { NET_TCP_LIBSLIRP, NET_TCP_DIRECT };
 enum net_trans { NET_TRANS_DEFAULT, NET_TRANS_PCI, NET_TRANS_MMIO };
@@ -33,6 +40,11 @@ struct net_conf {
 	char downscript[PATH_MAX]; /* the same after the end */
 	char tapif[PATH_MAX];	   /* interface name, or /dev/tapN; "": a new interface */
 	int fd;			   /* already open tap; -1: none */
+
+	/* mode=stream, dgram, vhost-user */
+	char socket[PATH_MAX]; /* of the peer; or, if it is listened at and with dgram, our own */
+	char peer[PATH_MAX];   /* mode=dgram: the other end's */
+	bool listens;	       /* mode=stream: listen=on */
 
 	/* mode=user */
 	struct in_addr dns[NET_MAX_DNS]; /* announced instead of the virtual server */

@@ -156,6 +156,8 @@ static int make_net(struct devices *d, const struct virtio_env *env, struct virt
 
 	if (env->pool && mtu_is_free(&conf))
 		conf.mtu = env->pool->mtu;
+	if (conf.mode == NET_MODE_VHOST_USER)
+		return virtio_vhost_net_create(out, env, conf.socket, conf.mac, conf.mtu);
 	netopt_settle(&conf, d->env->bounced);
 	conf.may_capture = d->env->bounced;
 	err = netif_create(&n, &conf, d->env->loop);

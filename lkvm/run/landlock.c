@@ -191,6 +191,31 @@ static void allow_shares(struct rules *r, const struct config *c)
 	}
 }
 
+/* In the directory of that name. */
+static void allow_beside(struct rules *r, const char *path, u64 allowed)
+{
+	const char *slash = strrchr(path, '/');
+	char dir[PATH_MAX];
+
+	if (!slash)
+		allow(r, ".", allowed);
+	else if (snprintf(dir, sizeof(dir), "%.*s/", (int)(slash - path), path) < (int)sizeof(dir))
+		allow(r, dir, allowed);
+}
+
+/* Names of sockets: our own is removed at the end, that of another end is looked for. */
+static void allow_wires(struct rules *r, const struct config *c)
+{
+	for (unsigned i = 0; i < c->nr_nics; i++) {
+		const struct net_conf *n = &c->nics[i];
+
+		if (n->mode == NET_MODE_DGRAM || (n->mode == NET_MODE_STREAM && n->listens))
+			allow_beside(r, n->socket, FS_REMOVE_FILE);
+		if (n->mode == NET_MODE_DGRAM)
+			allow_beside(r, n->peer, FS_RESOLVE_UNIX);
+	}
+}
+
 /*
  * libslirp looks at it now and then, and whoever changes it puts another file in its place. Where
  * it is a link to a folder of its own, that is read; /etc is only where everybody may read all that
@@ -307,6 +332,7 @@ int landlock_rules(int *fd, const struct config *c)
 	allow_outfile(&r, c->watch.events);
 	allow_sockets(&r, c);
 	allow_shares(&r, c);
+	allow_wires(&r, c);
 	if (has_user_network(c))
 		allow_resolv_conf(&r);
 	else if (c->service_ip && a.net)

@@ -34,6 +34,10 @@ static void tell_of_huge_pages(const struct config *c)
 /* Will processes other than lkvm serve devices? */
 static bool lends(const struct config *c)
 {
+	for (unsigned i = 0; i < c->nr_nics; i++) {
+		if (c->nics[i].mode == NET_MODE_VHOST_USER)
+			return true;
+	}
 	return c->nr_fs;
 }
 
@@ -42,9 +46,10 @@ int lend_flags(u64 *flags, const struct config *c, const struct realm_ops *ops)
 	if (!lends(c))
 		return 0;
 	if (ops->confidential && !(*flags & (MEM_SPLIT_VIEW | MEM_SHARED_ONLY))) {
-		log_error("--fs: what this kind of guest shares is not apart from what it protects "
-			  "(%s), so no other process can be lent it; use --9p",
-			  ops->name);
+		log_error(
+			"--fs, mode=vhost-user: what this kind of guest shares is not apart from what it protects "
+			"(%s), so no other process can be lent it; use --9p, mode=user",
+			ops->name);
 		return -EOPNOTSUPP;
 	}
 	*flags |= MEM_LENT;

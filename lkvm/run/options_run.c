@@ -349,7 +349,7 @@ static const struct opt opts[] = {
 
 	HEADING("Network options"),
 	CALL('n', "network", "key=value[,...]", parse_network,
-	     "A network device, at most 4; mode=user, tap (default with -n) or none; 'lkvm help network' lists "
+	     "A network device, at most 4; mode=user, tap (default with -n), stream, dgram, vhost-user or none; 'lkvm help network' lists "
 	     "the keys. Without any -n the guest has one in user mode"),
 	{ .name = "no-dhcp", .store = OPT_NOTHING, .help = "Add no ip=dhcp parameter; lkvm never does" },
 

@@ -70,6 +70,7 @@ static const struct vhost_kind fs_kind = {
 	.type = &fs_type,
 	.then = "the guest gets I/O errors",
 	.refuse = fs_refuse,
+	.refused = BIT(NR_QUEUES) - 1,
 };
 
 static struct fs_config *config_of(const struct fs_conf *conf)

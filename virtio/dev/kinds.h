@@ -44,6 +44,14 @@ VIRTIO_SINGLES(SINGLE_CREATE)
  */
 int virtio_net_create(struct virtio_device **out, const struct virtio_env *env, struct netif *n);
 
+/*
+ * A network card with that address that the process serves which listens at `socket`, by
+ * vhost-user. `mtu`: to tell the guest, 0: nothing. The memory can be lent (mem_lend) when the
+ * driver starts the device.
+ */
+int virtio_vhost_net_create(struct virtio_device **out, const struct virtio_env *env,
+			    const char *socket, const u8 *mac, u16 mtu);
+
 struct virtio_blk_conf {
 	const char *serial; /* NULL: derived from the file; at most 20 bytes are shown */
 	unsigned nr_queues; /* 1..16 */

@@ -141,8 +141,8 @@ static void lost(struct vhost_dev *v)
 			  : vhost_why(v->vhost),
 		  v->kind->then);
 	err = virtio_listen(&v->dev);
-	if (err || !v->kind->refuse)
-		virtio_fail(&v->dev, "nobody serves its queues", err ? err : -ENOTCONN);
+	if (err)
+		virtio_fail(&v->dev, "nobody serves its queues", err);
 }
 
 static void on_gone(void *arg)
@@ -162,7 +162,7 @@ int vhost_dev_start(struct virtio_device *d)
 
 	static_assert(VIRTIO_MAX_QUEUES <= VHOST_MAX_QUEUES, "all can be told of");
 	if (v->gone)
-		return v->kind->refuse ? 0 : -ENOTCONN;
+		return 0;
 	for (unsigned i = 0; i < d->nr_queues; i++) {
 		const struct virtqueue *q = &d->queues[i];
 
@@ -175,7 +175,7 @@ int vhost_dev_start(struct virtio_device *d)
 		return 0;
 	}
 	lost(v);
-	return v->kind->refuse ? 0 : -ENOTCONN;
+	return 0;
 }
 
 void vhost_dev_kick(struct virtio_device *d, struct virtqueue *q)
@@ -185,7 +185,7 @@ void vhost_dev_kick(struct virtio_device *d, struct virtqueue *q)
 	/* What was there before the doorbell was given away is rung for once more. */
 	if (v->serving)
 		virtio_notify(d, q->index);
-	else if (v->kind->refuse)
+	else if (v->kind->refused & BIT(q->index))
 		virtio_queue_serve(d, q, refuse_one, "a chain that cannot be refused");
 }
 

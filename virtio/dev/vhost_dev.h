@@ -19,9 +19,10 @@ struct vhost_kind {
 	const char *then; /* completes "the back end has gone: ", for people */
 	/*
 	 * The back end has gone, and this chain waits: give it an answer that says so. Its length,
-	 * or -EBADMSG. NULL: chains are left where they are.
+	 * or -EBADMSG.
 	 */
 	int (*refuse)(struct virtio_device *d, const struct chain *c);
+	u32 refused; /* a bit for each queue whose chains are; those of others stay there */
 };
 
 /* How to be what the device is. The strings are not kept, the rest is. */

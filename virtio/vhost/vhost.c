@@ -245,8 +245,11 @@ static int start_ring(struct vhost *v, u32 i, const struct vhost_ring *r)
 int vhost_start(struct vhost *v, struct mem *m, u64 features, const struct vhost_ring *rings,
 		unsigned nr)
 {
-	/* To a back end that is asked for it this is an IOMMU, for which it wants to be told. */
-	u64 told = features & ~F_ACCESS_PLATFORM;
+	/*
+	 * Features that it has not offered are between the guest and us. To a back end that has
+	 * offered it, ACCESS_PLATFORM is an IOMMU, of which it wants to be told.
+	 */
+	u64 told = features & v->features & ~F_ACCESS_PLATFORM;
 	int err;
 
 	assert(nr <= VHOST_MAX_QUEUES);

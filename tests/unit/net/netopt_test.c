@@ -264,7 +264,7 @@ START_TEST(every_key_has_help)
 	unsigned nr = 0;
 
 	netopt_help(count_key, &nr);
-	ck_assert_uint_eq(nr, 21);
+	ck_assert_uint_eq(nr, 24);
 }
 END_TEST
 

@@ -164,6 +164,25 @@ START_TEST(files_that_come_at_the_end)
 }
 END_TEST
 
+/* A wire's own name is removed; the other end's directory is only looked into. */
+START_TEST(wires)
+{
+	setup();
+	c.nr_nics = 1;
+	c.nics[0].mode = NET_MODE_DGRAM;
+	snprintf(c.nics[0].socket, PATH_MAX, "%s/share/own", dir);
+	snprintf(c.nics[0].peer, PATH_MAX, "%s/share/sub/other", dir);
+	put(in_dir("share/own"));
+	put(in_dir("share/sub/other"));
+	if (!confined())
+		return;
+	ck_assert_int_eq(unlink(in_dir("share/own")), 0);
+	ck_assert_int_eq(opened(in_dir("share/own"), O_WRONLY | O_CREAT), -EACCES);
+	ck_assert_int_eq(opened(in_dir("share/sub/other"), O_RDONLY), -EACCES);
+	ck_assert_int_ne(unlink(in_dir("secret")), 0);
+}
+END_TEST
+
 static int bound(int family, const void *address, socklen_t len)
 {
 	int s = socket(family, SOCK_STREAM, 0), err = 0;
@@ -308,6 +327,7 @@ static Suite *suite(void)
 	tcase_add_test(tc, nothing_but_what_is_configured);
 	tcase_add_test(tc, a_read_only_share_is_read);
 	tcase_add_test(tc, files_that_come_at_the_end);
+	tcase_add_test(tc, wires);
 	tcase_add_loop_test(tc, ports, 0, 3);
 	tcase_add_test(tc, the_user_network_asks_who_the_name_servers_are);
 	tcase_add_test(tc, the_next_boot_is_set_up);
