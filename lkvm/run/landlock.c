@@ -191,28 +191,20 @@ static void allow_shares(struct rules *r, const struct config *c)
 	}
 }
 
-/* In the directory of that name. */
-static void allow_beside(struct rules *r, const char *path, u64 allowed)
-{
-	const char *slash = strrchr(path, '/');
-	char dir[PATH_MAX];
-
-	if (!slash)
-		allow(r, ".", allowed);
-	else if (snprintf(dir, sizeof(dir), "%.*s/", (int)(slash - path), path) < (int)sizeof(dir))
-		allow(r, dir, allowed);
-}
-
-/* Names of sockets: our own is removed at the end, that of another end is looked for. */
+/* The other end of a wire is looked for, too. */
 static void allow_wires(struct rules *r, const struct config *c)
 {
 	for (unsigned i = 0; i < c->nr_nics; i++) {
 		const struct net_conf *n = &c->nics[i];
+		bool own = n->mode == NET_MODE_DGRAM || (n->mode == NET_MODE_STREAM && n->listens);
 
-		if (n->mode == NET_MODE_DGRAM || (n->mode == NET_MODE_STREAM && n->listens))
-			allow_beside(r, n->socket, FS_REMOVE_FILE);
+		if (own)
+			allow_directory_of(r, n->socket,
+					   FS_REMOVE_FILE | (c->reboot ? FS_MAKE_SOCK : 0));
+		else if (c->reboot && n->socket[0])
+			allow_directory_of(r, n->socket, FS_RESOLVE_UNIX);
 		if (n->mode == NET_MODE_DGRAM)
-			allow_beside(r, n->peer, FS_RESOLVE_UNIX);
+			allow_directory_of(r, n->peer, FS_RESOLVE_UNIX);
 	}
 }
 

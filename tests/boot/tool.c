@@ -14,6 +14,7 @@
  *	tool diskrate read|write|cached-read|cached-write DEV BYTES
  *	                                      sequential, 128 KiB at a time, past the page cache
  *	                                      (O_DIRECT) or through it; prints MB/s
+ *	tool files write|read DIR NR          many small files; prints files per second
  *	tool spy SOCKET TEXT                  a hostile back end of vhost-user (tool_spy.c)
  *	tool answer PORT                      sends each message back with its bytes inverted
  *	tool pty SECONDS [expect TEXT | send TEXT]... -- COMMAND...
@@ -177,29 +178,18 @@ int main(int argc, char **argv)
 		const char *name;
 		int nr_args;
 		int (*run)(char **argv);
-	} cmds[] = { { "serve", 1, cmd_serve },
-		     { "send", 3, cmd_send },
-		     { "recv", 3, cmd_recv },
-		     { "udp", 2, cmd_udp },
-		     { "conns", 3, cmd_conns },
-		     { "refused", 2, cmd_refused },
-		     { "fill", 4, cmd_fill },
-		     { "verify", 4, cmd_verify },
-		     { "diskrate", 3, cmd_diskrate },
-		     { "pty", 3, cmd_pty },
-		     { "answer", 1, cmd_answer },
-		     { "fs", 1, cmd_fs },
-		     { "gaps", 3, cmd_gaps },
-		     { "rdnss", 0, cmd_rdnss },
-		     { "spy", 2, cmd_spy },
-		     { "echo", 1, cmd_echo },
-		     { "rr", 4, cmd_rr },
-		     { "crr", 3, cmd_crr },
-		     { "talk", 1, cmd_talk },
-		     { "pour", 3, cmd_pour },
-		     { "drink", 3, cmd_drink },
-		     { "many", 2, cmd_many },
-		     { "mirror", 1, cmd_mirror },
+	} cmds[] = { { "serve", 1, cmd_serve },	      { "send", 3, cmd_send },
+		     { "recv", 3, cmd_recv },	      { "udp", 2, cmd_udp },
+		     { "conns", 3, cmd_conns },	      { "refused", 2, cmd_refused },
+		     { "fill", 4, cmd_fill },	      { "verify", 4, cmd_verify },
+		     { "diskrate", 3, cmd_diskrate }, { "pty", 3, cmd_pty },
+		     { "answer", 1, cmd_answer },     { "fs", 1, cmd_fs },
+		     { "gaps", 3, cmd_gaps },	      { "rdnss", 0, cmd_rdnss },
+		     { "spy", 2, cmd_spy },	      { "files", 3, cmd_files },
+		     { "echo", 1, cmd_echo },	      { "rr", 4, cmd_rr },
+		     { "crr", 3, cmd_crr },	      { "talk", 1, cmd_talk },
+		     { "pour", 3, cmd_pour },	      { "drink", 3, cmd_drink },
+		     { "many", 2, cmd_many },	      { "mirror", 1, cmd_mirror },
 		     { "nobody", 1, cmd_nobody } };
 
 	signal(SIGPIPE, SIG_IGN);

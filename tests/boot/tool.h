@@ -48,5 +48,6 @@ int cmd_drink(char **argv);
 int cmd_many(char **argv);
 int cmd_mirror(char **argv);
 int cmd_nobody(char **argv);
+int cmd_files(char **argv);
 
 #endif
