@@ -248,11 +248,15 @@ static void torn_down(const char *who)
 	clean_up();
 }
 
-static bool is_raw(void)
+/* Wait until it is: the terminal is set a moment after the guest is said to run. */
+static void becomes_raw(void)
 {
 	struct termios now;
 
-	return !tcgetattr(seen.screen, &now) && !(now.c_lflag & ICANON);
+	do {
+		read_screen(5);
+		ck_assert_int_eq(tcgetattr(seen.screen, &now), 0);
+	} while (now.c_lflag & ICANON);
 }
 
 /* ---- tests ---- */
@@ -271,7 +275,7 @@ START_TEST(kvm_run_that_does_not_return)
 {
 	begin(&(struct guest){ .ops = stuck });
 	becomes("running");
-	ck_assert(is_raw());
+	becomes_raw();
 	asked();
 	kill(seen.pid, SIGTERM);
 	torn_down("vCPU 0 does not come back from KVM_RUN");
