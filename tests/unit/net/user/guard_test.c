@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "net/user/guard.h"
+#include "net/user/tcp_seg.h"
 #include "tests/unit/net/guest.h"
 #include "tests/unit/suite.h"
 
@@ -559,8 +560,78 @@ START_TEST(a_closed_loopback_has_one_port)
 }
 END_TEST
 
+/*
+ * What does not go to libslirp is judged by its headers alone, and as strictly: whatever a byte of
+ * them is, the verdict is the same, and no byte behind them is read.
+ */
+START_TEST(heads_of_tcp_are_judged_like_frames)
+{
+	static const u8 values[] = { 0, 1, 2, 0x10, 0x45, 0x7f, 0x80, 0xe0, 0xff };
+	struct netif_offload o = { .needs_csum = true, .csum_start = 34, .csum_offset = 16 };
+	static u8 data[2000], whole[2200];
+	struct tcp_seg t = {
+		.sport = 1, .dport = 53, .flags = TCP_ACK, .data = data, .len = sizeof(data)
+	};
+	size_t n = put_tcp(whole, GUEST_IP, 0x08080808, &t);
+	unsigned heads = 0, passed = 0;
+
+	setup(true);
+	for (size_t at = 0; at < 54; at++) {
+		for (unsigned i = 0; i < ARRAY_SIZE(values); i++) {
+			u8 *head = malloc(TCP_HEAD_IN);
+			const char *why;
+			size_t m = n;
+			int err;
+
+			memcpy(f, whole, n);
+			f[at] = values[i];
+			if (at < 24 || at > 25)
+				fix_ip4(f);
+			memcpy(head, f, TCP_HEAD_IN);
+			if (guard_is_tcp(&guard, head, n)) {
+				err = guard_check_tcp(&guard, head, &m, &o, &pkt, &why);
+				ck_assert_int_eq(err, check_with(&o, n));
+				ck_assert_uint_eq(m, len);
+				heads++;
+				passed += !err;
+			}
+			free(head);
+		}
+	}
+	ck_assert_uint_gt(heads, 300);
+	ck_assert_uint_gt(passed, 100);
+	ck_assert_uint_lt(passed, heads);
+}
+END_TEST
+
+START_TEST(what_is_tcp_of_our_own)
+{
+	static const char *const dst6[] = { "2001:db8::1", "fd33::3" };
+
+	setup(true);
+	inet_pton(AF_INET6, "fd33::3", &guard.dns6);
+	ck_assert(guard_is_tcp(&guard, f, tcp(TCP_SYN)));
+	ck_assert(!guard_is_tcp(&guard, f, 33));
+	be16_put(f + ETH_HDR + IP4_FRAG, IP4_MF); /* put together first */
+	ck_assert(!guard_is_tcp(&guard, f, 54));
+	be16_put(f + ETH_HDR + IP4_FRAG, 1);
+	ck_assert(!guard_is_tcp(&guard, f, 54));
+	tcp(TCP_SYN);
+	be32_put(f + ETH_HDR + IP4_DST, DNS_IP); /* libslirp knows the host's name server */
+	ck_assert(!guard_is_tcp(&guard, f, 54));
+	ck_assert(!guard_is_tcp(&guard, f, udp()));
+	for (unsigned i = 0; i < 2; i++) {
+		size_t n = put_ip6("fd33::15", dst6[i], PROTO_TCP, 64, TCP_HDR);
+
+		ck_assert(guard_is_tcp(&guard, f, n) == !i);
+		ck_assert(!guard_is_tcp(&guard, f, 53));
+	}
+}
+END_TEST
+
 SUITE_MAIN("net/guard", good_frames_pass, padding_is_cut_off, every_truncation_is_refused,
 	   bad_ethernet_and_arp, bad_ipv4, bad_upper_headers, what_nobody_takes_is_dropped_quietly,
 	   urgent_marks_are_removed, fragments_are_marked, checksums_are_filled_in,
 	   checksums_only_where_they_belong, segmentation_is_for_tcp, the_largest_frame, ipv6,
-	   neighbour_discovery, ipv6_addresses_of_this_host, a_closed_loopback_has_one_port)
+	   neighbour_discovery, ipv6_addresses_of_this_host, a_closed_loopback_has_one_port,
+	   heads_of_tcp_are_judged_like_frames, what_is_tcp_of_our_own)

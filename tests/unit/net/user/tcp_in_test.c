@@ -666,6 +666,26 @@ START_TEST(reset_in_each_state)
 }
 END_TEST
 
+/* [RFC 6093 §5] Urgent data is data like any other, wherever the pointer points. */
+START_TEST(urgent_data)
+{
+	static u8 f[128];
+	size_t len;
+
+	tg_open(&g);
+	len = tg_frame(&g, f, TCP_ACK | TCP_URG, g.seq, "abc", 3);
+	be16_put(f + 34 + TCP_URP, 0xffff);
+	be16_put(f + 34 + TCP_CSUM, 0);
+	be16_put(f + 34 + TCP_CSUM,
+		 csum_finish(csum_add(csum_pseudo4(g.key.guest, g.key.peer, PROTO_TCP, len - 34),
+				      f + 34, len - 34)));
+	tw_input(&w, f, len);
+	tcp_settle(w.t);
+	expect_ack(g.seq + 3);
+	ck_assert_mem_eq(h.sent, "abc", 3);
+}
+END_TEST
+
 START_TEST(checksums)
 {
 	static u8 f[128];
@@ -693,4 +713,4 @@ SUITE_MAIN_FIXTURE("net/user/tcp_in", set_up, tear_down, closed, syn_waits_for_t
 		   acknowledgements_of_nothing, the_host_takes_less, the_host_is_gone,
 		   the_peer_resets, close_wait_and_last_ack, fin_wait_and_time_wait,
 		   simultaneous_close, fin_with_its_acknowledgement, fin_behind_data_that_waits,
-		   reset_in_each_state, checksums)
+		   reset_in_each_state, urgent_data, checksums)
