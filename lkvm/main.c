@@ -17,6 +17,8 @@
 const struct cmd lkvm_cmds[] = {
 	{ "run", cmd_run, "Start a guest and stay until it ends", &options_run },
 	{ "exec", cmd_exec, "Run a command in a fresh guest, as if it ran here", &options_exec },
+	{ "sandbox", cmd_exec, "The same as exec, under kvmtool's name", &options_exec },
+	{ "setup", cmd_setup, "Make a root file system for guests below ~/.lkvm", &options_setup },
 	{ "measure", cmd_measure, "Predict how a Realm is measured, on any machine",
 	  &options_measure },
 	{ "doctor", cmd_doctor, "Tell what this host can do, and why not more", &options_doctor },
@@ -38,8 +40,6 @@ const struct cmd lkvm_cmds[] = {
 	{ "version", cmd_version, "Print the version of lkvm", NULL },
 	{ "help", cmd_help, "Print this text, or 'help COMMAND': about a command", NULL },
 	/* kvmtool's other commands: known, so that the answer can be better than "unknown". */
-	{ "sandbox", NULL, NULL, NULL },
-	{ "setup", NULL, NULL, NULL },
 	{ "debug", NULL, NULL, NULL },
 	{ NULL, NULL, NULL, NULL },
 };

@@ -227,6 +227,12 @@ static void set_up(void)
 	struct failure f;
 	bool ok = plan_read(&init.plan, &f) && plan_load(&init.plan, &f);
 
+	if (init.plan.boot) {
+		if (ok)
+			plan_boot(&init.plan);
+		rescue_say("lkvm: the directory of --disk cannot be mounted, or has no init\n");
+		rescue_power_off();
+	}
 	if (!ports_open(init.ports)) {
 		rescue_say("lkvm exec: there are no ports of virtio-console\n");
 		rescue_power_off();

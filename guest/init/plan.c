@@ -11,6 +11,7 @@
 #include <linux/mman.h>
 #include <linux/module.h>
 #include <linux/mount.h>
+#include <linux/signal.h>
 #include <linux/stat.h>
 
 #include "guest/init/text.h"
@@ -67,6 +68,9 @@ static bool take(struct plan *p, char *s, char ***env, char ***args)
 	case 'm':
 		p->modules[p->nr_modules] = text;
 		return ++p->nr_modules < PLAN_MAX_MODULES;
+	case 'b':
+		p->boot = text;
+		return true;
 	case 'r':
 		p->root = text;
 		return true;
@@ -123,7 +127,8 @@ bool plan_read(struct plan *p, struct failure *f)
 			return fail(f, EXEC_FAIL_CONF, -EINVAL, (unsigned)(s - buf));
 		s = next;
 	}
-	return p->args[0] && p->root && p->cwd ? true : fail(f, EXEC_FAIL_CONF, -EINVAL, 0);
+	return p->boot || (p->args[0] && p->root && p->cwd) ? true
+							    : fail(f, EXEC_FAIL_CONF, -EINVAL, 0);
 }
 
 /* ---- modules ---- */
@@ -227,6 +232,37 @@ static bool mount_share(const struct plan_share *s, unsigned n, struct failure *
 	return err < 0 ? fail(f, EXEC_FAIL_SHARE, err, n) : true;
 }
 
+/* What is mounted there is / from now on. */
+static long enter_root(void)
+{
+	long err = SYS1(chdir, ROOT);
+
+	if (!err)
+		err = sys_mount(".", "/", NULL, MS_MOVE, NULL);
+	if (!err)
+		err = SYS1(chroot, ".");
+	return err ? err : SYS1(chdir, "/");
+}
+
+void plan_boot(const struct plan *p)
+{
+	static const char *const inits[] = { "/virt/init", "/sbin/init", "/etc/init", "/bin/init",
+					     "/bin/sh" };
+	static const char *const env[] = { "HOME=/", "TERM=linux", NULL };
+	const uint64_t none = 0;
+
+	sys_mkdir("/lkvm", 0755);
+	sys_mkdir(ROOT, 0755);
+	if (sys_mount(p->boot, ROOT, "9p", 0, SHARE_OPTIONS "loose") < 0 || enter_root() < 0)
+		return;
+	SYS4(rt_sigprocmask, SIG_SETMASK, &none, NULL, sizeof(none));
+	for (unsigned i = 0; i < sizeof(inits) / sizeof(inits[0]); i++) {
+		const char *const argv[] = { inits[i], NULL };
+
+		SYS3(execve, inits[i], argv, env);
+	}
+}
+
 bool plan_mount(const struct plan *p, struct failure *f)
 {
 	long err;
@@ -238,13 +274,7 @@ bool plan_mount(const struct plan *p, struct failure *f)
 		if (!mount_share(&p->shares[i], i, f))
 			return false;
 	}
-	err = SYS1(chdir, ROOT);
-	if (!err)
-		err = sys_mount(".", "/", NULL, MS_MOVE, NULL);
-	if (!err)
-		err = SYS1(chroot, ".");
-	if (!err)
-		err = SYS1(chdir, "/");
+	err = enter_root();
 	return err < 0 ? fail(f, EXEC_FAIL_OVERLAY, err, 1) : true;
 }
 

@@ -14,7 +14,7 @@ struct plan_share {
 };
 
 struct plan {
-	const char *modules[PLAN_MAX_MODULES], *root;
+	const char *modules[PLAN_MAX_MODULES], *root, *boot;
 	struct plan_share shares[PLAN_MAX_SHARES];
 	unsigned nr_modules, nr_shares, nr_groups;
 	unsigned groups[EXEC_MAX_GROUPS], uid;
@@ -38,6 +38,9 @@ bool plan_load(const struct plan *p, struct failure *f);
 
 /* Mount everything, and go there: / is the command's root from then on. */
 bool plan_mount(const struct plan *p, struct failure *f);
+
+/* Mount p->boot as the root, and become the init in it. Returns if that cannot be. */
+void plan_boot(const struct plan *p);
 
 /* Write what is still in memory to the shares that are written to. */
 void plan_sync(const struct plan *p);

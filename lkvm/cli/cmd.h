@@ -29,6 +29,7 @@ extern const struct cmd lkvm_cmds[];
  */
 int cmd_run(int argc, char **argv);
 int cmd_exec(int argc, char **argv);
+int cmd_setup(int argc, char **argv);
 int cmd_measure(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_token(int argc, char **argv);
@@ -59,6 +60,7 @@ extern const struct opt_spec options_list, options_stop, options_pause, options_
 extern const struct opt_spec options_stat, options_trace, options_map, options_disk;
 extern const struct opt_spec options_net, options_balloon;
 extern const struct opt_spec options_exec; /* in exec_conf.c */
+extern const struct opt_spec options_setup;
 
 /* Of measure; defined in cmd_measure.c. */
 extern const struct opt_spec options_measure;

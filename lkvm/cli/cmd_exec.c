@@ -11,14 +11,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "lkvm/base/cpio.h"
 #include "lkvm/base/log.h"
 #include "lkvm/cli/cmd.h"
 #include "lkvm/cli/exec_conf.h"
-#include "lkvm/exec/kernel.h"
+#include "lkvm/cli/rootfs.h"
 #include "lkvm/exec/orders.h"
 #include "lkvm/exec/session.h"
 
@@ -39,8 +38,7 @@ static const char *const needed[] = { "virtio_console", "9pnet_virtio", "9p", "o
 
 struct exec {
 	struct exec_conf *conf;
-	struct kernel kernel;
-	struct modules modules;
+	struct rootfs base;
 	struct orders orders;
 	gid_t gids[NGROUPS_MAX + 1];
 	char tags[ORDERS_MAX_SHARES][SHARE_TAG_LEN + 1];
@@ -48,59 +46,14 @@ struct exec {
 	struct session *session;
 };
 
-/* ---- the guest's kernel ---- */
-
 static int find_kernel(struct exec *x)
 {
-	struct config *c = &x->conf->c;
-	struct utsname u;
-	int err;
+	int err = rootfs_kernel(&x->base, &x->conf->c);
 
-	if (c->kernel) {
-		snprintf(x->kernel.path, sizeof(x->kernel.path), "%s", c->kernel);
-		kernel_find_modules(&x->kernel, "");
-		return 0;
-	}
-	if (uname(&u) < 0)
-		u.release[0] = 0;
-	err = kernel_find(&x->kernel, "", u.release);
-	if (err) {
-		log_error("there is no kernel for the guest in /boot that you may read: give one "
-			  "with -k (Debian has one in the package linux-image-arm64)");
-		return err;
-	}
-	c->kernel = x->kernel.path;
-	return 0;
-}
-
-static int need_module(struct exec *x, const char *name)
-{
-	int err = modules_add(&x->modules, x->kernel.modules, name);
-
-	if (err == -ENOENT && strstr(name, "9p"))
-		log_error("%s has no 9P (%s), by which the guest reaches the host's files: take "
-			  "another kernel with -k, of Debian's linux-image-arm64, not of "
-			  "linux-image-cloud-arm64",
-			  x->kernel.path, name);
-	else if (err == -ENOENT)
-		log_error("%s: has no %s, which the guest needs", x->kernel.modules, name);
-	return err;
-}
-
-static int find_modules(struct exec *x)
-{
-	const struct config *c = &x->conf->c;
-	int err;
-
-	if (x->conf->modules)
-		snprintf(x->kernel.modules, sizeof(x->kernel.modules), "%s", x->conf->modules);
-	/* A kernel without modules has what it needs, or says that it has not. */
-	if (!*x->kernel.modules)
-		return 0;
-	err = need_module(x, c->transport == TRANSPORT_MMIO ? "virtio_mmio" : "virtio_pci");
-	for (unsigned i = 0; i < ARRAY_SIZE(needed) && !err; i++)
-		err = need_module(x, needed[i]);
-	return err;
+	if (!err && x->conf->modules)
+		snprintf(x->base.kernel.modules, sizeof(x->base.kernel.modules), "%s",
+			 x->conf->modules);
+	return err ? err : rootfs_modules(&x->base, &x->conf->c, needed, ARRAY_SIZE(needed));
 }
 
 /* ---- what the guest sees of the host ---- */
@@ -243,8 +196,6 @@ static int prepare(struct exec *x)
 	if (!err)
 		err = find_kernel(x);
 	if (!err)
-		err = find_modules(x);
-	if (!err)
 		err = map_directories(x);
 	if (!err)
 		err = set_user(x);
@@ -254,7 +205,7 @@ static int prepare(struct exec *x)
 		err = make_session(x);
 	if (err)
 		return err;
-	x->orders.modules = &x->modules;
+	x->orders.modules = &x->base.modules;
 	x->orders.name = "lkvm";
 	x->orders.env = exec_conf_env(x->conf, x->orders.mode != '-', &x->orders.nr_env);
 	if (!x->orders.env)
@@ -300,7 +251,7 @@ int cmd_exec(int argc, char **argv)
 out:
 	if (x) {
 		session_destroy(x->session);
-		modules_fini(&x->modules);
+		rootfs_fini(&x->base);
 	}
 	if (conf)
 		exec_conf_fini(conf);

@@ -14,6 +14,7 @@
 
 #include "lkvm/base/log.h"
 #include "lkvm/cli/cmd.h"
+#include "lkvm/cli/rootfs.h"
 #include "lkvm/exec/session.h"
 #include "lkvm/run/backend.h"
 #include "lkvm/run/confine.h"
@@ -203,13 +204,15 @@ int run_guest(struct config *c)
 
 int cmd_run(int argc, char **argv)
 {
-	NOT_ZEROED struct config c;
+	struct config c;
+	struct rootfs root = { .modules.nr = 0 };
 	int status;
 
 	config_init(&c);
 	status = options_parse(&options_run, &c, argc, argv);
 	if (!status)
-		status = run_guest(&c);
+		status = rootfs_prepare(&root, &c) ? EXIT_DIE : run_guest(&c);
 	config_fini(&c);
+	rootfs_fini(&root);
 	return status;
 }

@@ -34,6 +34,10 @@ static void put_all(FILE *f, const struct orders *o)
 
 		fprintf(f, "m/lkvm/modules%s%c", base, 0);
 	}
+	if (o->boot) {
+		fprintf(f, "b%s%c", o->boot, 0);
+		return;
+	}
 	fprintf(f, "r%s%c", o->root, 0);
 	for (unsigned i = 0; i < o->nr_shares; i++)
 		fprintf(f, "d%s %s %s%c", o->shares[i].read_only ? "ro" : "rw", o->shares[i].tag,

@@ -22,6 +22,7 @@ struct orders_share {
 
 struct orders {
 	const struct modules *modules;
+	const char *boot; /* tag of a root whose own init is started; then nothing else counts */
 	const char *root; /* tag of the share of the host's root */
 	unsigned nr_shares;
 	struct orders_share shares[ORDERS_MAX_SHARES];

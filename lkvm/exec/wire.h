@@ -7,6 +7,7 @@
  * and a NUL; they are carried out in the order in which they stand:
  *
  *	m PATH		load this kernel module
+ *	b TAG		mount share TAG as the root, and start the init in it
  *	r TAG		mount share TAG, read-only, as the root below a layer that is written to
  *	d FLAG TAG PATH	mount share TAG there (FLAG: "ro" or "rw"), in that root
  *	g GID		(several) groups; the first is the command's own

@@ -163,9 +163,8 @@ static int check_disks(const struct config *c)
 	for (unsigned i = 0; i < c->nr_disks; i++) {
 		if (!is_dir(c->disks[i].path))
 			continue;
-		log_error(
-			"--disk %s: a directory as root file system comes with a later release, give a disk image or --initrd",
-			c->disks[i].path);
+		log_error("--disk %s: a directory is a root file system for lkvm run only",
+			  c->disks[i].path);
 		return -EINVAL;
 	}
 	return 0;

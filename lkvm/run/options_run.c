@@ -438,7 +438,7 @@ static const struct opt opts[] = {
 	NUMBER(0, "debug-iodelay", "ms", disk_delay_ms, 3600000, "Delay each disk request"),
 
 	REFUSE("vsock", "cid", "vsock devices" LATER),
-	REFUSE("sandbox", "script", "sandboxes" LATER ", give an initrd that runs the script"),
+	REFUSE("sandbox", "script", "lkvm exec -- sh <script> runs a script in a guest"),
 	REFUSE("vnc", NULL, NO_GRAPHICS),
 	REFUSE("gtk", NULL, NO_GRAPHICS),
 	REFUSE("sdl", NULL, NO_GRAPHICS),

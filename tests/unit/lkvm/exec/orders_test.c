@@ -89,6 +89,18 @@ START_TEST(everything)
 }
 END_TEST
 
+/* A directory as --disk: modules, and where the root is. */
+START_TEST(a_root)
+{
+	static const char golden[] = "m/lkvm/modules/environ\0b/dev/root";
+	struct modules m = { 1, { (char[]){ "/proc/self/environ" } } };
+	const struct orders o = { .modules = &m, .boot = "/dev/root" };
+
+	ck_assert_int_eq(orders_write(&o, c), 0);
+	ck_assert_mem_eq(file("lkvm/exec"), golden, sizeof(golden));
+}
+END_TEST
+
 START_TEST(what_cannot_be)
 {
 	static char big[EXEC_CONF_MAX];
@@ -111,4 +123,4 @@ START_TEST(what_cannot_be)
 }
 END_TEST
 
-SUITE_MAIN_FIXTURE("lkvm/orders", setup, teardown, everything, what_cannot_be)
+SUITE_MAIN_FIXTURE("lkvm/orders", setup, teardown, everything, a_root, what_cannot_be)

@@ -208,7 +208,7 @@ START_TEST(contradictions)
 	refused("--mem: size and start have to be multiples of this host's pages of");
 	conf();
 	ck_assert_int_eq(disk_conf_parse("/tmp,ro", &c.disks[c.nr_disks++]), 0);
-	refused("--disk /tmp: a directory as root file system comes with a later release");
+	refused("--disk /tmp: a directory is a root file system for lkvm run only");
 }
 END_TEST
 

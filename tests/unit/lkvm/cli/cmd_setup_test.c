@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* lkvm setup: what it makes below a home, and names that are none. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lkvm/cli/cmd.h"
+#include "lkvm/exec/orders.h"
+#include "tests/unit/arm64/capture.h"
+
+const void *orders_init(size_t *len)
+{
+	*len = 4;
+	return "INIT";
+}
+
+static char home[] = "/tmp/lkvm-setup-XXXXXX";
+
+static const char *at(const char *name)
+{
+	static char path[200];
+
+	snprintf(path, sizeof(path), "%s/.lkvm/mine/%s", home, name);
+	return path;
+}
+
+static int setup_of(char *name)
+{
+	char *argv[] = { (char[]){ "setup" }, name, NULL };
+
+	return cmd_setup(name ? 2 : 1, argv);
+}
+
+static void setup(void)
+{
+	ck_assert_ptr_nonnull(mkdtemp(home));
+	setenv("HOME", home, 1);
+	capture_start();
+}
+
+static void teardown(void)
+{
+	char command[64];
+
+	snprintf(command, sizeof(command), "rm -rf %s", home);
+	ck_assert_int_eq(system(command), 0);
+}
+
+START_TEST(a_skeleton)
+{
+	char buf[64] = "";
+	struct stat st;
+	int fd;
+
+	ck_assert_int_eq(setup_of((char[]){ "mine" }), 0);
+	ck_assert_int_eq(stat(at("var/lib"), &st), 0);
+	ck_assert_int_eq(stat(at("virt/home"), &st), 0);
+	ck_assert_int_gt(readlink(at("lib64"), buf, sizeof(buf)), 0);
+	ck_assert_str_eq(buf, "/host/lib64");
+	ck_assert_int_eq(stat(at("virt/init"), &st), 0);
+	ck_assert_uint_eq(st.st_mode & 0777, 0755);
+	ck_assert_int_eq(st.st_size, 4);
+	/* Again: what the user has made of it stays, the init is renewed. */
+	fd = open(at("etc/passwd"), O_WRONLY | O_TRUNC);
+	ck_assert_int_ge(fd, 0);
+	close(fd);
+	ck_assert_int_eq(truncate(at("virt/init"), 100), 0);
+	ck_assert_int_eq(setup_of((char[]){ "mine" }), 0);
+	ck_assert_int_eq(stat(at("etc/passwd"), &st), 0);
+	ck_assert_int_eq(st.st_size, 0);
+	ck_assert_int_eq(stat(at("virt/init"), &st), 0);
+	ck_assert_int_eq(st.st_size, 4);
+	ck_assert_str_eq(captured(), "");
+}
+END_TEST
+
+START_TEST(no_names)
+{
+	static char names[][8] = { "", ".x", "a/b", ".." };
+
+	for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
+		ck_assert_int_eq(setup_of(names[i]), EXIT_DIE);
+		captured_one_error("give a name", "");
+	}
+	ck_assert_int_eq(setup_of(NULL), EXIT_DIE);
+	captured_one_error("give a name", "");
+}
+END_TEST
+
+SUITE_MAIN_FIXTURE("lkvm/cmd_setup", setup, teardown, a_skeleton, no_names)
