@@ -66,10 +66,10 @@ static int make(const char *name)
 		return home;
 	}
 	err = mkdirat(home, name, 0755) < 0 && errno != EEXIST ? -errno : 0;
-	if (!err)
+	if (!err) {
 		dir = openat(home, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	if (!err)
 		err = dir < 0 ? -errno : fill(dir);
+	}
 	if (dir >= 0)
 		close(dir);
 	close(home);
