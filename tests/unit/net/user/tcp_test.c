@@ -101,7 +101,8 @@ static size_t server_writes(int fd, size_t at, size_t len)
 
 struct stream {
 	size_t total;
-	size_t sent, read;     /* by one end, by the other one */
+	size_t sent, read; /* by one end, by the other one */
+	unsigned swap;	   /* of so many segments each one comes before the one in front of it */
 	unsigned drop, repeat; /* of so many segments each one is lost; comes twice; 0: none */
 	unsigned nr;	       /* segments so far */
 	size_t mss;
@@ -127,6 +128,9 @@ static void stream_up(struct pair *p, struct stream *s)
 
 			n = MIN(n, (size_t)tcp_diff(edge, p->g.seq));
 			s->nr++;
+			if (now_and_then(s, s->swap) && s->sent + 2 * n <= s->total)
+				tg_send_at(&p->g, TCP_ACK, p->g.seq + (u32)n, bytes_at(s->sent + n),
+					   n);
 			for (int i = now_and_then(s, s->repeat); i >= 0; i--)
 				if (!now_and_then(s, s->drop))
 					tg_send_at(&p->g, TCP_ACK, p->g.seq, bytes_at(s->sent), n);
@@ -238,6 +242,16 @@ START_TEST(loss_and_duplicates)
 	p.g.win = 8000;
 	stream_up(&p, &up);
 	stream_down(&p, &down);
+	close_pair(&p);
+}
+END_TEST
+
+START_TEST(reordering)
+{
+	struct stream up = { .total = 500000, .mss = 1460, .swap = 3, .repeat = 4 };
+	struct pair p = open_pair(false, 3);
+
+	stream_up(&p, &up);
 	close_pair(&p);
 }
 END_TEST
@@ -511,6 +525,6 @@ START_TEST(without_peek_off)
 END_TEST
 
 SUITE_MAIN_FIXTURE("net/user/tcp", set_up, tear_down, both_families_both_ways, window_scales,
-		   tiny_windows, loss_and_duplicates, a_server_that_waits, a_guest_that_waits,
-		   refused, half_close, resets, frames_for_the_driver, back_pressure,
-		   a_driver_that_is_replaced, retransmission, without_peek_off)
+		   tiny_windows, loss_and_duplicates, reordering, a_server_that_waits,
+		   a_guest_that_waits, refused, half_close, resets, frames_for_the_driver,
+		   back_pressure, a_driver_that_is_replaced, retransmission, without_peek_off)
