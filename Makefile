@@ -520,7 +520,8 @@ lint-globals: $(O)/liblkvm.a
 	$(Q)tests/lint/globals $<
 lint-hardened: all arm64 $(O)/guest/keybroker-app keybroker-arm64
 	$(call say,LINT,hardened)
-	$(Q)tests/lint/hardened $(O)/lkvm build/arm64/lkvm $(O)/guest/keybroker-app build/arm64/guest/keybroker-app
+	$(Q)tests/lint/hardened $(O)/lkvm build/arm64/lkvm $(O)/guest/keybroker-app build/arm64/guest/keybroker-app \
+		$(wildcard build/dist/obj/lkvm)
 lint-cppcheck:
 	$(call say,LINT,cppcheck)
 	$(Q)tests/lint/cppcheck $(ALL_SRCS)
