@@ -215,7 +215,8 @@ static const struct netif_ops dgram_ops = {
 };
 
 static const struct sys_call list[] = {
-	CALL(recvfrom), CALL(sendmsg), CALL(connect), CALL(close), UNIX_SOCK_UNLINK,
+	CALL(recvfrom), CALL(sendmsg),	  CALL(connect),
+	CALL(close),	UNIX_SOCK_UNLINK, CALL_RARE(fchmod, "another boot"),
 };
 static const struct calls dgram_calls = CALLS("dgram", list);
 

@@ -345,6 +345,7 @@ static const struct sys_call list[] = {
 	CALL_RARE(sendto, "a peer that reads slowly"),
 	CALL_RARE(accept4, "the end that listens"),
 	UNIX_SOCK_UNLINK,
+	CALL_RARE(fchmod, "another boot"),
 	CALL(close),
 };
 static const struct calls stream_calls = CALLS("stream", list);

@@ -53,12 +53,13 @@ static bool is_stale(const struct sockaddr_un *a, int type)
 
 static int bind_here(int fd, const struct sockaddr_un *a, int type)
 {
-	mode_t before = umask(0077);
-	int err = bind(fd, (const struct sockaddr *)a, sizeof(*a)) < 0 ? -errno : 0;
+	/* The name gets the mode that the socket has. */
+	int err = fchmod(fd, 0700) < 0 || bind(fd, (const struct sockaddr *)a, sizeof(*a)) < 0
+			  ? -errno
+			  : 0;
 
 	if (err == -EADDRINUSE && is_stale(a, type) && !unlink(a->sun_path))
 		err = bind(fd, (const struct sockaddr *)a, sizeof(*a)) < 0 ? -errno : 0;
-	umask(before);
 	if (!err && type == SOCK_STREAM && listen(fd, 1) < 0)
 		err = -errno;
 	return err;
