@@ -86,7 +86,7 @@ static int adopt(struct stream *s, int fd)
 /* `why` NULL: it has closed the connection. */
 static void lose(struct stream *s, const char *why)
 {
-	static struct log_site gone;
+	static struct log_site site_;
 
 	loop_fd_del(s->reg);
 	s->reg = NULL;
@@ -94,7 +94,7 @@ static void lose(struct stream *s, const char *why)
 	s->fd = -1;
 	s->out_len = s->out_off = s->in_len = 0;
 	s->blocked = false;
-	guest_err_msg(&gone, s->path, "the other end of the wire has gone%s%s: %s", why ? ": " : "",
+	guest_err_msg(&site_, s->path, "the other end of the wire has gone%s%s: %s", why ? ": " : "",
 		      why ? why : "",
 		      s->listener >= 0 ? "the next one that connects takes its place"
 				       : "frames are dropped from now on");
