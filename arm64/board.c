@@ -46,6 +46,11 @@ static int layout_ram(struct board_layout *l, const struct board_conf *c)
 		log_error("Memory too large: RAM must end below 2^%d", MAX_IPA_BITS);
 		return -EINVAL;
 	}
+	if (c->aarch32 && end > 4 * GiB) {
+		log_error(
+			"RAM extends above 4GB, which a 32-bit guest does not reach: use less --mem");
+		return -EINVAL;
+	}
 	l->ram = (struct board_span){ c->ram_base, c->ram_size };
 	l->ipa_bits = 32;
 	while (end > BIT(l->ipa_bits))

@@ -32,11 +32,14 @@ struct board_conf {
 	enum board_gic gic; /* AUTO counts as V3_ITS: the answer where there is no KVM to ask */
 	unsigned nr_virtio_mmio; /* transports present, <= MEMMAP_NR_VIRTIO_MMIO */
 	bool pmu;
-	bool pl031;    /* a PL031 beside the MC146818, and interrupts for both */
-	bool edk2;     /* --firmware: the device tree is one that EDK2 can turn into ACPI tables */
-	bool psci_smc; /* conduit SMC instead of HVC: Realms, where HVC does not reach the host */
-	u64 pool_size; /* of a pool of bounce buffers at the end of RAM, 2 MiB aligned; 0: none */
-	u32 timer_hz;  /* --override-bad-firmware-cntfrq; 0: CNTFRQ_EL0 is right */
+	bool pl031;	/* a PL031 beside the MC146818, and interrupts for both */
+	bool edk2;	/* --firmware: the device tree is one that EDK2 can turn into ACPI tables */
+	bool el2;	/* the guest starts in EL2: interrupts of a hypervisor, conduit SMC */
+	bool aarch32;	/* 32-bit: RAM ends below 4 GiB */
+	bool psci_smc;	/* conduit SMC instead of HVC: Realms, where HVC does not reach the host */
+	u64 flash_size; /* of --flash, a power of two; 0: none */
+	u64 pool_size;	/* of a pool of bounce buffers at the end of RAM, 2 MiB aligned; 0: none */
+	u32 timer_hz;	/* --override-bad-firmware-cntfrq; 0: CNTFRQ_EL0 is right */
 };
 
 struct board_span {

@@ -21,6 +21,7 @@
 #include "lkvm/base/log.h"
 #include "lkvm/vm/mem.h"
 
+#define TEXT_OFFSET_32 (32 * KiB)
 #define WINDOW (256 * MiB)
 #define DTB_ALIGN (2 * MiB)
 #define INITRD_ALIGN UINT64_C(4)
@@ -121,6 +122,8 @@ static int load_kernel_image(struct mem *m, const struct boot_conf *c, struct im
 		return -ENOEXEC;
 	}
 	h = image_header(head, c->take == IMAGE_AS_IT_IS ? 0 : head_len);
+	if (c->aarch32)
+		h.text_offset = TEXT_OFFSET_32;
 	if (!range_within(h.text_offset, head_len, c->ram_size)) {
 		log_error(
 			"guest memory too small to contain the kernel: %s is to be loaded %llu KiB into RAM; increase --mem",

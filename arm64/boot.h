@@ -45,6 +45,7 @@ struct boot_conf {
 	const struct cpio *more; /* behind it, or alone; NULL or empty: nothing. Likewise ignored */
 	bool has_firmware_addr;
 	u64 firmware_addr; /* where, if has_firmware_addr */
+	bool aarch32;	   /* a 32-bit kernel: 32 KiB into RAM [Linux arm/booting.rst] */
 	u64 ram_base;
 	u64 ram_size;
 	bool log; /* leave room for a measurement log */

@@ -64,7 +64,7 @@ static int choose_sve(struct cpu_model *m, struct kvm *k, const struct cpu_conf 
 			  SVE_MIN_VL, SVE_MAX_VL);
 		return -EINVAL;
 	}
-	m->sve = !c->no_sve && kvm_vm_cap(k, KVM_CAP_ARM_SVE);
+	m->sve = !c->no_sve && !c->aarch32 && kvm_vm_cap(k, KVM_CAP_ARM_SVE);
 	m->sve_max_vl = vl;
 	if (vl && !m->sve) {
 		log_error(
@@ -95,6 +95,40 @@ static int choose_pmu(struct cpu_model *m, struct kvm *k, const struct cpu_conf 
 	return 0;
 }
 
+static int choose_el2(struct cpu_model *m, struct kvm *k, const struct cpu_conf *c)
+{
+	if (!c->el2)
+		return 0;
+	if (!kvm_vm_cap(k, KVM_CAP_ARM_EL2)) {
+		log_error("--nested: this host's KVM gives guests no EL2. It takes a CPU with "
+			  "FEAT_NV2 and a kernel that was booted with kvm-arm.mode=nested");
+		return -ENODEV;
+	}
+	if (c->e2h0 && !kvm_vm_cap(k, KVM_CAP_ARM_EL2_E2H0)) {
+		log_error("--e2h0: this host cannot give a guest an EL2 without VHE: drop it");
+		return -ENODEV;
+	}
+	feature_add(m, KVM_ARM_VCPU_HAS_EL2);
+	if (c->e2h0)
+		feature_add(m, KVM_ARM_VCPU_HAS_EL2_E2H0);
+	return 0;
+}
+
+/* KVM has neither SVE nor pointer authentication for them. */
+static int choose_aarch32(struct cpu_model *m, struct kvm *k, const struct cpu_conf *c)
+{
+	m->aarch32 = c->aarch32;
+	if (!c->aarch32)
+		return 0;
+	if (!kvm_vm_cap(k, KVM_CAP_ARM_EL1_32BIT)) {
+		log_error("32bit guests are not supported: the host's CPUs have no AArch32 in EL1 "
+			  "(--aarch32)");
+		return -ENODEV;
+	}
+	feature_add(m, KVM_ARM_VCPU_EL1_32BIT);
+	return 0;
+}
+
 int cpu_choose(struct cpu_model *out, struct kvm *k, const struct cpu_conf *c)
 {
 	struct kvm_vcpu_init preferred = { 0 };
@@ -110,15 +144,19 @@ int cpu_choose(struct cpu_model *out, struct kvm *k, const struct cpu_conf *c)
 	}
 	feature_add(&m, KVM_ARM_VCPU_PSCI_0_2);
 	/* KVM takes both kinds of pointer authentication or none. */
-	if (kvm_vm_cap(k, KVM_CAP_ARM_PTRAUTH_ADDRESS) &&
+	if (!c->aarch32 && kvm_vm_cap(k, KVM_CAP_ARM_PTRAUTH_ADDRESS) &&
 	    kvm_vm_cap(k, KVM_CAP_ARM_PTRAUTH_GENERIC)) {
 		feature_add(&m, KVM_ARM_VCPU_PTRAUTH_ADDRESS);
 		feature_add(&m, KVM_ARM_VCPU_PTRAUTH_GENERIC);
 	}
 	err = choose_sve(&m, k, c);
 	if (!err)
+		err = choose_el2(&m, k, c);
+	if (!err)
+		err = choose_aarch32(&m, k, c);
+	if (!err)
 		err = choose_pmu(&m, k, c);
-	if (!err && c->mte && kvm_vm_cap(k, KVM_CAP_ARM_MTE)) {
+	if (!err && c->mte && !c->aarch32 && kvm_vm_cap(k, KVM_CAP_ARM_MTE)) {
 		err = kvm_enable_cap(k, KVM_CAP_ARM_MTE, 0);
 		if (err)
 			log_errno(err, "Cannot enable memory tagging");
@@ -288,6 +326,21 @@ int cpu_set_regs(int vcpu_fd, gpa_t entry, gpa_t dtb)
 {
 	int err = kvm_reg_set64(vcpu_fd, KVM_REG_X(0), dtb.a);
 
+	if (!err)
+		err = kvm_reg_set64(vcpu_fd, KVM_REG_PC, entry.a);
+	return err ? log_errno(err, "Cannot set the entry point of the guest") : 0;
+}
+
+#define MACHINE_OF_TREE UINT64_C(0xffffffff)
+
+int cpu_set_regs32(int vcpu_fd, gpa_t entry, gpa_t dtb)
+{
+	int err = kvm_reg_set64(vcpu_fd, KVM_REG_X(0), 0);
+
+	if (!err)
+		err = kvm_reg_set64(vcpu_fd, KVM_REG_X(1), MACHINE_OF_TREE);
+	if (!err)
+		err = kvm_reg_set64(vcpu_fd, KVM_REG_X(2), dtb.a);
 	if (!err)
 		err = kvm_reg_set64(vcpu_fd, KVM_REG_PC, entry.a);
 	return err ? log_errno(err, "Cannot set the entry point of the guest") : 0;

@@ -33,6 +33,9 @@ struct cpu_conf {
 	 * anonymous memory, no hugetlbfs.
 	 */
 	bool mte;
+	bool el2;     /* --nested: the guest starts in EL2, and may be a hypervisor */
+	bool e2h0;    /* --e2h0: ... without VHE */
+	bool aarch32; /* --aarch32 */
 };
 
 /* The choice for one VM. Plain data; read by the Realm backends. */
@@ -43,6 +46,7 @@ struct cpu_model {
 	unsigned sve_max_vl;
 	bool pmu;
 	unsigned pmu_counters;
+	bool aarch32;
 };
 
 /*
@@ -84,8 +88,14 @@ int cpu_check_kernel(int vcpu_fd, const char *kernel, u32 page_size, bool big_en
 
 /*
  * Set x0 to `dtb` and pc to `entry` [Linux booting.rst]. The rest keeps its reset value: x1..x30
- * are 0, PSTATE is EL1h with DAIF masked.
+ * are 0, PSTATE is EL1h (EL2h with el2) with DAIF masked.
  */
 int cpu_set_regs(int vcpu_fd, gpa_t entry, gpa_t dtb);
+
+/*
+ * The same for a 32-bit kernel [Linux arm/booting.rst]: r0 is 0, r1 the machine that a device tree
+ * stands for, r2 the tree.
+ */
+int cpu_set_regs32(int vcpu_fd, gpa_t entry, gpa_t dtb);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The device tree of the board. Only this file and fdt_check.c include libfdt.
+ * The device tree of the board. Its CPUs are in fdt_cpu.c, the words that both write it with in
+ * fdt_words.h. Only that and fdt_check.c include libfdt.
  *
  * Thread: main, or any: no state.
  * Trust:  the user's command line, which is copied.
@@ -10,28 +11,11 @@
  * Realm: all 32 PCI slots (31 with firmware) are in the interrupt map whether occupied or not, and
  * nothing depends on the host.
  */
-#include "arm64/fdt.h"
+#include "arm64/fdt_words.h"
 
-#include <endian.h>
 #include <errno.h>
-#include <libfdt.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
 
 #include "lkvm/base/log.h"
-
-#define PHANDLE_GIC 1
-#define PHANDLE_MSI 2 /* ITS or GICv2m frame */
-#define PHANDLE_PCLK 3
-#define PHANDLE_POOL 4
-
-/* First and third cell of an interrupt specifier [arm,gic-v3.yaml]. */
-#define IRQ_SPI 0
-#define IRQ_PPI 1
-#define IRQ_EDGE_RISING 1
-#define IRQ_LEVEL_HIGH 4
-#define IRQ_LEVEL_LOW 8
 
 #define UART_CLOCK_HZ 1843200 /* 115200 baud x 16 */
 #define PCLK_HZ 24000000
@@ -40,105 +24,6 @@
 #define PCI_RANGE_MEM32 0x02000000
 /* Of one entry: child address 3, pin 1, phandle 1, parent address 2, interrupt 3. */
 #define PCI_MAP_CELLS 10
-
-/* A tree being written. The first error sticks; later calls do nothing. */
-struct tree {
-	void *fdt;
-	int err;
-	const struct fdt_conf *conf;
-};
-
-/* ---- words of the tree ---- */
-
-static void did(struct tree *t, int err)
-{
-	if (!t->err)
-		t->err = err;
-}
-
-static void node(struct tree *t, const char *name)
-{
-	if (!t->err)
-		did(t, fdt_begin_node(t->fdt, name));
-}
-
-static void node_at(struct tree *t, const char *name, u64 addr)
-{
-	char buf[64];
-
-	snprintf(buf, sizeof(buf), "%s@%llx", name, (unsigned long long)addr);
-	node(t, buf);
-}
-
-static void end(struct tree *t)
-{
-	if (!t->err)
-		did(t, fdt_end_node(t->fdt));
-}
-
-static void prop(struct tree *t, const char *name, const void *val, size_t len)
-{
-	if (!t->err)
-		did(t, fdt_property(t->fdt, name, val, (int)len));
-}
-
-static void prop_flag(struct tree *t, const char *name)
-{
-	prop(t, name, NULL, 0);
-}
-
-/* `val` may hold several strings, each ended by NUL; `len` counts all of it. */
-#define prop_strings(t, name, val) prop(t, name, val, sizeof(val))
-
-static void prop_str(struct tree *t, const char *name, const char *val)
-{
-	prop(t, name, val, strlen(val) + 1);
-}
-
-static void prop_cells(struct tree *t, const char *name, const u32 *cells, size_t nr)
-{
-	void *p;
-
-	if (t->err)
-		return;
-	did(t, fdt_property_placeholder(t->fdt, name, (int)(nr * sizeof(u32)), &p));
-	for (size_t i = 0; !t->err && i < nr; i++) {
-		u32 be = htobe32(cells[i]);
-
-		memcpy((u8 *)p + i * sizeof(be), &be, sizeof(be));
-	}
-}
-
-#define prop_list(t, name, ...)                                                                    \
-	prop_cells(t, name, (const u32[]){ __VA_ARGS__ },                                          \
-		   sizeof((const u32[]){ __VA_ARGS__ }) / sizeof(u32))
-
-#define hi(x) ((u32)((u64)(x) >> 32))
-#define lo(x) ((u32)(x))
-
-/* One range with two address and two size cells. */
-static void prop_reg(struct tree *t, u64 base, u64 size)
-{
-	prop_list(t, "reg", hi(base), lo(base), hi(size), lo(size));
-}
-
-static void prop_u64(struct tree *t, const char *name, u64 val)
-{
-	prop_list(t, name, hi(val), lo(val));
-}
-
-static void prop_spi(struct tree *t, u32 spi, u32 trigger)
-{
-	prop_list(t, "interrupts", IRQ_SPI, spi, trigger);
-}
-
-/* A GICv2 PPI says in bits 15:8 which CPUs have it. [arm,gic.yaml] */
-static u32 ppi_flags(const struct tree *t, u32 trigger)
-{
-	if (!t->conf->layout->gicc.size)
-		return trigger;
-	return ((1u << t->conf->board->nr_cpus) - 1) << 8 | trigger;
-}
 
 /* ---- nodes, in the order of the blob ---- */
 
@@ -226,108 +111,6 @@ static void bounced(struct tree *t)
 		prop_list(t, "memory-region", PHANDLE_POOL);
 }
 
-static void cpus(struct tree *t)
-{
-	node(t, "cpus");
-	prop_list(t, "#address-cells", 1);
-	prop_list(t, "#size-cells", 0);
-	for (unsigned i = 0; i < t->conf->board->nr_cpus; i++) {
-		u64 mpidr = board_mpidr(i);
-
-		node_at(t, "cpu", mpidr);
-		prop_str(t, "device_type", "cpu");
-		prop_str(t, "compatible", "arm,armv8");
-		prop_str(t, "enable-method", "psci");
-		prop_list(t, "reg", lo(mpidr));
-		end(t);
-	}
-	end(t);
-}
-
-static void psci(struct tree *t)
-{
-	node(t, "psci");
-	prop_strings(t, "compatible", "arm,psci-1.0\0arm,psci-0.2\0arm,psci");
-	prop_str(t, "method", t->conf->board->psci_smc ? "smc" : "hvc");
-	/* Function numbers, for drivers that stop at "arm,psci". [DEN0022 5.1] */
-	prop_list(t, "cpu_suspend", 0xc4000001);
-	prop_list(t, "cpu_off", 0x84000002);
-	prop_list(t, "cpu_on", 0xc4000003);
-	end(t);
-}
-
-static void its(struct tree *t, const struct board_span *s)
-{
-	node_at(t, "msic", s->base);
-	prop_str(t, "compatible", "arm,gic-v3-its");
-	prop_flag(t, "msi-controller");
-	prop_list(t, "#msi-cells", 1);
-	prop_reg(t, s->base, s->size);
-	prop_list(t, "phandle", PHANDLE_MSI);
-	end(t);
-}
-
-static void v2m(struct tree *t, const struct board_span *s)
-{
-	node_at(t, "msic", s->base);
-	prop_str(t, "compatible", "arm,gic-v2m-frame");
-	prop_flag(t, "msi-controller");
-	prop_reg(t, s->base, s->size);
-	prop_list(t, "arm,msi-base-spi", 32 + MEMMAP_SPI_V2M);
-	prop_list(t, "arm,msi-num-spis", MEMMAP_NR_SPI_V2M);
-	prop_list(t, "phandle", PHANDLE_MSI);
-	end(t);
-}
-
-static void gic(struct tree *t)
-{
-	const struct board_layout *l = t->conf->layout;
-	const struct board_span *second = l->gicc.size ? &l->gicc : &l->gicr;
-
-	node_at(t, "intc", l->gicd.base);
-	prop_str(t, "compatible", l->gicc.size ? "arm,cortex-a15-gic" : "arm,gic-v3");
-	prop_flag(t, "interrupt-controller");
-	prop_list(t, "#interrupt-cells", 3);
-	prop_list(t, "#address-cells", 2);
-	prop_list(t, "#size-cells", 2);
-	prop_flag(t, "ranges");
-	prop_list(t, "reg", hi(l->gicd.base), lo(l->gicd.base), hi(l->gicd.size), lo(l->gicd.size),
-		  hi(second->base), lo(second->base), hi(second->size), lo(second->size));
-	prop_list(t, "phandle", PHANDLE_GIC);
-	if (l->its.size)
-		its(t, &l->its);
-	if (l->v2m.size)
-		v2m(t, &l->v2m);
-	end(t);
-}
-
-static void timer(struct tree *t)
-{
-	u32 f = ppi_flags(t, IRQ_LEVEL_LOW);
-
-	node(t, "timer");
-	prop_strings(t, "compatible", "arm,armv8-timer\0arm,armv7-timer");
-	/* clang-format off */
-	prop_list(t, "interrupts",
-		  IRQ_PPI, MEMMAP_PPI_TIMER_SEC, f,
-		  IRQ_PPI, MEMMAP_PPI_TIMER_PHYS, f,
-		  IRQ_PPI, MEMMAP_PPI_TIMER_VIRT, f,
-		  IRQ_PPI, MEMMAP_PPI_TIMER_HYP, f);
-	/* clang-format on */
-	prop_flag(t, "always-on");
-	if (t->conf->board->timer_hz)
-		prop_list(t, "clock-frequency", t->conf->board->timer_hz);
-	end(t);
-}
-
-static void pmu(struct tree *t)
-{
-	node(t, "pmu");
-	prop_str(t, "compatible", "arm,armv8-pmuv3");
-	prop_list(t, "interrupts", IRQ_PPI, MEMMAP_PPI_PMU, ppi_flags(t, IRQ_LEVEL_HIGH));
-	end(t);
-}
-
 static void uarts(struct tree *t)
 {
 	for (unsigned i = 0; i < MEMMAP_NR_UARTS; i++) {
@@ -338,6 +121,17 @@ static void uarts(struct tree *t)
 		prop_list(t, "clock-frequency", UART_CLOCK_HZ);
 		end(t);
 	}
+}
+
+/* [mtd/mtd-physmap.yaml] Two chips of 16 bits. EDK2 keeps its variables in the one of this name. */
+static void flash(struct tree *t)
+{
+	node_at(t, "flash", MEMMAP_FLASH);
+	prop_str(t, "compatible", "cfi-flash");
+	prop_str(t, "label", "System-firmware");
+	prop_reg(t, MEMMAP_FLASH, t->conf->board->flash_size);
+	prop_list(t, "bank-width", 4);
+	end(t);
 }
 
 static void rtc(struct tree *t)
@@ -445,12 +239,14 @@ static void root(struct tree *t)
 	chosen(t);
 	memory(t);
 	reserved_memory(t);
-	cpus(t);
-	psci(t);
-	gic(t);
-	timer(t);
+	fdt_cpus(t);
+	fdt_psci(t);
+	fdt_gic(t);
+	fdt_timer(t);
 	if (t->conf->board->pmu)
-		pmu(t);
+		fdt_pmu(t);
+	if (t->conf->board->flash_size)
+		flash(t);
 	uarts(t);
 	rtc(t);
 	if (t->conf->board->pl031)

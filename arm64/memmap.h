@@ -73,6 +73,8 @@
 
 /* PPI numbers as in the device tree: PPI 0 is INTID 16. */
 #define MEMMAP_PPI_PMU 7
+#define MEMMAP_PPI_GIC_MAINT 9 /* only with --nested, as is the next */
+#define MEMMAP_PPI_TIMER_HYP_VIRT 12
 #define MEMMAP_PPI_TIMER_HYP 10
 #define MEMMAP_PPI_TIMER_VIRT 11
 #define MEMMAP_PPI_TIMER_SEC 13

@@ -32,6 +32,7 @@ _lkvm()
 --add-dir=
 --params=
 --firmware=
+--flash=
 --flat
 --earlycon
 --network=
@@ -39,6 +40,12 @@ _lkvm()
 --pmu
 --pmu-counters=
 --disable-mte
+--nested
+--e2h0
+--aarch32
+--psci
+--guest-memfd
+--counter-offset=
 --vcpu-affinity=
 --kaslr-seed=
 --no-pvtime
@@ -71,6 +78,7 @@ _lkvm()
 --pkvm
 --verbose
 --debug
+--debug-single-step
 --debug-mmio
 --debug-ioport
 --debug-iodelay=

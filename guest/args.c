@@ -22,6 +22,12 @@ static bool zero_padded(const u8 *p, u32 from, u32 to)
 	return true;
 }
 
+/* Of the physical counter less its offset: --counter-offset. */
+static void print_counter(void)
+{
+	print("counter: %lx\n", read_sysreg(cntvct_el0));
+}
+
 static void print_chosen(void)
 {
 	struct fdt_node chosen;
@@ -129,6 +135,7 @@ void payload_main(void)
 
 		checkf("dtb size", size <= DTB_ROOM, "%u", size);
 		check("dtb is zero-padded", zero_padded(blob, size, DTB_ROOM));
+		print_counter();
 		print_chosen();
 		print_memory();
 		print_board();

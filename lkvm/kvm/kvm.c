@@ -137,16 +137,22 @@ int kvm_enable_cap(const struct kvm *k, unsigned cap, u64 arg0)
 	return kvm_ioctl(k->vm_fd, KVM_ENABLE_CAP, &e);
 }
 
-int kvm_add_slot(struct kvm *k, gpa_t g, u64 size, void *host, u32 flags, u32 *slot)
+int kvm_set_slot(const struct kvm *k, u32 slot, gpa_t g, u64 size, void *host, u32 flags)
 {
 	struct kvm_userspace_memory_region r = {
-		.slot = k->nr_slots,
+		.slot = slot,
 		.flags = flags,
 		.guest_phys_addr = g.a,
 		.memory_size = size,
 		.userspace_addr = (uintptr_t)host,
 	};
-	int err = kvm_ioctl(k->vm_fd, KVM_SET_USER_MEMORY_REGION, &r);
+
+	return kvm_ioctl(k->vm_fd, KVM_SET_USER_MEMORY_REGION, &r);
+}
+
+int kvm_add_slot(struct kvm *k, gpa_t g, u64 size, void *host, u32 flags, u32 *slot)
+{
+	int err = kvm_set_slot(k, k->nr_slots, g, size, host, flags);
 
 	if (err)
 		return err;
@@ -156,9 +162,9 @@ int kvm_add_slot(struct kvm *k, gpa_t g, u64 size, void *host, u32 flags, u32 *s
 	return 0;
 }
 
-int kvm_gmem_create(const struct kvm *k, u64 size)
+int kvm_gmem_create(const struct kvm *k, u64 size, u64 flags)
 {
-	struct kvm_create_guest_memfd c = { .size = size };
+	struct kvm_create_guest_memfd c = { .size = size, .flags = flags };
 
 	return kvm_ioctl(k->vm_fd, KVM_CREATE_GUEST_MEMFD, &c);
 }
@@ -287,4 +293,13 @@ int kvm_inject_abort(int vcpu_fd)
 	struct kvm_vcpu_events ev = { .exception.ext_dabt_pending = 1 };
 
 	return kvm_ioctl(vcpu_fd, KVM_SET_VCPU_EVENTS, &ev);
+}
+
+int kvm_guest_debug(int vcpu_fd, const struct kvm_guest_debug *d)
+{
+	struct kvm_guest_debug on = *d;
+
+	if (on.control)
+		on.control |= KVM_GUESTDBG_ENABLE;
+	return kvm_ioctl(vcpu_fd, KVM_SET_GUEST_DEBUG, &on);
 }

@@ -55,10 +55,17 @@ int kvm_enable_cap(const struct kvm *k, unsigned cap, u64 arg0);
 int kvm_add_slot(struct kvm *k, gpa_t g, u64 size, void *host, u32 flags, u32 *slot);
 
 /*
- * Memory that the host cannot map: kvm_gmem_create() returns the fd. The slot shows it at `g` to
+ * Slot number `slot`, from k->nr_slots++, becomes this (size 0: nothing is there). Any thread: KVM
+ * has a lock.
+ */
+int kvm_set_slot(const struct kvm *k, u32 slot, gpa_t g, u64 size, void *host, u32 flags);
+
+/*
+ * Memory that the host cannot map, or can with KVM_GUEST_MEMFD_MMAP in `flags`: kvm_gmem_create()
+ * returns the fd. The slot shows it at `g` to
  * the guest's protected half, and `host` to its shared half.
  */
-int kvm_gmem_create(const struct kvm *k, u64 size);
+int kvm_gmem_create(const struct kvm *k, u64 size, u64 flags);
 int kvm_add_gmem_slot(struct kvm *k, gpa_t g, u64 size, void *host, int gmem_fd);
 
 /*
@@ -94,6 +101,12 @@ int kvm_reg_list(int vcpu_fd, struct kvm_reg_list **list);
  * api, KVM_SET_VCPU_EVENTS]. On the vCPU's thread, outside KVM_RUN, after an exit: before the first
  * KVM_RUN of a Realm's vCPU, Linux with v14 of the CCA patches follows a NULL pointer here.
  */
+/*
+ * Have this vCPU leave KVM_RUN with KVM_EXIT_DEBUG: flags KVM_GUESTDBG_* (without ENABLE), and what
+ * else struct kvm_guest_debug has. `d` all zeros: no more. 0 or -errno.
+ */
+int kvm_guest_debug(int vcpu_fd, const struct kvm_guest_debug *d);
+
 int kvm_inject_abort(int vcpu_fd);
 
 /* ---- kvm_event.c: irq.h on top of KVM ---- */

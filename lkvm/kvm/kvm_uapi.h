@@ -218,7 +218,6 @@ struct kvm_smccc_filter {
 #define KVM_DEV_ARM_VGIC_GRP_NR_IRQS 3u
 #define KVM_DEV_ARM_VGIC_GRP_CTRL 4u
 #define KVM_DEV_ARM_VGIC_CTRL_INIT 0u
-#define KVM_DEV_ARM_VGIC_GRP_MAINT_IRQ 9u
 
 struct kvm_arm_counter_offset {
 	u64 counter_offset;

@@ -267,6 +267,28 @@ static void exit_realm(struct vcpu *v)
 			   realm_name(v->env->realm));
 }
 
+static void exit_hypercall(struct vcpu *v)
+{
+	const struct vcpu_hooks *h = v->env->hooks;
+	int err = h ? h->hypercall(v->env->hooks_arg, v->index, v->fd, v->run) : -ENOENT;
+
+	if (err == -ENOENT)
+		exit_realm(v);
+	else if (err)
+		fatal_exit(v, "a call of the guest cannot be answered: %s", strerror(-err));
+}
+
+/* --debug-single-step: after each instruction. */
+static void exit_debug(struct vcpu *v)
+{
+	u64 pc = 0, sp = 0;
+
+	kvm_reg_get64(v->fd, KVM_REG_PC, &pc);
+	kvm_reg_get64(v->fd, KVM_REG_SP, &sp);
+	log_info("vCPU %u: pc %016llx sp %016llx", v->index, (unsigned long long)pc,
+		 (unsigned long long)sp);
+}
+
 static void handle_exit(struct vcpu *v)
 {
 	struct kvm_run *run = v->run;
@@ -290,6 +312,11 @@ static void handle_exit(struct vcpu *v)
 		inject_abort(v);
 		return;
 	case KVM_EXIT_HYPERCALL:
+		exit_hypercall(v);
+		return;
+	case KVM_EXIT_DEBUG:
+		exit_debug(v);
+		return;
 	case KVM_EXIT_MEMORY_FAULT:
 	case KVM_EXIT_UNKNOWN:
 	case KVM_EXIT_SHUTDOWN:
@@ -363,10 +390,18 @@ void vcpu_gate_look(void *gate)
 	pthread_mutex_unlock(&g->lock);
 }
 
+static bool is_on(const struct vcpu *v)
+{
+	const struct vcpu_hooks *h = v->env->hooks;
+
+	return (!h || h->is_on(v->env->hooks_arg, v->index)) &&
+	       realm_is_on(v->env->realm, v->index);
+}
+
 /* Not to be run now: the guest is paused, or has this CPU switched off. */
 static bool must_wait(const struct vcpu *v)
 {
-	return atomic_load(&v->env->gate->closed) || !realm_is_on(v->env->realm, v->index);
+	return atomic_load(&v->env->gate->closed) || !is_on(v);
 }
 
 static void pass_gate(struct vcpu *v)
@@ -458,6 +493,7 @@ static void run_until_stop(struct vcpu *v)
 
 static void *thread_main(void *arg)
 {
+	static const struct kvm_guest_debug step = { .control = KVM_GUESTDBG_SINGLESTEP };
 	struct vcpu *v = arg;
 	char name[16];
 
@@ -467,6 +503,8 @@ static void *thread_main(void *arg)
 		log_warn("vCPU %u: cannot be bound to the CPUs of --vcpu-affinity: %s", v->index,
 			 strerror(errno));
 	be_in(v, VCPU_IN_LKVM);
+	if (v->env->single_step && kvm_guest_debug(v->fd, &step))
+		log_warn("vCPU %u: this host cannot single-step a guest", v->index);
 	arrive(v->env->gate);
 	run_until_stop(v);
 	be_in(v, VCPU_NO_THREAD);

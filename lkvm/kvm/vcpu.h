@@ -52,6 +52,20 @@ void vcpu_gate_look(void *gate);
 /* What vCPU threads, and whoever kicks them, ask of the kernel. */
 extern const struct calls vcpu_calls;
 
+/*
+ * Somebody who answers calls of an ordinary guest in the place of KVM. On the thread of vCPU
+ * `index`.
+ */
+struct vcpu_hooks {
+	/*
+	 * KVM_EXIT_HYPERCALL. 0: answered; -ENOENT: not one of these; other -errno: the guest
+	 * cannot go on.
+	 */
+	int (*hypercall)(void *arg, unsigned index, int vcpu_fd, const struct kvm_run *run);
+	/* One that is off waits at the gate; vcpu_gate_look() says when to ask again. */
+	bool (*is_on)(void *arg, unsigned index);
+};
+
 /* What the exits of a vCPU lead to; outlives the vCPUs. */
 struct vcpu_env {
 	const struct kvm *kvm;
@@ -59,7 +73,10 @@ struct vcpu_env {
 	struct stop *stop;
 	struct realm *realm;
 	struct vcpu_gate *gate;
+	const struct vcpu_hooks *hooks; /* NULL: nobody; with the argument `hooks_arg` */
+	void *hooks_arg;
 	const cpu_set_t *affinity; /* host CPUs for all vCPU threads, or NULL: any */
+	bool single_step;	   /* --debug-single-step: tell about each instruction */
 	bool log_mmio;		   /* --debug-mmio: tell about accesses that nobody answers */
 };
 

@@ -12,6 +12,7 @@
 
 #include "lkvm/base/log.h"
 #include "lkvm/kvm/kvm.h"
+#include "lkvm/run/launch.h"
 #include "realm/host/probe.h"
 #include "realm/sim/keeper.h"
 
@@ -121,4 +122,44 @@ int backend_create_vm(struct kvm *k, const struct realm_ops *ops, const struct r
 	 */
 	kvm_enable_cap(k, KVM_CAP_ARM_NISV_TO_USER, 0);
 	return 0;
+}
+
+/* Linux 6.18 and later have what a host can map, for ordinary VMs. */
+static int create_gmem(struct kvm *k, const struct config *c, struct launch *l)
+{
+	const u64 flags = KVM_GUEST_MEMFD_MMAP | KVM_GUEST_MEMFD_INIT_SHARED;
+
+	if ((kvm_vm_cap(k, KVM_CAP_GUEST_MEMFD_FLAGS) & flags) != flags) {
+		log_error(
+			"--guest-memfd: this host's KVM has none that ordinary guests can use, it "
+			"needs Linux 6.18 or later");
+		return -ENODEV;
+	}
+	l->gmem_fd = kvm_gmem_create(k, c->ram_size, flags);
+	if (l->gmem_fd < 0)
+		return log_errno(l->gmem_fd, "--guest-memfd: cannot create it");
+	l->gmem = true;
+	return 0;
+}
+
+static int set_counter_offset(struct kvm *k, u64 offset)
+{
+	struct kvm_arm_counter_offset o = { .counter_offset = offset };
+	int err;
+
+	if (!kvm_vm_cap(k, KVM_CAP_COUNTER_OFFSET)) {
+		log_error(
+			"--counter-offset: this host's KVM has no such thing, it needs Linux 6.4 or "
+			"later");
+		return -ENODEV;
+	}
+	err = kvm_ioctl(k->vm_fd, KVM_ARM_SET_COUNTER_OFFSET, &o);
+	return err ? log_errno(err, "--counter-offset: KVM refuses it") : 0;
+}
+
+int backend_prepare_vm(struct kvm *k, const struct config *c, struct launch *l)
+{
+	int err = c->counter_offset_set ? set_counter_offset(k, c->counter_offset) : 0;
+
+	return err || !c->guest_memfd ? err : create_gmem(k, c, l);
 }

@@ -9,6 +9,7 @@
 #include "realm/realm.h"
 
 struct kvm;
+struct launch;
 
 /*
  * What is there over all boots of a guest: the process that makes a simulated Realm's tokens.
@@ -39,5 +40,11 @@ int backend_choose(const struct realm_ops **ops, struct realm_conf *conf, const 
  */
 int backend_create_vm(struct kvm *k, const struct realm_ops *ops, const struct realm_conf *conf,
 		      unsigned bits);
+
+/*
+ * What the options say of the new VM itself: the offset of its counters, a guest_memfd for its
+ * memory, which launch_ram() then takes. 0, or -errno after one log_error() line.
+ */
+int backend_prepare_vm(struct kvm *k, const struct config *c, struct launch *l);
 
 #endif

@@ -38,6 +38,7 @@ void config_init(struct config *c)
 	c->session = NULL;
 	c->pvtime = true;
 	c->sve = true;
+	c->mte = true;
 	c->confine = CONFINE_ON;
 	c->loglevel = LOG_INFO;
 }
@@ -288,6 +289,11 @@ static int check_realm(const struct config *c)
 	if (c->realm != REALM_OFF && c->protected_vm)
 		return refuse(
 			"A guest is either a Realm (--realm) or a protected VM (--protected)");
+	if (c->flash)
+		return refuse(
+			"--flash is not possible with --realm or --protected: the host could write "
+			"into what the guest takes for its own. Firmware keeps its variables in "
+			"memory there");
 	if (c->hugetlbfs)
 		return refuse(
 			"--hugetlbfs is not possible with --realm or --protected: the guest's "
@@ -306,16 +312,6 @@ static int check_realm(const struct config *c)
 			(unsigned long long)c->ram_base);
 		return -EINVAL;
 	}
-	return 0;
-}
-
-static int check_cpu(const struct config *c)
-{
-	if (c->sve_max_vl && !c->sve)
-		return refuse(
-			"SVE VL requested when SVE is disabled: use --sve-max-vl or --disable-sve");
-	if (c->pmu_counters && !c->pmu)
-		return refuse("--pmu-counters is of no use without --pmu");
 	return 0;
 }
 
@@ -411,7 +407,7 @@ int config_complete(struct config *c)
 	if (!err)
 		err = options_watch_complete(&c->watch);
 	if (!err)
-		err = check_cpu(c);
+		err = config_check_cpu(c);
 	if (!err)
 		err = check_realm(c);
 	if (!err)

@@ -81,6 +81,7 @@ struct config {
 	const char *firmware;
 	u64 firmware_addr;
 	bool firmware_addr_set;
+	const char *flash;    /* file of the board's flash, or NULL */
 	const char *dtb;      /* a device tree of the user's; NULL: that of the options */
 	const char *dump_dtb; /* write the blob here too */
 
@@ -95,6 +96,13 @@ struct config {
 	u64 kaslr_seed;	  /* 0: none */
 	u32 cntfrq;	  /* --override-bad-firmware-cntfrq; 0: not */
 	const char *vcpu_affinity;
+	bool nested, e2h0; /* the guest starts in EL2; without VHE */
+	bool psci;	   /* PSCI is answered here, not by KVM */
+	bool aarch32;
+	bool mte; /* default true: if the host has it */
+	bool guest_memfd;
+	bool counter_offset_set;
+	u64 counter_offset;
 	bool earlycon;
 
 	/* Realm, or protected VM */
@@ -120,7 +128,7 @@ struct config {
 
 	/* debug */
 	enum log_level loglevel;
-	bool debug_mmio;
+	bool debug_mmio, single_step;
 	u32 disk_delay_ms;
 
 	/* what `name` and `kernel` point to when they are defaults */
@@ -152,6 +160,12 @@ void config_fini(struct config *c);
  * system is no error.
  */
 int config_complete(struct config *c);
+
+/*
+ * A part of that: what contradicts each other among the options about CPUs. 0, or -EINVAL after one
+ * log_error() line.
+ */
+int config_check_cpu(const struct config *c);
 
 /*
  * Does the config, which is complete, have a kernel (or firmware) and something that it can boot

@@ -21,6 +21,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "arm64/flash.h"
+#include "arm64/power.h"
 #include "lkvm/base/log.h"
 #include "lkvm/console/outbuf.h"
 #include "lkvm/console/terminal.h"
@@ -275,6 +277,10 @@ static void compose(struct filter *f, const struct confine_env *env)
 	if (isatty(STDIN_FILENO) || isatty(STDOUT_FILENO))
 		filter_add(f, &terminal_calls);
 	filter_add(f, env->realm->calls);
+	if (env->c->flash)
+		filter_add(f, &flash_calls);
+	if (env->c->psci)
+		filter_add(f, &power_calls);
 	if (env->c->service_ip)
 		filter_add(f, &rhi_calls);
 	filter_add(f, &warden_calls);

@@ -258,6 +258,8 @@ static void allow_setup(struct rules *r, const struct config *c)
 		if (c->fs[i].socket[0])
 			allow_directory_of(r, c->fs[i].socket, FS_RESOLVE_UNIX);
 	}
+	if (c->flash)
+		allow(r, c->flash, rw);
 	if (c->hugetlbfs)
 		allow(r, c->hugetlbfs, files);
 	if (c->dump_dtb)

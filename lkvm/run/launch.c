@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "arm64/flash.h"
 #include "lkvm/base/encode.h"
 #include "lkvm/base/log.h"
 #include "lkvm/run/devices.h"
@@ -33,6 +34,8 @@ static enum board_gic board_gic(enum config_irqchip chip)
 
 int launch_board(struct launch *l, const struct config *c, bool realm)
 {
+	int err = 0;
+
 	l->c = c;
 	l->realm = realm;
 	l->board = (struct board_conf){
@@ -45,10 +48,14 @@ int launch_board(struct launch *l, const struct config *c, bool realm)
 		.pl031 = c->rtc == RTC_AUTO ? !realm : c->rtc == RTC_PL031,
 		.edk2 = c->firmware != NULL,
 		.psci_smc = realm,
+		.el2 = c->nested,
+		.aarch32 = c->aarch32,
 		.pool_size = c->bounce * MiB,
 		.timer_hz = c->cntfrq,
 	};
-	return board_layout(&l->layout, &l->board);
+	if (c->flash)
+		err = flash_size(c->flash, &l->board.flash_size);
+	return err ? err : board_layout(&l->layout, &l->board);
 }
 
 unsigned launch_ipa_bits(const struct launch *l)
@@ -67,7 +74,9 @@ int launch_ram(struct launch *l, u64 flags)
 	if (!err && l->realm)
 		mem_set_alias(l->mem, BIT(launch_ipa_bits(l) - 1));
 	if (!err)
-		err = mem_add_ram(l->mem, gpa(c->ram_base), c->ram_size, flags, c->hugetlbfs);
+		err = l->gmem ? mem_add_gmem(l->mem, gpa(c->ram_base), c->ram_size, l->gmem_fd)
+			      : mem_add_ram(l->mem, gpa(c->ram_base), c->ram_size, flags,
+					    c->hugetlbfs);
 	if (!err && pool->size)
 		err = mem_set_shared(l->mem, gpa(pool->base), pool->size, true);
 	/* With --hugetlbfs mem.c has said what is wrong. */

@@ -24,6 +24,8 @@ struct launch {
 	bool realm;		 /* its IPA space has a shared half */
 	struct board_conf board;
 	struct board_layout layout;
+	bool gmem;   /* the memory is the guest_memfd ... */
+	int gmem_fd; /* ... which launch_ram() takes over */
 	struct mem *mem;
 	struct boot_info boot;
 	struct plan plan;

@@ -89,7 +89,7 @@ static int build_dtb(const struct boot_info *boot, struct mem *m, const struct c
 /* Programs for --nodefaults, which have a machine for themselves, seldom have a header. */
 static enum image_take take(const struct config *c)
 {
-	if (c->flat)
+	if (c->flat || c->aarch32)
 		return IMAGE_AS_IT_IS;
 	return c->nodefaults ? IMAGE_OR_FLAT : IMAGE_WANTED;
 }
@@ -105,6 +105,7 @@ int load_all(struct boot_info *out, struct mem *m, const struct config *c,
 		.more = c->files,
 		.has_firmware_addr = c->firmware_addr_set,
 		.firmware_addr = c->firmware_addr,
+		.aarch32 = c->aarch32,
 		.ram_base = c->ram_base,
 		.ram_size = c->ram_size - layout->pool.size,
 		.log = c->measurement_log,

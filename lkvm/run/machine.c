@@ -15,7 +15,9 @@
 
 #include "arm64/board.h"
 #include "arm64/cpu.h"
+#include "arm64/flash.h"
 #include "arm64/gic.h"
+#include "arm64/power.h"
 #include "arm64/pvtime.h"
 #include "arm64/v2m.h"
 #include "lkvm/base/encode.h"
@@ -57,6 +59,7 @@ struct machine {
 	struct bus *bus;
 	struct kvm_event *event;
 	struct v2m *v2m;
+	struct flash *flash; /* NULL: there is none */
 	struct gic *gic;
 	struct pvtime *pvtime;
 
@@ -69,6 +72,7 @@ struct machine {
 	struct cpu_model cpu_model;
 	struct vcpu_env vcpu_env;
 	struct vcpu_gate gate;
+	struct power *power; /* NULL: KVM answers PSCI */
 	cpu_set_t affinity;
 	struct vcpu **vcpus;
 	unsigned nr_vcpus;
@@ -95,6 +99,21 @@ static int settle_board(struct machine *m)
 	return board_layout(&m->launch.layout, &m->launch.board);
 }
 
+static int create_power(struct machine *m)
+{
+	const struct power_env env = { .kvm = &m->kvm,
+				       .model = &m->cpu_model,
+				       .gate = &m->gate,
+				       .stop = m->stop,
+				       .nr_cpus = m->launch.board.nr_cpus };
+
+	int err = power_create(&m->power, &env);
+
+	m->vcpu_env.hooks = &power_hooks;
+	m->vcpu_env.hooks_arg = m->power;
+	return err;
+}
+
 static int create_vcpus(struct machine *m)
 {
 	struct cpu_conf conf = {
@@ -102,6 +121,12 @@ static int create_vcpus(struct machine *m)
 		.pmu_counters = m->c->pmu_counters,
 		.no_sve = !m->c->sve || !m->realm_conf.sve,
 		.sve_max_vl = m->c->sve_max_vl,
+		/* KVM wants memory that can have tags behind each slot. */
+		.mte = m->c->mte && !m->c->flash && !m->realm_ops->confidential &&
+		       !m->c->hugetlbfs && !m->launch.gmem,
+		.el2 = m->c->nested,
+		.e2h0 = m->c->e2h0,
+		.aarch32 = m->c->aarch32,
 	};
 	int err = cpu_choose(&m->cpu_model, &m->kvm, &conf);
 
@@ -113,12 +138,18 @@ static int create_vcpus(struct machine *m)
 					 .stop = m->stop,
 					 .realm = m->realm,
 					 .gate = &m->gate,
+					 .single_step = m->c->single_step,
 					 .log_mmio = m->c->debug_mmio };
 	if (m->c->vcpu_affinity) {
 		err = config_affinity(m->c, &m->affinity);
 		if (err)
 			return err;
 		m->vcpu_env.affinity = &m->affinity;
+	}
+	if (m->c->psci) {
+		err = create_power(m);
+		if (err)
+			return err;
 	}
 	m->vcpus = calloc(m->launch.board.nr_cpus, sizeof(struct vcpu *));
 	if (!m->vcpus)
@@ -128,6 +159,8 @@ static int create_vcpus(struct machine *m)
 		if (err)
 			return log_errno(err, "cannot create a vCPU");
 		m->nr_vcpus++;
+		if (m->power)
+			power_add(m->power, i, vcpu_fd(m->vcpus[i]));
 		err = cpu_init(&m->cpu_model, vcpu_fd(m->vcpus[i]), i);
 		if (!err)
 			err = cpu_finalize(&m->cpu_model, vcpu_fd(m->vcpus[i]));
@@ -193,6 +226,11 @@ static int create_devices(struct machine *m)
 			   m->consoles.uart);
 	if (err)
 		return log_errno(err, "cannot create the board");
+	if (m->c->flash)
+		err = flash_create(&m->flash, m->c->flash, gpa(MEMMAP_FLASH),
+				   m->launch.board.flash_size, &m->kvm, m->bus);
+	if (err)
+		return err;
 	err = pci_create(&m->pci, m->bus, &pci_map);
 	if (err)
 		return log_errno(err, "cannot create the PCI bus");
@@ -249,7 +287,7 @@ static int finalize(struct machine *m)
 	int err = m->realm_ops->confidential ? 0 : cpu_clear_thread_regs(fd);
 
 	if (!err)
-		err = cpu_set_regs(fd, p->entry, p->dtb);
+		err = (m->cpu_model.aarch32 ? cpu_set_regs32 : cpu_set_regs)(fd, p->entry, p->dtb);
 	for (unsigned i = 0; i < m->nr_vcpus && !err; i++)
 		err = realm_finalize(m->realm, vcpu_fd(m->vcpus[i]));
 	return err;
@@ -346,6 +384,8 @@ static int build(struct machine *m)
 		return err;
 	if ((err = settle_board(m)))
 		return err;
+	if ((err = backend_prepare_vm(&m->kvm, m->c, &m->launch)))
+		return err;
 	if ((err = map_ram(m)))
 		return err;
 	if (m->realm_ops->measures)
@@ -423,6 +463,7 @@ void machine_destroy(struct machine *m)
 	devices_destroy(m->devices);
 	pci_destroy(m->pci);
 	board_destroy(m->board);
+	flash_destroy(m->flash);
 	consoles_fini(&m->consoles);
 	loop_destroy(m->io_loop);
 	v2m_destroy(m->v2m);
@@ -431,6 +472,7 @@ void machine_destroy(struct machine *m)
 	for (unsigned i = 0; i < m->nr_vcpus; i++)
 		vcpu_destroy(m->vcpus[i]);
 	free(m->vcpus);
+	power_destroy(m->power);
 	bus_destroy(m->bus);
 	realm_free(m->realm);
 	kvm_close(&m->kvm);

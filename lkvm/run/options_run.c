@@ -171,6 +171,18 @@ static int parse_rtc(void *conf, const char *name, const char *val)
 	return 0;
 }
 
+static int parse_counter_offset(void *conf, const char *name, const char *val)
+{
+	struct config *c = conf;
+
+	if (options_number(val, UINT64_MAX, &c->counter_offset)) {
+		log_error("--%s wants a number like 0x1000, not '%s'", name, val);
+		return -EINVAL;
+	}
+	c->counter_offset_set = true;
+	return 0;
+}
+
 /* What is no length at all; whether the host has it is cpu.c's to find out. */
 static int parse_sve_max_vl(void *conf, const char *name, const char *val)
 {
@@ -342,6 +354,9 @@ static const struct opt opts[] = {
 	  .help = "Append all that is in this directory, below <dst> (default /)" },
 	STRING('p', "params", "string", params, "Kernel parameters, behind those that lkvm adds"),
 	STRING('f', "firmware", "file", firmware, "Firmware image to start instead of a kernel"),
+	STRING('F', "flash", "file", flash,
+	       "NOR flash that the guest can program, where firmware keeps its variables; the file's size, rounded "
+	       "down to a power of two from 64 KiB to 16 MiB, is the flash's"),
 	{ .name = "flat", .own = true, .store = OPT_TRUE, .offset = FIELD(bool, flat),
 	  .help = "Start the kernel file as it is, 512 KiB into RAM, whatever it looks like" },
 	{ .name = "earlycon", .own = true, .store = OPT_TRUE, .offset = FIELD(bool, earlycon),
@@ -358,7 +373,15 @@ static const struct opt opts[] = {
 	{ .name = "pmu-counters", .branch = true, .arg = "n", .store = OPT_U32, .max = 31,
 	  .offset = FIELD(u32, pmu_counters),
 	  .help = "Number of event counters of the PMU; default: the host's" },
-	{ .name = "disable-mte", .store = OPT_NOTHING, .help = "No memory tagging for the guest; lkvm never offers it" },
+	FALSE("disable-mte", mte, "No memory tagging for the guest, which otherwise has it where the host has"),
+	TRUE("nested", nested, "Start the guest in EL2, so that it can be a hypervisor; for hosts whose KVM is booted "
+	     "with kvm-arm.mode=nested"),
+	TRUE("e2h0", e2h0, "With --nested: an EL2 without Virtualization Host Extensions"),
+	TRUE("aarch32", aarch32, "The kernel is a 32-bit one; the host's CPUs have to have AArch32 in EL1"),
+	TRUE("psci", psci, "Answer PSCI in lkvm instead of in KVM"),
+	TRUE("guest-memfd", guest_memfd, "Take the guest's memory from a guest_memfd"),
+	CALL(0, "counter-offset", "number", parse_counter_offset,
+	     "What the guest's counters are behind the host's physical one; default: they start at 0"),
 	CALL(0, "vcpu-affinity", "cpulist", parse_affinity, "Host CPUs on which the guest's run"),
 	{ .name = "kaslr-seed", .arg = "number", .store = OPT_U64, .max = UINT64_MAX,
 	  .offset = FIELD(u64, kaslr_seed), .help = "Entropy for the guest's KASLR; default none" },
@@ -433,6 +456,7 @@ static const struct opt opts[] = {
 	  .help = "The same as --loglevel debug. Prints how a Realm should be measured, too" },
 	{ .name = "debug", .store = OPT_SET, .max = LOG_DEBUG, .unset = LOG_INFO, .offset = FIELD(enum log_level, loglevel),
 	  .help = "The same as --loglevel debug" },
+	TRUE("debug-single-step", single_step, "Print where each CPU of the guest is after each instruction; very slow"),
 	TRUE("debug-mmio", debug_mmio, "Warn when the guest touches an address where nothing is"),
 	TRUE("debug-ioport", debug_mmio, "The same as --debug-mmio: on arm64 I/O ports are addresses, too"),
 	NUMBER(0, "debug-iodelay", "ms", disk_delay_ms, 3600000, "Delay each disk request"),
@@ -442,15 +466,7 @@ static const struct opt opts[] = {
 	REFUSE("vnc", NULL, NO_GRAPHICS),
 	REFUSE("gtk", NULL, NO_GRAPHICS),
 	REFUSE("sdl", NULL, NO_GRAPHICS),
-	{ .letter = 'F', .name = "flash", .arg = "file", .store = OPT_REFUSE, .why = "flash devices" LATER },
 	REFUSE("vfio-pci", "[domain:]bus:dev.fn", "assigned host devices" LATER),
-	REFUSE("aarch32", NULL, "32bit guests are not supported"),
-	REFUSE("psci", NULL, "PSCI is answered by KVM; answers of our own" LATER),
-	REFUSE("counter-offset", "number", "counter offsets" LATER),
-	REFUSE("nested", NULL, "guests that start in EL2" LATER),
-	REFUSE("e2h0", NULL, "guests that start in EL2" LATER),
-	REFUSE("guest-memfd", NULL, "guest memory from a guest_memfd will" LATER),
-	REFUSE("debug-single-step", NULL, "lkvm cannot single-step a guest"),
 };
 /* clang-format on */
 

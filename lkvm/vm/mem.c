@@ -52,7 +52,7 @@ void mem_destroy(struct mem *m)
 	free(m);
 }
 
-int mem_add_ram(struct mem *m, gpa_t base, u64 size, u64 flags, const char *hugetlbfs)
+static int add_region(struct mem *m, gpa_t base, u64 size, u64 flags, const char *hugetlbfs, int fd)
 {
 	if (!size || !is_aligned(base.a | size, MEM_PAGE) || base.a + size < base.a ||
 	    m->nr_regions == MEM_MAX_REGIONS)
@@ -66,7 +66,7 @@ int mem_add_ram(struct mem *m, gpa_t base, u64 size, u64 flags, const char *huge
 
 	struct region *r = &m->regions[m->nr_regions];
 
-	*r = (struct region){ .pub = { .base = base, .size = size, .fd = -1 } };
+	*r = (struct region){ .pub = { .base = base, .size = size, .fd = fd, .gmem = fd >= 0 } };
 
 	int err = region_map(r, flags, hugetlbfs);
 
@@ -76,6 +76,16 @@ int mem_add_ram(struct mem *m, gpa_t base, u64 size, u64 flags, const char *huge
 	}
 	m->nr_regions++;
 	return 0;
+}
+
+int mem_add_ram(struct mem *m, gpa_t base, u64 size, u64 flags, const char *hugetlbfs)
+{
+	return add_region(m, base, size, flags, hugetlbfs, -1);
+}
+
+int mem_add_gmem(struct mem *m, gpa_t base, u64 size, int fd)
+{
+	return add_region(m, base, size, 0, NULL, fd);
 }
 
 void mem_set_alias(struct mem *m, u64 alias_bit)

@@ -62,6 +62,7 @@ struct mem_region {
 	void *host;	   /* what the vCPUs see at `base` */
 	void *shared_view; /* what devices see; equals host without MEM_SPLIT_VIEW */
 	int fd;		   /* file behind `host` (hugetlbfs) or behind the shared pages, or -1 */
+	bool gmem;	   /* ... is a guest_memfd, behind all of `host` */
 };
 
 /* Memory without RAM yet. 0 or -ENOMEM. Main thread. */
@@ -77,6 +78,12 @@ void mem_destroy(struct mem *m);
  * -errno of open/mmap.
  */
 int mem_add_ram(struct mem *m, gpa_t base, u64 size, u64 flags, const char *hugetlbfs);
+
+/*
+ * The same with RAM that is the guest_memfd `fd`, shared as a whole, which struct mem then owns,
+ * also after an error. KVM is to be told of the file, too.
+ */
+int mem_add_gmem(struct mem *m, gpa_t base, u64 size, int fd);
 
 /* Bit of the IPA that selects the shared alias of a page (a Realm's top bit), or 0: none. */
 void mem_set_alias(struct mem *m, u64 alias_bit);

@@ -204,6 +204,11 @@ int region_map(struct region *r, u64 flags, const char *hugetlbfs)
 		err = region_map_shared_only(r);
 	} else if (hugetlbfs) {
 		err = region_map_huge(r, hugetlbfs);
+	} else if (r->pub.gmem) {
+		r->pub.host = map_aligned(r->pub.base.a, r->pub.size, PROT_READ | PROT_WRITE,
+					  MAP_SHARED, r->pub.fd);
+		if (!r->pub.host)
+			err = -errno;
 	} else if (flags & MEM_LENT && !(flags & MEM_PROTECTED)) {
 		err = region_map_lent(r);
 	} else {

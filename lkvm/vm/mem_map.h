@@ -26,9 +26,10 @@ struct region {
 };
 
 /*
- * Map the region of which r->pub.base and size are set (the rest zero, fd -1), as the `flags`
- * (MEM_*) and `hugetlbfs` of mem_add_ram() say. 0, or -errno, some of them after a log_error()
- * line; after an error too, region_unmap() releases what there is. Main thread, before vCPUs run.
+ * Map the region of which r->pub.base and size are set (fd -1, or a guest_memfd; the rest zero),
+ * as the `flags` (MEM_*) and `hugetlbfs` of mem_add_ram() say. 0, or -errno, some of them after a
+ * log_error() line; after an error too, region_unmap() releases what there is. Main thread, before
+ * vCPUs run.
  */
 int region_map(struct region *r, u64 flags, const char *hugetlbfs);
 

@@ -86,7 +86,7 @@ static int failed(const char *what, int err)
 
 static int add_region(struct gmem *g, const struct mem_region *reg)
 {
-	int fd = kvm_gmem_create(g->k, reg->size), err;
+	int fd = kvm_gmem_create(g->k, reg->size, 0), err;
 
 	if (fd < 0)
 		return failed("create a guest_memfd for the memory of the Realm", fd);

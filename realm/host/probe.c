@@ -154,7 +154,7 @@ static bool attrs_usable(const struct realm_host *h, const struct kvm *vm)
 
 	if (!h->gmem_attrs)
 		return true;
-	fd = kvm_gmem_create(vm, (u64)sysconf(_SC_PAGESIZE));
+	fd = kvm_gmem_create(vm, (u64)sysconf(_SC_PAGESIZE), 0);
 	if (fd < 0)
 		return false;
 	usable = knows(fd, KVM_SET_MEMORY_ATTRIBUTES2);

@@ -21,7 +21,10 @@ int ram_as_slots(struct realm *r)
 	for (unsigned i = 0; i < mem_nr_regions(m) && !err; i++) {
 		const struct mem_region *reg = mem_region(m, i);
 
-		err = kvm_add_slot(realm_kvm(r), reg->base, reg->size, reg->host, 0, NULL);
+		err = reg->gmem ? kvm_add_gmem_slot(realm_kvm(r), reg->base, reg->size, reg->host,
+						    reg->fd)
+				: kvm_add_slot(realm_kvm(r), reg->base, reg->size, reg->host, 0,
+					       NULL);
 	}
 	if (err)
 		log_error("cannot give the guest its memory: %s; try a smaller --mem",

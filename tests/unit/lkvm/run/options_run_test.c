@@ -199,8 +199,6 @@ START_TEST(what_comes_later_says_so)
 		ck_assert_int_eq(PARSE(no), 0);
 	}
 	ck_assert_uint_gt(nr, 3);
-	ck_assert_int_eq(PARSE("-F", "x"), EXIT_DIE);
-	captured_one_error("--flash: ", "later release");
 }
 END_TEST
 

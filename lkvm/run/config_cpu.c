@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Checks of a config that are about CPUs.
+ *
+ * Thread: main, before others run.
+ * Trust:  the user's own command line.
+ */
+#include <errno.h>
+
+#include "lkvm/run/config.h"
+
+static int refuse(const char *why)
+{
+	log_error("%s", why);
+	return -EINVAL;
+}
+
+/* What the RMM, or pKVM, decides or cannot do. */
+static int check_confidential(const struct config *c)
+{
+	const struct {
+		bool given;
+		const char *name;
+	} opts[] = {
+		{ c->nested, "nested" },
+		{ c->psci, "psci" },
+		{ c->aarch32, "aarch32" },
+		{ c->guest_memfd, "guest-memfd" },
+		{ c->counter_offset_set, "counter-offset" },
+		{ c->single_step, "debug-single-step" },
+	};
+
+	if (c->realm == REALM_OFF && !c->protected_vm)
+		return 0;
+	for (size_t i = 0; i < ARRAY_SIZE(opts); i++) {
+		if (!opts[i].given)
+			continue;
+		log_error("--%s is not possible with --realm or --protected: it is not the host's "
+			  "to decide",
+			  opts[i].name);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int check_aarch32(const struct config *c)
+{
+	if (!c->aarch32)
+		return 0;
+	if (c->nested)
+		return refuse("--aarch32: a 32-bit guest has no EL2 here, drop --nested");
+	if (c->firmware)
+		return refuse("--aarch32 is for kernels, not for --firmware");
+	if (c->sve_max_vl)
+		return refuse("--aarch32: a 32-bit guest has no SVE, drop --sve-max-vl");
+	return 0;
+}
+
+int config_check_cpu(const struct config *c)
+{
+	int err = check_confidential(c);
+
+	if (!err)
+		err = check_aarch32(c);
+	if (err)
+		return err;
+	if (c->sve_max_vl && !c->sve)
+		return refuse(
+			"SVE VL requested when SVE is disabled: use --sve-max-vl or --disable-sve");
+	if (c->pmu_counters && !c->pmu)
+		return refuse("--pmu-counters is of no use without --pmu");
+	if (c->e2h0 && !c->nested)
+		return refuse("--e2h0 is of no use without --nested");
+	if (c->nested && (c->irqchip == IRQCHIP_GICV2 || c->irqchip == IRQCHIP_GICV2M))
+		return refuse(
+			"--nested: a hypervisor wants a GICv3, use --irqchip gicv3-its or gicv3");
+	if (c->guest_memfd && c->hugetlbfs)
+		return refuse(
+			"--guest-memfd and --hugetlbfs are two places for the guest's memory");
+	return 0;
+}
