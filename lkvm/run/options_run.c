@@ -16,6 +16,7 @@
 #include "arm64/board.h"
 #include "lkvm/base/encode.h"
 #include "lkvm/base/log.h"
+#include "lkvm/run/options_board.h"
 #include "lkvm/run/options_devices.h"
 #include "lkvm/run/options_files.h"
 #include "lkvm/run/options_mem.h"
@@ -133,96 +134,6 @@ static int parse_loglevel(void *conf, const char *name, const char *val)
 	}
 	log_error("Unknown loglevel: %s, known are error, warning, info and debug", val);
 	return -EINVAL;
-}
-
-static int parse_irqchip(void *conf, const char *name, const char *val)
-{
-	static const char *const names[] = {
-		[IRQCHIP_GICV2] = "gicv2",
-		[IRQCHIP_GICV2M] = "gicv2m",
-		[IRQCHIP_GICV3] = "gicv3",
-		[IRQCHIP_GICV3_ITS] = "gicv3-its",
-	};
-	struct config *c = conf;
-
-	for (unsigned i = IRQCHIP_GICV2; i < ARRAY_SIZE(names); i++) {
-		if (!strcmp(val, names[i])) {
-			c->irqchip = (enum config_irqchip)i;
-			return 0;
-		}
-	}
-	log_error("%s: unknown type \"%s\", known are gicv2, gicv2m, gicv3 and gicv3-its", name,
-		  val);
-	return -EINVAL;
-}
-
-static int parse_rtc(void *conf, const char *name, const char *val)
-{
-	struct config *c = conf;
-
-	if (!strcmp(val, "mc146818")) {
-		c->rtc = RTC_MC146818;
-	} else if (!strcmp(val, "pl031")) {
-		c->rtc = RTC_PL031;
-	} else {
-		log_error("%s: unknown type \"%s\", known are mc146818 and pl031", name, val);
-		return -EINVAL;
-	}
-	return 0;
-}
-
-static int parse_counter_offset(void *conf, const char *name, const char *val)
-{
-	struct config *c = conf;
-
-	if (options_number(val, UINT64_MAX, &c->counter_offset)) {
-		log_error("--%s wants a number like 0x1000, not '%s'", name, val);
-		return -EINVAL;
-	}
-	c->counter_offset_set = true;
-	return 0;
-}
-
-/* What is no length at all; whether the host has it is cpu.c's to find out. */
-static int parse_sve_max_vl(void *conf, const char *name, const char *val)
-{
-	struct config *c = conf;
-	u64 bits;
-
-	if (options_number(val, 2048, &bits) || bits < 128 || !is_power_of_2(bits)) {
-		log_error(
-			"SVE vector length isn't power of 2 or out of range: --%s takes 128, 256, "
-			"512, 1024 or 2048 bits, not '%s'",
-			name, val);
-		return -EINVAL;
-	}
-	c->sve_max_vl = (u32)bits;
-	return 0;
-}
-
-static int parse_firmware_address(void *conf, const char *name, const char *val)
-{
-	struct config *c = conf;
-
-	if (options_number(val, UINT64_MAX, &c->firmware_addr)) {
-		log_error("--%s wants an address like 0x80000000, not '%s'", name, val);
-		return -EINVAL;
-	}
-	c->firmware_addr_set = true;
-	return 0;
-}
-
-static int parse_affinity(void *conf, const char *name, const char *val)
-{
-	struct config *c = conf;
-	cpu_set_t set;
-
-	if (config_cpulist(val, &set)) {
-		log_error("--%s wants a list of host CPUs like 0-3,6, not '%s'", name, val);
-		return -EINVAL;
-	}
-	c->vcpu_affinity = val;
-	return 0;
 }
 
 /* The first free word is the kernel. */
@@ -380,14 +291,14 @@ static const struct opt opts[] = {
 	TRUE("aarch32", aarch32, "The kernel is a 32-bit one; the host's CPUs have to have AArch32 in EL1"),
 	TRUE("psci", psci, "Answer PSCI in lkvm instead of in KVM"),
 	TRUE("guest-memfd", guest_memfd, "Take the guest's memory from a guest_memfd"),
-	CALL(0, "counter-offset", "number", parse_counter_offset,
+	CALL(0, "counter-offset", "number", options_counter_offset,
 	     "What the guest's counters are behind the host's physical one; default: they start at 0"),
-	CALL(0, "vcpu-affinity", "cpulist", parse_affinity, "Host CPUs on which the guest's run"),
+	CALL(0, "vcpu-affinity", "cpulist", options_affinity, "Host CPUs on which the guest's run"),
 	{ .name = "kaslr-seed", .arg = "number", .store = OPT_U64, .max = UINT64_MAX,
 	  .offset = FIELD(u64, kaslr_seed), .help = "Entropy for the guest's KASLR; default none" },
 	FALSE("no-pvtime", pvtime, "Do not tell the guest about stolen time"),
 	BRANCH_FALSE("disable-sve", sve, "No Scalable Vector Extension for the guest"),
-	CALL(0, "sve-max-vl", "bits", parse_sve_max_vl,
+	CALL(0, "sve-max-vl", "bits", options_sve_max_vl,
 	     "Longest SVE vectors the guest may use, a power of two from 128 to 2048"),
 	STRING(0, "dump-dtb", "file", dump_dtb,
 	       "Write the guest's device tree to this file. Where no guest can be started (no KVM, nothing "
@@ -397,12 +308,12 @@ static const struct opt opts[] = {
 		  "the options make. It is measured as it is" },
 	NUMBER(0, "override-bad-firmware-cntfrq", "hz", cntfrq, UINT32_MAX,
 	       "Frequency of the guest's timer, where the host's firmware has left CNTFRQ_EL0 wrong"),
-	CALL(0, "irqchip", "type", parse_irqchip,
+	CALL(0, "irqchip", "type", options_irqchip,
 	     "gicv2, gicv2m, gicv3 or gicv3-its; default: the best that the host has"),
-	{ .name = "rtc", .own = true, .arg = "mc146818|pl031", .store = OPT_CALL, .parse = parse_rtc,
+	{ .name = "rtc", .own = true, .arg = "mc146818|pl031", .store = OPT_CALL, .parse = options_rtc,
 	  .help = "The guest's clock. pl031, which stock kernels can read, is added to the other, which firmware "
 		  "wants. Default pl031, and in a Realm, where it is measured, mc146818" },
-	CALL(0, "firmware-address", "addr", parse_firmware_address,
+	CALL(0, "firmware-address", "addr", options_firmware_address,
 	     "Where --firmware is loaded; default: the start of RAM"),
 
 	HEADING("Realm options"),
