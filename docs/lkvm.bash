@@ -3,7 +3,7 @@ _lkvm()
 	local cur=${COMP_WORDS[COMP_CWORD]} options
 	COMPREPLY=()
 	if [ "$COMP_CWORD" = 1 ]; then
-		options='run exec sandbox setup measure doctor token attest-keys list stop pause resume stat trace map disk net balloon version help '
+		options='run exec sandbox setup measure doctor token attest-keys list stop pause resume stat trace map disk net balloon debug version help '
 	elif [ "${COMP_WORDS[1]}" = run ] && [[ $cur == -* ]]; then
 		options='--name=
 --cpus=
@@ -79,6 +79,7 @@ _lkvm()
 --verbose
 --debug
 --debug-single-step
+--gdb=
 --debug-mmio
 --debug-ioport
 --debug-iodelay=

@@ -13,8 +13,7 @@ struct opt_spec;
 
 struct cmd {
 	const char *name;
-	int (*run)(int argc,
-		   char **argv);	/* NULL: known from kvmtool, comes with a later release */
+	int (*run)(int argc, char **argv);
 	const char *help;		/* one line for `lkvm help` */
 	const struct opt_spec *options; /* for `lkvm help COMMAND`; NULL: the command has none */
 };
@@ -43,6 +42,7 @@ int cmd_trace(int argc, char **argv);
 int cmd_map(int argc, char **argv);
 int cmd_disk(int argc, char **argv);
 int cmd_net(int argc, char **argv);
+int cmd_debug(int argc, char **argv);
 int cmd_balloon(int argc, char **argv);
 int cmd_help(int argc, char **argv);
 int cmd_version(int argc, char **argv);
@@ -58,7 +58,7 @@ int run_guest(struct config *c);
 extern const struct opt_spec options_doctor;
 extern const struct opt_spec options_list, options_stop, options_pause, options_resume;
 extern const struct opt_spec options_stat, options_trace, options_map, options_disk;
-extern const struct opt_spec options_net, options_balloon;
+extern const struct opt_spec options_net, options_balloon, options_debug;
 extern const struct opt_spec options_exec; /* in exec_conf.c */
 extern const struct opt_spec options_setup;
 

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lkvm/base/json.h"
 #include "lkvm/base/log.h"
 #include "lkvm/cli/cmd.h"
 #include "lkvm/cli/guests.h"
@@ -18,7 +19,8 @@
 /* ---- list ---- */
 
 struct list {
-	bool run, rootfs;
+	bool run, rootfs, json;
+	json_t *guests; /* with json */
 };
 
 static const struct opt list_opts[] = {
@@ -33,6 +35,11 @@ static const struct opt list_opts[] = {
 	  .store = OPT_TRUE,
 	  .offset = offsetof(struct list, rootfs),
 	  .help = "Only root file systems below ~/.lkvm" },
+	{ .name = "json",
+	  .own = true,
+	  .store = OPT_TRUE,
+	  .offset = offsetof(struct list, json),
+	  .help = "Print a JSON object" },
 };
 
 static int list_word(void *conf, const char *word)
@@ -42,7 +49,7 @@ static int list_word(void *conf, const char *word)
 }
 
 const struct opt_spec options_list = {
-	.usage = "lkvm list [-i] [-r]",
+	.usage = "lkvm list [-i] [-r] [--json]",
 	.opts = list_opts,
 	.nr_opts = ARRAY_SIZE(list_opts),
 	.word = list_word,
@@ -65,7 +72,7 @@ static bool take_state(void *arg, const struct ask_record *r)
 }
 
 /* One that is about to end has no answer: it is not listed. */
-static void list_guest(int dir, const char *name)
+static void list_guest(struct list *l, int dir, const char *name)
 {
 	struct state s = { .state = "?" };
 	int fd = control_dir_connect(dir, name);
@@ -73,23 +80,41 @@ static void list_guest(int dir, const char *name)
 	if (fd < 0)
 		return;
 	close(fd);
-	if (!ask(name, "status", NULL, take_state, &s))
+	if (ask(name, "status", NULL, take_state, &s))
+		return;
+	if (l->json)
+		json_append(&l->guests, json_pack("{s:o, s:I, s:o}", "name", json_text(name), "pid",
+						  (json_int_t)s.pid, "state", json_text(s.state)));
+	else
 		printf("%6llu %-20s %s\n", (unsigned long long)s.pid, name, s.state);
 }
 
-static int list_all(const struct list *l, int dir)
+static int print_list_json(struct list *l, const struct control_names *rootfs)
+{
+	json_t *names = json_array();
+
+	for (unsigned i = 0; i < rootfs->nr; i++)
+		json_append(&names, json_text(rootfs->names[i]));
+	return json_print(json_pack("{s:o, s:o}", "guests", l->guests, "rootfs", names), 0);
+}
+
+static int list_all(struct list *l, int dir)
 {
 	struct control_names guests = { 0 }, rootfs = { 0 };
 	int err = l->run ? control_dir_guests(dir, &guests) : 0;
 
 	if (!err && l->rootfs)
 		err = control_dir_rootfs(dir, &rootfs);
-	if (!err)
+	if (l->json)
+		l->guests = json_array();
+	else if (!err)
 		printf("%6s %-20s %s\n------------------------------------\n", "PID", "NAME",
 		       "STATE");
 	for (unsigned i = 0; i < guests.nr; i++)
-		list_guest(dir, guests.names[i]);
-	for (unsigned i = 0; i < rootfs.nr; i++)
+		list_guest(l, dir, guests.names[i]);
+	if (!err && l->json)
+		err = print_list_json(l, &rootfs);
+	for (unsigned i = 0; i < rootfs.nr && !l->json; i++)
 		printf("%6s %-20s shut off\n", "", rootfs.names[i]);
 	control_names_free(&guests);
 	control_names_free(&rootfs);

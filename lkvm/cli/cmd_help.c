@@ -22,10 +22,8 @@ void help_print(void)
 	printf("\n usage: lkvm COMMAND [ARGS]\n\n"
 	       /* kvm-unit-tests look for this line. */
 	       " The most commonly used lkvm commands are:\n");
-	for (const struct cmd *c = lkvm_cmds; c->name; c++) {
-		if (c->run)
-			printf("   %-12s%s\n", c->name, c->help);
-	}
+	for (const struct cmd *c = lkvm_cmds; c->name; c++)
+		printf("   %-12s%s\n", c->name, c->help);
 	printf("\n See 'lkvm help COMMAND' for more information on a specific command, 'lkvm help network'\n"
 	       " about --network, 'lkvm help exit' about exit statuses. A guest to begin with, and what\n"
 	       " this host can do:\n\n"
@@ -42,8 +40,7 @@ static void print_completion(void)
 	       "\tif [ \"$COMP_CWORD\" = 1 ]; then\n"
 	       "\t\toptions='");
 	for (const struct cmd *c = lkvm_cmds; c->name; c++) {
-		if (c->run)
-			printf("%s ", c->name);
+		printf("%s ", c->name);
 	}
 	printf("'\n\telif [ \"${COMP_WORDS[1]}\" = run ] && [[ $cur == -* ]]; then\n\t\toptions='");
 	fflush(stdout);
@@ -118,10 +115,9 @@ static int help_about(const char *name)
 {
 	const struct cmd *c = find_cmd(name);
 
-	if (!c || !c->run) {
+	if (!c) {
 		help_print();
-		log_error(c ? "lkvm %s comes with a later release" : "there is no command '%s'",
-			  name);
+		log_error("there is no command '%s'", name);
 		return EXIT_NO_COMMAND;
 	}
 	printf("\n lkvm %s: %s\n", c->name, c->help);

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #define DIR_NAME ".lkvm"
+#define SESSION_NAME "lkvm" /* below $XDG_RUNTIME_DIR */
 #define SUFFIX ".sock"
 #define BACKLOG 16
 
@@ -52,30 +53,48 @@ static int make_private(int fd, const char **what)
 	return (st.st_mode & 077) && fchmod(fd, 0700) < 0 ? -errno : 0;
 }
 
-int control_dir_open(char *why, size_t why_len)
+/* The directory `name` in `home`, made if it is missing; -errno, and `why`. */
+static int open_in(const char *home, const char *name, char *why, size_t why_len)
 {
-	const char *home = getenv("HOME"), *what = NULL;
-	int base, fd = -1, err = 0;
+	const char *what = NULL;
+	int base = open(home, O_PATH | O_DIRECTORY | O_CLOEXEC), fd = -1, err = 0;
 
-	if (!home || !*home) {
-		snprintf(why, why_len, "$HOME is not set");
-		return -ENOENT;
-	}
-	base = open(home, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (base < 0 || (mkdirat(base, DIR_NAME, 0700) < 0 && errno != EEXIST))
+	if (base < 0 || (mkdirat(base, name, 0700) < 0 && errno != EEXIST))
 		err = -errno;
 	if (!err) {
-		fd = openat(base, DIR_NAME, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		fd = openat(base, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		err = fd < 0 ? -errno : make_private(fd, &what);
 	}
 	if (base >= 0)
 		close(base);
 	if (!err)
 		return fd;
-	snprintf(why, why_len, "%s/" DIR_NAME ": %s", home, what ? what : strerror(-err));
+	snprintf(why, why_len, "%s/%s: %s", home, name, what ? what : strerror(-err));
 	if (fd >= 0)
 		close(fd);
 	return err;
+}
+
+/*
+ * Where there is no home, a session of a user has a directory of its own. Root has none that its
+ * guests would outlive.
+ */
+int control_dir_open(char *why, size_t why_len)
+{
+	const char *home = getenv("HOME"), *session = getenv("XDG_RUNTIME_DIR");
+	char other[200];
+	int fd = -ENOENT;
+
+	if (home && *home)
+		fd = open_in(home, DIR_NAME, why, why_len);
+	else
+		snprintf(why, why_len, "$HOME is not set");
+	if (fd < 0 && geteuid() && session && *session == '/') {
+		int second = open_in(session, SESSION_NAME, other, sizeof(other));
+
+		fd = second < 0 ? fd : second;
+	}
+	return fd;
 }
 
 static int new_socket(u32 flags)

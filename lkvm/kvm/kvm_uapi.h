@@ -29,6 +29,8 @@
 #define KVM_CAP_READONLY_MEM 81
 #define KVM_CAP_ARM_EL1_32BIT 93
 #define KVM_CAP_ARM_PSCI_0_2 102
+#define KVM_CAP_GUEST_DEBUG_HW_BPS 119
+#define KVM_CAP_GUEST_DEBUG_HW_WPS 120
 #define KVM_CAP_ARM_PMU_V3 126
 #define KVM_CAP_MSI_DEVID 131
 #define KVM_CAP_IMMEDIATE_EXIT 136
@@ -230,7 +232,7 @@ struct kvm_arm_counter_offset {
 #define KVM_GUESTDBG_SINGLESTEP BIT(1)
 #define KVM_GUESTDBG_USE_SW_BP BIT(16)
 #define KVM_GUESTDBG_USE_HW BIT(17)
-#define KVM_ARM_MAX_DBG_REGS 16
+#define KVM_ARM_MAX_DBG_REGS 16u
 struct kvm_guest_debug {
 	u32 control;
 	u32 pad;
@@ -317,6 +319,7 @@ struct kvm_vcpu_init {
 #define KVM_REG_SP KVM_REG_X(31u)
 #define KVM_REG_PC KVM_REG_X(32u)
 #define KVM_REG_PSTATE KVM_REG_X(33u)
+#define KVM_REG_SP_EL1 KVM_REG_X(34u)
 #define KVM_REG_ELR_EL1 KVM_REG_X(35u)
 #define KVM_REG_SPSR_EL1 KVM_REG_X(36u)
 #define KVM_REG_SYS(op0, op1, crn, crm, op2)                                                       \
@@ -326,6 +329,10 @@ struct kvm_vcpu_init {
 #define KVM_ARM64_SVE_VLS_WORDS 8
 
 /* ---- exits: the page shared with the kernel [KVM api 5] ---- */
+/* Of KVM_EXIT_DEBUG: the class of the exception [Arm ARM D24.2.40 ESR_EL2]. */
+#define KVM_ESR_CLASS_SHIFT 26
+#define KVM_ESR_WATCHPOINT 0x34u
+
 #define KVM_EXIT_UNKNOWN 0u
 #define KVM_EXIT_HYPERCALL 3u
 #define KVM_EXIT_DEBUG 4u

@@ -278,11 +278,15 @@ static void exit_hypercall(struct vcpu *v)
 		fatal_exit(v, "a call of the guest cannot be answered: %s", strerror(-err));
 }
 
-/* --debug-single-step: after each instruction. */
+/* What a debugger has set; or --debug-single-step: after each instruction. */
 static void exit_debug(struct vcpu *v)
 {
 	u64 pc = 0, sp = 0;
 
+	if (v->env->debug) {
+		v->env->debug->exit(v->env->debug_arg, v->index, v->run);
+		return;
+	}
 	kvm_reg_get64(v->fd, KVM_REG_PC, &pc);
 	kvm_reg_get64(v->fd, KVM_REG_SP, &sp);
 	log_info("vCPU %u: pc %016llx sp %016llx", v->index, (unsigned long long)pc,
@@ -398,10 +402,13 @@ static bool is_on(const struct vcpu *v)
 	       realm_is_on(v->env->realm, v->index);
 }
 
-/* Not to be run now: the guest is paused, or has this CPU switched off. */
+/* Not to be run now: the guest is paused, has this CPU switched off, or is debugged. */
 static bool must_wait(const struct vcpu *v)
 {
-	return atomic_load(&v->env->gate->closed) || !is_on(v);
+	const struct vcpu_debug *d = v->env->debug;
+
+	return atomic_load(&v->env->gate->closed) || !is_on(v) ||
+	       (d && !d->may_run(v->env->debug_arg, v->index));
 }
 
 static void pass_gate(struct vcpu *v)

@@ -66,6 +66,14 @@ struct vcpu_hooks {
 	bool (*is_on)(void *arg, unsigned index);
 };
 
+/* Somebody who debugs the guest. On the thread of vCPU `index`. */
+struct vcpu_debug {
+	/* Otherwise it waits at the gate; vcpu_gate_look() says when to ask again. */
+	bool (*may_run)(void *arg, unsigned index);
+	/* KVM_EXIT_DEBUG. */
+	void (*exit)(void *arg, unsigned index, const struct kvm_run *run);
+};
+
 /* What the exits of a vCPU lead to; outlives the vCPUs. */
 struct vcpu_env {
 	const struct kvm *kvm;
@@ -75,6 +83,8 @@ struct vcpu_env {
 	struct vcpu_gate *gate;
 	const struct vcpu_hooks *hooks; /* NULL: nobody; with the argument `hooks_arg` */
 	void *hooks_arg;
+	const struct vcpu_debug *debug; /* NULL: nobody; with the argument `debug_arg` */
+	void *debug_arg;
 	const cpu_set_t *affinity; /* host CPUs for all vCPU threads, or NULL: any */
 	bool single_step;	   /* --debug-single-step: tell about each instruction */
 	bool log_mmio;		   /* --debug-mmio: tell about accesses that nobody answers */

@@ -129,6 +129,7 @@ struct config {
 	/* debug */
 	enum log_level loglevel;
 	bool debug_mmio, single_step;
+	const char *gdb; /* port or socket for GDB, or NULL */
 	u32 disk_delay_ms;
 
 	/* what `name` and `kernel` point to when they are defaults */

@@ -32,6 +32,10 @@ static int check_confidential(const struct config *c)
 
 	if (c->realm == REALM_OFF && !c->protected_vm)
 		return 0;
+	if (c->gdb && (c->realm != REALM_SIM || c->protected_vm))
+		return refuse(
+			"--gdb is not possible with --realm or --protected: what is in such a "
+			"guest is not the host's to see (--realm=sim is)");
 	for (size_t i = 0; i < ARRAY_SIZE(opts); i++) {
 		if (!opts[i].given)
 			continue;
@@ -69,6 +73,10 @@ int config_check_cpu(const struct config *c)
 			"SVE VL requested when SVE is disabled: use --sve-max-vl or --disable-sve");
 	if (c->pmu_counters && !c->pmu)
 		return refuse("--pmu-counters is of no use without --pmu");
+	if (c->gdb && c->single_step)
+		return refuse("--debug-single-step and --gdb are two debuggers");
+	if (c->gdb && (c->nested || c->aarch32))
+		return refuse("--gdb sees EL1 and EL0 of 64-bit guests: drop --nested, --aarch32");
 	if (c->e2h0 && !c->nested)
 		return refuse("--e2h0 is of no use without --nested");
 	if (c->nested && (c->irqchip == IRQCHIP_GICV2 || c->irqchip == IRQCHIP_GICV2M))

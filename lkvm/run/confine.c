@@ -29,6 +29,7 @@
 #include "lkvm/kvm/kvm.h"
 #include "lkvm/kvm/vcpu.h"
 #include "lkvm/run/consoles.h"
+#include "lkvm/run/debugger.h"
 #include "lkvm/run/devices.h"
 #include "lkvm/run/filter.h"
 #include "lkvm/run/landlock.h"
@@ -277,6 +278,8 @@ static void compose(struct filter *f, const struct confine_env *env)
 	if (isatty(STDIN_FILENO) || isatty(STDOUT_FILENO))
 		filter_add(f, &terminal_calls);
 	filter_add(f, env->realm->calls);
+	if (env->c->gdb)
+		filter_add(f, &debugger_calls);
 	if (env->c->flash)
 		filter_add(f, &flash_calls);
 	if (env->c->psci)

@@ -27,6 +27,7 @@
 #include "lkvm/run/backend.h"
 #include "lkvm/run/confine.h"
 #include "lkvm/run/consoles.h"
+#include "lkvm/run/debugger.h"
 #include "lkvm/run/devices.h"
 #include "lkvm/run/ending.h"
 #include "lkvm/run/hint.h"
@@ -72,7 +73,8 @@ struct machine {
 	struct cpu_model cpu_model;
 	struct vcpu_env vcpu_env;
 	struct vcpu_gate gate;
-	struct power *power; /* NULL: KVM answers PSCI */
+	struct debugger *debugger; /* NULL: nobody debugs */
+	struct power *power;	   /* NULL: KVM answers PSCI */
 	cpu_set_t affinity;
 	struct vcpu **vcpus;
 	unsigned nr_vcpus;
@@ -213,12 +215,32 @@ static const struct pci_map pci_map = {
 	.spi = MEMMAP_SPI_PCI,
 };
 
+static int create_debugger(struct machine *m)
+{
+	const struct debugger_env env = { .vcpus = m->vcpus,
+					  .nr_vcpus = m->nr_vcpus,
+					  .gate = &m->gate,
+					  .mem = m->launch.mem,
+					  .stop = m->stop,
+					  .loop = m->io_loop,
+					  .kvm = &m->kvm };
+	int err = debugger_create(&m->debugger, m->c->gdb, &env);
+
+	m->vcpu_env.debug_arg = m->debugger;
+	m->vcpu_env.debug = err ? NULL : &debugger_vcpu;
+	return err;
+}
+
 static int create_devices(struct machine *m)
 {
 	int err = loop_create(&m->io_loop, "lkvm-io");
 
 	if (err)
 		return log_errno(err, "cannot create an event loop");
+	if (m->c->gdb)
+		err = create_debugger(m);
+	if (err)
+		return err;
 	err = consoles_init(&m->consoles, m->c, m->io_loop, m->stop, m->watch);
 	if (err)
 		return err;
@@ -355,6 +377,10 @@ static int serve(struct machine *m)
 		.mem = m->launch.mem,
 		.bus = m->bus,
 		.layout = &m->launch.layout,
+		.board = m->board,
+		.vcpus = m->vcpus,
+		.nr_vcpus = m->nr_vcpus,
+		.registers = !m->realm_ops->confidential || m->c->realm == REALM_SIM,
 		.has_pvtime = m->pvtime,
 		.loaded = { { m->c->firmware ? "firmware" : "kernel", b->image.base.a,
 			      b->image.len },
@@ -460,6 +486,7 @@ void machine_destroy(struct machine *m)
 		return;
 	ending_at(&m->ending, ENDING_CLOSE);
 	warden_unserve(m->warden);
+	debugger_destroy(m->debugger);
 	devices_destroy(m->devices);
 	pci_destroy(m->pci);
 	board_destroy(m->board);

@@ -5,8 +5,8 @@
  * Thread: main.
  * Trust:  the user's own command line.
  *
- * An option is never accepted and ignored. What comes with a later release is in the table with its
- * full syntax and the reason it is refused; giving it a store makes it work.
+ * An option is never accepted and ignored. What cannot be is in the table with its full syntax and
+ * the reason why it is refused.
  */
 #include "lkvm/run/options_run.h"
 
@@ -205,7 +205,6 @@ static int kernel_word(void *conf, const char *word)
 		.name = n, .arg = a, .own = true, .store = OPT_REFUSE, .why = reason               \
 	}
 
-#define LATER " come with a later release"
 #define NO_GRAPHICS "arm64 guests have no graphics, use --console serial or virtio"
 
 /* clang-format off */
@@ -368,16 +367,20 @@ static const struct opt opts[] = {
 	{ .name = "debug", .store = OPT_SET, .max = LOG_DEBUG, .unset = LOG_INFO, .offset = FIELD(enum log_level, loglevel),
 	  .help = "The same as --loglevel debug" },
 	TRUE("debug-single-step", single_step, "Print where each CPU of the guest is after each instruction; very slow"),
+	{ .name = "gdb", .own = true, .arg = "port|socket[,wait]", .store = OPT_STRING, .offset = FIELD(const char *, gdb),
+	  .help = "Let GDB connect there ('target remote') to an ordinary guest or a simulated Realm: a port of "
+		  "127.0.0.1, which everybody on this host can reach, or the path of a socket; with wait the guest "
+		  "does not begin before" },
 	TRUE("debug-mmio", debug_mmio, "Warn when the guest touches an address where nothing is"),
 	TRUE("debug-ioport", debug_mmio, "The same as --debug-mmio: on arm64 I/O ports are addresses, too"),
 	NUMBER(0, "debug-iodelay", "ms", disk_delay_ms, 3600000, "Delay each disk request"),
 
-	REFUSE("vsock", "cid", "vsock devices" LATER),
+	REFUSE("vsock", "cid", "lkvm has no vsock device"),
 	REFUSE("sandbox", "script", "lkvm exec -- sh <script> runs a script in a guest"),
 	REFUSE("vnc", NULL, NO_GRAPHICS),
 	REFUSE("gtk", NULL, NO_GRAPHICS),
 	REFUSE("sdl", NULL, NO_GRAPHICS),
-	REFUSE("vfio-pci", "[domain:]bus:dev.fn", "assigned host devices" LATER),
+	REFUSE("vfio-pci", "[domain:]bus:dev.fn", "lkvm does not assign host devices to guests"),
 };
 /* clang-format on */
 

@@ -22,6 +22,7 @@
 #include "lkvm/base/encode.h"
 #include "lkvm/run/devices.h"
 #include "lkvm/run/service_balloon.h"
+#include "lkvm/run/service_debug.h"
 #include "lkvm/run/service_net.h"
 #include "lkvm/vm/bus.h"
 #include "lkvm/vm/mem.h"
@@ -39,6 +40,7 @@ struct service {
 	struct control_client *followers[CONTROL_CLIENTS];
 	struct control_client *capturer;
 	struct service_balloon *balloon;
+	struct service_debug *debug;
 };
 
 typedef unsigned long long ull;
@@ -234,6 +236,7 @@ void service_gone(struct service *s, struct control_client *c)
 	bool others = false;
 
 	service_balloon_gone(s->balloon, c);
+	service_debug_gone(s->debug, c);
 	if (s->capturer == c)
 		stop_capture(s);
 	control_list_del(s->followers, c);
@@ -396,6 +399,12 @@ static void answer_balloon(struct service *s, struct control_client *c,
 	service_balloon(s->balloon, c, r);
 }
 
+static void answer_debug(struct service *s, struct control_client *c,
+			 const struct control_request *r)
+{
+	service_debug(s->debug, c, r, s->paused);
+}
+
 static void answer_memory(struct service *s, struct control_client *c,
 			  const struct control_request *r)
 {
@@ -413,7 +422,7 @@ static const struct {
 	{ "bounce", 1, 1, answer_bounce }, { "trace", 1, 1, answer_trace },
 	{ "map", 1, 1, answer_map },	   { "disk", 2, 3, answer_disk },
 	{ "net", 1, 3, answer_net },	   { "balloon", 3, 3, answer_balloon },
-	{ "memory", 1, 1, answer_memory },
+	{ "memory", 1, 1, answer_memory }, { "debug", 2, 3, answer_debug },
 };
 
 void service_request(struct service *s, struct control_client *c, const struct control_request *r)
@@ -442,7 +451,10 @@ int service_create(struct service **out, const struct service_env *env, struct l
 	err = loop_timer_add(loop, on_timer, s, &s->timer);
 	if (!err)
 		err = service_balloon_create(&s->balloon, env->devices, loop);
+	if (!err)
+		err = service_debug_create(&s->debug, &s->env, loop);
 	if (err) {
+		service_balloon_destroy(s->balloon);
 		loop_timer_del(s->timer);
 		free(s);
 		return err;
@@ -459,6 +471,7 @@ void service_destroy(struct service *s)
 		drain(s);
 	stop_capture(s);
 	service_balloon_destroy(s->balloon);
+	service_debug_destroy(s->debug);
 	control_list_end(s->followers);
 	if (s->ring)
 		stop_trace(s);

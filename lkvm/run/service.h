@@ -28,10 +28,12 @@
 #include "arm64/board.h"
 #include "lkvm/control/control.h"
 
+struct board;
 struct bus;
 struct devices;
 struct mem;
 struct service;
+struct vcpu;
 
 #define MAP_MAX_RANGES 10000u
 
@@ -43,6 +45,10 @@ struct service_env {
 	struct mem *mem;
 	struct bus *bus;
 	const struct board_layout *layout;
+	struct board *board;
+	struct vcpu *const *vcpus;
+	unsigned nr_vcpus;
+	bool registers; /* they are the host's to see */
 	bool has_pvtime;
 	struct {
 		const char *what;

@@ -123,7 +123,7 @@ int mem_lend(const struct mem *m, unsigned i, struct mem_loan *out)
 
 /* ---- translation ---- */
 
-static struct region *region_of(struct mem *m, u64 a, u64 len)
+struct region *mem_region_at(struct mem *m, u64 a, u64 len)
 {
 	for (unsigned i = 0; i < m->nr_regions; i++) {
 		struct region *r = &m->regions[i];
@@ -151,7 +151,7 @@ static bool pages_shared(const struct region *r, u64 off, u64 len)
 static inline __attribute__((always_inline)) void *translate(struct mem *m, gpa_t g, u64 len)
 {
 	u64 a = g.a & ~m->alias;
-	struct region *r = region_of(m, a, len);
+	struct region *r = mem_region_at(m, a, len);
 
 	if (!r)
 		return NULL;
@@ -351,7 +351,7 @@ int mem_set_shared(struct mem *m, gpa_t g, u64 len, bool shared)
 	if (!len || !is_aligned(a | len, MEM_PAGE))
 		return -EINVAL;
 
-	struct region *r = region_of(m, a, len);
+	struct region *r = mem_region_at(m, a, len);
 	int err;
 
 	if (!r)
@@ -372,7 +372,7 @@ bool mem_is_shared(struct mem *m, gpa_t g, u64 len)
 u64 mem_run(struct mem *m, gpa_t g, u64 len, bool *shared)
 {
 	u64 a = g.a & ~m->alias;
-	struct region *r = region_of(m, a, MEM_PAGE);
+	struct region *r = mem_region_at(m, a, MEM_PAGE);
 
 	if (!r)
 		return 0;
@@ -394,41 +394,6 @@ u64 mem_run(struct mem *m, gpa_t g, u64 len, bool *shared)
 			return page * MEM_PAGE - off;
 	}
 	return end - off;
-}
-
-static void *protected_bytes(struct mem *m, gpa_t g, u32 len)
-{
-	struct region *r = region_of(m, g.a, len);
-	bool shared;
-	u64 from, run;
-
-	if (!r || !len)
-		return NULL;
-	from = align_down(g.a, MEM_PAGE);
-	run = mem_run(m, gpa(from), g.a + len - from, &shared);
-	if (shared || run < g.a + len - from)
-		return NULL;
-	return (char *)r->pub.host + (g.a - r->pub.base.a);
-}
-
-int mem_rmm_read(struct mem *m, gpa_t g, void *buf, u32 len)
-{
-	const void *p = protected_bytes(m, g, len);
-
-	if (!p)
-		return -EFAULT;
-	memcpy(buf, p, len);
-	return 0;
-}
-
-int mem_rmm_write(struct mem *m, gpa_t g, const void *buf, u32 len)
-{
-	void *p = protected_bytes(m, g, len);
-
-	if (!p)
-		return -EFAULT;
-	memcpy(p, buf, len);
-	return 0;
 }
 
 /* ---- what a hypervisor keeps from us ---- */
@@ -453,7 +418,7 @@ bool mem_is_guarded(const struct mem *m)
 
 void *mem_load_ptr(struct mem *m, gpa_t g, u64 len)
 {
-	struct region *r = m->sealed || !len ? NULL : region_of(m, g.a, len);
+	struct region *r = m->sealed || !len ? NULL : mem_region_at(m, g.a, len);
 
 	return r ? (char *)r->pub.host + (g.a - r->pub.base.a) : NULL;
 }

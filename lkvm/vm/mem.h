@@ -270,6 +270,14 @@ bool mem_is_shared(struct mem *m, gpa_t g, u64 len);
 u64 mem_run(struct mem *m, gpa_t g, u64 len, bool *shared);
 
 /*
+ * Bytes of one page, shared or protected, for a debugger of an ordinary guest or of a simulated
+ * Realm, whose vCPUs stand and later execute what was written. 0; -EFAULT: no RAM, or more than one
+ * page; -EPERM: it is not the host's to see.
+ */
+int mem_debug_read(struct mem *m, gpa_t g, void *buf, u32 len);
+int mem_debug_write(struct mem *m, gpa_t g, const void *buf, u32 len);
+
+/*
  * Protected bytes, for the part of the simulator that plays the RMM, and for nobody else. The range
  * must be protected as a whole: -EFAULT.
  */

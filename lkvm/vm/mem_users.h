@@ -31,6 +31,9 @@ struct mem {
 	struct mem_users users;
 };
 
+/* The region that [a, a + len), without alias bit, is in; or NULL. */
+struct region *mem_region_at(struct mem *m, u64 a, u64 len);
+
 /*
  * The region of the pointer `host`, which a look-up in `m` has given; *off: how far into the region
  * it points. Any thread.

@@ -148,8 +148,6 @@ START_TEST(general_help)
 {
 	ck_assert_int_eq(LKVM("help"), 0);
 	ck_assert(printed("The most commonly used lkvm commands are:") && printed("\n   run "));
-	/* What does not exist is not listed. */
-	ck_assert(!printed("   debug"));
 	ck_assert_str_eq(captured(), "");
 	ck_assert_int_eq(LKVM("--help"), 0);
 	ck_assert(printed("The most commonly used lkvm commands are:"));
@@ -172,21 +170,6 @@ START_TEST(no_such_command)
 }
 END_TEST
 
-START_TEST(commands_of_later)
-{
-	static const char *const later[] = { "debug" };
-	char line[80];
-
-	for (unsigned i = 0; i < ARRAY_SIZE(later); i++) {
-		ck_assert_int_eq(LKVM(later[i], "-a"), EXIT_DIE);
-		snprintf(line, sizeof(line), "  Error: lkvm %s comes with a later release\n",
-			 later[i]);
-		ck_assert_str_eq(captured(), line);
-		ck_assert_str_eq(out(), "");
-	}
-}
-END_TEST
-
 START_TEST(version)
 {
 	ck_assert_int_eq(LKVM("version"), 0);
@@ -205,8 +188,6 @@ START_TEST(help_about_a_command)
 	ck_assert(printed("usage: lkvm version"));
 	ck_assert_int_eq(LKVM("help", "frobnicate"), 22);
 	ck_assert(said("there is no command 'frobnicate'"));
-	ck_assert_int_eq(LKVM("help", "debug"), 22);
-	ck_assert(said("lkvm debug comes with a later release"));
 	ck_assert_int_eq(LKVM("help", "exit"), 0);
 	ck_assert(printed("\n  128  what was asked for cannot be done"));
 	ck_assert(printed("\n    1  token: not all of the token could be verified\n"));
@@ -424,8 +405,8 @@ START_TEST(closed_standard_descriptors)
 }
 END_TEST
 
-SUITE_MAIN("lkvm/main", closed_standard_descriptors, general_help, no_such_command,
-	   commands_of_later, version, help_about_a_command, usage_of_run, a_guest_that_ends,
+SUITE_MAIN("lkvm/main", closed_standard_descriptors, general_help, no_such_command, version,
+	   help_about_a_command, usage_of_run, a_guest_that_ends,
 	   nics_and_disks_are_options_like_others, loglevel_counts, a_guest_that_fails,
 	   a_guest_that_nobody_reads, a_guest_that_resets_without_end,
 	   a_machine_that_cannot_be_built, ended_before_it_began, reboots,

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a debugger sees of a vCPU.
+ *
+ * Thread: any; the vCPU is not in KVM_RUN.
+ * Trust:  registers and translation tables are the guest's: a walk has four levels at most, each of
+ *         whose reads is checked by mem.c, and a frame is only followed upwards.
+ * Spec:   [Arm ARM D8 the AArch64 VMSA, D24.2 system registers], AAPCS64 6.4.6 (frame records)
+ */
+#include "lkvm/gdb/view.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <string.h>
+
+#include "lkvm/kvm/kvm.h"
+#include "lkvm/vm/mem.h"
+
+#define SCTLR_EL1 KVM_REG_SYS(3u, 0u, 1u, 0u, 0u)
+#define TTBR0_EL1 KVM_REG_SYS(3u, 0u, 2u, 0u, 0u)
+#define TTBR1_EL1 KVM_REG_SYS(3u, 0u, 2u, 0u, 1u)
+#define TCR_EL1 KVM_REG_SYS(3u, 0u, 2u, 0u, 2u)
+#define VBAR_EL1 KVM_REG_SYS(3u, 0u, 12u, 0u, 0u)
+#define SCTLR_M BIT(0)
+
+#define PSTATE_EL_SP 0xfu
+#define PSTATE_EL1H 5u
+
+#define VA_UPPER BIT(55) /* which half; with the top byte ignored */
+#define TABLE_BASE UINT64_C(0x0000ffffffffffc0)
+#define DESC_ADDR UINT64_C(0x0000fffffffff000)
+#define DESC_VALID 1u
+#define DESC_TABLE 2u
+#define LAST_LEVEL 3
+#define PIECE UINT64_C(4096)
+
+/* ---- registers ---- */
+
+static u64 sp_register(u64 pstate)
+{
+	return (pstate & PSTATE_EL_SP) == PSTATE_EL1H ? KVM_REG_SP_EL1 : KVM_REG_SP;
+}
+
+int view_regs_get(int vcpu_fd, struct view_regs *r)
+{
+	int err = kvm_gprs_get(vcpu_fd, r->x, VIEW_NR_X);
+
+	if (!err)
+		err = kvm_reg_get64(vcpu_fd, KVM_REG_PC, &r->pc);
+	if (!err)
+		err = kvm_reg_get64(vcpu_fd, KVM_REG_PSTATE, &r->pstate);
+	return err ? err : kvm_reg_get64(vcpu_fd, sp_register(r->pstate), &r->sp);
+}
+
+int view_regs_set(int vcpu_fd, const struct view_regs *r)
+{
+	int err = kvm_gprs_set(vcpu_fd, r->x, VIEW_NR_X);
+
+	if (!err)
+		err = kvm_reg_set64(vcpu_fd, KVM_REG_PC, r->pc);
+	if (!err)
+		err = kvm_reg_set64(vcpu_fd, KVM_REG_PSTATE, r->pstate);
+	return err ? err : kvm_reg_set64(vcpu_fd, sp_register(r->pstate), r->sp);
+}
+
+int view_map_get(int vcpu_fd, struct view_map *m)
+{
+	u64 sctlr;
+	int err = kvm_reg_get64(vcpu_fd, SCTLR_EL1, &sctlr);
+
+	if (!err)
+		err = kvm_reg_get64(vcpu_fd, TCR_EL1, &m->tcr);
+	if (!err)
+		err = kvm_reg_get64(vcpu_fd, TTBR0_EL1, &m->ttbr[0]);
+	if (!err)
+		err = kvm_reg_get64(vcpu_fd, TTBR1_EL1, &m->ttbr[1]);
+	if (!err)
+		err = kvm_reg_get64(vcpu_fd, VBAR_EL1, &m->vbar);
+	m->on = !err && sctlr & SCTLR_M;
+	return err;
+}
+
+/* ---- memory ---- */
+
+static int read_at(struct mem *mem, gpa_t g, void *buf, u32 len)
+{
+	return mem_read(mem, g, buf, len) ? mem_debug_read(mem, g, buf, len) : 0;
+}
+
+/* log2 of the size of pages; 0: a reserved value. */
+static unsigned page_shift(const struct view_map *m, bool upper)
+{
+	static const u8 tg0[] = { 12, 16, 14, 0 }, tg1[] = { 0, 14, 12, 16 };
+
+	return upper ? tg1[m->tcr >> 30 & 3] : tg0[m->tcr >> 14 & 3];
+}
+
+static int walk(struct mem *mem, const struct view_map *m, u64 va, gpa_t *g, u64 *run)
+{
+	bool upper = va & VA_UPPER;
+	unsigned page = page_shift(m, upper), stride = page - 3;
+	unsigned bits = 64 - (unsigned)(m->tcr >> (upper ? 16 : 0) & 63);
+	u64 table = m->ttbr[upper] & TABLE_BASE, desc;
+	int level;
+
+	if (!page || bits <= page || bits > 52)
+		return -EFAULT;
+	va &= BIT(bits) - 1;
+	level = LAST_LEVEL + 1 - (int)((bits - page + stride - 1) / stride);
+	for (; level <= LAST_LEVEL; level++) {
+		unsigned shift = page + stride * (unsigned)(LAST_LEVEL - level);
+		u64 index = va >> shift & (BIT(stride) - 1);
+
+		if (read_at(mem, gpa(table + 8 * index), &desc, sizeof(desc)))
+			return -EFAULT;
+		desc = le64toh(desc);
+		if (!(desc & DESC_VALID) || (level == LAST_LEVEL && !(desc & DESC_TABLE)))
+			return -EFAULT;
+		if (level == LAST_LEVEL || !(desc & DESC_TABLE)) {
+			u64 size = BIT(shift);
+
+			*g = gpa(align_down(desc & DESC_ADDR, size) + (va & (size - 1)));
+			*run = size - (va & (size - 1));
+			return 0;
+		}
+		table = align_down(desc & DESC_ADDR, BIT(page));
+	}
+	return -EFAULT;
+}
+
+int view_translate(struct mem *mem, const struct view_map *m, u64 va, gpa_t *g, u64 *run)
+{
+	if (m->on)
+		return walk(mem, m, va, g, run);
+	*g = gpa(va);
+	*run = PIECE - va % PIECE;
+	return 0;
+}
+
+u64 view_read(struct mem *mem, const struct view_map *m, u64 va, void *buf, u64 len)
+{
+	u64 done = 0, run, n;
+	gpa_t g;
+
+	for (; done < len; done += n) {
+		if (view_translate(mem, m, va + done, &g, &run))
+			break;
+		n = MIN(run, len - done);
+		n = MIN(n, PIECE - g.a % PIECE);
+		if (read_at(mem, g, (char *)buf + done, (u32)n))
+			break;
+	}
+	return done;
+}
+
+u64 view_write(struct mem *mem, const struct view_map *m, u64 va, const void *buf, u64 len)
+{
+	u64 done = 0, run, n;
+	gpa_t g;
+
+	for (; done < len; done += n) {
+		if (view_translate(mem, m, va + done, &g, &run))
+			break;
+		n = MIN(run, len - done);
+		n = MIN(n, PIECE - g.a % PIECE);
+		if (mem_debug_write(mem, g, (const char *)buf + done, (u32)n))
+			break;
+	}
+	return done;
+}
+
+bool view_caller(struct mem *mem, const struct view_map *m, u64 *fp, u64 *pc)
+{
+	u64 record[2];
+
+	/* A stack grows down, so the caller's frame is above; 0 is the end of the chain. */
+	if (!*fp || *fp % 8 || view_read(mem, m, *fp, record, sizeof(record)) != sizeof(record))
+		return false;
+	if (le64toh(record[0]) && le64toh(record[0]) <= *fp)
+		return false;
+	*fp = le64toh(record[0]);
+	*pc = le64toh(record[1]);
+	return *pc != 0;
+}
