@@ -94,8 +94,8 @@ static void lose(struct stream *s, const char *why)
 	s->fd = -1;
 	s->out_len = s->out_off = s->in_len = 0;
 	s->blocked = false;
-	guest_err_msg(&site_, s->path, "the other end of the wire has gone%s%s: %s", why ? ": " : "",
-		      why ? why : "",
+	guest_err_msg(&site_, s->path, "the other end of the wire has gone%s%s: %s",
+		      why ? ": " : "", why ? why : "",
 		      s->listener >= 0 ? "the next one that connects takes its place"
 				       : "frames are dropped from now on");
 	if (s->listener >= 0)
