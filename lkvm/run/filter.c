@@ -189,7 +189,7 @@ void filter_compile(struct filter *f)
 	for (unsigned i = 0; i < f->nr_calls; i++) {
 		if (seen_before(f, i))
 			continue;
-		f->nr_names++;
+		f->nr_names += !f->calls[i].error;
 		emit_call(f, i);
 	}
 	verdict(f, SECCOMP_RET_TRAP);

@@ -17,7 +17,7 @@ struct filter {
 	unsigned nr_rooms;
 	const struct calls *rooms[FILTER_MAX_ROOMS];
 
-	unsigned nr_calls, nr_names; /* after filter_compile(): distinct rules, distinct calls */
+	unsigned nr_calls, nr_names; /* after filter_compile(): distinct rules, calls allowed */
 	struct sys_call calls[FILTER_MAX_CALLS];
 	unsigned len;
 	struct sock_filter program[FILTER_MAX_LEN];

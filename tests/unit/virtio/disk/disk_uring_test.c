@@ -17,6 +17,7 @@
 
 #include "tests/unit/suite.h"
 #include "virtio/disk/disk_file.h"
+#include "virtio/disk/disk_ring.h"
 
 #ifdef TEST_THREADS
 #define SUITE_NAME "virtio/disk_threads"
@@ -654,7 +655,26 @@ START_TEST(a_ring_is_restricted)
 }
 END_TEST
 
-SUITE_MAIN(SUITE_NAME, a_ring_is_restricted, write_flush_read, scattered_buffers, many_at_once,
+/* Nor does it do what a disk does not ask for, as to open a file: no seccomp filter would see that. */
+START_TEST(a_ring_opens_no_file)
+{
+	struct io_uring ring;
+	struct io_uring_sqe *sqe;
+	struct io_uring_cqe *cqe;
+
+	if (disk_ring_open(&ring))
+		return;
+	sqe = io_uring_get_sqe(&ring);
+	ck_assert_ptr_nonnull(sqe);
+	io_uring_prep_openat(sqe, AT_FDCWD, "/etc/passwd", O_RDONLY, 0);
+	ck_assert_int_eq(io_uring_submit_and_wait(&ring, 1), 1);
+	ck_assert_int_eq(io_uring_peek_cqe(&ring, &cqe), 0);
+	ck_assert_int_eq(cqe->res, -EACCES);
+	io_uring_queue_exit(&ring);
+}
+END_TEST
+
+SUITE_MAIN(SUITE_NAME, a_ring_is_restricted, a_ring_opens_no_file, write_flush_read, scattered_buffers, many_at_once,
 	   done_may_submit, drain_waits_for_all, truncated_under_us, zeroes_and_discard,
 	   small_tmpfs, direct_io, pieces, cancelled, large_ones_let_others_pass,
 	   loop_on_its_thread, alone_and_at_once, a_discard_makes_no_thread)
