@@ -28,7 +28,7 @@ static int serve(u16 *port)
 	int sk = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	ck_assert_int_eq(bind(sk, (struct sockaddr *)&a, sizeof(a)), 0);
-	ck_assert_int_eq(listen(sk, 128), 0);
+	ck_assert_int_eq(listen(sk, SOMAXCONN), 0);
 	ck_assert_int_eq(getsockname(sk, (struct sockaddr *)&a, &len), 0);
 	*port = ntohs(a.sin_port);
 	return sk;
