@@ -9,7 +9,7 @@
 # make dist       one static program with all libraries in it, in an archive: build/dist
 # make bench      lkvm beside QEMU in the same rig
 # make mutate     plants faults in a copy of the tree, and has the unit tests find them
-# make install  what was built: program, manual, completion (make install-arm64 says which)
+# make install  uninstall  what was built: program, manual, completion (make install-arm64 says which)
 # make man clean
 #
 # Nothing is listed here: a .c file of the program, a suite of tests/unit and a target of tests/fuzz are
@@ -474,12 +474,12 @@ boots-in-a-row: arm64 payloads
 
 # ---- manual, installation ------------------------------------------------------------------------
 #
-# docs/lkvm.1 and docs/lkvm.bash are committed, so that people can read the one without building, and a
+# docs/lkvm.1 and the completions of shells are committed, so that people can read the one without building, and a
 # program for another machine need not be run for the other; `make lint` checks that they are what the
 # option table gives.
 
 man: $(O)/lkvm
-	$(call say,MAN,docs/lkvm.1 docs/lkvm.bash)
+	$(call say,MAN,docs/lkvm.1 and completions)
 	$(Q)tests/lint/man --write $<
 
 # What was built is installed: by `make` for this machine, by `make arm64` for that one, by CROSS_COMPILE
@@ -493,13 +493,20 @@ install: $(O)/lkvm
 	install -D -m 755 $< $(DESTDIR)$(prefix)/bin/lkvm
 	install -D -m 644 docs/lkvm.1 $(DESTDIR)$(prefix)/share/man/man1/lkvm.1
 	install -D -m 644 docs/lkvm.bash $(DESTDIR)$(prefix)/share/bash-completion/completions/lkvm
+	install -D -m 644 docs/lkvm.zsh $(DESTDIR)$(prefix)/share/zsh/site-functions/_lkvm
+	install -D -m 644 docs/lkvm.fish $(DESTDIR)$(prefix)/share/fish/vendor_completions.d/lkvm.fish
 endif
 install-arm64: arm64
 	$(Q)$(MAKE) --no-print-directory O=build/arm64 $(ARM64_VARS) install
 
+.PHONY: uninstall
+uninstall:
+	rm -f $(addprefix $(DESTDIR)$(prefix)/,bin/lkvm share/man/man1/lkvm.1 share/bash-completion/completions/lkvm \
+		share/zsh/site-functions/_lkvm share/fish/vendor_completions.d/lkvm.fish)
+
 # ---- lints: each script of tests/lint/ is one, and says what it is for ----------------------------
 
-LINTS := layering primitives room-cards suites size words format shell install self-test
+LINTS := completion layering primitives room-cards suites size words format shell install self-test
 .PHONY: lint-headers lint-tidy lint-cppcheck lint-man lint-globals lint-hardened lint-mutate
 lint: lint-headers lint-man lint-globals lint-hardened lint-cppcheck
 	$(Q)MAKE='$(MAKE)' tests/lint/run $(LINTS)

@@ -1,107 +1,233 @@
+# Completion for bash. The table is lkvm's own (make man): command, option, value.
+_lkvm_table='
+run
+run --name -
+run --cpus -
+run --mem -
+run --memory -
+run --disk @file
+run --9p @file
+run --fs @file
+run --balloon
+run --rng
+run --nodefaults
+run --console serial|virtio
+run --console-port -
+run --dev @file
+run --tty -
+run --hugetlbfs @file
+run --virtio-transport pci|mmio
+run --virtio-legacy
+run --force-pci
+run --loglevel error|warning|info|debug
+run --confine on|off|strict
+run --reboot
+run --kernel @file
+run --initrd @file
+run --add-file @file
+run --add-dir @file
+run --params -
+run --firmware @file
+run --flash @file
+run --flat
+run --earlycon
+run --network -
+run --no-dhcp
+run --pmu
+run --pmu-counters -
+run --disable-mte
+run --nested
+run --e2h0
+run --aarch32
+run --psci
+run --guest-memfd
+run --counter-offset -
+run --vcpu-affinity -
+run --kaslr-seed -
+run --no-pvtime
+run --disable-sve
+run --sve-max-vl -
+run --dump-dtb @file
+run --dtb @file
+run --override-bad-firmware-cntfrq -
+run --irqchip gicv2|gicv2m|gicv3|gicv3-its
+run --rtc mc146818|pl031
+run --firmware-address -
+run --realm
+run --realm=rme
+run --realm=rmi
+run --realm=sim
+run --measurement-algo sha256|sha512
+run --realm-pv -
+run --realm-pv-hex -
+run --measurement-log
+run --sve-vl -
+run --restricted_mem
+run --restricted-mem
+run --service-ip -
+run --service-port -
+run --swiotlb -
+run --bounce
+run --sim-strict
+run --sim-attest-keys @file
+run --sim-token-form 399|907
+run --sim-fault -
+run --sim-log
+run --protected
+run --pkvm
+run --verbose
+run --debug
+run --debug-single-step
+run --gdb -
+run --debug-mmio
+run --debug-ioport
+run --debug-iodelay -
+run --until -
+run --fail-on -
+run --timeout -
+run --send -
+run --after -
+run --within -
+run --status-from regex|kut
+run --max-resets -
+run --console-log @file
+run --report @file
+run --events @file
+run --no-panic-watch
+run --help
+exec
+exec --ro @file
+exec --rw @file
+exec --cwd @file
+exec --env -
+exec --modules @file
+exec --help
+sandbox
+sandbox --ro @file
+sandbox --rw @file
+sandbox --cwd @file
+sandbox --env -
+sandbox --modules @file
+sandbox --help
+setup
+setup --help
+measure
+measure --rmm -
+measure --host-params list|file|host
+measure --explain
+measure --json
+measure --reference-values
+measure --comid
+measure --corim
+measure --help
+doctor
+doctor --json
+doctor --dev @file
+doctor --help
+token
+token --verify @file
+token --trust-anchor @file
+token --challenge hex|file
+token --rim hex|base64
+token --json
+token --help
+attest-keys
+attest-keys --sim-attest-keys @file
+attest-keys --jwk
+attest-keys --pem
+attest-keys --help
+list
+list --run
+list --rootfs
+list --json
+list --help
+stop
+stop --name @guest
+stop --all
+stop --help
+pause
+pause --name @guest
+pause --all
+pause --help
+resume
+resume --name @guest
+resume --all
+resume --help
+stat
+stat --name @guest
+stat --all
+stat --bounce
+stat --json
+stat --memory
+stat --help
+trace
+trace --name @guest
+trace --count -
+trace --pcap @file
+trace --help
+map
+map --name @guest
+map --json
+map --svg @file
+map --help
+disk
+disk --name @guest
+disk --help
+net
+net --name @guest
+net --help
+balloon
+balloon --name @guest
+balloon --inflate -
+balloon --deflate -
+balloon --json
+balloon --help
+debug
+debug --name @guest
+debug --all
+debug --dump
+debug --nmi -
+debug --sysrq -
+debug --symbols @file
+debug --json
+debug --help
+version
+help
+'
+
 _lkvm()
 {
-	local cur=${COMP_WORDS[COMP_CWORD]} options
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} cmd=${COMP_WORDS[1]} kind= words
 	COMPREPLY=()
-	if [ "$COMP_CWORD" = 1 ]; then
-		options='run exec sandbox setup measure doctor token attest-keys list stop pause resume stat trace map disk net balloon debug version help '
-	elif [ "${COMP_WORDS[1]}" = run ] && [[ $cur == -* ]]; then
-		options='--name=
---cpus=
---mem=
---memory=
---disk=
---9p=
---fs=
---balloon
---rng
---nodefaults
---console=
---console-port=
---dev=
---tty=
---hugetlbfs=
---virtio-transport=
---virtio-legacy
---force-pci
---loglevel=
---confine=
---reboot
---kernel=
---initrd=
---add-file=
---add-dir=
---params=
---firmware=
---flash=
---flat
---earlycon
---network=
---no-dhcp
---pmu
---pmu-counters=
---disable-mte
---nested
---e2h0
---aarch32
---psci
---guest-memfd
---counter-offset=
---vcpu-affinity=
---kaslr-seed=
---no-pvtime
---disable-sve
---sve-max-vl=
---dump-dtb=
---dtb=
---override-bad-firmware-cntfrq=
---irqchip=
---rtc=
---firmware-address=
---realm=
---measurement-algo=
---realm-pv=
---realm-pv-hex=
---measurement-log
---sve-vl=
---restricted_mem
---restricted-mem
---service-ip=
---service-port=
---swiotlb=
---bounce=
---sim-strict
---sim-attest-keys=
---sim-token-form=
---sim-fault=
---sim-log=
---protected
---pkvm
---verbose
---debug
---debug-single-step
---gdb=
---debug-mmio
---debug-ioport
---debug-iodelay=
---until=
---fail-on=
---timeout=
---send=
---after=
---within=
---status-from=
---max-resets=
---console-log=
---report=
---events=
---no-panic-watch
---help
-'
-	else
-		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
-		return
+	# "=" is a word of its own.
+	if [ "$cur" = = ]; then
+		cur=
+	elif [ "$prev" = = ]; then
+		prev=${COMP_WORDS[COMP_CWORD - 2]}
 	fi
-	mapfile -t COMPREPLY < <(compgen -W "$options" -- "$cur")
-	[[ ${COMPREPLY[0]} == *= ]] && compopt -o nospace
+	if [ "$COMP_CWORD" = 1 ]; then
+		words=$(awk 'NF == 1' <<<"$_lkvm_table")
+	else
+		kind=$(awk -v c="$cmd" -v o="$prev" '$1 == c && $2 == o { print $3 }' <<<"$_lkvm_table")
+		# A guest's name may also stand by itself.
+		[[ $kind$cur == -* || $_lkvm_table != *$'\n'"$cmd --name @guest"* ]] || kind=${kind:-@guest}
+		case $kind in
+		@guest) words=$(lkvm list -i 2>/dev/null | awk 'NR > 2 { print $2 }') ;;
+		*'|'*) words=${kind//|/ } ;;
+		'')
+			case $cmd:$cur in
+			help:*) words=$(awk 'NF == 1' <<<"$_lkvm_table") ;;
+			*:-*) words=$(awk -v c="$cmd" '$1 == c && NF > 1 { print $2 (NF > 2 ? "=" : "") }' <<<"$_lkvm_table") ;;
+			esac
+			;;
+		esac
+	fi
+	if [ -n "$words" ]; then
+		mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
+	elif [ "$kind" != - ]; then
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+	fi
+	[[ ${COMPREPLY[0]} == *= ]] && compopt -o nospace 2>/dev/null
+	return 0
 }
 complete -o filenames -F _lkvm lkvm

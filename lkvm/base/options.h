@@ -92,8 +92,12 @@ void options_wrap(FILE *f, int indent, const char *text);
 /* Print a piece of text in man(7) markup. */
 void options_man_text(FILE *f, const char *s);
 
-/* Print the own options that are not refused, for the shell: "--name" or "--name=", one a line. */
-void options_completion(const struct opt_spec *spec, FILE *f);
+/*
+ * Print the own options that are not refused, for completion by a shell, one a line: the command,
+ * the option and, if it takes a value, what that is: "on|off|strict", "@file", "@guest" (of --name,
+ * where it is that of a running guest: `names_guests`), or "-" for anything else.
+ */
+void options_completion(const struct opt_spec *spec, const char *cmd, bool names_guests, FILE *f);
 
 /*
  * The value of an option that is a number: all of the string, decimal or hexadecimal with 0x. 0,

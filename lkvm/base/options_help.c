@@ -146,13 +146,52 @@ void options_man(const struct opt_spec *spec, FILE *f)
 	}
 }
 
-void options_completion(const struct opt_spec *spec, FILE *f)
+/* Is it a choice of plain words, "on|off"? */
+static bool is_choice(const char *arg)
+{
+	return strchr(arg, '|') &&
+	       arg[strspn(arg, "abcdefghijklmnopqrstuvwxyz0123456789-|")] == '\0';
+}
+
+static bool begins(const char *s, const char *with)
+{
+	return !strncmp(s, with, strlen(with));
+}
+
+/* What the value of an option is, for a shell: a choice, "@file", "@guest", or "-" for anything else. */
+static const char *value_kind(const struct opt *o, bool names_guests)
+{
+	if (is_choice(o->arg))
+		return o->arg;
+	if (begins(o->arg, "file") || begins(o->arg, "dir") || begins(o->arg, "path"))
+		return "@file";
+	return names_guests && !strcmp(o->name, "name") ? "@guest" : "-";
+}
+
+/* An option with a value that may be left out is a word by itself, and one with each choice. */
+static void complete_optional(const struct opt *o, const char *cmd, FILE *f)
+{
+	const char *arg = o->arg;
+
+	fprintf(f, "%s --%s\n", cmd, o->name);
+	for (size_t len; is_choice(o->arg) && *arg; arg += len + (arg[len] == '|')) {
+		len = strcspn(arg, "|");
+		fprintf(f, "%s --%s=%.*s\n", cmd, o->name, (int)len, arg);
+	}
+}
+
+void options_completion(const struct opt_spec *spec, const char *cmd, bool names_guests, FILE *f)
 {
 	const struct opt *o;
 
 	for (unsigned i = 0; (o = own_at(spec, i)); i++) {
-		if (o->store != OPT_HEADING && o->store != OPT_REFUSE)
-			fprintf(f, "--%s%s\n", o->name, o->arg ? "=" : "");
+		if (o->store == OPT_HEADING || o->store == OPT_REFUSE)
+			continue;
+		if (o->arg && o->arg_optional)
+			complete_optional(o, cmd, f);
+		else
+			fprintf(f, "%s --%s%s%s\n", cmd, o->name, o->arg ? " " : "",
+				o->arg ? value_kind(o, names_guests) : "");
 	}
-	fputs("--help\n", f);
+	fprintf(f, "%s --help\n", cmd);
 }

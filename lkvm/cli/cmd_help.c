@@ -31,28 +31,20 @@ void help_print(void)
 	       "   lkvm doctor\n\n");
 }
 
-/* A bash function that completes commands, options and files. Bash sources it. */
+/*
+ * What shells complete, as a table; docs/lkvm.bash, .zsh and .fish have it in them
+ * (tests/lint/man). A command by itself comes first.
+ */
 static void print_completion(void)
 {
-	printf("_lkvm()\n{\n"
-	       "\tlocal cur=${COMP_WORDS[COMP_CWORD]} options\n"
-	       "\tCOMPREPLY=()\n"
-	       "\tif [ \"$COMP_CWORD\" = 1 ]; then\n"
-	       "\t\toptions='");
 	for (const struct cmd *c = lkvm_cmds; c->name; c++) {
-		printf("%s ", c->name);
+		/* Only these two give a name; others are asked about one. */
+		bool names = c->run != cmd_run && c->run != cmd_exec;
+
+		printf("%s\n", c->name);
+		if (c->options)
+			options_completion(c->options, c->name, names, stdout);
 	}
-	printf("'\n\telif [ \"${COMP_WORDS[1]}\" = run ] && [[ $cur == -* ]]; then\n\t\toptions='");
-	fflush(stdout);
-	options_completion(&options_run, stdout);
-	printf("'\n\telse\n"
-	       "\t\tmapfile -t COMPREPLY < <(compgen -f -- \"$cur\")\n"
-	       "\t\treturn\n"
-	       "\tfi\n"
-	       "\tmapfile -t COMPREPLY < <(compgen -W \"$options\" -- \"$cur\")\n"
-	       "\t[[ ${COMPREPLY[0]} == *= ]] && compopt -o nospace\n"
-	       "}\n"
-	       "complete -o filenames -F _lkvm lkvm\n");
 }
 
 /* ---- keys of --network ---- */

@@ -245,7 +245,7 @@ static const struct opt opts[] = {
 	CALL(0, "virtio-legacy", NULL, parse_virtio_legacy, "The same as --virtio-transport pci"),
 	{ .name = "force-pci", .store = OPT_SET, .max = TRANSPORT_PCI, .unset = TRANSPORT_PCI,
 	  .offset = FIELD(enum config_transport, transport), .help = "The same as --virtio-transport pci" },
-	CALL(0, "loglevel", "level", parse_loglevel, "Print messages up to error, warning, info (default) or debug"),
+	CALL(0, "loglevel", "error|warning|info|debug", parse_loglevel, "Print messages up to these; default info"),
 	{ .name = "confine", .own = true, .arg = "on|off|strict", .store = OPT_CALL, .parse = parse_confine,
 	  .help = "What lkvm itself may do while the guest runs: only what the guest's devices need (on, the "
 		  "default; as far as the host's kernel can see to it), that or nothing (strict), or all that its user "
@@ -307,8 +307,8 @@ static const struct opt opts[] = {
 		  "the options make. It is measured as it is" },
 	NUMBER(0, "override-bad-firmware-cntfrq", "hz", cntfrq, UINT32_MAX,
 	       "Frequency of the guest's timer, where the host's firmware has left CNTFRQ_EL0 wrong"),
-	CALL(0, "irqchip", "type", options_irqchip,
-	     "gicv2, gicv2m, gicv3 or gicv3-its; default: the best that the host has"),
+	CALL(0, "irqchip", "gicv2|gicv2m|gicv3|gicv3-its", options_irqchip,
+	     "The interrupt controller; default: the best that the host has"),
 	{ .name = "rtc", .own = true, .arg = "mc146818|pl031", .store = OPT_CALL, .parse = options_rtc,
 	  .help = "The guest's clock. pl031, which stock kernels can read, is added to the other, which firmware "
 		  "wants. Default pl031, and in a Realm, where it is measured, mc146818" },

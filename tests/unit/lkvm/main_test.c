@@ -201,7 +201,9 @@ START_TEST(help_about_a_command)
 	ck_assert(printed("\\fB\\-\\-explain\\fR") && !printed("kernel") && !printed("Refused"));
 	ck_assert_int_eq(LKVM("help", "--man", "poem"), 129);
 	ck_assert_int_eq(LKVM("help", "--completion"), 0);
-	ck_assert(printed("complete ") && printed("--kernel=\n"));
+	ck_assert(printed("run\nrun ") && printed("\nrun --kernel @file\n"));
+	ck_assert(printed("\nrun --confine on|off|strict\n") && printed("\nrun --realm=sim\n"));
+	ck_assert(printed("\nrun --name -\n") && printed("\nstop --name @guest\n"));
 }
 END_TEST
 

@@ -355,9 +355,14 @@ static char *text(void (*print)(const struct opt_spec *, FILE *))
 	return buf;
 }
 
+static void completion(const struct opt_spec *s, FILE *f)
+{
+	options_completion(s, "test", true, f);
+}
+
 START_TEST(manual_and_completion_list_the_same_table)
 {
-	char *man = text(options_man), *comp = text(options_completion);
+	char *man = text(options_man), *comp = text(completion);
 
 	ck_assert_ptr_nonnull(strstr(man, ".SS Things\n"));
 	ck_assert_ptr_nonnull(
@@ -368,8 +373,9 @@ START_TEST(manual_and_completion_list_the_same_table)
 	ck_assert_ptr_null(strstr(strstr(man, ".SS Refused options"), "so it is"));
 	ck_assert_str_eq(
 		comp,
-		"--flag\n--no-pvtime\n--mode-two\n--string=\n--number=\n--number-wide=\n--call=\n"
-		"--call-flag\n--maybe=\n--nothing\n--stringify\n--own\n--help\n");
+		"test --flag\ntest --no-pvtime\ntest --mode-two\ntest --string -\ntest --number -\n"
+		"test --number-wide -\ntest --call -\ntest --call-flag\ntest --maybe\ntest --nothing\n"
+		"test --stringify\ntest --own\ntest --help\n");
 	free(man);
 	free(comp);
 }
