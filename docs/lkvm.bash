@@ -13,6 +13,7 @@ run --rng
 run --nodefaults
 run --console serial|virtio
 run --console-port -
+run --vsock -
 run --dev @file
 run --tty -
 run --hugetlbfs @file

@@ -33,6 +33,7 @@ void config_init(struct config *c)
 	memset(c, 0, offsetof(struct config, kernel_buf));
 	c->ram_base = MEMMAP_RAM;
 	c->kvm_dev = "/dev/kvm";
+	c->vsock.cid = 0;
 	c->watch = (struct watch_conf){ .until = NULL };
 	c->params = "";
 	c->session = NULL;
@@ -135,6 +136,25 @@ static int default_name(struct config *c)
 			c->name, CONTROL_NAME_MAX - 1);
 		return -EINVAL;
 	}
+	return 0;
+}
+
+/* Beside the guest's own socket. */
+static int default_vsock(struct config *c)
+{
+	const char *home = getenv("HOME");
+	char why[256];
+	int dir;
+
+	if (!c->vsock.cid || c->vsock.uds[0] || c->dump_dtb || c->measure)
+		return 0;
+	dir = control_dir_open(why, sizeof(why));
+	if (dir < 0) {
+		log_error("--vsock: %s; give uds=PATH", why);
+		return -EINVAL;
+	}
+	close(dir);
+	snprintf(c->vsock.uds, sizeof(c->vsock.uds), "%s/.lkvm/%s.vsock", home, c->name);
 	return 0;
 }
 
@@ -419,6 +439,8 @@ int config_complete(struct config *c)
 	if (!err)
 		err = default_name(c);
 	if (!err)
+		err = default_vsock(c);
+	if (!err)
 		err = default_nic(c);
 	if (!err)
 		err = netopt_check(c->nics, c->nr_nics);
@@ -442,52 +464,4 @@ int config_complete(struct config *c)
 	if (c->service_ip && !c->service_port)
 		c->service_port = SERVICE_PORT;
 	return check_ram(c);
-}
-
-/* ---- host CPUs ---- */
-
-static bool cpu_number(const char **p, u64 *out)
-{
-	int n = decode_number_prefix(out, CPU_SETSIZE - 1, NUMBER_DEC, *p, strlen(*p));
-
-	if (n > 0)
-		*p += n;
-	return n > 0;
-}
-
-int config_cpulist(const char *list, cpu_set_t *set)
-{
-	u64 first, last;
-
-	CPU_ZERO(set);
-	do {
-		if (!cpu_number(&list, &first))
-			return -EINVAL;
-		last = first;
-		if (*list == '-') {
-			list++;
-			if (!cpu_number(&list, &last) || last < first)
-				return -EINVAL;
-		}
-		for (u64 i = first; i <= last; i++)
-			CPU_SET(i, set);
-	} while (*list++ == ',');
-	return list[-1] ? -EINVAL : 0;
-}
-
-int config_affinity(const struct config *c, cpu_set_t *set)
-{
-	cpu_set_t old;
-	int err = 0;
-
-	/* Its form was checked with the other options. */
-	config_cpulist(c->vcpu_affinity, set);
-	if (sched_getaffinity(0, sizeof(old), &old) < 0 ||
-	    sched_setaffinity(0, sizeof(*set), set) < 0)
-		err = -errno;
-	if (err)
-		log_errno(err, "--vcpu-affinity %s: cannot run on these CPUs", c->vcpu_affinity);
-	else
-		sched_setaffinity(0, sizeof(old), &old);
-	return err;
 }

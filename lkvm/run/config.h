@@ -17,6 +17,7 @@
 #include "net/netopt.h"
 #include "realm/sim/fault.h"
 #include "virtio/dev/singles.h"
+#include "virtio/dev/vsock_conf.h"
 #include "virtio/disk/disk_conf.h"
 #include "virtio/share/share_conf.h"
 #include "virtio/vhost/fs_conf.h"
@@ -139,6 +140,7 @@ struct config {
 	char kernel_buf[PATH_MAX];
 	struct share_conf shares[CONFIG_MAX_SHARES]; /* --9p */
 	struct fs_conf fs[CONFIG_MAX_FS];
+	struct vsock_conf vsock;
 	struct port_conf ports[CONFIG_MAX_PORTS]; /* --console-port */
 	struct disk_conf disks[CONFIG_MAX_DISKS];
 	struct net_conf nics[CONFIG_MAX_NICS];

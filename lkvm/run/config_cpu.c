@@ -6,7 +6,11 @@
  * Trust:  the user's own command line.
  */
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 
+#include "lkvm/base/encode.h"
+#include "lkvm/base/log.h"
 #include "lkvm/run/config.h"
 
 static int refuse(const char *why)
@@ -86,4 +90,52 @@ int config_check_cpu(const struct config *c)
 		return refuse(
 			"--guest-memfd and --hugetlbfs are two places for the guest's memory");
 	return 0;
+}
+
+/* ---- lists of CPUs ---- */
+
+static bool cpu_number(const char **p, u64 *out)
+{
+	int n = decode_number_prefix(out, CPU_SETSIZE - 1, NUMBER_DEC, *p, strlen(*p));
+
+	if (n > 0)
+		*p += n;
+	return n > 0;
+}
+
+int config_cpulist(const char *list, cpu_set_t *set)
+{
+	u64 first, last;
+
+	CPU_ZERO(set);
+	do {
+		if (!cpu_number(&list, &first))
+			return -EINVAL;
+		last = first;
+		if (*list == '-') {
+			list++;
+			if (!cpu_number(&list, &last) || last < first)
+				return -EINVAL;
+		}
+		for (u64 i = first; i <= last; i++)
+			CPU_SET(i, set);
+	} while (*list++ == ',');
+	return list[-1] ? -EINVAL : 0;
+}
+
+int config_affinity(const struct config *c, cpu_set_t *set)
+{
+	cpu_set_t old;
+	int err = 0;
+
+	/* Its form was checked with the other options. */
+	config_cpulist(c->vcpu_affinity, set);
+	if (sched_getaffinity(0, sizeof(old), &old) < 0 ||
+	    sched_setaffinity(0, sizeof(*set), set) < 0)
+		err = -errno;
+	if (err)
+		log_errno(err, "--vcpu-affinity %s: cannot run on these CPUs", c->vcpu_affinity);
+	else
+		sched_setaffinity(0, sizeof(old), &old);
+	return err;
 }

@@ -78,8 +78,9 @@ static bool mtu_is_free(const struct net_conf *n)
 
 static struct virtio_pool_load pool_load(const struct config *c)
 {
-	/* A shared directory has a ring like a disk's; by virtio-fs there are two. */
-	struct virtio_pool_load l = { .nr_disks = c->nr_disks + c->nr_shares + c->nr_fs };
+	/* A shared directory has a ring like a disk's (by virtio-fs two), vsock smaller ones. */
+	const unsigned like_disks = c->nr_shares + c->nr_fs + (c->vsock.cid != 0);
+	struct virtio_pool_load l = { .nr_disks = c->nr_disks + like_disks };
 
 	static_assert(CONFIG_MAX_NICS <= VIRTIO_POOL_MAX_NICS, "a place for each");
 	for (unsigned i = 0; i < c->nr_nics; i++)
@@ -209,6 +210,16 @@ static int make_fs(struct devices *d, const struct virtio_env *env, struct virti
 	return virtio_fs_create(out, env, &d->c->fs[env->instance]);
 }
 
+static unsigned nr_vsock(const struct config *c)
+{
+	return c->vsock.cid != 0;
+}
+
+static int make_vsock(struct devices *d, const struct virtio_env *env, struct virtio_device **out)
+{
+	return virtio_vsock_create(out, env, &d->c->vsock);
+}
+
 /* One of VIRTIO_SINGLES: a flag of the config, and a constructor without anything else. */
 #define SINGLE_KIND(kind, ...)                                                                     \
 	static unsigned nr_##kind(const struct config *c)                                          \
@@ -239,6 +250,7 @@ static const struct {
 	{ nr_console, everywhere, make_console },
 	{ nr_blk, everywhere, make_blk },
 	{ nr_fs, everywhere, make_fs },
+	{ nr_vsock, everywhere, make_vsock },
 };
 /* clang-format on */
 

@@ -5,7 +5,7 @@
 
 #include "lkvm/run/devices.h"
 
-#define MAX_DEVICES (CONFIG_MAX_SHARES + CONFIG_MAX_FS + CONFIG_MAX_DISKS + CONFIG_MAX_NICS + 2u)
+#define MAX_DEVICES (CONFIG_MAX_SHARES + CONFIG_MAX_FS + CONFIG_MAX_DISKS + CONFIG_MAX_NICS + 4u)
 
 /* One device with the transport it hangs on: exactly one of pci and mmio is set. */
 struct slot {

@@ -177,6 +177,8 @@ static void allow_sockets(struct rules *r, const struct config *c)
 		if (c->ports[i].kind == PORT_SOCKET)
 			allow_directory_of(r, c->ports[i].path, allowed);
 	}
+	if (c->vsock.cid)
+		allow_directory_of(r, c->vsock.uds, allowed);
 }
 
 static void allow_shares(struct rules *r, const struct config *c)

@@ -55,3 +55,10 @@ int options_add_port(void *conf, const char *name, const char *val)
 	}
 	return port_conf_parse(val, &c->ports[c->nr_ports++]);
 }
+
+int options_add_vsock(void *conf, const char *name, const char *val)
+{
+	struct config *c = conf;
+
+	return vsock_conf_parse(val, &c->vsock);
+}

@@ -237,6 +237,10 @@ static const struct opt opts[] = {
 	  .help = "A port of virtio-console, which the guest finds by its name (/dev/virtio-ports/<name>), at most 14. "
 		  "What the guest writes goes behind what is in the file; a socket takes one client at a time; a comma "
 		  "in a name is written twice. See CONSOLES" },
+	CALL(0, "vsock", "cid[,uds=path]", options_add_vsock,
+	     "Sockets between the guest, whose number is <cid>, and the host, where they are Unix sockets: to connect to a "
+	     "port of the guest, connect to <path> and say CONNECT <port>; connections of the guest to port 52 of the host "
+	     "(number 2) go to <path>_52. Default path ~/.lkvm/<name>.vsock. See SOCKETS"),
 	STRING(0, "dev", "file", kvm_dev, "KVM's device node; default /dev/kvm"),
 	CALL(0, "tty", "n", parse_tty, "Connect serial port 0..3 of the guest to a new pty"),
 	STRING(0, "hugetlbfs", "path", hugetlbfs, "Take the guest's memory from this mounted hugetlbfs"),
@@ -375,7 +379,6 @@ static const struct opt opts[] = {
 	TRUE("debug-ioport", debug_mmio, "The same as --debug-mmio: on arm64 I/O ports are addresses, too"),
 	NUMBER(0, "debug-iodelay", "ms", disk_delay_ms, 3600000, "Delay each disk request"),
 
-	REFUSE("vsock", "cid", "lkvm has no vsock device"),
 	REFUSE("sandbox", "script", "lkvm exec -- sh <script> runs a script in a guest"),
 	REFUSE("vnc", NULL, NO_GRAPHICS),
 	REFUSE("gtk", NULL, NO_GRAPHICS),

@@ -234,6 +234,21 @@ int cmd_pour(char **argv)
 	return 0;
 }
 
+static void read_all(int fd, size_t len)
+{
+	size_t have = 0;
+
+	while (have < len) {
+		ssize_t n = read(fd, buf + have, len - have);
+
+		if (n <= 0) {
+			fprintf(stderr, "tool: the stream ends too early\n");
+			exit(1);
+		}
+		have += (size_t)n;
+	}
+}
+
 int cmd_drink(char **argv)
 {
 	static unsigned char want[CHUNK];
@@ -241,20 +256,16 @@ int cmd_drink(char **argv)
 	unsigned long long seed = strtoull(argv[1], NULL, 0), bytes = strtoull(argv[2], NULL, 0);
 	double start = seconds();
 
-	for (unsigned long long at = 0; at < bytes;) {
-		size_t most = bytes - at < CHUNK ? (size_t)(bytes - at) : CHUNK;
-		ssize_t n = read(fd, buf, most);
+	/* Whole pieces: the pattern is one of words. */
+	for (unsigned long long at = 0; at < bytes; at += CHUNK) {
+		size_t n = bytes - at < CHUNK ? (size_t)(bytes - at) : CHUNK;
 
-		if (n <= 0) {
-			fprintf(stderr, "tool: the stream ends after %llu\n", at);
-			return 1;
-		}
-		pattern(seed, at, want, (size_t)n);
-		if (memcmp(buf, want, (size_t)n) != 0) {
+		read_all(fd, n);
+		pattern(seed, at, want, n);
+		if (memcmp(buf, want, n) != 0) {
 			fprintf(stderr, "tool: wrong bytes after %llu\n", at);
 			return 1;
 		}
-		at += (unsigned long long)n;
 	}
 	print_rate("drink", bytes, start);
 	return 0;

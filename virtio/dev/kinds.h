@@ -17,6 +17,7 @@ struct fs_conf;
 struct netif;
 struct share_conf;
 struct virtio_pool;
+struct vsock_conf;
 
 /* Where a device lives. */
 struct virtio_env {
@@ -83,6 +84,13 @@ int virtio_9p_create(struct virtio_device **out, const struct virtio_env *env,
  */
 int virtio_fs_create(struct virtio_device **out, const struct virtio_env *env,
 		     const struct fs_conf *conf);
+
+/*
+ * Streams between the guest and Unix sockets of the host [virtio 1.3 §5.10]. It listens at
+ * conf->uds from here on.
+ */
+int virtio_vsock_create(struct virtio_device **out, const struct virtio_env *env,
+			const struct vsock_conf *conf);
 
 #define VIRTIO_CONSOLE_MAX_PORTS 14u /* beside the console; two queues each */
 
