@@ -77,6 +77,28 @@ int mem_debug_read(struct mem *m, gpa_t g, void *buf, u32 len)
 	return 0;
 }
 
+/*
+ * Instructions that were written are what the guest's CPUs fetch from now on [Arm ARM B2.4.4]. The
+ * compiler has a function for that, but libgcc's is without landing pads (Debian 12), and so would
+ * the program be.
+ */
+static void sync_code(uintptr_t from, uintptr_t to)
+{
+#ifdef __aarch64__
+	u64 ctr, data, code;
+
+	__asm__("mrs %0, ctr_el0" : "=r"(ctr));
+	data = UINT64_C(4) << (ctr >> 16 & 15);
+	code = UINT64_C(4) << (ctr & 15);
+	for (u64 a = align_down(from, data); a < to; a += data)
+		__asm__ volatile("dc cvau, %0" : : "r"(a) : "memory");
+	__asm__ volatile("dsb ish" : : : "memory");
+	for (u64 a = align_down(from, code); a < to; a += code)
+		__asm__ volatile("ic ivau, %0" : : "r"(a) : "memory");
+	__asm__ volatile("dsb ish\n\tisb" : : : "memory");
+#endif
+}
+
 int mem_debug_write(struct mem *m, gpa_t g, const void *buf, u32 len)
 {
 	int err;
@@ -85,6 +107,6 @@ int mem_debug_write(struct mem *m, gpa_t g, const void *buf, u32 len)
 	if (!p)
 		return err;
 	memcpy(p, buf, len);
-	__builtin___clear_cache(p, p + len);
+	sync_code((uintptr_t)p, (uintptr_t)p + len);
 	return 0;
 }
