@@ -148,9 +148,9 @@ static int default_vsock(struct config *c)
 
 	if (!c->vsock.cid || c->vsock.uds[0] || c->dump_dtb || c->measure)
 		return 0;
-	dir = control_dir_open(why, sizeof(why));
+	dir = home && *home ? control_dir_open(why, sizeof(why)) : -ENOENT;
 	if (dir < 0) {
-		log_error("--vsock: %s; give uds=PATH", why);
+		log_error("--vsock: %s; give uds=PATH", home && *home ? why : "$HOME is not set");
 		return -EINVAL;
 	}
 	close(dir);
