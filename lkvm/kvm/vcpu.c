@@ -287,6 +287,10 @@ static void exit_debug(struct vcpu *v)
 		v->env->debug->exit(v->env->debug_arg, v->index, v->run);
 		return;
 	}
+	if (!v->env->single_step) {
+		fatal_exit(v, "KVM stops the guest for a debugger that nobody has asked for");
+		return;
+	}
 	kvm_reg_get64(v->fd, KVM_REG_PC, &pc);
 	kvm_reg_get64(v->fd, KVM_REG_SP, &sp);
 	log_info("vCPU %u: pc %016llx sp %016llx", v->index, (unsigned long long)pc,
