@@ -128,29 +128,31 @@ static int by_addr(const void *a, const void *b)
 	return (x->addr > y->addr) - (x->addr < y->addr);
 }
 
-static int read_file(struct symbols *s, const char *file)
+static int read_all(struct symbols *s, int fd, size_t size)
 {
-	int fd = open(file, O_RDONLY | O_CLOEXEC), err = 0;
-	struct stat st;
-
-	if (fd < 0 || fstat(fd, &st) < 0) {
-		err = -errno;
-	} else {
-		s->text = malloc((size_t)st.st_size + 1);
-		err = s->text ? 0 : -ENOMEM;
-	}
-	while (!err && s->len < (u64)st.st_size) {
-		ssize_t n = read(fd, s->text + s->len, (size_t)st.st_size - s->len);
+	s->text = malloc(size + 1);
+	if (!s->text)
+		return -ENOMEM;
+	while (s->len < size) {
+		ssize_t n = read(fd, s->text + s->len, size - s->len);
 
 		if (n <= 0)
-			err = n ? -errno : -EIO;
-		else
-			s->len += (u64)n;
+			return n ? -errno : -EIO;
+		s->len += (u64)n;
 	}
-	if (!err)
-		s->text[s->len] = 0;
-	if (fd >= 0)
-		close(fd);
+	s->text[s->len] = 0;
+	return 0;
+}
+
+static int read_file(struct symbols *s, const char *file)
+{
+	int fd = open(file, O_RDONLY | O_CLOEXEC), err;
+	struct stat st;
+
+	if (fd < 0)
+		return -errno;
+	err = fstat(fd, &st) < 0 ? -errno : read_all(s, fd, (size_t)st.st_size);
+	close(fd);
 	return err;
 }
 

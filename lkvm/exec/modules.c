@@ -120,7 +120,7 @@ int modules_add(struct modules *m, const char *dir, const char *name)
 		found = find(dir, "modules.dep", name, &line);
 	else
 		line = NULL;
-	if (found > 0) {
+	if (found > 0 && line) {
 		/* A line without a final newline is cut all the same. */
 		line[strcspn(line, "\n")] = 0;
 		found = push_line(m, dir, line);

@@ -91,12 +91,13 @@ int talk_feed(struct talk *t, const void *buf, size_t len)
 bool talk_put(struct talk *t, enum exec_msg_type type, u32 a, u64 b)
 {
 	const struct message m = { le32_of(type), le32_of(a), le64_of(b), le64_of(0) };
-	const u8 *p = (const u8 *)&m;
+	u8 bytes[sizeof(m)];
 
 	if (sizeof(t->out) - t->queued < sizeof(m))
 		return false;
+	memcpy(bytes, &m, sizeof(m));
 	for (size_t i = 0; i < sizeof(m); i++)
-		t->out[(t->out_head + t->queued++) % sizeof(t->out)] = p[i];
+		t->out[(t->out_head + t->queued++) % sizeof(t->out)] = bytes[i];
 	return true;
 }
 

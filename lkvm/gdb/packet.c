@@ -79,7 +79,7 @@ enum packet_event packet_byte(struct packet_reader *r, u8 byte)
 			data(r, byte);
 		return PACKET_NOTHING;
 	case SUM_HIGH:
-		r->want = (u8)(d << 4);
+		r->want = (u8)((unsigned)d << 4);
 		r->state = d < 0 ? IDLE : SUM_LOW;
 		return d < 0 ? PACKET_BAD : PACKET_NOTHING;
 	default:

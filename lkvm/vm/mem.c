@@ -331,7 +331,7 @@ static int change_run(struct mem *m, struct region *r, u64 off, u64 len, bool sh
 static int change_locked(struct mem *m, struct region *r, u64 off, u64 len, bool shared)
 {
 	u64 end = off + len, run;
-	bool here;
+	bool here = false;
 	int err = 0;
 
 	for (; off < end && !err; off += run) {
