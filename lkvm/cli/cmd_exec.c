@@ -60,21 +60,12 @@ static int find_kernel(struct exec *x)
 
 static int add_share(struct exec *x, const char *tag, const char *path, bool read_only)
 {
-	struct config *c = &x->conf->c;
-	struct share_conf *s = &c->shares[c->nr_shares];
-
-	if (c->nr_shares == CONFIG_MAX_SHARES) {
-		log_error("Currently only %u shared directories are supported, the host's root "
-			  "and the current directory among them",
-			  CONFIG_MAX_SHARES);
-		return -EINVAL;
-	}
-	memset(s, 0, sizeof(*s));
-	snprintf(s->path, sizeof(s->path), "%s", path);
-	snprintf(s->tag, sizeof(s->tag), "%s", tag);
-	s->read_only = read_only;
-	c->nr_shares++;
-	return 0;
+	if (config_add_share(&x->conf->c, tag, path, read_only))
+		return 0;
+	log_error("Currently only %u shared directories are supported, the host's root and the "
+		  "current directory among them",
+		  CONFIG_MAX_SHARES);
+	return -EINVAL;
 }
 
 static int add_mount(struct exec *x, const struct exec_dir *d)

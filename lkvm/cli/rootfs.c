@@ -110,18 +110,10 @@ static bool find_dir(const char *path, char dir[PATH_MAX], bool *own)
 
 static int add_share(struct config *c, const char *tag, const char *path, bool read_only)
 {
-	struct share_conf *s = &c->shares[c->nr_shares];
-
-	if (c->nr_shares == CONFIG_MAX_SHARES) {
-		log_error("Currently only %u shared directories are supported", CONFIG_MAX_SHARES);
-		return -EINVAL;
-	}
-	memset(s, 0, sizeof(*s));
-	snprintf(s->path, sizeof(s->path), "%s", path);
-	snprintf(s->tag, sizeof(s->tag), "%s", tag);
-	s->read_only = read_only;
-	c->nr_shares++;
-	return 0;
+	if (config_add_share(c, tag, path, read_only))
+		return 0;
+	log_error("Currently only %u shared directories are supported", CONFIG_MAX_SHARES);
+	return -EINVAL;
 }
 
 static void remove_disk(struct config *c, unsigned i)

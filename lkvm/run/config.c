@@ -420,6 +420,20 @@ static int check_confine(const struct config *c)
 	return 0;
 }
 
+bool config_add_share(struct config *c, const char *tag, const char *path, bool read_only)
+{
+	struct share_conf *s = &c->shares[c->nr_shares];
+
+	if (c->nr_shares == CONFIG_MAX_SHARES)
+		return false;
+	memset(s, 0, sizeof(*s));
+	snprintf(s->path, sizeof(s->path), "%s", path);
+	snprintf(s->tag, sizeof(s->tag), "%s", tag);
+	s->read_only = read_only;
+	c->nr_shares++;
+	return true;
+}
+
 int config_complete(struct config *c)
 {
 	int err = check_boot(c);

@@ -156,6 +156,9 @@ void config_init(struct config *c);
 /* Release what options have put in it; also after options that were refused. */
 void config_fini(struct config *c);
 
+/* One shared directory more, as an option would give it. False: there are CONFIG_MAX_SHARES. */
+bool config_add_share(struct config *c, const char *tag, const char *path, bool read_only);
+
 /*
  * Complete the defaults that depend on the host or on other options (CPUs, RAM size, kernel image,
  * name, NIC), and refuse options that contradict each other, before anything is opened. 0, or
