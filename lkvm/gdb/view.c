@@ -137,17 +137,25 @@ int view_translate(struct mem *mem, const struct view_map *m, u64 va, gpa_t *g, 
 	return 0;
 }
 
+/* Where `va` is, and how many of the `left` bytes there lie together in its page; 0: none. */
+static u64 next_piece(struct mem *mem, const struct view_map *m, u64 va, u64 left, gpa_t *g)
+{
+	u64 run;
+
+	if (view_translate(mem, m, va, g, &run))
+		return 0;
+	run = MIN(run, left);
+	return MIN(run, PIECE - g->a % PIECE);
+}
+
 u64 view_read(struct mem *mem, const struct view_map *m, u64 va, void *buf, u64 len)
 {
-	u64 done = 0, run, n;
+	u64 done = 0, n;
 	gpa_t g;
 
 	for (; done < len; done += n) {
-		if (view_translate(mem, m, va + done, &g, &run))
-			break;
-		n = MIN(run, len - done);
-		n = MIN(n, PIECE - g.a % PIECE);
-		if (read_at(mem, g, (char *)buf + done, (u32)n))
+		n = next_piece(mem, m, va + done, len - done, &g);
+		if (!n || read_at(mem, g, (char *)buf + done, (u32)n))
 			break;
 	}
 	return done;
@@ -155,15 +163,12 @@ u64 view_read(struct mem *mem, const struct view_map *m, u64 va, void *buf, u64 
 
 u64 view_write(struct mem *mem, const struct view_map *m, u64 va, const void *buf, u64 len)
 {
-	u64 done = 0, run, n;
+	u64 done = 0, n;
 	gpa_t g;
 
 	for (; done < len; done += n) {
-		if (view_translate(mem, m, va + done, &g, &run))
-			break;
-		n = MIN(run, len - done);
-		n = MIN(n, PIECE - g.a % PIECE);
-		if (mem_debug_write(mem, g, (const char *)buf + done, (u32)n))
+		n = next_piece(mem, m, va + done, len - done, &g);
+		if (!n || mem_debug_write(mem, g, (const char *)buf + done, (u32)n))
 			break;
 	}
 	return done;
