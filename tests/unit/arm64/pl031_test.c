@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* PL031: identification, the counter, setting it, the match interrupt. [DDI 0224C] */
-#include "arm64/alarm.h"
 #include "arm64/memmap.h"
 #include "arm64/rtc.h"
 #include "lkvm/vm/bus.h"
 #include "tests/fake/irq.h"
 #include "tests/unit/arm64/capture.h"
+#include "tests/unit/arm64/clock.h"
 
-#define SEC INT64_C(1000000000)
 #define NOW INT64_C(1795381445) /* 2026-11-22 21:04:05 UTC */
 
 enum {
@@ -21,36 +20,9 @@ enum {
 	ICR = 0x1c
 };
 
-static s64 host;
 static struct fake_irq gic;
 static struct bus *bus;
 static struct pl031 *rtc;
-
-static s64 clock_of_test(void)
-{
-	return host;
-}
-
-static alarm_fn alarm_due;
-static void *alarm_arg;
-static unsigned alarm_looks;
-
-int alarm_create(struct alarm **out, struct loop *loop, alarm_fn fn, void *arg)
-{
-	alarm_due = fn;
-	alarm_arg = arg;
-	*out = arg;
-	return 0;
-}
-
-void alarm_look(struct alarm *a)
-{
-	alarm_looks++;
-}
-
-void alarm_destroy(struct alarm *a)
-{
-}
 
 static bool line(void)
 {
@@ -175,16 +147,16 @@ START_TEST(match_interrupt)
 	setup(NOW * SEC + SEC / 4);
 	alarm_looks = 0;
 	wr(MR, NOW + 10);
-	ck_assert_uint_eq(alarm_due(alarm_arg), ALARM_NEVER); /* masked: nobody waits */
+	ck_assert_uint_eq(looks(), ALARM_NEVER); /* masked: nobody waits */
 	wr(IMSC, 0xff);
 	ck_assert_uint_eq(alarm_looks, 2);
 	ck_assert_uint_eq(rd(IMSC), 1);
-	ck_assert_uint_eq(alarm_due(alarm_arg), 9 * SEC + 3 * SEC / 4);
+	ck_assert_uint_eq(looks(), 9 * SEC + 3 * SEC / 4);
 	host += 9 * SEC;
-	ck_assert_uint_eq(alarm_due(alarm_arg), 3 * SEC / 4);
+	ck_assert_uint_eq(looks(), 3 * SEC / 4);
 	ck_assert(!line());
 	host += 3 * SEC / 4;
-	ck_assert_uint_eq(alarm_due(alarm_arg), ALARM_NEVER);
+	ck_assert_uint_eq(looks(), ALARM_NEVER);
 	ck_assert(line());
 	ck_assert_uint_eq(rd(RIS), 1);
 	ck_assert_uint_eq(rd(MIS), 1);
@@ -227,13 +199,13 @@ START_TEST(matches_at_the_edges)
 	wr(MR, NOW - 1);
 	ck_assert_uint_eq(rd(RIS), 0);
 	wr(IMSC, 1);
-	ck_assert_uint_eq(alarm_due(alarm_arg), UINT32_MAX * (u64)SEC);
+	ck_assert_uint_eq(looks(), UINT32_MAX * (u64)SEC);
 	wr(LR, NOW - 1); /* set back to that second */
 	ck_assert_uint_eq(rd(RIS), 1);
 	wr(ICR, 1);
 	wr(LR, NOW - 2);
 	ck_assert_uint_eq(rd(RIS), 0);
-	ck_assert_uint_eq(alarm_due(alarm_arg), SEC);
+	ck_assert_uint_eq(looks(), SEC);
 	host += INT64_C(5000000000) * SEC; /* once round */
 	ck_assert_uint_eq(rd(RIS), 1);
 	teardown();
@@ -247,9 +219,9 @@ START_TEST(the_hosts_clock_jumps)
 	wr(MR, NOW + 100);
 	wr(IMSC, 1);
 	host -= 1000 * SEC;
-	ck_assert_uint_eq(alarm_due(alarm_arg), 1100 * (u64)SEC);
+	ck_assert_uint_eq(looks(), 1100 * (u64)SEC);
 	host += 3000 * SEC;
-	ck_assert_uint_eq(alarm_due(alarm_arg), ALARM_NEVER);
+	ck_assert_uint_eq(looks(), ALARM_NEVER);
 	ck_assert(line());
 	teardown();
 }
@@ -267,7 +239,7 @@ START_TEST(nonsense)
 			for (size_t i = 0; i < ARRAY_SIZE(vals); i++) {
 				wr(off, vals[i]);
 				rd(off);
-				alarm_due(alarm_arg);
+				looks();
 				host += 12345678901;
 			}
 		}

@@ -1,54 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* MC146818: reading, setting, the formats of register B, and no torn reads. */
-#include "arm64/alarm.h"
 #include "arm64/memmap.h"
 #include "arm64/rtc.h"
 #include "lkvm/vm/bus.h"
 #include "tests/fake/irq.h"
 #include "tests/unit/arm64/capture.h"
+#include "tests/unit/arm64/clock.h"
 
-#define SEC INT64_C(1000000000)
 /* 2026-11-22 21:04:05 UTC, a Sunday */
 #define NOW (INT64_C(1795381445) * SEC)
 
-static s64 host;
 static struct fake_irq gic;
 static struct bus *bus;
 static struct rtc *rtc;
-
-static s64 clock_of_test(void)
-{
-	return host;
-}
-
-/* ---- the alarm: looks() is what the loop does when it was asked to, or when time has come ---- */
-
-static alarm_fn alarm_due;
-static void *alarm_arg;
-static unsigned alarm_looks;
-
-int alarm_create(struct alarm **out, struct loop *loop, alarm_fn fn, void *arg)
-{
-	alarm_due = fn;
-	alarm_arg = arg;
-	*out = arg;
-	return 0;
-}
-
-void alarm_look(struct alarm *a)
-{
-	alarm_looks++;
-}
-
-void alarm_destroy(struct alarm *a)
-{
-}
-
-/* How long until there is more to do. */
-static u64 looks(void)
-{
-	return alarm_due(alarm_arg);
-}
 
 /* The loop sleeps so long, and looks. */
 static u64 sleeps(void)
