@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The host's clock, and its alarm (arm64/alarm.h), in the hands of a test: time passes when `host` is
- * changed, and looks() is what the loop does when it was asked to, or when time has come.
+ * The host's clock, and its alarm (arm64/alarm.h), in the hands of a test: time passes when `host`
+ * is changed, and looks() is what the loop does when it was asked to, or when time has come.
  */
 #ifndef TESTS_UNIT_ARM64_CLOCK_H
 #define TESTS_UNIT_ARM64_CLOCK_H
