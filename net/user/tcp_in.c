@@ -156,13 +156,13 @@ static void fin_acked(struct tcp_conn *c)
 	}
 }
 
-/* `s` acknowledges more than was known. */
-static void take_ack(struct tcp_conn *c, u32 ack)
+/* More is acknowledged than was known; `syn`: our SYN is a part of it. */
+static void take_ack(struct tcp_conn *c, u32 ack, bool syn)
 {
 	u32 data = ack - c->snd_una;
 	bool fin = c->fin_sent && ack == c->snd_fin + 1;
 
-	data -= (c->snd_una == c->iss) + (u32)fin;
+	data -= (u32)syn + (u32)fin;
 	c->snd_una = ack;
 	if (tcp_diff(c->snd_nxt, ack) < 0)
 		c->snd_nxt = ack;
@@ -206,8 +206,9 @@ static bool receive_ack(struct tcp_conn *c, const struct tcp_heard *s)
 	s32 more = tcp_diff(s->ack, c->snd_una);
 	bool dup = !more && !s->len && !(s->flags & TCP_FIN) && tcp_outstanding(c) &&
 		   (u32)s->win << c->snd_scale == c->snd_wnd;
+	bool syn = c->state == CONN_SYN_RCVD;
 
-	if (c->state == CONN_SYN_RCVD) {
+	if (syn) {
 		if (more <= 0 || tcp_diff(s->ack, c->snd_max) > 0) {
 			tcp_reset_stray(c->tcp, s, &c->link);
 			return false;
@@ -223,7 +224,7 @@ static bool receive_ack(struct tcp_conn *c, const struct tcp_heard *s)
 	if (more >= 0)
 		take_window(c, s);
 	if (more > 0) {
-		take_ack(c, s->ack);
+		take_ack(c, s->ack, syn);
 	} else if (dup && ++c->dup_acks == DUP_ACKS && !c->recovering) {
 		c->resend = c->recovering = true;
 		c->recover = c->snd_max;

@@ -220,6 +220,31 @@ START_TEST(window_scales)
 }
 END_TEST
 
+/* Our numbers have gone round: they pass the one that began the connection, and zero. */
+START_TEST(after_four_gigabytes)
+{
+	struct stream down = { .total = 300000 };
+	struct pair p = open_pair(false, 3);
+	struct tcp_conn *c = tg_conn(&p.g);
+	struct tf f;
+
+	p.g.ack = c->snd_una = c->snd_nxt = c->snd_max = UINT32_MAX - 100000;
+	c->iss = c->snd_una + 4;
+	for (unsigned i = 0; i < 2; i++) {
+		ck_assert_int_eq(write(p.fd, "abcdefgh", 8), 8);
+		f = tg_expect(&p.g, TCP_ACK | TCP_PSH);
+		ck_assert_uint_eq(f.len, 8);
+		ck_assert_mem_eq(f.data, "abcdefgh", 8);
+		p.g.ack += 4;
+		tg_send(&p.g, TCP_ACK, NULL, 0);
+		p.g.ack += 4;
+		tg_send(&p.g, TCP_ACK, NULL, 0);
+	}
+	stream_down(&p, &down);
+	close_pair(&p);
+}
+END_TEST
+
 /* A window of a few bytes, and one that closes for a while. */
 START_TEST(tiny_windows)
 {
@@ -525,6 +550,7 @@ START_TEST(without_peek_off)
 END_TEST
 
 SUITE_MAIN_FIXTURE("net/user/tcp", set_up, tear_down, both_families_both_ways, window_scales,
-		   tiny_windows, loss_and_duplicates, reordering, a_server_that_waits,
-		   a_guest_that_waits, refused, half_close, resets, frames_for_the_driver,
-		   back_pressure, a_driver_that_is_replaced, retransmission, without_peek_off)
+		   after_four_gigabytes, tiny_windows, loss_and_duplicates, reordering,
+		   a_server_that_waits, a_guest_that_waits, refused, half_close, resets,
+		   frames_for_the_driver, back_pressure, a_driver_that_is_replaced, retransmission,
+		   without_peek_off)
