@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * One thread per virtual CPU: KVM_RUN and the switch over exit reasons.
+ * One thread per virtual CPU: KVM_RUN in a loop, and what lets it in and gets it out. What its
+ * exits lead to is in vcpu_exit.c.
  *
  * Thread: each vCPU's own; create/start/join/destroy on main, kick there and on the warden's.
- * Trust:  what an exit carries is the guest's.
- * Spec:   [KVM api 4.10 KVM_RUN, 5 kvm_run]
+ * Trust:  of the guest nothing is looked at here.
+ * Spec:   [KVM api 4.10 KVM_RUN]
  *
  * Kicking. Who kicks sets run->immediate_exit and sends KICK_SIGNAL. A thread inside KVM_RUN leaves
  * it because of the signal; one on its way into KVM_RUN finds the flag and returns at once: no
@@ -14,7 +15,6 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +23,7 @@
 
 #include "lkvm/base/log.h"
 #include "lkvm/base/sigmask.h"
-#include "lkvm/vm/bus.h"
+#include "lkvm/kvm/vcpu_priv.h"
 #include "lkvm/vm/stop.h"
 #include "realm/realm.h"
 
@@ -41,19 +41,6 @@ static const struct sys_call list[] = {
 };
 
 const struct calls vcpu_calls = CALLS("vcpu", list);
-
-struct vcpu {
-	const struct vcpu_env *env;
-	unsigned index;
-	int fd;
-	struct kvm_run *run;
-	pthread_t thread;
-	bool started;
-	_Atomic int place; /* enum vcpu_place; its own thread writes */
-	bool unfinished;   /* the exit is handled in part */
-	unsigned refused;  /* times in a row that KVM asked to try again */
-	bool off;	   /* for good: another vCPU has ended the guest, or is about to */
-};
 
 int vcpu_create(struct vcpu **out, const struct vcpu_env *env, unsigned index)
 {
@@ -103,247 +90,6 @@ int vcpu_fd(const struct vcpu *v)
 enum vcpu_place vcpu_place(const struct vcpu *v)
 {
 	return (enum vcpu_place)atomic_load_explicit(&v->place, memory_order_relaxed);
-}
-
-/* ---- exits ---- */
-
-/* Registers, for the user who has to find out what the guest did. A Realm's are not ours to see. */
-static void dump_registers(const struct vcpu *v)
-{
-	char line[160];
-	u64 pc = 0, pstate = 0, x;
-	int n = 0;
-
-	if (realm_confidential(v->env->realm))
-		return;
-	kvm_reg_get64(v->fd, KVM_REG_PC, &pc);
-	kvm_reg_get64(v->fd, KVM_REG_PSTATE, &pstate);
-	log_error("vCPU %u: pc %016llx pstate %llx", v->index, (unsigned long long)pc,
-		  (unsigned long long)pstate);
-	for (unsigned i = 0; i < 31; i++) {
-		if (kvm_reg_get64(v->fd, KVM_REG_X(i), &x))
-			return;
-		n += snprintf(line + n, sizeof(line) - (size_t)n, " x%u %llx", i,
-			      (unsigned long long)x);
-		if (i % 4 == 3 || i == 30) {
-			log_error("%s", line);
-			n = 0;
-		}
-	}
-}
-
-__attribute__((format(printf, 2, 3))) static void fatal_exit(struct vcpu *v, const char *fmt, ...)
-{
-	char what[300];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(what, sizeof(what), fmt, ap);
-	va_end(ap);
-	log_error("vCPU %u: %s; the guest cannot go on", v->index, what);
-	dump_registers(v);
-	stop_request(v->env->stop, STOP_ERROR);
-}
-
-/*
- * KVM takes what the exit has left behind, and does not enter the guest. A kick that comes in here
- * is not lost: its reason was there before, and the thread looks for one next.
- */
-static void complete_access(struct vcpu *v)
-{
-	__atomic_store_n(&v->run->immediate_exit, 1, __ATOMIC_RELEASE);
-	kvm_ioctl_val(v->fd, KVM_RUN, 0);
-	__atomic_exchange_n(&v->run->immediate_exit, 0, __ATOMIC_ACQ_REL);
-}
-
-/*
- * The architected answer to an access that nothing can respond to: a synchronous external abort
- * [Arm ARM D8.16]. A kernel too old to inject one leaves a read as zero.
- */
-static void inject_abort(struct vcpu *v)
-{
-	int err;
-
-	if (realm_abort_completed(v->env->realm))
-		complete_access(v);
-	err = kvm_inject_abort(v->fd);
-
-	if (err)
-		log_debug("vCPU %u: cannot inject an abort: %s", v->index, strerror(-err));
-}
-
-/*
- * A device at its protected address is what a guest touches that takes itself for an ordinary one.
- * Whatever it has to say about its abort goes to such a device, so nobody hears of it.
- */
-static void tell_if_lost(const struct vcpu *v, gpa_t g, bool is_write)
-{
-	const char *name;
-
-	if (!realm_is_lost(v->env->realm))
-		return;
-	name = bus_name(v->env->bus, g);
-	log_warn("the guest %s %s%s%#llx%s at its protected address: it does not know that it is a "
-		 "Realm, as it has not asked for the RMM. EDK2 looks at ID_AA64PFR0_EL1.RME "
-		 "first, which is KVM's to answer (manual: THE SIMULATED REALM)",
-		 is_write ? "writes" : "reads", name ? name : "", name ? " (" : "",
-		 (unsigned long long)g.a, name ? ")" : "");
-}
-
-static void exit_mmio(struct vcpu *v)
-{
-	struct kvm_run *run = v->run;
-	u64 raw = 0, alias = realm_device_alias(v->env->realm);
-	unsigned len = run->mmio.len;
-	bool is_write = run->mmio.is_write;
-	gpa_t g = gpa(run->mmio.phys_addr & ~alias);
-	enum bus_result res = BUS_UNMAPPED;
-
-	if (len > sizeof(raw)) {
-		fatal_exit(v, "access of %u bytes to %#llx", len, (unsigned long long)g.a);
-		return;
-	}
-	if (is_write)
-		memcpy(&raw, run->mmio.data, len);
-	/*
-	 * A Realm's devices are in the shared half only [RMM 1.0 A5.2]. Where KVM knows Realms, it
-	 * hides the bit and lets through what came with it.
-	 */
-	if ((run->mmio.phys_addr & alias) == alias)
-		res = bus_access(v->env->bus, g, len, is_write, &raw);
-	else
-		tell_if_lost(v, g, is_write);
-	if (res != BUS_OK && v->env->log_mmio)
-		guest_err("debug-mmio", "vCPU %u: %s of %u bytes at %#llx: %s", v->index,
-			  is_write ? "write" : "read", len, (unsigned long long)g.a,
-			  res == BUS_BAD ? "not an access this device knows" : "nothing is there");
-	/* Where nothing is, an ordinary guest reads the zeros that `raw` has. */
-	if (res == BUS_UNMAPPED && realm_holes_abort(v->env->realm))
-		inject_abort(v);
-	else if (!is_write)
-		memcpy(run->mmio.data, &raw, len);
-}
-
-static void exit_system_event(struct vcpu *v)
-{
-	switch (v->run->system_event.type) {
-	case KVM_SYSTEM_EVENT_SHUTDOWN:
-		stop_request(v->env->stop, STOP_POWEROFF);
-		return;
-	case KVM_SYSTEM_EVENT_RESET:
-		stop_request(v->env->stop, STOP_RESET);
-		return;
-	case KVM_SYSTEM_EVENT_CRASH:
-		stop_request(v->env->stop, STOP_CRASH);
-		return;
-	default:
-		fatal_exit(v, "unknown system event %u", v->run->system_event.type);
-	}
-}
-
-/*
- * Another vCPU is about to say why, at least one always is: if none is left, the RMM has ended the
- * guest, and nobody else will.
- */
-static void turn_off(struct vcpu *v)
-{
-	v->off = true;
-	if (atomic_fetch_sub(&v->env->gate->nr_on, 1) > 1 || stop_why(v->env->stop) != STOP_NONE)
-		return;
-	log_warn("the guest has been switched off, and no vCPU has said that it asked for it; the "
-		 "host's kernel log (dmesg) may say why");
-	stop_request(v->env->stop, STOP_POWEROFF);
-}
-
-static void exit_realm(struct vcpu *v)
-{
-	int err = realm_exit(v->env->realm, v->index, v->fd, v->run);
-
-	v->unfinished = err == -EAGAIN;
-	if (err == -ESHUTDOWN)
-		turn_off(v);
-	else if (err && !v->unfinished)
-		fatal_exit(v, "exit %u is not handled by backend '%s'", v->run->exit_reason,
-			   realm_name(v->env->realm));
-}
-
-static void exit_hypercall(struct vcpu *v)
-{
-	const struct vcpu_hooks *h = v->env->hooks;
-	int err = h ? h->hypercall(v->env->hooks_arg, v->index, v->fd, v->run) : -ENOENT;
-
-	if (err == -ENOENT)
-		exit_realm(v);
-	else if (err)
-		fatal_exit(v, "a call of the guest cannot be answered: %s", strerror(-err));
-}
-
-/* What a debugger has set; or --debug-single-step: after each instruction. */
-static void exit_debug(struct vcpu *v)
-{
-	u64 pc = 0, sp = 0;
-
-	if (v->env->debug) {
-		v->env->debug->exit(v->env->debug_arg, v->index, v->run);
-		return;
-	}
-	if (!v->env->single_step) {
-		fatal_exit(v, "KVM stops the guest for a debugger that nobody has asked for");
-		return;
-	}
-	kvm_reg_get64(v->fd, KVM_REG_PC, &pc);
-	kvm_reg_get64(v->fd, KVM_REG_SP, &sp);
-	log_info("vCPU %u: pc %016llx sp %016llx", v->index, (unsigned long long)pc,
-		 (unsigned long long)sp);
-}
-
-static void handle_exit(struct vcpu *v)
-{
-	struct kvm_run *run = v->run;
-	const char *why;
-
-	switch (run->exit_reason) {
-	case KVM_EXIT_MMIO:
-		exit_mmio(v);
-		return;
-	case KVM_EXIT_SYSTEM_EVENT:
-		exit_system_event(v);
-		return;
-	case KVM_EXIT_ARM_NISV:
-		/*
-		 * A load or store whose syndrome says nothing (pair, write-back): no device decodes
-		 * it.
-		 */
-		if (v->env->log_mmio)
-			guest_err("debug-mmio", "vCPU %u: undecodable access at %#llx", v->index,
-				  (unsigned long long)run->arm_nisv.fault_ipa);
-		inject_abort(v);
-		return;
-	case KVM_EXIT_HYPERCALL:
-		exit_hypercall(v);
-		return;
-	case KVM_EXIT_DEBUG:
-		exit_debug(v);
-		return;
-	case KVM_EXIT_MEMORY_FAULT:
-	case KVM_EXIT_UNKNOWN:
-	case KVM_EXIT_SHUTDOWN:
-		exit_realm(v);
-		return;
-	case KVM_EXIT_INTR:
-		return;
-	case KVM_EXIT_FAIL_ENTRY:
-		fatal_exit(v, "the CPU refused to enter the guest, reason %#llx",
-			   (unsigned long long)run->fail_entry.hardware_entry_failure_reason);
-		return;
-	case KVM_EXIT_INTERNAL_ERROR:
-		why = realm_run_error(v->env->realm, -EIO);
-		fatal_exit(v, "KVM reports internal error %u%s%s", run->internal.suberror,
-			   why ? ": " : "", why ? why : "");
-		return;
-	default:
-		fatal_exit(v, "KVM exit %u is unknown", run->exit_reason);
-	}
 }
 
 /* ---- the gate ---- */
@@ -461,7 +207,7 @@ static void run_failed(struct vcpu *v, int err)
 	/* A sibling of the one whose exit was the end, and which has said why. */
 	if (err == -EIO && stop_why(v->env->stop) != STOP_NONE)
 		return;
-	fatal_exit(v, "KVM_RUN: %s%s%s", strerror(-err), why ? ": " : "", why ? why : "");
+	vcpu_fatal(v, "KVM_RUN: %s%s%s", strerror(-err), why ? ": " : "", why ? why : "");
 }
 
 static void be_in(struct vcpu *v, enum vcpu_place place)
@@ -478,7 +224,7 @@ static void run_until_stop(struct vcpu *v)
 		if (v->off || stop_why(v->env->stop) != STOP_NONE)
 			return;
 		if (v->unfinished) {
-			exit_realm(v);
+			vcpu_exit_realm(v);
 			continue;
 		}
 		be_in(v, VCPU_IN_KVM_RUN);
@@ -490,7 +236,7 @@ static void run_until_stop(struct vcpu *v)
 		}
 		v->refused = 0;
 		if (ret >= 0 || (ret == -EFAULT && v->run->exit_reason == KVM_EXIT_MEMORY_FAULT))
-			handle_exit(v);
+			vcpu_exit(v);
 		else if (ret == -EFAULT && !realm_fault(v->env->realm, v->fd))
 			continue;
 		else if (ret == -EINTR)

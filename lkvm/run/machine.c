@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The composition root. Read build() aloud: it is the table of contents of a VM. machine_destroy()
- * is the same list backwards; what stands elsewhere there says why.
+ * is the same list backwards; what stands elsewhere there says why. machine_run.c runs it.
  *
  * Thread: main.
  * Trust:  the user's configuration and files.
  */
-#include "lkvm/run/machine.h"
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,65 +18,17 @@
 #include "arm64/power.h"
 #include "arm64/pvtime.h"
 #include "arm64/v2m.h"
-#include "lkvm/base/encode.h"
 #include "lkvm/base/log.h"
-#include "lkvm/kvm/kvm.h"
-#include "lkvm/kvm/vcpu.h"
 #include "lkvm/run/backend.h"
-#include "lkvm/run/confine.h"
-#include "lkvm/run/consoles.h"
 #include "lkvm/run/debugger.h"
-#include "lkvm/run/devices.h"
-#include "lkvm/run/ending.h"
-#include "lkvm/run/hint.h"
-#include "lkvm/run/launch.h"
 #include "lkvm/run/lend.h"
+#include "lkvm/run/machine_priv.h"
 #include "lkvm/run/warden.h"
 #include "lkvm/vm/bus.h"
 #include "lkvm/vm/loop.h"
 #include "lkvm/vm/mem.h"
 #include "lkvm/vm/pci.h"
-#include "lkvm/watch/watch.h"
 #include "realm/realm.h"
-
-struct machine {
-	const struct config *c;
-	struct launch launch; /* board, memory, files, plan */
-
-	const struct realm_ops *realm_ops;
-	struct realm_conf realm_conf;
-	struct kvm kvm;
-	struct realm *realm;
-
-	struct warden *warden; /* NULL: it will not run */
-	struct watch *watch;   /* NULL: nobody watches */
-	u64 began_ns;	       /* when its building did */
-	struct stop *stop;     /* the warden's */
-	struct ending ending;
-	struct loop *io_loop;
-
-	struct bus *bus;
-	struct kvm_event *event;
-	struct v2m *v2m;
-	struct flash *flash; /* NULL: there is none */
-	struct gic *gic;
-	struct pvtime *pvtime;
-
-	struct consoles consoles;
-	struct board *board;
-	struct pci *pci;
-	struct devices_env devices_env;
-	struct devices *devices;
-
-	struct cpu_model cpu_model;
-	struct vcpu_env vcpu_env;
-	struct vcpu_gate gate;
-	struct debugger *debugger; /* NULL: nobody debugs */
-	struct power *power;	   /* NULL: KVM answers PSCI */
-	cpu_set_t affinity;
-	struct vcpu **vcpus;
-	unsigned nr_vcpus;
-};
 
 /* ---- board and VM ---- */
 
@@ -347,52 +297,6 @@ static int launch(struct machine *m)
 	return err;
 }
 
-/* ---- control ---- */
-
-static void kick_vcpus(struct machine *m)
-{
-	for (unsigned i = 0; i < m->nr_vcpus; i++)
-		vcpu_kick(m->vcpus[i]);
-}
-
-static void pause_vcpus(void *arg, bool on)
-{
-	struct machine *m = arg;
-
-	vcpu_gate_set(&m->gate, on);
-	if (on)
-		kick_vcpus(m);
-}
-
-static int serve(struct machine *m)
-{
-	const struct boot_info *b = &m->launch.boot;
-	const struct service_env env = {
-		.name = m->c->name,
-		.backend = m->realm_ops->confidential ? m->realm_ops->name
-			   : m->c->bounce	      ? "ordinary VM, bounced"
-						      : "ordinary VM",
-		.confidential = m->devices_env.bounced,
-		.devices = m->devices,
-		.mem = m->launch.mem,
-		.bus = m->bus,
-		.layout = &m->launch.layout,
-		.board = m->board,
-		.vcpus = m->vcpus,
-		.nr_vcpus = m->nr_vcpus,
-		.registers = !m->realm_ops->confidential || m->c->realm == REALM_SIM,
-		.has_pvtime = m->pvtime,
-		.loaded = { { m->c->firmware ? "firmware" : "kernel", b->image.base.a,
-			      b->image.len },
-			    { "initrd", b->initrd.base.a, b->initrd.len },
-			    { "device tree", b->dtb.base.a, b->dtb.len } },
-		.pause = pause_vcpus,
-		.arg = m,
-	};
-
-	return warden_serve(m->warden, &env);
-}
-
 /* ---- the machine ---- */
 
 static int build(struct machine *m)
@@ -441,7 +345,7 @@ static int build(struct machine *m)
 		return err;
 	if ((err = launch(m)))
 		return err;
-	return serve(m);
+	return machine_serve(m);
 }
 
 static struct machine *machine_alloc(const struct config *c)
@@ -525,63 +429,4 @@ int machine_dump_dtb(const struct config *c)
 		err = load(m);
 	machine_destroy(m);
 	return err;
-}
-
-static void tell_watch(struct machine *m)
-{
-	char hint[HINT_SIZE], rim[HEX_SIZE(RSI_HASH_MAX)];
-	const struct watch_start about = {
-		.built_ns = loop_now_ns() - m->began_ns,
-		.hint = hint_silent(hint, m->c, realm_device_alias(m->realm)),
-		.realm = m->realm_ops->realm,
-		.rim = launch_rim(&m->launch, rim, sizeof(rim)),
-	};
-
-	if (m->watch)
-		watch_started(m->watch, &about);
-}
-
-/* All threads are there; then none may do more than the guest needs. No vCPU has run yet. */
-static int start(struct machine *m)
-{
-	const struct confine_env env = { m->c,	    m->realm_ops, m->devices,
-					 m->warden, m->watch,	  m->io_loop };
-	int err = confine_threads(&env);
-
-	if (err)
-		return err;
-	err = loop_start(m->io_loop);
-	for (unsigned i = 0; i < m->nr_vcpus && !err; i++)
-		err = vcpu_start(m->vcpus[i]);
-	if (err)
-		return log_errno(err, "cannot start a thread");
-	vcpu_gate_await(&m->gate, m->nr_vcpus);
-	return confine_calls(&env);
-}
-
-enum stop_reason machine_run(struct machine *m)
-{
-	m->ending.vcpus = m->vcpus;
-	m->ending.nr_vcpus = m->nr_vcpus;
-	m->ending.io_loop = m->io_loop;
-	m->ending.devices = m->devices;
-	ending_at(&m->ending, ENDING_VCPUS);
-	vcpu_gate_set(&m->gate, true);
-	if (start(m))
-		stop_request(m->stop, STOP_ERROR);
-	tell_watch(m);
-	vcpu_gate_set(&m->gate, false);
-	warden_runs(m->warden);
-	while (stop_why(m->stop) == STOP_NONE)
-		stop_wait(m->stop, -1);
-	warden_ends(m->warden);
-	vcpu_gate_set(&m->gate, false);
-	kick_vcpus(m);
-	for (unsigned i = 0; i < m->nr_vcpus; i++)
-		vcpu_join(m->vcpus[i]);
-	ending_at(&m->ending, ENDING_DEVICES);
-	devices_reset(m->devices);
-	ending_at(&m->ending, ENDING_IO);
-	loop_stop(m->io_loop);
-	return stop_why(m->stop);
 }

@@ -439,19 +439,6 @@ static const struct virtio_type blk_type = {
 	.destroy = blk_destroy,
 };
 
-static void limits_init(struct blk *b)
-{
-	b->limits = (struct blk_limits){
-		.who = b->dev.name,
-		.serial = b->serial,
-		.sectors = b->disk->size / DISK_SECTOR,
-		.read_only = b->disk->read_only,
-		.may_unmap = b->disk->can_discard,
-		.max_discard_sectors = BLK_MAX_DISCARD_SECTORS,
-		.max_zeroes_sectors = BLK_MAX_ZEROES_SECTORS,
-	};
-}
-
 int virtio_blk_create(struct virtio_device **out, const struct virtio_env *env, struct disk *disk,
 		      const struct virtio_blk_conf *conf)
 {
@@ -493,7 +480,7 @@ int virtio_blk_create(struct virtio_device **out, const struct virtio_env *env, 
 	b->dev.config = (u8 *)&b->config;
 	b->dev.config_len = sizeof(b->config);
 	memcpy(b->dev.calls, disk->calls, sizeof(disk->calls));
-	limits_init(b);
+	blk_limits_init(&b->limits, disk, b->dev.name, b->serial);
 	*out = &b->dev;
 	return 0;
 fail:

@@ -15,6 +15,7 @@
 
 #include "lkvm/base/le.h"
 #include "lkvm/base/log.h"
+#include "virtio/dev/blk_config.h"
 
 struct header {
 	le32 type;
@@ -31,6 +32,20 @@ struct segment {
 static_assert(sizeof(struct segment) == 16, "virtio 1.3 §5.2.6");
 
 #define SEGMENT_UNMAP BIT(0)
+
+void blk_limits_init(struct blk_limits *l, const struct disk *disk, const char *who,
+		     const char *serial)
+{
+	*l = (struct blk_limits){
+		.who = who,
+		.serial = serial,
+		.sectors = disk->size / DISK_SECTOR,
+		.read_only = disk->read_only,
+		.may_unmap = disk->can_discard,
+		.max_discard_sectors = BLK_MAX_DISCARD_SECTORS,
+		.max_zeroes_sectors = BLK_MAX_ZEROES_SECTORS,
+	};
+}
 
 /* ---- cutting the chain; its pieces are never empty ---- */
 

@@ -21,7 +21,7 @@
 #define BLK_S_IOERR 1u
 #define BLK_S_UNSUPP 2u
 
-/* What the device is: constant while it runs. */
+/* What the device is: constant while it runs, but for a disk that grows. */
 struct blk_limits {
 	const char *who;    /* for messages */
 	const char *serial; /* at most DISK_SERIAL_LEN characters */
@@ -33,6 +33,10 @@ struct blk_limits {
 	u32 max_discard_sectors; /* of one request */
 	u32 max_zeroes_sectors;
 };
+
+/* Those of `disk`, before a driver has negotiated anything. `who` and `serial` outlive them. */
+void blk_limits_init(struct blk_limits *l, const struct disk *disk, const char *who,
+		     const char *serial);
 
 struct blk_req {
 	struct disk_req io;

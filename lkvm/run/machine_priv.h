@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What a machine is, for machine.c and machine_run.c only. */
+#ifndef LKVM_MACHINE_PRIV_H
+#define LKVM_MACHINE_PRIV_H
+
+#include "arm64/cpu.h"
+#include "lkvm/kvm/kvm.h"
+#include "lkvm/kvm/vcpu.h"
+#include "lkvm/run/consoles.h"
+#include "lkvm/run/devices.h"
+#include "lkvm/run/ending.h"
+#include "lkvm/run/launch.h"
+#include "lkvm/run/machine.h"
+
+struct machine {
+	const struct config *c;
+	struct launch launch; /* board, memory, files, plan */
+
+	const struct realm_ops *realm_ops;
+	struct realm_conf realm_conf;
+	struct kvm kvm;
+	struct realm *realm;
+
+	struct warden *warden; /* NULL: it will not run */
+	struct watch *watch;   /* NULL: nobody watches */
+	u64 began_ns;	       /* when its building did */
+	struct stop *stop;     /* the warden's */
+	struct ending ending;
+	struct loop *io_loop;
+
+	struct bus *bus;
+	struct kvm_event *event;
+	struct v2m *v2m;
+	struct flash *flash; /* NULL: there is none */
+	struct gic *gic;
+	struct pvtime *pvtime;
+
+	struct consoles consoles;
+	struct board *board;
+	struct pci *pci;
+	struct devices_env devices_env;
+	struct devices *devices;
+
+	struct cpu_model cpu_model;
+	struct vcpu_env vcpu_env;
+	struct vcpu_gate gate;
+	struct debugger *debugger; /* NULL: nobody debugs */
+	struct power *power;	   /* NULL: KVM answers PSCI */
+	cpu_set_t affinity;
+	struct vcpu **vcpus;
+	unsigned nr_vcpus;
+};
+
+/* The machine is built: tell the warden what its control socket answers about it. 0 or -errno. */
+int machine_serve(struct machine *m);
+
+#endif
