@@ -34,9 +34,9 @@ struct finding {
 	const char *key;   /* in JSON */
 	const char *label; /* for people */
 	enum kind kind;
-	bool ok;	/* STATE */
-	unsigned nr;	/* NUMBER */
-	char text[240]; /* TEXT; STATE: reason or details, may be empty */
+	bool ok;		 /* STATE */
+	unsigned nr;		 /* NUMBER */
+	char text[KVM_WHY_SIZE]; /* TEXT; STATE: reason or details, may be empty */
 };
 
 struct findings {
@@ -59,11 +59,13 @@ __attribute__((format(printf, 5, 6))) static void add_state(struct findings *f, 
 {
 	struct finding *new = add(f, key, label, FOUND_STATE);
 	va_list ap;
+	int n;
 
 	new->ok = ok;
 	va_start(ap, fmt);
-	vsnprintf(new->text, sizeof(new->text), fmt, ap);
+	n = vsnprintf(new->text, sizeof(new->text), fmt, ap);
 	va_end(ap);
+	assert(n < (int)sizeof(new->text));
 }
 
 static void add_text(struct findings *f, const char *key, const char *label, const char *text)
@@ -292,13 +294,13 @@ int cmd_doctor(int argc, char **argv)
 	struct doctor d = { .dev = "/dev/kvm" };
 	struct findings f = { 0 };
 	struct probe p[3] = { { 0 } };
-	char why[200] = "";
+	char why[KVM_WHY_SIZE] = "";
 	struct kvm k;
 	int err = options_parse(&options_doctor, &d, argc, argv);
 
 	if (err)
 		return err;
-	err = kvm_open_why(&k, d.dev, why, sizeof(why));
+	err = kvm_open_why(&k, d.dev, why);
 	add_state(&f, "kvm", "KVM", !err, "%s", why);
 	if (!err) {
 		examine_host(&f, &k, p);

@@ -60,7 +60,7 @@ static int check_device(struct kvm *k, const char *path, char *why, size_t len)
 	return 0;
 }
 
-int kvm_open_why(struct kvm *k, const char *path, char *why, size_t len)
+int kvm_open_why(struct kvm *k, const char *path, char why[KVM_WHY_SIZE])
 {
 	int err;
 
@@ -71,15 +71,15 @@ int kvm_open_why(struct kvm *k, const char *path, char *why, size_t len)
 	 */
 	if (!strcmp(path, "/dev/kvm")) {
 		snprintf(
-			why, len,
+			why, KVM_WHY_SIZE,
 			"lkvm runs guests on arm64 hosts only. On this machine 'make demo' in the sources boots one on an emulated host, tests/rig/host runs commands there, and measure, token and run --dump-dtb work as they are");
 		return -ENODEV;
 	}
 #endif
 	k->dev_fd = open(path, O_RDWR | O_CLOEXEC);
 	if (k->dev_fd < 0)
-		return open_failed(path, errno, why, len);
-	err = check_device(k, path, why, len);
+		return open_failed(path, errno, why, KVM_WHY_SIZE);
+	err = check_device(k, path, why, KVM_WHY_SIZE);
 	if (err)
 		kvm_close(k);
 	return err;
@@ -87,8 +87,8 @@ int kvm_open_why(struct kvm *k, const char *path, char *why, size_t len)
 
 int kvm_open(struct kvm *k, const char *path)
 {
-	char why[200];
-	int err = kvm_open_why(k, path, why, sizeof(why));
+	char why[KVM_WHY_SIZE];
+	int err = kvm_open_why(k, path, why);
 
 	if (err)
 		log_error("%s", why);

@@ -32,7 +32,8 @@ int kvm_ioctl_val(int fd, unsigned long req, unsigned long val);
 int kvm_open(struct kvm *k, const char *path);
 
 /* The same, with the line in `why` instead of printed. */
-int kvm_open_why(struct kvm *k, const char *path, char *why, size_t len);
+#define KVM_WHY_SIZE 512
+int kvm_open_why(struct kvm *k, const char *path, char why[KVM_WHY_SIZE]);
 
 /*
  * Create the VM with the type word `type` (IPA width and flavour). -errno, no message: a caller may
