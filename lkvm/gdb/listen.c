@@ -62,34 +62,46 @@ static int listen_unix(struct gdb_listener *l, const char *path, size_t len)
 	return err;
 }
 
+/* What consists of digits is meant as a port. -EINVAL: there is none of that number. */
+static int listen_at(struct gdb_listener *l, const char *where, size_t len)
+{
+	u64 port;
+
+	if (!len || strspn(where, "0123456789") < len)
+		return len ? listen_unix(l, where, len) : -EINVAL;
+	if (decode_number(&port, UINT16_MAX, NUMBER_DEC, where, len) || !port)
+		return -EINVAL;
+	return listen_tcp(l, (u16)port);
+}
+
 #define WAIT ",wait"
 
 int gdb_listen(struct gdb_listener **out, const char *where, bool *waits)
 {
 	size_t len = strlen(where), tail = strlen(WAIT);
 	struct gdb_listener *l = calloc(1, sizeof(*l));
-	u64 port;
 	int err;
 
 	if (!l)
 		return log_errno(-ENOMEM, "--gdb");
 	l->fd = -1;
-	*waits = len > tail && !strcmp(where + len - tail, WAIT);
+	*waits = len >= tail && !strcmp(where + len - tail, WAIT);
 	if (*waits)
 		len -= tail;
-	if (!decode_number(&port, UINT16_MAX, NUMBER_DEC, where, len) && port)
-		err = listen_tcp(l, (u16)port);
-	else
-		err = listen_unix(l, where, len);
+	err = listen_at(l, where, len);
 	if (!err && listen(l->fd, 1) < 0)
 		err = -errno;
-	if (err) {
-		log_errno(err, "--gdb %s: cannot listen there", where);
-		gdb_listener_destroy(l);
-		return err;
+	if (!err) {
+		*out = l;
+		return 0;
 	}
-	*out = l;
-	return 0;
+	if (err == -EINVAL)
+		log_error("--gdb wants a port (1 to 65535) or a path for a socket, not '%s'",
+			  where);
+	else
+		log_errno(err, "--gdb %s: cannot listen there", where);
+	gdb_listener_destroy(l);
+	return err;
 }
 
 void gdb_listener_destroy(struct gdb_listener *l)

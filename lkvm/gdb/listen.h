@@ -9,7 +9,8 @@ struct gdb_listener;
 
 /*
  * A number is a port of 127.0.0.1, anything else the path of a socket, which only this user can
- * connect to and which is gone at the end. Behind it may be ",wait": *waits says so. 0, or -errno after one log_error() line.
+ * connect to and which is gone at the end. Behind it may be ",wait": *waits says so. 0, or -errno
+ * after one log_error() line.
  */
 int gdb_listen(struct gdb_listener **out, const char *where, bool *waits);
 void gdb_listener_destroy(struct gdb_listener *l); /* takes NULL */
