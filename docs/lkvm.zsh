@@ -14,6 +14,7 @@ run --9p @file
 run --fs @file
 run --balloon
 run --rng
+run --rng-limit -
 run --nodefaults
 run --console serial|virtio
 run --console-port -

@@ -282,6 +282,13 @@ static int check_realm_options(const struct config *c)
 	return 0;
 }
 
+static int check_devices(const struct config *c)
+{
+	if (c->rng_conf.max_bytes && !c->rng)
+		return refuse("--rng-limit is for guests with --rng");
+	return 0;
+}
+
 /* Also for an ordinary guest under a Realm's rules. */
 static int check_bounced(const struct config *c)
 {
@@ -446,6 +453,8 @@ int config_complete(struct config *c)
 		err = check_realm(c);
 	if (!err)
 		err = check_bounced(c);
+	if (!err)
+		err = check_devices(c);
 	if (!err)
 		err = check_measure(c);
 	if (!err)

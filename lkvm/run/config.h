@@ -16,6 +16,7 @@
 #include "lkvm/watch/watch_conf.h"
 #include "net/netopt.h"
 #include "realm/sim/fault.h"
+#include "virtio/dev/rng_conf.h"
 #include "virtio/dev/singles.h"
 #include "virtio/dev/vsock_conf.h"
 #include "virtio/disk/disk_conf.h"
@@ -65,7 +66,9 @@ struct config {
 	unsigned nr_shares, nr_fs, nr_ports;
 	unsigned nr_disks, nr_nics; /* see below; no NIC becomes one in user mode */
 #define SINGLE_MEMBER(kind, ...) bool kind;
-	VIRTIO_SINGLES(SINGLE_MEMBER) /* rng, ... */
+	VIRTIO_SINGLES(SINGLE_MEMBER) /* balloon, ... */
+	bool rng;
+	struct rng_conf rng_conf; /* --rng-limit */
 	enum config_console console;
 	bool tty[CONFIG_NR_TTYS];
 	enum config_transport transport;

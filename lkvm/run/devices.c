@@ -220,6 +220,16 @@ static int make_vsock(struct devices *d, const struct virtio_env *env, struct vi
 	return virtio_vsock_create(out, env, &d->c->vsock);
 }
 
+static unsigned nr_rng(const struct config *c)
+{
+	return c->rng;
+}
+
+static int make_rng(struct devices *d, const struct virtio_env *env, struct virtio_device **out)
+{
+	return virtio_rng_create(out, env, &d->c->rng_conf);
+}
+
 /* One of VIRTIO_SINGLES: a flag of the config, and a constructor without anything else. */
 #define SINGLE_KIND(kind, ...)                                                                     \
 	static unsigned nr_##kind(const struct config *c)                                          \
@@ -246,6 +256,7 @@ static const struct {
 } kinds[] = {
 	{ nr_9p, everywhere, make_9p },
 	VIRTIO_SINGLES(SINGLE_ROW)
+	{ nr_rng, everywhere, make_rng },
 	{ nr_net, net_place, make_net },
 	{ nr_console, everywhere, make_console },
 	{ nr_blk, everywhere, make_blk },

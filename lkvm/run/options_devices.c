@@ -56,6 +56,13 @@ int options_add_port(void *conf, const char *name, const char *val)
 	return port_conf_parse(val, &c->ports[c->nr_ports++]);
 }
 
+int options_rng_limit(void *conf, const char *name, const char *val)
+{
+	struct config *c = conf;
+
+	return rng_conf_parse(val, &c->rng_conf);
+}
+
 int options_add_vsock(void *conf, const char *name, const char *val)
 {
 	struct config *c = conf;

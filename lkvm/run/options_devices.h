@@ -12,6 +12,7 @@ int options_add_fs(void *conf, const char *name, const char *val);
 int options_add_port(void *conf, const char *name, const char *val);
 
 /* There is one at most: the last one counts. */
+int options_rng_limit(void *conf, const char *name, const char *val);
 int options_add_vsock(void *conf, const char *name, const char *val);
 
 #endif

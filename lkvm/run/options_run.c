@@ -230,6 +230,11 @@ static const struct opt opts[] = {
 		  "sandbox=namespace|chroot|none (of the daemon; default namespace); a comma in a name is written "
 		  "twice. See SHARED DIRECTORIES" },
 	VIRTIO_SINGLES(SINGLE_OPTION)
+	TRUE("rng", rng, "Give the guest a source of entropy (virtio-rng)"),
+	{ .name = "rng-limit", .own = true, .arg = "max-bytes=n[,period=ms]", .store = OPT_CALL,
+	  .parse = options_rng_limit,
+	  .help = "With --rng: at most <n> bytes of entropy in each <ms> milliseconds (default 65536); what the guest "
+		  "asks for beyond that waits" },
 	TRUE("nodefaults", nodefaults, "Pass --params exactly as given and add nothing to it"),
 	CALL(0, "console", "serial|virtio", parse_console, "What the terminal is for the guest; default serial"),
 	{ .name = "console-port", .own = true, .arg = "name,file=path|socket=path|pty", .store = OPT_CALL,

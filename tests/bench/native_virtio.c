@@ -21,6 +21,7 @@
 #include "tests/fake/driver.h"
 #include "tests/fake/transport.h"
 #include "virtio/dev/kinds.h"
+#include "virtio/dev/rng_conf.h"
 #include "virtio/disk/disk.h"
 
 #define RING 256u
@@ -219,6 +220,7 @@ int main(int argc, char **argv)
 	unsigned batch = argc == 4 ? (unsigned)atoi(argv[2]) : 0;
 	u64 nr = argc == 4 ? (u64)atoll(argv[3]) : 0;
 	struct virtio_blk_conf conf = { .nr_queues = 1 };
+	const struct rng_conf unlimited = { .max_bytes = 0 };
 	struct bench b = { .mem = fake_mem(0) };
 	struct virtio_env env;
 	bool blk = !strncmp(what, "blk", 3), rng = !strcmp(what, "rng");
@@ -228,7 +230,7 @@ int main(int argc, char **argv)
 		return 2;
 	env = (struct virtio_env){ .mem = b.mem, .loop = b.loop };
 	if (rng)
-		err = virtio_rng_create(&b.d, &env);
+		err = virtio_rng_create(&b.d, &env, &unlimited);
 	else if (blk)
 		err = virtio_blk_create(&b.d, &env, &null_disk, &conf);
 	else

@@ -52,6 +52,7 @@ static void move_bytes(struct fake_disk *f, struct disk_req *r)
 		return;
 	case DISK_WRITE_ZEROES:
 	case DISK_DISCARD:
+	case DISK_SECURE_ERASE:
 		memset(f->bytes + r->off, 0, r->len);
 		return;
 	case DISK_FLUSH:

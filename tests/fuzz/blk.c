@@ -128,6 +128,13 @@ static void reset_queue(struct rig *x, u16 q)
 		start_queue(x, q);
 }
 
+static void switch_cache(struct rig *x, bool on)
+{
+	pthread_mutex_lock(&x->dev->lock);
+	virtio_config_write(x->dev, offsetof(struct blk_config, writeback), 1, on);
+	pthread_mutex_unlock(&x->dev->lock);
+}
+
 static void operate(struct rig *x, struct input *i)
 {
 	static const int errors[] = { 0, 0, -EIO, -ENOSPC, -EOPNOTSUPP };
@@ -152,7 +159,10 @@ static void operate(struct rig *x, struct input *i)
 		x->disk->at_commit = op & 8;
 		break;
 	case 6:
-		reset_queue(x, (op >> 3) % NR_QUEUES);
+		if (op & 0x80)
+			switch_cache(x, op & 0x40);
+		else
+			reset_queue(x, (op >> 3) % NR_QUEUES);
 		break;
 	case 7:
 		if (op & 8) {
@@ -179,13 +189,15 @@ static void create(struct rig *x, u8 setup)
 	x->disk = fake_disk_create(DISK_SIZE);
 	x->disk->disk.read_only = setup & 1;
 	x->disk->disk.can_discard = !(setup & 3);
+	x->disk->disk.can_erase = !(setup & 33);
 	env = (struct virtio_env){ .mem = x->mem,
 				   .loop = x->loop,
 				   .pool = setup & 4 ? virtio_pool_fit(0, &alone) : NULL };
 	check(!virtio_blk_create(&x->dev, &env, &x->disk->disk, &conf));
 	fake_transport_attach(&x->irq, x->dev);
 	x->features = VIRTIO_F_VERSION_1 | VIRTIO_F_INDIRECT_DESC | VIRTIO_F_RING_RESET |
-		      BLK_F_DISCARD | BLK_F_WRITE_ZEROES | BLK_F_MQ;
+		      BLK_F_DISCARD | BLK_F_WRITE_ZEROES | BLK_F_SECURE_ERASE | BLK_F_MQ |
+		      BLK_F_CONFIG_WCE;
 	x->features |= setup & 8 ? VIRTIO_F_EVENT_IDX : 0;
 	x->features |= setup & 16 ? 0 : BLK_F_FLUSH;
 	start(x);

@@ -16,6 +16,7 @@
 #include "net/netopt.h"
 #include "tests/stress/ends.h"
 #include "virtio/dev/kinds.h"
+#include "virtio/dev/rng_conf.h"
 #include "virtio/disk/disk.h"
 #include "virtio/share/share_conf.h"
 
@@ -41,7 +42,9 @@ static void must(int err, const char *what)
 
 static void add_rng(struct virtio_device **out, const struct virtio_env *env)
 {
-	must(virtio_rng_create(out, env), "an entropy device");
+	const struct rng_conf unlimited = { .max_bytes = 0 };
+
+	must(virtio_rng_create(out, env, &unlimited), "an entropy device");
 }
 
 static void add_net(struct virtio_device **out, const struct virtio_env *env)

@@ -401,6 +401,8 @@ void virtio_status_set(struct virtio_device *d, u8 status)
 		set &= (u8)~VIRTIO_S_DRIVER_OK;
 	}
 	d->status = old | set;
+	if ((set & VIRTIO_S_FEATURES_OK) && d->type->negotiated)
+		d->type->negotiated(d);
 	if (!(set & VIRTIO_S_DRIVER_OK))
 		return;
 	if (d->broken) /* since queue_enable; now the driver may be told */

@@ -37,6 +37,12 @@ struct virtio_type {
 	bool foreign;
 
 	/*
+	 * FEATURES_OK was set: d->features is final, and the configuration may have to follow from
+	 * it. vCPU thread, d->lock. May be NULL.
+	 */
+	void (*negotiated)(struct virtio_device *d);
+
+	/*
 	 * DRIVER_OK was set. d->features is final, enabled queues are started. 0, or -errno: the
 	 * device needs a reset and there will be no stop(). No hold.
 	 */

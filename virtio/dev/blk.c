@@ -51,7 +51,8 @@ struct blk {
 	struct blk_config config;
 	struct blk_limits limits;
 	char serial[DISK_SERIAL_LEN + 1];
-	bool write_through;
+	/* A write is durable before the driver hears of it. vCPUs and the loop write it. */
+	_Atomic bool write_through;
 
 	struct queue queues[DISK_MAX_QUEUES];
 	struct blk_slots slots;
@@ -212,7 +213,7 @@ static void disk_done(struct disk_req *io, int err)
 	struct slot *s = container_of(io, struct slot, req.io);
 
 	queue_of(s)->on_disk--;
-	/* [virtio 1.3 §5.2.6.2] Without FLUSH a write is stable when it completes. */
+	/* [virtio 1.3 §5.2.6.2] Without FLUSH, or if the driver wants it: stable at completion. */
 	if (s->write && !err && s->b->write_through && io->op != DISK_FLUSH && !stopping(s)) {
 		io->op = DISK_FLUSH;
 		to_disk(s);
@@ -340,14 +341,45 @@ static void blk_kick(struct virtio_device *d, struct virtqueue *q)
 
 /* ---- life ---- */
 
+/*
+ * [virtio 1.3 §5.2.5.2] The cache begins as the driver can use it: without FLUSH there is none,
+ * because completed writes are stable then [§5.2.6.2].
+ */
+static void blk_negotiated(struct virtio_device *d)
+{
+	struct blk *b = container_of(d, struct blk, dev);
+
+	b->config.writeback = virtio_has(d, BLK_F_FLUSH);
+	b->write_through = !b->config.writeback;
+}
+
+/* What has been decided about without the new mode is told before the driver goes on. */
+static void answer_all(void *arg)
+{
+	end_delays(arg, UINT64_MAX);
+}
+
+/* What is in the cache by then becomes stable with the first write that follows, or a FLUSH. */
+static void blk_config_written(struct virtio_device *d, u32 off, u32 len)
+{
+	struct blk *b = container_of(d, struct blk, dev);
+
+	if (!(d->status & VIRTIO_S_FEATURES_OK))
+		return; /* blk_negotiated() is to come */
+	if (virtio_has(d, BLK_F_CONFIG_WCE))
+		b->write_through = !b->config.writeback;
+	b->config.writeback = !b->write_through;
+	if (b->write_through)
+		loop_call(d->loop, answer_all, b);
+}
+
 static int blk_start(struct virtio_device *d)
 {
 	struct blk *b = container_of(d, struct blk, dev);
 
 	b->limits.discard = virtio_has(d, BLK_F_DISCARD);
 	b->limits.write_zeroes = virtio_has(d, BLK_F_WRITE_ZEROES);
-	/* [virtio 1.3 §5.2.6.2] FLUSH offered but not negotiated: completed writes are stable. */
-	b->write_through = !virtio_has(d, BLK_F_FLUSH);
+	b->limits.secure_erase = virtio_has(d, BLK_F_SECURE_ERASE);
 	return 0;
 }
 
@@ -433,6 +465,8 @@ static const struct virtio_type blk_type = {
 	.name = "blk",
 	.id = 2,
 	.pci_class = 0x018000, /* mass storage, other */
+	.negotiated = blk_negotiated,
+	.config_written = blk_config_written,
 	.start = blk_start,
 	.kick = blk_kick,
 	.stop = blk_stop,
@@ -479,6 +513,8 @@ int virtio_blk_create(struct virtio_device **out, const struct virtio_env *env, 
 	blk_config_init(&b->config, disk, seg_bytes, max_iov - 2u, conf->nr_queues);
 	b->dev.config = (u8 *)&b->config;
 	b->dev.config_len = sizeof(b->config);
+	b->dev.config_wr_off = offsetof(struct blk_config, writeback);
+	b->dev.config_wr_len = sizeof(b->config.writeback);
 	memcpy(b->dev.calls, disk->calls, sizeof(disk->calls));
 	blk_limits_init(&b->limits, disk, b->dev.name, b->serial);
 	*out = &b->dev;

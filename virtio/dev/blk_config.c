@@ -21,7 +21,7 @@
 
 u64 blk_features(const struct disk *disk, unsigned nr_queues, u32 seg_bytes)
 {
-	u64 f = BLK_F_SEG_MAX | BLK_F_BLK_SIZE | BLK_F_FLUSH | BLK_F_TOPOLOGY;
+	u64 f = BLK_F_SEG_MAX | BLK_F_BLK_SIZE | BLK_F_FLUSH | BLK_F_TOPOLOGY | BLK_F_CONFIG_WCE;
 
 	if (seg_bytes)
 		f |= BLK_F_SIZE_MAX;
@@ -29,13 +29,21 @@ u64 blk_features(const struct disk *disk, unsigned nr_queues, u32 seg_bytes)
 		f |= BLK_F_MQ;
 	if (disk->read_only)
 		return f | BLK_F_RO;
-	return f | BLK_F_WRITE_ZEROES | (disk->can_discard ? BLK_F_DISCARD : 0);
+	return f | BLK_F_WRITE_ZEROES | (disk->can_discard ? BLK_F_DISCARD : 0) |
+	       (disk->can_erase ? BLK_F_SECURE_ERASE : 0);
+}
+
+/* `bytes` in blocks, as far as the field goes. */
+static u32 blocks(const struct disk *disk, u32 bytes, u32 most)
+{
+	return MIN(bytes / disk->block_size, most);
 }
 
 void blk_config_init(struct blk_config *c, const struct disk *disk, u32 seg_bytes, u32 seg_max,
 		     unsigned nr_queues)
 {
 	u32 per_physical = disk->physical_block_size / disk->block_size;
+	u32 min_io = MAX(disk->min_io, disk->physical_block_size);
 
 	*c = (struct blk_config){
 		.capacity = le64_of(disk->size / DISK_SECTOR),
@@ -43,7 +51,10 @@ void blk_config_init(struct blk_config *c, const struct disk *disk, u32 seg_byte
 		.seg_max = le32_of(seg_max),
 		.blk_size = le32_of(disk->block_size),
 		.physical_block_exp = (u8)__builtin_ctz(per_physical),
-		.min_io_size = le16_of((u16)per_physical),
+		.alignment_offset = (u8)blocks(disk, disk->alignment_offset, UINT8_MAX),
+		.min_io_size = le16_of((u16)blocks(disk, min_io, UINT16_MAX)),
+		.opt_io_size = le32_of(blocks(disk, disk->opt_io, UINT32_MAX)),
+		.writeback = 1,
 		.num_queues = le16_of((u16)nr_queues),
 		.max_discard_sectors = le32_of(BLK_MAX_DISCARD_SECTORS),
 		.max_discard_seg = le32_of(1),
@@ -51,6 +62,10 @@ void blk_config_init(struct blk_config *c, const struct disk *disk, u32 seg_byte
 		.max_write_zeroes_sectors = le32_of(BLK_MAX_ZEROES_SECTORS),
 		.max_write_zeroes_seg = le32_of(1),
 		.write_zeroes_may_unmap = disk->can_discard,
+		.max_secure_erase_sectors = le32_of(disk->can_erase ? BLK_MAX_DISCARD_SECTORS : 0),
+		.max_secure_erase_seg = le32_of(disk->can_erase),
+		.secure_erase_sector_alignment =
+			le32_of(disk->can_erase ? disk->physical_block_size / DISK_SECTOR : 0),
 	};
 }
 

@@ -18,15 +18,17 @@ struct virtio_pool;
 #define BLK_F_BLK_SIZE BIT(6)
 #define BLK_F_FLUSH BIT(9)
 #define BLK_F_TOPOLOGY BIT(10)
+#define BLK_F_CONFIG_WCE BIT(11)
 #define BLK_F_MQ BIT(12)
 #define BLK_F_DISCARD BIT(13)
 #define BLK_F_WRITE_ZEROES BIT(14)
+#define BLK_F_SECURE_ERASE BIT(16)
 
 /* What may be erased with one request: a size that a slow host finishes before guests complain. */
 #define BLK_MAX_DISCARD_SECTORS ((u32)(1 * GiB / DISK_SECTOR))
 #define BLK_MAX_ZEROES_SECTORS ((u32)(64 * MiB / DISK_SECTOR))
 
-/* [virtio 1.3 §5.2.4]; geometry, writeback and secure erase are not offered and 0. */
+/* [virtio 1.3 §5.2.4]; the geometry is not offered and 0, nor are lifetime and zones. */
 struct blk_config {
 	le64 capacity;
 	le32 size_max;
@@ -48,8 +50,11 @@ struct blk_config {
 	u8 write_zeroes_may_unmap;
 	u8 unused1[3];
 	le32 max_secure_erase_sectors;
+	le32 max_secure_erase_seg;
+	le32 secure_erase_sector_alignment;
 };
-static_assert(sizeof(struct blk_config) == 64, "virtio 1.3 section 5.2.4");
+static_assert(sizeof(struct blk_config) == 72, "virtio 1.3 section 5.2.4");
+static_assert(offsetof(struct blk_config, writeback) == 32, "virtio 1.3 section 5.2.4");
 static_assert(offsetof(struct blk_config, num_queues) == 34, "virtio 1.3 section 5.2.4");
 static_assert(offsetof(struct blk_config, write_zeroes_may_unmap) == 56,
 	      "virtio 1.3 section 5.2.4");

@@ -128,18 +128,40 @@ static int parse_get_id(struct blk_req *r, const struct chain *c, const struct b
 	return 0;
 }
 
+/* What is done with segments, not with data. */
+struct erase {
+	enum disk_op op;
+	bool negotiated;
+	u32 flags; /* those that it knows */
+	u32 max_sectors;
+};
+
+static struct erase erase_of(u32 type, const struct blk_limits *l)
+{
+	switch (type) {
+	case BLK_T_DISCARD:
+		return (struct erase){ DISK_DISCARD, l->discard, 0, l->max_discard_sectors };
+	case BLK_T_SECURE_ERASE:
+		return (struct erase){ DISK_SECURE_ERASE, l->secure_erase, 0,
+				       l->max_discard_sectors };
+	default:
+		return (struct erase){ DISK_WRITE_ZEROES, l->write_zeroes, SEGMENT_UNMAP,
+				       l->max_zeroes_sectors };
+	}
+}
+
 static int parse_erase(struct blk_req *r, const struct chain *c, const struct blk_limits *l,
 		       u8 *status)
 {
-	bool discard = r->type == BLK_T_DISCARD;
+	const struct erase e = erase_of(r->type, l);
 	struct iov_cur reader = chain_reader(c);
 	struct segment s;
 
-	if (!(discard ? l->discard : l->write_zeroes))
+	if (!e.negotiated)
 		return refuse(r, l, status, BLK_S_UNSUPP, "the feature was not negotiated");
 	if (l->read_only)
 		return refuse(r, l, status, BLK_S_IOERR, "the disk is read-only");
-	/* max_discard_seg and max_write_zeroes_seg are 1. */
+	/* max_discard_seg, max_write_zeroes_seg and max_secure_erase_seg are 1. */
 	if (c->read_len != sizeof(struct header) + sizeof(s))
 		return refuse(r, l, status, BLK_S_IOERR, "needs exactly one segment");
 	iov_skip(&reader, sizeof(struct header));
@@ -148,15 +170,15 @@ static int parse_erase(struct blk_req *r, const struct chain *c, const struct bl
 	u64 sector = le64_get(s.sector);
 	u32 nr = le32_get(s.num_sectors), flags = le32_get(s.flags);
 
-	/* [virtio 1.3 §5.2.6.2] Unknown flags, and unmap in a discard: UNSUPP. */
-	if (flags & ~(discard ? 0u : (u32)SEGMENT_UNMAP))
+	/* [virtio 1.3 §5.2.6.2] Unknown flags, and unmap in what always unmaps: UNSUPP. */
+	if (flags & ~e.flags)
 		return refuse(r, l, status, BLK_S_UNSUPP, "unknown flags");
-	if (nr > (discard ? l->max_discard_sectors : l->max_zeroes_sectors))
+	if (nr > e.max_sectors)
 		return refuse(r, l, status, BLK_S_IOERR, "too long");
 	if (!range_within(sector, nr, l->sectors))
 		return refuse(r, l, status, BLK_S_IOERR, "beyond the end of the disk");
 	*status = BLK_S_OK;
-	r->io.op = discard ? DISK_DISCARD : DISK_WRITE_ZEROES;
+	r->io.op = e.op;
 	r->io.off = sector * DISK_SECTOR;
 	r->io.len = (u64)nr * DISK_SECTOR;
 	r->io.unmap = (flags & SEGMENT_UNMAP) && l->may_unmap;
@@ -201,6 +223,7 @@ int blk_req_parse(struct blk_req *r, const struct chain *c, const struct blk_lim
 		return parse_get_id(r, c, l, status);
 	case BLK_T_DISCARD:
 	case BLK_T_WRITE_ZEROES:
+	case BLK_T_SECURE_ERASE:
 		return parse_erase(r, c, l, status);
 	default:
 		return refuse(r, l, status, BLK_S_UNSUPP, "unknown type");
@@ -232,6 +255,8 @@ const char *blk_req_name(const struct blk_req *r)
 		return "discard";
 	case BLK_T_WRITE_ZEROES:
 		return "write-zeroes";
+	case BLK_T_SECURE_ERASE:
+		return "secure erase";
 	default:
 		return "request";
 	}

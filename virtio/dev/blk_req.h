@@ -16,6 +16,7 @@
 #define BLK_T_GET_ID 8u
 #define BLK_T_DISCARD 11u
 #define BLK_T_WRITE_ZEROES 13u
+#define BLK_T_SECURE_ERASE 14u
 
 #define BLK_S_OK 0u
 #define BLK_S_IOERR 1u
@@ -29,8 +30,9 @@ struct blk_limits {
 	bool read_only;
 	bool discard;		 /* DISCARD was negotiated */
 	bool write_zeroes;	 /* WRITE_ZEROES was negotiated */
+	bool secure_erase;	 /* SECURE_ERASE was negotiated */
 	bool may_unmap;		 /* write_zeroes_may_unmap */
-	u32 max_discard_sectors; /* of one request */
+	u32 max_discard_sectors; /* of one request; of a secure erase, too */
 	u32 max_zeroes_sectors;
 };
 

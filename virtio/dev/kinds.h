@@ -15,6 +15,7 @@ struct chardev;
 struct disk;
 struct fs_conf;
 struct netif;
+struct rng_conf;
 struct share_conf;
 struct virtio_pool;
 struct vsock_conf;
@@ -34,10 +35,14 @@ struct virtio_env {
 	void (*rx_filled)(const char *device, unsigned nr, u16 size, u16 mtu);
 };
 
-/* virtio_rng_create(), ...: those that need nothing else. */
+/* virtio_balloon_create(), ...: those that need nothing else. */
 #define SINGLE_CREATE(kind, ...)                                                                   \
 	int virtio_##kind##_create(struct virtio_device **out, const struct virtio_env *env);
 VIRTIO_SINGLES(SINGLE_CREATE)
+
+/* A source of entropy [virtio 1.3 §5.4]; `conf` says how much there is. */
+int virtio_rng_create(struct virtio_device **out, const struct virtio_env *env,
+		      const struct rng_conf *conf);
 
 /*
  * A network card [virtio 1.3 §5.1]. `n` is its own from then on: destroyed with the device, also

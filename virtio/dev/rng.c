@@ -8,6 +8,10 @@
  * Trust:  reads nothing from the guest but descriptors; the length of a request is the guest's and
  *         bounds nothing here.
  * Spec:   virtio 1.3 §5.4
+ *
+ * A limit, if the user wants one, is so many bytes in each period. A period begins with the first
+ * request after the last one has ended. When its bytes are gone requests wait in the ring for the
+ * next one, and a reset makes neither begin anew.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -16,6 +20,7 @@
 
 #include "lkvm/base/log.h"
 #include "virtio/dev/kinds.h"
+#include "virtio/dev/rng_conf.h"
 
 #define RNG_QUEUE_SIZE 8u
 #define RNG_MAX_IOV 16u
@@ -30,15 +35,43 @@
 struct rng {
 	struct virtio_device dev;
 	struct iovec iov[RNG_MAX_IOV];
+	struct rng_conf conf;
+	u64 left;	 /* of this period's bytes; without a limit of no meaning */
+	u64 period_ends; /* loop_now_ns() */
+	struct loop_timer *next_period;
 };
 
-/* Bytes written, at least 1; or -errno. */
-static int rng_fill(const struct chain *c)
+/* How much the next request may be given; 0: nothing before the next period. */
+static size_t allowance(struct rng *r)
+{
+	u64 now;
+
+	if (!r->conf.max_bytes)
+		return RNG_REQUEST_MAX;
+	now = loop_now_ns();
+	if (now >= r->period_ends) {
+		r->left = r->conf.max_bytes;
+		r->period_ends = now + (u64)r->conf.period_ms * 1000000u;
+	}
+	if (!r->left)
+		loop_timer_arm(r->next_period, r->period_ends - now);
+	return (size_t)MIN(r->left, (u64)RNG_REQUEST_MAX);
+}
+
+static void on_next_period(void *arg)
+{
+	struct rng *r = arg;
+
+	virtio_notify(&r->dev, 0);
+}
+
+/* Bytes written, at least 1 and at most `max`; or -errno. */
+static int rng_fill(const struct chain *c, size_t max)
 {
 	size_t done = 0;
 
-	for (unsigned i = 0; i < c->nr_write && done < RNG_REQUEST_MAX; i++) {
-		size_t want = MIN(c->iov[i].iov_len, (size_t)RNG_REQUEST_MAX - done);
+	for (unsigned i = 0; i < c->nr_write && done < max; i++) {
+		size_t want = MIN(c->iov[i].iov_len, max - done);
 		ssize_t n = getrandom(c->iov[i].iov_base, want, 0);
 
 		if (n < 0 && !done)
@@ -56,14 +89,19 @@ static int rng_serve(struct virtio_device *d, struct virtqueue *q)
 {
 	struct rng *r = container_of(d, struct rng, dev);
 	struct chain c = { .iov = r->iov, .max = RNG_MAX_IOV };
-	int n = chain_take(q, &c);
+	size_t max = allowance(r);
+	int n;
 
+	if (!max)
+		return -EAGAIN;
+	n = chain_take(q, &c);
 	if (n <= 0)
 		return n;
 	/* [virtio 1.3 §5.4.6.1] The driver must not place device-readable buffers here. */
-	n = c.nr_read ? -EBADMSG : rng_fill(&c);
+	n = c.nr_read ? -EBADMSG : rng_fill(&c, max);
 	if (n < 0)
 		return n;
+	r->left -= MIN(r->left, (u64)n);
 	queue_push(q, c.head, (u32)n);
 	return 1;
 }
@@ -87,6 +125,7 @@ static void rng_destroy(struct virtio_device *d)
 {
 	struct rng *r = container_of(d, struct rng, dev);
 
+	loop_timer_del(r->next_period);
 	virtio_fini(&r->dev);
 	free(r);
 }
@@ -104,7 +143,8 @@ static const struct virtio_type rng_type = {
 	.destroy = rng_destroy,
 };
 
-int virtio_rng_create(struct virtio_device **out, const struct virtio_env *env)
+int virtio_rng_create(struct virtio_device **out, const struct virtio_env *env,
+		      const struct rng_conf *conf)
 {
 	static const u16 sizes[] = { RNG_QUEUE_SIZE };
 	struct rng *r = calloc(1, sizeof(*r));
@@ -113,14 +153,17 @@ int virtio_rng_create(struct virtio_device **out, const struct virtio_env *env)
 
 	if (!r)
 		return -ENOMEM;
+	r->conf = *conf;
 	/* Wait for the host's pool here, once: from then on getrandom() never blocks. */
 	err = getrandom(&first, sizeof(first), 0) < 0 ? -errno : 0;
 	if (!err)
 		err = virtio_init(&r->dev, &rng_type, env->instance, env->mem, env->loop, 0, sizes,
 				  ARRAY_SIZE(sizes));
+	if (!err)
+		err = loop_timer_add(env->loop, on_next_period, r, &r->next_period);
 	if (err) {
 		log_errno(err, "virtio-rng");
-		free(r);
+		rng_destroy(&r->dev);
 		return err;
 	}
 	r->dev.calls[0] = &rng_calls;

@@ -14,8 +14,7 @@
 /* clang-format off */
 #define VIRTIO_SINGLES(X) \
 	X(balloon, "Let the host take memory from the guest and give it back ('lkvm balloon'), and get free \
-pages back by itself (virtio-balloon)") \
-	X(rng, "Give the guest a source of entropy (virtio-rng)")
+pages back by itself (virtio-balloon)")
 /* clang-format on */
 
 #endif

@@ -15,7 +15,14 @@
 
 #define DISK_SECTOR 512u /* the unit of virtio-blk, whatever the block size [virtio 1.3 §5.2.4] */
 
-enum disk_op { DISK_READ, DISK_WRITE, DISK_FLUSH, DISK_DISCARD, DISK_WRITE_ZEROES };
+enum disk_op {
+	DISK_READ,
+	DISK_WRITE,
+	DISK_FLUSH,
+	DISK_DISCARD,
+	DISK_WRITE_ZEROES,
+	DISK_SECURE_ERASE
+};
 
 struct disk;
 
@@ -83,10 +90,14 @@ struct disk {
 	const struct disk_ops *ops;
 	const struct calls *calls[2]; /* system calls that requests lead to, beside the loop's */
 	u64 size;		      /* bytes, multiple of block_size; the submitter's to change */
-	bool read_only;		      /* the submitter sends no WRITE, DISCARD, WRITE_ZEROES */
+	bool read_only;		      /* the submitter sends READ and FLUSH only */
 	bool can_discard;	      /* DISCARD and unmapping WRITE_ZEROES have an effect */
+	bool can_erase;		      /* SECURE_ERASE: no copy of the bytes stays anywhere */
 	u32 block_size;		      /* logical, 512 or 4096. Requests may be smaller */
 	u32 physical_block_size;      /* >= block_size, power of two */
+	/* Of transfers, as the device likes them best; bytes, 0: it has not said. */
+	u32 min_io, opt_io;
+	u32 alignment_offset;	      /* bytes from the start to the first physical block */
 	char id[DISK_SERIAL_LEN + 1]; /* default serial: derived from the file's name */
 
 	/*

@@ -36,7 +36,8 @@ struct disk_io {
 		DISK_IO_WRITEV,
 		DISK_IO_FDATASYNC,
 		DISK_IO_FALLOCATE,
-		DISK_IO_BLKDISCARD, /* ioctl: io_uring has no opcode for it that old kernels know */
+		DISK_IO_BLKDISCARD, /* ioctls: io_uring has none for them that old kernels know */
+		DISK_IO_BLKSECDISCARD,
 	} kind;
 	struct layer *layer; /* NULL: `fd` */
 	int fd;

@@ -148,6 +148,10 @@ void disk_io_next(const struct disk_file *f, struct disk_req *r, struct disk_io 
 	case DISK_WRITE_ZEROES:
 		next_zeroes(f, r, io);
 		return;
+	case DISK_SECURE_ERASE:
+		io->len = r->piece = piece_of(io->off, io->len, DISK_ERASE_PIECE);
+		io->kind = DISK_IO_BLKSECDISCARD;
+		return;
 	}
 	assert(false && r->op);
 }
@@ -210,6 +214,7 @@ static bool failed(const struct disk_file *f, struct disk_req *r, int err)
 		break;
 	case DISK_FLUSH:
 	case DISK_DISCARD:
+	case DISK_SECURE_ERASE:
 		break;
 	}
 	return finish(r, err);

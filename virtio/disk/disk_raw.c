@@ -206,6 +206,31 @@ static long long discard_max(dev_t dev, const char *dir)
 	return max;
 }
 
+/*
+ * Would a secure erase be carried out? Whether the device has it is the first thing that the kernel
+ * looks at [Linux block/ioctl.c, since 5.19]; that the range is none comes after that.
+ */
+static bool can_erase(int fd)
+{
+	u64 no_range[2] = { 1, 0 };
+
+	return ioctl(fd, BLKSECDISCARD, no_range) < 0 && errno == EINVAL;
+}
+
+/* How the device likes to be written: hints, so what it does not say is nothing. */
+static void learn_topology(int fd, struct disk *d)
+{
+	unsigned min = 0, opt = 0;
+	int offset = 0;
+
+	ioctl(fd, BLKIOMIN, &min);
+	ioctl(fd, BLKIOOPT, &opt);
+	ioctl(fd, BLKALIGNOFF, &offset);
+	d->min_io = min;
+	d->opt_io = opt;
+	d->alignment_offset = offset > 0 ? (u32)offset : 0;
+}
+
 static int probe_blk(const struct disk_conf *conf, const struct disk_file *f, struct disk *d)
 {
 	unsigned physical = 0;
@@ -220,6 +245,8 @@ static int probe_blk(const struct disk_conf *conf, const struct disk_file *f, st
 	d->physical_block_size = MAX(physical, d->block_size);
 	d->can_discard = !disk_conf_only_reads(conf) &&
 			 (discard_max(st.st_rdev, "") > 0 || discard_max(st.st_rdev, "../") > 0);
+	d->can_erase = !disk_conf_only_reads(conf) && can_erase(f->fd);
+	learn_topology(f->fd, d);
 	return 0;
 }
 
@@ -291,6 +318,7 @@ static int open_image(const struct disk_conf *conf, struct disk_file *f, struct 
 		return err;
 	d->size = f->layer->size;
 	d->can_discard = conf->ephemeral;
+	d->can_erase = false;
 	return 0;
 }
 

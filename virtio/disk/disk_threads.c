@@ -48,6 +48,7 @@ static int do_layer(const struct disk_io *io)
 			n = ops->zero(io->layer, io->off, io->len);
 		break;
 	case DISK_IO_BLKDISCARD:
+	case DISK_IO_BLKSECDISCARD:
 		break;
 	}
 	return (int)n;
@@ -73,6 +74,9 @@ static int do_io(const struct disk_io *io)
 		break;
 	case DISK_IO_BLKDISCARD:
 		n = ioctl(io->fd, BLKDISCARD, range);
+		break;
+	case DISK_IO_BLKSECDISCARD:
+		n = ioctl(io->fd, BLKSECDISCARD, range);
 		break;
 	}
 	/* A transfer is at most MAX_RW_COUNT, which is below INT_MAX [read(2)]. */
@@ -174,6 +178,7 @@ static const struct sys_call list[] = {
 	CALL(fdatasync),
 	CALL_RARE(fallocate, "discard, zeroes"),
 	CALL_IOCTL_RARE(BLKDISCARD, "a block device"),
+	CALL_IOCTL_RARE(BLKSECDISCARD, "a block device that erases"),
 	CALL_RARE(newfstatat, "a disk that grows"),
 	CALL_RARE(fstat, "a disk that grows"),
 	CALL_RARE(ftruncate, "a disk that grows"),

@@ -61,7 +61,7 @@ struct uring {
 	bool pumping;
 	enum at_once read, write;
 
-	struct disk *aux; /* a thread for BLKDISCARD; NULL: there is nothing to discard */
+	struct disk *aux; /* a thread for what only ioctls do; NULL: there is no such thing */
 };
 
 static void todo_add(struct uring *u, struct disk_req *r)
@@ -88,7 +88,7 @@ static int aux_create(struct uring *u, const struct disk_file *file)
 	struct disk_file aux = { .fd = -1, .buffered_fd = -1, .is_blk = true };
 	int err;
 
-	if (!file->is_blk || !proto.can_discard || proto.read_only)
+	if (!file->is_blk || !(proto.can_discard || proto.can_erase) || proto.read_only)
 		return 0;
 	proto.batch_end = aux_batch_end;
 	proto.batch_arg = u;
@@ -103,12 +103,18 @@ static int aux_create(struct uring *u, const struct disk_file *file)
 
 /* ---- submission ---- */
 
+/* By an ioctl, which only a thread can make. */
+static bool by_ioctl(const struct uring *u, const struct disk_req *r)
+{
+	return u->file.is_blk && (r->op == DISK_DISCARD || r->op == DISK_SECURE_ERASE);
+}
+
 static void uring_submit(struct disk *d, struct disk_req *r)
 {
 	struct uring *u = container_of(d, struct uring, disk);
 
 	assert(loop_here(u->loop));
-	if (u->aux && r->op == DISK_DISCARD) {
+	if (u->aux && by_ioctl(u, r)) {
 		u->aux->ops->submit(u->aux, r);
 		return;
 	}
@@ -144,7 +150,8 @@ static void prepare(struct uring *u, struct io_uring_sqe *sqe, struct disk_req *
 		io_uring_prep_fallocate(sqe, io.fd, io.mode, (off_t)io.off, (off_t)io.len);
 		break;
 	case DISK_IO_BLKDISCARD:
-		/* The disk cannot discard. A discard is advice, so "cannot" is an answer. */
+	case DISK_IO_BLKSECDISCARD:
+		/* The disk cannot, so it offered neither; that is the answer, too: see reap(). */
 		io_uring_prep_nop(sqe);
 		break;
 	}
@@ -206,7 +213,7 @@ static bool reap(struct uring *u, bool *finished)
 		if (!r) /* a cancellation; what it did, the requests tell */
 			continue;
 		u->charged -= r->charge;
-		if (r->op == DISK_DISCARD && u->file.is_blk)
+		if (by_ioctl(u, r))
 			res = -EOPNOTSUPP;
 		if (!disk_io_finished(&u->file, r, res)) {
 			todo_add(u, r);

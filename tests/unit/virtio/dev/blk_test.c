@@ -176,8 +176,8 @@ START_TEST(features_and_config)
 {
 	create(0);
 	ck_assert_uint_eq(dev->offered & 0xffffff, BLK_F_SEG_MAX | BLK_F_BLK_SIZE | BLK_F_FLUSH |
-							   BLK_F_TOPOLOGY | BLK_F_DISCARD |
-							   BLK_F_WRITE_ZEROES);
+							   BLK_F_TOPOLOGY | BLK_F_CONFIG_WCE |
+							   BLK_F_DISCARD | BLK_F_WRITE_ZEROES);
 	ck_assert_uint_eq(virtio_config_read(dev, 0, 8), SECTORS);
 	ck_assert_uint_eq(virtio_config_read(dev, 8, 4), 0);
 	ck_assert_uint_eq(virtio_config_read(dev, 12, 4), 126); /* seg_max */
@@ -187,9 +187,40 @@ START_TEST(features_and_config)
 	ck_assert_uint_eq(virtio_config_read(dev, 40, 4), 1);	/* max_discard_seg */
 	ck_assert_uint_eq(virtio_config_read(dev, 44, 4), 8);	/* discard_sector_alignment */
 	ck_assert_uint_eq(virtio_config_read(dev, 56, 1), 1);	/* write_zeroes_may_unmap */
-	/* Nothing is writable. */
-	virtio_config_write(dev, 32, 1, 1);
-	ck_assert_uint_eq(virtio_config_read(dev, 32, 1), 0);
+	ck_assert_uint_eq(virtio_config_read(dev, 60, 8), 0);	/* secure erase */
+	ck_assert_uint_eq(virtio_config_read(dev, 68, 4), 0);
+	/* Nothing is writable but the mode of the cache. */
+	virtio_config_write(dev, 31, 1, 7);
+	virtio_config_write(dev, 33, 1, 7);
+	virtio_config_write(dev, 32, 4, 0);
+	ck_assert_uint_eq(virtio_config_read(dev, 32, 1), 1);
+	ck_assert_uint_eq(virtio_config_read(dev, 28, 4), 0);
+	ck_assert_uint_eq(virtio_config_read(dev, 33, 1), 0);
+	teardown();
+}
+END_TEST
+
+/* [virtio 1.3 §5.2.4] In blocks, whatever they are; more than a field can say is its maximum. */
+START_TEST(topology)
+{
+	disk = fake_disk_create(DISK_SIZE);
+	disk->disk.block_size = 512;
+	disk->disk.physical_block_size = 4096;
+	disk->disk.min_io = 64 * KiB;
+	disk->disk.opt_io = 1 * MiB;
+	disk->disk.alignment_offset = 3584;
+	create(0);
+	ck_assert_uint_eq(virtio_config_read(dev, 24, 1), 3);
+	ck_assert_uint_eq(virtio_config_read(dev, 25, 1), 7);
+	ck_assert_uint_eq(virtio_config_read(dev, 26, 2), 128);
+	ck_assert_uint_eq(virtio_config_read(dev, 28, 4), 2048);
+	teardown();
+	disk = fake_disk_create(DISK_SIZE);
+	disk->disk.min_io = UINT32_MAX;
+	disk->disk.alignment_offset = 512 * KiB;
+	create(0);
+	ck_assert_uint_eq(virtio_config_read(dev, 25, 1), 255);
+	ck_assert_uint_eq(virtio_config_read(dev, 26, 2), 65535);
 	teardown();
 }
 END_TEST
@@ -202,7 +233,8 @@ START_TEST(features_of_a_read_only_disk)
 	conf.nr_queues = 2;
 	create(0);
 	ck_assert_uint_eq(dev->offered & 0xffffff, BLK_F_SEG_MAX | BLK_F_BLK_SIZE | BLK_F_FLUSH |
-							   BLK_F_TOPOLOGY | BLK_F_RO | BLK_F_MQ);
+							   BLK_F_TOPOLOGY | BLK_F_CONFIG_WCE |
+							   BLK_F_RO | BLK_F_MQ);
 	ck_assert_uint_eq(virtio_config_read(dev, 34, 2), 2);
 	ck_assert_uint_eq(virtio_config_read(dev, 56, 1), 0);
 	start(BLK_F_RO | BLK_F_MQ, 256);
@@ -404,6 +436,35 @@ START_TEST(discard_and_write_zeroes)
 }
 END_TEST
 
+/* Offered where it is true, and otherwise not a discard in its place. */
+START_TEST(secure_erase)
+{
+	setup(ALL_F);
+	ck_assert(!(dev->offered & BLK_F_SECURE_ERASE));
+	ck_assert_uint_eq(run_segment(BLK_T_SECURE_ERASE, 8, 16, 0), BLK_S_UNSUPP);
+	ck_assert_uint_eq(disk->nr_record, 0);
+	teardown();
+
+	disk = fake_disk_create(DISK_SIZE);
+	disk->disk.can_erase = true;
+	setup(ALL_F | BLK_F_SECURE_ERASE);
+	ck_assert_uint_eq(virtio_config_read(dev, 60, 4), BLK_MAX_DISCARD_SECTORS);
+	ck_assert_uint_eq(virtio_config_read(dev, 64, 4), 1);
+	ck_assert_uint_eq(virtio_config_read(dev, 68, 4), 8);
+	ck_assert_uint_eq(run_segment(BLK_T_SECURE_ERASE, 8, 16, 0), BLK_S_OK);
+	ck_assert(disk->record[0].op == DISK_SECURE_ERASE && disk->record[0].off == 4096 &&
+		  disk->record[0].len == 8192);
+	ck_assert_uint_eq(run_segment(BLK_T_SECURE_ERASE, 8, 16, 1), BLK_S_UNSUPP);
+	ck_assert_uint_eq(run_segment(BLK_T_SECURE_ERASE, SECTORS - 1, 2, 0), BLK_S_IOERR);
+	ck_assert_uint_eq(run_segment(BLK_T_SECURE_ERASE, UINT64_MAX, 2, 0), BLK_S_IOERR);
+	ck_assert_uint_eq(run_segment(BLK_T_SECURE_ERASE, 0, BLK_MAX_DISCARD_SECTORS + 1, 0),
+			  BLK_S_IOERR);
+	ck_assert_uint_eq(run(BLK_T_SECURE_ERASE, 0, 8), BLK_S_IOERR);
+	ck_assert_uint_eq(disk->nr_record, 1);
+	teardown();
+}
+END_TEST
+
 /* Also where the disk is large enough for more. */
 START_TEST(no_more_than_the_limits)
 {
@@ -576,6 +637,50 @@ START_TEST(write_through_without_flush)
 	/* A write that failed needs no flush, a read neither. */
 	ck_assert_uint_eq(run(BLK_T_OUT, 0, 512), BLK_S_IOERR);
 	ck_assert_uint_eq(disk->nr_pending, 0);
+	teardown();
+}
+END_TEST
+
+/* A write is answered after the flush that follows it, or at once. */
+static void expect_write_through(bool on)
+{
+	u16 head = post(0, 0, BLK_T_OUT, 0, BUFFER, 512);
+
+	kick(0);
+	fake_disk_finish(disk, 0);
+	ck_assert((status(0) == NOT_ANSWERED) == on);
+	ck_assert_uint_eq(disk->nr_pending, on);
+	fake_disk_finish_all(disk);
+	ck_assert_uint_eq(used(0, head), 1);
+}
+
+/* [virtio 1.3 §5.2.5.2, §5.2.6.2] */
+START_TEST(the_driver_switches_the_cache)
+{
+	setup(ALL_F | BLK_F_CONFIG_WCE);
+	ck_assert_uint_eq(virtio_config_read(dev, 32, 1), 1);
+	expect_write_through(false);
+	virtio_config_write(dev, 32, 1, 0);
+	ck_assert_uint_eq(virtio_config_read(dev, 32, 1), 0);
+	expect_write_through(true);
+	virtio_config_write(dev, 32, 1, 0x80); /* odd, but not 0 */
+	ck_assert_uint_eq(virtio_config_read(dev, 32, 1), 1);
+	expect_write_through(false);
+	virtio_config_write(dev, 32, 1, 0);
+	virtio_status_set(dev, 0);
+	start(ALL_F | BLK_F_CONFIG_WCE, 256);
+	expect_write_through(false);
+	/* Without FLUSH it begins without a cache. */
+	virtio_status_set(dev, 0);
+	start(BLK_F_CONFIG_WCE, 256);
+	ck_assert_uint_eq(virtio_config_read(dev, 32, 1), 0);
+	expect_write_through(true);
+	/* A driver that has not negotiated it switches nothing. */
+	virtio_status_set(dev, 0);
+	start(ALL_F, 256);
+	virtio_config_write(dev, 32, 1, 0);
+	ck_assert_uint_eq(virtio_config_read(dev, 32, 1), 1);
+	expect_write_through(false);
 	teardown();
 }
 END_TEST
@@ -977,12 +1082,13 @@ START_TEST(queues_share_the_pool)
 }
 END_TEST
 
-SUITE_MAIN("virtio/blk", features_and_config, features_of_a_read_only_disk, write_then_read,
-	   odd_framing, bounds, unknown_types_are_answered, get_id, discard_and_write_zeroes,
-	   no_more_than_the_limits, segment_behind_the_header, without_unmap_when_the_disk_cannot,
-	   disk_full_and_then_not, failed_read_has_no_length, flush_waits_for_earlier_writes,
-	   several_flushes, write_through_without_flush, one_interrupt_a_batch, a_kick_is_bounded,
-	   slots_run_out, delayed, reset_in_the_middle, reset_of_one_queue, memory_is_let_go,
-	   rings_go_while_a_request_is_in_flight, pins_last_until_the_answer, no_room_for_an_answer,
-	   more_pieces_than_seg_max, black_book, create_fails_step_by_step, small_pool,
-	   queues_share_the_pool)
+SUITE_MAIN("virtio/blk", features_and_config, topology, features_of_a_read_only_disk,
+	   write_then_read, odd_framing, bounds, unknown_types_are_answered, get_id,
+	   discard_and_write_zeroes, secure_erase, no_more_than_the_limits,
+	   segment_behind_the_header, without_unmap_when_the_disk_cannot, disk_full_and_then_not,
+	   failed_read_has_no_length, flush_waits_for_earlier_writes, several_flushes,
+	   write_through_without_flush, the_driver_switches_the_cache, one_interrupt_a_batch,
+	   a_kick_is_bounded, slots_run_out, delayed, reset_in_the_middle, reset_of_one_queue,
+	   memory_is_let_go, rings_go_while_a_request_is_in_flight, pins_last_until_the_answer,
+	   no_room_for_an_answer, more_pieces_than_seg_max, black_book, create_fails_step_by_step,
+	   small_pool, queues_share_the_pool)

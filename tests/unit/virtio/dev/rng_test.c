@@ -11,6 +11,7 @@
 #include "tests/fake/transport.h"
 #include "tests/unit/suite.h"
 #include "virtio/dev/kinds.h"
+#include "virtio/dev/rng_conf.h"
 
 #define F_ALL (VIRTIO_F_VERSION_1 | VIRTIO_F_INDIRECT_DESC)
 
@@ -24,6 +25,8 @@ ssize_t getrandom(void *buf, size_t len, unsigned flags)
 	errno = EIO;
 	return -1;
 }
+
+static struct rng_conf limit; /* of the devices that are made */
 
 struct rig {
 	struct mem *mem;
@@ -49,7 +52,7 @@ static void rig_up(struct rig *x, u64 features)
 
 	struct virtio_env env = { .mem = x->mem, .loop = x->loop };
 
-	ck_assert_int_eq(virtio_rng_create(&x->d, &env), 0);
+	ck_assert_int_eq(virtio_rng_create(&x->d, &env, &limit), 0);
 	fake_transport_attach(&x->t, x->d);
 	rig_start(x, features);
 }
@@ -183,6 +186,64 @@ START_TEST(work_per_kick_is_bounded)
 }
 END_TEST
 
+/* The bytes of a request that was posted, or 0: it waits. */
+static u32 answered(struct rig *x)
+{
+	u32 id, len;
+
+	loop_step(x->loop, 0);
+	return fake_ring_used(&x->r, &id, &len) ? len : 0;
+}
+
+/* [virtio 1.3 §5.4.6.2] Less than the buffer, and later than at once. */
+START_TEST(a_limit_is_kept)
+{
+	struct fake_buf buf = { FAKE_DATA, 64, true };
+	u64 started = loop_now_ns();
+	struct rig x;
+	u32 len = 0;
+
+	limit = (struct rng_conf){ .max_bytes = 100, .period_ms = 300 };
+	rig_up(&x, F_ALL);
+	for (unsigned i = 0; i < 3; i++)
+		fake_ring_add(&x.r, &buf, 1);
+	kick(&x);
+	ck_assert_uint_eq(answered(&x), 64);
+	ck_assert_uint_eq(answered(&x), 36);
+	/* Neither another kick nor a reset brings more. */
+	kick(&x);
+	ck_assert_uint_eq(answered(&x), 0);
+	rig_start(&x, F_ALL);
+	fake_ring_add(&x.r, &buf, 1);
+	kick(&x);
+	/* In the next period it comes by itself, whatever the driver does. */
+	for (unsigned i = 0; !len && i < 100; i++) {
+		loop_step(x.loop, 100);
+		len = answered(&x);
+	}
+	ck_assert_uint_eq(len, 64);
+	ck_assert_uint_ge(loop_now_ns() - started, 300000000u);
+	rig_down(&x);
+	limit = (struct rng_conf){ .max_bytes = 0 };
+}
+END_TEST
+
+START_TEST(the_option)
+{
+	static const char *const bad[] = { "",	       "max-bytes=0",	       "max-bytes=",
+					   "period=5", "max-bytes=1,period=0", "max-bytes=1,",
+					   "bytes=1",  "max-bytes=1,period=x" };
+	struct rng_conf c;
+
+	ck_assert_int_eq(rng_conf_parse("max-bytes=1024,period=1000", &c), 0);
+	ck_assert(c.max_bytes == 1024 && c.period_ms == 1000);
+	ck_assert_int_eq(rng_conf_parse("max-bytes=7", &c), 0);
+	ck_assert(c.max_bytes == 7 && c.period_ms == 65536);
+	for (unsigned i = 0; i < ARRAY_SIZE(bad); i++)
+		ck_assert_msg(rng_conf_parse(bad[i], &c) == -EINVAL, "%s", bad[i]);
+}
+END_TEST
+
 START_TEST(readable_buffers_fail_the_device)
 {
 	static const struct fake_buf bufs[] = {
@@ -235,5 +296,5 @@ START_TEST(black_book)
 END_TEST
 
 SUITE_MAIN("virtio/rng", identity, fills_buffers, a_huge_request_is_answered_in_part,
-	   a_source_that_fails, work_per_kick_is_bounded, readable_buffers_fail_the_device,
-	   black_book)
+	   a_source_that_fails, work_per_kick_is_bounded, a_limit_is_kept, the_option,
+	   readable_buffers_fail_the_device, black_book)

@@ -200,6 +200,19 @@ START_TEST(discards)
 }
 END_TEST
 
+/* A hole in a file is no erasure: there is one way, and no other in its place. */
+START_TEST(secure_erasures)
+{
+	struct disk_req r = request(DISK_SECURE_ERASE, 8192, 4096);
+	struct disk_io io = next(&block, &r);
+
+	ck_assert(io.kind == DISK_IO_BLKSECDISCARD && io.off == 8192 && io.len == 4096);
+	ck_assert(next(&plain, &r).kind == DISK_IO_BLKSECDISCARD);
+	ck_assert(disk_io_finished(&block, &r, -EOPNOTSUPP));
+	ck_assert_int_eq(r.result, -EOPNOTSUPP);
+}
+END_TEST
+
 START_TEST(big_transfers_are_slow)
 {
 	static char a[512];
@@ -249,7 +262,7 @@ END_TEST
 
 START_TEST(erasing_in_pieces)
 {
-	static const enum disk_op ops[] = { DISK_DISCARD, DISK_WRITE_ZEROES };
+	static const enum disk_op ops[] = { DISK_DISCARD, DISK_WRITE_ZEROES, DISK_SECURE_ERASE };
 
 	for (unsigned i = 0; i < ARRAY_SIZE(ops); i++) {
 		struct disk_req r = request(ops[i], 4096, 2 * (u64)DISK_ERASE_PIECE);
@@ -301,5 +314,5 @@ END_TEST
 SUITE_MAIN("virtio/disk_io", short_transfers_continue, end_of_file_is_an_error,
 	   interruptions_are_bounded, errors_end_a_request, direct_takes_what_is_aligned,
 	   direct_falls_back_on_einval_once, zeroes_without_unmap_never_punch, zeroes_with_unmap,
-	   discards, big_transfers_are_slow, a_call_is_for_a_piece, erasing_in_pieces,
-	   cancelled_between_pieces)
+	   discards, secure_erasures, big_transfers_are_slow, a_call_is_for_a_piece,
+	   erasing_in_pieces, cancelled_between_pieces)

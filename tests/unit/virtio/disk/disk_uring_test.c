@@ -6,7 +6,9 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <sched.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -616,6 +618,36 @@ START_TEST(a_discard_makes_no_thread)
 }
 END_TEST
 
+static u64 erased[2], discarded[2];
+
+/* The file plays a device that can erase: what it is asked for is noted. */
+int ioctl(int fd, unsigned long request, ...)
+{
+	va_list args;
+	void *arg;
+
+	va_start(args, request);
+	arg = va_arg(args, void *);
+	va_end(args);
+	if (request != BLKSECDISCARD && request != BLKDISCARD)
+		return (int)syscall(SYS_ioctl, fd, request, arg);
+	memcpy(request == BLKDISCARD ? discarded : erased, arg, sizeof(erased));
+	return 0;
+}
+
+START_TEST(a_secure_erase_is_no_discard)
+{
+	is_blk = true;
+	if (!open_disk("/tmp", 0))
+		return;
+	ck_assert_int_eq(do_one(DISK_SECURE_ERASE, 4096, NULL, 64 * KiB), 0);
+	ck_assert(erased[0] == 4096 && erased[1] == 64 * KiB && !discarded[1]);
+	ck_assert_int_eq(do_one(DISK_DISCARD, 8192, NULL, 4096), 0);
+	ck_assert(erased[0] == 4096 && discarded[0] == 8192);
+	close_disk();
+}
+END_TEST
+
 /*
  * Where there is a ring it does what it was restricted to: to register anything with it, which is
  * not on its list, is refused; so are system calls that are not.
@@ -678,4 +710,4 @@ SUITE_MAIN(SUITE_NAME, a_ring_is_restricted, a_ring_opens_no_file, write_flush_r
 	   scattered_buffers, many_at_once, done_may_submit, drain_waits_for_all,
 	   truncated_under_us, zeroes_and_discard, small_tmpfs, direct_io, pieces, cancelled,
 	   large_ones_let_others_pass, loop_on_its_thread, alone_and_at_once,
-	   a_discard_makes_no_thread)
+	   a_discard_makes_no_thread, a_secure_erase_is_no_discard)
