@@ -23,47 +23,13 @@
 
 #include "lkvm/base/log.h"
 #include "virtio/core/pool.h"
-#include "virtio/dev/blk_config.h"
-#include "virtio/dev/blk_slots.h"
-#include "virtio/dev/kinds.h"
+#include "virtio/dev/blk_priv.h"
 
 /* Requests in flight. Their iovecs are touched only as far as they are used. */
 #define NR_SLOTS 256u
 
-/* How long a loop may be busy before a user's wish is refused. */
-#define RESIZE_PATIENCE_MS 2000u
-
 /* What one kick may do before the loop turns to its other fds. */
 #define KICK_BYTES (16 * MiB)
-
-struct queue {
-	u64 next_seq;	       /* of the next write */
-	unsigned writes;       /* not done yet */
-	struct slot *flushes;  /* that wait for earlier writes */
-	unsigned on_disk;      /* submitted, not done */
-	_Atomic bool stopping; /* its requests end without a word to the driver */
-	bool starved;	       /* no slot was free */
-};
-
-struct blk {
-	struct virtio_device dev;
-	struct disk *disk;
-	struct blk_config config;
-	struct blk_limits limits;
-	char serial[DISK_SERIAL_LEN + 1];
-	/* A write is durable before the driver hears of it. vCPUs and the loop write it. */
-	_Atomic bool write_through;
-
-	struct queue queues[DISK_MAX_QUEUES];
-	struct blk_slots slots;
-	struct slot *finished, **finished_tail; /* since the last publish(), in this order */
-	u64 kick_bytes;				/* that this kick has moved */
-	bool to_commit; /* the disk was given requests that it need not have begun */
-
-	u64 delay_ns;
-	struct loop_timer *delay;
-	struct slot *delayed, **delayed_tail;
-};
 
 static struct queue *queue_of(struct slot *s)
 {
@@ -152,6 +118,11 @@ static void end_delays(struct blk *b, u64 until)
 	if (!b->delayed)
 		b->delayed_tail = &b->delayed;
 	publish(b);
+}
+
+void blk_answer_all(void *arg)
+{
+	end_delays(arg, UINT64_MAX);
 }
 
 static void delay_over(void *arg)
@@ -341,38 +312,6 @@ static void blk_kick(struct virtio_device *d, struct virtqueue *q)
 
 /* ---- life ---- */
 
-/*
- * [virtio 1.3 §5.2.5.2] The cache begins as the driver can use it: without FLUSH there is none,
- * because completed writes are stable then [§5.2.6.2].
- */
-static void blk_negotiated(struct virtio_device *d)
-{
-	struct blk *b = container_of(d, struct blk, dev);
-
-	b->config.writeback = virtio_has(d, BLK_F_FLUSH);
-	b->write_through = !b->config.writeback;
-}
-
-/* What has been decided about without the new mode is told before the driver goes on. */
-static void answer_all(void *arg)
-{
-	end_delays(arg, UINT64_MAX);
-}
-
-/* What is in the cache by then becomes stable with the first write that follows, or a FLUSH. */
-static void blk_config_written(struct virtio_device *d, u32 off, u32 len)
-{
-	struct blk *b = container_of(d, struct blk, dev);
-
-	if (!(d->status & VIRTIO_S_FEATURES_OK))
-		return; /* blk_negotiated() is to come */
-	if (virtio_has(d, BLK_F_CONFIG_WCE))
-		b->write_through = !b->config.writeback;
-	b->config.writeback = !b->write_through;
-	if (b->write_through)
-		loop_call(d->loop, answer_all, b);
-}
-
 static int blk_start(struct virtio_device *d)
 {
 	struct blk *b = container_of(d, struct blk, dev);
@@ -400,7 +339,7 @@ static void blk_stop(struct virtio_device *d, struct virtqueue *q)
 			;
 		assert(!b->queues[i].on_disk && !b->queues[i].flushes);
 	}
-	end_delays(b, UINT64_MAX);
+	blk_answer_all(b);
 	assert(q || !b->slots.busy);
 	for (unsigned i = first; i < end; i++)
 		b->queues[i] = (struct queue){ 0 };
@@ -415,50 +354,6 @@ static void blk_destroy(struct virtio_device *d)
 	b->disk->ops->destroy(b->disk);
 	blk_slots_fini(&b->slots);
 	free(b);
-}
-
-/* A disk that grows. */
-struct resize {
-	struct blk *b;
-	u64 *old, *new;
-	int err;
-};
-
-/*
- * On the loop: requests for the new part are good from here on, before the driver knows of it. What
- * has become smaller stays as it was: the driver would not expect that.
- */
-static void grow(void *arg)
-{
-	struct resize *r = arg;
-	struct disk *disk = r->b->disk;
-
-	*r->old = disk->size;
-	r->err = *r->new < disk->size ? -EINVAL : 0;
-	if (r->err)
-		return;
-	disk->size = *r->new;
-	r->b->limits.sectors = disk->size / DISK_SECTOR;
-}
-
-int virtio_blk_resize(struct virtio_device *d, u64 *old, u64 *new)
-{
-	struct blk *b = container_of(d, struct blk, dev);
-	struct resize r = { .b = b, .old = old, .new = new };
-	int err = b->disk->ops->measure(b->disk, new);
-
-	if (!err && !loop_call_within(d->loop, grow, &r, RESIZE_PATIENCE_MS))
-		err = -ETIMEDOUT;
-	if (!err)
-		err = r.err;
-	if (err || *old == *new)
-		return err;
-	/* [virtio 1.3 §5.2.5] The driver reads the capacity again. */
-	pthread_mutex_lock(&d->lock);
-	b->config.capacity = le64_of(*new / DISK_SECTOR);
-	virtio_config_changed(d);
-	pthread_mutex_unlock(&d->lock);
-	return 0;
 }
 
 static const struct virtio_type blk_type = {
