@@ -8,6 +8,7 @@
  * Spec:   Devicetree Specification 0.4; the bindings named at each node.
  */
 #include "arm64/fdt_words.h"
+#include "lkvm/kvm/psci_ids.h"
 
 void fdt_cpus(struct tree *t)
 {
@@ -29,15 +30,15 @@ void fdt_cpus(struct tree *t)
 
 void fdt_psci(struct tree *t)
 {
-	u32 wide = t->conf->board->aarch32 ? 0 : 0x40000000;
+	u32 wide = t->conf->board->aarch32 ? 0 : PSCI_64;
 
 	node(t, "psci");
 	prop_strings(t, "compatible", "arm,psci-1.0\0arm,psci-0.2\0arm,psci");
 	prop_str(t, "method", t->conf->board->psci_smc || t->conf->board->el2 ? "smc" : "hvc");
 	/* Function numbers, for drivers that stop at "arm,psci". [DEN0022 5.1] */
-	prop_list(t, "cpu_suspend", wide | 0x84000001);
-	prop_list(t, "cpu_off", 0x84000002);
-	prop_list(t, "cpu_on", wide | 0x84000003);
+	prop_list(t, "cpu_suspend", PSCI_CPU_SUSPEND | wide);
+	prop_list(t, "cpu_off", PSCI_CPU_OFF);
+	prop_list(t, "cpu_on", PSCI_CPU_ON | wide);
 	end(t);
 }
 

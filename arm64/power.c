@@ -17,33 +17,10 @@
 
 #include "arm64/board.h"
 #include "lkvm/base/log.h"
+#include "lkvm/kvm/psci_ids.h"
+#include "lkvm/kvm/smccc.h"
 #include "lkvm/vm/stop.h"
 
-#define PSCI_32 0x84000000u
-#define PSCI_64 0xc4000000u
-#define PSCI_NR 0x20u
-
-/* Function numbers, in either range. */
-enum {
-	VERSION = 0,
-	CPU_SUSPEND = 1,
-	CPU_OFF = 2,
-	CPU_ON = 3,
-	AFFINITY_INFO = 4,
-	MIGRATE_INFO_TYPE = 6,
-	SYSTEM_OFF = 8,
-	SYSTEM_RESET = 9,
-	FEATURES = 10,
-	SYSTEM_RESET2 = 18,
-};
-
-#define SMCCC_VERSION 0x80000000u
-#define VERSION_1_1 0x10001u
-#define SUCCESS UINT64_C(0)
-#define NOT_SUPPORTED ((u64)-1)
-#define INVALID_PARAMETERS ((u64)-2)
-#define ALREADY_ON ((u64)-4)
-#define INTERNAL_FAILURE ((u64)-6)
 #define TOS_NOT_PRESENT 2u /* MIGRATE_INFO_TYPE: nothing to migrate */
 
 #define AFFINITY UINT64_C(0xff00ffffff) /* of an MPIDR */
@@ -52,8 +29,6 @@ enum {
 
 #define SCTLR_EL1 KVM_REG_SYS(3u, 0u, 1u, 0u, 0u)
 #define SCTLR_EE BIT(25)
-
-#define NR_REGS 4u /* of a call and of its answer */
 
 struct cpu {
 	int fd;
@@ -104,56 +79,56 @@ static u64 cpu_on(struct power *p, unsigned self, const u64 x[])
 		if (board_mpidr(i) != x[1])
 			continue;
 		if (is_on(p, i))
-			return ALREADY_ON;
+			return PSCI_ALREADY_ON;
 		if (start(p, self, i, x[2], x[3]))
-			return INTERNAL_FAILURE;
+			return PSCI_INTERNAL_FAILURE;
 		atomic_store(&p->cpus[i].on, true);
 		vcpu_gate_look(p->env.gate);
-		return SUCCESS;
+		return PSCI_SUCCESS;
 	}
-	return INVALID_PARAMETERS;
+	return PSCI_INVALID_PARAMETERS;
 }
 
-/* 0: one of the CPUs of that affinity is on; 1: none is [DEN 0022 5.7]. */
+/* On if one of the CPUs of that affinity is. */
 static u64 affinity_info(const struct power *p, const u64 x[])
 {
 	u64 level = x[2], mask;
 	bool any = false;
 
 	if (level >= AFFINITY_LEVELS || x[1] & ~AFFINITY)
-		return INVALID_PARAMETERS;
+		return PSCI_INVALID_PARAMETERS;
 	mask = AFFINITY & ~(BIT(8 * level) - 1);
 	for (unsigned i = 0; i < p->env.nr_cpus; i++) {
 		if ((board_mpidr(i) & mask) != (x[1] & mask))
 			continue;
 		if (is_on(p, i))
-			return 0;
+			return PSCI_AFFINITY_ON;
 		any = true;
 	}
-	return any ? 1 : INVALID_PARAMETERS;
+	return any ? PSCI_AFFINITY_OFF : PSCI_INVALID_PARAMETERS;
 }
 
 static u64 features(u32 id)
 {
 	switch (id) {
-	case PSCI_32 + VERSION:
-	case PSCI_32 + CPU_SUSPEND:
-	case PSCI_64 + CPU_SUSPEND:
-	case PSCI_32 + CPU_OFF:
-	case PSCI_32 + CPU_ON:
-	case PSCI_64 + CPU_ON:
-	case PSCI_32 + AFFINITY_INFO:
-	case PSCI_64 + AFFINITY_INFO:
-	case PSCI_32 + MIGRATE_INFO_TYPE:
-	case PSCI_32 + SYSTEM_OFF:
-	case PSCI_32 + SYSTEM_RESET:
-	case PSCI_32 + FEATURES:
-	case PSCI_32 + SYSTEM_RESET2:
-	case PSCI_64 + SYSTEM_RESET2:
+	case PSCI_VERSION:
+	case PSCI_CPU_SUSPEND:
+	case PSCI_CPU_SUSPEND | PSCI_64:
+	case PSCI_CPU_OFF:
+	case PSCI_CPU_ON:
+	case PSCI_CPU_ON | PSCI_64:
+	case PSCI_AFFINITY_INFO:
+	case PSCI_AFFINITY_INFO | PSCI_64:
+	case PSCI_MIGRATE_INFO_TYPE:
+	case PSCI_SYSTEM_OFF:
+	case PSCI_SYSTEM_RESET:
+	case PSCI_FEATURES:
+	case PSCI_SYSTEM_RESET2:
+	case PSCI_SYSTEM_RESET2 | PSCI_64:
 	case SMCCC_VERSION:
-		return SUCCESS;
+		return PSCI_SUCCESS;
 	default:
-		return NOT_SUPPORTED;
+		return PSCI_NOT_SUPPORTED;
 	}
 }
 
@@ -169,7 +144,7 @@ static enum psci_result reset2(struct power *p, unsigned self, u64 x[])
 {
 	/* Warm reset of the architecture, or a vendor's own: all are the same here. */
 	if ((u32)x[1] && !((u32)x[1] & VENDOR_RESET)) {
-		x[0] = INVALID_PARAMETERS;
+		x[0] = PSCI_INVALID_PARAMETERS;
 		return PSCI_STAYS_ON;
 	}
 	return stop_all(p, self, STOP_RESET);
@@ -178,35 +153,35 @@ static enum psci_result reset2(struct power *p, unsigned self, u64 x[])
 static enum psci_result call(struct power *p, unsigned self, u64 x[])
 {
 	switch ((u32)x[0]) {
-	case PSCI_32 + VERSION:
-		x[0] = VERSION_1_1;
+	case PSCI_VERSION:
+		x[0] = PSCI_VERSION_1_1;
 		break;
-	case PSCI_32 + CPU_OFF:
+	case PSCI_CPU_OFF:
 		atomic_store(&p->cpus[self].on, false);
 		return PSCI_IS_OFF;
-	case PSCI_32 + CPU_ON:
-	case PSCI_64 + CPU_ON:
+	case PSCI_CPU_ON:
+	case PSCI_CPU_ON | PSCI_64:
 		x[0] = cpu_on(p, self, x);
 		break;
-	case PSCI_32 + AFFINITY_INFO:
-	case PSCI_64 + AFFINITY_INFO:
+	case PSCI_AFFINITY_INFO:
+	case PSCI_AFFINITY_INFO | PSCI_64:
 		x[0] = affinity_info(p, x);
 		break;
-	case PSCI_32 + MIGRATE_INFO_TYPE:
+	case PSCI_MIGRATE_INFO_TYPE:
 		x[0] = TOS_NOT_PRESENT;
 		break;
-	case PSCI_32 + SYSTEM_OFF:
+	case PSCI_SYSTEM_OFF:
 		return stop_all(p, self, STOP_POWEROFF);
-	case PSCI_32 + SYSTEM_RESET:
+	case PSCI_SYSTEM_RESET:
 		return stop_all(p, self, STOP_RESET);
-	case PSCI_32 + FEATURES:
+	case PSCI_FEATURES:
 		x[0] = features((u32)x[1]);
 		break;
-	case PSCI_32 + SYSTEM_RESET2:
-	case PSCI_64 + SYSTEM_RESET2:
+	case PSCI_SYSTEM_RESET2:
+	case PSCI_SYSTEM_RESET2 | PSCI_64:
 		return reset2(p, self, x);
 	default:
-		x[0] = NOT_SUPPORTED;
+		x[0] = PSCI_NOT_SUPPORTED;
 	}
 	return PSCI_STAYS_ON;
 }
@@ -217,25 +192,25 @@ static int hypercall(void *arg, unsigned index, int vcpu_fd, const struct kvm_ru
 {
 	struct power *p = arg;
 	enum psci_result now;
-	u64 x[NR_REGS];
+	u64 x[PSCI_NR_REGS];
 	int err;
 
-	if (((u32)run->hypercall.nr & ~(PSCI_64 ^ PSCI_32)) - PSCI_32 >= PSCI_NR)
+	if (!psci_is_call((u32)run->hypercall.nr))
 		return -ENOENT;
-	err = kvm_gprs_get(vcpu_fd, x, NR_REGS);
+	err = kvm_gprs_get(vcpu_fd, x, PSCI_NR_REGS);
 	if (err)
 		return err;
 	/* [SMCCC 1.2 2.4] The 32-bit functions have 32-bit arguments. */
-	for (unsigned i = 1; i < NR_REGS && !((u32)x[0] & (PSCI_64 ^ PSCI_32)); i++)
+	for (unsigned i = 1; i < PSCI_NR_REGS && !((u32)x[0] & PSCI_64); i++)
 		x[i] = (u32)x[i];
 	pthread_mutex_lock(&p->lock);
 	now = call(p, index, x);
 	pthread_mutex_unlock(&p->lock);
 	if (now == PSCI_IS_OFF)
 		return 0;
-	for (unsigned i = 1; i < NR_REGS; i++)
+	for (unsigned i = 1; i < PSCI_NR_REGS; i++)
 		x[i] = 0;
-	return kvm_gprs_set(vcpu_fd, x, NR_REGS);
+	return kvm_gprs_set(vcpu_fd, x, PSCI_NR_REGS);
 }
 
 static bool hook_is_on(void *arg, unsigned index)
@@ -255,39 +230,17 @@ const struct calls power_calls = CALLS("PSCI", list);
 
 /* ---- life ---- */
 
-#define FORWARDED(from, to)                                                                        \
-	{                                                                                          \
-		(from), (to) - (from) + 1, KVM_SMCCC_FILTER_FWD_TO_USER,                           \
-		{                                                                                  \
-			0                                                                          \
-		}                                                                                  \
-	}
-
-static const struct kvm_smccc_filter filters[] = {
-	FORWARDED(PSCI_32, PSCI_32 + CPU_SUSPEND - 1),
-	FORWARDED(PSCI_32 + CPU_SUSPEND + 1, PSCI_32 + PSCI_NR - 1),
-	FORWARDED(PSCI_64, PSCI_64 + CPU_SUSPEND - 1),
-	FORWARDED(PSCI_64 + CPU_SUSPEND + 1, PSCI_64 + PSCI_NR - 1),
+static const struct smccc_range forwarded[] = {
+	{ PSCI_VERSION, PSCI_CPU_SUSPEND - 1 },
+	{ PSCI_CPU_SUSPEND + 1, PSCI_VERSION + PSCI_RANGE - 1 },
+	{ PSCI_VERSION | PSCI_64, (PSCI_CPU_SUSPEND | PSCI_64) - 1 },
+	{ (PSCI_CPU_SUSPEND | PSCI_64) + 1, (PSCI_VERSION | PSCI_64) + PSCI_RANGE - 1 },
 };
-
-static int forward_calls(const struct kvm *k)
-{
-	int err = 0;
-
-	if (!kvm_attr_has(k->vm_fd, KVM_ARM_VM_SMCCC_CTRL, KVM_ARM_VM_SMCCC_FILTER)) {
-		log_error("--psci needs KVM's SMCCC filter: Linux 6.4 or later on the host");
-		return -ENODEV;
-	}
-	for (size_t i = 0; i < ARRAY_SIZE(filters) && !err; i++)
-		err = kvm_attr_set(k->vm_fd, KVM_ARM_VM_SMCCC_CTRL, KVM_ARM_VM_SMCCC_FILTER,
-				   &filters[i]);
-	return err ? log_errno(err, "--psci: cannot have KVM forward the calls") : 0;
-}
 
 int power_create(struct power **out, const struct power_env *env)
 {
 	struct power *p;
-	int err = forward_calls(env->kvm);
+	int err = smccc_forward(env->kvm, forwarded, ARRAY_SIZE(forwarded), "--psci");
 
 	if (err)
 		return err;

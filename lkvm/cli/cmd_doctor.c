@@ -16,7 +16,7 @@
 #include "lkvm/base/log.h"
 #include "lkvm/base/options.h"
 #include "lkvm/cli/cmd.h"
-#include "lkvm/kvm/kvm.h"
+#include "lkvm/kvm/smccc.h"
 #include "lkvm/run/confine.h"
 #include "realm/host/probe.h"
 
@@ -171,7 +171,7 @@ static void examine_vm(struct findings *f, const struct kvm *k)
 	if (*text)
 		text[strlen(text) - 1] = 0;
 	add_text(f, "irqchips", "interrupt controllers", *text ? text : "none");
-	filter = kvm_attr_has(vm.vm_fd, KVM_ARM_VM_SMCCC_CTRL, KVM_ARM_VM_SMCCC_FILTER);
+	filter = smccc_has_filter(&vm);
 	add_state(f, "smccc_filter", "SMCCC filter", filter, "%s",
 		  filter ? "" : "Linux 6.4 or later has it");
 	close(vm.vm_fd);

@@ -10,27 +10,15 @@
 
 #include <errno.h>
 
-#include "lkvm/base/log.h"
-#include "lkvm/kvm/kvm.h"
+#include "lkvm/kvm/smccc.h"
 #include "realm/realm.h"
 #include "realm/rhi.h"
 
 int hostcall_create(struct realm *r)
 {
-	const struct kvm_smccc_filter filter = {
-		RHI_FID_BASE, RHI_NR_FIDS, KVM_SMCCC_FILTER_FWD_TO_USER, { 0 }
-	};
-	int err;
+	static const struct smccc_range calls = { RHI_FID_BASE, RHI_FID_BASE + RHI_NR_FIDS - 1 };
 
-	if (!realm_rhi(r))
-		return 0;
-	err = kvm_attr_set(realm_kvm(r)->vm_fd, KVM_ARM_VM_SMCCC_CTRL, KVM_ARM_VM_SMCCC_FILTER,
-			   &filter);
-	if (err)
-		log_errno(
-			err,
-			"--service-ip: this host's kernel does not hand over a Realm's host calls");
-	return err;
+	return realm_rhi(r) ? smccc_forward(realm_kvm(r), &calls, 1, "--service-ip") : 0;
 }
 
 bool hostcall_is(const struct realm *r, const struct kvm_run *run)

@@ -19,7 +19,7 @@
 
 #include "lkvm/base/encode.h"
 #include "lkvm/base/log.h"
-#include "lkvm/kvm/kvm.h"
+#include "lkvm/kvm/smccc.h"
 #include "realm/host/uapi_rme.h"
 #include "realm/host/uapi_rmi.h"
 
@@ -278,7 +278,7 @@ void probe_sim(struct probe *p, const struct kvm *k)
 	*p = (struct probe){ .why = "no VM can be created" };
 	if (scratch_vm(&vm, k, 0))
 		return;
-	if (!kvm_attr_has(vm.vm_fd, KVM_ARM_VM_SMCCC_CTRL, KVM_ARM_VM_SMCCC_FILTER))
+	if (!smccc_has_filter(&vm))
 		p->why = "KVM has no SMCCC filter, it needs Linux 6.4 or later";
 	else if (kvm_cap(k, KVM_CAP_ARM_VM_IPA_SIZE) < (int)REALM_MIN_IPA)
 		p->why = "the guest's address space cannot be wide enough";

@@ -193,7 +193,7 @@ int calls_exit(struct sim *s, unsigned index, int vcpu_fd, const struct kvm_run 
 		return regs_undefined(vcpu_fd);
 	if (function - RSI_FID_BASE < RSI_NR_FIDS)
 		return answer_rsi(s, index, vcpu_fd);
-	if ((function & ~PSCI_64) - PSCI_VERSION < PSCI_RANGE)
+	if (psci_is_call(function))
 		return answer_psci(s, index, vcpu_fd);
 	return answer_other(s, index, vcpu_fd);
 }

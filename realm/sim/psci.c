@@ -12,18 +12,6 @@
  */
 #include "realm/sim/psci.h"
 
-#define SMCCC_VERSION 0x80000000u
-#define VERSION_1_1 0x10001u
-
-#define SUCCESS 0u
-#define NOT_SUPPORTED ((u64)-1)
-#define INVALID_PARAMETERS ((u64)-2)
-#define DENIED ((u64)-3)
-#define ALREADY_ON ((u64)-4)
-#define INVALID_ADDRESS ((u64)-9)
-#define AFFINITY_ON 0u
-#define AFFINITY_OFF 1u
-
 void psci_init(struct psci *p, const struct psci_env *env, void *env_arg, u64 par_size)
 {
 	*p = (struct psci){ .env = env, .env_arg = env_arg, .par_size = par_size };
@@ -53,15 +41,15 @@ static u64 cpu_on(struct psci *p, unsigned self, const u64 x[])
 	u64 cpu = cpu_of(x[1]), entry = x[2];
 
 	if (entry >= p->par_size)
-		return INVALID_ADDRESS;
+		return PSCI_INVALID_ADDRESS;
 	if (cpu >= p->nr_cpus)
-		return INVALID_PARAMETERS;
+		return PSCI_INVALID_PARAMETERS;
 	if (cpu == self || psci_is_on(p, (unsigned)cpu))
-		return ALREADY_ON;
+		return PSCI_ALREADY_ON;
 	if (p->env->start(p->env_arg, self, (unsigned)cpu, entry, x[3]))
-		return DENIED;
+		return PSCI_DENIED;
 	atomic_store(&p->on[cpu], true);
-	return SUCCESS;
+	return PSCI_SUCCESS;
 }
 
 static u64 affinity_info(const struct psci *p, const u64 x[])
@@ -69,8 +57,8 @@ static u64 affinity_info(const struct psci *p, const u64 x[])
 	u64 cpu = cpu_of(x[1]), level = x[2];
 
 	if (level || cpu >= p->nr_cpus)
-		return INVALID_PARAMETERS;
-	return psci_is_on(p, (unsigned)cpu) ? AFFINITY_ON : AFFINITY_OFF;
+		return PSCI_INVALID_PARAMETERS;
+	return psci_is_on(p, (unsigned)cpu) ? PSCI_AFFINITY_ON : PSCI_AFFINITY_OFF;
 }
 
 static u64 features(u64 function)
@@ -87,9 +75,9 @@ static u64 features(u64 function)
 	case PSCI_SYSTEM_RESET:
 	case PSCI_FEATURES:
 	case SMCCC_VERSION:
-		return SUCCESS;
+		return PSCI_SUCCESS;
 	default:
-		return NOT_SUPPORTED;
+		return PSCI_NOT_SUPPORTED;
 	}
 }
 
@@ -97,7 +85,7 @@ static u64 dispatch(struct psci *p, unsigned self, const u64 x[])
 {
 	switch ((u32)x[0]) {
 	case PSCI_VERSION:
-		return VERSION_1_1;
+		return PSCI_VERSION_1_1;
 	case PSCI_CPU_ON:
 	case PSCI_CPU_ON | PSCI_64:
 		return cpu_on(p, self, x);
@@ -107,7 +95,7 @@ static u64 dispatch(struct psci *p, unsigned self, const u64 x[])
 	case PSCI_FEATURES:
 		return features(x[1]);
 	default:
-		return NOT_SUPPORTED;
+		return PSCI_NOT_SUPPORTED;
 	}
 }
 

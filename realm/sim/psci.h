@@ -10,23 +10,9 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "lkvm/base/util.h"
+#include "lkvm/kvm/psci_ids.h"
 
 #define PSCI_MAX_CPUS 512u
-#define PSCI_NR_REGS 4u /* x0..x3: what a call takes, and what it returns */
-
-/* Function ids [DEN 0022 §5]; 32-bit ones, and the 64-bit form where there are both. */
-#define PSCI_VERSION 0x84000000u
-#define PSCI_CPU_SUSPEND 0x84000001u
-#define PSCI_CPU_OFF 0x84000002u
-#define PSCI_CPU_ON 0x84000003u
-#define PSCI_AFFINITY_INFO 0x84000004u
-#define PSCI_SYSTEM_OFF 0x84000008u
-#define PSCI_SYSTEM_RESET 0x84000009u
-#define PSCI_FEATURES 0x8400000au
-#define PSCI_64 0x40000000u
-
-#define PSCI_RANGE 0x20u /* function ids that belong to PSCI, from PSCI_VERSION on */
 
 struct psci_env {
 	/*

@@ -18,6 +18,7 @@
 
 #include "lkvm/base/log.h"
 #include "lkvm/kvm/kvm.h"
+#include "lkvm/kvm/smccc.h"
 #include "lkvm/vm/mem.h"
 #include "realm/measure/digest.h"
 #include "realm/measure/profile.h"
@@ -38,43 +39,19 @@ static int rmm(const struct realm_conf *conf)
 
 /* ---- set-up ---- */
 
-#define FORWARDED(from, to)                                                                        \
-	{                                                                                          \
-		(from), (to) - (from) + 1, KVM_SMCCC_FILTER_FWD_TO_USER,                           \
-		{                                                                                  \
-			0                                                                          \
-		}                                                                                  \
-	}
-
 /*
  * Everything comes to us, also what an RMM does not know: the guest must find neither KVM's
  * services here nor HVC. KVM keeps the architecture's range [SMCCC 1.2 §7], and does the work of
  * CPU_SUSPEND (32 and 64 bit), SYSTEM_OFF and SYSTEM_RESET, as an RMM's host would.
  */
-static const struct kvm_smccc_filter filters[] = {
-	FORWARDED(0u, 0x7fffffffu),
-	FORWARDED(0x80010000, PSCI_CPU_SUSPEND - 1),
-	FORWARDED(PSCI_CPU_SUSPEND + 1, PSCI_SYSTEM_OFF - 1),
-	FORWARDED(PSCI_SYSTEM_RESET + 1, 0xbfffffff),
-	FORWARDED(0xc0010000, (PSCI_CPU_SUSPEND | PSCI_64) - 1),
-	FORWARDED((PSCI_CPU_SUSPEND | PSCI_64) + 1, 0xffffffff),
+static const struct smccc_range forwarded[] = {
+	{ 0, 0x7fffffff },
+	{ 0x80010000, PSCI_CPU_SUSPEND - 1 },
+	{ PSCI_CPU_SUSPEND + 1, PSCI_SYSTEM_OFF - 1 },
+	{ PSCI_SYSTEM_RESET + 1, 0xbfffffff },
+	{ 0xc0010000, (PSCI_CPU_SUSPEND | PSCI_64) - 1 },
+	{ (PSCI_CPU_SUSPEND | PSCI_64) + 1, 0xffffffff },
 };
-
-static int set_filters(const struct kvm *k)
-{
-	if (!kvm_attr_has(k->vm_fd, KVM_ARM_VM_SMCCC_CTRL, KVM_ARM_VM_SMCCC_FILTER)) {
-		log_error("--realm=sim needs KVM's SMCCC filter: Linux 6.4 or later on the host");
-		return -ENODEV;
-	}
-	for (size_t i = 0; i < ARRAY_SIZE(filters); i++) {
-		int err = kvm_attr_set(k->vm_fd, KVM_ARM_VM_SMCCC_CTRL, KVM_ARM_VM_SMCCC_FILTER,
-				       &filters[i]);
-
-		if (err)
-			return log_errno(err, "cannot filter SMC function %#x", filters[i].base);
-	}
-	return 0;
-}
 
 static int create(struct realm *r)
 {
@@ -103,7 +80,8 @@ static int create(struct realm *r)
 		s->recs[i].index = i;
 	if (conf->sim_log)
 		err = calllog_open(&s->log, conf->sim_log_file);
-	return err ? err : set_filters(realm_kvm(r));
+	return err ? err
+		   : smccc_forward(realm_kvm(r), forwarded, ARRAY_SIZE(forwarded), "--realm=sim");
 }
 
 static int set_ram(struct realm *r)
