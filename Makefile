@@ -7,6 +7,7 @@
 # make check      unit tests, fuzz corpora, stress, faults, kills, lints, boots in the rig; prints a total
 # make faults     each call that can fail does, once; in `make check` an eighth of them
 # make dist       one static program with all libraries in it, in an archive: build/dist
+# make deb        Debian packages of what is committed, for arm64: build/deb (DEB_ARCH="arm64 amd64")
 # make bench      lkvm beside QEMU in the same rig
 # make mutate     plants faults in a copy of the tree, and has the unit tests find them
 # make install  uninstall  what was built: program, manual, completion (make install-arm64 says which)
@@ -68,7 +69,7 @@ HARDEN_KNOWN := $(call known,-fstack-clash-protection -ftrivial-auto-var-init=ze
 	$(if $(filter x86_64,$(ARCH)),-fcf-protection=full))
 # The C library's start files have no landing pads either (Debian 12), so lkvm starts by lkvm/start.c.
 START := $(if $(LINKED),,$(if $(filter aarch64 x86_64,$(ARCH)),lkvm/start.c))
-REPRO := -ffile-prefix-map=$(CURDIR)=.
+REPRO = -ffile-prefix-map=$(CURDIR)=. $(if $(SYSROOT),-ffile-prefix-map=$(SYSROOT)=/sysroot)
 OPT ?= -O2 -g
 # A linked program is static, too. Its relocations are packed (RELR): start-up has tens of thousands of
 # them, as all addresses in tables of libraries are.
@@ -89,11 +90,8 @@ LIBS ?= $(call lib,fdt) $(call lib,z) $(call lib,zstd) $(call lib,uring) $(call 
 # Debian 12's libslirp-dev does not bring the glib-2.0.pc that its own .pc file asks for.
 SLIRP_CFLAGS ?= $(or $(if $(SYSROOT),,$(shell $(PKG_CONFIG) --cflags slirp 2>/dev/null)),-I$(SYSROOT)/usr/include/slirp)
 
-# The version: the last tag and what came after it, or the base version and the commit, or (no git,
-# as in a source archive) the base version alone. Never a date: same sources, same program.
-VERSION_BASE := 0.1.0
-VERSION ?= $(or $(shell [ -e .git ] && { git describe --match 'v[0-9]*' --dirty || \
-	{ rev=$$(git describe --always --abbrev=12 --dirty) && echo "$(VERSION_BASE)-g$$rev"; }; } 2>/dev/null),$(VERSION_BASE))
+# The version: of the last tag and what came after it, tests/dist/version. Never a date.
+VERSION ?= $(shell tests/dist/version)
 
 .DEFAULT_GOAL := all
 # Objects on the way to something are kept.
@@ -221,6 +219,16 @@ dist-lkvm: $(STATIC)/packages
 	$(Q)$(MAKE) --no-print-directory $(DIST_VARS) build/dist/obj/lkvm
 dist: dist-lkvm
 	$(Q)VERSION=$(VERSION) CROSS_COMPILE=$(if $(filter aarch64,$(HERE)),,aarch64-linux-gnu-) tests/dist/pack build/dist/obj/lkvm
+
+# ---- Debian packages: build/deb ------------------------------------------------------------------
+#
+# Of what is committed; tests/dist/debian says how. DEB_ARCH="arm64 amd64" for more than one machine.
+
+DEB_ARCH ?= arm64
+.PHONY: deb
+deb:
+	$(Q)tests/rig/deps deb
+	$(Q)tests/dist/deb $(DEB_ARCH)
 
 # ---- unit tests: native, ASan + UBSan; with SAN=thread, TSan ---------------------------------------
 #
@@ -415,10 +423,10 @@ payloads: build/arm64/tests/tool build/arm64/tests/intrude build/arm64/tests/cou
 
 standins := $(call objs,$(O)/obj,$(KEYBROKER_STANDINS))
 
-$(O)/tests/keybroker-server: $(O)/obj/tests/keybroker/main.o $(standins) $(O)/libkeybroker.a $(O)/liblkvm.a
+$(O)/tests/keybroker-server: $(call objs,$(O)/obj,$(START) tests/keybroker/main.c) $(standins) $(O)/libkeybroker.a $(O)/liblkvm.a
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) $(call lib,z) $(call lib,zstd)
+	$(Q)$(CC) $(if $(START),-nostartfiles) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) $(call lib,z) $(call lib,zstd)
 
 $(O)/guest/keybroker-app: $(O)/obj/guest/keybroker/app.o $(standins) $(O)/libkeybroker.a $(O)/liblkvm.a
 	$(call say,LD,$@)
@@ -499,14 +507,21 @@ endif
 install-arm64: arm64
 	$(Q)$(MAKE) --no-print-directory O=build/arm64 $(ARM64_VARS) install
 
+# Not a part of `install`: for tests and demonstrations.
+.PHONY: install-keybroker
+install-keybroker: $(O)/tests/keybroker-server $(O)/guest/keybroker-app
+	install -D -m 755 -t $(DESTDIR)$(prefix)/bin $^
+	install -D -m 644 -t $(DESTDIR)$(prefix)/share/man/man1 docs/keybroker-server.1 docs/keybroker-app.1
+
 .PHONY: uninstall
 uninstall:
 	rm -f $(addprefix $(DESTDIR)$(prefix)/,bin/lkvm share/man/man1/lkvm.1 share/bash-completion/completions/lkvm \
-		share/zsh/site-functions/_lkvm share/fish/vendor_completions.d/lkvm.fish)
+		share/zsh/site-functions/_lkvm share/fish/vendor_completions.d/lkvm.fish \
+		$(addprefix bin/,keybroker-server keybroker-app) $(addprefix share/man/man1/,keybroker-server.1 keybroker-app.1))
 
 # ---- lints: each script of tests/lint/ is one, and says what it is for ----------------------------
 
-LINTS := completion layering primitives room-cards suites size words format shell install self-test
+LINTS := changelog completion flags layering primitives room-cards suites size words format shell install versions self-test
 .PHONY: lint-headers lint-tidy lint-cppcheck lint-man lint-globals lint-hardened lint-mutate
 lint: lint-headers lint-man lint-globals lint-hardened lint-cppcheck
 	$(Q)MAKE='$(MAKE)' tests/lint/run $(LINTS)
@@ -525,9 +540,9 @@ lint-man: $(O)/lkvm
 lint-globals: $(O)/liblkvm.a
 	$(call say,LINT,globals)
 	$(Q)tests/lint/globals $<
-lint-hardened: all arm64 $(O)/guest/keybroker-app keybroker-arm64
+lint-hardened: all arm64 keybroker
 	$(call say,LINT,hardened)
-	$(Q)tests/lint/hardened $(O)/lkvm build/arm64/lkvm $(O)/guest/keybroker-app build/arm64/guest/keybroker-app \
+	$(Q)tests/lint/hardened $(foreach o,$(sort $(O) build/arm64),$(o)/lkvm $(o)/tests/keybroker-server $(o)/guest/keybroker-app) \
 		$(wildcard build/dist/obj/lkvm)
 lint-cppcheck:
 	$(call say,LINT,cppcheck)
