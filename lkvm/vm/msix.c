@@ -261,7 +261,7 @@ int msix_create(struct msix **out, struct pci_func *f, unsigned bar, unsigned nr
 			return err;
 		}
 	}
-	pci_bar_add(f, bar, MSIX_BAR_SIZE, BUS_W4 | BUS_W8, ops);
+	pci_bar_add(f, bar, MSIX_BAR_SIZE, 0, BUS_W4 | BUS_W8, ops);
 	add_cap(m, bar);
 	*out = m;
 	return 0;

@@ -1,17 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * PCI host bridge: configuration space, BARs, capabilities, INTA#.
+ * PCI host bridge: configuration space, capabilities, INTA#.
  *
  * Thread: configuration space on vCPU threads under the function's lock; INTA# on any.
  * Trust:  every offset, width and value comes from the guest; the bus has checked that accesses are
  *         aligned and inside one function's page.
  * Spec:   PCI Local Bus 3.0 chapter 6, PCI Express Base §7.2.2 (ECAM)
- *
- * Where a BAR answers. A guest that lays out BARs anew writes one after the other with decoding on,
- * so a BAR may lie on another one for a moment. Each BAR therefore has a place where it wants to be
- * and one where it is: when two want the same bytes the first keeps them, and whenever a BAR leaves
- * its place, those that wait for one try again. All of that is under map_lock, because the BAR that
- * gets its turn may belong to another function than the one that is being written.
  */
 #include "lkvm/vm/pci.h"
 
@@ -19,29 +13,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lkvm/vm/pci_inside.h"
+
 /* ECAM: bus 8 bits, device 5, function 3, register 12. */
 #define ECAM_FUNC_SIZE 0x1000u
 #define ECAM_SLOT_SIZE (8 * ECAM_FUNC_SIZE)
 #define ECAM_BUS_SIZE (PCI_SLOTS * ECAM_SLOT_SIZE)
 
-/* [PCI 3.0 §6.1] type 0 header */
-#define CFG_VENDOR 0x00
-#define CFG_DEVICE 0x02
-#define CFG_COMMAND 0x04
-#define CFG_STATUS 0x06
-#define CFG_REVISION 0x08
-#define CFG_CLASS 0x09
-#define CFG_CACHE_LINE 0x0c
-#define CFG_BAR 0x10
-#define CFG_SUBSYS_VENDOR 0x2c
-#define CFG_SUBSYS 0x2e
-#define CFG_CAP_PTR 0x34
-#define CFG_INT_LINE 0x3c
-#define CFG_INT_PIN 0x3d
-#define CFG_HEADER_END 0x40
-
 /* [PCI 3.0 §6.2.2] */
-#define COMMAND_MEMORY 0x0002u
 #define COMMAND_MASTER 0x0004u
 #define COMMAND_PARITY 0x0040u
 #define COMMAND_SERR 0x0100u
@@ -50,39 +29,6 @@
 /* [PCI 3.0 §6.2.3] */
 #define STATUS_INTX 0x0008u
 #define STATUS_CAP_LIST 0x0010u
-
-/* Of the memory window, for the BARs of one slot as we place them. */
-#define SLOT_WINDOW 0x10000u
-
-struct pci {
-	struct bus *bus;
-	struct pci_map map;
-	pthread_mutex_t empty_lock; /* for the bus: of ranges where nothing is */
-	pthread_mutex_t map_lock;   /* want and mapped of all BARs */
-	struct pci_func *slots[PCI_SLOTS];
-};
-
-static void put16(u8 *at, u16 v)
-{
-	at[0] = (u8)v;
-	at[1] = (u8)(v >> 8);
-}
-
-static void put32(u8 *at, u32 v)
-{
-	put16(at, (u16)v);
-	put16(at + 2, (u16)(v >> 16));
-}
-
-static u16 get16(const u8 *at)
-{
-	return (u16)(at[0] | at[1] << 8);
-}
-
-static u32 get32(const u8 *at)
-{
-	return get16(at) | (u32)get16(at + 2) << 16;
-}
 
 /* ---- where nothing is ---- */
 
@@ -137,13 +83,16 @@ int pci_create(struct pci **out, struct bus *bus, const struct pci_map *map)
 	int err;
 
 	if (map->ecam_size < ECAM_BUS_SIZE || map->mem_size < PCI_SLOTS * SLOT_WINDOW ||
-	    !is_aligned(map->mem.a, SLOT_WINDOW) || map->mem.a + map->mem_size > BIT(32))
+	    !is_aligned(map->mem.a, SLOT_WINDOW) || map->mem.a + map->mem_size > BIT(32) ||
+	    (map->mem64_size && map->mem64.a < BIT(32)))
 		return -EINVAL;
 	p = calloc(1, sizeof(*p));
 	if (!p)
 		return -ENOMEM;
 	p->bus = bus;
 	p->map = *map;
+	p->next = map->mem.a + PCI_SLOTS * SLOT_WINDOW;
+	p->next64 = map->mem64.a;
 	pthread_mutex_init(&p->empty_lock, NULL);
 	pthread_mutex_init(&p->map_lock, NULL);
 	err = empty_add_all(p);
@@ -168,117 +117,6 @@ void pci_destroy(struct pci *p)
 	pthread_mutex_destroy(&p->empty_lock);
 	pthread_mutex_destroy(&p->map_lock);
 	free(p);
-}
-
-/* ---- BARs ---- */
-
-static void bar_unmap(struct pci_func *f, unsigned i)
-{
-	struct pci_bar *b = &f->bars[i];
-	gpa_t at = gpa(b->mapped);
-
-	if (!b->mapped)
-		return;
-	b->mapped = 0;
-	f->ops->bar_mapped(f->dev, i, at, false);
-	bus_remove(f->pci->bus, at, f->dev);
-}
-
-/* -EEXIST: another BAR is there. */
-static int bar_try_map(struct pci_func *f, unsigned i)
-{
-	struct pci_bar *b = &f->bars[i];
-	struct bus_range r = { .base = gpa(b->want),
-			       .len = b->size,
-			       .widths = b->widths,
-			       .ops = b->ops,
-			       .dev = f->dev,
-			       .lock = f->lock,
-			       .name = f->name };
-	int err = bus_add(f->pci->bus, &r);
-
-	if (err)
-		return err;
-	b->mapped = b->want;
-	f->ops->bar_mapped(f->dev, i, r.base, true);
-	return 0;
-}
-
-/* Some BAR left its place: those that wait try again, in the order of slots. */
-static void bars_retry(struct pci *p)
-{
-	for (unsigned s = 0; s < PCI_SLOTS; s++) {
-		struct pci_func *f = p->slots[s];
-
-		for (unsigned i = 0; f && i < PCI_BARS; i++)
-			if (f->bars[i].want && !f->bars[i].mapped)
-				bar_try_map(f, i);
-	}
-}
-
-static u32 bar_wanted(const struct pci_func *f, unsigned i)
-{
-	const struct pci_map *map = &f->pci->map;
-	u32 addr = get32(&f->cfg[CFG_BAR + 4 * i]);
-
-	if (!f->bars[i].size || !(get16(&f->cfg[CFG_COMMAND]) & COMMAND_MEMORY))
-		return 0;
-	/*
-	 * What the bridge does not forward arrives nowhere; all ones while sizing is such a place.
-	 */
-	if (addr < map->mem.a || !range_within(addr - map->mem.a, f->bars[i].size, map->mem_size))
-		return 0;
-	return addr;
-}
-
-/* The command register or a BAR was written. -EEXIST when one has to wait for its place. */
-static int bars_update(struct pci_func *f)
-{
-	bool freed = false;
-	int err = 0;
-
-	pthread_mutex_lock(&f->pci->map_lock);
-	for (unsigned i = 0; i < PCI_BARS; i++) {
-		struct pci_bar *b = &f->bars[i];
-		u32 want = bar_wanted(f, i);
-
-		if (want == b->want)
-			continue;
-		freed |= b->mapped != 0;
-		bar_unmap(f, i);
-		b->want = want;
-		if (want && bar_try_map(f, i))
-			err = -EEXIST;
-	}
-	if (freed)
-		bars_retry(f->pci);
-	pthread_mutex_unlock(&f->pci->map_lock);
-	return err;
-}
-
-void pci_bar_add(struct pci_func *f, unsigned bar, u32 size, unsigned widths,
-		 const struct bus_ops *ops)
-{
-	assert(bar < PCI_BARS && !f->bars[bar].size && is_power_of_2(size) && size >= 0x1000);
-	f->bars[bar] = (struct pci_bar){ .size = size, .widths = widths, .ops = ops };
-	/* [PCI 3.0 §6.2.5.1] Memory, 32 bits, not prefetchable; the size is what cannot be set. */
-	put32(&f->wmask[CFG_BAR + 4 * bar], ~(size - 1));
-}
-
-enum bus_result pci_bar_access(struct pci_func *f, unsigned bar, u64 off, unsigned len,
-			       bool is_write, u64 *val)
-{
-	const struct pci_bar *b = bar < PCI_BARS ? &f->bars[bar] : NULL;
-
-	if (!b || !range_within(off, len, b->size))
-		return BUS_UNMAPPED;
-	if (!is_power_of_2(len) || !(b->widths & len) || !is_aligned(off, len))
-		return BUS_BAD;
-	if (is_write)
-		b->ops->write(f->dev, off, len, *val);
-	else
-		*val = b->ops->read(f->dev, off, len);
-	return BUS_OK;
 }
 
 /* ---- INTA# ---- */
@@ -337,11 +175,13 @@ static void header_written(struct pci_func *f, unsigned off)
 	bool command = off / 4 == CFG_COMMAND / 4;
 
 	if (command || (off >= CFG_BAR && off < CFG_BAR + 4 * PCI_BARS))
-		bars_update(f);
+		pci_bars_update(f);
 	if (command) {
 		/* [PCI 3.0 §6.2.2] bit 10 */
 		atomic_store(&f->intx_disable, get16(&f->cfg[CFG_COMMAND]) & COMMAND_INTX_DISABLE);
 		pci_intx_update(f);
+		if (f->ops->command)
+			f->ops->command(f->dev, get16(&f->cfg[CFG_COMMAND]));
 	}
 }
 
@@ -389,6 +229,7 @@ u8 pci_cap_add(struct pci_func *f, u8 id, const void *body, const void *wmask, u
 void pci_func_init(struct pci_func *f, const struct pci_id *id)
 {
 	pthread_mutex_init(&f->intx_lock, NULL);
+	f->ready = true;
 	put16(&f->cfg[CFG_VENDOR], id->vendor);
 	put16(&f->cfg[CFG_DEVICE], id->device);
 	f->cfg[CFG_REVISION] = id->revision;
@@ -411,27 +252,9 @@ void pci_func_init(struct pci_func *f, const struct pci_id *id)
 void pci_func_fini(struct pci_func *f)
 {
 	pci_remove(f);
-	if (f->cfg[CFG_INT_PIN])
+	if (f->ready)
 		pthread_mutex_destroy(&f->intx_lock);
-	f->cfg[CFG_INT_PIN] = 0;
-}
-
-/* BARs one after the other from the start of the slot's share of the window. */
-static void bars_place(struct pci_func *f)
-{
-	u32 base = (u32)f->pci->map.mem.a + f->slot * SLOT_WINDOW;
-	u32 off = 0;
-
-	for (unsigned i = 0; i < PCI_BARS; i++) {
-		u32 size = f->bars[i].size;
-
-		if (!size)
-			continue;
-		off = (u32)align_up(off, size);
-		assert(range_within(off, size, SLOT_WINDOW));
-		put32(&f->cfg[CFG_BAR + 4 * i], base + off);
-		off += size;
-	}
+	f->ready = false;
 }
 
 int pci_add(struct pci *p, struct pci_func *f, unsigned slot)
@@ -456,9 +279,10 @@ int pci_add(struct pci *p, struct pci_func *f, unsigned slot)
 	f->pci = p;
 	f->slot = slot;
 	f->spi = p->map.spi + slot;
-	bars_place(f);
-	put16(&f->cfg[CFG_COMMAND], COMMAND_MEMORY | COMMAND_MASTER);
-	err = bars_update(f);
+	err = pci_bars_place(f);
+	put16(&f->cfg[CFG_COMMAND], f->roomy ? COMMAND_MEMORY : COMMAND_MEMORY | COMMAND_MASTER);
+	if (!err)
+		err = pci_bars_update(f);
 	if (err)
 		pci_remove(f);
 	return err;
@@ -471,7 +295,7 @@ void pci_remove(struct pci_func *f)
 	if (!p)
 		return;
 	put16(&f->cfg[CFG_COMMAND], 0);
-	bars_update(f);
+	pci_bars_update(f);
 	bus_remove(p->bus, ecam_of(p, f->slot), f);
 	empty_add(p, ecam_of(p, f->slot), ECAM_FUNC_SIZE);
 	p->slots[f->slot] = NULL;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * PCI host bridge with ECAM: one bus, 32 devices, function 0 only. Functions have a type 0 header,
- * up to six 32-bit memory BARs, a list of capabilities and INTA# [PCI 3.0 §6, PCIe §7.2.2].
+ * up to six memory BARs, a list of capabilities and INTA# [PCI 3.0 §6, PCIe §7.2.2].
  *
  * Threads: pci_intx_update() on any thread; pci_bar_access() on a vCPU thread. All other calls are
  * main's, before vCPUs run or after. Configuration space is accessed by vCPU threads under the
@@ -34,7 +34,9 @@ struct pci_map {
 	u64 io_size; /* 0: the board has no such window */
 	gpa_t mem;   /* 32-bit, non-prefetchable; BARs answer only inside of it */
 	u64 mem_size;
-	u32 spi; /* INTA# of slot n is SPI `spi` + n */
+	gpa_t mem64;	/* another window above 4 GiB for 64-bit BARs */
+	u64 mem64_size; /* 0: the board has no such window */
+	u32 spi;	/* INTA# of slot n is SPI `spi` + n */
 };
 
 /* What stands behind a capability. Under the function's lock. */
@@ -57,6 +59,8 @@ struct pci_ops {
 	 * pci_remove(). Under the map lock, one call at a time.
 	 */
 	void (*bar_mapped)(void *dev, unsigned bar, gpa_t at, bool on);
+	/* The command register was written, and is this now. May be NULL. Under the lock. */
+	void (*command)(void *dev, u16 command);
 };
 
 /* [PCI 3.0 §6.2.1] */
@@ -66,12 +70,17 @@ struct pci_id {
 	u8 revision;
 };
 
+/* Bits of a BAR's type [PCI 3.0 §6.2.5.1]. */
+#define PCI_BAR_64 4u /* takes the next BAR's register, too */
+#define PCI_BAR_PREFETCH 8u
+
 struct pci_bar {
-	u32 size;	 /* bytes; 0: not implemented */
+	u64 size;	 /* bytes; 0: not implemented */
+	u32 type;	 /* PCI_BAR_*, or-ed */
 	unsigned widths; /* BUS_W*: of accesses */
 	const struct bus_ops *ops;
-	u32 want;   /* under the map lock: where it should answer; 0: nowhere */
-	u32 mapped; /* under the map lock: where it does */
+	u64 want;   /* under the map lock: where it should answer; 0: nowhere */
+	u64 mapped; /* under the map lock: where it does */
 };
 
 struct pci_cap {
@@ -87,7 +96,13 @@ struct pci_func {
 	const char *name;
 	pthread_mutex_t *lock; /* the device's */
 	struct irq *irq;
+	/*
+	 * BARs of any size, which get places behind those of other functions; bus mastering is the
+	 * guest's to switch on.
+	 */
+	bool roomy;
 
+	bool ready; /* pci_func_init() was called */
 	struct pci *pci;
 	unsigned slot;
 	u32 spi;
@@ -115,7 +130,7 @@ void pci_destroy(struct pci *p);
 
 /*
  * Make `f` a function with these ids, without BARs and capabilities. `f` is zeroed but for ops,
- * dev, name, lock and irq, which are the caller's and outlive `f`.
+ * dev, name, lock, irq and roomy, which are the caller's and outlive `f`.
  */
 void pci_func_init(struct pci_func *f, const struct pci_id *id);
 
@@ -123,10 +138,11 @@ void pci_func_init(struct pci_func *f, const struct pci_id *id);
 void pci_func_fini(struct pci_func *f);
 
 /*
- * Give `f` BAR `bar`, of `size` bytes (a power of two, 4 KiB at least), for accesses of the
- * `widths` (BUS_W*). `ops` get f->dev. Before pci_add(), once for each BAR.
+ * Give `f` BAR `bar`, of `size` bytes (a power of two, 16 at least) and `type` (PCI_BAR_*), for
+ * accesses of the `widths` (BUS_W*). `ops` get f->dev. Before pci_add(), once for each BAR. BARs of
+ * a function that is not roomy have type 0 and share 64 KiB.
  */
-void pci_bar_add(struct pci_func *f, unsigned bar, u32 size, unsigned widths,
+void pci_bar_add(struct pci_func *f, unsigned bar, u64 size, u32 type, unsigned widths,
 		 const struct bus_ops *ops);
 
 /*
@@ -141,7 +157,8 @@ u8 pci_cap_add(struct pci_func *f, u8 id, const void *body, const void *wmask, u
 /*
  * Plug `f` in: its BARs answer at addresses that the slot determines, memory decoding and bus
  * mastering are on, as firmware leaves them. `f` stays the caller's until pci_remove(). 0; -EINVAL:
- * no such slot; -EBUSY: the slot is taken; -EEXIST: something else is where a BAR should be. After
+ * no such slot; -EBUSY: the slot is taken; -EEXIST: something else is where a BAR should be;
+ * -ENOSPC: a window has no room for a BAR. After
  * an error `f` is not plugged in.
  */
 int pci_add(struct pci *p, struct pci_func *f, unsigned slot);

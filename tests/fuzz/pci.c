@@ -82,7 +82,7 @@ static void on_mapped(void *dev, unsigned bar, gpa_t at, bool on)
 	check(!on || (at.a >= WINDOW && at.a < WINDOW + WINDOW_SIZE));
 }
 
-static const struct pci_ops ops = { no_intx, on_mapped };
+static const struct pci_ops ops = { .intx = no_intx, .bar_mapped = on_mapped };
 static const struct bus_ops mark_ops = { mark_read, mark_write };
 static const struct bus_ops mark_4_ops = { mark_read_4, mark_write };
 static const struct bus_ops table_ops = { table_read, table_write };
@@ -98,8 +98,8 @@ static void func_up(struct rig *x, unsigned n)
 		.ops = &ops, .dev = f, .name = "fuzz", .lock = &f->lock, .irq = &x->irq.irq
 	};
 	pci_func_init(&f->f, &id);
-	pci_bar_add(&f->f, 0, BAR_0(n), BUS_W4, &mark_ops);
-	pci_bar_add(&f->f, 4, BAR_4, BUS_W4, &mark_4_ops);
+	pci_bar_add(&f->f, 0, BAR_0(n), 0, BUS_W4, &mark_ops);
+	pci_bar_add(&f->f, 4, BAR_4, 0, BUS_W4, &mark_4_ops);
 	check(!msix_create(&f->msix, &f->f, MSIX_BAR, VECTORS, &table_ops));
 	f->cap = f->f.cfg[0x34];
 	check(!pci_add(x->pci, &f->f, n));

@@ -318,7 +318,7 @@ static int build(struct virtio_pci *v, struct pci *p, struct irq *irq, unsigned 
 		.ops = &func_ops, .dev = v, .name = v->d->name, .lock = &v->d->lock, .irq = irq
 	};
 	pci_func_init(&v->func, &id);
-	pci_bar_add(&v->func, REGS_BAR, REGS_SIZE, BUS_W1 | BUS_W2 | BUS_W4, &regs_ops);
+	pci_bar_add(&v->func, REGS_BAR, REGS_SIZE, 0, BUS_W1 | BUS_W2 | BUS_W4, &regs_ops);
 	if (irq->has_msi) {
 		int err = msix_create(&v->msix, &v->func, MSIX_BAR, v->d->nr_queues + 1, &msix_ops);
 

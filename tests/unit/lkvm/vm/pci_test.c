@@ -126,8 +126,8 @@ static void fn_init(struct fn *f, struct rig *x, u32 tag)
 		.ops = &fn_ops, .dev = f, .name = "fn", .lock = &f->lock, .irq = &x->irq.irq
 	};
 	pci_func_init(&f->func, &id);
-	pci_bar_add(&f->func, 0, 16 * KiB, BUS_W_ALL, &bar0_ops);
-	pci_bar_add(&f->func, 2, 4 * KiB, BUS_W4, &bar2_ops);
+	pci_bar_add(&f->func, 0, 16 * KiB, 0, BUS_W_ALL, &bar0_ops);
+	pci_bar_add(&f->func, 2, 4 * KiB, 0, BUS_W4, &bar2_ops);
 	ck_assert_uint_eq(pci_cap_add(&f->func, 9, plain, NULL, sizeof(plain), NULL, NULL), 0x40);
 	f->cap = pci_cap_add(&f->func, 0x11, body, wmask, sizeof(body), &cap_ops, f);
 }

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The host bridge as its two files see it. For pci.c and pci_bars.c only. */
+#ifndef LKVM_PCI_INSIDE_H
+#define LKVM_PCI_INSIDE_H
+
+#include "lkvm/vm/pci.h"
+
+/* [PCI 3.0 §6.1] type 0 header */
+#define CFG_VENDOR 0x00
+#define CFG_DEVICE 0x02
+#define CFG_COMMAND 0x04
+#define CFG_STATUS 0x06
+#define CFG_REVISION 0x08
+#define CFG_CLASS 0x09
+#define CFG_CACHE_LINE 0x0c
+#define CFG_BAR 0x10
+#define CFG_SUBSYS_VENDOR 0x2c
+#define CFG_SUBSYS 0x2e
+#define CFG_CAP_PTR 0x34
+#define CFG_INT_LINE 0x3c
+#define CFG_INT_PIN 0x3d
+#define CFG_HEADER_END 0x40
+
+/* [PCI 3.0 §6.2.2] */
+#define COMMAND_MEMORY 0x0002u
+
+/* Of the memory window, for the BARs of one slot as we place them. */
+#define SLOT_WINDOW 0x10000u
+
+struct pci {
+	struct bus *bus;
+	struct pci_map map;
+	pthread_mutex_t empty_lock; /* for the bus: of ranges where nothing is */
+	pthread_mutex_t map_lock;   /* want and mapped of all BARs */
+	struct pci_func *slots[PCI_SLOTS];
+	u64 next, next64; /* in either window: behind what roomy functions have so far */
+};
+
+static inline void put16(u8 *at, u16 v)
+{
+	at[0] = (u8)v;
+	at[1] = (u8)(v >> 8);
+}
+
+static inline void put32(u8 *at, u32 v)
+{
+	put16(at, (u16)v);
+	put16(at + 2, (u16)(v >> 16));
+}
+
+static inline u16 get16(const u8 *at)
+{
+	return (u16)(at[0] | at[1] << 8);
+}
+
+static inline u32 get32(const u8 *at)
+{
+	return get16(at) | (u32)get16(at + 2) << 16;
+}
+
+/*
+ * Where BARs are when the guest starts. 0; -ENOSPC: the windows have no room. Main, in pci_add().
+ */
+int pci_bars_place(struct pci_func *f);
+
+/*
+ * The command register or a BAR was written. -EEXIST when a BAR has to wait for its place. vCPU
+ * threads, or main in pci_add() and pci_remove().
+ */
+int pci_bars_update(struct pci_func *f);
+
+#endif
