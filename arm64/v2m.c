@@ -86,6 +86,20 @@ static void v2m_edge_unbind(struct irq *i, u32 spi, int fd)
 	u->ops->edge_unbind(u, spi, fd);
 }
 
+static int v2m_level_bind(struct irq *i, u32 spi, int fd, int resample)
+{
+	struct irq *u = of_irq(i)->under;
+
+	return u->ops->level_bind(u, spi, fd, resample);
+}
+
+static void v2m_level_unbind(struct irq *i, u32 spi, int fd)
+{
+	struct irq *u = of_irq(i)->under;
+
+	u->ops->level_unbind(u, spi, fd);
+}
+
 static void v2m_msi_unbind(struct irq *i, int *route, int fd)
 {
 	if (*route >= 0)
@@ -128,6 +142,8 @@ static const struct irq_ops v2m_irq_ops = {
 	.line = v2m_line,
 	.edge_bind = v2m_edge_bind,
 	.edge_unbind = v2m_edge_unbind,
+	.level_bind = v2m_level_bind,
+	.level_unbind = v2m_level_unbind,
 	.msi_bind = v2m_msi_bind,
 	.msi_unbind = v2m_msi_unbind,
 	.doorbell_bind = v2m_doorbell_bind,

@@ -98,10 +98,17 @@ static int irqfd(struct kvm_event *e, u32 gsi, int fd, u32 flags)
 	return kvm_ioctl(e->vm_fd, KVM_IRQFD, &f);
 }
 
-static int edge_bind(struct irq *i, u32 spi, int fd)
+/* `resample` is -1 for an edge. */
+static int spi_bind(struct irq *i, u32 spi, int fd, int resample)
 {
 	struct kvm_event *e = of_irq(i);
+	struct kvm_irqfd f = { .fd = (u32)fd, .gsi = spi };
 	int err;
+
+	if (resample >= 0) {
+		f.flags = KVM_IRQFD_FLAG_RESAMPLE;
+		f.resamplefd = (u32)resample;
+	}
 
 	if (spi >= MAX_SPI)
 		return -EINVAL;
@@ -109,14 +116,19 @@ static int edge_bind(struct irq *i, u32 spi, int fd)
 	e->spi_used[spi] = true;
 	err = commit_routes(e);
 	if (!err)
-		err = irqfd(e, spi, fd, 0);
+		err = kvm_ioctl(e->vm_fd, KVM_IRQFD, &f);
 	if (err)
 		e->spi_used[spi] = false;
 	pthread_mutex_unlock(&e->lock);
 	return err;
 }
 
-static void edge_unbind(struct irq *i, u32 spi, int fd)
+static int edge_bind(struct irq *i, u32 spi, int fd)
+{
+	return spi_bind(i, spi, fd, -1);
+}
+
+static void spi_unbind(struct irq *i, u32 spi, int fd)
 {
 	struct kvm_event *e = of_irq(i);
 
@@ -221,7 +233,9 @@ static void doorbell_unbind(struct irq *i, gpa_t g, unsigned len, s64 match, int
 static const struct irq_ops ops = {
 	.line = line,
 	.edge_bind = edge_bind,
-	.edge_unbind = edge_unbind,
+	.edge_unbind = spi_unbind,
+	.level_bind = spi_bind,
+	.level_unbind = spi_unbind,
 	.msi_bind = msi_bind,
 	.msi_unbind = msi_unbind,
 	.doorbell_bind = doorbell_bind,

@@ -148,6 +148,7 @@ struct kvm_irqfd {
 	u8 pad[16];
 };
 #define KVM_IRQFD_FLAG_DEASSIGN (1u << 0)
+#define KVM_IRQFD_FLAG_RESAMPLE (1u << 1)
 #define KVM_IRQFD _IOW(KVMIO, 0x76, struct kvm_irqfd)
 
 struct kvm_ioeventfd {
@@ -182,6 +183,7 @@ struct kvm_create_device {
 };
 #define KVM_CREATE_DEVICE_TEST 1u
 #define KVM_CREATE_DEVICE _IOWR(KVMIO, 0xe0, struct kvm_create_device)
+#define KVM_DEV_TYPE_VFIO 4u
 #define KVM_DEV_TYPE_ARM_VGIC_V2 5u
 #define KVM_DEV_TYPE_ARM_VGIC_V3 7u
 #define KVM_DEV_TYPE_ARM_VGIC_ITS 8u
@@ -195,6 +197,10 @@ struct kvm_device_attr {
 #define KVM_SET_DEVICE_ATTR _IOW(KVMIO, 0xe1, struct kvm_device_attr)
 #define KVM_GET_DEVICE_ATTR _IOW(KVMIO, 0xe2, struct kvm_device_attr)
 #define KVM_HAS_DEVICE_ATTR _IOW(KVMIO, 0xe3, struct kvm_device_attr)
+
+/* Devices of the host that the guest has [devices/vfio.rst]; the attribute's value is a file. */
+#define KVM_DEV_VFIO_FILE 1u
+#define KVM_DEV_VFIO_FILE_ADD 1u
 
 /* On the VM fd [devices/vm.rst 6]: who answers SMC and HVC calls, before the first KVM_RUN. */
 #define KVM_ARM_VM_SMCCC_CTRL 0u

@@ -34,6 +34,14 @@ struct irq_ops {
 	void (*edge_unbind)(struct irq *i, u32 spi, int fd);
 
 	/*
+	 * From now on a write to `fd` raises the level-triggered SPI, which stays so until the
+	 * guest has handled it: then it is low again and `resample` (an eventfd, too) is written.
+	 * 0, -EINVAL (no such SPI) or -errno of the host.
+	 */
+	int (*level_bind)(struct irq *i, u32 spi, int fd, int resample);
+	void (*level_unbind)(struct irq *i, u32 spi, int fd);
+
+	/*
 	 * From now on each write to `fd` sends the message. *route is -1 the first time, and has
 	 * the number of the route afterwards; a call with that number changes the message of the
 	 * route. 0, -ENOSPC (no more routes) or -errno of the host: then *route is what it was.

@@ -72,6 +72,31 @@ static void edge_unbind(struct irq *i, u32 spi, int fd)
 	unlock(f);
 }
 
+static int level_bind(struct irq *i, u32 spi, int fd, int resample)
+{
+	struct fake_irq *f = lock(i);
+	int err = f->level_err;
+
+	if (!err) {
+		assert(!f->bound_level.used);
+		f->bound_level.used = true;
+		f->bound_level.spi = spi;
+		f->bound_level.fd = fd;
+		f->bound_level.resample = resample;
+	}
+	unlock(f);
+	return err;
+}
+
+static void level_unbind(struct irq *i, u32 spi, int fd)
+{
+	struct fake_irq *f = lock(i);
+
+	assert(f->bound_level.used && f->bound_level.spi == spi && f->bound_level.fd == fd);
+	f->bound_level.used = false;
+	unlock(f);
+}
+
 static unsigned count_routes(const struct fake_irq *f)
 {
 	unsigned nr = 0;
@@ -167,6 +192,8 @@ static const struct irq_ops ops = {
 	.line = line,
 	.edge_bind = edge_bind,
 	.edge_unbind = edge_unbind,
+	.level_bind = level_bind,
+	.level_unbind = level_unbind,
 	.msi_bind = msi_bind,
 	.msi_unbind = msi_unbind,
 	.doorbell_bind = doorbell_bind,
@@ -187,6 +214,7 @@ void fake_irq_fini(struct fake_irq *f)
 	assert(!count_routes(f) && !count_doorbells(f));
 	for (unsigned n = 0; n < FAKE_IRQ_EDGES; n++)
 		assert(!f->edges[n].used);
+	assert(!f->bound_level.used);
 	pthread_mutex_destroy(&f->lock);
 }
 

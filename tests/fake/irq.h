@@ -37,6 +37,13 @@ struct fake_irq {
 		int fd;
 	} edges[FAKE_IRQ_EDGES];
 
+	int level_err; /* what level_bind() answers; one at a time */
+	struct {
+		bool used;
+		u32 spi;
+		int fd, resample;
+	} bound_level;
+
 	unsigned max_doorbells; /* doorbell_bind() of more answers -ENOSPC */
 	struct {
 		bool used;

@@ -41,6 +41,12 @@ static void edge_unbind(struct irq *i, u32 spi, int fd)
 	gic.bound[spi] = 0;
 }
 
+static int level_bind(struct irq *i, u32 spi, int fd, int resample)
+{
+	ck_assert_int_eq(resample, 9);
+	return edge_bind(i, spi, fd);
+}
+
 static int doorbell_bind(struct irq *i, gpa_t g, unsigned len, s64 match, int fd)
 {
 	gic.doorbells++;
@@ -55,6 +61,8 @@ static void doorbell_unbind(struct irq *i, gpa_t g, unsigned len, s64 match, int
 static const struct irq_ops ops = { .line = line,
 				    .edge_bind = edge_bind,
 				    .edge_unbind = edge_unbind,
+				    .level_bind = level_bind,
+				    .level_unbind = edge_unbind,
 				    .doorbell_bind = doorbell_bind,
 				    .doorbell_unbind = doorbell_unbind };
 static struct irq under = { .ops = &ops };
@@ -135,6 +143,10 @@ START_TEST(the_rest_passes_through)
 	ck_assert_int_eq(irq->ops->edge_bind(irq, 5, 1), 0);
 	ck_assert_int_eq(gic.bound[5], 2);
 	irq->ops->edge_unbind(irq, 5, 1);
+	ck_assert_int_eq(irq->ops->level_bind(irq, 5, 1, 9), 0);
+	ck_assert_int_eq(gic.bound[5], 2);
+	irq->ops->level_unbind(irq, 5, 1);
+	ck_assert_int_eq(gic.bound[5], 0);
 	ck_assert_int_eq(irq->ops->doorbell_bind(irq, gpa(0), 4, -1, 3), -ENOSPC);
 	irq->ops->doorbell_unbind(irq, gpa(0), 4, -1, 3);
 	ck_assert_uint_eq(gic.doorbells, 0);

@@ -157,6 +157,25 @@ START_TEST(edges_and_messages_share_the_table)
 }
 END_TEST
 
+START_TEST(levels_are_resampled)
+{
+	setup(0, 1);
+	ck_assert_int_eq(irq->ops->level_bind(irq, 66, 9, 11), 0);
+	ck_assert_uint_eq(kernel.irqfd.gsi, 66);
+	ck_assert_uint_eq(kernel.irqfd.fd, 9);
+	ck_assert_uint_eq(kernel.irqfd.flags, KVM_IRQFD_FLAG_RESAMPLE);
+	ck_assert_uint_eq(kernel.irqfd.resamplefd, 11);
+	ck_assert_uint_eq(kernel.nr_routes, 1);
+	irq->ops->level_unbind(irq, 66, 9);
+	ck_assert_uint_eq(kernel.irqfd.flags, KVM_IRQFD_FLAG_DEASSIGN);
+	ck_assert_int_eq(irq->ops->level_bind(irq, 5000, 9, 11), -EINVAL);
+	ck_assert_int_eq(irq->ops->edge_bind(irq, 4, 9), 0);
+	ck_assert_uint_eq(kernel.nr_routes, 1); /* the other one has left the table */
+	irq->ops->edge_unbind(irq, 4, 9);
+	kvm_event_destroy(e);
+}
+END_TEST
+
 START_TEST(host_failures_leave_no_route)
 {
 	struct msi_msg m = { .addr = 0x1000, .data = 3, .devid = 8 };
@@ -204,4 +223,5 @@ END_TEST
 
 SUITE_MAIN("lkvm/kvm_event", lines_are_intids, msi_routes_carry_device_and_alias,
 	   without_devid_the_flag_is_off, an_unchanged_message_costs_nothing,
-	   edges_and_messages_share_the_table, host_failures_leave_no_route, doorbells)
+	   edges_and_messages_share_the_table, levels_are_resampled, host_failures_leave_no_route,
+	   doorbells)
