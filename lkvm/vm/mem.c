@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lkvm/base/log.h"
 #include "lkvm/vm/mem_guard.h"
 #include "lkvm/vm/mem_map.h"
 #include "lkvm/vm/mem_users.h"
@@ -267,17 +268,82 @@ static void mark_pages(struct region *r, u64 off, u64 len, bool shared)
 	}
 }
 
-/* The four steps of mem_users.c, for shared pages. */
+static int follow(struct mem *m, struct region *r, u64 off, u64 len, bool shared)
+{
+	const struct mem_follower *f = m->follower;
+	void *host = (char *)r->pub.shared_view + off;
+
+	if (!f)
+		return 0;
+	return (shared ? f->shared : f->unshare)(m->follower_arg, gpa_add(r->pub.base, off), len,
+						 host);
+}
+
+/*
+ * The four steps of mem_users.c, for shared pages; assigned devices lose the pages before anybody
+ * else has them.
+ */
 static int unshare_run(struct mem *m, struct region *r, u64 off, u64 len)
 {
 	int err;
 
 	mark_pages(r, off, len, false);
 	users_pass(&m->users);
-	err = pins_any(r, off, len) ? -EAGAIN : region_change(r, off, len, false);
+	err = pins_any(r, off, len) ? -EAGAIN : follow(m, r, off, len, false);
+	if (!err) {
+		err = region_change(r, off, len, false);
+		if (err && follow(m, r, off, len, true))
+			guest_err("memory", "an assigned device has lost %llu KiB of it",
+				  (unsigned long long)(len / KiB));
+	}
 	if (err)
 		mark_pages(r, off, len, true);
 	return err;
+}
+
+/* The view first: a look-up that sees the bit must be able to use the pointer. */
+static int share_run(struct mem *m, struct region *r, u64 off, u64 len)
+{
+	int err = region_change(r, off, len, true);
+
+	if (err)
+		return err;
+	err = follow(m, r, off, len, true);
+	if (err) {
+		/* Splits no mapping that the first call has not split. */
+		region_change(r, off, len, false);
+		return err;
+	}
+	mark_pages(r, off, len, true);
+	return 0;
+}
+
+int mem_follow(struct mem *m, const struct mem_follower *f, void *arg)
+{
+	int err = 0;
+
+	assert(!m->follower && !mem_is_guarded(m));
+	m->follower = f;
+	m->follower_arg = arg;
+	for (unsigned i = 0; i < m->nr_regions && !err; i++) {
+		struct region *r = &m->regions[i];
+		u64 run;
+		bool shared;
+
+		for (u64 off = 0; off < r->pub.size && !err; off += run) {
+			run = mem_run(m, gpa_add(r->pub.base, off), r->pub.size - off, &shared);
+			if (shared)
+				err = follow(m, r, off, run, true);
+		}
+	}
+	if (err)
+		mem_unfollow(m);
+	return err;
+}
+
+void mem_unfollow(struct mem *m)
+{
+	m->follower = NULL;
 }
 
 static bool page_shared(const struct region *r, u64 off)
@@ -315,14 +381,7 @@ static int change_run(struct mem *m, struct region *r, u64 off, u64 len, bool sh
 
 	if (more > 0 && m->borders + more > MEM_MAX_BORDERS)
 		return -ENOSPC;
-	if (!shared) {
-		err = unshare_run(m, r, off, len);
-	} else {
-		/* The view first: a look-up that sees the bit must be able to use the pointer. */
-		err = region_change(r, off, len, true);
-		if (!err)
-			mark_pages(r, off, len, true);
-	}
+	err = shared ? share_run(m, r, off, len) : unshare_run(m, r, off, len);
 	if (!err)
 		m->borders += more;
 	return err;

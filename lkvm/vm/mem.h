@@ -270,6 +270,29 @@ bool mem_is_shared(struct mem *m, gpa_t g, u64 len);
 u64 mem_run(struct mem *m, gpa_t g, u64 len, bool *shared);
 
 /*
+ * Somebody outside of this program who reaches the memory as devices do, and for whom neither holds
+ * nor pins count: the IOMMU of assigned devices. Ranges are whole pages that lie in one region, and
+ * `host` is where devices have them. Calls come one at a time, on vCPU threads, under the
+ * converters' lock: they wait for nobody in this program.
+ */
+struct mem_follower {
+	/* The range has just become shared. -errno: it is protected again. */
+	int (*shared)(void *arg, gpa_t g, u64 len, void *host);
+	/* The range is about to be taken back. -errno: it stays shared. */
+	int (*unshare)(void *arg, gpa_t g, u64 len, void *host);
+};
+
+/*
+ * From now on `f` is told; of what is shared already at once, on this thread. There is one at most,
+ * and it is not for MEM_GUARDED memory, of whose states nobody hears. Before vCPUs run. 0, or
+ * -errno of f->shared(), which then has been called for some of it, and is not called again.
+ */
+int mem_follow(struct mem *m, const struct mem_follower *f, void *arg);
+
+/* No more. Nothing happens if there is none. No vCPU runs. */
+void mem_unfollow(struct mem *m);
+
+/*
  * Bytes of one page, shared or protected, for a debugger of an ordinary guest or of a simulated
  * Realm, whose vCPUs stand and later execute what was written. 0; -EFAULT: no RAM, or more than one
  * page; -EPERM: it is not the host's to see.

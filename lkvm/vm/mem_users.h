@@ -29,6 +29,8 @@ struct mem {
 	pthread_mutex_t lock; /* converters, one at a time; the list of users */
 	s64 borders;	      /* of regions that have them [region_has_borders()]; under lock */
 	struct mem_users users;
+	const struct mem_follower *follower; /* NULL: none. Set before vCPUs run */
+	void *follower_arg;
 };
 
 /* The region that [a, a + len), without alias bit, is in; or NULL. */
