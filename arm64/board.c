@@ -75,6 +75,24 @@ static int layout_gicv3(struct board_layout *l, const struct board_conf *c)
 	return 0;
 }
 
+/* Wherever RAM ends, all of the window is decoded by the same high bits. */
+static int layout_pci64(struct board_layout *l, const struct board_conf *c)
+{
+	u64 base;
+
+	if (!c->pci64_size)
+		return 0;
+	base = align_up(MAX(l->ram.base + l->ram.size, 4 * GiB), c->pci64_size);
+	if (base + c->pci64_size > BIT(MAX_IPA_BITS)) {
+		log_error("Memory too large: above RAM there is no place for the BARs of devices");
+		return -EINVAL;
+	}
+	l->pci64 = (struct board_span){ base, c->pci64_size };
+	while (base + c->pci64_size > BIT(l->ipa_bits))
+		l->ipa_bits++;
+	return 0;
+}
+
 static int layout_pool(struct board_layout *l, const struct board_conf *c)
 {
 	u64 end = align_down(l->ram.base + l->ram.size, POOL_ALIGN);
@@ -114,6 +132,8 @@ int board_layout(struct board_layout *out, const struct board_conf *c)
 	};
 	int err = layout_ram(&l, c);
 
+	if (!err)
+		err = layout_pci64(&l, c);
 	if (!err)
 		err = layout_pool(&l, c);
 	if (err)

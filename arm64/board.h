@@ -39,6 +39,7 @@ struct board_conf {
 	bool psci_smc;	/* conduit SMC instead of HVC: Realms, where HVC does not reach the host */
 	u64 flash_size; /* of --flash, a power of two; 0: none */
 	u64 pool_size;	/* of a pool of bounce buffers at the end of RAM, 2 MiB aligned; 0: none */
+	u64 pci64_size; /* of a window for 64-bit BARs above RAM, a power of two; 0: none */
 	u32 timer_hz;	/* --override-bad-firmware-cntfrq; 0: CNTFRQ_EL0 is right */
 };
 
@@ -51,6 +52,7 @@ struct board_layout {
 	enum board_gic gic; /* never AUTO */
 	struct board_span ram;
 	struct board_span pool; /* the end of it: all that devices reach; nothing is loaded there */
+	struct board_span pci64; /* above RAM, for assigned devices */
 	struct board_span gicd;
 	struct board_span gicr; /* GICv3: one span for all CPUs */
 	struct board_span its;

@@ -22,6 +22,7 @@
 
 #define PCI_RANGE_IO 0x01000000
 #define PCI_RANGE_MEM32 0x02000000
+#define PCI_RANGE_MEM64 0x03000000
 /* Of one entry: child address 3, pin 1, phandle 1, parent address 2, interrupt 3. */
 #define PCI_MAP_CELLS 10
 
@@ -200,6 +201,23 @@ static void pci_interrupt_map(struct tree *t)
 	prop_list(t, "interrupt-map-mask", 0xf800, 0, 0, 7);
 }
 
+/* Which addresses the bridge forwards; the last of them only where devices are assigned. */
+static void pci_ranges(struct tree *t)
+{
+	const struct board_span *mem64 = &t->conf->layout->pci64;
+	const u32 high = (u32)(mem64->base >> 32), size = (u32)(mem64->size >> 32);
+	/* clang-format off */
+	const u32 cells[] = {
+		PCI_RANGE_IO, 0, 0, 0, MEMMAP_PCI_IO, 0, MEMMAP_PCI_IO_SIZE,
+		PCI_RANGE_MEM32, 0, MEMMAP_PCI_MEM, 0, MEMMAP_PCI_MEM, 0, MEMMAP_PCI_MEM_SIZE,
+		PCI_RANGE_MEM64, high, (u32)mem64->base, high, (u32)mem64->base, size,
+		(u32)mem64->size,
+	};
+	/* clang-format on */
+
+	prop_cells(t, "ranges", cells, ARRAY_SIZE(cells) - (mem64->size ? 0 : 7));
+}
+
 /* [host-generic-pci.yaml] */
 static void pci(struct tree *t)
 {
@@ -213,11 +231,7 @@ static void pci(struct tree *t)
 	prop_flag(t, "dma-coherent");
 	bounced(t);
 	prop_reg(t, MEMMAP_PCI_ECAM, MEMMAP_PCI_ECAM_SIZE);
-	/* clang-format off */
-	prop_list(t, "ranges",
-		  PCI_RANGE_IO, 0, 0, 0, MEMMAP_PCI_IO, 0, MEMMAP_PCI_IO_SIZE,
-		  PCI_RANGE_MEM32, 0, MEMMAP_PCI_MEM, 0, MEMMAP_PCI_MEM, 0, MEMMAP_PCI_MEM_SIZE);
-	/* clang-format on */
+	pci_ranges(t);
 	pci_interrupt_map(t);
 	/* The requester id is the ITS device id; a GICv2m frame has no ids. */
 	if (t->conf->layout->its.size)

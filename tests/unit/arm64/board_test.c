@@ -290,6 +290,33 @@ START_TEST(occupied_addresses_unwind)
 }
 END_TEST
 
-SUITE_MAIN("arm64/board", gicv3_grows_downwards, auto_is_gicv3_its, gicv2_has_its_own_frames,
-	   too_many_cpus_are_refused, ram_decides_the_ipa_width, mpidrs_are_kvms, nothing_overlaps,
-	   clocks_make_no_more_interrupts, board_is_on_the_bus, occupied_addresses_unwind)
+/* Above RAM, aligned to its size, and only if there is one to be. */
+START_TEST(a_window_for_64_bit_bars)
+{
+	struct board_conf c = conf(1, BOARD_GIC_V3_ITS);
+	struct board_layout l;
+
+	ck_assert_int_eq(board_layout(&l, &c), 0);
+	ck_assert_uint_eq(l.pci64.size, 0);
+	ck_assert_uint_eq(l.ipa_bits, 32);
+	c.pci64_size = 64 * GiB;
+	ck_assert_int_eq(board_layout(&l, &c), 0);
+	ck_assert_uint_eq(l.pci64.base, 64 * GiB);
+	ck_assert_uint_eq(l.pci64.size, 64 * GiB);
+	ck_assert_uint_eq(l.ipa_bits, 37);
+	c.ram_size = 63 * GiB;
+	ck_assert_int_eq(board_layout(&l, &c), 0);
+	ck_assert_uint_eq(l.pci64.base, 128 * GiB);
+	ck_assert_uint_eq(l.ipa_bits, 38);
+	capture_start();
+	c.ram_base = UINT64_C(0xffff000000000);
+	c.ram_size = GiB;
+	ck_assert_int_eq(board_layout(&l, &c), -EINVAL);
+	captured_one_error("Memory too large", "BARs");
+}
+END_TEST
+
+SUITE_MAIN("arm64/board", a_window_for_64_bit_bars, gicv3_grows_downwards, auto_is_gicv3_its,
+	   gicv2_has_its_own_frames, too_many_cpus_are_refused, ram_decides_the_ipa_width,
+	   mpidrs_are_kvms, nothing_overlaps, clocks_make_no_more_interrupts, board_is_on_the_bus,
+	   occupied_addresses_unwind)
