@@ -19,6 +19,7 @@ run --nodefaults
 run --console serial|virtio
 run --console-port -
 run --vsock -
+run --vfio-pci -
 run --dev @file
 run --tty -
 run --hugetlbfs @file

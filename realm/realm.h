@@ -100,6 +100,8 @@ struct realm_ops {
 	int (*rmm)(const struct realm_conf *conf);
 	/* One sentence for the user about what this backend does not do, or NULL. */
 	const char *banner;
+	/* Why no device of the host can be assigned to the guest, as one clause; NULL: one can. */
+	const char *no_assign;
 	/* Flags for mem_add_ram() [lkvm/vm/mem.h]. */
 	u64 (*mem_flags)(const struct realm_conf *conf);
 	/*

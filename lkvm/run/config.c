@@ -297,6 +297,9 @@ static int check_bounced(const struct config *c)
 	if (c->bounce && confidential)
 		return refuse("--bounce is for ordinary guests: a Realm bounces anyway, through a "
 			      "pool that --swiotlb can make larger");
+	if (c->balloon && c->nr_vfio)
+		return refuse("--balloon is not possible with --vfio-pci: the guest's memory is "
+			      "pinned for the device, which may write to any of it");
 	if (c->balloon && (c->bounce || confidential))
 		return refuse(
 			"--balloon is not possible with --realm, --protected or --bounce: the host "

@@ -16,6 +16,7 @@
 #include "lkvm/watch/watch_conf.h"
 #include "net/netopt.h"
 #include "realm/sim/fault.h"
+#include "vfio/find.h"
 #include "virtio/dev/rng_conf.h"
 #include "virtio/dev/singles.h"
 #include "virtio/dev/vsock_conf.h"
@@ -30,6 +31,7 @@ struct session;
 #define CONFIG_MAX_NICS 4u
 #define CONFIG_MAX_SHARES 8u
 #define CONFIG_MAX_FS 4u
+#define CONFIG_MAX_VFIO 8u
 #define CONFIG_MAX_PORTS 14u
 #define CONFIG_MAX_CPUS 512u /* more than KVM on arm64 takes */
 #define CONFIG_NR_TTYS 4u
@@ -64,6 +66,7 @@ struct config {
 	const char *kvm_dev; /* "/dev/kvm" */
 	const char *hugetlbfs;
 	unsigned nr_shares, nr_fs, nr_ports;
+	unsigned nr_vfio;
 	unsigned nr_disks, nr_nics; /* see below; no NIC becomes one in user mode */
 #define SINGLE_MEMBER(kind, ...) bool kind;
 	VIRTIO_SINGLES(SINGLE_MEMBER) /* balloon, ... */
@@ -143,6 +146,7 @@ struct config {
 	char kernel_buf[PATH_MAX];
 	struct share_conf shares[CONFIG_MAX_SHARES]; /* --9p */
 	struct fs_conf fs[CONFIG_MAX_FS];
+	struct vfio_conf vfio[CONFIG_MAX_VFIO]; /* --vfio-pci */
 	struct vsock_conf vsock;
 	struct port_conf ports[CONFIG_MAX_PORTS]; /* --console-port */
 	struct disk_conf disks[CONFIG_MAX_DISKS];

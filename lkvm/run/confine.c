@@ -28,6 +28,7 @@
 #include "lkvm/console/terminal.h"
 #include "lkvm/kvm/kvm.h"
 #include "lkvm/kvm/vcpu.h"
+#include "lkvm/run/assign.h"
 #include "lkvm/run/consoles.h"
 #include "lkvm/run/debugger.h"
 #include "lkvm/run/devices.h"
@@ -288,6 +289,7 @@ static void compose(struct filter *f, const struct confine_env *env)
 	filter_add(f, &control_calls);
 	if (env->c->watch.report || env->c->watch.events)
 		filter_add(f, &outfile_calls);
+	assign_calls(env->assign, f);
 	devices_calls(env->devices, f);
 	if (env->c->reboot)
 		filter_add(f, &setup_calls);

@@ -11,6 +11,7 @@
 
 #include "lkvm/run/config.h"
 
+struct assign;
 struct devices;
 struct loop;
 struct realm_ops;
@@ -22,6 +23,7 @@ struct confine_env {
 	const struct config *c;
 	const struct realm_ops *realm;
 	const struct devices *devices;
+	const struct assign *assign;
 	struct warden *warden;
 	struct watch *watch; /* NULL: nobody watches */
 	struct loop *io_loop;

@@ -303,6 +303,7 @@ int devices_create(struct devices **out, const struct config *c, const struct de
 		return -ENOMEM;
 	d->c = c;
 	d->env = env;
+	d->nr_pci = c->nr_vfio; /* they come first */
 	for (size_t k = 0; k < ARRAY_SIZE(kinds) && !err; k++) {
 		for (unsigned i = 0; i < kinds[k].count(c) && !err; i++)
 			err = add(d, k, i);
@@ -334,7 +335,7 @@ unsigned devices_count_mmio(const struct config *c)
 
 unsigned devices_count_pci(const struct config *c)
 {
-	return count_at(c, ON_PCI);
+	return c->nr_vfio + count_at(c, ON_PCI);
 }
 
 /* ---- the whole of them ---- */

@@ -25,7 +25,7 @@ unsigned devices_nr(const struct devices *d)
 
 void devices_info(const struct devices *d, unsigned i, struct devices_info *out)
 {
-	unsigned pci = 0, mmio = 0;
+	unsigned pci = d->c->nr_vfio, mmio = 0;
 
 	/* Each transport numbers its devices in the order of creation. */
 	for (unsigned k = 0; k < i; k++)

@@ -260,6 +260,10 @@ static void allow_setup(struct rules *r, const struct config *c)
 		if (c->fs[i].socket[0])
 			allow_directory_of(r, c->fs[i].socket, FS_RESOLVE_UNIX);
 	}
+	if (c->nr_vfio) {
+		allow(r, "/dev/vfio", rw);
+		allow(r, "/dev/iommu", rw);
+	}
 	if (c->flash)
 		allow(r, c->flash, rw);
 	if (c->hugetlbfs)

@@ -14,6 +14,7 @@
 #include "arm64/flash.h"
 #include "lkvm/base/encode.h"
 #include "lkvm/base/log.h"
+#include "lkvm/run/assign.h"
 #include "lkvm/run/devices.h"
 #include "lkvm/run/load.h"
 #include "lkvm/vm/mem.h"
@@ -51,6 +52,7 @@ int launch_board(struct launch *l, const struct config *c, bool realm)
 		.el2 = c->nested,
 		.aarch32 = c->aarch32,
 		.pool_size = c->bounce * MiB,
+		.pci64_size = assign_window(c),
 		.timer_hz = c->cntfrq,
 	};
 	if (c->flash)

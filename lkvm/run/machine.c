@@ -19,6 +19,7 @@
 #include "arm64/pvtime.h"
 #include "arm64/v2m.h"
 #include "lkvm/base/log.h"
+#include "lkvm/run/assign.h"
 #include "lkvm/run/backend.h"
 #include "lkvm/run/debugger.h"
 #include "lkvm/run/lend.h"
@@ -74,7 +75,7 @@ static int create_vcpus(struct machine *m)
 		.no_sve = !m->c->sve || !m->realm_conf.sve,
 		.sve_max_vl = m->c->sve_max_vl,
 		/* KVM wants memory that can have tags behind each slot. */
-		.mte = m->c->mte && !m->c->flash && !m->realm_ops->confidential &&
+		.mte = m->c->mte && !m->c->flash && !m->c->nr_vfio && !m->realm_ops->confidential &&
 		       !m->c->hugetlbfs && !m->launch.gmem,
 		.el2 = m->c->nested,
 		.e2h0 = m->c->e2h0,
@@ -155,15 +156,34 @@ static int create_irqchip(struct machine *m)
 
 /* ---- devices ---- */
 
-static const struct pci_map pci_map = {
-	.ecam = { MEMMAP_PCI_ECAM },
-	.ecam_size = MEMMAP_PCI_ECAM_SIZE,
-	.io = { MEMMAP_PCI_IO },
-	.io_size = MEMMAP_PCI_IO_SIZE,
-	.mem = { MEMMAP_PCI_MEM },
-	.mem_size = MEMMAP_PCI_MEM_SIZE,
-	.spi = MEMMAP_SPI_PCI,
-};
+static int create_pci(struct machine *m)
+{
+	const struct board_span *mem64 = &m->launch.layout.pci64;
+	const struct pci_map map = {
+		.ecam = { MEMMAP_PCI_ECAM },
+		.ecam_size = MEMMAP_PCI_ECAM_SIZE,
+		.io = { MEMMAP_PCI_IO },
+		.io_size = MEMMAP_PCI_IO_SIZE,
+		.mem = { MEMMAP_PCI_MEM },
+		.mem_size = MEMMAP_PCI_MEM_SIZE,
+		.mem64 = { mem64->base },
+		.mem64_size = mem64->size,
+		.spi = MEMMAP_SPI_PCI,
+	};
+	int err = pci_create(&m->pci, m->bus, &map);
+
+	if (err)
+		return log_errno(err, "cannot create the PCI bus");
+
+	const struct assign_env env = { .kvm = &m->kvm,
+					.mem = m->launch.mem,
+					.pci = m->pci,
+					.irq = device_irq(m),
+					.ops = m->realm_ops,
+					.alias = realm_device_alias(m->realm) };
+
+	return assign_create(&m->assign, m->c, &env);
+}
 
 static int create_debugger(struct machine *m)
 {
@@ -203,9 +223,9 @@ static int create_devices(struct machine *m)
 				   m->launch.board.flash_size, &m->kvm, m->bus);
 	if (err)
 		return err;
-	err = pci_create(&m->pci, m->bus, &pci_map);
+	err = create_pci(m);
 	if (err)
-		return log_errno(err, "cannot create the PCI bus");
+		return err;
 	m->devices_env = (struct devices_env){
 		.mem = m->launch.mem,
 		.loop = m->io_loop,
@@ -392,6 +412,7 @@ void machine_destroy(struct machine *m)
 	warden_unserve(m->warden);
 	debugger_destroy(m->debugger);
 	devices_destroy(m->devices);
+	assign_destroy(m->assign);
 	pci_destroy(m->pci);
 	board_destroy(m->board);
 	flash_destroy(m->flash);

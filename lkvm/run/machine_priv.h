@@ -6,6 +6,7 @@
 #include "arm64/cpu.h"
 #include "lkvm/kvm/kvm.h"
 #include "lkvm/kvm/vcpu.h"
+#include "lkvm/run/assign.h"
 #include "lkvm/run/consoles.h"
 #include "lkvm/run/devices.h"
 #include "lkvm/run/ending.h"
@@ -39,6 +40,7 @@ struct machine {
 	struct board *board;
 	struct pci *pci;
 	struct devices_env devices_env;
+	struct assign *assign; /* NULL: no devices of the host */
 	struct devices *devices;
 
 	struct cpu_model cpu_model;

@@ -79,7 +79,7 @@ static void tell_watch(struct machine *m)
 /* All threads are there; then none may do more than the guest needs. No vCPU has run yet. */
 static int start(struct machine *m)
 {
-	const struct confine_env env = { m->c,	    m->realm_ops, m->devices,
+	const struct confine_env env = { m->c,	    m->realm_ops, m->devices, m->assign,
 					 m->warden, m->watch,	  m->io_loop };
 	int err = confine_threads(&env);
 
@@ -115,6 +115,7 @@ enum stop_reason machine_run(struct machine *m)
 	for (unsigned i = 0; i < m->nr_vcpus; i++)
 		vcpu_join(m->vcpus[i]);
 	ending_at(&m->ending, ENDING_DEVICES);
+	assign_reset(m->assign);
 	devices_reset(m->devices);
 	ending_at(&m->ending, ENDING_IO);
 	loop_stop(m->io_loop);

@@ -8,6 +8,7 @@
 #include "lkvm/run/options_devices.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "lkvm/base/log.h"
 #include "lkvm/run/config.h"
@@ -43,6 +44,27 @@ int options_add_fs(void *conf, const char *name, const char *val)
 		return -EINVAL;
 	}
 	return fs_conf_parse(val, &c->fs[c->nr_fs++]);
+}
+
+int options_add_vfio(void *conf, const char *name, const char *val)
+{
+	struct config *c = conf;
+	struct vfio_conf *v = &c->vfio[c->nr_vfio];
+	int err;
+
+	if (c->nr_vfio == CONFIG_MAX_VFIO) {
+		log_error("Currently only %u devices are supported by --vfio-pci", CONFIG_MAX_VFIO);
+		return -EINVAL;
+	}
+	err = vfio_conf_parse(val, v);
+	for (unsigned i = 0; i < c->nr_vfio && !err; i++) {
+		if (!strcmp(c->vfio[i].addr, v->addr)) {
+			log_error("--vfio-pci %s is given twice", v->addr);
+			err = -EINVAL;
+		}
+	}
+	c->nr_vfio += !err;
+	return err;
 }
 
 int options_add_port(void *conf, const char *name, const char *val)

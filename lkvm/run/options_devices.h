@@ -9,6 +9,7 @@
 int options_add_disk(void *conf, const char *name, const char *val);
 int options_add_9p(void *conf, const char *name, const char *val);
 int options_add_fs(void *conf, const char *name, const char *val);
+int options_add_vfio(void *conf, const char *name, const char *val);
 int options_add_port(void *conf, const char *name, const char *val);
 
 /* There is one at most: the last one counts. */

@@ -246,6 +246,9 @@ static const struct opt opts[] = {
 	     "Sockets between the guest, whose number is <cid>, and the host, where they are Unix sockets: to connect to a "
 	     "port of the guest, connect to <path> and say CONNECT <port>; connections of the guest to port 52 of the host "
 	     "(number 2) go to <path>_52. Default path ~/.lkvm/<name>.vsock. See SOCKETS"),
+	CALL(0, "vfio-pci", "[domain:]bus:dev.fn", options_add_vfio,
+	     "Give the guest this PCI device of the host, at most 8; vfio-pci has to be its driver. In a simulated "
+	     "Realm it reaches shared pages only. See ASSIGNED DEVICES"),
 	STRING(0, "dev", "file", kvm_dev, "KVM's device node; default /dev/kvm"),
 	CALL(0, "tty", "n", parse_tty, "Connect serial port 0..3 of the guest to a new pty"),
 	STRING(0, "hugetlbfs", "path", hugetlbfs, "Take the guest's memory from this mounted hugetlbfs"),
@@ -388,7 +391,6 @@ static const struct opt opts[] = {
 	REFUSE("vnc", NULL, NO_GRAPHICS),
 	REFUSE("gtk", NULL, NO_GRAPHICS),
 	REFUSE("sdl", NULL, NO_GRAPHICS),
-	REFUSE("vfio-pci", "[domain:]bus:dev.fn", "lkvm does not assign host devices to guests"),
 };
 /* clang-format on */
 

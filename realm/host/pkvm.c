@@ -78,6 +78,7 @@ static const struct calls pkvm_calls = CALLS("protected VM", list);
 
 const struct realm_ops realm_pkvm = {
 	.name = "pkvm",
+	.no_assign = "pKVM has no IOMMU that keeps a device to what a protected VM shares",
 	.calls = &pkvm_calls,
 	.confidential = true,
 	.banner =

@@ -252,6 +252,7 @@ static void destroy(struct realm *r)
 
 const struct realm_ops realm_rme = {
 	.name = "rme",
+	.no_assign = REASON_NO_ASSIGN,
 	.calls = &gmem_calls,
 	.confidential = true,
 	.realm = true,

@@ -154,6 +154,7 @@ static void destroy(struct realm *r)
 
 const struct realm_ops realm_rmi = {
 	.name = "rmi",
+	.no_assign = REASON_NO_ASSIGN,
 	.calls = &gmem_calls,
 	.confidential = true,
 	.realm = true,
