@@ -122,6 +122,8 @@ static void take_over(struct vhost_dev *v)
 		if (!d->queues[i].started)
 			continue;
 		queue_adopt(&d->queues[i]);
+		/* For what the back end has answered: its signal may not have come. */
+		d->tops->interrupt_queue(d->transport, (u16)i);
 		vhost_dev_kick(d, &d->queues[i]);
 	}
 	virtio_leave(d);
@@ -174,7 +176,8 @@ int vhost_dev_start(struct virtio_device *d)
 		v->serving = true;
 		return 0;
 	}
-	lost(v);
+	/* It may have served rings that it was told of. */
+	on_gone(v);
 	return 0;
 }
 

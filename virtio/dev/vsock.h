@@ -109,7 +109,8 @@ struct vsock {
 	u32 buf_size;
 	struct uds uds;
 	struct loop_fd *listening;
-	u32 next_port; /* of ours, for the next connection from the host */
+	struct loop_timer *retry; /* accept(2) failed */
+	u32 next_port;		  /* of ours, for the next connection from the host */
 
 	struct vsock_conn *conns;
 	unsigned max_conns;
@@ -181,6 +182,9 @@ void vsock_flush(struct vsock *v);
 
 /* Somebody has connected to the socket. Callback of v->listening; `arg` is the vsock. */
 void vsock_on_client(void *arg, u32 events);
+
+/* It is time to look again who waits there. Callback of v->retry. */
+void vsock_on_retry(void *arg);
 
 /* A connection in VSOCK_GREETING has something to read, or (gone) its end. With a hold. */
 void vsock_greeting(struct vsock_conn *c, bool gone);

@@ -25,6 +25,8 @@
 /* Ours start here: below are those that programs listen at. */
 #define FIRST_PORT 0x40000000u
 
+#define ACCEPT_RETRY_NS 500000000u
+
 void vsock_on_client(void *arg, u32 events)
 {
 	struct vsock *v = arg;
@@ -32,10 +34,12 @@ void vsock_on_client(void *arg, u32 events)
 	int fd = uds_accept(&v->uds);
 
 	if (fd < 0) {
-		if (fd != -EAGAIN && fd != -ECONNABORTED)
-			guest_err(v->dev.name, "cannot take a connection: %s", strerror(-fd));
-		/* Who waits goes on waiting, until the next one comes. */
-		loop_fd_mod(v->listening, EPOLLIN | EPOLLET);
+		if (fd == -EAGAIN || fd == -ECONNABORTED)
+			return;
+		guest_err(v->dev.name, "cannot take a connection: %s", strerror(-fd));
+		/* No descriptor left, for instance: the loop must not spin on it. */
+		loop_fd_mod(v->listening, 0);
+		loop_timer_arm(v->retry, ACCEPT_RETRY_NS);
 		return;
 	}
 	/* Nobody is at home. */
@@ -48,6 +52,13 @@ void vsock_on_client(void *arg, u32 events)
 		vsock_update(c);
 	else
 		guest_err(v->dev.name, "there are %u connections: no more", v->max_conns);
+}
+
+void vsock_on_retry(void *arg)
+{
+	struct vsock *v = arg;
+
+	loop_fd_mod(v->listening, EPOLLIN);
 }
 
 /* The port that is asked for; false: that is no greeting. */

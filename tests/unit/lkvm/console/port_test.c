@@ -179,6 +179,31 @@ START_TEST(one_client_at_a_time)
 }
 END_TEST
 
+/* Nobody spins on a client that cannot be taken, and nobody who waits is forgotten. */
+START_TEST(no_descriptors)
+{
+	struct chardev *chr;
+	u64 t;
+	int a;
+
+	setup();
+	open_port("socket");
+	chr = port_chardev(port);
+	a = connect_to();
+	fds_limit(0);
+	loop_step(loop, 5);
+	t = loop_now_ns();
+	for (unsigned i = 0; i < 5; i++)
+		loop_step(loop, 20);
+	ck_assert_uint_ge(loop_now_ns() - t, 50000000);
+	ck_assert(!chr->ops->connected(chr));
+	fds_limit(-1);
+	ck_assert(wait_connected(chr, true));
+	close(a);
+	teardown();
+}
+END_TEST
+
 START_TEST(a_pty)
 {
 	struct chardev *chr;
@@ -256,5 +281,5 @@ START_TEST(fails_step_by_step)
 }
 END_TEST
 
-SUITE_MAIN("console/port", parse, a_file_grows, one_client_at_a_time, a_pty, descriptors,
-	   what_cannot_be_opened, fails_step_by_step)
+SUITE_MAIN("console/port", parse, a_file_grows, one_client_at_a_time, no_descriptors, a_pty,
+	   descriptors, what_cannot_be_opened, fails_step_by_step)

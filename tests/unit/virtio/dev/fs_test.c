@@ -231,6 +231,28 @@ START_TEST(death)
 }
 END_TEST
 
+/* It has answered, and died before it could say so: the guest looks at its ring all the same. */
+START_TEST(death_before_the_signal)
+{
+	u16 head;
+	int call;
+
+	up();
+	drive();
+	post(1, 0, 10, 0x100);
+	ck_assert(fake_vu_take(&x.f, 1, &head));
+	call = x.f.rings[1].call;
+	x.f.rings[1].call = -1;
+	fake_vu_push(&x.f, 1, head, 16);
+	x.f.rings[1].call = call;
+	ck_assert_uint_eq(nr_used(), 1);
+	fake_vu_die(&x.f);
+	await(interrupted);
+	ck_assert_uint_eq(nr_used(), 1);
+	down();
+}
+END_TEST
+
 static bool broken(void)
 {
 	return fake_broken(x.d);
@@ -357,5 +379,5 @@ START_TEST(no_daemon)
 }
 END_TEST
 
-SUITE_MAIN("virtio/dev/fs", identity, a_request, death, death_and_bad_request, bad_start, bad_ring,
-	   bounced, nobody_there, no_daemon)
+SUITE_MAIN("virtio/dev/fs", identity, a_request, death, death_before_the_signal,
+	   death_and_bad_request, bad_start, bad_ring, bounced, nobody_there, no_daemon)

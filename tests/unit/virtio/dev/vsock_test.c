@@ -849,6 +849,35 @@ START_TEST(a_thousand)
 }
 END_TEST
 
+/* Nobody spins on a connection that cannot be taken, and nobody who waits is forgotten. */
+START_TEST(no_descriptors)
+{
+	char line[32];
+	u32 port;
+	int a, b;
+
+	setup();
+	a = connect_host();
+	b = connect_host();
+	fds_limit(0);
+	steps();
+	sleeps();
+	fds_limit(-1);
+	for (unsigned i = 0; i < 8; i++)
+		loop_step(loop, 100);
+	for (unsigned i = 0; i < 2; i++) {
+		put(i ? b : a, "CONNECT 7\n");
+		port = le32_get(next(NULL)->src_port);
+		say(7, port, VSOCK_RESPONSE, NULL);
+		snprintf(line, sizeof(line), "OK %u\n", port);
+		hears(i ? b : a, line);
+	}
+	close(a);
+	close(b);
+	teardown();
+}
+END_TEST
+
 START_TEST(options)
 {
 	static const char *const bad[] = {
@@ -892,4 +921,4 @@ END_TEST
 
 SUITE_MAIN("virtio/vsock", guest_connects, host_connects, odd_greetings, refused, host_ends,
 	   guest_ends, host_is_slow, overrun, guest_is_slow, no_buffers, many_refusals, fair, reset,
-	   lies, bad_buffers, a_thousand, options, create_fails_step_by_step)
+	   lies, bad_buffers, a_thousand, no_descriptors, options, create_fails_step_by_step)
