@@ -10,22 +10,23 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "lkvm/base/encode.h"
 #include "lkvm/base/log.h"
+#include "lkvm/base/uds.h"
+
+#define BACKLOG 1
 
 struct gdb_listener {
-	int fd;
-	char path[sizeof(((struct sockaddr_un *)NULL)->sun_path)]; /* "": a port */
+	int fd;		/* a port's, or -1 */
+	struct uds uds; /* a socket, if it has a descriptor */
 };
 
 static int listen_tcp(struct gdb_listener *l, u16 port)
@@ -39,58 +40,69 @@ static int listen_tcp(struct gdb_listener *l, u16 port)
 	if (l->fd < 0)
 		return -errno;
 	setsockopt(l->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	return bind(l->fd, (struct sockaddr *)&a, sizeof(a)) < 0 ? -errno : 0;
+	return bind(l->fd, (struct sockaddr *)&a, sizeof(a)) < 0 || listen(l->fd, BACKLOG) < 0
+		       ? -errno
+		       : 0;
 }
 
-static int listen_unix(struct gdb_listener *l, const char *path, size_t len)
+static int listen_unix(struct gdb_listener *l, const char *where, size_t len)
 {
-	struct sockaddr_un a = { .sun_family = AF_UNIX };
-	mode_t old;
+	char path[PATH_MAX];
 	int err;
 
-	if (len >= sizeof(a.sun_path))
+	if (len >= sizeof(path))
 		return -ENAMETOOLONG;
-	memcpy(a.sun_path, path, len);
-	l->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (l->fd < 0)
-		return -errno;
-	old = umask(077);
-	err = bind(l->fd, (struct sockaddr *)&a, sizeof(a)) < 0 ? -errno : 0;
-	umask(old);
-	if (!err)
-		memcpy(l->path, a.sun_path, sizeof(l->path));
-	return err;
-}
-
-/* What consists of digits is meant as a port. -EINVAL: there is none of that number. */
-static int listen_at(struct gdb_listener *l, const char *where, size_t len)
-{
-	u64 port;
-
-	if (!len || strspn(where, "0123456789") < len)
-		return len ? listen_unix(l, where, len) : -EINVAL;
-	if (decode_number(&port, UINT16_MAX, NUMBER_DEC, where, len) || !port)
-		return -EINVAL;
-	return listen_tcp(l, (u16)port);
+	memcpy(path, where, len);
+	path[len] = 0;
+	err = uds_open(&l->uds, path);
+	return err ? err : uds_listen(&l->uds, BACKLOG);
 }
 
 #define WAIT ",wait"
 
-int gdb_listen(struct gdb_listener **out, const char *where, bool *waits)
+/* What is before ",wait". */
+static size_t length(const char *where)
 {
 	size_t len = strlen(where), tail = strlen(WAIT);
+
+	return len >= tail && !strcmp(where + len - tail, WAIT) ? len - tail : len;
+}
+
+/* What consists of digits is meant as a port. */
+static bool is_port(const char *where)
+{
+	return strspn(where, "0123456789") >= length(where);
+}
+
+u16 gdb_listen_port(const char *where)
+{
+	u64 port;
+
+	return is_port(where) && !decode_number(&port, UINT16_MAX, NUMBER_DEC, where, length(where))
+		       ? (u16)port
+		       : 0;
+}
+
+/* -EINVAL: there is no port of that number. */
+static int listen_at(struct gdb_listener *l, const char *where)
+{
+	u16 port = gdb_listen_port(where);
+
+	if (!is_port(where))
+		return listen_unix(l, where, length(where));
+	return port ? listen_tcp(l, port) : -EINVAL;
+}
+
+int gdb_listen(struct gdb_listener **out, const char *where, bool *waits)
+{
 	struct gdb_listener *l = calloc(1, sizeof(*l));
 	int err;
 
 	if (!l)
 		return log_errno(-ENOMEM, "--gdb");
-	l->fd = -1;
-	*waits = len >= tail && !strcmp(where + len - tail, WAIT);
-	if (*waits)
-		len -= tail;
-	err = listen_at(l, where, len);
-	if (!err && listen(l->fd, 1) < 0)
-		err = -errno;
+	l->fd = l->uds.dir = l->uds.fd = -1;
+	*waits = length(where) < strlen(where);
+	err = listen_at(l, where);
 	if (!err) {
 		*out = l;
 		return 0;
@@ -110,24 +122,25 @@ void gdb_listener_destroy(struct gdb_listener *l)
 		return;
 	if (l->fd >= 0)
 		close(l->fd);
-	if (*l->path)
-		unlink(l->path);
+	uds_close(&l->uds);
 	free(l);
 }
 
 int gdb_listener_fd(const struct gdb_listener *l)
 {
-	return l->fd;
+	return l->fd >= 0 ? l->fd : l->uds.fd;
 }
 
 int gdb_accept(const struct gdb_listener *l)
 {
-	int on = 1, fd = accept4(l->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	int on = 1, fd;
 
+	if (l->fd < 0)
+		return uds_accept(&l->uds);
+	fd = accept4(l->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (fd < 0)
 		return -errno;
 	/* Packets are small, and each waits for the one before. */
-	if (!*l->path)
-		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	return fd;
 }

@@ -5,6 +5,8 @@
 
 #include <stdbool.h>
 
+#include "lkvm/base/util.h"
+
 struct gdb_listener;
 
 /*
@@ -13,6 +15,8 @@ struct gdb_listener;
  * after one log_error() line.
  */
 int gdb_listen(struct gdb_listener **out, const char *where, bool *waits);
+/* The port that it is, or 0: a path. */
+u16 gdb_listen_port(const char *where);
 void gdb_listener_destroy(struct gdb_listener *l); /* takes NULL */
 
 /* The listener's, readable when somebody wants to connect. */

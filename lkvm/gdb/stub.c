@@ -483,6 +483,9 @@ void gdb_stopped(struct gdb_stub *s, unsigned cpu, enum gdb_why reason, u64 va)
 {
 	bool first = !strcmp(s->stopped, "S05");
 
+	/* Another vCPU that was stopped as well will be again. */
+	if (!s->running)
+		return;
 	s->running = false;
 	s->cpu = cpu;
 	if (reason == GDB_WATCHED)

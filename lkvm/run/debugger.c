@@ -98,6 +98,32 @@ static bool all_stand(const struct debugger *d)
 	return true;
 }
 
+static void let_run(struct debugger *d, int stepper)
+{
+	for (unsigned i = 0; i < d->env.nr_vcpus; i++) {
+		struct kvm_guest_debug g = { 0 };
+		int err;
+
+		points_debug(&d->points, &g);
+		if (stepper == (int)i)
+			g.control |= KVM_GUESTDBG_SINGLESTEP;
+		err = kvm_guest_debug(vcpu_fd(d->env.vcpus[i]), &g);
+		if (err)
+			log_errno(err, "--gdb: KVM does not take the breakpoints of vCPU %u", i);
+	}
+	atomic_store(&d->stepper, stepper);
+	atomic_store(&d->held, stepper != NOBODY);
+	vcpu_gate_look(d->env.gate);
+}
+
+static void forget(void *arg)
+{
+	struct debugger *d = arg;
+
+	points_clear(&d->points, d->env.mem);
+	let_run(d, NOBODY);
+}
+
 static void on_bytes(void *arg, u32 events);
 
 /* All stand: tell GDB, and from now on hear it. */
@@ -106,7 +132,8 @@ static void on_timer(void *arg)
 	struct debugger *d = arg;
 	bool met;
 
-	if (d->conn < 0)
+	/* They have been let run since. */
+	if (!atomic_load(&d->held) || atomic_load(&d->stepper) != NOBODY)
 		return;
 	if (!all_stand(d)) {
 		kick_all(d);
@@ -116,6 +143,12 @@ static void on_timer(void *arg)
 	met = d->met;
 	d->met = false;
 	pthread_mutex_unlock(&d->lock);
+	if (d->conn < 0) {
+		forget(d);
+		return;
+	}
+	if (!d->conn_fd) /* what the one before has left */
+		points_clear(&d->points, d->env.mem);
 	gdb_stopped(&d->stub, met ? d->cpu : d->stub.cpu, met ? d->why : GDB_HALTED, d->va);
 	if (!d->conn_fd && loop_fd_add(d->env.loop, d->conn, EPOLLIN, on_bytes, d, &d->conn_fd))
 		log_warn("--gdb: out of memory");
@@ -139,24 +172,6 @@ static void halt(void *arg)
 	kick_all(d);
 }
 
-static void let_run(struct debugger *d, int stepper)
-{
-	for (unsigned i = 0; i < d->env.nr_vcpus; i++) {
-		struct kvm_guest_debug g = { 0 };
-		int err;
-
-		points_debug(&d->points, &g);
-		if (stepper == (int)i)
-			g.control |= KVM_GUESTDBG_SINGLESTEP;
-		err = kvm_guest_debug(vcpu_fd(d->env.vcpus[i]), &g);
-		if (err)
-			log_errno(err, "--gdb: KVM does not take the breakpoints of vCPU %u", i);
-	}
-	atomic_store(&d->stepper, stepper);
-	atomic_store(&d->held, stepper != NOBODY);
-	vcpu_gate_look(d->env.gate);
-}
-
 static void run(void *arg)
 {
 	let_run(arg, NOBODY);
@@ -165,14 +180,6 @@ static void run(void *arg)
 static void step(void *arg, unsigned cpu)
 {
 	let_run(arg, (int)cpu);
-}
-
-static void forget(void *arg)
-{
-	struct debugger *d = arg;
-
-	points_clear(&d->points, d->env.mem);
-	let_run(d, NOBODY);
 }
 
 static void end_guest(void *arg)
@@ -236,7 +243,8 @@ static void hang_up(struct debugger *d)
 	d->conn_fd = NULL;
 	close(d->conn);
 	d->conn = -1;
-	forget(d);
+	/* KVM sets no vCPU's breakpoints while it runs: that ioctl would wait for it. */
+	halt(d);
 	log_info("--gdb: GDB has gone, the guest goes on");
 }
 
@@ -282,6 +290,8 @@ static const struct sys_call list[] = {
 	CALL_RARE(sendto, "gdb"),
 	CALL_RARE(shutdown, "gdb"),
 	CALL_RARE(close, "gdb"),
+	CALL_RARE(newfstatat, "removing the socket's name at the end"),
+	CALL_RARE(unlinkat, "removing the socket's name at the end"),
 	CALL_RARE(setsockopt, "gdb"),
 	CALL_IOCTL_RARE(KVM_GET_ONE_REG, "gdb"),
 	CALL_IOCTL_RARE(KVM_SET_ONE_REG, "gdb"),

@@ -20,6 +20,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "lkvm/gdb/listen.h"
 #include "lkvm/watch/outfile.h"
 #include "virtio/disk/layer.h"
 
@@ -179,6 +180,8 @@ static void allow_sockets(struct rules *r, const struct config *c)
 	}
 	if (c->vsock.cid)
 		allow_directory_of(r, c->vsock.uds, allowed);
+	if (c->gdb && !gdb_listen_port(c->gdb))
+		allow_directory_of(r, c->gdb, allowed);
 }
 
 static void allow_shares(struct rules *r, const struct config *c)
@@ -283,9 +286,9 @@ static bool has_user_network(const struct config *c)
 	return false;
 }
 
-static void allow_service(struct rules *r, const struct config *c)
+static void allow_port(struct rules *r, u64 allowed, u16 port)
 {
-	struct net_port_attr a = { .allowed = NET_CONNECT_TCP, .port = c->service_port };
+	struct net_port_attr a = { .allowed = allowed, .port = port };
 
 	if (syscall(__NR_landlock_add_rule, r->fd, RULE_NET_PORT, &a, 0) < 0 && !r->err)
 		r->err = -errno;
@@ -335,8 +338,10 @@ int landlock_rules(int *fd, const struct config *c)
 	allow_wires(&r, c);
 	if (has_user_network(c))
 		allow_resolv_conf(&r);
-	else if (c->service_ip && a.net)
-		allow_service(&r, c);
+	if (c->service_ip && a.net)
+		allow_port(&r, NET_CONNECT_TCP, c->service_port);
+	if (c->gdb && gdb_listen_port(c->gdb) && c->reboot && a.net)
+		allow_port(&r, NET_BIND_TCP, gdb_listen_port(c->gdb));
 	if (c->reboot)
 		allow_setup(&r, c);
 	*fd = r.fd;

@@ -90,11 +90,40 @@ START_TEST(a_socket_of_this_user)
 }
 END_TEST
 
+START_TEST(what_a_killed_process_has_left)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX, .sun_path = "s" };
+	int sk = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	ck_assert_int_eq(bind(sk, (struct sockaddr *)&a, sizeof(a)), 0);
+	close(sk);
+	ck_assert_int_eq(gdb_listen(&l, "s", &waits), 0);
+	comes_and_is_taken(AF_UNIX, &a, sizeof(a));
+	/* And what is somebody else's by now stays. */
+	ck_assert_int_eq(rename("s", "t"), 0);
+	ck_assert_int_eq(mkdir("s", 0700), 0);
+	gdb_listener_destroy(l);
+	ck_assert_int_eq(rmdir("s"), 0);
+	ck_assert_int_eq(unlink("t"), 0);
+}
+END_TEST
+
+START_TEST(ports)
+{
+	ck_assert_uint_eq(gdb_listen_port("1"), 1);
+	ck_assert_uint_eq(gdb_listen_port("65535,wait"), 65535);
+	ck_assert_uint_eq(gdb_listen_port("65536,wait"), 0);
+	ck_assert_uint_eq(gdb_listen_port("/1,wait"), 0);
+	ck_assert_uint_eq(gdb_listen_port(",wait"), 0);
+	ck_assert_uint_eq(gdb_listen_port(""), 0);
+}
+END_TEST
+
 START_TEST(neither)
 {
 	static const char *const no[] = { "",	   ",wait",	 "0",
 					  "65536", "99999,wait", "18446744073709551617" };
-	char long_path[200] = { 0 };
+	char long_path[300] = { 0 };
 
 	capture_start();
 	for (size_t i = 0; i < ARRAY_SIZE(no); i++) {
@@ -111,4 +140,4 @@ START_TEST(neither)
 END_TEST
 
 SUITE_MAIN_FIXTURE("lkvm/gdb/listen", set_up, tear_down, a_port_of_the_loopback,
-		   a_socket_of_this_user, neither)
+		   a_socket_of_this_user, what_a_killed_process_has_left, ports, neither)

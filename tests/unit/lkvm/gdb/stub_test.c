@@ -291,6 +291,10 @@ START_TEST(running_and_stopping)
 	guest.sent[0] = 0;
 	gdb_stopped(&stub, 0, GDB_WATCHED, VA);
 	ck_assert(!strncmp(guest.sent, "$T05thread:1;watch:ffff800080000000;#", 37));
+	/* The other one has met something in the same moment. */
+	guest.sent[0] = 0;
+	gdb_stopped(&stub, 1, GDB_TRAPPED, 0);
+	ck_assert_str_eq(guest.sent, "");
 	ck_assert_ptr_null(ask("s"));
 	ck_assert_int_eq(guest.stepped, 0);
 	gdb_stopped(&stub, 0, GDB_TRAPPED, 0);

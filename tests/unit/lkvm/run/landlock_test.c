@@ -221,6 +221,33 @@ START_TEST(ports)
 }
 END_TEST
 
+/* What GDB connects to is gone at the end, and there again after --reboot. */
+START_TEST(a_debugger)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	struct sockaddr_un u = { .sun_family = AF_UNIX };
+	char where[16];
+	socklen_t len = sizeof(a);
+	int s = socket(AF_INET, SOCK_STREAM, 0);
+
+	setup();
+	snprintf(u.sun_path, sizeof(u.sun_path), "%s/share/gdb", dir);
+	put(u.sun_path);
+	ck_assert_int_eq(bind(s, (struct sockaddr *)&a, sizeof(a)), 0);
+	ck_assert_int_eq(getsockname(s, (struct sockaddr *)&a, &len), 0);
+	close(s);
+	snprintf(where, sizeof(where), "%u,wait", ntohs(a.sin_port));
+	c.reboot = _i;
+	c.gdb = _i == 1 ? where : in_dir("share/gdb,wait");
+	if (!confined())
+		return;
+	ck_assert_int_eq(!unlink(u.sun_path), _i != 1);
+	if (!strstr(landlock_lacks(), "TCP"))
+		ck_assert_int_eq(bound(AF_INET, &a, sizeof(a)), _i == 1 ? 0 : -EACCES);
+	ck_assert_int_eq(bound(AF_UNIX, &u, sizeof(u)), _i == 2 ? 0 : _i ? -EADDRINUSE : -EACCES);
+}
+END_TEST
+
 START_TEST(the_user_network_asks_who_the_name_servers_are)
 {
 	setup();
@@ -329,6 +356,7 @@ static Suite *suite(void)
 	tcase_add_test(tc, files_that_come_at_the_end);
 	tcase_add_test(tc, wires);
 	tcase_add_loop_test(tc, ports, 0, 3);
+	tcase_add_loop_test(tc, a_debugger, 0, 3);
 	tcase_add_test(tc, the_user_network_asks_who_the_name_servers_are);
 	tcase_add_test(tc, the_next_boot_is_set_up);
 	tcase_add_test(tc, of_all_threads);
