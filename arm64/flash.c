@@ -84,7 +84,7 @@ struct flash {
 	struct {
 		u64 off;
 		unsigned len;
-		u32 val;
+		u64 val;
 	} buffer[BUFFER_WORDS];
 	u8 locked[MEMMAP_FLASH_MAX / FLASH_BLOCK / 8];
 };
@@ -222,7 +222,7 @@ static void buffer_data(struct flash *f, u64 off, unsigned len, u64 val)
 	}
 	f->buffer[f->filled].off = off;
 	f->buffer[f->filled].len = len;
-	f->buffer[f->filled].val = (u32)val;
+	f->buffer[f->filled].val = val;
 	f->filled++;
 	f->expects = f->filled == f->count ? BUFFER_CONFIRM : BUFFER_DATA;
 }
@@ -403,6 +403,12 @@ static int open_file(struct flash *f, const char *path)
 		log_error("--flash %s: it is the flash of another guest", path);
 		return err;
 	}
+	/*
+	 * A file of truncate(1) has holes: when the disk is full, a store into one is a SIGBUS. Not
+	 * all file systems can fill them.
+	 */
+	if (fallocate(f->fd, 0, 0, (off_t)f->size) < 0 && errno != EOPNOTSUPP)
+		return log_errno(-errno, "--flash %s", path);
 	f->map = mmap(NULL, f->size, PROT_READ | PROT_WRITE, MAP_SHARED, f->fd, 0);
 	if (f->map != MAP_FAILED)
 		return 0;

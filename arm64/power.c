@@ -29,6 +29,8 @@
 
 #define SCTLR_EL1 KVM_REG_SYS(3u, 0u, 1u, 0u, 0u)
 #define SCTLR_EE BIT(25)
+#define PSTATE32_E BIT(9)
+#define PSTATE32_T BIT(5)
 
 struct cpu {
 	int fd;
@@ -60,12 +62,29 @@ static int inherit_endianness(int caller_fd, int fd)
 	return err ? err : kvm_reg_set64(fd, SCTLR_EL1, to | SCTLR_EE);
 }
 
-static int start(const struct power *p, unsigned caller, unsigned cpu, u64 entry, u64 context)
+/* In 32 bits that order is PSTATE's, and the lowest bit of the entry says Thumb [DEN 0022 5.6]. */
+static int inherit_state32(int caller_fd, int fd, u64 *entry)
 {
-	int fd = p->cpus[cpu].fd, err = cpu_reset(p->env.model, fd, 0);
+	u64 from, to;
+	int err = kvm_reg_get64(caller_fd, KVM_REG_PSTATE, &from);
 
 	if (!err)
-		err = inherit_endianness(p->cpus[caller].fd, fd);
+		err = kvm_reg_get64(fd, KVM_REG_PSTATE, &to);
+	if (err)
+		return err;
+	to |= (from & PSTATE32_E) | (*entry & 1 ? PSTATE32_T : 0);
+	*entry &= ~UINT64_C(1);
+	return kvm_reg_set64(fd, KVM_REG_PSTATE, to);
+}
+
+static int start(const struct power *p, unsigned caller, unsigned cpu, u64 entry, u64 context)
+{
+	int fd = p->cpus[cpu].fd, caller_fd = p->cpus[caller].fd;
+	int err = cpu_reset(p->env.model, fd, 0);
+
+	if (!err)
+		err = p->env.model->aarch32 ? inherit_state32(caller_fd, fd, &entry)
+					    : inherit_endianness(caller_fd, fd);
 	if (!err)
 		err = kvm_reg_set64(fd, KVM_REG_X(0), context);
 	if (!err)

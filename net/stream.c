@@ -278,6 +278,7 @@ static void stream_rx_ready(struct netif *n)
 		return;
 	if (take_frames(s))
 		lose(s, "it has sent a length that no frame has");
+	release(s);
 	watch(s);
 }
 

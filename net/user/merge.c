@@ -29,7 +29,7 @@ static u64 head_sum(const u8 *frame, size_t len, u32 l3, u32 l4)
 	const u8 *ip = frame + l3, *tcp = frame + l4;
 
 	return csum_pseudo4(ip + IP4_SRC, ip + IP4_DST, PROTO_TCP, len - l4) +
-	       csum_add(0, tcp, TCP_HDR) - be16_at(tcp + TCP_CSUM);
+	       csum_add(0, tcp, TCP_HDR) + (u16)~be16_at(tcp + TCP_CSUM);
 }
 
 /* The sum of the data, found from the checksum. */

@@ -131,6 +131,19 @@ START_TEST(programmed_and_erased)
 END_TEST
 
 /* The guest reads without us in array mode, and in no other. */
+/* A full disk would kill us when a command needs a place that the file does not have. */
+START_TEST(the_file_has_its_space)
+{
+	struct stat st;
+
+	setup();
+	ck_assert_int_eq(stat(name, &st), 0);
+	ck_assert_int_ge(st.st_blocks * 512, (long)SIZE);
+	ck_assert_uint_eq(in_file(0), 0);
+	teardown();
+}
+END_TEST
+
 START_TEST(the_slot_is_there_in_array_mode)
 {
 	setup();
@@ -165,6 +178,13 @@ START_TEST(a_buffer_is_programmed)
 	cmd(0x100, 0xd0);
 	for (u32 i = 0; i < 32; i++)
 		ck_assert_uint_eq(in_file(0x100 + 4 * i), 0x1000 + i);
+	/* Two at once. */
+	cmd(0x200, 0xe8);
+	put(0x200, 4, 0);
+	put(0x200, 8, 0x123456789abcdef0);
+	cmd(0x200, 0xd0);
+	ck_assert_uint_eq(in_file(0x200), 0x9abcdef0);
+	ck_assert_uint_eq(in_file(0x204), 0x12345678);
 	ck_assert_uint_eq(get(0, 4), 0x00800080);
 	teardown();
 }
@@ -315,6 +335,6 @@ START_TEST(files)
 }
 END_TEST
 
-SUITE_MAIN("arm64/flash", programmed_and_erased, the_slot_is_there_in_array_mode,
-	   a_buffer_is_programmed, wrong_sequences, locked_blocks, what_cfi_says,
-	   a_guest_that_writes_anything, files)
+SUITE_MAIN("arm64/flash", programmed_and_erased, the_file_has_its_space,
+	   the_slot_is_there_in_array_mode, a_buffer_is_programmed, wrong_sequences, locked_blocks,
+	   what_cfi_says, a_guest_that_writes_anything, files)

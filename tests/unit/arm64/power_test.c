@@ -23,7 +23,7 @@ static struct {
 	_Atomic unsigned nr_inits[NR];
 	u32 features;
 	int fail_init;
-	u64 x[NR][4], pc[NR], sctlr[NR];
+	u64 x[NR][4], pc[NR], sctlr[NR], pstate[NR];
 } kernel;
 
 int kvm_ioctl_val(int fd, unsigned long req, unsigned long val)
@@ -37,6 +37,8 @@ static int one_reg(unsigned cpu, unsigned long req, struct kvm_one_reg *r)
 
 	if (r->id == KVM_REG_PC)
 		reg = &kernel.pc[cpu];
+	else if (r->id == KVM_REG_PSTATE)
+		reg = &kernel.pstate[cpu];
 	else if (r->id == KVM_REG_SYS(3u, 0u, 1u, 0u, 0u))
 		reg = &kernel.sctlr[cpu];
 	else if (r->id - KVM_REG_X(0) < 8)
@@ -68,6 +70,7 @@ int kvm_ioctl(int fd, unsigned long req, void *arg)
 		atomic_fetch_add(&kernel.nr_inits[fd - VCPU(0)], 1);
 		kernel.features = ((struct kvm_vcpu_init *)arg)->features[0];
 		kernel.sctlr[fd - VCPU(0)] = 0x30d00800;
+		kernel.pstate[fd - VCPU(0)] = 0x1d3;
 		return 0;
 	default:
 		return one_reg((unsigned)(fd - VCPU(0)), req, arg);
@@ -198,6 +201,26 @@ START_TEST(a_cpu_is_switched_on_and_off)
 }
 END_TEST
 
+/* A 32-bit kernel of Thumb instructions says so in bit 0, and its byte order is PSTATE's. */
+START_TEST(cpus_of_32_bits)
+{
+	setup();
+	model.aarch32 = true;
+	kernel.pstate[0] = 0x1d3;
+	ck_assert_int_eq(call(0, 0x84000003, 1, ENTRY, 0), 0);
+	ck_assert_uint_eq(kernel.pc[1], ENTRY);
+	ck_assert_uint_eq(kernel.pstate[1], 0x1d3);
+	kernel.pstate[0] |= BIT(9);
+	ck_assert_int_eq(call(0, 0x84000003, 2, ENTRY | 1, 0), 0);
+	ck_assert_uint_eq(kernel.pc[2], ENTRY);
+	ck_assert_uint_eq(kernel.pstate[2], 0x1d3 | BIT(5) | BIT(9));
+	model.aarch32 = false;
+	ck_assert_int_eq(call(0, 0xc4000003, 3, ENTRY | 1, 0), 0);
+	ck_assert_uint_eq(kernel.pc[3], ENTRY | 1);
+	teardown();
+}
+END_TEST
+
 START_TEST(cpus_that_are_not_there)
 {
 	static const u64 bad[] = { 18, 0x102, 0x10000, BIT(24), BIT(31), BIT(32), UINT64_MAX };
@@ -306,5 +329,5 @@ START_TEST(a_host_without_filter)
 END_TEST
 
 SUITE_MAIN("arm64/power", what_is_forwarded, version_and_features, a_cpu_is_switched_on_and_off,
-	   cpus_that_are_not_there, affinity_info, the_system_ends, cpu_on_races,
+	   cpus_of_32_bits, cpus_that_are_not_there, affinity_info, the_system_ends, cpu_on_races,
 	   a_host_without_filter)

@@ -254,6 +254,29 @@ START_TEST(gone_while_blocked)
 }
 END_TEST
 
+/* What a peer sends may be found to be no frames when the guest has room again. */
+START_TEST(harm_while_blocked)
+{
+	const u8 both[4 + 20 + 4] = { 0, 0, 0, 20, [24] = 0xff };
+	int fd, err = 0;
+
+	open_end(&a, ",listen=on");
+	a.client.room = 0;
+	fd = raw_peer();
+	ck_assert_int_eq(write(fd, both, sizeof(both)), sizeof(both));
+	turn();
+	for (unsigned i = 0; i < 10000 && !err; i++)
+		err = send_frame(&a, frame, 1514);
+	ck_assert_int_eq(err, -EAGAIN);
+	a.client.room = 1;
+	a.n->ops->rx_ready(a.n);
+	ck_assert_uint_eq(a.client.got.nr, 1);
+	ck_assert_uint_eq(a.client.nr_writable, 1);
+	close(fd);
+	close_end(&a);
+}
+END_TEST
+
 static int creates(const char *arg)
 {
 	struct net_conf c;
@@ -306,4 +329,4 @@ START_TEST(names)
 END_TEST
 
 SUITE_MAIN_FIXTURE("net/stream", setup, NULL, frames, back_pressure, nobody_there, lengths,
-		   deaf_peer, gone_while_blocked, names)
+		   deaf_peer, gone_while_blocked, harm_while_blocked, names)

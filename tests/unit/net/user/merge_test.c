@@ -120,6 +120,35 @@ START_TEST(several_become_one)
 }
 END_TEST
 
+/* Small addresses, and all ports: no sum is so small that what is taken from it is more. */
+START_TEST(sums_of_all_sizes)
+{
+	const struct netif_offload none = { .gso = NETIF_GSO_NONE };
+	const u32 from = 0x0a00020f, to = 0x01010101;
+	const char *why = NULL;
+
+	setup();
+	guard.net.s_addr = htonl(0x0a000200);
+	guard.host.s_addr = htonl(0x0a000202);
+	for (u32 port = 1; port < 0x10000; port += 257) {
+		struct tcp_seg t = seg(0, 100);
+		size_t len;
+
+		t.sport = (u16)port;
+		len = put_tcp(frame, from, to, &t);
+		ck_assert_int_eq(guard_check(&guard, frame, &len, &none, &pkt, &why), 0);
+		ck_assert(merge_hold(&m, &frame, len, &pkt));
+		t = seg(100, 101);
+		t.sport = (u16)port;
+		len = put_tcp(frame, from, to, &t);
+		ck_assert(merge_append(&m, frame, len, &pkt));
+		len = merge_take(&m);
+		ck_assert_uint_eq(l4_csum(m.frame, m.frame + 34, len - 34, PROTO_TCP), 0);
+	}
+	teardown();
+}
+END_TEST
+
 START_TEST(not_too_long)
 {
 	const size_t all = MERGE_MAX - IP4_HDR - TCP_HDR, most = all - 5000;
@@ -219,5 +248,5 @@ START_TEST(what_is_not_held)
 }
 END_TEST
 
-SUITE_MAIN("net/merge", one_stays_as_it_is, several_become_one, not_too_long,
+SUITE_MAIN("net/merge", one_stays_as_it_is, several_become_one, sums_of_all_sizes, not_too_long,
 	   wrong_checksums_stay_wrong, what_does_not_continue_it, what_is_not_held)
