@@ -95,7 +95,12 @@ struct netif_client {
 	void (*writable)(void *arg);
 };
 
+/*
+ * One end of a network. An interface of several queues is a list of them, one netif for each, which
+ * are alike but for the frames.
+ */
 struct netif {
+	struct netif *next;	      /* the next queue's; NULL: there is no more */
 	const struct calls *calls[3]; /* system calls that frames lead to, beside the loop's */
 	const struct netif_ops *ops;
 	const struct netif_client *client; /* set by virtio-net before the loop runs */
@@ -129,6 +134,17 @@ static inline void netif_destroy(struct netif *n)
 {
 	if (n)
 		n->ops->destroy(n);
+}
+
+/* The same with all that are behind it in its list. */
+static inline void netif_destroy_all(struct netif *n)
+{
+	while (n) {
+		struct netif *next = n->next;
+
+		netif_destroy(n);
+		n = next;
+	}
 }
 
 #endif

@@ -134,16 +134,15 @@ static int parse_vhost(struct net_conf *c, void *to, const char *key, const char
 
 	if (!parse_number(val, 1, &on))
 		return bad_value(key, val, "expected 0 or 1");
-	return on ? bad_value(key, val, "vhost is not supported, leave it out") : 0;
+	c->vhost = on;
+	return 0;
 }
 
 static int parse_mq(struct net_conf *c, void *to, const char *key, const char *val)
 {
-	unsigned pairs;
-
-	if (!parse_number(val, 8, &pairs) || !pairs)
+	if (!parse_number(val, NET_MAX_PAIRS, &c->nr_pairs) || !c->nr_pairs)
 		return bad_value(key, val, "expected 1 to 8 queue pairs");
-	return pairs > 1 ? bad_value(key, val, "more than one queue pair is not supported") : 0;
+	return 0;
 }
 
 static int parse_mtu(struct net_conf *c, void *to, const char *key, const char *val)
@@ -236,8 +235,8 @@ static const struct key keys[] = {
 	{ "trans", parse_trans, 0, "pci or mmio", OWN },
 	{ "mtu", parse_mtu, 0, "largest packet, 1280 to 65521 (1500)", OWN },
 	{ "pcap", parse_path, 0, "capture all frames to this file", FIELD(pcap) },
-	{ "vhost", parse_vhost, 0, "0 (1 is not supported)", OWN },
-	{ "mq", parse_mq, 0, "1 (more queue pairs are not supported)", OWN },
+	{ "vhost", parse_vhost, 0, "1: the host's kernel serves the queues of a tap (0)", OWN },
+	{ "mq", parse_mq, 0, "pairs of queues of a tap, 1 to 8 (1)", OWN },
 	{ "script", parse_path, IN_TAP, "run with the interface's name at start", FIELD(script) },
 	{ "downscript", parse_path, IN_TAP, "run with the interface's name at the end",
 	  FIELD(downscript) },
@@ -306,6 +305,24 @@ static int check_socket(const struct net_conf *c)
 	return 0;
 }
 
+/* More than a tap's kernel can do, or than there is a point in. */
+static int check_queues(const struct net_conf *c)
+{
+	if (c->mode != NET_MODE_TAP && c->nr_pairs > 1)
+		return BAD("network: mq above 1 works with mode=tap only: one thread serves the "
+			   "others, and its queues would wait for each other");
+	if (c->mode != NET_MODE_TAP && c->vhost)
+		return BAD("network: vhost=1 works with mode=tap only");
+	if (c->nr_pairs > 1 && c->fd >= 0)
+		return BAD("network: fd= is one queue; leave mq out, or give tapif=");
+	if (c->nr_pairs > 1 && c->vhost)
+		return BAD("network: multiqueue is not supported with vhost yet");
+	if ((c->nr_pairs > 1 || c->vhost) && c->pcap[0])
+		return BAD("network: no pcap= with mq above 1 or vhost=1: capture the tap on the "
+			   "host");
+	return 0;
+}
+
 /* The first of the modes of a key, of which it is said that it is for them. */
 static const char *modes_of(const struct key *k)
 {
@@ -326,6 +343,8 @@ static int check(const struct net_conf *c, u32 used)
 		if ((used & BIT(i)) && keys[i].modes && !(keys[i].modes & BIT(c->mode)))
 			return BAD("network parameter %s works with mode=%s only", keys[i].name,
 				   modes_of(&keys[i]));
+	if (check_queues(c))
+		return -EINVAL;
 	switch (c->mode) {
 	case NET_MODE_TAP:
 		if (c->fd >= 0 && c->tapif[0])
@@ -377,6 +396,8 @@ static void set_defaults(struct net_conf *c, unsigned index)
 	c->socket[0] = c->peer[0] = '\0';
 	c->listens = false;
 	c->fd = -1;
+	c->nr_pairs = 1;
+	c->vhost = false;
 	c->nr_dns = c->nr_hostfwd = 0;
 	c->ipv6 = c->restricted = c->may_capture = false;
 	c->dhcp = true;

@@ -14,6 +14,7 @@
 #define NET_MAX_DNS 3u
 #define NET_MAX_HOSTFWD 16u
 #define NET_MAX_DOMAIN 255u
+#define NET_MAX_PAIRS 8u
 
 enum net_mode {
 	NET_MODE_NONE,
@@ -40,6 +41,8 @@ struct net_conf {
 	char downscript[PATH_MAX]; /* the same after the end */
 	char tapif[PATH_MAX];	   /* interface name, or /dev/tapN; "": a new interface */
 	int fd;			   /* already open tap; -1: none */
+	unsigned nr_pairs;	   /* mq=: pairs of queues, 1..NET_MAX_PAIRS */
+	bool vhost;		   /* vhost=1: the host's kernel serves the queues */
 
 	/* mode=stream, dgram, vhost-user */
 	char socket[PATH_MAX]; /* of the peer; or, if it is listened at and with dgram, our own */

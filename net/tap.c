@@ -248,7 +248,9 @@ static const struct netif_ops tap_if_ops = {
 	.destroy = tap_if_destroy,
 };
 
-int tap_if_create(struct netif **out, const struct net_conf *c, struct loop *loop)
+/* One queue of the interface; its first, or (`first` not NULL) one more. */
+static int queue_create(struct netif **out, const struct net_conf *c, struct loop *loop,
+			const struct tap *first)
 {
 	struct tap_if *t = calloc(1, sizeof(*t));
 	int err;
@@ -263,7 +265,7 @@ int tap_if_create(struct netif **out, const struct net_conf *c, struct loop *loo
 	t->loop = loop;
 	t->netif = (struct netif){ .calls = { &tap_calls }, .ops = &tap_if_ops, .mtu = c->mtu };
 	memcpy(t->netif.mac, c->mac, NETIF_MAC_LEN);
-	err = tap_open(&t->tap, c);
+	err = first ? tap_open_queue(&t->tap, c, first) : tap_open(&t->tap, c);
 	if (err)
 		goto fail;
 	t->netif.offloads = t->tap.offloads;
@@ -278,4 +280,26 @@ int tap_if_create(struct netif **out, const struct net_conf *c, struct loop *loo
 fail:
 	tap_if_destroy(&t->netif);
 	return err;
+}
+
+int tap_if_create(struct netif **out, const struct net_conf *c, struct loop *loop)
+{
+	struct netif *first = NULL, **next;
+	int err = queue_create(&first, c, loop, NULL);
+
+	if (err)
+		return err;
+	/* The down script is the first one's. */
+	next = &first->next;
+	for (unsigned i = 1; i < c->nr_pairs && !err; i++) {
+		err = queue_create(next, c, loop, &tap_if(first)->tap);
+		if (!err)
+			next = &(*next)->next;
+	}
+	if (err) {
+		netif_destroy_all(first);
+		return err;
+	}
+	*out = first;
+	return 0;
 }

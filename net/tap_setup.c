@@ -34,12 +34,27 @@ static int fail_create(int err)
 
 /* ---- opening ---- */
 
-/* A new interface, or an existing one by name; macvtap devices are opened by path. */
-static int open_dev(struct tap *t, const struct net_conf *c)
+static int fail_attach(const struct net_conf *c, int err)
+{
+	if (err != EINVAL || c->nr_pairs == 1 || !c->tapif[0])
+		return fail_create(err);
+	log_error("network parameter mq=%u: %s has a single queue; it is to be made with "
+		  "'multi_queue' (ip tuntap)",
+		  c->nr_pairs, c->tapif);
+	return -err;
+}
+
+/*
+ * A new interface, or an existing one by name; macvtap devices are opened by path. `name`: of the
+ * interface whose first queue is open already; NULL: this is the first.
+ */
+static int open_dev(struct tap *t, const struct net_conf *c, const char *name)
 {
 	bool macvtap = c->tapif[0] == '/';
 	struct ifreq ifr = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
 
+	if (c->nr_pairs > 1)
+		ifr.ifr_flags |= IFF_MULTI_QUEUE;
 	if (!macvtap && strlen(c->tapif) >= sizeof(ifr.ifr_name))
 		return fail_create(ENAMETOOLONG);
 	t->fd = open(macvtap ? c->tapif : "/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);
@@ -48,9 +63,11 @@ static int open_dev(struct tap *t, const struct net_conf *c)
 	t->open = true;
 	if (!macvtap)
 		snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%.*s", IFNAMSIZ - 1,
-			 c->tapif[0] ? c->tapif : "tap%d");
+			 name	       ? name
+			 : c->tapif[0] ? c->tapif
+				       : "tap%d");
 	if (ioctl(t->fd, TUNSETIFF, &ifr) < 0)
-		return fail_create(errno);
+		return fail_attach(c, errno);
 	memcpy(t->name, ifr.ifr_name, sizeof(t->name));
 	t->vnet_hdr = true;
 	return 0;
@@ -226,7 +243,7 @@ int tap_open(struct tap *t, const struct net_conf *c)
 	int err;
 
 	*t = (struct tap){ .fd = -1, .down_fd = -1 };
-	err = c->fd >= 0 ? adopt_fd(t, c->fd) : open_dev(t, c);
+	err = c->fd >= 0 ? adopt_fd(t, c->fd) : open_dev(t, c, NULL);
 	if (!err)
 		err = set_up_header(t);
 	if (!err && c->script[0])
@@ -235,6 +252,19 @@ int tap_open(struct tap *t, const struct net_conf *c)
 		err = configure(t, c);
 	if (!err && c->downscript[0])
 		err = prepare_down(t, c->downscript);
+	if (err)
+		tap_close(t);
+	return err;
+}
+
+int tap_open_queue(struct tap *t, const struct net_conf *c, const struct tap *first)
+{
+	int err;
+
+	*t = (struct tap){ .fd = -1, .down_fd = -1 };
+	err = open_dev(t, c, first->name);
+	if (!err)
+		err = set_up_header(t);
 	if (err)
 		tap_close(t);
 	return err;

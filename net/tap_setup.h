@@ -29,6 +29,12 @@ struct tap {
  */
 int tap_open(struct tap *t, const struct net_conf *c);
 
+/*
+ * Open another queue of the interface that `first` has opened, for the same `c`. 0, or -errno after
+ * one log_error() line.
+ */
+int tap_open_queue(struct tap *t, const struct net_conf *c, const struct tap *first);
+
 /* Run the down script and wait for it, then close. A zeroed or closed *t is fine. */
 void tap_close(struct tap *t);
 

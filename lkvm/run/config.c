@@ -282,31 +282,6 @@ static int check_realm_options(const struct config *c)
 	return 0;
 }
 
-static int check_devices(const struct config *c)
-{
-	if (c->rng_conf.max_bytes && !c->rng)
-		return refuse("--rng-limit is for guests with --rng");
-	return 0;
-}
-
-/* Also for an ordinary guest under a Realm's rules. */
-static int check_bounced(const struct config *c)
-{
-	bool confidential = c->realm != REALM_OFF || c->protected_vm;
-
-	if (c->bounce && confidential)
-		return refuse("--bounce is for ordinary guests: a Realm bounces anyway, through a "
-			      "pool that --swiotlb can make larger");
-	if (c->balloon && c->nr_vfio)
-		return refuse("--balloon is not possible with --vfio-pci: the guest's memory is "
-			      "pinned for the device, which may write to any of it");
-	if (c->balloon && (c->bounce || confidential))
-		return refuse(
-			"--balloon is not possible with --realm, --protected or --bounce: the host "
-			"cannot take back what it may not touch, and must not decide what is lost");
-	return 0;
-}
-
 static int check_realm(const struct config *c)
 {
 	int err = check_realm_options(c);
@@ -455,9 +430,7 @@ int config_complete(struct config *c)
 	if (!err)
 		err = check_realm(c);
 	if (!err)
-		err = check_bounced(c);
-	if (!err)
-		err = check_devices(c);
+		err = config_check_devices(c);
 	if (!err)
 		err = check_measure(c);
 	if (!err)

@@ -180,6 +180,9 @@ int config_complete(struct config *c);
  */
 int config_check_cpu(const struct config *c);
 
+/* The same among those about devices. */
+int config_check_devices(const struct config *c);
+
 /*
  * Does the config, which is complete, have a kernel (or firmware) and something that it can boot
  * into? False with --dump-dtb only.

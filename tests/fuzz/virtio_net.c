@@ -19,6 +19,9 @@
 #include "tests/fuzz/input.h"
 #include "virtio/dev/kinds.h"
 
+#define NR_PAIRS 2u
+#define NR_QUEUES (2 * NR_PAIRS + 1) /* and the control queue */
+
 struct rig {
 	struct mem *mem;
 	struct loop *loop;
@@ -26,7 +29,7 @@ struct rig {
 	struct fake_netif *n;
 	struct netif_ops ops;
 	struct fake_transport t;
-	struct fake_ring ring[2];
+	struct fake_ring ring[NR_QUEUES];
 	u64 features;
 	int say; /* what send() answers */
 };
@@ -51,20 +54,20 @@ static int on_send(struct netif *n, const struct netif_offload *o, struct iov_cu
 static void start(void)
 {
 	virtio_status_set(rig.d, 0);
-	for (u16 q = 0; q < 2; q++)
+	for (u16 q = 0; q < NR_QUEUES; q++)
 		fake_ring_init(&rig.ring[q], rig.mem, FAKE_RING(q), 16,
 			       rig.features & VIRTIO_F_EVENT_IDX);
 	if (!fake_negotiate(rig.d, rig.features))
 		return;
-	fake_queue(rig.d, 0, &rig.ring[0]);
-	fake_queue(rig.d, 1, &rig.ring[1]);
+	for (u16 q = 0; q < NR_QUEUES; q++)
+		fake_queue(rig.d, q, &rig.ring[q]);
 	fake_driver_ok(rig.d);
 }
 
 /* A chain of up to four buffers anywhere in the second half of RAM, or a little past its end. */
 static void post(struct input *i)
 {
-	struct fake_ring *r = &rig.ring[in(i, 1) & 1];
+	struct fake_ring *r = &rig.ring[in(i, 1) % NR_QUEUES];
 	unsigned nr = 1 + in(i, 1) % 4;
 	struct fake_buf b[4];
 	u8 how = (u8)in(i, 1);
@@ -109,7 +112,7 @@ static void operate(struct input *i)
 		put_header(i);
 		break;
 	case 3:
-		virtio_notify(rig.d, (u32)in(i, 1) & 1);
+		virtio_notify(rig.d, (u32)in(i, 1) % NR_QUEUES);
 		loop_step(rig.loop, 0);
 		break;
 	case 4:
@@ -120,7 +123,7 @@ static void operate(struct input *i)
 		rig.n->netif.client->writable(rig.n->netif.client_arg);
 		break;
 	case 6:
-		virtio_queue_reset(rig.d, &rig.d->queues[in(i, 1) & 1]);
+		virtio_queue_reset(rig.d, &rig.d->queues[in(i, 1) % NR_QUEUES]);
 		break;
 	case 7:
 		start();
@@ -131,6 +134,7 @@ static void operate(struct input *i)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	struct input i = { data, len };
+	struct fake_netif *other;
 
 	memset(&rig, 0, sizeof(rig));
 	rig.mem = fake_mem(0);
@@ -138,6 +142,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	rig.ops = *rig.n->netif.ops;
 	rig.ops.send = on_send;
 	rig.n->netif.ops = &rig.ops;
+	other = fake_netif(0x3f, 1500);
+	other->netif.ops = &rig.ops;
+	rig.n->netif.next = &other->netif;
 	check(!loop_create(&rig.loop, "fuzz"));
 
 	struct virtio_env env = { .mem = rig.mem, .loop = rig.loop };

@@ -45,8 +45,8 @@ int virtio_rng_create(struct virtio_device **out, const struct virtio_env *env,
 		      const struct rng_conf *conf);
 
 /*
- * A network card [virtio 1.3 §5.1]. `n` is its own from then on: destroyed with the device, also
- * after an error.
+ * A network card [virtio 1.3 §5.1], with a pair of queues for each netif of the list `n` (at most
+ * 8). They are its own from then on: destroyed with the device, also after an error.
  */
 int virtio_net_create(struct virtio_device **out, const struct virtio_env *env, struct netif *n);
 

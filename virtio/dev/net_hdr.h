@@ -21,6 +21,11 @@
 #define VIRTIO_NET_F_HOST_TSO6 BIT(12)
 #define VIRTIO_NET_F_MRG_RXBUF BIT(15)
 #define VIRTIO_NET_F_STATUS BIT(16)
+#define VIRTIO_NET_F_CTRL_VQ BIT(17)
+#define VIRTIO_NET_F_CTRL_RX BIT(18)
+#define VIRTIO_NET_F_CTRL_RX_EXTRA BIT(20)
+#define VIRTIO_NET_F_MQ BIT(22)
+#define VIRTIO_NET_F_CTRL_MAC_ADDR BIT(23)
 
 /* In front of each frame [§5.1.6]. */
 struct net_hdr {

@@ -133,6 +133,11 @@ START_TEST(kvmtools_readme)
 	ck_assert_int_eq(netopt_parse(&c, "virtio", 0), 0);
 	ck_assert_int_eq(c.mode, NET_MODE_TAP);
 	parse_bad("virtio=1", "Unknown network parameter virtio");
+	ck_assert(conf.nr_pairs == 1 && !conf.vhost);
+	parse_ok("mode=tap,mq=8");
+	ck_assert(conf.nr_pairs == 8 && !conf.vhost);
+	parse_ok("tapif=tap7,vhost=1");
+	ck_assert(conf.nr_pairs == 1 && conf.vhost);
 }
 END_TEST
 
@@ -151,10 +156,9 @@ START_TEST(values_are_checked)
 		"fd=-1",
 		"fd=",
 		"fd=4x",
-		"vhost=1",
 		"vhost=2",
 		"mq=0",
-		"mq=2",
+		"mq=x",
 		"mq=9",
 		"mtu=1279",
 		"mtu=65522",
@@ -192,6 +196,13 @@ START_TEST(nothing_is_accepted_and_ignored)
 	parse_bad("dns=1.1.1.1,mode=tap", "dns works with mode=user only");
 	parse_bad("tapif=tap0,mode=user", "tapif works with mode=tap only");
 	parse_bad("mode=tap,fd=3,tapif=tap0", "fd and tapif exclude each other");
+	parse_bad("mode=user,vhost=1", "vhost=1 works with mode=tap only");
+	parse_bad("mode=user,mq=2", "mq above 1 works with mode=tap only");
+	parse_bad("mode=stream,socket=s,mq=2", "mq above 1 works with mode=tap only");
+	parse_bad("fd=3,mq=2", "fd= is one queue");
+	parse_bad("vhost=1,mq=2", "multiqueue is not supported with vhost yet");
+	parse_bad("pcap=f,mq=2", "capture the tap on the host");
+	parse_bad("pcap=f,vhost=1", "capture the tap on the host");
 	parse_ok("mode=none,tapif=x,dns=1.1.1.1"); /* nothing at all is asked for */
 }
 END_TEST

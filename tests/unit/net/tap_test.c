@@ -221,6 +221,70 @@ START_TEST(frames_that_the_kernel_refuses)
 }
 END_TEST
 
+/* One interface, whose queues all take frames; what the kernel answers comes in any of them. */
+START_TEST(several_queues)
+{
+	struct fake_client others[2];
+	struct netif *n[3];
+	struct world w;
+	u8 f[64];
+
+	OWN_NETWORK_OR_SKIP();
+	world_open(&w, "mode=tap,mq=3");
+	n[0] = w.n;
+	for (unsigned i = 1; i < 3; i++) {
+		n[i] = n[i - 1]->next;
+		ck_assert_ptr_nonnull(n[i]);
+		ck_assert_uint_eq(n[i]->offloads, n[0]->offloads);
+		fake_client_attach(&others[i - 1], n[i]);
+	}
+	ck_assert_ptr_null(n[2]->next);
+	for (unsigned i = 0; i < 3; i++)
+		n[i]->ops->up(n[i], 0);
+	for (unsigned i = 0; i < 3; i++) {
+		struct iovec iov = { f, put_arp(f, 1, GUEST_IP, HOST_IP) };
+		const struct netif_offload none = { .gso = NETIF_GSO_NONE };
+
+		ck_assert_int_eq(n[i]->ops->send(n[i], &none, iov_cur(&iov, 1)), 0);
+	}
+	for (int i = 0; i < 100 && w.client.got.nr + others[0].got.nr + others[1].got.nr < 3; i++)
+		loop_step(w.loop, 10);
+	ck_assert_uint_ge(w.client.got.nr + others[0].got.nr + others[1].got.nr, 3);
+	world_close(&w);
+	for (unsigned i = 0; i < 2; i++)
+		fake_frames_clear(&others[i].got);
+}
+END_TEST
+
+/* Made by the user, for one queue or for several. */
+START_TEST(queues_of_an_interface_that_is_there)
+{
+	struct ifreq ifr = { .ifr_flags = IFF_TAP | IFF_NO_PI };
+	struct net_conf c;
+	struct loop *l;
+	struct netif *n;
+	int fd;
+
+	OWN_NETWORK_OR_SKIP();
+	ck_assert_int_eq(loop_create(&l, "io"), 0);
+	for (int several = 0; several < 2; several++) {
+		fd = open("/dev/net/tun", O_RDWR);
+		snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "mine%d", several);
+		ifr.ifr_flags = (short)(IFF_TAP | IFF_NO_PI | IFF_VNET_HDR |
+					(several ? IFF_MULTI_QUEUE : 0));
+		ck_assert_int_eq(ioctl(fd, TUNSETIFF, &ifr), 0);
+		ck_assert_int_eq(ioctl(fd, TUNSETPERSIST, 1), 0);
+		close(fd);
+		ck_assert_int_eq(netopt_parse(&c, "mq=4", 0), 0);
+		snprintf(c.tapif, sizeof(c.tapif), "mine%d", several);
+		ck_assert_int_eq(netif_create(&n, &c, l), several ? 0 : -EINVAL);
+		if (several)
+			netif_destroy_all(n);
+	}
+	loop_destroy(l);
+}
+END_TEST
+
 /* What a user who opens a tap does with it. */
 static void set_up(const char *name)
 {
@@ -412,5 +476,6 @@ START_TEST(a_full_disk_ends_the_capture_only)
 END_TEST
 
 SUITE_MAIN("net/tap", the_host_answers, offloads_both_ways, back_pressure_loses_nothing,
-	   frames_that_the_kernel_refuses, an_open_descriptor, scripts_get_the_name,
-	   what_goes_wrong_is_said, frames_are_captured, a_full_disk_ends_the_capture_only)
+	   several_queues, queues_of_an_interface_that_is_there, frames_that_the_kernel_refuses,
+	   an_open_descriptor, scripts_get_the_name, what_goes_wrong_is_said, frames_are_captured,
+	   a_full_disk_ends_the_capture_only)

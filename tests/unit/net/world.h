@@ -34,7 +34,7 @@ static inline void world_open(struct world *w, const char *arg)
 
 static inline void world_close(struct world *w)
 {
-	netif_destroy(w->n);
+	netif_destroy_all(w->n);
 	loop_destroy(w->loop);
 	fake_frames_clear(&w->client.got);
 }

@@ -136,7 +136,7 @@ START_TEST(identity_and_config)
 
 	rig_create(&x, ALL_OFFLOADS, 9000, false);
 	ck_assert_uint_eq(x.d->type->id, 1);
-	ck_assert_uint_eq(x.d->nr_queues, 2);
+	ck_assert_uint_eq(x.d->nr_queues, 3); /* and the control queue */
 	ck_assert_uint_eq(x.d->offered & (F_BASE | F_STATUS | F_MRG_RXBUF | F_MTU | F_OFFLOADS |
 					  F_HOST_TSO6 | F_GUEST_TSO6),
 			  F_BASE | F_STATUS | F_MRG_RXBUF | F_MTU | F_OFFLOADS | F_HOST_TSO6 |
