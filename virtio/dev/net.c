@@ -87,8 +87,8 @@ static int net_serve_tx(struct virtio_device *d, struct virtqueue *q)
 /* ---- commands ---- */
 
 /*
- * [§5.1.2.1] Behind the pairs that the driver knows of: without MQ that is one, and its control queue
- * is the one that is another pair's first otherwise.
+ * [§5.1.2.1] Behind the pairs that the driver knows of: without MQ that is one, and its control
+ * queue is the one that is another pair's first otherwise.
  */
 static bool is_ctrl(const struct net *n, const struct virtqueue *q)
 {

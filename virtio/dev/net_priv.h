@@ -57,8 +57,8 @@ struct net_scratch {
 };
 
 /*
- * The queue in which frames of that pair's netif go: its own; or, of a pair that the driver does not
- * use, that of one which it uses.
+ * The queue in which frames of that pair's netif go: its own; or, of a pair that the driver does
+ * not use, that of one which it uses.
  */
 static inline struct virtqueue *net_rx_queue(struct net_pair *p)
 {
