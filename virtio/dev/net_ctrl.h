@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Commands of virtio-net's control queue [virtio 1.3 §5.1.6.5], and what they are about: which
- * frames the driver wants, and how many pairs of queues it uses. Values only: knows neither queues nor
- * netifs. On the device's loop.
+ * frames the driver wants, and how many pairs of queues it uses. Values only: knows neither queues
+ * nor netifs. On the device's loop.
  */
 #ifndef VIRTIO_NET_CTRL_H
 #define VIRTIO_NET_CTRL_H
