@@ -521,9 +521,9 @@ uninstall:
 
 # ---- lints: each script of tests/lint/ is one, and says what it is for ----------------------------
 
-LINTS := changelog completion flags layering primitives room-cards suites size words format shell install versions self-test
-.PHONY: lint-headers lint-tidy lint-cppcheck lint-man lint-globals lint-hardened lint-mutate
-lint: lint-headers lint-man lint-globals lint-hardened lint-cppcheck
+LINTS := changelog completion flags house layering primitives room-cards suites size words format shell install versions self-test
+.PHONY: lint-headers lint-tidy lint-cppcheck lint-man lint-docs lint-globals lint-hardened lint-mutate
+lint: lint-headers lint-man lint-docs lint-globals lint-hardened lint-cppcheck
 	$(Q)MAKE='$(MAKE)' tests/lint/run $(LINTS)
 
 # Make the tree what `make lint` wants of it.
@@ -537,6 +537,9 @@ lint-headers:
 lint-man: $(O)/lkvm
 	$(call say,LINT,manual)
 	$(Q)tests/lint/man --check $<
+lint-docs: $(O)/lkvm
+	$(call say,LINT,documents)
+	$(Q)tests/lint/docs $<
 lint-globals: $(O)/liblkvm.a
 	$(call say,LINT,globals)
 	$(Q)tests/lint/globals $<

@@ -161,7 +161,8 @@ static void examine_vm(struct findings *f, const struct kvm *k)
 	bool filter;
 	int err = kvm_vm_create(&vm, 0);
 
-	add_state(f, "vm", "virtual machines", !err, "%s", err ? strerror(-err) : "");
+	add_state(f, "vm", "virtual machines", !err, "%s%s", err ? strerror(-err) : "",
+		  err ? "; the host's log (dmesg) may say why" : "");
 	if (err)
 		return;
 	for (size_t i = 0; i < ARRAY_SIZE(gics); i++) {
@@ -216,14 +217,27 @@ static void examine_cca(struct findings *f, const struct kvm *k, struct probe *c
 
 static void examine_host(struct findings *f, const struct kvm *k, struct probe *p)
 {
+	static const struct {
+		unsigned cap;
+		const char *key, *label, *needs;
+	} caps[] = {
+		{ KVM_CAP_ARM_SVE, "sve", "SVE",
+		  "it needs a CPU with SVE, and a host that was not booted with arm64.nosve; guests do without" },
+		{ KVM_CAP_ARM_PMU_V3, "pmu", "PMU",
+		  "it needs a CPU with a PMUv3 that the host's kernel uses; guests do without" },
+		{ KVM_CAP_GUEST_MEMFD, "guest_memfd", "guest_memfd",
+		  "Linux 6.18 or later has it; only --guest-memfd and Realms need it" },
+	};
 	int ipa = kvm_cap(k, KVM_CAP_ARM_VM_IPA_SIZE);
 
 	add_number(f, "ipa_bits", "IPA bits", ipa ? (unsigned)ipa : 40);
 	add_number(f, "max_vcpus", "vCPUs of a guest", (unsigned)kvm_cap(k, KVM_CAP_MAX_VCPUS));
 	examine_vm(f, k);
-	add_state(f, "sve", "SVE", kvm_cap(k, KVM_CAP_ARM_SVE), "%s", "");
-	add_state(f, "pmu", "PMU", kvm_cap(k, KVM_CAP_ARM_PMU_V3), "%s", "");
-	add_state(f, "guest_memfd", "guest_memfd", kvm_cap(k, KVM_CAP_GUEST_MEMFD), "%s", "");
+	for (size_t i = 0; i < ARRAY_SIZE(caps); i++) {
+		const bool ok = kvm_cap(k, caps[i].cap);
+
+		add_state(f, caps[i].key, caps[i].label, ok, "%s", ok ? "" : caps[i].needs);
+	}
 	examine_cca(f, k, &p[0]);
 	probe_pkvm(&p[1], k);
 	add_state(f, "pkvm", "protected VMs (pKVM)", p[1].ops, "%s", p[1].ops ? "" : p[1].why);

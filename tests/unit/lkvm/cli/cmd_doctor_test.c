@@ -76,6 +76,15 @@ START_TEST(a_host_without)
 }
 END_TEST
 
+START_TEST(each_no_says_more)
+{
+	for (unsigned host = 0; host < HOST_NR; host++) {
+		doctor((enum fake_host)host, NULL, NULL);
+		ck_assert_msg(!strstr(out, " no\n"), "a bare 'no' in '%s'", out);
+	}
+}
+END_TEST
+
 START_TEST(the_status_is_the_backends)
 {
 	static const struct {
@@ -173,5 +182,5 @@ START_TEST(another_machine)
 }
 END_TEST
 
-SUITE_MAIN("lkvm/cmd_doctor", a_host_with_realms, a_host_without, the_status_is_the_backends,
-	   json_for_programs, no_kvm, another_machine)
+SUITE_MAIN("lkvm/cmd_doctor", a_host_with_realms, a_host_without, each_no_says_more,
+	   the_status_is_the_backends, json_for_programs, no_kvm, another_machine)
