@@ -215,6 +215,16 @@ void board_destroy(struct board *b)
 	free(b);
 }
 
+int board_use_page(struct board *b, struct kvm *k, const struct vcpu *v, struct loop *loop)
+{
+	return serial_use_page(b->uart[0], k, v, loop);
+}
+
+void board_settle(struct board *b)
+{
+	serial_settle(b->uart[0]);
+}
+
 int board_sysrq(struct board *b, char key)
 {
 	return serial_sysrq(b->uart[0], key);

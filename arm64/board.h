@@ -14,7 +14,9 @@
 struct bus;
 struct chardev;
 struct irq;
+struct kvm;
 struct loop;
+struct vcpu;
 
 /* In the order in which BOARD_GIC_AUTO tries them. */
 enum board_gic {
@@ -97,6 +99,15 @@ struct board;
  */
 int board_create(struct board **out, const struct board_conf *c, struct bus *bus, struct irq *irq,
 		 struct loop *loop, struct chardev *const uart[MEMMAP_NR_UARTS]);
+
+/*
+ * UART 0 may let KVM answer for it: serial_use_page(). Before any other thread runs, for a VM in
+ * which memory may be where the devices are, and whose holes read as zeros, as the page has them.
+ */
+int board_use_page(struct board *b, struct kvm *k, const struct vcpu *v, struct loop *loop);
+
+/* No vCPU runs any more, but all exist: what the guest has printed last goes to its chardev. */
+void board_settle(struct board *b);
 
 /* Take the devices off the bus. No vCPU and no chardev loop runs any more. Takes NULL. */
 void board_destroy(struct board *b);

@@ -73,14 +73,27 @@ static void test_pairs(u64 addr)
 	       fault.esr);
 }
 
+/* As long as a guest only prints, the UART's registers may be memory. */
+static u32 uart_bytes(void)
+{
+	u32 word = 0;
+
+	for (unsigned i = 0; i < 4; i++)
+		word |= (u32)read8(io(MEMMAP_UART + i)) << 8 * i;
+	return word;
+}
+
 static void test_odd_widths(void)
 {
 	u32 word;
+	bool faults;
 
 	fault_begin();
 	word = read32(io(MEMMAP_UART));
-	checkf("32-bit read of the UART is ones or an abort",
-	       fault_end() ? fault_is_sea() : word == ~0u, "%x, %u faults", word, fault.count);
+	faults = fault_end();
+	checkf("32-bit read of the UART is ones, its bytes or an abort",
+	       faults ? fault_is_sea() : word == ~0u || word == uart_bytes(), "%x, %u faults", word,
+	       fault.count);
 	fault_begin();
 	write32(io(MEMMAP_UART), 0x21212121);
 	checkf("32-bit write of the UART", !fault_end() || fault_is_sea(), "esr %lx", fault.esr);

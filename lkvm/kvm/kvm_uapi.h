@@ -18,6 +18,7 @@
 /* ---- capabilities [KVM api 4.4, 8] ---- */
 #define KVM_CAP_IRQCHIP 0
 #define KVM_CAP_NR_VCPUS 9
+#define KVM_CAP_COALESCED_MMIO 15 /* its value: the page of a vCPU's mapping that has the ring */
 #define KVM_CAP_SET_GUEST_DEBUG 23
 #define KVM_CAP_IRQ_ROUTING 25
 #define KVM_CAP_IRQFD 32
@@ -67,6 +68,28 @@ struct kvm_userspace_memory_region {
 };
 #define KVM_MEM_READONLY (1u << 1)
 #define KVM_SET_USER_MEMORY_REGION _IOW(KVMIO, 0x46, struct kvm_userspace_memory_region)
+
+/*
+ * Writes to a zone go to a ring, which is the page behind struct kvm_run [KVM api 4.116]. KVM
+ * writes `last`, its reader `first`; it is full with one place left.
+ */
+struct kvm_coalesced_mmio_zone {
+	u64 addr;
+	u32 size;
+	u32 pio;
+};
+struct kvm_coalesced_mmio {
+	u64 phys_addr;
+	u32 len;
+	u32 pio;
+	u8 data[8];
+};
+struct kvm_coalesced_mmio_ring {
+	u32 first, last;
+	struct kvm_coalesced_mmio coalesced_mmio[];
+};
+#define KVM_REGISTER_COALESCED_MMIO _IOW(KVMIO, 0x67, struct kvm_coalesced_mmio_zone)
+#define KVM_UNREGISTER_COALESCED_MMIO _IOW(KVMIO, 0x68, struct kvm_coalesced_mmio_zone)
 
 /* Memory of the guest that user space cannot map [KVM api 4.140-4.142]. */
 struct kvm_userspace_memory_region2 {

@@ -87,6 +87,12 @@ int vcpu_fd(const struct vcpu *v)
 	return v->fd;
 }
 
+struct kvm_coalesced_mmio_ring *vcpu_ring(const struct vcpu *v, u32 page)
+{
+	assert(v->env->kvm->run_size >= 2 * page);
+	return (void *)((char *)v->run + page);
+}
+
 enum vcpu_place vcpu_place(const struct vcpu *v)
 {
 	return (enum vcpu_place)atomic_load_explicit(&v->place, memory_order_relaxed);

@@ -102,6 +102,12 @@ void vcpu_destroy(struct vcpu *v);
 /* The descriptor, which is the vCPU's. Any thread. */
 int vcpu_fd(const struct vcpu *v);
 
+/*
+ * KVM's ring of coalesced writes, of all vCPUs: `page` bytes, a page of the host's. The vCPU's;
+ * there is one if KVM_CAP_COALESCED_MMIO is 1.
+ */
+struct kvm_coalesced_mmio_ring *vcpu_ring(const struct vcpu *v, u32 page);
+
 /* Where the vCPU's thread is, or was a moment ago. Any thread. */
 enum vcpu_place {
 	VCPU_NO_THREAD, /* not started, or ended */

@@ -23,6 +23,7 @@
 
 #include "arm64/flash.h"
 #include "arm64/power.h"
+#include "arm64/serial_page.h"
 #include "lkvm/base/log.h"
 #include "lkvm/console/outbuf.h"
 #include "lkvm/console/terminal.h"
@@ -279,6 +280,7 @@ static void compose(struct filter *f, const struct confine_env *env)
 	filter_add(f, env->realm->calls);
 	if (env->c->gdb)
 		filter_add(f, &debugger_calls);
+	filter_add(f, &serial_page_calls);
 	if (env->c->flash)
 		filter_add(f, &flash_calls);
 	if (env->c->psci)

@@ -201,6 +201,15 @@ static int create_debugger(struct machine *m)
 	return err;
 }
 
+/*
+ * Real Realms and protected VMs have no memory where devices are, and in a simulated Realm what is
+ * beside the registers aborts; --debug-mmio is to see what goes there.
+ */
+static bool may_use_page(const struct machine *m)
+{
+	return !m->c->debug_mmio && !m->realm_ops->confidential;
+}
+
 static int create_devices(struct machine *m)
 {
 	int err = loop_create(&m->io_loop, "lkvm-io");
@@ -216,6 +225,8 @@ static int create_devices(struct machine *m)
 		return err;
 	err = board_create(&m->board, &m->launch.board, m->bus, kvm_event_irq(m->event), m->io_loop,
 			   m->consoles.uart);
+	if (!err && may_use_page(m))
+		err = board_use_page(m->board, &m->kvm, m->vcpus[0], m->io_loop);
 	if (err)
 		return log_errno(err, "cannot create the board");
 	if (m->c->flash)

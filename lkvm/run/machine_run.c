@@ -8,6 +8,7 @@
  */
 #include <string.h>
 
+#include "arm64/board.h"
 #include "lkvm/base/encode.h"
 #include "lkvm/base/log.h"
 #include "lkvm/run/confine.h"
@@ -114,6 +115,7 @@ enum stop_reason machine_run(struct machine *m)
 	kick_vcpus(m);
 	for (unsigned i = 0; i < m->nr_vcpus; i++)
 		vcpu_join(m->vcpus[i]);
+	board_settle(m->board);
 	ending_at(&m->ending, ENDING_DEVICES);
 	assign_reset(m->assign);
 	devices_reset(m->devices);
