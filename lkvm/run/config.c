@@ -382,9 +382,18 @@ static int check_measure(const struct config *c)
 	return 0;
 }
 
+/* An address, for which nobody is asked. */
+static bool is_address(const char *host)
+{
+	return strchr(host, ':') || !host[strspn(host, "0123456789.")];
+}
+
 /* At the second boot no program can be started, and root has no privileges. */
 static int check_confine(const struct config *c)
 {
+	if (c->service_ip && c->reboot && c->confine != CONFINE_OFF && !is_address(c->service_ip))
+		return refuse("--reboot looks for the host of --service-ip again, which a confined "
+			      "lkvm cannot: give its address, or add --confine off");
 	for (unsigned i = 0; i < c->nr_fs && c->reboot && c->confine != CONFINE_OFF; i++) {
 		if (!c->fs[i].socket[0])
 			return refuse("--reboot starts virtiofsd again, which a confined lkvm "

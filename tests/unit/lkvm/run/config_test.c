@@ -355,6 +355,28 @@ START_TEST(options_of_realms_want_a_realm)
 }
 END_TEST
 
+/* The name server is out of reach by then. */
+START_TEST(the_next_boot_looks_for_no_host)
+{
+	static const char *const addresses[] = { "192.0.2.1", "2001:db8::1", "fe80::1%eth0" };
+
+	capture_start();
+	conf()->realm = REALM_SIM;
+	c.reboot = true;
+	c.service_ip = "host1.test";
+	ck_assert_int_eq(config_complete(&c), -EINVAL);
+	captured_one_error("--service-ip", "its address");
+	c.confine = CONFINE_OFF;
+	ck_assert_int_eq(config_complete(&c), 0);
+	for (unsigned i = 0; i < ARRAY_SIZE(addresses); i++) {
+		conf()->realm = REALM_SIM;
+		c.reboot = true;
+		c.service_ip = addresses[i];
+		ck_assert_int_eq(config_complete(&c), 0);
+	}
+}
+END_TEST
+
 START_TEST(what_no_realm_can_have)
 {
 	capture_start();
@@ -523,4 +545,5 @@ SUITE_MAIN("lkvm/config", what_is_given_stays, defaults_come_from_the_host,
 	   the_kernel_of_a_build_tree, contradictions, warnings, one_file_as_two_disks, names,
 	   what_can_be_booted, the_command_line_is_kvmtools, earlycon_knows_the_board,
 	   nodefaults_and_firmware_get_it_as_is, command_lines_have_an_end, cpu_lists,
-	   options_of_realms_want_a_realm, what_no_realm_can_have, realms_get_their_own_arguments)
+	   options_of_realms_want_a_realm, the_next_boot_looks_for_no_host, what_no_realm_can_have,
+	   realms_get_their_own_arguments)
