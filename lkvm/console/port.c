@@ -26,7 +26,7 @@
 #include "lkvm/console/stream.h"
 
 static const struct sys_call list[] = {
-	CALL(accept4),
+	CALL_RARE(accept4, "only when somebody connects"),
 	CALL(newfstatat), /* removing its name at the end */
 	CALL(unlinkat),
 	CALL_IF_RARE(fcntl, 1, UINT32_MAX, F_DUPFD_CLOEXEC, "only when somebody connects"),
@@ -111,6 +111,15 @@ static void on_closed(void *arg)
 		next_client(p);
 }
 
+/* A full disk, for instance. The guest is told that its port is closed, which hides the reason. */
+static void on_failed(void *arg, int err)
+{
+	struct port *p = arg;
+
+	guest_err("console port", "%s: what the guest writes is lost from now on: %s", p->name,
+		  strerror(-err));
+}
+
 static int open_socket(struct port *p, const char *path, struct loop *loop)
 {
 	int err = uds_open(&p->uds, path);
@@ -191,7 +200,9 @@ int port_create(struct port **out, const struct port_conf *conf, struct loop *lo
 	int err = -ENOMEM;
 
 	if (p) {
-		const struct stream_user user = { .closed = on_closed, .arg = p };
+		const struct stream_user user = { .closed = on_closed,
+						  .failed = on_failed,
+						  .arg = p };
 
 		memcpy(p->name, conf->name, sizeof(p->name));
 		p->uds = (struct uds){ .dir = -1, .fd = -1 };

@@ -190,6 +190,8 @@ static size_t stream_write(struct chardev *chr, const void *buf, size_t len)
 		else if (n == -EAGAIN)
 			break;
 		else if (n != -EINTR) {
+			if (n != -EPIPE && n != -ECONNRESET && s->user.failed)
+				s->user.failed(s->user.arg, (int)n);
 			hang_up(s);
 			return len; /* who comes next does not get the rest */
 		}

@@ -25,6 +25,8 @@ struct stream_user {
 	 * loop; it may stream_attach(). May be NULL.
 	 */
 	void (*closed)(void *arg);
+	/* Before that: output could not be written, which is not the other end's doing. Or NULL. */
+	void (*failed)(void *arg, int err);
 	void *arg;
 };
 

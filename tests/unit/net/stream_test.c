@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "net/unix_sock.h"
+#include "tests/unit/fds.h"
 #include "tests/unit/net/world.h"
 
 #define BIG NETIF_FRAME_MAX
@@ -254,6 +255,30 @@ START_TEST(gone_while_blocked)
 }
 END_TEST
 
+/* Who connects while there is no descriptor for him waits, and the loop does not spin. */
+START_TEST(no_descriptors)
+{
+	u64 t;
+	int fd;
+
+	open_end(&a, ",listen=on");
+	fd = unix_sock_connect(path);
+	ck_assert_int_ge(fd, 0);
+	fds_limit(0);
+	loop_step(a.loop, 5);
+	t = loop_now_ns();
+	for (unsigned i = 0; i < 5; i++)
+		loop_step(a.loop, 20);
+	ck_assert_uint_ge(loop_now_ns() - t, 50000000);
+	fds_limit(-1);
+	for (unsigned i = 0; i < 100 && send_frame(&a, frame, 60); i++)
+		loop_step(a.loop, 100);
+	ck_assert_int_eq(send_frame(&a, frame, 60), 0);
+	close(fd);
+	close_end(&a);
+}
+END_TEST
+
 /* What a peer sends may be found to be no frames when the guest has room again. */
 START_TEST(harm_while_blocked)
 {
@@ -329,4 +354,4 @@ START_TEST(names)
 END_TEST
 
 SUITE_MAIN_FIXTURE("net/stream", setup, NULL, frames, back_pressure, nobody_there, lengths,
-		   deaf_peer, gone_while_blocked, harm_while_blocked, names)
+		   deaf_peer, gone_while_blocked, harm_while_blocked, no_descriptors, names)

@@ -12,6 +12,7 @@
 
 #include "lkvm/base/uds.h"
 #include "lkvm/console/port.h"
+#include "tests/unit/arm64/capture.h"
 #include "tests/unit/fds.h"
 #include "tests/unit/suite.h"
 
@@ -180,6 +181,24 @@ START_TEST(one_client_at_a_time)
 END_TEST
 
 /* Nobody spins on a client that cannot be taken, and nobody who waits is forgotten. */
+/* The guest sees a port that is closed; the user hears why. */
+START_TEST(a_full_disk)
+{
+	struct chardev *chr;
+
+	setup();
+	capture_start();
+	ck_assert_int_eq(port_conf_parse("log,file=/dev/full", &conf), 0);
+	ck_assert_int_eq(port_create(&port, &conf, loop), 0);
+	chr = port_chardev(port);
+	ck_assert_uint_eq(chr->ops->write(chr, "line", 4), 4);
+	ck_assert(!chr->ops->connected(chr));
+	ck_assert_ptr_nonnull(strstr(captured(), "log: what the guest writes is lost from now on: "
+						 "No space"));
+	teardown();
+}
+END_TEST
+
 START_TEST(no_descriptors)
 {
 	struct chardev *chr;
@@ -281,5 +300,5 @@ START_TEST(fails_step_by_step)
 }
 END_TEST
 
-SUITE_MAIN("console/port", parse, a_file_grows, one_client_at_a_time, no_descriptors, a_pty,
-	   descriptors, what_cannot_be_opened, fails_step_by_step)
+SUITE_MAIN("console/port", parse, a_file_grows, one_client_at_a_time, a_full_disk, no_descriptors,
+	   a_pty, descriptors, what_cannot_be_opened, fails_step_by_step)

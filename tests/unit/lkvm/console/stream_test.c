@@ -57,7 +57,7 @@ static void on_closed(void *arg)
 
 static void setup(void)
 {
-	const struct stream_user user = { on_closed, &loop };
+	const struct stream_user user = { .closed = on_closed, .arg = &loop };
 
 	signal(SIGPIPE, SIG_IGN);
 	ck_assert_int_eq(loop_create(&loop, "test"), 0);
