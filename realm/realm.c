@@ -114,12 +114,6 @@ int realm_activate(struct realm *r)
 	return err;
 }
 
-const u8 *realm_rim(const struct realm *r)
-{
-	assert(r->life == ACTIVE);
-	return r->ops->rim(r);
-}
-
 int realm_exit(struct realm *r, unsigned index, int vcpu_fd, struct kvm_run *run)
 {
 	int err = r->ops->exit(r, index, vcpu_fd, run);
@@ -256,11 +250,6 @@ int realm_populates_nothing(struct realm *r, gpa_t g, u64 len, bool measured)
 int realm_leaves_vcpu(struct realm *r, int vcpu_fd)
 {
 	return 0;
-}
-
-const u8 *realm_no_rim(const struct realm *r)
-{
-	return NULL;
 }
 
 int realm_no_exit(struct realm *r, unsigned index, int vcpu_fd, struct kvm_run *run)

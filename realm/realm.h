@@ -20,6 +20,7 @@
 #include "lkvm/base/calls.h"
 #include "lkvm/base/gpa.h"
 
+struct draft;
 struct fault_plan;
 struct keeper;
 struct kvm;
@@ -63,7 +64,7 @@ struct realm_conf {
 	unsigned pmu_counters; /* 0: the host's */
 	unsigned sve_vl;       /* bits; 0: the host's */
 	struct realm_host host;
-	struct rim_contents *contents; /* to measure with, or NULL */
+	struct draft *draft; /* where a backend that measures writes down what it is given */
 };
 
 struct realm_ops {
@@ -89,8 +90,8 @@ struct realm_ops {
 	 */
 	bool ripas_last;
 	/*
-	 * This program measures the Realm itself, with realm_conf.contents, and realm_rim() tells
-	 * what came of it.
+	 * This program measures the Realm itself, in realm_conf.draft [realm/measure/draft.h]: what
+	 * comes of it is known when somebody asks.
 	 */
 	bool measures;
 	/*
@@ -141,11 +142,6 @@ struct realm_ops {
 	int (*finalize)(struct realm *r, int vcpu_fd);
 	/* Start the Realm: after this only the guest changes it [RMM 1.0 RMI_REALM_ACTIVATE]. */
 	int (*activate)(struct realm *r);
-	/*
-	 * The initial measurement of the active Realm, 64 bytes, zeros behind a shorter hash; the
-	 * backend's own, as long as the Realm is. NULL unless `measures`. Main.
-	 */
-	const u8 *(*rim)(const struct realm *r);
 	/*
 	 * Exits that ordinary VMs do not have. 0: handled; -EINPROGRESS: handled in part, after a
 	 * bounded time; -EAGAIN: it is about memory that a device has in flight. In either case
@@ -202,7 +198,6 @@ int realm_init_ripas(struct realm *r, gpa_t g, u64 len);
 int realm_populate(struct realm *r, gpa_t g, u64 len, bool measured);
 int realm_finalize(struct realm *r, int vcpu_fd);
 int realm_activate(struct realm *r);
-const u8 *realm_rim(const struct realm *r);
 
 /*
  * realm_ops.exit, but for one error: -EAGAIN: handled in part, or not yet, after a bounded time:
@@ -259,7 +254,6 @@ int realm_nothing(struct realm *r);
 int realm_no_ripas(struct realm *r, gpa_t g, u64 len);
 int realm_populates_nothing(struct realm *r, gpa_t g, u64 len, bool measured);
 int realm_leaves_vcpu(struct realm *r, int vcpu_fd); /* define and finalize */
-const u8 *realm_no_rim(const struct realm *r);
 int realm_no_exit(struct realm *r, unsigned index, int vcpu_fd, struct kvm_run *run);
 bool realm_always_aware(const struct realm *r);
 bool realm_always_on(const struct realm *r, unsigned index);

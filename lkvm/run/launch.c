@@ -129,16 +129,10 @@ int launch_load(struct launch *l, enum plan_order order, u64 page)
 	return err ? err : make_plan(l, order, page);
 }
 
-struct rim_contents *launch_contents(struct launch *l)
+struct draft *launch_draft(struct launch *l)
 {
-	l->contents = rim_contents_create();
-	return l->contents;
-}
-
-static void forget_contents(struct launch *l)
-{
-	rim_contents_destroy(l->contents);
-	l->contents = NULL;
+	l->draft = draft_create();
+	return l->draft;
 }
 
 static int write_log(struct launch *l, const struct rim_params *p)
@@ -158,21 +152,25 @@ int launch_predict(struct launch *l, const struct realm_ops *ops, const struct r
 		   int vcpu_fd)
 {
 	int rmm = ops->rmm(conf), err;
-	bool predict = rmm >= 0 && (ops->measures || log_enabled(LOG_DEBUG) || l->c->watch.events);
+	bool predict = rmm >= 0 && (log_enabled(LOG_DEBUG) || l->c->watch.events);
 	struct rim_params p;
+	struct rim r;
 
 	l->has_predicted = predict;
-	if (!predict && !l->boot.log.len)
+	if (!predict && !l->draft && !l->boot.log.len)
 		return 0;
 	err = profile_of_vcpu(&p, &conf->host, vcpu_fd, l->board.pmu);
 	p.hash = conf->sha512 ? RSI_HASH_SHA512 : RSI_HASH_SHA256;
 	p.ipa_bits = launch_ipa_bits(l);
-	p.contents = conf->contents;
+	l->hash = p.hash;
 	if (!err && l->boot.log.len)
 		err = write_log(l, &p);
-	if (!err && predict)
-		err = plan_measure(&l->plan, (enum rim_rmm)rmm, &p, l->mem, NULL, NULL,
-				   &l->predicted);
+	if (!err && l->draft) {
+		err = plan_draft(&l->plan, (enum rim_rmm)rmm, &p, l->draft);
+	} else if (!err && predict) {
+		err = plan_measure(&l->plan, (enum rim_rmm)rmm, &p, l->mem, NULL, NULL, &r);
+		memcpy(l->predicted, r.value, sizeof(l->predicted));
+	}
 	if (err && err != -ELIBACC) /* who did not find libcrypto has said so */
 		log_errno(err, "cannot predict how the Realm is measured");
 	return err;
@@ -217,31 +215,41 @@ int launch_populate(struct launch *l, struct realm *r, const struct plan_step *s
 
 const char *launch_rim(const struct launch *l, char *buf, size_t size)
 {
-	return l->has_predicted
-		       ? encode_hex(buf, size, l->predicted.value, rsi_hash_len(l->predicted.hash))
-		       : NULL;
+	return l->has_predicted ? encode_hex(buf, size, l->predicted, rsi_hash_len(l->hash)) : NULL;
 }
 
-int launch_check(struct launch *l, const u8 *rim)
+static int not_as_planned(struct launch *l)
 {
 	char want[HEX_SIZE(RSI_HASH_MAX)], has[HEX_SIZE(RSI_HASH_MAX)];
-	u32 len = rsi_hash_len(l->predicted.hash);
+	u32 len = rsi_hash_len(l->hash);
+	u8 value[RSI_HASH_MAX];
 
-	forget_contents(l);
-	if (!l->has_predicted)
-		return 0;
-	encode_hex(want, sizeof(want), l->predicted.value, len);
-	log_debug("predicted RIM: %s", want);
-	if (!rim || !memcmp(rim, l->predicted.value, RSI_HASH_MAX))
-		return 0;
+	draft_value(l->draft, DRAFT_PLANNED, value);
+	encode_hex(want, sizeof(want), value, len);
+	draft_value(l->draft, DRAFT_BUILT, value);
 	log_error("the Realm measures %s, not %s as predicted: it is not started",
-		  encode_hex(has, sizeof(has), rim, len), want);
+		  encode_hex(has, sizeof(has), value, len), want);
 	return -EBADMSG;
+}
+
+int launch_check(struct launch *l)
+{
+	char hex[HEX_SIZE(RSI_HASH_MAX)];
+
+	if (l->draft && !draft_is_as_planned(l->draft))
+		return not_as_planned(l);
+	/* Most of the work of a start: only if somebody wants to know now. */
+	if (l->draft && l->has_predicted)
+		draft_value(l->draft, DRAFT_BUILT, l->predicted);
+	if (l->has_predicted)
+		log_debug("predicted RIM: %s", launch_rim(l, hex, sizeof(hex)));
+	return 0;
 }
 
 void launch_fini(struct launch *l)
 {
-	forget_contents(l);
+	draft_destroy(l->draft);
+	l->draft = NULL;
 	mem_destroy(l->mem);
 	l->mem = NULL;
 }

@@ -30,8 +30,9 @@ struct launch {
 	struct boot_info boot;
 	struct plan plan;
 	bool has_predicted;
-	struct rim predicted;
-	struct rim_contents *contents;
+	u8 predicted[RSI_HASH_MAX];
+	enum rsi_hash hash; /* of it */
+	struct draft *draft;
 	struct progress progress;
 };
 
@@ -51,16 +52,15 @@ int launch_ram(struct launch *l, u64 flags);
 int launch_load(struct launch *l, enum plan_order order, u64 page);
 
 /*
- * For realm_conf.contents: digests that the prediction and a backend that measures share. The bytes
- * are hashed once, so launch_check() verifies the sequence of calls, not the bytes; `lkvm measure`
- * hashes the files independently. Belongs to the launch, until launch_check(). NULL: no memory.
+ * For realm_conf.draft, for a backend that measures; belongs to the launch, which writes down what
+ * is planned. NULL: no memory.
  */
-struct rim_contents *launch_contents(struct launch *l);
+struct draft *launch_draft(struct launch *l);
 
 /*
  * Predict what a Realm of `ops` will measure if all its vCPUs are like `vcpu_fd`, which has its
- * features. Predicts only if the Realm tells its measurement, or debug lines are printed. Side
- * effect: writes the measurement log into the memory, if the Realm has one.
+ * features. Predicts only if somebody is told: events, or debug lines. Side effect: writes the
+ * measurement log into the memory, if the Realm has one.
  */
 int launch_predict(struct launch *l, const struct realm_ops *ops, const struct realm_conf *conf,
 		   int vcpu_fd);
@@ -72,10 +72,10 @@ int launch_predict(struct launch *l, const struct realm_ops *ops, const struct r
 int launch_populate(struct launch *l, struct realm *r, const struct plan_step *s);
 
 /*
- * Compare the prediction with `rim`, 64 bytes, what the Realm says; NULL: it does not tell. -errno
- * after one line when they differ.
+ * Compare what a backend has written down, if it does, with what was planned. -errno after one line
+ * when they differ.
  */
-int launch_check(struct launch *l, const u8 *rim);
+int launch_check(struct launch *l);
 
 /* Takes a zeroed and a half-filled one. */
 void launch_fini(struct launch *l);

@@ -323,7 +323,7 @@ static int launch(struct machine *m)
 	if (!err)
 		err = realm_activate(m->realm);
 	if (!err)
-		err = launch_check(&m->launch, realm_rim(m->realm));
+		err = launch_check(&m->launch);
 	mem_seal(m->launch.mem);
 	return err;
 }
@@ -350,7 +350,9 @@ static int build(struct machine *m)
 	if ((err = map_ram(m)))
 		return err;
 	if (m->realm_ops->measures)
-		m->realm_conf.contents = launch_contents(&m->launch);
+		m->realm_conf.draft = launch_draft(&m->launch);
+	if (m->realm_ops->measures && !m->realm_conf.draft)
+		return log_errno(-ENOMEM, "cannot allocate memory");
 	if ((err = realm_new(&m->realm, m->realm_ops, &m->realm_conf, &m->kvm, m->launch.mem)))
 		return err;
 	realm_set_wake(m->realm, vcpu_gate_look, &m->gate);

@@ -28,6 +28,8 @@ struct machine {
 	struct stop *stop;     /* the warden's */
 	struct ending ending;
 	struct loop *io_loop;
+	struct loop *spare_loop; /* of the measurement that can wait; NULL: there is none */
+	struct loop_timer *spare;
 
 	struct bus *bus;
 	struct kvm_event *event;

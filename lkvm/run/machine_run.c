@@ -6,6 +6,8 @@
  * Thread: main; pauses on the warden's.
  * Trust:  the guest runs meanwhile; nothing of it is looked at here.
  */
+#include <pthread.h>
+#include <sched.h>
 #include <string.h>
 
 #include "arm64/board.h"
@@ -17,6 +19,7 @@
 #include "lkvm/run/warden.h"
 #include "lkvm/vm/loop.h"
 #include "lkvm/watch/watch.h"
+#include "realm/measure/draft.h"
 #include "realm/realm.h"
 
 static void kick_vcpus(struct machine *m)
@@ -77,6 +80,57 @@ static void tell_watch(struct machine *m)
 		watch_started(m->watch, &about);
 }
 
+/* ---- the measurement ---- */
+
+static void on_spare(void *arg)
+{
+	struct machine *m = arg;
+
+	if (draft_work(m->launch.draft))
+		loop_timer_arm(m->spare, 0);
+}
+
+/* On its loop. If the priority is refused it is only sooner. */
+static void begin_spare(void *arg)
+{
+	const struct sched_param none = { 0 };
+	struct machine *m = arg;
+
+	pthread_setschedparam(pthread_self(), SCHED_IDLE, &none);
+	loop_timer_arm(m->spare, 0);
+}
+
+/*
+ * Who asks for the measurement does what is left of it. Until then it is the business of a thread
+ * that has a CPU when nobody else wants it, so that the copy goes away.
+ */
+static int start_spare(struct machine *m)
+{
+	int err;
+
+	if (!m->launch.draft || m->launch.has_predicted)
+		return 0;
+	err = loop_create(&m->spare_loop, "lkvm-rim");
+	if (!err)
+		err = loop_timer_add(m->spare_loop, on_spare, m, &m->spare);
+	if (!err)
+		err = loop_start(m->spare_loop);
+	if (!err)
+		loop_call(m->spare_loop, begin_spare, m);
+	return err;
+}
+
+static void end_spare(struct machine *m)
+{
+	if (!m->spare_loop)
+		return;
+	loop_stop(m->spare_loop);
+	loop_destroy(m->spare_loop);
+	m->spare_loop = NULL;
+}
+
+/* ---- start and end ---- */
+
 /* All threads are there; then none may do more than the guest needs. No vCPU has run yet. */
 static int start(struct machine *m)
 {
@@ -87,6 +141,8 @@ static int start(struct machine *m)
 	if (err)
 		return err;
 	err = loop_start(m->io_loop);
+	if (!err)
+		err = start_spare(m);
 	for (unsigned i = 0; i < m->nr_vcpus && !err; i++)
 		err = vcpu_start(m->vcpus[i]);
 	if (err)
@@ -116,6 +172,7 @@ enum stop_reason machine_run(struct machine *m)
 	for (unsigned i = 0; i < m->nr_vcpus; i++)
 		vcpu_join(m->vcpus[i]);
 	board_settle(m->board);
+	end_spare(m);
 	ending_at(&m->ending, ENDING_DEVICES);
 	assign_reset(m->assign);
 	devices_reset(m->devices);

@@ -32,7 +32,6 @@ const struct realm_ops realm_none = {
 	.populate = realm_populates_nothing,
 	.finalize = realm_leaves_vcpu,
 	.activate = realm_nothing,
-	.rim = realm_no_rim,
 	.exit = realm_no_exit,
 	.is_on = realm_always_on,
 	.is_aware = realm_always_aware,

@@ -268,7 +268,6 @@ const struct realm_ops realm_rme = {
 	.populate = populate,
 	.finalize = finalize,
 	.activate = activate,
-	.rim = realm_no_rim,
 	.exit = exit_,
 	.abort_completed = true,
 	.is_on = realm_always_on,

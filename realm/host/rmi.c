@@ -171,7 +171,6 @@ const struct realm_ops realm_rmi = {
 	.populate = populate,
 	.finalize = realm_leaves_vcpu,
 	.activate = activate,
-	.rim = realm_no_rim,
 	.exit = exit_,
 	.abort_completed = true,
 	.is_on = realm_always_on,

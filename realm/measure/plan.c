@@ -122,6 +122,34 @@ static void measure_recs(struct rim *r, const struct plan *p)
 		rim_rec(r, i == 0, p->entry.a, gprs);
 }
 
+int plan_draft(const struct plan *p, enum rim_rmm rmm, const struct rim_params *params,
+	       struct draft *d)
+{
+	const u64 gprs[8] = { p->dtb.a };
+	int err = digest_load();
+
+	for (unsigned i = 0; i < p->nr && !err; i++) {
+		const struct plan_step *s = &p->steps[i];
+
+		switch (s->kind) {
+		case PLAN_CREATE:
+			draft_begin(d, DRAFT_PLANNED, rmm, params);
+			break;
+		case PLAN_RIPAS:
+			draft_init_ripas(d, DRAFT_PLANNED, s->base.a, s->base.a + s->len);
+			break;
+		case PLAN_DATA:
+		case PLAN_UNMEASURED:
+			draft_data(d, DRAFT_PLANNED, s->base.a, s->len, s->kind == PLAN_DATA);
+			break;
+		case PLAN_RECS:
+			draft_rec(d, DRAFT_PLANNED, true, p->entry.a, gprs);
+			break;
+		}
+	}
+	return err;
+}
+
 int plan_measure(const struct plan *p, enum rim_rmm rmm, const struct rim_params *params,
 		 struct mem *m, plan_seen_fn seen, void *arg, struct rim *out)
 {

@@ -14,7 +14,7 @@
 #define REALM_PLAN_H
 
 #include "lkvm/base/gpa.h"
-#include "realm/measure/rim.h"
+#include "realm/measure/draft.h"
 
 struct mem;
 
@@ -85,5 +85,12 @@ typedef void (*plan_seen_fn)(void *arg, const struct plan_step *s, const struct 
  */
 int plan_measure(const struct plan *p, enum rim_rmm rmm, const struct rim_params *params,
 		 struct mem *m, plan_seen_fn seen, void *arg, struct rim *out);
+
+/*
+ * The same steps, for a measurement that can wait: those that are planned. 0, or -errno of
+ * digest_load().
+ */
+int plan_draft(const struct plan *p, enum rim_rmm rmm, const struct rim_params *params,
+	       struct draft *d);
 
 #endif

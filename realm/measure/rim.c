@@ -12,7 +12,6 @@
  */
 #include "realm/measure/rim.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "lkvm/base/le.h"
@@ -91,47 +90,6 @@ static_assert(offsetof(struct rec_image, gprs) == 0x300, "RmiRecParams");
 
 #define REC_RUNNABLE BIT(0)
 
-/* ---- contents that measurements share ---- */
-
-struct content {
-	u64 ipa;
-	u8 digest[RSI_HASH_MAX];
-};
-
-struct rim_contents {
-	struct content *list;
-	size_t nr, room;
-	size_t next; /* for the measurement under way */
-};
-
-struct rim_contents *rim_contents_create(void)
-{
-	return calloc(1, sizeof(struct rim_contents));
-}
-
-void rim_contents_destroy(struct rim_contents *c)
-{
-	if (c)
-		free(c->list);
-	free(c);
-}
-
-static void remember(struct rim_contents *c, u64 ipa, const u8 *value)
-{
-	if (c->nr == c->room) {
-		size_t room = MAX(c->room * 2, (size_t)1024);
-		struct content *list = realloc(c->list, room * sizeof(*list));
-
-		if (!list)
-			return;
-		c->list = list;
-		c->room = room;
-	}
-	c->list[c->nr].ipa = ipa;
-	memcpy(c->list[c->nr].digest, value, RSI_HASH_MAX);
-	c->next = ++c->nr;
-}
-
 static void extend(struct rim *r, const void *desc, size_t len)
 {
 	digest(r->hash, desc, len, NULL, 0, r->value);
@@ -156,11 +114,7 @@ void rim_create(struct rim *r, enum rim_rmm rmm, const struct rim_params *p)
 
 	assert(p->ipa_bits >= RIM_MIN_IPA_BITS && p->ipa_bits <= RIM_MAX_IPA_BITS);
 	assert(p->nr_bps && p->nr_wps && (!p->sve || p->sve_vl >= 128));
-	*r = (struct rim){
-		.rmm = rmm, .hash = p->hash, .ipa_bits = p->ipa_bits, .contents = p->contents
-	};
-	if (r->contents)
-		r->contents->next = 0;
+	*r = (struct rim){ .rmm = rmm, .hash = p->hash, .ipa_bits = p->ipa_bits };
 	extend(r, &image, sizeof(image));
 }
 
@@ -213,19 +167,6 @@ void rim_init_ripas(struct rim *r, u64 base, u64 top)
 
 /* ---- data and RECs ---- */
 
-static void digest_content(struct rim *r, u64 ipa, const void *granule, u8 out[RSI_HASH_MAX])
-{
-	struct rim_contents *c = r->contents;
-
-	if (c && c->next < c->nr && c->list[c->next].ipa == ipa) {
-		memcpy(out, c->list[c->next++].digest, RSI_HASH_MAX);
-		return;
-	}
-	digest(r->hash, granule, RSI_GRANULE, NULL, 0, out);
-	if (c && c->next == c->nr)
-		remember(c, ipa, out);
-}
-
 void rim_data(struct rim *r, u64 ipa, const void *granule)
 {
 	struct data_desc d = {
@@ -237,7 +178,7 @@ void rim_data(struct rim *r, u64 ipa, const void *granule)
 
 	memcpy(d.rim, r->value, sizeof(d.rim));
 	if (granule)
-		digest_content(r, ipa, granule, d.content);
+		digest(r->hash, granule, RSI_GRANULE, NULL, 0, d.content);
 	extend(r, &d, sizeof(d));
 }
 

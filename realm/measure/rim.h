@@ -13,17 +13,6 @@
 
 enum rim_rmm { RIM_RMM_1_0, RIM_RMM_2_0 };
 
-/*
- * Digests of granules, in the order in which they were measured. Hashing the contents is nearly all
- * the work of a measurement, so two measurements can share the digests. Start the second one, with
- * rim_create(), only when the first has finished; the memory must not change in between.
- */
-struct rim_contents;
-
-/* NULL: no memory, and each hashes for itself. */
-struct rim_contents *rim_contents_create(void);
-void rim_contents_destroy(struct rim_contents *c);
-
 #define RIM_MIN_IPA_BITS 33u
 #define RIM_MAX_IPA_BITS 52u
 
@@ -37,14 +26,12 @@ struct rim_params {
 	bool lpa2;	      /* tables with 52 bit addresses were asked for, needed or not */
 	unsigned sve_vl;      /* longest vectors, bits; only with sve */
 	unsigned nr_counters; /* event counters; only with pmu */
-	struct rim_contents *contents; /* or NULL; outlives the measurement */
 };
 
 struct rim {
 	enum rim_rmm rmm;
 	enum rsi_hash hash;
 	unsigned ipa_bits;
-	struct rim_contents *contents;
 	u8 value[RSI_HASH_MAX]; /* rsi_hash_len(hash) bytes, zeros behind */
 };
 

@@ -67,6 +67,7 @@ static int create(struct realm *r)
 		return err;
 	s->realm = r;
 	s->mem = realm_mem(r);
+	s->draft = conf->draft;
 	rsi_init(&s->rsi, &calls_rsi_env, s);
 	s->rsi.ipa_bits = 1 + (unsigned)__builtin_ctzll(mem_alias(s->mem));
 	s->rsi.hash_algo = conf->sha512 ? RSI_HASH_SHA512 : RSI_HASH_SHA256;
@@ -107,7 +108,8 @@ static int set_ram(struct realm *r)
 /*
  * ---- measurement: what an RMM does at the calls that the host makes here ----
  *
- * From what is there, not from what was planned: registers of the vCPUs, bytes of the memory.
+ * From what is there, not from what was planned: registers of the vCPUs, bytes of the memory. They
+ * are hashed later: most guests never ask.
  */
 
 static int unreadable(const char *what, int err)
@@ -125,8 +127,7 @@ static int define(struct realm *r, int vcpu_fd)
 		return unreadable("the features", err);
 	p.hash = s->rsi.hash_algo;
 	p.ipa_bits = s->rsi.ipa_bits;
-	p.contents = realm_conf(r)->contents;
-	rim_create(&s->rim, RIM_RMM_1_0, &p);
+	draft_begin(s->draft, DRAFT_BUILT, RIM_RMM_1_0, &p);
 	return 0;
 }
 
@@ -134,22 +135,21 @@ static int init_ripas(struct realm *r, gpa_t g, u64 len)
 {
 	struct sim *s = realm_state(r);
 
-	rim_init_ripas(&s->rim, g.a, g.a + len);
+	draft_init_ripas(s->draft, DRAFT_BUILT, g.a, g.a + len);
 	return 0;
 }
 
 static int populate(struct realm *r, gpa_t g, u64 len, bool measured)
 {
 	struct sim *s = realm_state(r);
-	u8 granule[RSI_GRANULE];
 	int err = 0;
 
-	for (u64 at = g.a; at < g.a + len && !err; at += sizeof(granule)) {
-		if (measured)
-			err = mem_rmm_read(s->mem, gpa(at), granule, sizeof(granule));
-		if (!err)
-			rim_data(&s->rim, at, measured ? granule : NULL);
+	for (u64 at = g.a; measured && at < g.a + len && !err; at += RSI_GRANULE) {
+		u8 *granule = draft_granule(s->draft);
+
+		err = granule ? mem_rmm_read(s->mem, gpa(at), granule, RSI_GRANULE) : -ENOMEM;
 	}
+	draft_data(s->draft, DRAFT_BUILT, g.a, len, measured);
 	return err ? unreadable("the memory", err) : 0;
 }
 
@@ -167,7 +167,7 @@ static int measure_rec(struct sim *s, int vcpu_fd, bool *runnable)
 	if (err)
 		return unreadable("a vCPU", err);
 	*runnable = state.mp_state == KVM_MP_STATE_RUNNABLE;
-	rim_rec(&s->rim, *runnable, pc, gprs);
+	draft_rec(s->draft, DRAFT_BUILT, *runnable, pc, gprs);
 	return 0;
 }
 
@@ -192,21 +192,6 @@ static int finalize(struct realm *r, int vcpu_fd)
 	atomic_store(&s->psci.on[index], runnable);
 	s->psci.nr_cpus++;
 	return 0;
-}
-
-/* From now on it is what RSI_MEASUREMENT_READ and tokens say. */
-static int activate(struct realm *r)
-{
-	struct sim *s = realm_state(r);
-
-	memcpy(s->rsi.rim, s->rim.value, sizeof(s->rsi.rim));
-	s->rim.contents = NULL;
-	return 0;
-}
-
-static const u8 *rim(const struct realm *r)
-{
-	return ((const struct sim *)realm_state(r))->rsi.rim;
 }
 
 /* ---- running ---- */
@@ -288,9 +273,8 @@ const struct realm_ops realm_sim = {
 	.init_ripas = init_ripas,
 	.populate = populate,
 	.finalize = finalize,
-	.activate = activate,
+	.activate = realm_nothing,
 	.measures = true,
-	.rim = rim,
 	.exit = exit_,
 	.is_on = is_on,
 	.is_aware = is_aware,

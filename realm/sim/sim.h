@@ -6,7 +6,7 @@
 #ifndef REALM_SIM_H
 #define REALM_SIM_H
 
-#include "realm/measure/rim.h"
+#include "realm/measure/draft.h"
 #include "realm/sim/fault.h"
 #include "realm/sim/keeper.h"
 #include "realm/sim/psci.h"
@@ -37,7 +37,7 @@ struct sim {
 	struct rsi_rec recs[SIM_MAX_RECS];
 	int vcpu_fds[SIM_MAX_RECS]; /* of the vCPUs that exist */
 	struct sim_call calls[SIM_MAX_RECS];
-	struct rim rim;		  /* as the launch goes on */
+	struct draft *draft;	  /* from which rsi.rim is computed when the guest asks */
 	u8 *tokens[SIM_MAX_RECS]; /* KEEPER_TOKEN_MAX bytes for each vCPU that exists */
 };
 

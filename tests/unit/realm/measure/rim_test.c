@@ -277,38 +277,6 @@ START_TEST(only_runnable_recs)
 }
 END_TEST
 
-/* A granule where the first measurement had none, or another one, is hashed for itself. */
-START_TEST(shared_contents_are_hashed_once)
-{
-	struct rim_contents *c = rim_contents_create();
-	u8 page[3][RSI_GRANULE] = { { 1 }, { 2 }, { 3 } };
-	struct rim_params p = small;
-	struct rim alone[2], first, second;
-
-	ck_assert_ptr_nonnull(c);
-	for (unsigned i = 0; i < 2; i++) {
-		rim_create(&alone[i], RIM_RMM_1_0, &p);
-		rim_data(&alone[i], RAM, page[0]);
-		rim_data(&alone[i], RAM + (1 + i) * RSI_GRANULE, page[1]);
-		rim_data(&alone[i], RAM + 3 * RSI_GRANULE, page[2]);
-	}
-	p.contents = c;
-	rim_create(&first, RIM_RMM_1_0, &p);
-	rim_data(&first, RAM, page[0]);
-	rim_data(&first, RAM + RSI_GRANULE, page[1]);
-	rim_data(&first, RAM + 3 * RSI_GRANULE, page[2]);
-	ck_assert_mem_eq(first.value, alone[0].value, sizeof(first.value));
-
-	rim_create(&second, RIM_RMM_1_0, &p);
-	memset(page[0], 0xff, sizeof(page[0]));
-	rim_data(&second, RAM, page[0]); /* not looked at */
-	rim_data(&second, RAM + 2 * RSI_GRANULE, page[1]);
-	rim_data(&second, RAM + 3 * RSI_GRANULE, page[2]);
-	ck_assert_mem_eq(second.value, alone[1].value, sizeof(second.value));
-	rim_contents_destroy(c);
-}
-END_TEST
-
 /* Does one call for [base, top) measure what calls for these entries, one each, do? */
 static void check_entries(unsigned ipa_bits, u64 base, u64 top, const u64 *sizes, unsigned nr)
 {
@@ -388,4 +356,4 @@ END_TEST
 
 SUITE_MAIN("realm/rim", p1_p2_parameters, p3_kvmtool, p4_kvmtool_firmware, steps_sha256,
 	   steps_sha512, steps_rmm_2_0, sve_and_pmu, lpa2, only_runnable_recs, ripas_entries,
-	   all_inputs, shared_contents_are_hashed_once)
+	   all_inputs)
