@@ -85,7 +85,9 @@ ALL_LDFLAGS = $(if $(SYSROOT),--sysroot=$(SYSROOT)) $(if $(LINKED),$(LINKED_LDFL
 # start-up then costs no relocations.
 lib = $(if $(shell $(PADDED) '$(firstword $(wildcard $(SYSROOT)/usr/lib/*/lib$(1).a))'),-l:lib$(1).a,-l$(1))
 PADDED := READELF=$(CROSS_COMPILE)readelf tests/lint/hardened --pads
-LIBS ?= $(call lib,fdt) $(call lib,z) $(call lib,zstd) $(call lib,uring) $(call lib,crypto) $(call lib,jansson) \
+# The C library comes first, as nearly all names are its own: the linker of a start looks for each in every
+# library up to the one that has it.
+LIBS ?= $(if $(LINKED),,-lc) $(call lib,fdt) $(call lib,z) $(call lib,zstd) $(call lib,uring) $(call lib,crypto) $(call lib,jansson) \
 	$(if $(LINKED),-lglib-2.0 -lpcre2-8 -llzma -llz4 -lbz2 -lm) -lpthread -ldl
 # Debian 12's libslirp-dev does not bring the glib-2.0.pc that its own .pc file asks for.
 SLIRP_CFLAGS ?= $(or $(if $(SYSROOT),,$(shell $(PKG_CONFIG) --cflags slirp 2>/dev/null)),-I$(SYSROOT)/usr/include/slirp)

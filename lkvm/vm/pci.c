@@ -108,10 +108,11 @@ void pci_destroy(struct pci *p)
 {
 	if (!p)
 		return;
-	for (unsigned i = 0; i < PCI_SLOTS; i++) {
+	/* From the end, as the bus closes up the gap that each leaves. */
+	for (unsigned i = PCI_SLOTS; i--;) {
 		assert(!p->slots[i]);
-		bus_remove(p->bus, ecam_of(p, i), p);
 		bus_remove(p->bus, gpa_add(ecam_of(p, i), ECAM_FUNC_SIZE), p);
+		bus_remove(p->bus, ecam_of(p, i), p);
 	}
 	bus_remove(p->bus, p->map.io, p);
 	pthread_mutex_destroy(&p->empty_lock);
