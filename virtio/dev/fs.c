@@ -85,15 +85,35 @@ static struct fs_config *config_of(const struct fs_conf *conf)
 	return c;
 }
 
-static int find_program(char *buf, size_t size)
+bool virtio_fs_program(char *buf, size_t size)
 {
 	static const char *const dirs[] = { "/usr/libexec", "/usr/lib/qemu" };
 
-	if (daemon_find("virtiofsd", dirs, ARRAY_SIZE(dirs), buf, size))
+	return daemon_find("virtiofsd", dirs, ARRAY_SIZE(dirs), buf, size);
+}
+
+static int find_program(char *buf, size_t size)
+{
+	if (virtio_fs_program(buf, size))
 		return 0;
 	log_error("--fs: there is no virtiofsd in $PATH, /usr/libexec or /usr/lib/qemu: install it "
 		  "(Debian 13: apt install virtiofsd), or use --9p, which needs none");
 	return -ENOENT;
+}
+
+/*
+ * The kernel's first root, an initramfs, cannot be pivoted [pivot_root(2)], and so a namespace of
+ * its own is of no use to a daemon. Then / is the first mount there is.
+ */
+static bool root_is_initramfs(void)
+{
+	char type[16] = "";
+	FILE *f = fopen("/proc/self/mounts", "re");
+	bool is = f && fscanf(f, "%*s / %15s", type) == 1 && !strcmp(type, "rootfs");
+
+	if (f)
+		fclose(f);
+	return is;
 }
 
 static const char *sandbox_of(const struct fs_conf *conf)
@@ -103,6 +123,10 @@ static const char *sandbox_of(const struct fs_conf *conf)
 		return "--sandbox=chroot";
 	case FS_SANDBOX_NONE:
 		return "--sandbox=none";
+	case FS_SANDBOX_AUTO:
+		if (root_is_initramfs())
+			return "--sandbox=chroot";
+		break;
 	case FS_SANDBOX_NAMESPACE:
 		break;
 	}
@@ -115,13 +139,9 @@ int virtio_fs_create(struct virtio_device **out, const struct virtio_env *env,
 	u16 size = env->pool ? env->pool->blk : RING_SIZE;
 	u16 sizes[NR_QUEUES] = { size, size };
 	char program[PATH_MAX], dir[PATH_MAX + 16], fd[16];
-	const char *argv[] = { program,
-			       dir,
-			       fd,
-			       sandbox_of(conf),
-			       "--log-level=warn",
-			       conf->read_only ? "--readonly" : NULL,
-			       NULL };
+	const char *argv[] = { program, dir,  fd,  sandbox_of(conf), "--log-level=warn",
+			       NULL,	NULL, NULL };
+	unsigned nr = 5;
 	struct vhost_dev_conf dev = {
 		.kind = &fs_kind,
 		.sizes = sizes,
@@ -134,6 +154,10 @@ int virtio_fs_create(struct virtio_device **out, const struct virtio_env *env,
 
 	if (err)
 		return err;
+	if (conf->read_only)
+		argv[nr++] = "--readonly";
+	if (conf->one_tree)
+		argv[nr++] = "--no-announce-submounts";
 	snprintf(dir, sizeof(dir), "--shared-dir=%s", conf->path);
 	snprintf(fd, sizeof(fd), "--fd=%d", DAEMON_FD);
 	dev.config = config_of(conf);

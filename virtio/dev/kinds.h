@@ -90,12 +90,19 @@ int virtio_9p_create(struct virtio_device **out, const struct virtio_env *env,
 int virtio_fs_create(struct virtio_device **out, const struct virtio_env *env,
 		     const struct fs_conf *conf);
 
+/* The virtiofsd that would be started, into buf[0..size); false: there is none. */
+bool virtio_fs_program(char *buf, size_t size);
+
 /*
  * Streams between the guest and Unix sockets of the host [virtio 1.3 §5.10]. It listens at
  * conf->uds from here on.
  */
 int virtio_vsock_create(struct virtio_device **out, const struct virtio_env *env,
 			const struct vsock_conf *conf);
+
+/* The same, served by the host's kernel (conf->vhost). The guest is none that is confidential. */
+int virtio_vsock_kernel_create(struct virtio_device **out, const struct virtio_env *env,
+			       const struct vsock_conf *conf);
 
 #define VIRTIO_CONSOLE_MAX_PORTS 14u /* beside the console; two queues each */
 

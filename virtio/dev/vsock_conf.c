@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The --vsock option: CID[,uds=PATH].
+ * The --vsock option: CID[,uds=PATH][,vhost=on|off].
  *
  * Thread: main, before others run.
  * Trust:  the user's own command line.
@@ -17,10 +17,24 @@
 
 #define FIRST_CID 3u
 
+static bool parse_flag(const char *field, struct vsock_conf *conf)
+{
+	const char *v;
+
+	if ((v = field_value(field, "uds")) && *v) {
+		memcpy(conf->uds, v, strlen(v) + 1);
+		return true;
+	}
+	v = field_value(field, "vhost");
+	if (!v || (strcmp(v, "on") != 0 && strcmp(v, "off") != 0))
+		return false;
+	conf->vhost = !strcmp(v, "on");
+	return true;
+}
+
 int vsock_conf_parse(const char *arg, struct vsock_conf *conf)
 {
 	char field[PATH_MAX];
-	const char *v;
 	u64 cid;
 	int more = field_next(&arg, field, sizeof(field));
 
@@ -32,14 +46,17 @@ int vsock_conf_parse(const char *arg, struct vsock_conf *conf)
 	}
 	while (more) {
 		more = field_next(&arg, field, sizeof(field));
-		v = more < 0 ? NULL : field_value(field, "uds");
-		if (!v || !*v) {
-			log_error("--vsock: unknown flag '%s', known is uds=PATH (a comma in a "
-				  "name is written ',,')",
+		if (more < 0 || !parse_flag(field, conf)) {
+			log_error("--vsock: unknown flag '%s', known are uds=PATH (a comma in a "
+				  "name is written ',,') and vhost=on|off",
 				  more < 0 ? arg : field);
 			return -EINVAL;
 		}
-		memcpy(conf->uds, v, strlen(v) + 1);
+	}
+	if (conf->vhost && conf->uds[0]) {
+		log_error("--vsock: uds= is of no use with vhost=on: the host's programs have "
+			  "sockets of AF_VSOCK then");
+		return -EINVAL;
 	}
 	conf->cid = (u32)cid;
 	return 0;

@@ -10,11 +10,14 @@
 struct vsock_conf {
 	u32 cid; /* of the guest; 0: there is no device */
 	char uds[PATH_MAX];
+	bool vhost; /* the host's kernel serves it */
 };
 
+#define VSOCK_KERNEL_PATH "/dev/vhost-vsock"
+
 /*
- * CID[,uds=PATH]. A comma in PATH is written twice; without it `uds` is empty. 0, or -EINVAL after
- * one log_error() line.
+ * CID[,uds=PATH][,vhost=on|off]. A comma in PATH is written twice; without it `uds` is empty, as it
+ * is with vhost=on. 0, or -EINVAL after one log_error() line.
  */
 int vsock_conf_parse(const char *arg, struct vsock_conf *conf);
 

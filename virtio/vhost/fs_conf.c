@@ -33,7 +33,7 @@ static int parse_sandbox(const char *val, struct fs_conf *conf)
 		[FS_SANDBOX_NONE] = "none",
 	};
 
-	for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
+	for (unsigned i = FS_SANDBOX_NAMESPACE; i < ARRAY_SIZE(names); i++) {
 		if (!strcmp(val, names[i])) {
 			conf->sandbox = (enum fs_sandbox)i;
 			return 0;
@@ -64,7 +64,7 @@ static int check(const struct fs_conf *conf)
 {
 	if (!conf->path[0] && !conf->socket[0])
 		return BAD("a directory is missing");
-	if (conf->socket[0] && (conf->read_only || conf->sandbox != FS_SANDBOX_NAMESPACE))
+	if (conf->socket[0] && (conf->read_only || conf->sandbox != FS_SANDBOX_AUTO))
 		return BAD("ro and sandbox= are for the daemon that listens at socket= to know");
 	return 0;
 }

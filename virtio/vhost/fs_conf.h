@@ -10,13 +10,15 @@
 #define FS_TAG_LEN 36u /* [virtio 1.3 §5.11.4] */
 #define FS_SOCKET_LEN 107u
 
-enum fs_sandbox { FS_SANDBOX_NAMESPACE, FS_SANDBOX_CHROOT, FS_SANDBOX_NONE };
+/* AUTO: namespace, if the host's root can be changed for another. */
+enum fs_sandbox { FS_SANDBOX_AUTO, FS_SANDBOX_NAMESPACE, FS_SANDBOX_CHROOT, FS_SANDBOX_NONE };
 
 struct fs_conf {
 	char path[PATH_MAX]; /* the directory; "": `socket` alone says what is shared */
 	char tag[FS_TAG_LEN + 1];
 	char socket[FS_SOCKET_LEN + 1]; /* of a daemon that runs; "": one is started */
 	bool read_only;
+	bool one_tree;		 /* the guest is not told where file systems of the host begin */
 	enum fs_sandbox sandbox; /* of the daemon that is started */
 };
 

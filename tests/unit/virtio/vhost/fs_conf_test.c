@@ -13,7 +13,7 @@ START_TEST(forms)
 	ck_assert_int_eq(fs_conf_parse("/srv", &c), 0);
 	ck_assert_str_eq(c.path, "/srv");
 	ck_assert_str_eq(c.tag, "virtiofs");
-	ck_assert(!c.read_only && !c.socket[0] && c.sandbox == FS_SANDBOX_NAMESPACE);
+	ck_assert(!c.read_only && !c.socket[0] && c.sandbox == FS_SANDBOX_AUTO);
 	ck_assert_int_eq(fs_conf_parse("/a,,b,tag=t,,u,ro,sandbox=chroot", &c), 0);
 	ck_assert_str_eq(c.path, "/a,b");
 	ck_assert_str_eq(c.tag, "t,u");
