@@ -430,6 +430,17 @@ int netopt_parse(struct net_conf *c, const char *arg, unsigned index)
 	return err ? err : check(c, used);
 }
 
+struct in_addr netopt_name_server(const struct net_conf *c)
+{
+	u32 net = ntohl(c->host_ip.s_addr) & ~(u32)0xff, nr = 3;
+	struct in_addr a;
+
+	do
+		a.s_addr = htonl(net | nr++);
+	while (a.s_addr == c->host_ip.s_addr || a.s_addr == c->guest_ip.s_addr);
+	return a;
+}
+
 void netopt_settle(struct net_conf *c, bool confidential)
 {
 	if (c->host_loopback == NET_UNSAID)

@@ -83,6 +83,12 @@ int netopt_parse(struct net_conf *c, const char *arg, unsigned index);
 void netopt_settle(struct net_conf *c, bool confidential);
 
 /*
+ * mode=user: the address where the guest finds a name server that stands for the host's, host 3 of
+ * the network or the next that is free.
+ */
+struct in_addr netopt_name_server(const struct net_conf *c);
+
+/*
  * Can the NICs confs[0..nr) be in one guest? Not two with one MAC, nor two user-mode networks with
  * one subnet ("Only one usermode network device allowed at a time"). 0, or -EINVAL after one
  * log_error() line.

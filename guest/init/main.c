@@ -15,6 +15,7 @@
 
 #include "guest/init/command.h"
 #include "guest/init/flow.h"
+#include "guest/init/net.h"
 #include "guest/init/ports.h"
 #include "guest/init/rescue.h"
 #include "guest/init/text.h"
@@ -225,7 +226,7 @@ static void block_signals(void)
 static void set_up(void)
 {
 	struct failure f;
-	bool ok = plan_read(&init.plan, &f) && plan_load(&init.plan, &f);
+	bool ok = plan_read(&init.plan, &f) && plan_load(&init.plan, &f) && net_up(&init.plan, &f);
 
 	if (init.plan.boot) {
 		if (ok)

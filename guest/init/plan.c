@@ -14,6 +14,7 @@
 #include <linux/signal.h>
 #include <linux/stat.h>
 
+#include "guest/init/net.h"
 #include "guest/init/text.h"
 
 #define SHARE_OPTIONS "trans=virtio,version=9p2000.L,msize=131072,cache="
@@ -62,6 +63,7 @@ static char *read_file(const char *path, size_t *len, long *err)
 static bool take(struct plan *p, char *s, char ***env, char ***args)
 {
 	struct plan_share *share = &p->shares[p->nr_shares];
+	struct plan_nic *nic = &p->nics[p->nr_nics];
 	char *text = s + 1;
 
 	switch (*s) {
@@ -80,6 +82,18 @@ static bool take(struct plan *p, char *s, char ***env, char ***args)
 		share->tag = text;
 		share->path = text_cut(text);
 		return p->nr_shares++ < PLAN_MAX_SHARES - 1;
+	case 'f':
+		p->type = text;
+		return true;
+	case 'i':
+		nic->name = text;
+		text = text_cut(text);
+		nic->address = text_number(text);
+		nic->router = text_number(text_cut(text));
+		return ++p->nr_nics < PLAN_MAX_NICS;
+	case 's':
+		p->resolv = text;
+		return true;
 	case 'g':
 		p->groups[p->nr_groups++] = text_number(text);
 		return p->nr_groups < EXEC_MAX_GROUPS;
@@ -194,6 +208,14 @@ void plan_mount_kernel(const char *root)
 		SYS3(symlinkat, "/proc/self/fd/2", AT_FDCWD, at);
 }
 
+static int mount_tag(const struct plan *p, const char *tag, const char *at, bool ro,
+		     const char *options)
+{
+	if (p->type)
+		options = NULL; /* those are 9P's */
+	return sys_mount(tag, at, p->type ? p->type : "9p", ro ? MS_RDONLY : 0, options);
+}
+
 /*
  * The host's files do not change while the guest looks, or so it believes of those that it may not
  * write to: they stay in its cache. Of the others it keeps what programs map (cache=mmap).
@@ -205,7 +227,7 @@ static bool mount_root(const struct plan *p, struct failure *f)
 	sys_mkdir(LOWER, 0755);
 	sys_mkdir(LAYER, 0755);
 	sys_mkdir(ROOT, 0755);
-	err = sys_mount(p->root, LOWER, "9p", MS_RDONLY, SHARE_OPTIONS "loose");
+	err = mount_tag(p, p->root, LOWER, true, SHARE_OPTIONS "loose");
 	if (err < 0)
 		return fail(f, EXEC_FAIL_ROOT, err, 0);
 	err = sys_mount("layer", LAYER, "tmpfs", 0, "mode=755");
@@ -218,8 +240,9 @@ static bool mount_root(const struct plan *p, struct failure *f)
 	return err < 0 ? fail(f, EXEC_FAIL_OVERLAY, err, 0) : true;
 }
 
-static bool mount_share(const struct plan_share *s, unsigned n, struct failure *f)
+static bool mount_share(const struct plan *p, unsigned n, struct failure *f)
 {
+	const struct plan_share *s = &p->shares[n];
 	bool ro = text_is(s->flag, "ro");
 	char at[PATH_SIZE];
 	long err;
@@ -227,8 +250,7 @@ static bool mount_share(const struct plan_share *s, unsigned n, struct failure *
 	if (!text_join(at, sizeof(at), ROOT, s->path))
 		return fail(f, EXEC_FAIL_SHARE, -ENAMETOOLONG, n);
 	make_path(at);
-	err = sys_mount(s->tag, at, "9p", ro ? MS_RDONLY : 0,
-			ro ? SHARE_OPTIONS "loose" : SHARE_OPTIONS "mmap");
+	err = mount_tag(p, s->tag, at, ro, ro ? SHARE_OPTIONS "loose" : SHARE_OPTIONS "mmap");
 	return err < 0 ? fail(f, EXEC_FAIL_SHARE, err, n) : true;
 }
 
@@ -253,8 +275,9 @@ void plan_boot(const struct plan *p)
 
 	sys_mkdir("/lkvm", 0755);
 	sys_mkdir(ROOT, 0755);
-	if (sys_mount(p->boot, ROOT, "9p", 0, SHARE_OPTIONS "loose") < 0 || enter_root() < 0)
+	if (mount_tag(p, p->boot, ROOT, false, SHARE_OPTIONS "loose") < 0 || enter_root() < 0)
 		return;
+	net_names(p);
 	SYS4(rt_sigprocmask, SIG_SETMASK, &none, NULL, sizeof(none));
 	for (unsigned i = 0; i < sizeof(inits) / sizeof(inits[0]); i++) {
 		const char *const argv[] = { inits[i], NULL };
@@ -271,10 +294,12 @@ bool plan_mount(const struct plan *p, struct failure *f)
 		return false;
 	plan_mount_kernel(ROOT);
 	for (unsigned i = 0; i < p->nr_shares; i++) {
-		if (!mount_share(&p->shares[i], i, f))
+		if (!mount_share(p, i, f))
 			return false;
 	}
 	err = enter_root();
+	if (!err)
+		net_names(p);
 	return err < 0 ? fail(f, EXEC_FAIL_OVERLAY, err, 1) : true;
 }
 

@@ -8,15 +8,24 @@
 
 #define PLAN_MAX_MODULES 32u
 #define PLAN_MAX_SHARES 8u
+#define PLAN_MAX_NICS 5u
 
 struct plan_share {
 	const char *flag, *tag, *path;
 };
 
+struct plan_nic {
+	const char *name;
+	unsigned address, router; /* of IPv4, in this machine's byte order; 0: none */
+};
+
 struct plan {
 	const char *modules[PLAN_MAX_MODULES], *root, *boot;
+	const char *type; /* of the shares' file system; NULL: 9p */
 	struct plan_share shares[PLAN_MAX_SHARES];
-	unsigned nr_modules, nr_shares, nr_groups;
+	struct plan_nic nics[PLAN_MAX_NICS];
+	const char *resolv; /* NULL: as the root has it */
+	unsigned nr_modules, nr_shares, nr_nics, nr_groups;
 	unsigned groups[EXEC_MAX_GROUPS], uid;
 	const char *name, *cwd;
 	char mode;

@@ -68,7 +68,8 @@ void rescue_shell(void)
 	long pid, ended;
 
 	plan_mount_kernel("");
-	sys_mount("hostfs", "/host", "9p", MS_RDONLY, "trans=virtio,version=9p2000.L");
+	if (sys_mount("hostfs", "/host", "9p", MS_RDONLY, "trans=virtio,version=9p2000.L") < 0)
+		sys_mount("hostfs", "/host", "virtiofs", MS_RDONLY, NULL);
 	SYS2(sethostname, "lkvm", 4);
 	pid = SYS5(clone, SIGCHLD, 0, 0, 0, 0);
 	if (!pid)

@@ -34,6 +34,13 @@ static void put_all(FILE *f, const struct orders *o)
 
 		fprintf(f, "m/lkvm/modules%s%c", base, 0);
 	}
+	if (o->type)
+		fprintf(f, "f%s%c", o->type, 0);
+	for (unsigned i = 0; i < o->nr_nics; i++)
+		fprintf(f, "i%s %u %u%c", o->nics[i].name, o->nics[i].address, o->nics[i].router,
+			0);
+	if (o->resolv)
+		fprintf(f, "s%s%c", o->resolv, 0);
 	if (o->boot) {
 		fprintf(f, "b%s%c", o->boot, 0);
 		return;

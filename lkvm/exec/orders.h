@@ -20,10 +20,21 @@ struct orders_share {
 	bool read_only;
 };
 
+#define ORDERS_MAX_NICS 4u
+
+struct orders_nic {
+	char name[16];
+	u32 address, router; /* IPv4, in host byte order; 0: none */
+};
+
 struct orders {
 	const struct modules *modules;
-	const char *boot; /* tag of a root whose own init is started; then nothing else counts */
-	const char *root; /* tag of the share of the host's root */
+	const char *type; /* file system of the shares; NULL: 9p */
+	unsigned nr_nics;
+	struct orders_nic nics[ORDERS_MAX_NICS];
+	const char *resolv; /* what /etc/resolv.conf is to be; NULL: what it is */
+	const char *boot;   /* tag of a root whose own init is started; then nothing below counts */
+	const char *root;   /* tag of the share of the host's root */
 	unsigned nr_shares;
 	struct orders_share shares[ORDERS_MAX_SHARES];
 	const char *name, *cwd;

@@ -7,6 +7,10 @@
  * and a NUL; they are carried out in the order in which they stand:
  *
  *	m PATH		load this kernel module
+ *	f TYPE		the file system of all shares: 9p, if nothing is said, or virtiofs
+ *	i NAME A R	(several) bring this network interface up; A: its IPv4 address in a /24, R:
+ *			the router, both as decimal numbers of 32 bits, 0 for none
+ *	s TEXT		what /etc/resolv.conf is to be, in the root
  *	b TAG		mount share TAG as the root, and start the init in it
  *	r TAG		mount share TAG, read-only, as the root below a layer that is written to
  *	d FLAG TAG PATH	mount share TAG there (FLAG: "ro" or "rw"), in that root
@@ -56,6 +60,7 @@ enum exec_msg_type {
 enum exec_failure {
 	EXEC_FAIL_CONF,	  /* EXEC_CONF is not there, or is not what is written above */
 	EXEC_FAIL_MODULE, /* c: which, from 0 */
+	EXEC_FAIL_NET,	  /* c: which, from 0 */
 	EXEC_FAIL_ROOT,
 	EXEC_FAIL_OVERLAY,
 	EXEC_FAIL_SHARE, /* c: which, from 0 */

@@ -17,17 +17,6 @@
 #define WHO "user network"
 #define LEASE_S 14400u /* as kvmtool: four hours */
 
-/* The address of host number `nr` in the network; the next one if that is taken. */
-static struct in_addr service_addr(const struct net_conf *c, const struct guard *g, u32 nr)
-{
-	struct in_addr a;
-
-	do
-		a.s_addr = g->net.s_addr | htonl(nr++);
-	while (a.s_addr == c->host_ip.s_addr || a.s_addr == c->guest_ip.s_addr);
-	return a;
-}
-
 /*
  * What the host's resolver is told: kvmtool hands on the domain, we the list, too. With a domain of
  * the user's own the list would be another network's.
@@ -59,7 +48,7 @@ void setup_guard(struct guard *g, const struct net_conf *c)
 	*g = (struct guard){ .host = c->host_ip, .ipv6 = c->ipv6 };
 	g->mask.s_addr = htonl(0xffffff00);
 	g->net.s_addr = c->host_ip.s_addr & g->mask.s_addr;
-	g->dns = service_addr(c, g, 3);
+	g->dns = netopt_name_server(c);
 	/* libslirp's address of the host: 52:55 and its IPv4 address. */
 	g->host_mac[0] = 0x52;
 	g->host_mac[1] = 0x55;

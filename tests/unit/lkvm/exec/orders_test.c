@@ -49,6 +49,10 @@ static const char *file(const char *name)
 START_TEST(everything)
 {
 	static const char golden[] = "m/lkvm/modules/environ\0"
+				     "fvirtiofs\0"
+				     "ieth0 3232243983 3232243969\0"
+				     "ieth1 0 0\0"
+				     "snameserver 192.168.33.3\n\0"
 				     "rlkvm.root\0"
 				     "drw lkvm.0 /home/a b\0"
 				     "dro lkvm.1 /data\0"
@@ -66,6 +70,10 @@ START_TEST(everything)
 	struct modules m = { 1, { (char[]){ "/proc/self/environ" } } };
 	const struct orders o = {
 		.modules = &m,
+		.type = "virtiofs",
+		.nr_nics = 2,
+		.nics = { { "eth0", 0xc0a8210f, 0xc0a82101 }, { "eth1", 0, 0 } },
+		.resolv = "nameserver 192.168.33.3\n",
 		.root = "lkvm.root",
 		.nr_shares = 2,
 		.shares = { { "lkvm.0", "/home/a b", false }, { "lkvm.1", "/data", true } },
