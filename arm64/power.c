@@ -161,11 +161,12 @@ static enum psci_result stop_all(struct power *p, unsigned self, enum stop_reaso
 
 static enum psci_result reset2(struct power *p, unsigned self, u64 x[])
 {
-	/* Warm reset of the architecture, or a vendor's own: all are the same here. */
+	/* Warm reset of the architecture, or a vendor's own: all do the same here. */
 	if ((u32)x[1] && !((u32)x[1] & VENDOR_RESET)) {
 		x[0] = PSCI_INVALID_PARAMETERS;
 		return PSCI_STAYS_ON;
 	}
+	stop_request_reset(p->env.stop, (u32)x[1]);
 	return stop_all(p, self, STOP_RESET);
 }
 

@@ -137,6 +137,7 @@ static int run_watched(const struct config *c, struct warden *w, struct watch *w
 		fall_silent(c, began_ns, &boots);
 	}
 	log_set_level(c->loglevel);
+	warden_last_word(w, NULL, NULL);
 	return watch_finish(watch, ran);
 }
 
@@ -181,6 +182,7 @@ static int run(const struct config *c)
 	err = watch_create(&watch, &c->watch, &about, warden_stop(w));
 	say_why(err, said);
 	if (!err) {
+		warden_last_word(w, watch_torn, watch);
 		status = run_watched(c, w, watch);
 		watch_destroy(watch);
 	}

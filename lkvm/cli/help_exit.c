@@ -26,7 +26,9 @@ static const struct {
 	  "the guest was started and could not be run any further; the reason was printed" },
 	{ 1, "doctor", "the host cannot start a Realm, or what was asked about" },
 	{ 1, "token", "not all of the token could be verified" },
-	{ 3, "run", "the guest was to end and did not, so lkvm has ended without it" },
+	{ 3, "run",
+	  "the guest was to end and did not, so lkvm has ended without it; 120, 124 or 125 if "
+	  "they were why" },
 	{ 22, NULL, "there is no such command" },
 	{ 120, "run",
 	  "--until, --status-from or a step was not seen before the guest ended, or a "

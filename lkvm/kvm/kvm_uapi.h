@@ -378,6 +378,7 @@ struct kvm_vcpu_init {
 
 #define KVM_SYSTEM_EVENT_SHUTDOWN 1u
 #define KVM_SYSTEM_EVENT_RESET 2u
+#define KVM_SYSTEM_EVENT_RESET_FLAG_PSCI_RESET2 BIT(0) /* of data[0] */
 #define KVM_SYSTEM_EVENT_CRASH 3u
 #define KVM_SYSTEM_EVENT_SUSPEND 5u
 

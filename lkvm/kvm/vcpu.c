@@ -31,7 +31,7 @@
 
 static const struct sys_call list[] = {
 	CALL_IOCTL(KVM_RUN),
-	CALL_IOCTL_RARE(KVM_GET_ONE_REG, "a guest that failed"),
+	CALL_IOCTL_RARE(KVM_GET_ONE_REG, "a guest that failed, or SYSTEM_RESET2"),
 	CALL_IOCTL_RARE(KVM_SET_VCPU_EVENTS, "an access to nothing"),
 	CALL(futex),
 	CALL(getpid),

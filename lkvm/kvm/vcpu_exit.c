@@ -134,6 +134,22 @@ static void exit_mmio(struct vcpu *v)
 		memcpy(run->mmio.data, &raw, len);
 }
 
+/* KVM says that it was SYSTEM_RESET2; of which type stands in the guest's X1 still. */
+static void exit_reset(struct vcpu *v)
+{
+	const struct kvm_run *run = v->run;
+	s64 type = STOP_RESET_PLAIN;
+	u64 x1;
+
+	if (run->system_event.ndata &&
+	    run->system_event.data[0] & KVM_SYSTEM_EVENT_RESET_FLAG_PSCI_RESET2)
+		type = STOP_RESET_UNKNOWN;
+	if (type == STOP_RESET_UNKNOWN && !realm_confidential(v->env->realm) &&
+	    !kvm_reg_get64(v->fd, KVM_REG_X(1), &x1))
+		type = (u32)x1;
+	stop_request_reset(v->env->stop, type);
+}
+
 static void exit_system_event(struct vcpu *v)
 {
 	switch (v->run->system_event.type) {
@@ -141,7 +157,7 @@ static void exit_system_event(struct vcpu *v)
 		stop_request(v->env->stop, STOP_POWEROFF);
 		return;
 	case KVM_SYSTEM_EVENT_RESET:
-		stop_request(v->env->stop, STOP_RESET);
+		exit_reset(v);
 		return;
 	case KVM_SYSTEM_EVENT_CRASH:
 		stop_request(v->env->stop, STOP_CRASH);

@@ -24,6 +24,7 @@
 #include "lkvm/console/terminal.h"
 
 #define STDERR_PATIENCE_MS 1000
+#define WORD_SIZE 600u
 
 static const struct sys_call list[] = {
 	CALL_RARE(getpid, "lkvm list"),
@@ -49,6 +50,8 @@ struct warden {
 	struct service *service; /* NULL: no machine that requests can be about */
 	warden_suspect_fn suspect;
 	void *arg;
+	warden_word_fn word; /* NULL: nobody */
+	void *word_arg;
 	struct control_client *waiters[CONTROL_CLIENTS]; /* for the end */
 };
 
@@ -135,25 +138,31 @@ static bool can_be_told(void)
 static void on_limit(void *arg)
 {
 	struct warden *w = arg;
-	char who[120] = "lkvm";
+	char who[120] = "lkvm", line[WORD_SIZE] = "";
+	int status = EXIT_TORN_DOWN;
 
 	if (w->suspect)
 		w->suspect(w->arg, who, sizeof(who));
 	terminal_restore();
 	control_give_back(w->control);
-	if (can_be_told())
+	if (w->word)
+		status = w->word(w->word_arg, who, line, sizeof(line));
+	if (can_be_told()) {
 		log_error(
 			"the guest was to end, and did not within %u s: %s. lkvm ends without "
 			"it; what the guest has flushed to its disks is there, what it has not may "
 			"be missing",
 			(w->conf.limit_ms + 999) / 1000, who);
+		if (*line)
+			log_error("%s", line);
+	}
 	for (unsigned i = 0; i < CONTROL_CLIENTS; i++) {
 		if (w->waiters[i])
 			control_record(w->waiters[i], "torn\t%s", who);
 	}
 	control_list_end(w->waiters);
 	control_rest(w->control);
-	_exit(EXIT_TORN_DOWN);
+	_exit(status);
 }
 
 /* ---- what main tells it ---- */
@@ -162,6 +171,7 @@ struct word {
 	struct warden *w;
 	const struct service_env *env;
 	warden_suspect_fn suspect;
+	warden_word_fn last;
 	void *arg;
 	enum phase phase;
 	int err;
@@ -181,6 +191,21 @@ void warden_watch(struct warden *w, warden_suspect_fn suspect, void *arg)
 	struct word word = { .w = w, .suspect = suspect, .arg = arg };
 
 	loop_call(w->loop, do_watch, &word);
+}
+
+static void do_last_word(void *arg)
+{
+	struct word *word = arg;
+
+	word->w->word = word->last;
+	word->w->word_arg = word->arg;
+}
+
+void warden_last_word(struct warden *w, warden_word_fn fn, void *arg)
+{
+	struct word word = { .w = w, .last = fn, .arg = arg };
+
+	loop_call(w->loop, do_last_word, &word);
 }
 
 static void do_serve(void *arg)

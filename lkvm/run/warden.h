@@ -12,7 +12,8 @@
  * The last resort. Once a stop has been asked for, by whoever it was, the machine has `limit_ms` to
  * come to its end. If it has not, a thread of ours is somewhere where it cannot be reached: in a
  * system call that does not return, or in KVM. Then the warden restores the terminal, takes the
- * socket's name out, says in a line who did not end, and ends the process with EXIT_TORN_DOWN.
+ * socket's name out, says in a line who did not end, and ends the process with EXIT_TORN_DOWN, or
+ * with what warden_last_word() says.
  *
  * Main thread.
  */
@@ -56,6 +57,15 @@ void warden_unwatch(struct warden *w);
  * -errno after a line.
  */
 int warden_serve(struct warden *w, const struct service_env *env);
+
+/*
+ * Somebody who knows why the guest was to end, and has reports to write. fn() is called on the
+ * warden's thread, once, after suspect(), whose words it gets as `who`; the process ends after it,
+ * so it returns within a few seconds. It returns the exit status, and in `line` (of `len` bytes)
+ * what there is to say beside the warden's own line, or "". NULL: nobody.
+ */
+typedef int (*warden_word_fn)(void *arg, const char *who, char *line, size_t len);
+void warden_last_word(struct warden *w, warden_word_fn fn, void *arg);
 
 /* The machine runs: from now on requests are answered. */
 void warden_runs(struct warden *w);

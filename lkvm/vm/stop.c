@@ -16,6 +16,7 @@ int stop_init(struct stop *s)
 {
 	atomic_store(&s->reason, STOP_NONE);
 	atomic_store(&s->signal, 0);
+	atomic_store(&s->reset, STOP_RESET_PLAIN);
 	s->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	return s->fd < 0 ? -errno : 0;
 }
@@ -42,6 +43,7 @@ bool stop_again(struct stop *s)
 	/* First, so that no later request's wake-up is taken for this one's. */
 	if (read(s->fd, &n, sizeof(n)) < 0 && errno != EAGAIN)
 		return false;
+	atomic_store(&s->reset, STOP_RESET_PLAIN);
 	if (atomic_compare_exchange_strong(&s->reason, &now, STOP_NONE))
 		return true;
 	n = 1;
@@ -72,4 +74,13 @@ void stop_request_signal(struct stop *s, int signal)
 	/* The first one; before the reason, so that who sees that sees this. */
 	atomic_compare_exchange_strong(&s->signal, &none, signal);
 	stop_request(s, STOP_SIGNAL);
+}
+
+void stop_request_reset(struct stop *s, s64 type)
+{
+	s64 plain = STOP_RESET_PLAIN;
+
+	/* Likewise. */
+	atomic_compare_exchange_strong(&s->reset, &plain, type);
+	stop_request(s, STOP_RESET);
 }

@@ -29,7 +29,12 @@ struct stop {
 	int fd;		    /* readable once a stop was asked for; only stop_again() reads it */
 	_Atomic int reason; /* whoever asks writes */
 	_Atomic int signal; /* of STOP_SIGNAL, likewise */
+	_Atomic s64 reset;  /* of STOP_RESET, likewise: which of the two below, or a type */
 };
+
+/* STOP_RESET by PSCI SYSTEM_RESET; by SYSTEM_RESET2, whose type only the guest knows. */
+#define STOP_RESET_PLAIN (-1)
+#define STOP_RESET_UNKNOWN (-2)
 
 /* 0 or -errno of eventfd(2). */
 int stop_init(struct stop *s);
@@ -47,6 +52,12 @@ void stop_request(struct stop *s, enum stop_reason why);
 
 /* The same with STOP_SIGNAL for this signal. */
 void stop_request_signal(struct stop *s, int signal);
+
+/*
+ * The same with STOP_RESET by PSCI SYSTEM_RESET2 of this type [DEN 0022 5.1.13], or
+ * STOP_RESET_UNKNOWN.
+ */
+void stop_request_reset(struct stop *s, s64 type);
 
 /*
  * After STOP_RESET, before the guest starts again: there is no request any more. False: somebody

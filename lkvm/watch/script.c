@@ -8,7 +8,8 @@
  *
  * A panic is a line of the kernel's; but a guest may also show an old log, so that the line alone
  * means nothing. It counts when a reset follows, before many other lines; or when the kernel's own
- * end of a panic is the last thing that is printed.
+ * end of a panic is the last thing that is printed. A panic that the guest has said beside its
+ * console (pvpanic) counts in any case, and is over when nothing more is printed.
  */
 #include "lkvm/watch/script.h"
 
@@ -47,6 +48,8 @@ struct script {
 	struct tail tail;
 	struct tail_line panic; /* len 0: none */
 	unsigned panic_lines;	/* since then */
+	const char *said;	/* that there was one; NULL: nothing was said */
+	bool last_words;	/* ... and that nothing follows */
 	u64 silent_ns;		/* then a panic is over, or WATCH_NEVER */
 	struct source sources[WATCH_SOURCES];
 };
@@ -189,17 +192,23 @@ static void found(struct script *s, struct source *src, unsigned which, u64 now_
 
 /* ---- lines ---- */
 
+/* Something is printed: is it the last thing, if nothing follows for so long? */
+static u64 silence(const struct script *s, bool end_of_panic, u64 now_ns)
+{
+	return end_of_panic || s->last_words ? now_ns + SCRIPT_PANIC_NS : WATCH_NEVER;
+}
+
 static void look_for_panic(struct script *s, struct source *src, u64 now_ns)
 {
 	if (strstr(src->line.text, panic_begin) && !strstr(src->line.text, panic_end)) {
 		s->panic = src->line;
 		s->panic_lines = 0;
 	}
-	if (!s->panic.len)
+	if (!s->panic.len && !s->last_words)
 		return;
 	if (++s->panic_lines > SCRIPT_PANIC_LINES)
 		s->panic.len = 0;
-	s->silent_ns = strstr(src->line.text, panic_end) ? now_ns + SCRIPT_PANIC_NS : WATCH_NEVER;
+	s->silent_ns = silence(s, strstr(src->line.text, panic_end), now_ns);
 }
 
 static void match_eol(struct script *s, struct source *src, u64 now_ns)
@@ -275,7 +284,14 @@ void script_feed(struct script *s, unsigned source, const void *buf, size_t len,
 	src->rest_ns = src->line.len ? now_ns + SCRIPT_REST_NS : WATCH_NEVER;
 	/* A line that is begun after the end of a panic: somebody is still there. */
 	if (src->line.len)
-		s->silent_ns = WATCH_NEVER;
+		s->silent_ns = silence(s, false, now_ns);
+}
+
+void script_panicked(struct script *s, const char *words, u64 now_ns)
+{
+	s->said = words;
+	s->last_words = now_ns != WATCH_NEVER;
+	s->silent_ns = s->last_words ? now_ns + SCRIPT_PANIC_NS : WATCH_NEVER;
 }
 
 /* ---- time ---- */
@@ -283,6 +299,8 @@ void script_feed(struct script *s, unsigned source, const void *buf, size_t len,
 void script_started(struct script *s, u64 now_ns)
 {
 	s->panic.len = 0;
+	s->said = NULL;
+	s->last_words = false;
 	s->silent_ns = WATCH_NEVER;
 	if (!s->started)
 		time_step(s, now_ns);
@@ -346,7 +364,12 @@ int script_status(const struct script *s)
 
 const char *script_panic(const struct script *s)
 {
-	return s->panic.len ? s->panic.text : NULL;
+	return s->panic.len ? s->panic.text : s->said;
+}
+
+bool script_panic_said(const struct script *s)
+{
+	return s->said;
 }
 
 const struct tail *script_tail(const struct script *s)

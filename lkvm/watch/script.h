@@ -55,6 +55,12 @@ void script_started(struct script *s, u64 now_ns);
 /* What console `source` (below WATCH_SOURCES) has printed. */
 void script_feed(struct script *s, unsigned source, const void *buf, size_t len, u64 now_ns);
 
+/*
+ * The guest says by itself, in these words (which outlive the boot), that it has panicked, at
+ * `now_ns`; WATCH_NEVER: and that it goes on.
+ */
+void script_panicked(struct script *s, const char *words, u64 now_ns);
+
 /* When script_tick() is wanted; WATCH_NEVER: not before the next script_feed(). */
 u64 script_next(const struct script *s);
 void script_tick(struct script *s, u64 now_ns);
@@ -69,8 +75,14 @@ bool script_until_seen(const struct script *s);
 /* The number that --status-from has found, already as an exit status; -1: none. */
 int script_status(const struct script *s);
 
-/* The line of a panic since script_started(), or NULL: followed by so much that it is none. */
+/*
+ * The line of a panic since script_started(); followed by so much that it is none: what
+ * script_panicked() has said, or NULL.
+ */
 const char *script_panic(const struct script *s);
+
+/* The panic is none that is only printed. */
+bool script_panic_said(const struct script *s);
 
 /* The last lines of all consoles, oldest first. */
 const struct tail *script_tail(const struct script *s);

@@ -30,13 +30,32 @@ __attribute__((format(printf, 3, 4))) static void judge(struct verdict *v, int s
 		(v)->well = true;                                                                  \
 	} while (0)
 
-static const char *how(enum stop_reason end)
+void verdict_reset(char buf[VERDICT_RESET_SIZE], s64 reset)
 {
-	switch (end) {
+	if (reset == STOP_RESET_PLAIN)
+		*buf = 0;
+	else if (reset == STOP_RESET_UNKNOWN)
+		snprintf(buf, VERDICT_RESET_SIZE, "SYSTEM_RESET2");
+	else if (!reset)
+		snprintf(buf, VERDICT_RESET_SIZE, "SYSTEM_RESET2 warm");
+	else
+		snprintf(buf, VERDICT_RESET_SIZE, "SYSTEM_RESET2 %#llx", (unsigned long long)reset);
+}
+
+#define HOW_SIZE 80u
+
+static const char *how(char buf[HOW_SIZE], const struct verdict_facts *f)
+{
+	char type[VERDICT_RESET_SIZE];
+
+	switch (f->end) {
 	case STOP_POWEROFF:
 		return "The guest has switched itself off";
 	case STOP_RESET:
-		return "The guest has reset itself";
+		verdict_reset(type, f->reset);
+		snprintf(buf, HOW_SIZE, "The guest has reset itself%s%s%s", *type ? " (" : "", type,
+			 *type ? ")" : "");
+		return buf;
 	case STOP_COMMAND:
 		return "The command has ended";
 	case STOP_KEYS:
@@ -50,23 +69,24 @@ static const char *how(enum stop_reason end)
 static void judge_end(struct verdict *v, const struct verdict_facts *f)
 {
 	const struct watch_conf *c = f->conf;
+	char buf[HOW_SIZE];
+	const char *end = how(buf, f);
 
 	if (f->steps_done < c->nr_steps)
-		judge(v, EXIT_UNSEEN, "%s before step %u: --after '%s' was not seen", how(f->end),
+		judge(v, EXIT_UNSEEN, "%s before step %u: --after '%s' was not seen", end,
 		      f->steps_done + 1, c->steps[f->steps_done].after);
 	else if (c->until && !f->until_seen)
-		judge(v, EXIT_UNSEEN, "%s: --until '%s' was not seen", how(f->end), c->until);
+		judge(v, EXIT_UNSEEN, "%s: --until '%s' was not seen", end, c->until);
 	else if (c->status_from && f->status < 0)
-		judge(v, EXIT_UNSEEN, "%s: --status-from '%s' was not seen", how(f->end),
-		      c->status_from);
+		judge(v, EXIT_UNSEEN, "%s: --status-from '%s' was not seen", end, c->status_from);
 	else if (f->command && f->status < 0)
-		judge(v, EXIT_FAILED, "%s before its command", how(f->end));
+		judge(v, EXIT_FAILED, "%s before its command", end);
 	else if (f->status > 0)
-		judge(v, f->status, "%s, with status %d", how(f->end), f->status);
+		judge(v, f->status, "%s, with status %d", end, f->status);
 	else if (f->why == WHY_UNTIL)
 		judge_well(v, 0, "--until was seen: %s", f->line);
 	else
-		judge_well(v, 0, "%s.", how(f->end));
+		judge_well(v, 0, "%s.", end);
 }
 
 void verdict_of(struct verdict *v, const struct verdict_facts *f)
@@ -82,6 +102,8 @@ void verdict_of(struct verdict *v, const struct verdict_facts *f)
 		judge(v, EXIT_UNSEEN, "step %u: --after '%s' was not seen within %u s",
 		      f->steps_done + 1, c->steps[f->steps_done].after,
 		      c->steps[f->steps_done].within_s);
+	else if (f->torn && !f->panic)
+		judge(v, EXIT_TORN_DOWN, "the guest was to end, and did not: %s", f->torn);
 	else if (!f->started)
 		judge(v, EXIT_DIE, "the guest could not be started");
 	else if (f->end == STOP_ERROR)
@@ -99,5 +121,8 @@ void verdict_of(struct verdict *v, const struct verdict_facts *f)
 		      f->resets, c->max_resets);
 	else
 		judge_end(v, f);
+	if (f->torn && v->status != EXIT_TORN_DOWN)
+		snprintf(v->line + strlen(v->line), sizeof(v->line) - strlen(v->line),
+			 "; it did not end: %s", f->torn);
 	v->commands = f->end == STOP_COMMAND && v->status == f->status;
 }

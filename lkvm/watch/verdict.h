@@ -26,13 +26,15 @@ struct verdict_facts {
 	bool started;	      /* there was a machine */
 	enum stop_reason end; /* of the last one */
 	int signal;	      /* of STOP_SIGNAL */
+	s64 reset;	      /* of STOP_RESET */
 	enum watch_why why;
 	const char *line;  /* that has matched; plain text */
 	const char *panic; /* the line of the last panic that counts, or NULL */
 	unsigned steps_done, resets;
 	bool until_seen, too_many_resets;
-	bool command; /* the guest is there for a command */
-	int status;   /* of that or of --status-from, or -1 */
+	const char *torn; /* what keeps the guest from ending as it should; NULL: it has ended */
+	bool command;	  /* the guest is there for a command */
+	int status;	  /* of that or of --status-from, or -1 */
 };
 
 struct verdict {
@@ -41,6 +43,10 @@ struct verdict {
 	bool commands; /* the status is the command's own: its failure is nobody else's */
 	char line[600];
 };
+
+/* The kind of reset, as in struct stop: "" if it is the plain one. */
+#define VERDICT_RESET_SIZE 40u
+void verdict_reset(char buf[VERDICT_RESET_SIZE], s64 reset);
 
 void verdict_of(struct verdict *v, const struct verdict_facts *f);
 

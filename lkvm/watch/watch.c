@@ -10,16 +10,16 @@
 #include "lkvm/watch/watch.h"
 
 #include <errno.h>
-#include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include "lkvm/base/log.h"
 #include "lkvm/console/tap.h"
 #include "lkvm/vm/loop.h"
+#include "lkvm/watch/logfile.h"
 #include "lkvm/watch/record.h"
 #include "lkvm/watch/script.h"
 #include "lkvm/watch/text.h"
@@ -34,12 +34,16 @@
 #define SILENT_NS UINT64_C(10000000000)
 #define SILENT_TIMES 5u
 
+/* For the reports of a machine that does not end: they may be on the disk that hangs. */
+#define TORN_MS 5000
+
 struct watch {
 	const struct watch_conf *conf;
 	const struct watch_run *run;
 	struct loop *loop;
 	bool runs; /* the loop's thread */
-	int wake, log_fd;
+	int wake;
+	struct logfile *log; /* NULL: there is none */
 	struct loop_fd *wake_fd;
 	struct loop_timer *window, *tick, *limit, *silent;
 	struct tap *taps[WATCH_SOURCES];
@@ -52,12 +56,20 @@ struct watch {
 	struct record *record;
 	enum watch_why why;
 	char line[300];
+	_Atomic unsigned said; /* bits of enum watch_said that nobody has heard yet */
 
 	/* main's, or on the loop while main waits */
 	char panic[300];
 	unsigned resets;
 	bool too_many_resets, again;
 	enum stop_reason end;
+
+	/* The last resort's: once `torn` is set, the loop writes, and then `told` is readable. */
+	_Atomic bool torn;
+	const char *torn_by;
+	struct verdict torn_verdict;
+	_Atomic int torn_status; /* that of the verdict, once there is one */
+	int told;
 };
 
 /* ---- deciding ---- */
@@ -123,25 +135,6 @@ static void on_silent(void *arg)
 
 /* ---- what is printed ---- */
 
-static void write_log(struct watch *w, const u8 *buf, size_t len)
-{
-	while (len && w->log_fd >= 0) {
-		ssize_t n = write(w->log_fd, buf, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0) {
-			log_error("--console-log %s: %s; it ends here", w->conf->log,
-				  n < 0 ? strerror(errno) : "nothing is written");
-			close(w->log_fd);
-			w->log_fd = -1;
-			return;
-		}
-		buf += n;
-		len -= (size_t)n;
-	}
-}
-
 /* When does the script want to look at the clock again? */
 static void arm_tick(struct watch *w)
 {
@@ -170,7 +163,7 @@ static bool take(struct watch *w)
 		if (!w->spoken)
 			record_event(w->record, "first-output", NULL, NULL);
 		w->spoken = true;
-		write_log(w, buf, n);
+		logfile_write(w->log, buf, n);
 		script_feed(w->script, i, buf, n, loop_now_ns());
 	}
 	if (any)
@@ -193,12 +186,43 @@ static void on_window(void *arg)
 		loop_timer_arm(w->window, 0);
 }
 
-/* The first byte after a pause, or a ring that is half full. */
+void watch_said(struct watch *w, enum watch_said what)
+{
+	const u64 one = 1;
+
+	atomic_fetch_or(&w->said, (unsigned)what);
+	while (write(w->wake, &one, sizeof(one)) < 0 && errno == EINTR)
+		;
+}
+
+/* On the loop, after what was printed before it. */
+static void hear(struct watch *w)
+{
+	unsigned said = atomic_exchange(&w->said, 0);
+
+	if (said & WATCH_CRASH_KERNEL) {
+		record_event(w->record, "pvpanic", "what", "crash-kernel");
+		script_panicked(w->script, "it goes on in its crash kernel", WATCH_NEVER);
+	}
+	if (said & WATCH_PANICKED) {
+		record_event(w->record, "pvpanic", "what", "panicked");
+		script_panicked(w->script, "it has said so", loop_now_ns());
+	}
+	if (said)
+		arm_tick(w);
+}
+
+static void tear(struct watch *w);
+
+/* The first byte after a pause, a ring that is half full, or the last resort. */
 static void on_wake(void *arg, u32 events)
 {
 	struct watch *w = arg;
 
 	take(w);
+	hear(w);
+	if (atomic_exchange(&w->torn, false))
+		tear(w);
 	loop_timer_arm(w->window, w->more ? 0 : WINDOW_NS);
 }
 
@@ -248,22 +272,38 @@ void watch_started(struct watch *w, const struct watch_start *about)
 	loop_call(w->loop, begin, &s);
 }
 
+/* Has this boot panicked? What comes after a panic decides whether it is one. */
+static void note_panic(struct watch *w)
+{
+	const char *panic = script_panic(w->script);
+
+	if (panic && !w->conf->no_panic_watch &&
+	    (w->end == STOP_RESET || w->end == STOP_CRASH || w->why == WHY_PANIC ||
+	     script_panic_said(w->script)))
+		text_plain(w->panic, sizeof(w->panic), panic);
+	if (*w->panic && panic)
+		record_event(w->record, "panic", "line", panic);
+}
+
+static void record_reset(const struct watch *w)
+{
+	char type[VERDICT_RESET_SIZE];
+
+	verdict_reset(type, atomic_load(&w->stop->reset));
+	record_event(w->record, "reset", *type ? "type" : NULL, type);
+}
+
 /* On the loop: nothing is printed any more. */
 static void close_boot(void *arg)
 {
 	struct watch *w = arg;
-	const char *panic;
 
 	take_all(w);
+	hear(w);
 	loop_timer_disarm(w->silent);
-	panic = script_panic(w->script);
-	if (panic && !w->conf->no_panic_watch &&
-	    (w->end == STOP_RESET || w->end == STOP_CRASH || w->why == WHY_PANIC))
-		text_plain(w->panic, sizeof(w->panic), panic);
-	if (*w->panic && panic)
-		record_event(w->record, "panic", "line", panic);
+	note_panic(w);
 	if (w->end == STOP_RESET)
-		record_event(w->record, "reset", NULL, NULL);
+		record_reset(w);
 	w->again = w->end == STOP_RESET && w->run->reboots && w->why == WHY_NOTHING;
 	w->resets += w->again;
 	w->too_many_resets = w->conf->max_resets && w->resets > w->conf->max_resets;
@@ -277,9 +317,28 @@ bool watch_ended(struct watch *w, enum stop_reason end)
 	return w->again;
 }
 
+static void judge(const struct watch *w, struct verdict_facts *f, struct verdict *v)
+{
+	f->conf = w->conf;
+	f->end = w->end;
+	f->signal = atomic_load(&w->stop->signal);
+	f->reset = atomic_load(&w->stop->reset);
+	f->why = w->why;
+	f->line = w->line;
+	f->panic = *w->panic ? w->panic : NULL;
+	f->steps_done = script_steps_done(w->script);
+	f->until_seen = script_until_seen(w->script);
+	f->resets = w->resets;
+	f->too_many_resets = w->too_many_resets;
+	f->command = w->run->command;
+	f->status = f->command && !w->conf->status_from ? w->run->command(w->run->arg)
+							: script_status(w->script);
+	verdict_of(v, f);
+}
+
 int watch_finish(struct watch *w, bool started)
 {
-	struct verdict_facts f = { .conf = w->conf, .started = started };
+	struct verdict_facts f = { .started = started };
 	struct verdict v;
 	int err;
 
@@ -287,25 +346,49 @@ int watch_finish(struct watch *w, bool started)
 	w->runs = false;
 	take_all(w);
 	script_flush(w->script);
-	f.end = w->end;
-	f.signal = atomic_load(&w->stop->signal);
-	f.why = w->why;
-	f.line = w->line;
-	f.panic = *w->panic ? w->panic : NULL;
-	f.steps_done = script_steps_done(w->script);
-	f.until_seen = script_until_seen(w->script);
-	f.resets = w->resets;
-	f.too_many_resets = w->too_many_resets;
-	f.command = w->run->command;
-	f.status = f.command && !w->conf->status_from ? w->run->command(w->run->arg)
-						      : script_status(w->script);
-	verdict_of(&v, &f);
+	judge(w, &f, &v);
 	err = record_end(w->record, &v, script_tail(w->script));
 	if (v.well || v.status == EXIT_UNREAD || w->end == STOP_SIGNAL || v.commands)
 		log_info("%s", v.line);
 	else if (v.status != EXIT_DIE && v.status != EXIT_GUEST) /* they have said why */
 		log_error("%s", v.line);
 	return err && !v.status ? EXIT_DIE : v.status;
+}
+
+/* ---- the last resort ---- */
+
+/* On the loop. The guest may go on printing: what it has printed by now is what it has said. */
+static void tear(struct watch *w)
+{
+	struct verdict_facts f = { .started = true, .torn = w->torn_by };
+	const u64 one = 1;
+
+	w->end = stop_why(w->stop);
+	note_panic(w);
+	judge(w, &f, &w->torn_verdict);
+	atomic_store(&w->torn_status, w->torn_verdict.status);
+	record_end(w->record, &w->torn_verdict, script_tail(w->script));
+	while (write(w->told, &one, sizeof(one)) < 0 && errno == EINTR)
+		;
+}
+
+int watch_torn(void *watch, const char *who, char *line, size_t len)
+{
+	struct watch *w = watch;
+	struct pollfd p = { .fd = w->told, .events = POLLIN };
+	const u64 one = 1;
+	int status;
+
+	w->torn_by = who;
+	atomic_store(&w->torn_status, EXIT_TORN_DOWN);
+	atomic_store(&w->torn, true);
+	while (write(w->wake, &one, sizeof(one)) < 0 && errno == EINTR)
+		;
+	poll(&p, 1, TORN_MS);
+	status = atomic_load(&w->torn_status);
+	/* What tears it down is said by who calls. */
+	snprintf(line, len, "%s", status == EXIT_TORN_DOWN ? "" : w->torn_verdict.line);
+	return status;
 }
 
 void watch_call(struct watch *w, loop_call_fn fn, void *arg)
@@ -315,25 +398,6 @@ void watch_call(struct watch *w, loop_call_fn fn, void *arg)
 }
 
 /* ---- life ---- */
-
-/* Two guests with one log would mix in it. */
-static int open_log(struct watch *w)
-{
-	int err = 0;
-
-	if (!w->conf->log)
-		return 0;
-	w->log_fd = open(w->conf->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0666);
-	if (w->log_fd < 0)
-		return log_errno(-errno, "--console-log %s", w->conf->log);
-	if (flock(w->log_fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK) {
-		log_error("--console-log %s: another guest has it, use another file", w->conf->log);
-		return -EBUSY;
-	}
-	if (ftruncate(w->log_fd, 0) < 0 && errno != EINVAL)
-		err = log_errno(-errno, "--console-log %s", w->conf->log);
-	return err;
-}
 
 static int create_loop(struct watch *w)
 {
@@ -363,7 +427,8 @@ static int create(struct watch *w)
 	int err;
 
 	w->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	err = w->wake < 0 ? -errno : create_loop(w);
+	w->told = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	err = w->wake < 0 || w->told < 0 ? -errno : create_loop(w);
 	if (!err)
 		err = script_create(&w->script, w->conf, &events);
 	for (unsigned i = 0; i < WATCH_SOURCES && !err; i++) {
@@ -390,8 +455,8 @@ int watch_create(struct watch **out, const struct watch_conf *conf, const struct
 	w->conf = conf;
 	w->stop = stop;
 	w->run = run;
-	w->wake = w->log_fd = -1;
-	err = open_log(w);
+	w->wake = w->told = -1;
+	err = conf->log ? logfile_open(&w->log, conf->log) : 0;
 	if (!err)
 		err = record_create(&w->record, conf, run->name);
 	if (!err) {
@@ -426,7 +491,8 @@ void watch_destroy(struct watch *w)
 		tap_destroy(w->taps[i]);
 	if (w->wake >= 0)
 		close(w->wake);
-	if (w->log_fd >= 0)
-		close(w->log_fd);
+	if (w->told >= 0)
+		close(w->told);
+	logfile_close(w->log);
 	free(w);
 }

@@ -51,6 +51,15 @@ struct watch_start {
 
 void watch_started(struct watch *w, const struct watch_start *about);
 
+/* What a guest can say by itself, beside what it prints. */
+enum watch_said {
+	WATCH_PANICKED = 1,	/* it has panicked, and is about to halt or reset */
+	WATCH_CRASH_KERNEL = 2, /* it has panicked, and goes on in its crash kernel */
+};
+
+/* Any thread; waits for nobody. */
+void watch_said(struct watch *w, enum watch_said what);
+
 /* It has ended for this reason; its consoles are gone. True: it may be started again. */
 bool watch_ended(struct watch *w, enum stop_reason end);
 
@@ -59,6 +68,14 @@ bool watch_ended(struct watch *w, enum stop_reason end);
  * `started` is false when there was no machine, for a reason that was printed.
  */
 int watch_finish(struct watch *w, bool started);
+
+/*
+ * The machine was to end, and does not: `who` says because of what. The reports are written as far
+ * as that takes no longer than a few seconds. Returns the exit status: that of --timeout, --fail-on
+ * and the like if one of them was why it was to end, and then `line` (of `len` bytes) says so.
+ * Another thread than main, before watch_finish(); the process ends after it.
+ */
+int watch_torn(void *watch, const char *who, char *line, size_t len);
 
 /* Make this call on the watcher's thread, and wait for it. Takes NULL: nothing is called. */
 void watch_call(struct watch *w, loop_call_fn fn, void *arg);

@@ -23,6 +23,7 @@ static struct {
 	int page_fd;
 	struct kvm_run *page;
 	int aborts;
+	u64 reg;	     /* the value of each register */
 	atomic_bool through; /* the last exit was handled, and no stop came of it */
 	u8 data_back[8];     /* mmio.data as KVM finds it on the next entry */
 } kernel;
@@ -56,7 +57,7 @@ int kvm_ioctl(int fd, unsigned long req, void *arg)
 	if (req == KVM_SET_VCPU_EVENTS)
 		kernel.aborts += ((struct kvm_vcpu_events *)arg)->exception.ext_dabt_pending;
 	else if (req == KVM_GET_ONE_REG)
-		memset((void *)(uintptr_t)((struct kvm_one_reg *)arg)->addr, 0, 8);
+		memcpy((void *)(uintptr_t)((struct kvm_one_reg *)arg)->addr, &kernel.reg, 8);
 	else
 		ck_abort_msg("unexpected ioctl %#lx", req);
 	return 0;
@@ -190,6 +191,32 @@ START_TEST(a_read_puts_the_value_back)
 	add_event(KVM_SYSTEM_EVENT_RESET);
 	ck_assert_int_eq(run_and_tear_down(), STOP_RESET);
 	ck_assert_mem_eq(kernel.data_back, "\x11\x22\x33\x44", 4);
+}
+END_TEST
+
+static void reset2(const struct realm_ops *ops, u32 ndata, s64 type)
+{
+	struct kvm_run *r;
+
+	setup_as(ops);
+	kernel.reg = UINT64_C(0xdead00080000005);
+	r = add_exit(KVM_EXIT_SYSTEM_EVENT, 0);
+	r->system_event.type = KVM_SYSTEM_EVENT_RESET;
+	r->system_event.ndata = ndata;
+	r->system_event.data[0] = KVM_SYSTEM_EVENT_RESET_FLAG_PSCI_RESET2;
+	ck_assert_int_eq(run_and_tear_down(), STOP_RESET);
+	ck_assert_int_eq(stop.reset, type);
+}
+
+/* The type is in X1 of 32 bits [DEN 0022 5.1.13]; in a Realm's, who is not asked. */
+START_TEST(system_reset2)
+{
+	struct realm_ops ops = realm_none;
+
+	reset2(&realm_none, 1, 0x80000005);
+	reset2(&realm_none, 0, STOP_RESET_PLAIN);
+	ops.realm = ops.confidential = true;
+	reset2(&ops, 1, STOP_RESET_UNKNOWN);
 }
 END_TEST
 
@@ -550,7 +577,7 @@ START_TEST(the_first_reason_wins)
 }
 END_TEST
 
-SUITE_MAIN("lkvm/vcpu", mmio_reads_and_writes, a_read_puts_the_value_back,
+SUITE_MAIN("lkvm/vcpu", mmio_reads_and_writes, a_read_puts_the_value_back, system_reset2,
 	   where_nothing_is_a_realm_aborts, where_nothing_is_others_read_zeros,
 	   exits_nobody_knows_stop_the_guest, realm_exits_are_refused_by_an_ordinary_vm,
 	   an_exit_is_handled_in_parts, a_stop_is_seen_between_two_parts,

@@ -18,6 +18,7 @@
 #include "lkvm/control/control_client.h"
 #include "lkvm/run/machine.h"
 #include "lkvm/run/warden.h"
+#include "lkvm/watch/watch.h"
 #include "realm/host/uapi_rme.h"
 #include "tests/fake/kvm.h"
 #include "tests/unit/arm64/capture.h"
@@ -25,7 +26,7 @@
 #define LIMIT_MS 400
 #define RAM_SIZE (32 * MiB)
 
-static char home[] = "/tmp/lkvm-warden-XXXXXX", kernel[80];
+static char home[] = "/tmp/lkvm-warden-XXXXXX", kernel[80], report[80];
 
 /* ---- what hangs ---- */
 
@@ -85,13 +86,30 @@ struct guest {
 	enum config_realm realm;
 	void (*trace)(unsigned long req, const void *arg);
 	bool hang_reading;
+	u32 timeout_s; /* 0: nobody watches */
 };
+
+/* As cmd_run.c does. */
+static struct watch *begin_watch(const struct guest *g, struct warden *w)
+{
+	static const struct watch_run about = { .name = "g", .sources = 1 };
+	static struct watch_conf conf;
+	struct watch *watch;
+
+	conf.timeout_s = g->timeout_s;
+	conf.report = report;
+	if (!g->timeout_s || watch_create(&watch, &conf, &about, warden_stop(w)))
+		return NULL;
+	warden_last_word(w, watch_torn, watch);
+	return watch;
+}
 
 static int run_guest(const struct guest *g)
 {
 	const struct warden_conf conf = { .name = "g", .limit_ms = (u32)scaled(LIMIT_MS) };
 	static struct config c;
 	struct warden *w;
+	struct watch *watch;
 	struct machine *m;
 	enum stop_reason end = STOP_NONE;
 
@@ -108,10 +126,13 @@ static int run_guest(const struct guest *g)
 	fake_kvm_trace = g->trace;
 	if (warden_create(&w, &conf))
 		return 101;
-	if (!machine_create(&m, &c, w, NULL)) {
+	watch = begin_watch(g, w);
+	if (!machine_create(&m, &c, w, watch)) {
 		end = machine_run(m);
 		machine_destroy(m);
 	}
+	warden_last_word(w, NULL, NULL);
+	watch_destroy(watch);
 	warden_destroy(w);
 	return end == STOP_POWEROFF || end == STOP_USER || end == STOP_SIGNAL ? 0 : 102;
 }
@@ -147,6 +168,7 @@ static void begin(const struct guest *g)
 	ck_assert_ptr_nonnull(mkdtemp(home));
 	setenv("HOME", home, 1);
 	snprintf(kernel, sizeof(kernel), "%s/kernel", home);
+	snprintf(report, sizeof(report), "%s/report", home);
 	tty = open(kernel, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
 	ck_assert_int_eq(write(tty, "not zeros", 9), 9);
 	close(tty);
@@ -282,6 +304,46 @@ START_TEST(kvm_run_that_does_not_return)
 }
 END_TEST
 
+static bool report_says(const char *what)
+{
+	char cmd[200];
+
+	snprintf(cmd, sizeof(cmd), "grep -qe '%s' %s", what, report);
+	return !system(cmd);
+}
+
+/* What it was to end for is its status all the same, and the report says both. */
+static void times_out(const struct guest *g, const char *who)
+{
+	begin(g);
+	asked();
+	gone(EXIT_TIMEOUT);
+	ck_assert_msg(strstr(seen.text, "Error: the guest was to end, and did not within "), "%s",
+		      seen.text);
+	ck_assert_msg(strstr(seen.text, "Error: --timeout: the run has taken 1 s; it did not end"),
+		      "%s", seen.text);
+	ck_assert_msg(strstr(seen.text, who), "%s", seen.text);
+	ck_assert(report_says("--timeout: the run has taken 1 s"));
+	ck_assert(report_says(who));
+	clean_up();
+}
+
+START_TEST(timeout_in_a_kvm_run_that_does_not_return)
+{
+	times_out(&(struct guest){ .ops = stuck, .timeout_s = 1 },
+		  "vCPU 0 does not come back from KVM_RUN");
+}
+END_TEST
+
+START_TEST(timeout_in_a_launch_that_does_not_return)
+{
+	times_out(
+		&(struct guest){
+			.ops = off, .realm = REALM_ANY, .trace = hang_in_launch, .timeout_s = 1 },
+		"it was still being built");
+}
+END_TEST
+
 /* The client that asked is told, too. */
 START_TEST(a_loop_that_does_not_answer)
 {
@@ -353,5 +415,6 @@ START_TEST(a_machine_that_is_being_built)
 END_TEST
 
 SUITE_MAIN("lkvm/run/warden", a_machine_that_ends_has_all_its_time, kvm_run_that_does_not_return,
+	   timeout_in_a_kvm_run_that_does_not_return, timeout_in_a_launch_that_does_not_return,
 	   a_loop_that_does_not_answer, a_guest_that_switches_itself_off,
 	   clients_do_not_hang_with_the_loop, a_machine_that_is_being_built)

@@ -270,6 +270,37 @@ START_TEST(a_panic_and_silence)
 }
 END_TEST
 
+/* What it says beside its console counts, whatever is printed; and is over in silence. */
+START_TEST(a_panic_that_is_said)
+{
+	create(NULL, NULL, NULL);
+	prints("Linux\n");
+	script_panicked(script, "it has said so", now);
+	ck_assert_str_eq(script_panic(script), "it has said so");
+	passes(SCRIPT_PANIC_NS - 1);
+	for (unsigned i = 0; i <= SCRIPT_PANIC_LINES; i++)
+		prints("more\n");
+	passes(SCRIPT_PANIC_NS - 1);
+	prints("and mo");
+	passes(SCRIPT_PANIC_NS - 1);
+	happened("");
+	ck_assert(script_panic_said(script));
+	passes(1);
+	happened("panicked;");
+	script_started(script, now);
+	ck_assert_ptr_null(script_panic(script));
+	/* The kernel's own words are the better ones. */
+	script_panicked(script, "it goes on", WATCH_NEVER);
+	prints(panic);
+	ck_assert(strstr(script_panic(script), "Unable to mount root fs"));
+	passes(2 * SCRIPT_PANIC_NS);
+	happened("");
+	for (unsigned i = 0; i <= SCRIPT_PANIC_LINES; i++)
+		prints("more\n");
+	ck_assert_str_eq(script_panic(script), "it goes on");
+}
+END_TEST
+
 /* Somebody looks at an old log: there is a prompt behind it, or other lines follow. */
 START_TEST(no_panic)
 {
@@ -329,5 +360,5 @@ END_TEST
 
 SUITE_MAIN_FIXTURE("lkvm/watch/script", before, after, byte_by_byte, not_across_lines,
 		   steps_in_order, nothing_is_matched_twice, late_steps, prompts,
-		   failures_come_first, status, a_panic_and_silence, no_panic, a_line_without_end,
-		   the_last_lines)
+		   failures_come_first, status, a_panic_and_silence, a_panic_that_is_said, no_panic,
+		   a_line_without_end, the_last_lines)

@@ -26,6 +26,7 @@ static void is(const struct verdict_facts *facts, int status, const char *words)
 
 	f.conf = &conf;
 	f.started = true;
+	f.reset = f.reset ? f.reset : STOP_RESET_PLAIN;
 	if (!f.status)
 		f.status = -1;
 	verdict_of(&v, &f);
@@ -40,6 +41,10 @@ START_TEST(ends)
 	IS(0, "KVM session ended normally. The guest has switched itself off.",
 	   .end = STOP_POWEROFF);
 	IS(0, "KVM session ended normally. The guest has reset itself.", .end = STOP_RESET);
+	IS(0, "The guest has reset itself (SYSTEM_RESET2 0x80000005).", .end = STOP_RESET,
+	   .reset = 0x80000005);
+	IS(0, "The guest has reset itself (SYSTEM_RESET2).", .end = STOP_RESET,
+	   .reset = STOP_RESET_UNKNOWN);
 	IS(0, "KVM session ended normally. lkvm stop has ended the guest.", .end = STOP_USER);
 	IS(0, "KVM session ended normally. Ctrl-a x has ended the guest.", .end = STOP_KEYS);
 	IS(143, "SIGTERM has ended the guest", .end = STOP_SIGNAL, .signal = SIGTERM);
@@ -69,6 +74,16 @@ START_TEST(watched)
 	/* The machine's end was under way already. */
 	IS(0, "switched itself off", .end = STOP_POWEROFF, .until_seen = true);
 	IS(125, "panicked", .end = STOP_WATCH, .why = WHY_PANIC, .panic = "Kernel panic");
+	/* What was wanted of the guest is what counts, also when it does not end. */
+	IS(124, "has taken 7 s; it did not end: vCPU 0", .end = STOP_WATCH, .why = WHY_TIMEOUT,
+	   .torn = "vCPU 0");
+	IS(125, "--fail-on was seen: a BUG; it did not end: vCPU 0", .end = STOP_WATCH,
+	   .why = WHY_FAIL_ON, .line = "a BUG", .torn = "vCPU 0");
+	IS(3, "was to end, and did not: vCPU 0", .end = STOP_WATCH, .why = WHY_UNTIL,
+	   .until_seen = true, .torn = "vCPU 0");
+	IS(3, "was to end, and did not: vCPU 0", .end = STOP_POWEROFF, .torn = "vCPU 0");
+	IS(125, "panicked: Kernel panic; it did not end: vCPU 0", .end = STOP_RESET,
+	   .panic = "Kernel panic", .torn = "vCPU 0");
 }
 END_TEST
 
@@ -130,4 +145,18 @@ START_TEST(commands)
 }
 END_TEST
 
-SUITE_MAIN_FIXTURE("lkvm/watch/verdict", before, after, commands, ends, watched, steps, statuses)
+START_TEST(kinds_of_reset)
+{
+	char buf[VERDICT_RESET_SIZE];
+
+	verdict_reset(buf, STOP_RESET_PLAIN);
+	ck_assert_str_eq(buf, "");
+	verdict_reset(buf, 0);
+	ck_assert_str_eq(buf, "SYSTEM_RESET2 warm");
+	verdict_reset(buf, 0xffffffff);
+	ck_assert_str_eq(buf, "SYSTEM_RESET2 0xffffffff");
+}
+END_TEST
+
+SUITE_MAIN_FIXTURE("lkvm/watch/verdict", before, after, commands, ends, kinds_of_reset, watched,
+		   steps, statuses)

@@ -114,11 +114,33 @@ START_TEST(a_panic)
 }
 END_TEST
 
+/* By pvpanic, and then an end that looks like a good one. */
+START_TEST(a_panic_that_is_said)
+{
+	start();
+	prints("booting\n");
+	watch_said(w, WATCH_CRASH_KERNEL);
+	ck_assert_int_eq(ends(STOP_POWEROFF), 125);
+	ck_assert(strstr(captured(), "the guest has panicked: it goes on in its crash kernel"));
+}
+END_TEST
+
+START_TEST(a_panic_that_is_said_and_silence)
+{
+	start();
+	watch_said(w, WATCH_PANICKED);
+	ck_assert_int_eq(stopped(), STOP_WATCH);
+	ck_assert_int_eq(ends(STOP_WATCH), 125);
+	ck_assert(strstr(captured(), "the guest has panicked: it has said so"));
+}
+END_TEST
+
 START_TEST(panic_unwatched)
 {
 	conf.no_panic_watch = true;
 	start();
 	prints("Kernel panic - not syncing: test\n---[ end Kernel panic - not syncing: test\n");
+	watch_said(w, WATCH_PANICKED);
 	ck_assert_int_eq(ends(STOP_RESET), 0);
 }
 END_TEST
@@ -184,5 +206,6 @@ START_TEST(log_that_cannot_be)
 END_TEST
 
 SUITE_MAIN_FIXTURE("lkvm/watch", before, after, until, last_words,
-		   timeout_before_there_is_a_machine, a_panic, panic_unwatched,
-		   panic_of_an_earlier_boot, too_many_resets, a_log, log_that_cannot_be)
+		   timeout_before_there_is_a_machine, a_panic, a_panic_that_is_said,
+		   a_panic_that_is_said_and_silence, panic_unwatched, panic_of_an_earlier_boot,
+		   too_many_resets, a_log, log_that_cannot_be)
