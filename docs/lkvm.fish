@@ -55,6 +55,7 @@ run --dtb @file
 run --override-bad-firmware-cntfrq -
 run --irqchip gicv2|gicv2m|gicv3|gicv3-its
 run --rtc mc146818|pl031
+run --pvpanic on|off
 run --firmware-address -
 run --realm
 run --realm=rme

@@ -257,6 +257,15 @@ static void examine_sandbox(struct findings *f)
 		  lacks);
 }
 
+/* Sockets of the guest are there in any case; this is about AF_VSOCK for the host's programs. */
+static void examine_vsock(struct findings *f)
+{
+	int err = access(VSOCK_KERNEL_PATH, R_OK | W_OK) < 0 ? errno : 0;
+
+	add_state(f, "vhost_vsock", "--vsock vhost=on", !err, "%s%s%s",
+		  err ? VSOCK_KERNEL_PATH : "", err ? ": " : "", err ? strerror(err) : "");
+}
+
 /* ---- command ---- */
 
 static int backend_word(void *conf, const char *word)
@@ -324,6 +333,7 @@ int cmd_doctor(int argc, char **argv)
 		add_state(&f, "pkvm", "protected VMs (pKVM)", false, "no KVM");
 		add_state(&f, "sim", "simulated Realms", false, "no KVM");
 	}
+	examine_vsock(&f);
 	examine_sandbox(&f);
 	err = 0;
 	if (d.json)

@@ -34,7 +34,7 @@
 #define PARAMS "quiet panic=-1 cryptomgr.notests"
 
 /* The guest's kernel needs these; the transport's driver comes before them. */
-static const char *const needed[] = { "virtio_console", "9pnet_virtio", "9p", "overlay" };
+static const char *const needed[] = { "virtio_console", "overlay" };
 
 struct exec {
 	struct exec_conf *conf;
@@ -53,19 +53,26 @@ static int find_kernel(struct exec *x)
 	if (!err && x->conf->modules)
 		snprintf(x->base.kernel.modules, sizeof(x->base.kernel.modules), "%s",
 			 x->conf->modules);
-	return err ? err : rootfs_modules(&x->base, &x->conf->c, needed, ARRAY_SIZE(needed));
+	if (!err)
+		err = rootfs_modules(&x->base, &x->conf->c, needed, ARRAY_SIZE(needed));
+	return err ? err : rootfs_share_type(&x->base, &x->orders.type);
+}
+
+/* Without any card the command's own machine is all the network there is. */
+static int set_network(struct exec *x)
+{
+	static const char *const driver[] = { "virtio_net" };
+
+	return exec_net(&x->orders, x->base.resolv, &x->conf->c)
+		       ? rootfs_modules(&x->base, &x->conf->c, driver, ARRAY_SIZE(driver))
+		       : 0;
 }
 
 /* ---- what the guest sees of the host ---- */
 
 static int add_share(struct exec *x, const char *tag, const char *path, bool read_only)
 {
-	if (config_add_share(&x->conf->c, tag, path, read_only))
-		return 0;
-	log_error("Currently only %u shared directories are supported, the host's root and the "
-		  "current directory among them",
-		  CONFIG_MAX_SHARES);
-	return -EINVAL;
+	return rootfs_add_share(&x->conf->c, x->orders.type, tag, path, read_only);
 }
 
 static int add_mount(struct exec *x, const struct exec_dir *d)
@@ -196,12 +203,15 @@ static int prepare(struct exec *x)
 		err = make_session(x);
 	if (err)
 		return err;
+	set_defaults(c);
+	err = set_network(x);
+	if (err)
+		return err;
 	x->orders.modules = &x->base.modules;
 	x->orders.name = "lkvm";
 	x->orders.env = exec_conf_env(x->conf, x->orders.mode != '-', &x->orders.nr_env);
 	if (!x->orders.env)
 		return log_errno(-ENOMEM, "lkvm exec");
-	set_defaults(c);
 	if (!c->files)
 		c->files = cpio_create();
 	err = c->files ? orders_write(&x->orders, c->files) : log_errno(-ENOMEM, "lkvm exec");

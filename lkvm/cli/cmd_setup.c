@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -16,6 +17,7 @@
 #include "lkvm/base/log.h"
 #include "lkvm/base/options.h"
 #include "lkvm/cli/cmd.h"
+#include "lkvm/cli/rootfs.h"
 #include "lkvm/control/control_dir.h"
 #include "lkvm/exec/orders.h"
 
@@ -37,6 +39,20 @@ static int write_file(int dir, const char *name, const void *bytes, size_t len, 
 	return err;
 }
 
+/* A guest may have it open: what is the same is not written again. */
+static bool is_same(int dir, const char *name, const void *bytes, size_t len)
+{
+	int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	char *buf = malloc(len + 1);
+	bool same = fd >= 0 && buf && read(fd, buf, len + 1) == (ssize_t)len &&
+		    !memcmp(buf, bytes, len);
+
+	free(buf);
+	if (fd >= 0)
+		close(fd);
+	return same;
+}
+
 /* What is there already stays as it is, but for the init, which is of this program. */
 static int fill(int dir)
 {
@@ -53,10 +69,12 @@ static int fill(int dir)
 	}
 	if (!err && faccessat(dir, "etc/passwd", F_OK, 0) < 0)
 		err = write_file(dir, "etc/passwd", passwd, sizeof(passwd) - 1, 0644);
-	return err ? err : write_file(dir, "virt/init", init, len, 0755);
+	if (err || is_same(dir, "virt/init", init, len))
+		return err;
+	return write_file(dir, "virt/init", init, len, 0755);
 }
 
-static int make(const char *name)
+int setup_rootfs(const char *name)
 {
 	char why[PATH_MAX];
 	int home = control_dir_open(why, sizeof(why)), dir = -1, err;
@@ -73,7 +91,7 @@ static int make(const char *name)
 	if (dir >= 0)
 		close(dir);
 	close(home);
-	return err ? log_errno(err, "lkvm setup %s", name) : 0;
+	return err ? log_errno(err, "cannot set up ~/.lkvm/%s", name) : 0;
 }
 
 static int word(void *conf, const char *word)
@@ -117,7 +135,7 @@ int cmd_setup(int argc, char **argv)
 			"is no init for them in it");
 		return EXIT_DIE;
 	}
-	if (make(name))
+	if (setup_rootfs(name))
 		return EXIT_DIE;
 	printf("A new root file system: ~/.lkvm/%s\n", name);
 	return 0;

@@ -13,17 +13,30 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
 #include "lkvm/base/cpio.h"
+#include "lkvm/cli/exec_net.h"
 #include "lkvm/exec/orders.h"
+#include "lkvm/run/devices.h"
+#include "lkvm/run/options_devices.h"
 
 /* Tags that kvmtool's guests know. */
 #define ROOT_TAG "/dev/root"
 #define HOST_TAG "hostfs"
 
-int rootfs_kernel(struct rootfs *r, struct config *c)
+/* Of /boot, for a guest that is as this host. */
+static int kernel_of_host(struct kernel *k)
 {
 	struct utsname u;
+
+	if (uname(&u) < 0)
+		u.release[0] = 0;
+	return kernel_find(k, "", u.release);
+}
+
+int rootfs_kernel(struct rootfs *r, struct config *c)
+{
 	int err;
 
 	if (c->kernel) {
@@ -31,9 +44,7 @@ int rootfs_kernel(struct rootfs *r, struct config *c)
 		kernel_find_modules(&r->kernel, "");
 		return 0;
 	}
-	if (uname(&u) < 0)
-		u.release[0] = 0;
-	err = kernel_find(&r->kernel, "", u.release);
+	err = kernel_of_host(&r->kernel);
 	if (err) {
 		log_error("there is no kernel for the guest in /boot that you may read: give one "
 			  "with -k (Debian has one in the package linux-image-arm64)");
@@ -47,12 +58,7 @@ static int need_module(struct rootfs *r, const char *name)
 {
 	int err = modules_add(&r->modules, r->kernel.modules, name);
 
-	if (err == -ENOENT && strstr(name, "9p"))
-		log_error("%s has no 9P (%s), by which the guest reaches the host's files: take "
-			  "another kernel with -k, of Debian's linux-image-arm64, not of "
-			  "linux-image-cloud-arm64",
-			  r->kernel.path, name);
-	else if (err == -ENOENT)
+	if (err == -ENOENT)
 		log_error("%s: has no %s, which the guest needs", r->kernel.modules, name);
 	return err;
 }
@@ -68,6 +74,59 @@ int rootfs_modules(struct rootfs *r, const struct config *c, const char *const *
 	for (unsigned i = 0; i < nr && !err; i++)
 		err = need_module(r, names[i]);
 	return err;
+}
+
+/* Why the guest could not reach the host's files; NULL: *err is 0, or was said. */
+static const char *share_type(struct rootfs *r, const char **type, int *err)
+{
+	*type = NULL;
+	*err = 0;
+	if (!*r->kernel.modules)
+		return NULL;
+	*err = modules_add(&r->modules, r->kernel.modules, "9pnet_virtio");
+	if (!*err)
+		*err = modules_add(&r->modules, r->kernel.modules, "9p");
+	if (*err != -ENOENT)
+		return NULL;
+	*err = modules_add(&r->modules, r->kernel.modules, "virtiofs");
+	if (*err == -ENOENT)
+		return "no virtio-fs (virtiofs) either";
+	if (*err)
+		return NULL;
+	*err = -ENOENT;
+	if (geteuid())
+		return "by virtio-fs, which it has, files are another's unless root runs lkvm";
+	if (!devices_can_fs())
+		return "for virtio-fs, which it has, there is no virtiofsd here (Debian 13: apt "
+		       "install virtiofsd)";
+	*type = "virtiofs";
+	*err = 0;
+	return NULL;
+}
+
+int rootfs_share_type(struct rootfs *r, const char **type)
+{
+	int err;
+	const char *why = share_type(r, type, &err);
+
+	if (why)
+		log_error("%s has no 9P (9pnet_virtio), by which the guest reaches the host's "
+			  "files, and %s; another kernel can be given with -k: of Debian's, that "
+			  "of linux-image-arm64",
+			  r->kernel.path, why);
+	return err;
+}
+
+int rootfs_add_share(struct config *c, const char *type, const char *tag, const char *path,
+		     bool read_only)
+{
+	if (type ? config_add_fs(c, tag, path, read_only)
+		 : config_add_share(c, tag, path, read_only))
+		return 0;
+	log_error("Currently only %u shared directories are supported, those that lkvm itself "
+		  "adds among them",
+		  type ? CONFIG_MAX_FS : CONFIG_MAX_SHARES);
+	return -EINVAL;
 }
 
 void rootfs_fini(struct rootfs *r)
@@ -91,29 +150,21 @@ static bool exists(const char *path)
 	return !stat(path, &st);
 }
 
-/* The directory that `path` means, into `dir`; *own: it is one of ~/.lkvm. */
-static bool find_dir(const char *path, char dir[PATH_MAX], bool *own)
+/* The directory that `path` means, into r->dir; *own: it is one of ~/.lkvm. */
+static bool find_dir(struct rootfs *r, const char *path, bool *own)
 {
 	const char *home = getenv("HOME");
 
 	*own = false;
 	if (is_dir(path)) {
-		snprintf(dir, PATH_MAX, "%s", path);
+		snprintf(r->dir, sizeof(r->dir), "%s", path);
 		return true;
 	}
 	if (exists(path) || strchr(path, '/') || !home ||
-	    snprintf(dir, PATH_MAX, "%s/.lkvm/%s", home, path) >= PATH_MAX)
+	    snprintf(r->dir, sizeof(r->dir), "%s/.lkvm/%s", home, path) >= (int)sizeof(r->dir))
 		return false;
-	*own = is_dir(dir);
+	*own = is_dir(r->dir);
 	return *own;
-}
-
-static int add_share(struct config *c, const char *tag, const char *path, bool read_only)
-{
-	if (config_add_share(c, tag, path, read_only))
-		return 0;
-	log_error("Currently only %u shared directories are supported", CONFIG_MAX_SHARES);
-	return -EINVAL;
 }
 
 static void remove_disk(struct config *c, unsigned i)
@@ -122,17 +173,19 @@ static void remove_disk(struct config *c, unsigned i)
 	memmove(&c->disks[i], &c->disks[i + 1], (c->nr_disks - i) * sizeof(c->disks[0]));
 }
 
-/* 1: a disk is a directory, and a share now; 0: none is; -errno. */
-static int take_disk(struct config *c)
+struct root {
+	bool own, read_only;
+};
+
+/* 1: a disk is a directory, which is *root; 0: none is; -errno. */
+static int take_disk(struct rootfs *r, struct config *c, struct root *root)
 {
-	char dir[PATH_MAX];
-	int found = 0, err;
-	bool own;
+	int found = 0;
 
 	for (unsigned i = 0; i < c->nr_disks;) {
-		bool read_only = c->disks[i].read_only;
+		bool read_only = c->disks[i].read_only, own;
 
-		if (!find_dir(c->disks[i].path, dir, &own)) {
+		if (!find_dir(r, c->disks[i].path, &own)) {
 			i++;
 			continue;
 		}
@@ -141,22 +194,63 @@ static int take_disk(struct config *c)
 			return -EINVAL;
 		}
 		found = 1;
+		*root = (struct root){ own, read_only };
 		remove_disk(c, i);
-		err = add_share(c, ROOT_TAG, dir, read_only);
-		if (!err && own)
-			err = add_share(c, HOST_TAG, "/", true);
-		if (err)
-			return err;
 	}
 	return found;
 }
 
+#define DEFAULT_ROOT "default"
+
+/* 1: ~/.lkvm/default is the root; 0: there is to be none; -errno. */
+static int take_default(struct rootfs *r, struct config *c, struct root *root)
+{
+	const char *home = getenv("HOME"), *type;
+	size_t len;
+	int err;
+
+	if (config_has_root(c) || c->dump_dtb || c->realm != REALM_OFF || c->protected_vm ||
+	    !home || !*home)
+		return 0;
+	orders_init(&len);
+	if (!c->kernel && !config_kernel_of_tree(c) && kernel_of_host(&r->kernel))
+		return 0;
+	err = rootfs_kernel(r, c);
+	if (err || !*r->kernel.modules || !len || share_type(r, &type, &err) || err)
+		return 0;	   /* it will say so itself */
+	modules_fini(&r->modules); /* they come in an order */
+	err = setup_rootfs(DEFAULT_ROOT);
+	if (err)
+		return err;
+	snprintf(r->dir, sizeof(r->dir), "%s/.lkvm/" DEFAULT_ROOT, home);
+	log_info("the root file system is %s, and the host's is at /host", r->dir);
+	root->own = true;
+	return 1;
+}
+
+static int add_root(struct rootfs *r, struct config *c, const struct root *root, struct orders *o)
+{
+	int err = rootfs_add_share(c, o->type, ROOT_TAG, r->dir, root->read_only);
+
+	if (err || !root->own)
+		return err;
+	if (!c->name)
+		c->name = strrchr(r->dir, '/') + 1;
+	if (!c->nr_nics)
+		netopt_parse(&c->nics[c->nr_nics++], NULL, 0);
+	if (exec_net(o, r->resolv, c))
+		err = need_module(r, "virtio_net");
+	return err ? err : rootfs_add_share(c, o->type, HOST_TAG, "/", true);
+}
+
 int rootfs_prepare(struct rootfs *r, struct config *c)
 {
-	static const char *const needed[] = { "9pnet_virtio", "9p" };
-	const struct orders o = { .modules = &r->modules, .boot = ROOT_TAG };
-	int err = take_disk(c);
+	struct orders o = { .modules = &r->modules, .boot = ROOT_TAG };
+	struct root root = { .own = false };
+	int err = take_disk(r, c, &root);
 
+	if (!err)
+		err = take_default(r, c, &root);
 	if (err <= 0)
 		return err;
 	if (c->firmware || c->nodefaults) {
@@ -165,7 +259,11 @@ int rootfs_prepare(struct rootfs *r, struct config *c)
 	}
 	err = rootfs_kernel(r, c);
 	if (!err)
-		err = rootfs_modules(r, c, needed, ARRAY_SIZE(needed));
+		err = rootfs_modules(r, c, NULL, 0);
+	if (!err)
+		err = rootfs_share_type(r, &o.type);
+	if (!err)
+		err = add_root(r, c, &root, &o);
 	if (!err && !c->files)
 		c->files = cpio_create();
 	if (!err && !c->files)

@@ -88,33 +88,43 @@ static void default_ram(struct config *c)
 	}
 }
 
+static const char *const trees[] = { "./bzImage", "arch/arm64/boot/bzImage",
+				     "../../arch/arm64/boot/bzImage" };
+
+static bool take_kernel(struct config *c, const char *dir, const char *name)
+{
+	snprintf(c->kernel_buf, sizeof(c->kernel_buf), "%s%s", dir, name);
+	if (access(c->kernel_buf, R_OK))
+		return false;
+	c->kernel = c->kernel_buf;
+	return true;
+}
+
+bool config_kernel_of_tree(struct config *c)
+{
+	bool found = false;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(trees) && !found; i++)
+		found = take_kernel(c, "", trees[i]);
+	return found;
+}
+
 /*
  * kvmtool's list. The kernels of /boot are the host's own, so they are of use only where the host
  * is what the guest is.
  */
 static int default_kernel(struct config *c)
 {
-	static const char *const trees[] = { "./bzImage", "arch/arm64/boot/bzImage",
-					     "../../arch/arm64/boot/bzImage" };
 	static const char *const boots[] = { "/boot/vmlinuz-", "/boot/bzImage-" };
 	struct utsname u;
 
-	if (c->kernel || c->firmware)
+	if (c->kernel || c->firmware || config_kernel_of_tree(c))
 		return 0;
 	if (uname(&u) < 0)
 		u.machine[0] = u.release[0] = 0;
-	for (unsigned i = 0; i < ARRAY_SIZE(trees) + ARRAY_SIZE(boots); i++) {
-		if (i < ARRAY_SIZE(trees))
-			snprintf(c->kernel_buf, sizeof(c->kernel_buf), "%s", trees[i]);
-		else if (!strcmp(u.machine, "aarch64"))
-			snprintf(c->kernel_buf, sizeof(c->kernel_buf), "%s%s",
-				 boots[i - ARRAY_SIZE(trees)], u.release);
-		else
-			break;
-		if (!access(c->kernel_buf, R_OK)) {
-			c->kernel = c->kernel_buf;
+	for (unsigned i = 0; i < ARRAY_SIZE(boots) && !strcmp(u.machine, "aarch64"); i++) {
+		if (take_kernel(c, boots[i], u.release))
 			return 0;
-		}
 	}
 	if (c->dump_dtb)
 		return 0;
@@ -122,6 +132,14 @@ static int default_kernel(struct config *c)
 		"Could not find default kernel image in: %s %s %s %s%s %s%s (name one: lkvm run --kernel Image --initrd initrd.img)",
 		trees[0], trees[1], trees[2], boots[0], u.release, boots[1], u.release);
 	return -ENOENT;
+}
+
+/* ---- checks ---- */
+
+static int refuse(const char *why)
+{
+	log_error("%s", why);
+	return -EINVAL;
 }
 
 static int default_name(struct config *c)
@@ -146,7 +164,11 @@ static int default_vsock(struct config *c)
 	char why[256];
 	int dir;
 
-	if (!c->vsock.cid || c->vsock.uds[0] || c->dump_dtb || c->measure)
+	if (c->vsock.vhost && (c->realm != REALM_OFF || c->protected_vm || c->bounce))
+		return refuse("--vsock: with vhost=on the host's kernel goes through the guest's "
+			      "rings, and nobody keeps it to what the guest shares: leave it out "
+			      "for a Realm, a protected VM and --bounce");
+	if (!c->vsock.cid || c->vsock.uds[0] || c->vsock.vhost || c->dump_dtb || c->measure)
 		return 0;
 	dir = home && *home ? control_dir_open(why, sizeof(why)) : -ENOENT;
 	if (dir < 0) {
@@ -161,14 +183,6 @@ static int default_vsock(struct config *c)
 static int default_nic(struct config *c)
 {
 	return c->nr_nics ? 0 : netopt_parse(&c->nics[c->nr_nics++], NULL, 0);
-}
-
-/* ---- checks ---- */
-
-static int refuse(const char *why)
-{
-	log_error("%s", why);
-	return -EINVAL;
 }
 
 static bool is_dir(const char *path)
@@ -191,14 +205,14 @@ static int check_disks(const struct config *c)
 	return 0;
 }
 
-static bool has_root(const struct config *c)
+bool config_has_root(const struct config *c)
 {
 	return c->nr_disks || c->nr_fs || c->initrd || c->files || c->firmware || c->nodefaults;
 }
 
 bool config_bootable(const struct config *c)
 {
-	return (c->kernel || c->firmware) && has_root(c);
+	return (c->kernel || c->firmware) && config_has_root(c);
 }
 
 /* Each device has a place of its own on the PCI bus. */
@@ -230,7 +244,7 @@ static int check_boot(const struct config *c)
 /* kvmtool makes a root file system of its own here; a kernel may have one built in. */
 static void tell_of_root(const struct config *c)
 {
-	if (!has_root(c) && !c->dump_dtb && !c->measure)
+	if (!config_has_root(c) && !c->dump_dtb && !c->measure)
 		log_warn(
 			"the guest has no root file system: give one with --disk or --initrd, or --nodefaults for a kernel that needs none");
 }
@@ -412,20 +426,6 @@ static int check_confine(const struct config *c)
 				      "of the tap, or add --confine off");
 	}
 	return 0;
-}
-
-bool config_add_share(struct config *c, const char *tag, const char *path, bool read_only)
-{
-	struct share_conf *s = &c->shares[c->nr_shares];
-
-	if (c->nr_shares == CONFIG_MAX_SHARES)
-		return false;
-	memset(s, 0, sizeof(*s));
-	snprintf(s->path, sizeof(s->path), "%s", path);
-	snprintf(s->tag, sizeof(s->tag), "%s", tag);
-	s->read_only = read_only;
-	c->nr_shares++;
-	return true;
 }
 
 int config_complete(struct config *c)

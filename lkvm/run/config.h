@@ -42,6 +42,7 @@ enum config_transport { TRANSPORT_PCI, TRANSPORT_MMIO };
 enum config_hash { HASH_SHA256, HASH_SHA384, HASH_SHA512 };
 enum config_realm { REALM_OFF, REALM_ANY, REALM_RME, REALM_RMI, REALM_SIM };
 enum config_rtc { RTC_AUTO, RTC_MC146818, RTC_PL031 };
+enum config_pvpanic { PVPANIC_AUTO, PVPANIC_OFF, PVPANIC_ON };
 enum config_confine { CONFINE_OFF, CONFINE_ON, CONFINE_STRICT };
 enum config_irqchip {
 	IRQCHIP_AUTO,
@@ -94,7 +95,8 @@ struct config {
 
 	/* arm64 */
 	enum config_irqchip irqchip;
-	enum config_rtc rtc; /* the PL031 comes beside the MC146818; AUTO: not in a Realm */
+	enum config_rtc rtc;	     /* the PL031 comes beside the MC146818; AUTO: not in a Realm */
+	enum config_pvpanic pvpanic; /* AUTO: devices_have_pvpanic() */
 	bool pmu;
 	u32 pmu_counters; /* 0: host's */
 	bool pvtime;	  /* default true */
@@ -163,9 +165,6 @@ void config_init(struct config *c);
 /* Release what options have put in it; also after options that were refused. */
 void config_fini(struct config *c);
 
-/* One shared directory more, as an option would give it. False: there are CONFIG_MAX_SHARES. */
-bool config_add_share(struct config *c, const char *tag, const char *path, bool read_only);
-
 /*
  * Complete the defaults that depend on the host or on other options (CPUs, RAM size, kernel image,
  * name, NIC), and refuse options that contradict each other, before anything is opened. 0, or
@@ -182,6 +181,12 @@ int config_check_cpu(const struct config *c);
 
 /* The same among those about devices. */
 int config_check_devices(const struct config *c);
+
+/* Does it say what the root file system is, or that there is none? */
+bool config_has_root(const struct config *c);
+
+/* The kernel of the tree that lkvm is started in, as kvmtool finds it. False: there is none. */
+bool config_kernel_of_tree(struct config *c);
 
 /*
  * Does the config, which is complete, have a kernel (or firmware) and something that it can boot

@@ -11,8 +11,10 @@
 #include <stdlib.h>
 
 #include "arm64/board.h"
+#include "arm64/pvpanic.h"
 #include "lkvm/base/log.h"
 #include "lkvm/run/filter.h"
+#include "lkvm/vm/pci.h"
 #include "net/netif.h"
 #include "net/netopt.h"
 #include "virtio/core/pool.h"
@@ -217,7 +219,8 @@ static unsigned nr_vsock(const struct config *c)
 
 static int make_vsock(struct devices *d, const struct virtio_env *env, struct virtio_device **out)
 {
-	return virtio_vsock_create(out, env, &d->c->vsock);
+	return d->c->vsock.vhost ? virtio_vsock_kernel_create(out, env, &d->c->vsock)
+				 : virtio_vsock_create(out, env, &d->c->vsock);
 }
 
 static unsigned nr_rng(const struct config *c)
@@ -308,6 +311,8 @@ int devices_create(struct devices **out, const struct config *c, const struct de
 		for (unsigned i = 0; i < kinds[k].count(c) && !err; i++)
 			err = add(d, k, i);
 	}
+	if (!err && devices_have_pvpanic(c))
+		err = pvpanic_create(&d->pvpanic, env->pci, env->said, env->said_arg);
 	if (err) {
 		devices_destroy(d);
 		return err;
@@ -315,6 +320,13 @@ int devices_create(struct devices **out, const struct config *c, const struct de
 	check_pool(d);
 	*out = d;
 	return 0;
+}
+
+bool devices_can_fs(void)
+{
+	char path[PATH_MAX];
+
+	return virtio_fs_program(path, sizeof(path));
 }
 
 static unsigned count_at(const struct config *c, enum place place)
@@ -333,9 +345,20 @@ unsigned devices_count_mmio(const struct config *c)
 	return count_at(c, ON_MMIO);
 }
 
+static bool wants_pvpanic(const struct config *c)
+{
+	return c->pvpanic == PVPANIC_ON;
+}
+
 unsigned devices_count_pci(const struct config *c)
 {
-	return c->nr_vfio + count_at(c, ON_PCI);
+	return c->nr_vfio + count_at(c, ON_PCI) + wants_pvpanic(c);
+}
+
+bool devices_have_pvpanic(const struct config *c)
+{
+	return wants_pvpanic(c) || (c->pvpanic == PVPANIC_AUTO && c->realm == REALM_OFF &&
+				    !c->protected_vm && devices_count_pci(c) < PCI_SLOTS);
 }
 
 /* ---- the whole of them ---- */
@@ -376,6 +399,7 @@ void devices_destroy(struct devices *d)
 {
 	if (!d)
 		return;
+	pvpanic_destroy(d->pvpanic);
 	while (d->nr) {
 		struct slot *s = &d->slots[--d->nr];
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The configured virtio devices: which kinds there are, in which order they get their slots, and on
- * which transport. Main thread.
+ * The configured devices. Of virtio's: which kinds there are, in which order they get their slots,
+ * and on which transport. Besides pvpanic. Main thread.
  */
 #ifndef LKVM_DEVICES_H
 #define LKVM_DEVICES_H
@@ -33,6 +33,9 @@ struct devices_env {
 	 * pool is small (Linux: RAM / 1024).
 	 */
 	bool bounced;
+	/* What the guest says by pvpanic; as pvpanic_fn. */
+	void (*said)(void *arg, u64 said);
+	void *said_arg;
 };
 
 /*
@@ -43,11 +46,20 @@ struct devices_env {
  */
 int devices_create(struct devices **out, const struct config *c, const struct devices_env *env);
 
+/* Does this host have what serves a directory by virtio-fs? */
+bool devices_can_fs(void);
+
 /* How many virtio-mmio transports the config has: the device tree lists them. */
 unsigned devices_count_mmio(const struct config *c);
 
 /* How many places of the PCI bus it takes: config.c refuses too many. */
 unsigned devices_count_pci(const struct config *c);
+
+/*
+ * Does it have pvpanic? Where nobody has asked for it, that needs a place that is left, and a guest
+ * that is not confidential: such a one gets no device that it can do without.
+ */
+bool devices_have_pvpanic(const struct config *c);
 
 /* ---- the balloon; the warden's thread. -ENODEV: there is none; -ETIMEDOUT: see below ---- */
 

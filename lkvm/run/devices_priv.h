@@ -22,6 +22,7 @@ struct devices {
 	unsigned nr, nr_pci, nr_mmio;
 	const struct virtio_device *_Atomic resetting; /* devices_reset() writes */
 	struct slot slots[MAX_DEVICES];
+	struct pvpanic *pvpanic; /* NULL: there is none */
 };
 
 #endif

@@ -237,6 +237,8 @@ static void allow_setup(struct rules *r, const struct config *c)
 	u64 rw = FS_WRITE_FILE | FS_TRUNCATE, files = rw | FS_MAKE_REG | FS_REMOVE_FILE;
 
 	allow(r, c->kvm_dev, rw);
+	if (c->vsock.vhost)
+		allow(r, VSOCK_KERNEL_PATH, rw);
 	allow(r, "/dev/null", rw);
 	allow(r, "/dev/ptmx", rw);
 	allow(r, "/dev/pts", rw);

@@ -16,6 +16,7 @@
 #include "arm64/flash.h"
 #include "arm64/gic.h"
 #include "arm64/power.h"
+#include "arm64/pvpanic.h"
 #include "arm64/pvtime.h"
 #include "arm64/v2m.h"
 #include "lkvm/base/log.h"
@@ -29,6 +30,7 @@
 #include "lkvm/vm/loop.h"
 #include "lkvm/vm/mem.h"
 #include "lkvm/vm/pci.h"
+#include "lkvm/watch/watch.h"
 #include "realm/realm.h"
 
 /* ---- board and VM ---- */
@@ -210,6 +212,17 @@ static bool may_use_page(const struct machine *m)
 	return !m->c->debug_mmio && !m->realm_ops->confidential;
 }
 
+static void guest_said(void *arg, u64 said)
+{
+	struct machine *m = arg;
+
+	if (said == PVPANIC_SHUTDOWN)
+		stop_request(m->stop, STOP_POWEROFF);
+	else if (m->watch)
+		watch_said(m->watch,
+			   said == PVPANIC_PANICKED ? WATCH_PANICKED : WATCH_CRASH_KERNEL);
+}
+
 static int create_devices(struct machine *m)
 {
 	int err = loop_create(&m->io_loop, "lkvm-io");
@@ -245,6 +258,8 @@ static int create_devices(struct machine *m)
 		.pci = m->pci,
 		.console = &m->consoles.virtio,
 		.bounced = m->realm_ops->confidential || m->c->bounce,
+		.said = guest_said,
+		.said_arg = m,
 	};
 	return devices_create(&m->devices, m->c, &m->devices_env);
 }

@@ -35,6 +35,18 @@ int options_irqchip(void *conf, const char *name, const char *val)
 	return -EINVAL;
 }
 
+int options_pvpanic(void *conf, const char *name, const char *val)
+{
+	struct config *c = conf;
+
+	if (strcmp(val, "on") != 0 && strcmp(val, "off") != 0) {
+		log_error("--%s takes on or off, not '%s'", name, val);
+		return -EINVAL;
+	}
+	c->pvpanic = strcmp(val, "on") ? PVPANIC_OFF : PVPANIC_ON;
+	return 0;
+}
+
 int options_rtc(void *conf, const char *name, const char *val)
 {
 	struct config *c = conf;

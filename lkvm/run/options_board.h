@@ -8,6 +8,7 @@
 #define LKVM_OPTIONS_BOARD_H
 
 int options_irqchip(void *conf, const char *name, const char *val);
+int options_pvpanic(void *conf, const char *name, const char *val);
 int options_rtc(void *conf, const char *name, const char *val);
 int options_counter_offset(void *conf, const char *name, const char *val);
 int options_sve_max_vl(void *conf, const char *name, const char *val);

@@ -8,6 +8,7 @@
 #include "lkvm/run/options_devices.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "lkvm/base/log.h"
@@ -90,4 +91,32 @@ int options_add_vsock(void *conf, const char *name, const char *val)
 	struct config *c = conf;
 
 	return vsock_conf_parse(val, &c->vsock);
+}
+
+bool config_add_share(struct config *c, const char *tag, const char *path, bool read_only)
+{
+	struct share_conf *s = &c->shares[c->nr_shares];
+
+	if (c->nr_shares == CONFIG_MAX_SHARES)
+		return false;
+	memset(s, 0, sizeof(*s));
+	snprintf(s->path, sizeof(s->path), "%s", path);
+	snprintf(s->tag, sizeof(s->tag), "%s", tag);
+	s->read_only = read_only;
+	c->nr_shares++;
+	return true;
+}
+
+bool config_add_fs(struct config *c, const char *tag, const char *path, bool read_only)
+{
+	struct fs_conf *f = &c->fs[c->nr_fs];
+
+	if (c->nr_fs == CONFIG_MAX_FS)
+		return false;
+	/* What is below an overlay must not have other file systems in it (EREMOTE). */
+	*f = (struct fs_conf){ .read_only = read_only, .one_tree = true };
+	snprintf(f->path, sizeof(f->path), "%s", path);
+	snprintf(f->tag, sizeof(f->tag), "%s", tag);
+	c->nr_fs++;
+	return true;
 }

@@ -242,10 +242,11 @@ static const struct opt opts[] = {
 	  .help = "A port of virtio-console, which the guest finds by its name (/dev/virtio-ports/<name>), at most 14. "
 		  "What the guest writes goes behind what is in the file; a socket takes one client at a time; a comma "
 		  "in a name is written twice. See CONSOLES" },
-	CALL(0, "vsock", "cid[,uds=path]", options_add_vsock,
+	CALL(0, "vsock", "cid[,uds=path][,vhost=on]", options_add_vsock,
 	     "Sockets between the guest, whose number is <cid>, and the host, where they are Unix sockets: to connect to a "
 	     "port of the guest, connect to <path> and say CONNECT <port>; connections of the guest to port 52 of the host "
-	     "(number 2) go to <path>_52. Default path ~/.lkvm/<name>.vsock. See SOCKETS"),
+	     "(number 2) go to <path>_52. Default path ~/.lkvm/<name>.vsock. With vhost=on the host's kernel serves it. See "
+	     "SOCKETS"),
 	CALL(0, "vfio-pci", "[domain:]bus:dev.fn", options_add_vfio,
 	     "Give the guest this PCI device of the host, at most 8; vfio-pci has to be its driver. In a simulated "
 	     "Realm it reaches shared pages only. See ASSIGNED DEVICES"),
@@ -324,6 +325,9 @@ static const struct opt opts[] = {
 	{ .name = "rtc", .own = true, .arg = "mc146818|pl031", .store = OPT_CALL, .parse = options_rtc,
 	  .help = "The guest's clock. pl031, which stock kernels can read, is added to the other, which firmware "
 		  "wants. Default pl031, and in a Realm, where it is measured, mc146818" },
+	{ .name = "pvpanic", .own = true, .arg = "on|off", .store = OPT_CALL, .parse = options_pvpanic,
+	  .help = "A PCI device by which the guest says that it has crashed, where its kernel has a driver (Linux's "
+		  "CONFIG_PVPANIC_PCI). Default on, and off in a Realm and a protected VM" },
 	CALL(0, "firmware-address", "addr", options_firmware_address,
 	     "Where --firmware is loaded; default: the start of RAM"),
 

@@ -126,6 +126,8 @@ void pci_intx_update(struct pci_func *f)
 {
 	bool want, line;
 
+	if (!f->ops->intx)
+		return;
 	/*
 	 * The answer is computed under the lock, after whatever changed it: of two threads that
 	 * race here the last one sees both changes, so the line ends where the device's state says.
@@ -164,8 +166,8 @@ static u64 cfg_read(void *dev, u64 off, unsigned len)
 	if (c && c->ops && c->ops->read)
 		c->ops->read(c->arg, (unsigned)off - c->off, len);
 	/* [PCI 3.0 §6.2.3] Interrupt Status shows the request whether or not INTx is disabled. */
-	put16(&f->cfg[CFG_STATUS],
-	      atomic_load(&f->intx_status) ? STATUS_CAP_LIST | STATUS_INTX : STATUS_CAP_LIST);
+	put16(&f->cfg[CFG_STATUS], (u16)((f->nr_caps ? STATUS_CAP_LIST : 0) |
+					 (atomic_load(&f->intx_status) ? STATUS_INTX : 0)));
 	for (unsigned i = 0; i < len; i++)
 		val |= (u64)f->cfg[off + i] << (8 * i);
 	return val;
@@ -238,7 +240,7 @@ void pci_func_init(struct pci_func *f, const struct pci_id *id)
 	f->cfg[CFG_CLASS + 2] = (u8)(id->class_code >> 16);
 	put16(&f->cfg[CFG_SUBSYS_VENDOR], id->subsys_vendor);
 	put16(&f->cfg[CFG_SUBSYS], id->subsys);
-	f->cfg[CFG_INT_PIN] = 1; /* INTA# */
+	f->cfg[CFG_INT_PIN] = f->ops->intx ? 1 : 0; /* INTA#, none */
 	/*
 	 * Parity and SERR are stored because drivers set them. Bus Master too, and it stops
 	 * nothing: DMA and messages here cross no bus, and DRIVER_OK is what a virtio device waits

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * PCI host bridge with ECAM: one bus, 32 devices, function 0 only. Functions have a type 0 header,
- * up to six memory BARs, a list of capabilities and INTA# [PCI 3.0 §6, PCIe §7.2.2].
+ * up to six memory BARs, a list of capabilities and, if they want, INTA# [PCI 3.0 §6, PCIe §7.2.2].
  *
  * Threads: pci_intx_update() on any thread; pci_bar_access() on a vCPU thread. All other calls are
  * main's, before vCPUs run or after. Configuration space is accessed by vCPU threads under the
@@ -50,13 +50,14 @@ struct pci_cap_ops {
 struct pci_ops {
 	/*
 	 * Should INTA# be asserted, apart from Interrupt Disable? Any thread, under the INTx lock:
-	 * reads atomics only. Whoever changes the answer calls pci_intx_update() afterwards.
+	 * reads atomics only. Whoever changes the answer calls pci_intx_update() afterwards. NULL:
+	 * the function has no INTA#.
 	 */
 	bool (*intx)(void *dev);
 	/*
 	 * BAR `bar` begins (`on`) or ceases to answer at `at`. Any vCPU thread, maybe one that
 	 * works on another function, so without this function's lock; or main, in pci_add() and
-	 * pci_remove(). Under the map lock, one call at a time.
+	 * pci_remove(). Under the map lock, one call at a time. May be NULL.
 	 */
 	void (*bar_mapped)(void *dev, unsigned bar, gpa_t at, bool on);
 	/* The command register was written, and is this now. May be NULL. Under the lock. */

@@ -26,7 +26,8 @@ static void bar_unmap(struct pci_func *f, unsigned i)
 	if (!b->mapped)
 		return;
 	b->mapped = 0;
-	f->ops->bar_mapped(f->dev, i, at, false);
+	if (f->ops->bar_mapped)
+		f->ops->bar_mapped(f->dev, i, at, false);
 	bus_remove(f->pci->bus, at, f->dev);
 }
 
@@ -46,7 +47,8 @@ static int bar_try_map(struct pci_func *f, unsigned i)
 	if (err)
 		return err;
 	b->mapped = b->want;
-	f->ops->bar_mapped(f->dev, i, r.base, true);
+	if (f->ops->bar_mapped)
+		f->ops->bar_mapped(f->dev, i, r.base, true);
 	return 0;
 }
 
