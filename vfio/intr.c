@@ -185,6 +185,9 @@ static void bind_msi(struct vfio_device *v)
 		msg.data = (data & ~(used - 1)) | i;
 		bind(v, i, &msg);
 	}
+	/* It may have had more. Those that stay are never without a receiver in between. */
+	for (unsigned i = used; i < v->intr.msi_max; i++)
+		unbind(v, &v->intr.vectors[i]);
 }
 
 /* ---- which kind ---- */
@@ -266,14 +269,7 @@ void vfio_intr_off(struct vfio_device *v)
 
 static void msi_written(void *arg, unsigned off, unsigned len)
 {
-	struct vfio_device *v = arg;
-	u8 *control = &v->func.cfg[v->intr.msi_cap + 2];
-	enum vfio_mode mode = v->intr.mode;
-
-	/* More or fewer messages than before: those that are too many are unbound. */
-	if (mode == MODE_MSI && off / 4 == 0 && *control & MSI_ENABLE)
-		unbind_all(v);
-	vfio_intr_update(v);
+	vfio_intr_update(arg);
 }
 
 static void msix_written(void *arg, unsigned off, unsigned len)

@@ -207,6 +207,9 @@ void virtio_fail_unshared(struct virtio_device *d);
 /* The kind changed d->config (under d->lock if vCPUs run): new generation, and an interrupt. */
 void virtio_config_changed(struct virtio_device *d);
 
+/* The same on the loop, and without an interrupt: what the driver itself has asked for. */
+void virtio_config_put(struct virtio_device *d, u32 off, const u8 *bytes, u32 len);
+
 /* ---- for transports; vCPU thread under d->lock (or before vCPUs run) ---- */
 
 /*

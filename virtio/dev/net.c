@@ -111,6 +111,9 @@ static int net_serve_ctrl(struct virtio_device *d, struct virtqueue *q)
 	if (!answer.left)
 		return -EBADMSG;
 	ack = net_ctrl_run(&n->ctrl, d->features, chain_reader(&c));
+	/* [§5.1.6.5.2.1] The address is in the configuration before the command is answered. */
+	if (memcmp(n->config.mac, n->ctrl.mac, NETIF_MAC_LEN))
+		virtio_config_put(d, 0, n->ctrl.mac, NETIF_MAC_LEN);
 	iov_write(&answer, &ack, sizeof(ack));
 	queue_push(q, c.head, sizeof(ack));
 	return 1;
@@ -184,10 +187,13 @@ static void net_stop(struct virtio_device *d, struct virtqueue *q)
 
 	/* Chains never outlive a call, so a queue that is reset alone leaves nothing behind. */
 	for (unsigned i = 0; i < n->nr_pairs; i++) {
-		n->pairs[i].rx_needed = 0;
+		if (!q || q == net_rx_queue(&n->pairs[i]))
+			n->pairs[i].rx_needed = 0;
 		if (!q)
 			n->pairs[i].netif->ops->down(n->pairs[i].netif);
 	}
+	if (!q)
+		virtio_config_put(d, 0, n->pairs[0].netif->mac, NETIF_MAC_LEN);
 }
 
 static void net_destroy(struct virtio_device *d)

@@ -73,6 +73,23 @@ static int wait_for_buffers(struct net *n, struct virtqueue *q)
 	return -EAGAIN;
 }
 
+/*
+ * While frames flow nobody needs kicks, but for another netif that has the same queue and waits for
+ * more buffers than there are.
+ */
+static void flow(const struct net_pair *p, struct virtqueue *q)
+{
+	struct net *n = p->net;
+
+	for (unsigned i = 0; i < n->nr_pairs; i++) {
+		struct net_pair *other = &n->pairs[i];
+
+		if (other != p && other->rx_needed && net_rx_queue(other) == q)
+			return;
+	}
+	queue_kick_off(q);
+}
+
 /* Too few buffers: either more are to come, or the frame will never fit. */
 static int starve(struct net_pair *p, struct virtqueue *q, unsigned nr)
 {
@@ -115,7 +132,7 @@ static int net_receive(struct net_pair *p, const struct netif_offload *o, struct
 	err = p->rx_needed ? queue_available(q) : 0;
 	if (err >= 0 && err < p->rx_needed)
 		return wait_for_buffers(n, q);
-	queue_kick_off(q);
+	flow(p, q);
 	if (err >= 0)
 		err = fill_buffers(n, q, &frame, &first, &nr);
 	if (!err)
@@ -177,7 +194,7 @@ static int net_reserve(struct net_pair *p, size_t min, size_t want, struct iov_c
 	n->rx_taken = n->rx_pieces = 0;
 	if (!q->started)
 		return -EAGAIN;
-	queue_kick_off(q);
+	flow(p, q);
 	want += sizeof(struct net_hdr);
 	min += sizeof(struct net_hdr);
 	while (got < want && n->rx_taken < most && n->rx_pieces <= NET_QUEUE_SIZE) {

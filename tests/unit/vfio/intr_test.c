@@ -164,6 +164,41 @@ START_TEST(msi)
 }
 END_TEST
 
+static const struct irq_ops *kind;
+static unsigned first_came;
+
+static void unbind_and_interrupt(struct irq *i, int *route, int fd)
+{
+	kind->msi_unbind(i, route, fd);
+	first_came += fd == fake_vfio.devices[0].fds[0];
+	eventfd_write(fd, 1);
+}
+
+/* What comes while the guest moves its messages, or asks for fewer, is not lost. */
+START_TEST(msi_moves)
+{
+	struct irq_ops racing;
+	struct rig x;
+
+	rig_up(&x);
+	wr(&x, cfg(MSI + 4), 4, (u32)DOORBELL);
+	wr(&x, cfg(MSI + 12), 2, 0x1238);
+	wr(&x, cfg(MSI + 2), 2, 0x21);
+	kind = x.irq.irq.ops;
+	racing = *kind;
+	racing.msi_unbind = unbind_and_interrupt;
+	x.irq.irq.ops = &racing;
+	wr(&x, cfg(MSI + 2), 2, 0x11);
+	x.irq.irq.ops = kind;
+	ck_assert_uint_eq(fake_irq_nr_routes(&x.irq), 2);
+	fake_vfio_interrupt(&fake_vfio.devices[0], 0);
+	ck_assert_uint_eq(fake_irq_messages(&x.irq, DEVID, 0x1238), first_came + 1);
+	wr(&x, cfg(MSI + 2), 2, 0x21);
+	ck_assert_uint_eq(fake_irq_nr_routes(&x.irq), 4);
+	rig_down(&x);
+}
+END_TEST
+
 /* 32-bit MSI: its data lies elsewhere. */
 START_TEST(msi_32)
 {
@@ -238,4 +273,5 @@ START_TEST(many_vectors)
 }
 END_TEST
 
-SUITE_MAIN("vfio/intr", intx, messages, masked, the_table, msi, msi_32, few, many_vectors)
+SUITE_MAIN("vfio/intr", intx, messages, masked, the_table, msi, msi_moves, msi_32, few,
+	   many_vectors)

@@ -259,9 +259,12 @@ START_TEST(a_card_that_filters)
 	ck_assert(receive(0, own) == 0 && arrived(0));
 	ck_assert_int_eq(command(2, (const u8[]){ 1, 1, 2, 0, 0, 0, 0, 9 }, 8), NET_CTRL_OK);
 	ck_assert(receive(0, other) == 0 && arrived(0));
+	/* [§5.1.6.5.2.1] The address is what the configuration says, too. */
+	ck_assert_mem_eq(dev->config, other, 6);
 	ck_assert_int_eq(pairs(2, 1), NET_CTRL_ERR);
 	/* After a reset it is the card that it was. */
 	start(F_CTRL & ~VIRTIO_NET_F_MQ);
+	ck_assert_mem_eq(dev->config, own, 6);
 	post_rx(0);
 	ck_assert(receive(0, group) == 0 && arrived(0));
 	ck_assert(!fake_broken(dev));
@@ -309,6 +312,41 @@ START_TEST(pairs_of_queues)
 }
 END_TEST
 
+/*
+ * Two netifs share a queue. One that waits for more buffers is told when there are some, whatever
+ * the other has had of the queue meanwhile; and a queue that is reset alone is not this one.
+ */
+START_TEST(who_waits_keeps_the_bell)
+{
+	static const u8 frame[3000] = { 2 };
+	const struct netif_offload none = { .gso = NETIF_GSO_NONE };
+
+	for (unsigned reset = 0; reset < 2; reset++) {
+		setup(NR, F_CTRL | VIRTIO_NET_F_MRG_RXBUF | VIRTIO_F_RING_RESET);
+		post_rx(0);
+		ck_assert_int_eq(fake_netif_receive(netifs[1], &none, frame, sizeof(frame)),
+				 -EAGAIN);
+		if (reset)
+			virtio_queue_reset(dev, &dev->queues[2 * NR]);
+		ck_assert(receive(0, own) == 0 && arrived(0));
+		fake_ring_wants_kick(&ring[0]);
+		post_rx(0);
+		ck_assert(fake_ring_wants_kick(&ring[0]));
+		post_rx(0);
+		fake_kick(dev, 0);
+		ck_assert_uint_ge(netifs[1]->nr_rx_ready, 1);
+		ck_assert_int_eq(fake_netif_receive(netifs[1], &none, frame, sizeof(frame)), 0);
+		fake_netif_flush(netifs[1]);
+		ck_assert(arrived(0) && arrived(0));
+		/* Now nobody waits. */
+		fake_ring_wants_kick(&ring[0]);
+		post_rx(0);
+		ck_assert(!fake_ring_wants_kick(&ring[0]));
+		fake_unplug(dev);
+	}
+}
+END_TEST
+
 /* [virtio 1.3 §5.1.2.1] Without MQ the third queue takes commands. */
 START_TEST(a_driver_without_mq)
 {
@@ -353,4 +391,4 @@ START_TEST(bad_chains)
 END_TEST
 
 SUITE_MAIN("virtio/net_ctrl", modes, addresses, large_tables, bad_commands, a_card_that_filters,
-	   pairs_of_queues, a_driver_without_mq, bad_chains)
+	   pairs_of_queues, who_waits_keeps_the_bell, a_driver_without_mq, bad_chains)
