@@ -22,7 +22,7 @@
 static const struct sys_call list[] = {
 	CALL_IOCTL(VFIO_DEVICE_SET_IRQS),
 	CALL_IOCTL_RARE(VFIO_DEVICE_RESET, "a device that can be reset"),
-	CALL(pread64),
+	CALL_RARE(pread64, "a BAR that is not mapped"),
 	CALL(pwrite64),
 	CALL_RARE(read, "an interrupt that comes while it is masked"),
 	CALL_IOCTL_RARE(IOMMU_IOAS_MAP, "a Realm, with iommufd"),

@@ -116,6 +116,7 @@ static const struct sys_call setup_list[] = {
 	CALL_IF(mprotect, 2, PROT_EXEC, 0),
 	CALL_IF(clone, 0, CLONE_VM | CLONE_THREAD, CLONE_VM | CLONE_THREAD),
 	CALL_RARE(mlock, "a protected VM"),
+	CALL_RARE(getdents64, "assigned devices"),
 	CALL_RARE(io_uring_enter, "a large kernel"),
 	CALL_RARE(lseek, "by the C library"),
 	CALL_RARE(fstat, "by the C library's version"),
