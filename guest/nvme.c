@@ -3,8 +3,8 @@
  * Payload: a driver for an assigned NVMe controller that points it at memory. Admin commands write
  * to a page (Identify) and read one (Set Features: Timestamp). In a Realm: at pages that are
  * protected, no longer shared, or shared again, by both of their addresses, and with the queue
- * itself in one; the page has to stay as it is, and nothing of it to get out. An ordinary guest shows
- * that the same commands work there.
+ * itself in one; the page has to stay as it is, and nothing of it to get out. An ordinary guest
+ * shows that the same commands work there.
  *
  * Thread: CPU 0.
  * Trust:  the host's IOMMU, and who programs it, is under test.
