@@ -41,6 +41,19 @@ void fake_vfio_init(void)
 	fake_vfio.allowed[0] = (struct vfio_iova_range){ 0, BIT(48) - 1 };
 }
 
+void fake_vfio_release(void)
+{
+	for (unsigned i = 0; i < fake_vfio.nr; i++) {
+		for (unsigned k = 0; k < 6; k++) {
+			struct fake_vfio_bar *b = &fake_vfio.devices[i].bars[k];
+
+			if (b->mem)
+				munmap(b->mem, MAX(b->size, 4096u));
+			b->mem = NULL;
+		}
+	}
+}
+
 static void put(u8 *at, u64 val, unsigned len)
 {
 	for (unsigned i = 0; i < len; i++)
@@ -434,7 +447,9 @@ static int set_irqs(struct fake_vfio_device *d, const struct vfio_irq_set *s)
 {
 	const s32 *fds = (const s32 *)(s + 1);
 
-	assert(s->index < 3 && s->start == 0 && s->count <= d->irqs[s->index]);
+	assert(s->index < 3 && s->start == 0);
+	if (s->count > d->irqs[s->index])
+		return -EINVAL;
 	if (s->flags == (VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_UNMASK)) {
 		if (s->index || d->mode != VFIO_PCI_INTX)
 			return -EINVAL;

@@ -74,6 +74,9 @@ extern struct fake_vfio fake_vfio;
 /* A host with iommufd, device nodes and a container, and no devices. */
 void fake_vfio_init(void);
 
+/* Unmap the registers of its devices; for those who make one after the other. */
+void fake_vfio_release(void);
+
 /* An NVMe-like device more, driven by vfio-pci, alone in its group; more is the caller's to set. */
 struct fake_vfio_device *fake_vfio_add(const char *addr, unsigned group);
 
