@@ -108,6 +108,12 @@ struct netif {
 	u32 offloads; /* NETIF_TX_*, NETIF_RX_* */
 	u16 mtu;      /* IP MTU to tell the guest, 1280..65535; 0: say nothing, which means 1500 */
 	u8 mac[NETIF_MAC_LEN]; /* the guest's address */
+	/*
+	 * Of a tap that was made for vhost=1, whose frames somebody else moves: neither send() nor
+	 * receive() is called. It is open while the netif is; -1: its frames have no header of
+	 * virtio-net.
+	 */
+	int tap_fd;
 };
 
 /*

@@ -39,6 +39,7 @@ struct tap_if {
 	struct tap tap;
 	struct loop_fd *reg;
 	u32 events;  /* registered for */
+	bool lent;   /* the frames are another's business (netif.tap_fd) */
 	bool up;     /* a driver is there */
 	bool stuck;  /* send() said -EAGAIN: tell when the kernel has room */
 	size_t kept; /* bytes of the frame in rx (with header) that the guest has no room for */
@@ -52,7 +53,7 @@ static struct tap_if *tap_if(struct netif *n)
 
 static void watch(struct tap_if *t)
 {
-	u32 events = (t->up && !t->kept ? EPOLLIN : 0) | (t->stuck ? EPOLLOUT : 0);
+	u32 events = (t->up && !t->kept && !t->lent ? EPOLLIN : 0) | (t->stuck ? EPOLLOUT : 0);
 
 	if (t->reg && events != t->events && !loop_fd_mod(t->reg, events))
 		t->events = events;
@@ -263,12 +264,17 @@ static int queue_create(struct netif **out, const struct net_conf *c, struct loo
 		return -ENOMEM;
 	}
 	t->loop = loop;
-	t->netif = (struct netif){ .calls = { &tap_calls }, .ops = &tap_if_ops, .mtu = c->mtu };
+	t->netif = (struct netif){
+		.calls = { &tap_calls }, .ops = &tap_if_ops, .mtu = c->mtu, .tap_fd = -1
+	};
 	memcpy(t->netif.mac, c->mac, NETIF_MAC_LEN);
 	err = first ? tap_open_queue(&t->tap, c, first) : tap_open(&t->tap, c);
 	if (err)
 		goto fail;
 	t->netif.offloads = t->tap.offloads;
+	t->lent = c->vhost;
+	if (t->lent && t->tap.vnet_hdr)
+		t->netif.tap_fd = t->tap.fd;
 	t->netif.calls[1] = c->downscript[0] ? &down_calls : NULL;
 	err = loop_fd_add(loop, t->tap.fd, 0, on_event, t, &t->reg);
 	if (err) {

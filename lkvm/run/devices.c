@@ -165,7 +165,8 @@ static int make_net(struct devices *d, const struct virtio_env *env, struct virt
 	conf.may_capture = d->env->bounced;
 	err = netif_create(&n, &conf, d->env->loop);
 	if (!err)
-		err = virtio_net_create(out, env, n);
+		err = conf.vhost ? virtio_vhost_tap_create(out, env, n)
+				 : virtio_net_create(out, env, n);
 	if (!err)
 		d->netifs[i] = n;
 	return err;

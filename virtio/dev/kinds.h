@@ -58,6 +58,13 @@ int virtio_net_create(struct virtio_device **out, const struct virtio_env *env, 
 int virtio_vhost_net_create(struct virtio_device **out, const struct virtio_env *env,
 			    const char *socket, const u8 *mac, u16 mtu);
 
+/*
+ * The same on a tap of one queue that was opened for it (vhost=1), and whose frames the host's
+ * kernel moves. Not for guests that bounce.
+ */
+int virtio_vhost_tap_create(struct virtio_device **out, const struct virtio_env *env,
+			    struct netif *n);
+
 struct virtio_blk_conf {
 	const char *serial; /* NULL: derived from the file; at most 20 bytes are shown */
 	unsigned nr_queues; /* 1..16 */

@@ -22,7 +22,6 @@
 #include "lkvm/base/log.h"
 #include "virtio/dev/net_priv.h"
 
-#define VIRTIO_NET_S_LINK_UP 1u
 #define CTRL_QUEUE_SIZE 64u
 
 static struct net *net_of(struct virtio_device *d)
@@ -267,16 +266,6 @@ static struct net *net_alloc(struct netif *netif)
 	return n;
 }
 
-static void net_config_init(struct net *n, const struct netif *netif)
-{
-	memcpy(n->config.mac, netif->mac, sizeof(n->config.mac));
-	n->config.status = le16_of(VIRTIO_NET_S_LINK_UP);
-	n->config.max_virtqueue_pairs = le16_of((u16)n->nr_pairs);
-	n->config.mtu = le16_of(netif->mtu);
-	n->dev.config = (u8 *)&n->config;
-	n->dev.config_len = sizeof(n->config);
-}
-
 /* All receive queues are of one size, and all transmit queues of another. */
 static unsigned net_queue_sizes(const struct net *n, const struct virtio_pool *pool, u16 *sizes)
 {
@@ -311,7 +300,9 @@ int virtio_net_create(struct virtio_device **out, const struct virtio_env *env, 
 		free(n);
 		return err;
 	}
-	net_config_init(n, netif);
+	net_config_init(&n->config, netif, (u16)n->nr_pairs);
+	n->dev.config = (u8 *)&n->config;
+	n->dev.config_len = sizeof(n->config);
 	if (env->pool)
 		n->dev.offered &= ~VIRTIO_F_INDIRECT_DESC;
 	memcpy(n->dev.calls, netif->calls, sizeof(n->dev.calls));

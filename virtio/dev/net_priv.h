@@ -3,6 +3,8 @@
 #ifndef VIRTIO_NET_PRIV_H
 #define VIRTIO_NET_PRIV_H
 
+#include <string.h>
+
 #include "virtio/core/pool.h"
 #include "virtio/dev/kinds.h"
 #include "virtio/dev/net_ctrl.h"
@@ -15,6 +17,16 @@ struct net_config {
 	le16 mtu;
 };
 static_assert(sizeof(struct net_config) == 12, "as in the specification");
+
+#define NET_S_LINK_UP 1u
+
+static inline void net_config_init(struct net_config *c, const struct netif *netif, u16 nr_pairs)
+{
+	memcpy(c->mac, netif->mac, sizeof(c->mac));
+	c->status = le16_of(NET_S_LINK_UP);
+	c->max_virtqueue_pairs = le16_of(nr_pairs);
+	c->mtu = le16_of(netif->mtu);
+}
 
 #define NET_QUEUE_SIZE 256u
 #define NET_NR_PAIRS 8u /* at most */
