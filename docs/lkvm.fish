@@ -167,6 +167,7 @@ stat --help
 trace
 trace --name @guest
 trace --count -
+trace --json
 trace --pcap @file
 trace --help
 map
@@ -176,9 +177,11 @@ map --svg @file
 map --help
 disk
 disk --name @guest
+disk --json
 disk --help
 net
 net --name @guest
+net --json
 net --help
 balloon
 balloon --name @guest

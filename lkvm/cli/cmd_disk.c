@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "lkvm/base/encode.h"
+#include "lkvm/base/json.h"
 #include "lkvm/base/log.h"
 #include "lkvm/cli/cmd.h"
 #include "lkvm/cli/guests.h"
@@ -18,10 +19,18 @@
 
 struct disk {
 	const char *name, *action, *number; /* of the guest; "resize"; NULL: all of its disks */
-	bool failed;
+	bool failed, json;
+	json_t *list; /* with `json` */
 };
 
-static const struct opt opts[] = { GUEST_OPTION(struct disk, "look at") };
+static const struct opt opts[] = {
+	GUEST_OPTION(struct disk, "look at"),
+	{ .name = "json",
+	  .own = true,
+	  .store = OPT_TRUE,
+	  .offset = offsetof(struct disk, json),
+	  .help = "Print a JSON array of the disks" },
+};
 
 static int word(void *conf, const char *w)
 {
@@ -48,7 +57,7 @@ static int word(void *conf, const char *w)
 }
 
 const struct opt_spec options_disk = {
-	.usage = "lkvm disk <name> resize [number]",
+	.usage = "lkvm disk [--json] <name> resize [number]",
 	.opts = opts,
 	.nr_opts = ARRAY_SIZE(opts),
 	.word = word,
@@ -63,6 +72,9 @@ static bool take(void *arg, const struct ask_record *r)
 	if (ask_is(r, 0, "problem")) {
 		log_error("disk %llu of %s: %s", n, d->name, ask_text(r, 2));
 		d->failed = true;
+	} else if (ask_is(r, 0, "disk") && d->json) {
+		json_append(&d->list, json_pack("{s:I, s:I, s:I}", "disk", (json_int_t)n, "bytes",
+						(json_int_t) new, "was", (json_int_t)old));
 	} else if (ask_is(r, 0, "disk")) {
 		printf("disk %llu: %llu bytes", n, new);
 		if (old != new)
@@ -86,7 +98,13 @@ int cmd_disk(int argc, char **argv)
 	}
 	snprintf(words, sizeof(words), "disk resize%s%s", d.number ? " " : "",
 		 d.number ? d.number : "");
-	if (ask(d.name, words, NULL, take, &d))
+	if (d.json)
+		d.list = json_array();
+	if (ask(d.name, words, NULL, take, &d)) {
+		json_decref(d.list);
+		return EXIT_DIE;
+	}
+	if (d.json && json_print(d.list, 0))
 		return EXIT_DIE;
 	return d.failed ? EXIT_DIE : 0;
 }

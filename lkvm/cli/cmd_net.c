@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lkvm/base/json.h"
 #include "lkvm/base/log.h"
 #include "lkvm/cli/cmd.h"
 #include "lkvm/cli/guests.h"
@@ -16,9 +17,18 @@
 
 struct net {
 	const char *name, *action, *forward;
+	bool json;
+	json_t *list; /* with `json` */
 };
 
-static const struct opt opts[] = { GUEST_OPTION(struct net, "ask") };
+static const struct opt opts[] = {
+	GUEST_OPTION(struct net, "ask"),
+	{ .name = "json",
+	  .own = true,
+	  .store = OPT_TRUE,
+	  .offset = offsetof(struct net, json),
+	  .help = "Print a JSON array of the forwards" },
+};
 
 static int word(void *conf, const char *w)
 {
@@ -42,7 +52,7 @@ static int word(void *conf, const char *w)
 }
 
 const struct opt_spec options_net = {
-	.usage = "lkvm net <name> [list | add <forward> | remove <forward>]",
+	.usage = "lkvm net [--json] <name> [list | add <forward> | remove <forward>]",
 	.opts = opts,
 	.nr_opts = ARRAY_SIZE(opts),
 	.word = word,
@@ -51,8 +61,16 @@ const struct opt_spec options_net = {
 /* "forward NETWORK TEXT" */
 static bool take(void *arg, const struct ask_record *r)
 {
-	if (ask_is(r, 0, "forward"))
-		printf("network %llu  %s\n", (unsigned long long)ask_number(r, 1), ask_text(r, 2));
+	struct net *n = arg;
+	u64 nic = ask_number(r, 1);
+
+	if (!ask_is(r, 0, "forward"))
+		return true;
+	if (n->json)
+		json_append(&n->list, json_pack("{s:I, s:o}", "network", (json_int_t)nic, "forward",
+						json_text(ask_text(r, 2))));
+	else
+		printf("network %llu  %s\n", (unsigned long long)nic, ask_text(r, 2));
 	return true;
 }
 
@@ -72,5 +90,11 @@ int cmd_net(int argc, char **argv)
 	}
 	if (change)
 		snprintf(words, sizeof(words), "net %s %s", n.action, n.forward);
-	return ask(n.name, words, NULL, take, NULL) ? EXIT_DIE : 0;
+	if (n.json)
+		n.list = json_array();
+	if (ask(n.name, words, NULL, take, &n)) {
+		json_decref(n.list);
+		return EXIT_DIE;
+	}
+	return n.json && json_print(n.list, 0) ? EXIT_DIE : 0;
 }

@@ -13,6 +13,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "lkvm/base/json.h"
 #include "lkvm/base/log.h"
 #include "lkvm/base/options.h"
 #include "lkvm/cli/cmd.h"
@@ -24,6 +25,7 @@
 struct trace {
 	const char *what, *name, *pcap;
 	u64 count; /* 0: until the end */
+	bool json;
 	u64 nr;
 	struct {
 		char name[32], bus[32];
@@ -54,6 +56,11 @@ static const struct opt opts[] = {
 	  .offset = offsetof(struct trace, count),
 	  .max = UINT64_MAX,
 	  .help = "End after so many transfers" },
+	{ .name = "json",
+	  .own = true,
+	  .store = OPT_TRUE,
+	  .offset = offsetof(struct trace, json),
+	  .help = "Print each transfer as a JSON object in a line" },
 	{ .name = "pcap",
 	  .arg = "file",
 	  .store = OPT_STRING,
@@ -62,7 +69,7 @@ static const struct opt opts[] = {
 };
 
 const struct opt_spec options_trace = {
-	.usage = "lkvm trace bounce [--count <number>] [--pcap <file>] <name>",
+	.usage = "lkvm trace bounce [--json] [--count <number>] [--pcap <file>] <name>",
 	.opts = opts,
 	.nr_opts = ARRAY_SIZE(opts),
 	.word = trace_word,
@@ -77,6 +84,27 @@ static void print_transfer(const struct trace *t, const struct ask_record *r)
 	       t->devices[n].name, ask_text(r, 3), ask_text(r, 4), ask_text(r, 5), ask_text(r, 6));
 }
 
+/* The same; the address is a string, as JSON has no hexadecimal numbers. */
+static json_t *transfer_json(const struct trace *t, const struct ask_record *r)
+{
+	u64 n = MIN(ask_number(r, 2), (u64)MAX_DEVICES - 1);
+
+	return json_pack("{s:o, s:o, s:o, s:I, s:o, s:o, s:I}", "time", json_text(ask_text(r, 1)),
+			 "bus", json_text(t->devices[n].bus), "device",
+			 json_text(t->devices[n].name), "queue", (json_int_t)ask_number(r, 3),
+			 "direction", json_text(ask_text(r, 4)), "address",
+			 json_text(ask_text(r, 5)), "bytes", (json_int_t)ask_number(r, 6));
+}
+
+static bool take_json(struct trace *t, const struct ask_record *r)
+{
+	if (ask_is(r, 0, "transfer"))
+		return !json_print(transfer_json(t, r), 0);
+	if (ask_is(r, 0, "lost"))
+		return !json_print(json_pack("{s:I}", "lost", (json_int_t)ask_number(r, 1)), 0);
+	return true;
+}
+
 static bool take(void *arg, const struct ask_record *r)
 {
 	struct trace *t = arg;
@@ -85,6 +113,10 @@ static bool take(void *arg, const struct ask_record *r)
 	if (ask_is(r, 0, "device") && n < MAX_DEVICES) {
 		snprintf(t->devices[n].name, sizeof(t->devices[n].name), "%s", ask_text(r, 2));
 		snprintf(t->devices[n].bus, sizeof(t->devices[n].bus), "%s", ask_text(r, 3));
+	} else if (t->json) {
+		t->nr += ask_is(r, 0, "transfer");
+		if (!take_json(t, r))
+			return false;
 	} else if (ask_is(r, 0, "transfer")) {
 		print_transfer(t, r);
 		t->nr++;
