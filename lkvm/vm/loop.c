@@ -2,11 +2,16 @@
 /*
  * Epoll loop: fds, calls from other threads, running. Timers are in loop_timer.c.
  *
- * Thread: see loop.h; a loop's lists are touched by its own thread only, `calls` and `quit` by all.
+ * Thread: see loop.h; a loop's lists are touched by who has its turn, `calls` and `quit` by all.
  * Trust:  nothing from the guest but the readiness of fds.
  *
- * A registration that a callback deletes while epoll events for it are still in the current batch
- * is put on `dead` and freed after the batch.
+ * Callbacks run under the loop's `turn`: it is the thread's own while it handles a batch, and
+ * nobody's while it waits in epoll_wait(). Then another thread can have it (loop_borrow()), which
+ * is to the callbacks as if it were the loop's. It must not wait for the turn, as it may have
+ * locks.
+ *
+ * A registration that a callback deletes while epoll events for it are still in the current batch,
+ * which can be on its way to who waits for the turn, is put on `dead` and freed after the batch.
  */
 #include <errno.h>
 #include <stdatomic.h>
@@ -14,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -32,22 +38,26 @@ static const struct sys_call list[] = {
 const struct calls loop_calls = CALLS("loop", list);
 
 #define LOOP_BATCH 16
-#define NO_THREAD ((pthread_t)0) /* glibc and musl: a pointer, never null for a live thread */
+#define HELPER_SLICE_NS 100000u /* the shortest that there is */
 
 bool loop_here(const struct loop *l)
 {
 	return !atomic_load(&l->running) || pthread_equal(atomic_load(&l->self), pthread_self());
 }
 
-static void wake(struct loop *l)
+void loop_event_write(int event, u64 by)
 {
-	u64 one = 1;
 	ssize_t n;
 
 	/* A full eventfd (EAGAIN) is awake already. */
 	do
-		n = write(l->wakefd, &one, sizeof(one));
+		n = write(event, &by, sizeof(by));
 	while (n < 0 && errno == EINTR);
+}
+
+void loop_wake(struct loop *l)
+{
+	loop_event_write(l->wakefd, 1);
 }
 
 /* ---- file descriptors ---- */
@@ -102,7 +112,8 @@ void loop_fd_del(struct loop_fd *f)
 	*f->link = f->next;
 	if (f->next)
 		f->next->link = f->link;
-	if (!l->in_batch) {
+	/* The loop's thread may have it among the events that it is about to handle. */
+	if (!atomic_load(&l->running)) {
 		free(f);
 		return;
 	}
@@ -157,7 +168,7 @@ static bool call(struct loop *l, struct call *c, const struct timespec *until)
 	*l->calls_tail = c;
 	l->calls_tail = &c->next;
 	pthread_mutex_unlock(&l->lock);
-	wake(l);
+	loop_wake(l);
 	pthread_mutex_lock(&l->lock);
 	while (until && !c->begun && err != ETIMEDOUT)
 		err = pthread_cond_timedwait(&l->called, &l->lock, until);
@@ -254,6 +265,7 @@ int loop_create(struct loop **out, const char *name)
 	l->epfd = epoll_create1(EPOLL_CLOEXEC);
 	l->wakefd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	l->timerfd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	pthread_mutex_init(&l->turn, NULL);
 	pthread_mutex_init(&l->lock, NULL);
 	init_called(l);
 	l->calls_tail = &l->calls;
@@ -292,6 +304,7 @@ void loop_destroy(struct loop *l)
 		close(l->timerfd);
 	pthread_cond_destroy(&l->called);
 	pthread_mutex_destroy(&l->lock);
+	pthread_mutex_destroy(&l->turn);
 	free(l);
 }
 
@@ -300,15 +313,16 @@ static void step(struct loop *l, int timeout_ms)
 	struct epoll_event ev[LOOP_BATCH];
 	int n = epoll_wait(l->epfd, ev, LOOP_BATCH, timeout_ms);
 
-	l->in_batch = true;
+	pthread_mutex_lock(&l->turn);
+	atomic_store(&l->self, pthread_self());
 	for (int i = 0; i < n; i++) {
 		struct loop_fd *f = ev[i].data.ptr;
 
 		if (f->fd >= 0)
 			f->fn(f->arg, ev[i].events);
 	}
-	l->in_batch = false;
 	bury(l);
+	pthread_mutex_unlock(&l->turn);
 }
 
 static void enter(struct loop *l)
@@ -324,9 +338,14 @@ static void enter(struct loop *l)
  */
 static void leave(struct loop *l)
 {
+	pthread_mutex_lock(&l->turn);
+	atomic_store(&l->self, pthread_self());
+	l->lends = false;
 	on_wake(l, 0);
 	atomic_store(&l->running, false);
 	on_wake(l, 0);
+	bury(l);
+	pthread_mutex_unlock(&l->turn);
 }
 
 static void run(struct loop *l)
@@ -349,11 +368,33 @@ void loop_step(struct loop *l, int timeout_ms)
 	leave(l);
 }
 
+/* ---- the thread ---- */
+
+/*
+ * Somebody waits for what a helper does, mostly a vCPU that has little else to do. With a slice
+ * that is shorter than others' it comes before them when it wakes, also where there is but one CPU
+ * (Linux 6.12; older ones do nothing about it). sched_setattr(2); no header of the C library has
+ * it.
+ */
+static void come_soon(void)
+{
+	struct {
+		u32 size, policy;
+		u64 flags;
+		u32 nice, priority;
+		u64 runtime, deadline, period;
+	} a = { .size = sizeof(a), .runtime = HELPER_SLICE_NS };
+
+	syscall(SYS_sched_setattr, 0, &a, 0);
+}
+
 static void *thread_main(void *arg)
 {
 	struct loop *l = arg;
 
 	pthread_setname_np(pthread_self(), l->name);
+	if (l->helper_link)
+		come_soon();
 	atomic_store(&l->self, pthread_self());
 	run(l);
 	return NULL;
@@ -369,11 +410,14 @@ int loop_start(struct loop *l)
 	int err;
 
 	assert(!l->started && !atomic_load(&l->running));
+	pthread_mutex_lock(&l->turn);
+	l->lends = true;
+	pthread_mutex_unlock(&l->turn);
 	/*
 	 * From here on nobody but the new thread is "here": a loop_call() must not run directly
 	 * just because the thread has not come up yet.
 	 */
-	atomic_store(&l->self, NO_THREAD);
+	atomic_store(&l->self, LOOP_NO_THREAD);
 	atomic_store(&l->running, true);
 	signals_of_others(&all);
 	pthread_sigmask(SIG_BLOCK, &all, &old);
@@ -390,7 +434,7 @@ int loop_start(struct loop *l)
 void loop_quit(struct loop *l)
 {
 	atomic_store(&l->quit, true);
-	wake(l);
+	loop_wake(l);
 }
 
 void loop_stop(struct loop *l)

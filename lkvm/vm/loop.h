@@ -97,6 +97,29 @@ void loop_call(struct loop *l, loop_call_fn fn, void *arg);
  */
 bool loop_call_within(struct loop *l, loop_call_fn fn, void *arg, unsigned ms);
 
+/* ---- a loop that has nothing to do, for a moment ---- */
+
+/*
+ * Become the loop's thread, if it waits for events: what belongs on the loop is done here until
+ * loop_give_back(), and the loop goes on afterwards. So it has to be short, and must not wait for
+ * what the loop would do. False: the loop is at work, or has no thread of loop_start(). Never
+ * waits, so the caller may have locks that callbacks do not take. Any thread but the loop's own.
+ */
+bool loop_borrow(struct loop *l);
+void loop_give_back(struct loop *l);
+
+/*
+ * Does a thread run this that has borrowed the loop? What only the loop's own thread can do (what
+ * the kernel ties to a thread) is left to a timer then. On the loop.
+ */
+bool loop_is_borrowed(const struct loop *l);
+
+/*
+ * Write `by` to the eventfd `event`, which lives as long as the loop: at once, or when a borrowed
+ * loop is given back, as whoever wakes up may want it. On the loop.
+ */
+void loop_event(struct loop *l, int event, u64 by);
+
 /* ---- helpers: before `l` runs, but for loop_destroy(helper), which may come after it, too ---- */
 
 /*

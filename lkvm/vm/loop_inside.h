@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A loop from the inside, for the files that it is made of: loop.c and loop_timer.c. A loop's lists
- * are touched by its own thread only, `calls` and `quit` by all.
+ * A loop from the inside, for the files that it is made of: loop.c, loop_timer.c and loop_lend.c. A
+ * loop's lists are touched by who has its turn, `calls` and `quit` by all.
  */
 #ifndef LKVM_LOOP_INSIDE_H
 #define LKVM_LOOP_INSIDE_H
@@ -37,6 +37,13 @@ struct call {
 	struct call *next;
 };
 
+/* An event that is told when a borrowed loop is free again. */
+struct late {
+	int event;
+	u64 by;
+};
+#define LOOP_MAX_LATE 4u
+
 struct loop {
 	char name[16];
 	int epfd, wakefd, timerfd;
@@ -45,13 +52,19 @@ struct loop {
 	struct loop_timer *timers; /* armed, by deadline */
 	struct loop_timer *all_timers;
 	u64 programmed; /* deadline the timerfd is set to, 0: off */
-	bool in_batch;
 
 	pthread_t thread;
 	bool started;
 	_Atomic bool quit;	/* whoever stops the loop writes */
 	_Atomic bool running;	/* some thread is inside loop_run()/loop_step() */
 	_Atomic pthread_t self; /* which one; valid while running */
+
+	/* Who runs callbacks has the turn; with it the lists above are touched, and these: */
+	pthread_mutex_t turn;
+	bool lends;    /* it has a thread of its own that waits for as long as it takes */
+	bool borrowed; /* somebody else has the turn */
+	unsigned nr_late;
+	struct late late[LOOP_MAX_LATE]; /* for loop_give_back() */
 
 	pthread_mutex_t lock; /* calls */
 	pthread_cond_t called;
@@ -61,6 +74,14 @@ struct loop {
 	struct loop *next_helper, **helper_link; /* its place among those of another */
 	u64 privileges;
 };
+
+#define LOOP_NO_THREAD ((pthread_t)0) /* glibc and musl: a pointer, never null for a live thread */
+
+/* Write to an eventfd that is only ever written. Any thread. */
+void loop_event_write(int event, u64 by);
+
+/* The loop's thread looks at `calls`, `quit` and `dead`. Any thread. */
+void loop_wake(struct loop *l);
 
 /* The timerfd is readable. */
 void loop_timers_due(void *loop, u32 events);

@@ -6,10 +6,9 @@
  * Trust:  none needed.
  *
  * A job is on one list at a time: batch (the client's, not handed over yet) -> todo -> a worker's
- * hands -> finished -> done(). `lock` guards the last two. Each job in todo is one count of a
- * semaphore eventfd that all workers watch, so one of them wakes for it; of one that was cancelled
- * the count stays, and somebody looks in vain. The other eventfd is edge-triggered and only ever
- * written: its count means nothing.
+ * hands -> finished -> done(). `lock` guards todo and finished. Both eventfds are edge-triggered
+ * and only ever written: their counts mean nothing. All workers watch the one, and a write to it
+ * wakes one of them (EPOLLEXCLUSIVE); who is at work then takes jobs until there are none.
  */
 #include "lkvm/vm/workers.h"
 
@@ -103,6 +102,12 @@ static struct worker_job *take_one(struct workers *w)
 	return j;
 }
 
+static void on_finished(void *arg, u32 events);
+
+/*
+ * Whoever finds `finished` empty sees to it that it is emptied: here, if the loop has nothing to
+ * do, which spares a change of threads.
+ */
 static void give_back(struct workers *w, struct worker_job *j)
 {
 	bool tell;
@@ -112,22 +117,23 @@ static void give_back(struct workers *w, struct worker_job *j)
 	list_add(&w->finished, j);
 	pthread_cond_signal(&w->progress);
 	pthread_mutex_unlock(&w->lock);
-	if (tell)
+	if (!tell)
+		return;
+	if (!loop_borrow(w->loop)) {
 		count_up(w->finished_event, 1);
+		return;
+	}
+	on_finished(w, 0);
+	loop_give_back(w->loop);
 }
 
 static void on_todo(void *arg, u32 events)
 {
 	struct worker *me = arg;
 	struct workers *w = me->all;
-	u64 count;
+	struct worker_job *j;
 
-	/* Until somebody else was quicker. */
-	while (read(w->todo_event, &count, sizeof(count)) == sizeof(count)) {
-		struct worker_job *j = take_one(w);
-
-		if (!j)
-			continue;
+	while ((j = take_one(w))) {
 		j->work(j);
 		give_back(w, j);
 	}
@@ -154,10 +160,9 @@ void workers_commit(struct workers *w)
 	pthread_mutex_lock(&w->lock);
 	list_splice(&w->todo, &w->batch);
 	pthread_mutex_unlock(&w->lock);
-	/* Each write wakes one worker (EPOLLEXCLUSIVE). */
-	for (unsigned i = 1; i < w->nr && nr > 1; i++, nr--)
-		count_up(w->todo_event, 1);
-	count_up(w->todo_event, nr);
+	/* Each write wakes one worker that sleeps; one that works looks again before it does. */
+	for (unsigned i = 0; i < MIN(nr, w->nr); i++)
+		loop_event(w->loop, w->todo_event, 1);
 }
 
 /* `group`: what has ended. done() may submit more. */
@@ -264,7 +269,8 @@ static int worker_start(struct workers *w, const char *name, u64 privileges)
 	if (err)
 		return err;
 	loop_help(w->loop, me->loop, privileges);
-	err = loop_fd_add(me->loop, w->todo_event, EPOLLIN | EPOLLEXCLUSIVE, on_todo, me, &me->fd);
+	err = loop_fd_add(me->loop, w->todo_event, EPOLLIN | EPOLLET | EPOLLEXCLUSIVE, on_todo, me,
+			  &me->fd);
 	return err ? err : loop_start(me->loop);
 }
 
@@ -285,7 +291,7 @@ int workers_create(struct workers **out, struct loop *loop, unsigned nr, const c
 	list_init(&w->finished);
 	pthread_mutex_init(&w->lock, NULL);
 	pthread_cond_init(&w->progress, NULL);
-	w->todo_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK | EFD_SEMAPHORE);
+	w->todo_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	w->finished_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (w->todo_event < 0 || w->finished_event < 0)
 		err = -errno;

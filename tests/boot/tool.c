@@ -14,6 +14,8 @@
  *	tool diskrate read|write|cached-read|cached-write DEV BYTES
  *	                                      sequential, 128 KiB at a time, past the page cache
  *	                                      (O_DIRECT) or through it; prints MB/s
+ *	tool diskops read|write DEV BYTES NR  4 KiB at random places, one at a time, past the page
+ *	                                      cache; prints requests per second
  *	tool files write|read DIR NR          many small files; prints files per second
  *	tool spy SOCKET TEXT                  a hostile back end of vhost-user (tool_spy.c)
  *	tool answer PORT                      sends each message back with its bytes inverted
@@ -162,6 +164,33 @@ static int cmd_diskrate(char **argv)
 	return 0;
 }
 
+static int cmd_diskops(char **argv)
+{
+	bool wr = !strcmp(argv[0], "write");
+	uint64_t blocks = strtoull(argv[2], NULL, 0) / 4096, nr = strtoull(argv[3], NULL, 0);
+	int fd = open(argv[1], (wr ? O_WRONLY : O_RDONLY) | O_DIRECT);
+	uint64_t at = 1;
+	double start;
+
+	if (fd < 0)
+		fail(argv[1]);
+	start = seconds();
+	for (uint64_t i = 0; i < nr; i++) {
+		/* The same places in every run. */
+		at = at * 6364136223846793005u + 1442695040888963407u;
+
+		off_t off = (off_t)((at >> 33) % blocks * 4096);
+		ssize_t n = wr ? pwrite(fd, buf, 4096, off) : pread(fd, buf, 4096, off);
+
+		if (n != 4096)
+			fail(argv[0]);
+	}
+	start = seconds() - start;
+	printf("disk ops %s: %llu in %.3f s, %.0f /s\n", argv[0], (unsigned long long)nr, start,
+	       (double)nr / start);
+	return 0;
+}
+
 static int cmd_verify(char **argv)
 {
 	return compare_or_fill(argv, true);
@@ -178,18 +207,31 @@ int main(int argc, char **argv)
 		const char *name;
 		int nr_args;
 		int (*run)(char **argv);
-	} cmds[] = { { "serve", 1, cmd_serve },	      { "send", 3, cmd_send },
-		     { "recv", 3, cmd_recv },	      { "udp", 2, cmd_udp },
-		     { "conns", 3, cmd_conns },	      { "refused", 2, cmd_refused },
-		     { "fill", 4, cmd_fill },	      { "verify", 4, cmd_verify },
-		     { "diskrate", 3, cmd_diskrate }, { "pty", 3, cmd_pty },
-		     { "answer", 1, cmd_answer },     { "fs", 1, cmd_fs },
-		     { "gaps", 3, cmd_gaps },	      { "rdnss", 0, cmd_rdnss },
-		     { "spy", 2, cmd_spy },	      { "files", 3, cmd_files },
-		     { "echo", 1, cmd_echo },	      { "rr", 4, cmd_rr },
-		     { "crr", 3, cmd_crr },	      { "talk", 1, cmd_talk },
-		     { "pour", 3, cmd_pour },	      { "drink", 3, cmd_drink },
-		     { "many", 2, cmd_many },	      { "mirror", 1, cmd_mirror },
+	} cmds[] = { { "serve", 1, cmd_serve },
+		     { "send", 3, cmd_send },
+		     { "recv", 3, cmd_recv },
+		     { "udp", 2, cmd_udp },
+		     { "conns", 3, cmd_conns },
+		     { "refused", 2, cmd_refused },
+		     { "fill", 4, cmd_fill },
+		     { "verify", 4, cmd_verify },
+		     { "diskrate", 3, cmd_diskrate },
+		     { "diskops", 4, cmd_diskops },
+		     { "pty", 3, cmd_pty },
+		     { "answer", 1, cmd_answer },
+		     { "fs", 1, cmd_fs },
+		     { "gaps", 3, cmd_gaps },
+		     { "rdnss", 0, cmd_rdnss },
+		     { "spy", 2, cmd_spy },
+		     { "files", 3, cmd_files },
+		     { "echo", 1, cmd_echo },
+		     { "rr", 4, cmd_rr },
+		     { "crr", 3, cmd_crr },
+		     { "talk", 1, cmd_talk },
+		     { "pour", 3, cmd_pour },
+		     { "drink", 3, cmd_drink },
+		     { "many", 2, cmd_many },
+		     { "mirror", 1, cmd_mirror },
 		     { "nobody", 1, cmd_nobody } };
 
 	signal(SIGPIPE, SIG_IGN);

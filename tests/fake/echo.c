@@ -39,6 +39,7 @@ static void echo_kick(struct virtio_device *d, struct virtqueue *q)
 {
 	assert(loop_here(d->loop));
 	echo_of(d)->kicks[q->index]++;
+	echo_of(d)->served = pthread_self();
 	virtio_queue_serve(d, q, echo_serve, "bad chain");
 }
 
@@ -75,6 +76,30 @@ static const struct virtio_type echo_type = {
 	.config_written = echo_written,
 	.destroy = echo_destroy,
 };
+
+static bool echo_prompt(struct virtio_device *d, struct virtqueue *q)
+{
+	assert(loop_here(d->loop) && q->started);
+	return echo_of(d)->prompt;
+}
+
+static const struct virtio_type prompt_type = {
+	.name = "echo",
+	.id = FAKE_ECHO_ID,
+	.pci_class = 0xff0000,
+	.start = echo_start,
+	.kick = echo_kick,
+	.prompt = echo_prompt,
+	.stop = echo_stop,
+	.config_written = echo_written,
+	.destroy = echo_destroy,
+};
+
+void fake_echo_be_prompt(struct fake_echo *e)
+{
+	e->dev.type = &prompt_type;
+	e->prompt = true;
+}
 
 int fake_echo_init(struct fake_echo *e, unsigned instance, struct mem *m, struct loop *loop)
 {

@@ -20,11 +20,16 @@ struct fake_echo {
 	int start_err; /* what start() answers */
 	unsigned starts, stops, queue_stops, taken;
 	unsigned kicks[FAKE_ECHO_QUEUES];
+	bool prompt;		      /* what prompt() answers */
+	pthread_t served;	      /* who has kicked last */
 	u32 written_off, written_len; /* last write to the configuration */
 };
 
 /* `instance` as for virtio_init(). Zeroes `e`. */
 int fake_echo_init(struct fake_echo *e, unsigned instance, struct mem *m, struct loop *loop);
 void fake_echo_fini(struct fake_echo *e);
+
+/* It is of a kind that asks whether to serve promptly, and does. Before it is on a transport. */
+void fake_echo_be_prompt(struct fake_echo *e);
 
 #endif

@@ -56,6 +56,13 @@ struct virtio_type {
 	void (*kick)(struct virtio_device *d, struct virtqueue *q);
 
 	/*
+	 * Is what is in `q` done sooner than handed over? Then kick() is called on the thread of
+	 * the vCPU that rang, which has borrowed the loop. With a hold; `q` is started. NULL:
+	 * never, so KVM takes the doorbells and vCPUs go on.
+	 */
+	bool (*prompt)(struct virtio_device *d, struct virtqueue *q);
+
+	/*
 	 * The driver resets the device (q NULL) or one queue (RING_RESET). On return nothing is in
 	 * flight from the queue(s), and nothing of it will be touched again. No hold, so
 	 * completions that run from inside may virtio_enter(). Also called for a device that needs
@@ -265,6 +272,13 @@ void virtio_queue_reset(struct virtio_device *d, struct virtqueue *q);
 
 /* QueueReady := 0 of virtio-mmio [§4.2.2.2]: the same, without a feature. */
 void virtio_queue_disable(struct virtio_device *d, struct virtqueue *q);
+
+/*
+ * The driver has rung the doorbell of `queue` by a write that came over the bus: kick() here, if
+ * the kind is prompt and the loop has nothing to do, or ring. vCPU thread, with d->lock, which is
+ * let go in between [doorbell.c].
+ */
+void virtio_rung(struct virtio_device *d, u32 queue);
 
 /*
  * Ring the doorbell: a notification that did not come through an ioeventfd, or a kind that has more

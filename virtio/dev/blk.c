@@ -310,6 +310,14 @@ static void blk_kick(struct virtio_device *d, struct virtqueue *q)
 	publish(b);
 }
 
+/* One request, and no other: its driver waits for it. */
+static bool blk_prompt(struct virtio_device *d, struct virtqueue *q)
+{
+	const struct blk *b = container_of(d, struct blk, dev);
+
+	return !b->slots.busy && queue_available(q) == 1;
+}
+
 /* ---- life ---- */
 
 static int blk_start(struct virtio_device *d)
@@ -364,6 +372,7 @@ static const struct virtio_type blk_type = {
 	.config_written = blk_config_written,
 	.start = blk_start,
 	.kick = blk_kick,
+	.prompt = blk_prompt,
 	.stop = blk_stop,
 	.destroy = blk_destroy,
 };

@@ -13,8 +13,9 @@
  *
  * A small transfer that is the only one is not worth the way through the ring: one system call
  * moves it, where the kernel can say at once that it would have to wait (RWF_NOWAIT), or where
- * there is nothing to wait for (tmpfs, of which io_uring makes work for a kernel thread). What
- * cannot be had at once goes through the ring.
+ * there is nothing to wait for (tmpfs, of which io_uring makes work for a kernel thread). ext4
+ * writes nothing without waiting: a thread of ours does (`aux`), which is nearer than one of
+ * io_uring's. What cannot be had at once goes through the ring.
  *
  * The kernel has at most DISK_BUDGET of a disk's requests at a time. They take turns: what is left
  * of a request after a piece goes to the end of `todo`.
@@ -22,14 +23,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
-#include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/uio.h>
-#include <sys/vfs.h>
 
 #include "lkvm/base/log.h"
+#include "virtio/disk/at_once.h"
 #include "virtio/disk/disk_file.h"
 #include "virtio/disk/disk_ring.h"
 
@@ -38,12 +37,6 @@
 
 /* Copied on the loop's own thread. */
 #define AT_ONCE_LEN (256 * KiB)
-
-enum at_once {
-	AT_ONCE_NOWAIT, /* as far as is known */
-	AT_ONCE_ALWAYS, /* a file in memory */
-	AT_ONCE_NEVER	/* around the page cache, or the file system does not know RWF_NOWAIT */
-};
 
 struct uring {
 	struct disk disk;
@@ -59,9 +52,9 @@ struct uring {
 	unsigned in_kernel; /* entered, not answered; a cancellation too */
 	u32 charged;	    /* of DISK_BUDGET, by what is prepared or entered */
 	bool pumping;
-	enum at_once read, write;
+	struct at_once how;
 
-	struct disk *aux; /* a thread for what only ioctls do; NULL: there is no such thing */
+	struct disk *aux; /* a thread for what only ioctls do, or at_once; NULL: there is neither */
 };
 
 static void todo_add(struct uring *u, struct disk_req *r)
@@ -71,24 +64,29 @@ static void todo_add(struct uring *u, struct disk_req *r)
 	u->todo_tail = &r->next;
 }
 
-/* ---- what io_uring cannot do ---- */
+/* ---- what io_uring cannot do, or a thread does sooner ---- */
+
+static bool pump(struct uring *u);
 
 static void aux_batch_end(void *arg)
 {
 	struct uring *u = arg;
 
+	/* What done() has submitted meanwhile. */
+	pump(u);
 	if (u->disk.batch_end)
 		u->disk.batch_end(u->disk.batch_arg);
 }
 
-/* At the start: a guest's first discard must not be what makes a thread. */
+/* At the start: a guest's first request must not be what makes a thread. */
 static int aux_create(struct uring *u, const struct disk_file *file)
 {
 	struct disk proto = u->disk;
-	struct disk_file aux = { .fd = -1, .buffered_fd = -1, .is_blk = true };
+	struct disk_file aux = { .fd = -1, .buffered_fd = -1, .is_blk = file->is_blk };
+	bool ioctls = file->is_blk && (proto.can_discard || proto.can_erase);
 	int err;
 
-	if (!file->is_blk || !(proto.can_discard || proto.can_erase) || proto.read_only)
+	if (proto.read_only || !(u->how.thread_writes || ioctls))
 		return 0;
 	proto.batch_end = aux_batch_end;
 	proto.batch_arg = u;
@@ -228,45 +226,68 @@ static bool reap(struct uring *u, bool *finished)
 
 /* ---- without the ring ---- */
 
-static int move_at_once(const struct disk_io *io, enum at_once how)
+/* The only request there is, if it is a small transfer; else NULL. */
+static struct disk_req *only_one(const struct uring *u)
 {
-	int flags = how == AT_ONCE_NOWAIT ? RWF_NOWAIT : 0;
-	ssize_t n = io->kind == DISK_IO_READV
-			    ? preadv2(io->fd, io->iov, (int)io->nr_iov, (off_t)io->off, flags)
-			    : pwritev2(io->fd, io->iov, (int)io->nr_iov, (off_t)io->off, flags);
+	struct disk_req *r = u->todo;
 
-	return n < 0 ? -errno : (int)n;
+	if (!r || r->next || u->in_kernel || r->len > AT_ONCE_LEN || r->retries ||
+	    (r->op != DISK_READ && r->op != DISK_WRITE))
+		return NULL;
+	return r;
+}
+
+static void only_one_taken(struct uring *u)
+{
+	u->todo = NULL;
+	u->todo_tail = &u->todo;
+	u->in_flight--;
+}
+
+static void on_thread(struct uring *u)
+{
+	struct disk_req *r = only_one(u);
+
+	if (!r || r->op != DISK_WRITE || !u->how.thread_writes)
+		return;
+	only_one_taken(u);
+	u->aux->ops->submit(u->aux, r);
+	u->aux->ops->commit(u->aux);
 }
 
 /* The only request, if it can be had at once. True: done() was called. */
 static bool at_once(struct uring *u)
 {
-	struct disk_req *r = u->todo;
-	enum at_once *how = r && r->op == DISK_READ ? &u->read : &u->write;
+	struct disk_req *r = only_one(u);
 	struct disk_io io;
 	int res;
 
-	if (!r || r->next || u->in_kernel || r->len > AT_ONCE_LEN || *how == AT_ONCE_NEVER ||
-	    (r->op != DISK_READ && r->op != DISK_WRITE) || r->retries)
+	if (!r || !at_once_may(&u->how, r->op))
 		return false;
 	disk_io_next(&u->file, r, &io);
-	res = move_at_once(&io, *how);
-	if (res == -EOPNOTSUPP || res == -ENOSYS)
-		*how = AT_ONCE_NEVER;
+	res = at_once_move(&u->how, &io);
 	/* What is left, or could not be had, goes on through the ring. */
-	if (*how == AT_ONCE_NEVER || res == -EAGAIN || !disk_io_finished(&u->file, r, res))
+	if (res == -EAGAIN || !disk_io_finished(&u->file, r, res))
 		return false;
-	u->todo = NULL;
-	u->todo_tail = &u->todo;
-	u->in_flight--;
+	only_one_taken(u);
 	r->done(r, r->result);
 	return true;
 }
 
-/* True if done() was called. */
+/* True if the kernel took something. */
+static bool to_ring(struct uring *u)
+{
+	fill(u);
+	return io_uring_sq_ready(&u->ring) && enter(u, 0);
+}
+
+/*
+ * True if done() was called. The kernel tells the submitter of what goes through the ring, even in
+ * the middle of a guest, so none but the loop's own thread submits.
+ */
 static bool pump(struct uring *u)
 {
-	bool finished = false, moved;
+	bool finished = false, own = !loop_is_borrowed(u->loop), moved;
 
 	/* done() may submit and commit: the outer pump does it. */
 	if (u->pumping)
@@ -276,12 +297,13 @@ static bool pump(struct uring *u)
 		moved = reap(u, &finished);
 		if (at_once(u))
 			finished = moved = true;
-		fill(u);
-		if (io_uring_sq_ready(&u->ring))
-			moved |= enter(u, 0);
+		on_thread(u);
+		moved |= own && to_ring(u);
 	} while (moved);
 	u->pumping = false;
-	if (io_uring_sq_ready(&u->ring))
+	if (!own && u->todo)
+		loop_timer_arm(u->retry, 0);
+	else if (io_uring_sq_ready(&u->ring))
 		loop_timer_arm(u->retry, RETRY_NS);
 	if (finished && u->disk.batch_end)
 		u->disk.batch_end(u->disk.batch_arg);
@@ -418,15 +440,6 @@ static const struct disk_ops uring_ops = {
 	.destroy = uring_destroy,
 };
 
-static enum at_once at_once_of(const struct disk_file *f)
-{
-	struct statfs fs;
-
-	if (f->is_blk || f->buffered_fd >= 0 || fstatfs(f->fd, &fs) < 0)
-		return AT_ONCE_NEVER;
-	return fs.f_type == TMPFS_MAGIC ? AT_ONCE_ALWAYS : AT_ONCE_NOWAIT;
-}
-
 int disk_uring_create(struct disk **out, const struct disk *proto, const struct disk_file *file,
 		      struct loop *loop)
 {
@@ -440,6 +453,7 @@ int disk_uring_create(struct disk **out, const struct disk *proto, const struct 
 	u->file = (struct disk_file){ .fd = -1, .buffered_fd = -1 };
 	u->loop = loop;
 	u->todo_tail = &u->todo;
+	at_once_init(&u->how, file);
 	err = disk_ring_open(&u->ring);
 	if (err)
 		goto fail;
@@ -455,7 +469,6 @@ int disk_uring_create(struct disk **out, const struct disk *proto, const struct 
 		goto fail;
 	u->disk.calls[0] = &uring_calls;
 	u->disk.calls[1] = u->aux ? u->aux->calls[0] : NULL;
-	u->read = u->write = at_once_of(file);
 	u->file = *file;
 	*out = &u->disk;
 	return 0;

@@ -214,7 +214,7 @@ static void register_write(struct virtio_mmio *m, u32 off, u32 val)
 		m->queue_sel = val;
 		break;
 	case QUEUE_NOTIFY:
-		virtio_notify(m->d, val);
+		virtio_rung(m->d, val);
 		break;
 	case INTERRUPT_ACK:
 		atomic_fetch_and(&m->interrupt_status, (u8)~val);
@@ -271,8 +271,8 @@ static int build(struct virtio_mmio *m)
 		return err;
 	m->edge_bound = true;
 	virtio_attach(d, &transport_ops, m);
-	/* Without a doorbell the write comes over the bus. */
-	for (unsigned i = 0; i < d->nr_queues; i++)
+	/* Without a doorbell the write comes over the bus, as it does for a kind that is prompt. */
+	for (unsigned i = 0; i < d->nr_queues && !d->type->prompt; i++)
 		m->bound[i] = !irq->ops->doorbell_bind(irq, gpa_add(m->base, QUEUE_NOTIFY), 4, i,
 						       d->doorbell[i]);
 	return bus_add(m->bus, &(struct bus_range){ .base = m->base,

@@ -119,7 +119,8 @@ static void bar_mapped(void *dev, unsigned bar, gpa_t at, bool on)
 	struct virtio_pci *v = dev;
 	struct irq *irq = v->func.irq;
 
-	if (bar != REGS_BAR)
+	/* The doorbells of a kind that serves where they ring come over the bus. */
+	if (bar != REGS_BAR || v->d->type->prompt)
 		return;
 	for (unsigned i = 0; i < v->d->nr_queues; i++) {
 		gpa_t g = gpa_add(at, PAGE_NOTIFY * PAGE + i * NOTIFY_MULTIPLIER);
@@ -138,7 +139,7 @@ static void notify_write(struct virtio_pci *v, u32 off)
 {
 	/* [virtio 1.3 §4.1.4.4] The address tells the queue; the value repeats it. */
 	if (off % NOTIFY_MULTIPLIER == 0)
-		virtio_notify(v->d, off / NOTIFY_MULTIPLIER);
+		virtio_rung(v->d, off / NOTIFY_MULTIPLIER);
 }
 
 /* ---- BARs ---- */

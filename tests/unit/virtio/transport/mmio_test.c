@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "tests/fake/driver.h"
 #include "tests/fake/driver_dev.h"
@@ -29,7 +30,7 @@ struct rig {
 	struct fake_ring r[2];
 };
 
-static void rig_up_with(struct rig *x, unsigned max_doorbells)
+static void rig_up_of(struct rig *x, unsigned max_doorbells, bool prompt)
 {
 	memset(x, 0, sizeof(*x));
 	x->mem = fake_mem(0);
@@ -38,9 +39,16 @@ static void rig_up_with(struct rig *x, unsigned max_doorbells)
 	ck_assert_int_eq(loop_create(&x->loop, "test"), 0);
 	ck_assert_int_eq(bus_create(&x->bus), 0);
 	ck_assert_int_eq(fake_echo_init(&x->e, 0, x->mem, x->loop), 0);
+	if (prompt)
+		fake_echo_be_prompt(&x->e);
 	ck_assert_int_eq(virtio_mmio_create(&x->m, &x->e.dev, x->bus, &x->irq.irq, gpa(BASE), SPI),
 			 0);
 	ck_assert(fake_dev_mmio(&x->f, x->bus, BASE));
+}
+
+static void rig_up_with(struct rig *x, unsigned max_doorbells)
+{
+	rig_up_of(x, max_doorbells, false);
 }
 
 static void rig_up(struct rig *x)
@@ -296,6 +304,22 @@ START_TEST(notify)
 }
 END_TEST
 
+START_TEST(a_prompt_kind_has_no_doorbells)
+{
+	struct rig x;
+
+	rig_up_of(&x, FAKE_IRQ_DOORBELLS, true);
+	ck_assert_uint_eq(fake_irq_nr_doorbells(&x.irq), 0);
+	bring_up(&x, F_BASE);
+	ck_assert_int_eq(loop_start(x.loop), 0);
+	fake_ring_post(&x.r[1]);
+	wr(&x, 0x50, 4, 1);
+	while (!fake_ring_used_idx(&x.r[1]))
+		usleep(10);
+	rig_down(&x);
+}
+END_TEST
+
 /* [virtio 1.3 §2.6.1] */
 START_TEST(one_queue_reset)
 {
@@ -473,5 +497,6 @@ START_TEST(hostile_writes)
 END_TEST
 
 SUITE_MAIN("virtio/mmio", identity, widths_and_directions, features, no_such_queue,
-	   inert_when_ready, sizes, interrupts, notify, one_queue_reset, queue_not_ready,
-	   device_configuration, status_races, create_fails, hostile_writes)
+	   inert_when_ready, sizes, interrupts, notify, a_prompt_kind_has_no_doorbells,
+	   one_queue_reset, queue_not_ready, device_configuration, status_races, create_fails,
+	   hostile_writes)

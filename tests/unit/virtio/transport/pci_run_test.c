@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* virtio over PCI at work: doorbells, MSI-X, INTx and ISR, resets, and the races between them. */
+#include <unistd.h>
+
 #include "tests/unit/race.h"
 #include "tests/unit/virtio/transport/pci_rig.h"
 
@@ -242,6 +244,25 @@ START_TEST(notify_writes)
 }
 END_TEST
 
+/* A kind that serves where it rings hears each ring over the bus, wherever the BAR is. */
+START_TEST(a_prompt_kind_has_no_doorbells)
+{
+	struct rig x;
+
+	rig_prepare(&x, true);
+	fake_echo_be_prompt(&x.e);
+	rig_plug(&x);
+	bring_up(&x, F_BASE, false);
+	ck_assert_uint_eq(fake_irq_nr_doorbells(&x.irq), 0);
+	ck_assert_int_eq(loop_start(x.loop), 0);
+	fake_ring_post(&x.r[1]);
+	wr(&x, x.f.notify + x.f.notify_mult, 2, 1);
+	while (!fake_ring_used_idx(&x.r[1]))
+		usleep(10);
+	rig_down(&x);
+}
+END_TEST
+
 /* ---- resets ---- */
 
 /* [virtio 1.3 §2.6.1] One queue goes back to its state after a reset; the others go on. */
@@ -468,5 +489,6 @@ START_TEST(hostile_writes)
 END_TEST
 
 SUITE_MAIN("virtio/pci_run", msix, no_vector, config_interrupt, masked_vector, intx, intx_disable,
-	   doorbells_follow_the_bar, doorbells_refused, notify_writes, one_queue_reset,
-	   queue_reset_not_negotiated, isr_races, hand_over_with_interrupts, hostile_writes)
+	   doorbells_follow_the_bar, doorbells_refused, notify_writes,
+	   a_prompt_kind_has_no_doorbells, one_queue_reset, queue_reset_not_negotiated, isr_races,
+	   hand_over_with_interrupts, hostile_writes)

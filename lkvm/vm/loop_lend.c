@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A loop that waits for events is lent to another thread for a moment.
+ *
+ * Thread: the borrower's; not the loop's own.
+ * Trust:  nothing from the guest.
+ *
+ * With a loop of its own an answer costs two changes of threads: to the loop's, and back. Where the
+ * work is shorter than that, whoever asks does it: a vCPU that rings, a worker that is done. The
+ * loop's thread sleeps in epoll_wait() meanwhile, or waits for the turn.
+ */
+#include <stdatomic.h>
+
+#include "lkvm/vm/loop_inside.h"
+
+bool loop_borrow(struct loop *l)
+{
+	if (pthread_mutex_trylock(&l->turn))
+		return false;
+	if (!l->lends) {
+		pthread_mutex_unlock(&l->turn);
+		return false;
+	}
+	l->borrowed = true;
+	atomic_store(&l->self, pthread_self());
+	return true;
+}
+
+void loop_give_back(struct loop *l)
+{
+	struct late late[LOOP_MAX_LATE];
+	unsigned nr_late = l->nr_late;
+	bool dead = l->dead;
+
+	assert(l->borrowed && loop_here(l));
+	for (unsigned i = 0; i < nr_late; i++)
+		late[i] = l->late[i];
+	l->nr_late = 0;
+	l->borrowed = false;
+	atomic_store(&l->self, LOOP_NO_THREAD);
+	pthread_mutex_unlock(&l->turn);
+	for (unsigned i = 0; i < nr_late; i++)
+		loop_event_write(late[i].event, late[i].by);
+	/* What was deleted is freed by the loop's own thread, which may be about to look at it. */
+	if (dead)
+		loop_wake(l);
+}
+
+bool loop_is_borrowed(const struct loop *l)
+{
+	return l->borrowed;
+}
+
+void loop_event(struct loop *l, int event, u64 by)
+{
+	assert(loop_here(l));
+	if (l->borrowed && l->nr_late < LOOP_MAX_LATE)
+		l->late[l->nr_late++] = (struct late){ .event = event, .by = by };
+	else
+		loop_event_write(event, by);
+}
