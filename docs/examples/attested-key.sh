@@ -28,7 +28,7 @@ done
 
 # ask PARAMS: a Realm with these kernel parameters, which are measured, asks for the key.
 ask() {
-	"$LKVM" run "$@" --timeout 120 --after '# $' \
+	"$LKVM" run "$@" --timeout "${TIMEOUT:-120}" --after '# $' \
 		--send 'mount -t configfs none /sys/kernel/config; keybroker-app -v --endpoint http://192.168.33.1:8088 skywalker\n' \
 		--after 'INFO Attestation' --until '# $' </dev/null
 }

@@ -9,7 +9,7 @@ LKVM=${LKVM:-lkvm}
 kernel=$1 initrd=$2
 
 "$LKVM" run --realm=sim -k "$kernel" -i "$initrd" -m 512 -c 1 -p quiet --name capture \
-	--network mode=user,pcap=realm.pcap --timeout 120 \
+	--network mode=user,pcap=realm.pcap --timeout "${TIMEOUT:-120}" \
 	--after '# $' --send 'ping -c 3 192.168.33.1; echo pinged\n' --after '^pinged' \
 	--send 'sleep 600\n' </dev/null >capture.log 2>&1 &
 realm=$!

@@ -11,7 +11,8 @@ K=$1 I=$2 M=${MODULES:-/lib/modules/$(uname -r)}
 # show COMMAND LINE: typed, then run, with the paths of this machine in place of the names.
 show() {
 	printf '\n$ %s\n' "$1"
-	eval "$(printf '%s\n' "$1" | sed 's|^lkvm |"$LKVM" |; s|Image|"$K"|; s|initrd.img|"$I"|; s|modules/|"$M"|')" </dev/null
+	eval "$(printf '%s\n' "$1" | sed 's|^lkvm |"$LKVM" |; s|Image|"$K"|; s|initrd.img|"$I"|; s|modules/|"$M"|
+		s|--timeout 120|--timeout ${TIMEOUT:-120}|')" </dev/null
 }
 show 'lkvm doctor'
 show 'lkvm exec -k Image --modules modules/ -- uname -sm'

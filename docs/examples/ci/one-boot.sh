@@ -10,6 +10,6 @@ n=$1 kernel=$2 initrd=$3
 shift 3
 mkdir -p results
 
-exec "$LKVM" run -k "$kernel" -i "$initrd" -m 512 -c 2 -p 'panic=-1' --name "boot-$n" --timeout 300 \
+exec "$LKVM" run -k "$kernel" -i "$initrd" -m 512 -c 2 -p 'panic=-1' --name "boot-$n" --timeout "${TIMEOUT:-300}" \
 	--report "results/boot-$n.xml" --console-log "results/boot-$n.log" --events "results/boot-$n.json" \
 	--fail-on 'BUG:|Oops' --after '# $' --send 'poweroff -f\n' --until 'reboot: Power down' "$@" </dev/null
