@@ -46,7 +46,7 @@ struct button {
 	unsigned sent;
 };
 
-/* Answer what the driver has selected; nothing has size 0. */
+/* Answer what the driver has selected; what is not there has size 0. */
 static void select_data(struct virtio_device *d, u32 off, u32 len)
 {
 	struct button *b = container_of(d, struct button, dev);
