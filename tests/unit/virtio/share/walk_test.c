@@ -2,6 +2,7 @@
 /* Attach, walk, clunk: which fids there are, and that no way leads out of the shared directory. */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -194,6 +195,30 @@ START_TEST(remove_lets_go)
 }
 END_TEST
 
-SUITE_MAIN_FIXTURE("virtio/share/walk", up, down, several_names_at_once, fids_have_one_meaning,
-		   names_that_are_none, up_ends_at_the_top, a_directory_that_was_moved_away,
-		   links_are_never_followed, attach_with_authentication_is_refused, remove_lets_go)
+/* The host takes the whole share away while the guest has it, and a file of it open. */
+START_TEST(the_share_is_gone)
+{
+	char text[16] = "", cmd[300];
+
+	ck_assert_int_eq(fake_p9_walk(&p, 0, 1, "d/e/f"), 0);
+	ck_assert_int_eq(fake_p9_open(&p, 1, 0), 0);
+	ck_assert_int_eq(fake_p9_walk(&p, 0, 2, "d"), 0);
+	snprintf(cmd, sizeof(cmd), "rm -r '%s'", fake_p9_path(&p, ""));
+	ck_assert_int_eq(system(cmd), 0);
+	/* As for a process that is in there: what is open stays, and nothing else is found. */
+	ck_assert_int_eq(fake_p9_read(&p, 1, 0, text, 6), 6);
+	ck_assert_str_eq(text, "inside");
+	ck_assert_int_eq(fake_p9_walk(&p, 0, 3, "d"), -ENOENT);
+	ck_assert_int_eq(fake_p9_walk(&p, 2, 3, "e"), -ENOENT);
+	ck_assert_int_eq(fake_p9_walk(&p, 0, 3, ""), 0);
+	ck_assert_int_eq(fake_p9_create(&p, 3, "new", 1, 0600), -ENOENT);
+	ck_assert_int_eq(fake_p9_walk(&p, 0, 4, ".."), 0);
+	ck_assert_int_eq(fake_p9_walk(&p, 4, 5, "secret"), -ENOENT);
+	ck_assert_int_eq(mkdir(fake_p9_path(&p, ""), 0755), 0); /* for the end */
+}
+END_TEST
+
+SUITE_MAIN_FIXTURE("virtio/share/walk", up, down, several_names_at_once, the_share_is_gone,
+		   fids_have_one_meaning, names_that_are_none, up_ends_at_the_top,
+		   a_directory_that_was_moved_away, links_are_never_followed,
+		   attach_with_authentication_is_refused, remove_lets_go)
