@@ -180,12 +180,16 @@ linux_basics() {
 	kargs=
 }
 
-# Waits until REGEX is in FILE.
-wait_line() {
-	local i=0
-	while ! grep -Eq "$1" "$2" 2>/dev/null; do
-		[ $i -lt $(tries 200) ] || return 1
-		i=$((i + 1))
+# comes TENTHS COMMAND...: wait until it holds, for at most so many tenths of a second.
+comes() {
+	local left=$(tries $1)
+	shift
+	until "$@"; do
+		[ $left -gt 0 ] || return 1
+		left=$((left - 1))
 		usleep 100000
 	done
 }
+
+# wait_line REGEX FILE: until the file has such a line.
+wait_line() { comes 200 grep -Eqse "$1" "$2"; }
