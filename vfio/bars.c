@@ -98,8 +98,7 @@ static void cut(struct vfio_device *v, unsigned bar, u64 off, u64 end)
 {
 	const struct vfio_intr *n = &v->intr;
 	u64 page = (u64)sysconf(_SC_PAGESIZE);
-	u64 holes[2][2] = { { n->table, n->table + n->nr_msix * 16 },
-			    { n->pba, n->pba + (n->nr_msix + 63) / 64 * 8 } };
+	u64 holes[2][2] = { { n->table, vfio_table_end(n) }, { n->pba, vfio_pba_end(n) } };
 	bool pba_first = n->pba_bar == bar && (n->table_bar != bar || n->pba < n->table);
 
 	for (unsigned i = 0; i < 2; i++) {

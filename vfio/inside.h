@@ -46,7 +46,8 @@ struct vfio_intr {
 	struct vfio_vector vectors[VFIO_MAX_VECTORS];
 	u8 msi_cap, msix_cap; /* offsets in configuration space; 0: there is none */
 	unsigned msi_max;     /* messages that the device can send */
-	unsigned nr_msix;     /* entries of the table */
+	unsigned nr_msix;     /* vectors that the guest is shown */
+	unsigned nr_entries;  /* of the device's own table */
 	unsigned table_bar, pba_bar;
 	u64 table, pba;	      /* offsets in their BARs */
 	bool enabled, masked; /* MSI-X, as the guest has written it */
@@ -117,9 +118,20 @@ void vfio_intr_update(struct vfio_device *v);
 void vfio_intr_off(struct vfio_device *v);
 void vfio_intr_fini(struct vfio_device *v);
 
+static inline u64 vfio_table_end(const struct vfio_intr *n)
+{
+	return n->table + n->nr_entries * 16;
+}
+
+static inline u64 vfio_pba_end(const struct vfio_intr *n)
+{
+	return n->pba + (n->nr_entries + 63) / 64 * 8;
+}
+
 /*
- * Is [off, off + len) of the BAR in the table or among the pending bits, which are ours? Then
- * vfio_intr_read() and vfio_intr_write() are for it. Under the lock.
+ * Is [off, off + len) of the BAR in the device's table or among its pending bits, which are ours?
+ * Then vfio_intr_read() and vfio_intr_write() are for it; what is there of vectors that are not
+ * shown reads as zero and keeps nothing. Under the lock.
  */
 bool vfio_intr_owns(const struct vfio_device *v, unsigned bar, u64 off, unsigned len);
 u64 vfio_intr_read(struct vfio_device *v, unsigned bar, u64 off, unsigned len);

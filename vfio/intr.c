@@ -292,8 +292,8 @@ bool vfio_intr_owns(const struct vfio_device *v, unsigned bar, u64 off, unsigned
 	if (!n->msix_cap)
 		return false;
 	return (bar == n->table_bar &&
-		ranges_overlap(off, len, n->table, n->nr_msix * ENTRY_SIZE)) ||
-	       (bar == n->pba_bar && ranges_overlap(off, len, n->pba, (n->nr_msix + 63) / 64 * 8));
+		ranges_overlap(off, len, n->table, vfio_table_end(n) - n->table)) ||
+	       (bar == n->pba_bar && ranges_overlap(off, len, n->pba, vfio_pba_end(n) - n->pba));
 }
 
 /* What waits in the eventfds of the 32 vectors from `first` on. */
@@ -389,7 +389,8 @@ static int add_msix(struct vfio_device *v)
 	if (at + MSIX_LEN > PCI_CFG_SIZE)
 		return -EINVAL;
 	memcpy(body, &v->raw[at], MSIX_LEN);
-	n->nr_msix = MIN((vfio_le(&body[2], 2) & MSIX_SIZE) + 1, VFIO_MAX_VECTORS);
+	n->nr_entries = (vfio_le(&body[2], 2) & MSIX_SIZE) + 1;
+	n->nr_msix = MIN(n->nr_entries, VFIO_MAX_VECTORS);
 	n->table_bar = body[4] & 7;
 	n->table = vfio_le(&body[4], 4) & ~7u;
 	n->pba_bar = body[8] & 7;

@@ -51,6 +51,35 @@ START_TEST(layouts)
 }
 END_TEST
 
+/* Of more vectors than the guest is shown, the table and the pending bits are its all the same. */
+START_TEST(long_table)
+{
+	struct fake_vfio_device *d;
+	struct rig x;
+
+	fake_vfio_init();
+	d = fake_vfio_add("0000:00:10.0", 3);
+	d->config[0xb2] = 0xff;
+	d->config[0xb3] = 0x07;
+	d->bars[0].size = 64 * KiB;
+	memcpy(&d->config[0xb4], &(u32){ 0x1000 }, 4);
+	memcpy(&d->config[0xb8], &(u32){ 0xafc0 }, 4);
+	d->irqs[VFIO_PCI_MSIX] = 2048;
+	ck_assert_int_eq(rig_start(&x, true), 0);
+	for (unsigned i = 0; i < 16; i++)
+		ck_assert_msg((direct(&x, BAR0 + i * 4096) != NULL) ==
+				      (i == 0 || i == 9 || i >= 12),
+			      "page %u", i);
+	memset(&d->bars[0].mem[0x8ff0], 0x5a, 16);
+	memset(&d->bars[0].mem[0xb0b8], 0x5a, 8);
+	wr(&x, BAR0 + 0x8ff0, 4, 0x12345678);
+	ck_assert_uint_eq(rd(&x, BAR0 + 0x8ff0, 4), 0);
+	ck_assert_uint_eq(rd(&x, BAR0 + 0xb0b8, 8), 0);
+	ck_assert_uint_eq(d->bars[0].mem[0x8ff0], 0x5a);
+	rig_down(&x);
+}
+END_TEST
+
 /* Only what the kernel allows, and whole pages of that. */
 START_TEST(sparse)
 {
@@ -213,4 +242,5 @@ START_TEST(kvm_refuses)
 }
 END_TEST
 
-SUITE_MAIN("vfio/bars", holes, layouts, sparse, kinds, moves, hostile_moves, kvm_refuses)
+SUITE_MAIN("vfio/bars", holes, layouts, long_table, sparse, kinds, moves, hostile_moves,
+	   kvm_refuses)
