@@ -220,9 +220,7 @@ static int hypercall(void *arg, unsigned index, int vcpu_fd, const struct kvm_ru
 	err = kvm_gprs_get(vcpu_fd, x, PSCI_NR_REGS);
 	if (err)
 		return err;
-	/* [SMCCC 1.2 2.4] The 32-bit functions have 32-bit arguments. */
-	for (unsigned i = 1; i < PSCI_NR_REGS && !((u32)x[0] & PSCI_64); i++)
-		x[i] = (u32)x[i];
+	psci_narrow(x);
 	pthread_mutex_lock(&p->lock);
 	now = call(p, index, x);
 	pthread_mutex_unlock(&p->lock);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The numbers of PSCI, of whoever answers it or tells a guest about it. Constants only.
+ * The numbers of PSCI, of whoever answers it or tells a guest about it. No state.
  */
 #ifndef LKVM_PSCI_IDS_H
 #define LKVM_PSCI_IDS_H
@@ -46,6 +46,13 @@
 static inline bool psci_is_call(u32 function)
 {
 	return (function & ~PSCI_64) - PSCI_VERSION < PSCI_RANGE;
+}
+
+/* [SMCCC 1.2 2.4] The functions of the 32-bit form have 32-bit arguments, in x[1] to x[3]. */
+static inline void psci_narrow(u64 x[PSCI_NR_REGS])
+{
+	for (unsigned i = 1; i < PSCI_NR_REGS && !((u32)x[0] & PSCI_64); i++)
+		x[i] = (u32)x[i];
 }
 
 #endif

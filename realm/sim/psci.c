@@ -103,6 +103,7 @@ bool psci_call(struct psci *p, unsigned cpu, u64 x[PSCI_NR_REGS])
 {
 	bool stays = (u32)x[0] != PSCI_CPU_OFF;
 
+	psci_narrow(x);
 	pthread_mutex_lock(&p->lock);
 	if (stays)
 		x[0] = dispatch(p, cpu, x);

@@ -129,5 +129,18 @@ START_TEST(what_cannot_be_switched_on)
 }
 END_TEST
 
+/* [SMCCC 1.2 2.4] What the upper halves of the registers have is nobody's. */
+START_TEST(calls_of_the_32_bit_form)
+{
+	const u64 junk = UINT64_C(0xdead) << 32;
+
+	setup(2);
+	ck_assert_int_eq(call(0, PSCI_AFFINITY_INFO, junk | 1, junk, 0), 1);
+	ck_assert_int_eq(call(0, PSCI_CPU_ON, junk | 1, junk | ENTRY, junk | 0xc0), 0);
+	ck_assert(started.cpu == 1 && started.entry == ENTRY && started.context == 0xc0);
+	ck_assert_int_eq(call(0, PSCI_AFFINITY_INFO | PSCI_64, junk | 1, 0, 0), -2);
+}
+END_TEST
+
 SUITE_MAIN("realm/sim/psci", version_and_features, a_cpu_is_switched_on_and_off,
-	   what_cannot_be_switched_on)
+	   what_cannot_be_switched_on, calls_of_the_32_bit_form)
