@@ -56,6 +56,7 @@ struct disk_req {
 	int result;
 	u32 attempt; /* which way of doing it is being tried */
 	u32 retries; /* since the last byte of progress */
+	u32 cancels; /* that the kernel had been asked for before */
 	struct iovec zero_iov;
 };
 

@@ -51,6 +51,7 @@ struct uring {
 	unsigned in_flight; /* submitted, done() not called; not those of `aux` */
 	unsigned in_kernel; /* entered, not answered; a cancellation too */
 	u32 charged;	    /* of DISK_BUDGET, by what is prepared or entered */
+	u32 cancels;	    /* that the kernel was asked for */
 	bool pumping;
 	struct at_once how;
 
@@ -177,6 +178,7 @@ static void fill(struct uring *u)
 		u->todo = r->next;
 		if (!u->todo)
 			u->todo_tail = &u->todo;
+		r->cancels = u->cancels;
 		prepare(u, sqe, r);
 	}
 }
@@ -211,6 +213,9 @@ static bool reap(struct uring *u, bool *finished)
 		if (!r) /* a cancellation; what it did, the requests tell */
 			continue;
 		u->charged -= r->charge;
+		/* Meant for others: it is not the request that makes no progress. */
+		if (res == -ECANCELED && r->cancels != u->cancels)
+			r->retries = 0;
 		if (by_ioctl(u, r))
 			res = -EOPNOTSUPP;
 		if (!disk_io_finished(&u->file, r, res)) {
@@ -381,6 +386,7 @@ static void cancel_in_kernel(struct uring *u)
 		return;
 	io_uring_prep_cancel(sqe, NULL, IORING_ASYNC_CANCEL_ALL | IORING_ASYNC_CANCEL_ANY);
 	io_uring_sqe_set_data(sqe, NULL);
+	u->cancels++;
 }
 
 static void uring_cancel(struct disk *d)

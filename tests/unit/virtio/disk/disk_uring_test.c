@@ -494,6 +494,30 @@ START_TEST(cancelled)
 }
 END_TEST
 
+/* Queues that are reset again and again are no fault of a request of another queue. */
+START_TEST(cancelled_often)
+{
+	static char out[3 * DISK_PIECE];
+	struct req wanted[8];
+
+	if (!open_disk("/tmp", 0))
+		return;
+	for (unsigned i = 0; i < ARRAY_SIZE(wanted); i++) {
+		wanted[i] = transfer(DISK_WRITE, 0, out, sizeof(out));
+		wanted[i].io.iov = wanted[i].iov;
+		wanted[i].io.nr_iov = 1;
+		submit(&wanted[i]);
+	}
+	disk->ops->commit(disk);
+	for (unsigned i = 0; i < 1000; i++)
+		disk->ops->cancel(disk);
+	drain();
+	for (unsigned i = 0; i < ARRAY_SIZE(wanted); i++)
+		ck_assert(wanted[i].is_done && !wanted[i].err);
+	close_disk();
+}
+END_TEST
+
 START_TEST(large_ones_let_others_pass)
 {
 	static char buf[512];
@@ -753,5 +777,5 @@ END_TEST
 SUITE_MAIN(SUITE_NAME, a_ring_is_restricted, a_ring_opens_no_file, write_flush_read,
 	   scattered_buffers, many_at_once, done_may_submit, drain_waits_for_all,
 	   truncated_under_us, zeroes_and_discard, small_tmpfs, direct_io, pieces, cancelled,
-	   large_ones_let_others_pass, loop_on_its_thread, on_a_borrowed_loop, alone_and_at_once,
-	   a_discard_makes_no_thread, a_secure_erase_is_no_discard)
+	   cancelled_often, large_ones_let_others_pass, loop_on_its_thread, on_a_borrowed_loop,
+	   alone_and_at_once, a_discard_makes_no_thread, a_secure_erase_is_no_discard)
