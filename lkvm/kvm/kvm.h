@@ -98,16 +98,16 @@ int kvm_gprs_set(int vcpu_fd, const u64 x[], unsigned nr);
 int kvm_reg_list(int vcpu_fd, struct kvm_reg_list **list);
 
 /*
- * Make the next thing that the vCPU sees a synchronous external abort of its last data access [KVM
- * api, KVM_SET_VCPU_EVENTS]. On the vCPU's thread, outside KVM_RUN, after an exit: before the first
- * KVM_RUN of a Realm's vCPU, Linux with v14 of the CCA patches follows a NULL pointer here.
- */
-/*
  * Have this vCPU leave KVM_RUN with KVM_EXIT_DEBUG: flags KVM_GUESTDBG_* (without ENABLE), and what
  * else struct kvm_guest_debug has. `d` all zeros: no more. 0 or -errno.
  */
 int kvm_guest_debug(int vcpu_fd, const struct kvm_guest_debug *d);
 
+/*
+ * Make the next thing that the vCPU sees a synchronous external abort of its last data access [KVM
+ * api, KVM_SET_VCPU_EVENTS]. On the vCPU's thread, outside KVM_RUN, after an exit: before the first
+ * KVM_RUN of a Realm's vCPU, Linux with v14 of the CCA patches follows a NULL pointer here.
+ */
 int kvm_inject_abort(int vcpu_fd);
 
 /* ---- kvm_event.c: irq.h on top of KVM ---- */
