@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Who connects to --gdb: what a boot cannot show. The guest is one without vCPUs. */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "lkvm/kvm/kvm.h"
+#include "lkvm/run/debugger.h"
+#include "lkvm/vm/loop.h"
+#include "tests/unit/suite.h"
+
+/* Does GDB get an answer within `s` seconds? */
+static bool answers(struct loop *loop, int gdb, unsigned s)
+{
+	u64 until = loop_now_ns() + (u64)scaled(s * 1000) * 1000000u;
+	char c;
+
+	while (loop_now_ns() < until) {
+		loop_step(loop, 100);
+		if (recv(gdb, &c, 1, MSG_DONTWAIT) == 1)
+			return true;
+	}
+	return false;
+}
+
+/* accept(2) fails as long as there is no descriptor: the loop rests, and nobody is forgotten. */
+START_TEST(no_descriptor)
+{
+	const struct kvm kvm = { .dev_fd = -1, .vm_fd = -1 };
+	struct debugger_env env = { .kvm = &kvm };
+	struct sockaddr_un a = { .sun_family = AF_UNIX, .sun_path = "s" };
+	char dir[] = "/tmp/gdb-XXXXXX";
+	struct rlimit old, none;
+	struct debugger *d;
+	unsigned steps = 0;
+	int gdb, next;
+	u64 until;
+
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	ck_assert_int_eq(chdir(dir), 0);
+	ck_assert_int_eq(loop_create(&env.loop, "test"), 0);
+	ck_assert_int_eq(debugger_create(&d, "s,wait", &env), 0);
+	gdb = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	ck_assert_int_eq(connect(gdb, (struct sockaddr *)&a, sizeof(a)), 0);
+	ck_assert_int_eq(send(gdb, "$?#3f", 5, 0), 5);
+	next = fcntl(gdb, F_DUPFD_CLOEXEC, 0);
+	close(next);
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &old), 0);
+	none = (struct rlimit){ (rlim_t)next, old.rlim_max };
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+	for (until = loop_now_ns() + 200000000u; loop_now_ns() < until; steps++)
+		loop_step(env.loop, 50);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &old), 0);
+	ck_assert_uint_lt(steps, 20);
+	ck_assert(answers(env.loop, gdb, 10));
+	close(gdb);
+	debugger_destroy(d);
+	loop_destroy(env.loop);
+	ck_assert_int_eq(chdir("/"), 0);
+	ck_assert_int_eq(rmdir(dir), 0);
+}
+END_TEST
+
+SUITE_MAIN("lkvm/run/debugger", no_descriptor)
