@@ -53,7 +53,10 @@ struct calls {
 	{                                                                                          \
 		.nr = __NR_##name, .rare = why                                                     \
 	}
-/* Refused as by a kernel that does not know it, for callers that have another way. */
+/*
+ * Refused as by a kernel that does not know it, for callers that have another way. What another
+ * room's table allows stays allowed.
+ */
 #define CALL_REFUSED(name)                                                                         \
 	{                                                                                          \
 		.nr = __NR_##name, .error = ENOSYS, .rare = "refused"                              \

@@ -47,17 +47,17 @@
 
 /* The C library's own, and those of the end. */
 static const struct sys_call list[] = {
-	CALL_IF_RARE(mmap, 2, PROT_EXEC, 0, "a large buffer"),
 	CALL(munmap),
 	CALL(brk),
-	CALL(madvise), /* the stack of a thread that ends */
 	CALL(futex),
 	CALL(write), /* messages */
 	CALL(close),
 	CALL(rt_sigprocmask),
 	CALL(exit),
 	CALL(exit_group),
-	CALL_REFUSED(mremap), /* a large buffer that grows: then the C library copies it */
+	CALL_REFUSED(mmap),    /* more than brk(2) has: then there is no memory */
+	CALL_REFUSED(mremap),  /* a large buffer that grows: then the C library copies it */
+	CALL_REFUSED(madvise), /* the stack of a thread that ends: it stays until the end */
 	CALL_RARE(clock_gettime, "where the vDSO cannot read the clock"),
 	CALL_RARE(restart_syscall, "after SIGSTOP and SIGCONT"),
 	CALL_RARE(writev, FAILURE),
@@ -114,6 +114,8 @@ static const struct sys_call setup_list[] = {
 	CALL(set_robust_list),
 	CALL(rseq),
 	CALL_IF(mprotect, 2, PROT_EXEC, 0),
+	CALL_IF(mmap, 2, PROT_EXEC, 0),
+	CALL(madvise),
 	CALL_IF(clone, 0, CLONE_VM | CLONE_THREAD, CLONE_VM | CLONE_THREAD),
 	CALL_RARE(mlock, "a protected VM"),
 	CALL_RARE(getdents64, "assigned devices"),
@@ -340,6 +342,8 @@ static int filter_all(const struct confine_env *env)
 	struct filter *f = calloc(1, sizeof(*f));
 	int err = f ? violation_catch(warden_leave_now, env->warden) : -ENOMEM;
 
+	/* From here on large buffers come from brk(2), too. */
+	mallopt(M_MMAP_MAX, 0);
 	if (!err) {
 		compose(f, env);
 		tell(f);

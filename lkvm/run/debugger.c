@@ -301,17 +301,17 @@ static void on_retry(void *arg)
 }
 
 static const struct sys_call list[] = {
-	CALL_RARE(accept4, "gdb"),
-	CALL_RARE(recvfrom, "gdb"),
-	CALL_RARE(sendto, "gdb"),
-	CALL_RARE(shutdown, "gdb"),
-	CALL_RARE(close, "gdb"),
-	CALL_RARE(newfstatat, "removing the socket's name at the end"),
-	CALL_RARE(unlinkat, "removing the socket's name at the end"),
-	CALL_RARE(setsockopt, "gdb"),
-	CALL_IOCTL_RARE(KVM_GET_ONE_REG, "gdb"),
-	CALL_IOCTL_RARE(KVM_SET_ONE_REG, "gdb"),
-	CALL_IOCTL_RARE(KVM_SET_GUEST_DEBUG, "gdb"),
+	CALL(accept4),
+	CALL(recvfrom),
+	CALL(sendto),
+	CALL(shutdown),
+	CALL(close),
+	CALL(newfstatat), /* removing the socket's name at the end */
+	CALL(unlinkat),
+	CALL(setsockopt),
+	CALL_IOCTL(KVM_GET_ONE_REG),
+	CALL_IOCTL(KVM_SET_ONE_REG),
+	CALL_IOCTL(KVM_SET_GUEST_DEBUG),
 };
 
 const struct calls debugger_calls = CALLS("gdb", list);

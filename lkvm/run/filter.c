@@ -52,23 +52,32 @@ static bool same(const struct sys_call *a, const struct sys_call *b)
 	return a->nr == b->nr && a->arg == b->arg && a->mask == b->mask && a->value == b->value;
 }
 
-/* Is what `c` allows allowed by a rule that is there? */
+/* In this order: a room that needs a call comes before one that has it refused. */
+enum kind { CONDITIONAL, PLAIN, REFUSED };
+
+static enum kind kind_of(const struct sys_call *c)
+{
+	return c->error ? REFUSED : c->mask ? CONDITIONAL : PLAIN;
+}
+
+/* Is there nothing left to say about `c`, because of a rule that is there? */
 static bool covered(const struct filter *f, const struct sys_call *c)
 {
 	for (unsigned i = 0; i < f->nr_calls; i++) {
-		if (same(&f->calls[i], c) || (f->calls[i].nr == c->nr && !f->calls[i].mask))
+		if (same(&f->calls[i], c) ||
+		    (f->calls[i].nr == c->nr && (!f->calls[i].mask || kind_of(c) == REFUSED)))
 			return true;
 	}
 	return false;
 }
 
-static void add_rules(struct filter *f, bool conditional)
+static void add_rules(struct filter *f, enum kind kind)
 {
 	for (unsigned r = 0; r < f->nr_rooms; r++) {
 		for (unsigned i = 0; i < f->rooms[r]->nr; i++) {
 			const struct sys_call *c = &f->rooms[r]->list[i];
 
-			if (!!c->mask != conditional || covered(f, c))
+			if (kind_of(c) != kind || covered(f, c))
 				continue;
 			assert(f->nr_calls < FILTER_MAX_CALLS);
 			f->calls[f->nr_calls++] = *c;
@@ -177,9 +186,10 @@ void filter_compile(struct filter *f)
 	struct sock_filter *s;
 
 	f->nr_calls = f->nr_names = f->len = 0;
-	add_rules(f, true);
-	add_rules(f, false);
+	add_rules(f, CONDITIONAL);
+	add_rules(f, PLAIN);
 	drop_superfluous(f);
+	add_rules(f, REFUSED);
 
 	load(f, offsetof(struct seccomp_data, arch));
 	s = begin_if(f, THIS_ARCH);

@@ -2,6 +2,8 @@
 # Tables of system calls against what runs do. Each set of devices runs under strace: what a run makes
 # and no table lists ends lkvm with status 159; what a table lists and no run with its room makes is told
 # at the end.
+#
+# Of the processes under strace only lkvm's own counts: not its daemons, nor the keeper of a simulated Realm's keys.
 nr=0
 
 # traced WRAPPER...: makes $T/lkvm, which is lkvm under strace and under the wrapper.
@@ -21,6 +23,10 @@ took_part() {
 	sed -n 's/^ *Debug: confined: //p' ${1:-$err} | tr -d '\r' | sort -u >$T/rooms.$nr
 	awk '
 		/seccomp\(SECCOMP_SET_MODE_FILTER/ { on = 1; next }
+		# Another process is what a clone without CLONE_THREAD makes, and all that it makes.
+		/ (clone3?|vfork)\(/ { thread[$1] = /CLONE_THREAD/ }
+		/ (clone3?|vfork)(\(| resumed).* = [0-9]+$/ && (!thread[$1] || ($1 in other)) { other[$NF] = 1 }
+		$1 in other { next }
 		on && match($0, /^[0-9]+ +[a-z0-9_]+\(/) {
 			name = substr($0, RSTART, RLENGTH - 1)
 			sub(/^[0-9]+ +/, "", name)
@@ -35,6 +41,8 @@ took_part() {
 		}' $T/trace >$T/used.$nr
 	holds "rooms" [ -s $T/rooms.$nr ]
 	holds "calls" [ -s $T/used.$nr ]
+	# Refused without a word: nobody should want it after set-up.
+	! grep -E ' mmap\(.* ENOSYS' $T/trace || bad "memory that was wanted and refused"
 }
 
 # unmade: the listed calls that no run with their room has made, "room: call".
@@ -65,6 +73,16 @@ unmade() {
 
 # made_by ROOM: its calls are all made.
 made_by() { ! unmade | grep "^$1: " && grep -q "^$1: " $T/rooms.*; }
+
+# all_made_by ROOM...: those of these rooms, which the traced runs had among others.
+all_made_by() {
+	local room
+	case_begin "no call is listed that nobody makes: $*"
+	for room; do
+		holds "$room" made_by "$room"
+	done
+	case_end
+}
 
 # all_made: those of all rooms that took part.
 all_made() {

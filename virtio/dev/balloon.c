@@ -293,7 +293,7 @@ static void balloon_destroy(struct virtio_device *d)
 }
 
 static const struct sys_call list[] = {
-	CALL_RARE(madvise, "pages that are given back"),
+	CALL(madvise),
 	CALL_RARE(fallocate, "pages of a hugetlbfs that are given back"),
 };
 static const struct calls balloon_calls = CALLS("virtio-balloon", list);

@@ -22,20 +22,18 @@
 
 #include "virtio/dev/vsock.h"
 
-#define CONNECTS "only when somebody connects"
-
 static const struct sys_call list[] = {
 	CALL(newfstatat), /* removing the socket's name */
 	CALL(unlinkat),
-	CALL_RARE(accept4, CONNECTS),
-	CALL_IF_RARE(socket, 0, UINT32_MAX, AF_UNIX, CONNECTS),
-	CALL_RARE(connect, CONNECTS),
-	CALL_RARE(recvfrom, CONNECTS),
-	CALL_RARE(sendto, CONNECTS),
-	CALL_RARE(sendmsg, CONNECTS),
-	CALL_RARE(readv, CONNECTS),
-	CALL_RARE(shutdown, CONNECTS),
-	CALL_RARE(ppoll, CONNECTS),
+	CALL(accept4),
+	CALL_IF(socket, 0, UINT32_MAX, AF_UNIX),
+	CALL(connect),
+	CALL(recvfrom),
+	CALL(sendto),
+	CALL(sendmsg),
+	CALL(readv),
+	CALL(shutdown),
+	CALL_RARE(ppoll, "a peer that has gone, or not"),
 };
 const struct calls vsock_calls = CALLS("virtio-vsock", list);
 

@@ -180,7 +180,6 @@ static const struct sys_call list[] = {
 	CALL_IOCTL_RARE(BLKDISCARD, "a block device"),
 	CALL_IOCTL_RARE(BLKSECDISCARD, "a block device that erases"),
 	CALL_RARE(newfstatat, "a disk that grows"),
-	CALL_RARE(fstat, "a disk that grows"),
 	CALL_RARE(ftruncate, "a disk that grows"),
 	CALL_RARE(lseek, "a file with holes"),
 	CALL_IOCTL_RARE(BLKGETSIZE64, "a disk that grows"),

@@ -432,7 +432,6 @@ static const struct sys_call list[] = {
 	CALL(preadv2),
 	CALL_RARE(pwritev2, "a disk that can be written"),
 	CALL_RARE(newfstatat, "a disk that grows"),
-	CALL_RARE(fstat, "a disk that grows"),
 	CALL_IOCTL_RARE(BLKGETSIZE64, "a disk that grows"),
 };
 static const struct calls uring_calls = CALLS("disk (io_uring)", list);

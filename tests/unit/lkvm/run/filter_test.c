@@ -100,6 +100,27 @@ START_TEST(what_is_listed_is_allowed_and_nothing_else)
 }
 END_TEST
 
+/* Whichever room comes first; the condition of the one that allows it holds. */
+START_TEST(what_one_room_needs_is_not_refused_by_another)
+{
+	static const struct sys_call none[] = { CALL_REFUSED(read), CALL_REFUSED(mmap),
+						CALL_REFUSED(madvise) };
+	static const struct calls refuses = CALLS("refuses", none);
+
+	for (unsigned i = 0; i < 2; i++) {
+		memset(&f, 0, sizeof(f));
+		filter_add(&f, i ? &one : &refuses);
+		filter_add(&f, i ? &refuses : &one);
+		filter_compile(&f);
+		ck_assert_uint_eq(ask(__NR_read, 0, 3), SECCOMP_RET_ALLOW);
+		ck_assert_uint_eq(ask(__NR_mmap, 2, PROT_READ), SECCOMP_RET_ALLOW);
+		ck_assert_uint_eq(ask(__NR_mmap, 2, PROT_EXEC), SECCOMP_RET_TRAP);
+		ck_assert_uint_eq(ask(__NR_madvise, 0, 0), SECCOMP_RET_ERRNO | ENOSYS);
+		ck_assert_uint_eq(f.nr_names, 4);
+	}
+}
+END_TEST
+
 /* The kernel takes the lower half of an ioctl's number; C libraries may extend its sign. */
 START_TEST(a_request_counts_by_its_lower_half)
 {
@@ -229,5 +250,6 @@ START_TEST(a_table_as_text)
 END_TEST
 
 SUITE_MAIN("lkvm/run/filter", what_is_listed_is_allowed_and_nothing_else,
-	   a_request_counts_by_its_lower_half, another_instruction_set_is_the_end, rooms_add_up,
-	   the_same_as_libseccomp, a_table_as_text)
+	   what_one_room_needs_is_not_refused_by_another, a_request_counts_by_its_lower_half,
+	   another_instruction_set_is_the_end, rooms_add_up, the_same_as_libseccomp,
+	   a_table_as_text)
