@@ -213,8 +213,9 @@ static inline void mem_win_store32(const struct mem_win *w, u32 off, u32 val)
 int mem_guard(struct mem *m);
 
 /*
- * True if a device has touched an unshared page since the last call. Clears that mark, and shows
- * pages again that were hidden behind empty ones. Cheap. Any thread.
+ * True if the calling thread has touched an unshared page since its last call. Clears that mark,
+ * which is the thread's own, and shows pages again that were hidden behind empty ones. Cheap. Any
+ * thread.
  */
 bool mem_touched(struct mem *m);
 

@@ -10,11 +10,16 @@
  * one mapping. Devices then see nothing of it until somebody asks, also of what the guest shares:
  * only a guest that takes back what it has given to devices comes here.
  *
+ * Whose fault it is. The kernel delivers a fault to the thread that has made it, so each thread has
+ * a mark of its own, and no device is stopped for what another one has touched. A hidden page is
+ * hidden from all: a look-up on another thread has it shown before it touches, so that it finds out
+ * by a fault of its own.
+ *
  * Thread: the handler on any thread that touches; start and stop on main, the rest on any.
  * Trust:  the guest decides where devices look: a fault is its fault, not ours.
  * Spec:   Linux virt/kvm/arm/pkvm.rst ("will result in the delivery of a SIGSEGV")
  *
- * The state is global because a signal handler has nothing else.
+ * The state is global, or the thread's, because a signal handler has nothing else.
  */
 #include "lkvm/vm/mem_guard.h"
 
@@ -26,10 +31,12 @@
 static struct {
 	const struct region *_Atomic regions; /* main writes */
 	unsigned nr;
-	atomic_bool touched;
 	atomic_uint nr_hidden; /* pages, since they were shown last */
 	struct sigaction before;
 } guard;
+
+/* This thread has touched what it may not: its handler writes. Read after a signal fence. */
+static _Thread_local volatile sig_atomic_t touched;
 
 /* Of another kind: the instruction is tried again, and finds whoever was here before us. */
 static void on_fault(int sig, siginfo_t *info, void *context)
@@ -40,7 +47,7 @@ static void on_fault(int sig, siginfo_t *info, void *context)
 
 	for (unsigned i = 0; regions && i < guard.nr; i++) {
 		if (region_hide(&regions[i], info->si_addr, whole)) {
-			atomic_store(&guard.touched, true);
+			touched = true;
 			errno = err;
 			return;
 		}
@@ -54,7 +61,7 @@ int guard_start(const struct region *regions, unsigned nr)
 
 	assert(!atomic_load(&guard.regions));
 	guard.nr = nr;
-	atomic_store(&guard.touched, false);
+	touched = false;
 	atomic_store(&guard.nr_hidden, 0);
 	if (sigaction(SIGSEGV, &sa, &guard.before) < 0)
 		return -errno;
@@ -70,29 +77,42 @@ void guard_stop(const struct region *regions)
 	atomic_store(&guard.regions, NULL);
 }
 
+static void show(void)
+{
+	const struct region *regions = atomic_load(&guard.regions);
+
+	atomic_store(&guard.nr_hidden, 0);
+	for (unsigned i = 0; regions && i < guard.nr; i++)
+		region_unhide(&regions[i]);
+}
+
 bool guard_ask(const void *p, u64 len)
 {
 	const volatile char *at = p, *end = at + len;
+	bool before = touched, faulted;
 
+	if (atomic_load_explicit(&guard.nr_hidden, memory_order_relaxed))
+		show();
+	touched = false;
 	while (at < end) {
 		(void)*at;
 		atomic_signal_fence(memory_order_seq_cst); /* on_fault() was here, if at all */
-		if (atomic_load_explicit(&guard.touched, memory_order_relaxed))
+		if (touched)
 			break;
 		at = (const volatile char *)align_down((uintptr_t)at + MEM_PAGE, MEM_PAGE);
 	}
-	return !guard_touched();
+	faulted = touched;
+	touched = before;
+	if (faulted)
+		show();
+	return !faulted;
 }
 
 bool guard_touched(void)
 {
-	const struct region *regions = atomic_load(&guard.regions);
-
-	if (!atomic_load_explicit(&guard.touched, memory_order_relaxed) ||
-	    !atomic_exchange(&guard.touched, false))
+	if (!touched)
 		return false;
-	atomic_store(&guard.nr_hidden, 0);
-	for (unsigned i = 0; regions && i < guard.nr; i++)
-		region_unhide(&regions[i]);
+	touched = false;
+	show();
 	return true;
 }

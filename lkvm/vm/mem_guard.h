@@ -20,13 +20,13 @@ void guard_stop(const struct region *regions);
 
 /*
  * Touch each page of [p, p + len), which is in a guarded region, up to the first fault. True: the
- * host has all of them. False: there was a fault, as guard_touched() says, which this call has
- * asked already. Any thread.
+ * host has all of them. False: there was a fault, which guard_touched() does not count. Any thread.
  */
 bool guard_ask(const void *p, u64 len);
 
 /*
- * Was there a fault since the last call? If so, show the hidden pages again. Any thread.
+ * Has the calling thread made a fault since its last call? If so, show the hidden pages again. Any
+ * thread.
  */
 bool guard_touched(void);
 

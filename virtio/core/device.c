@@ -164,7 +164,10 @@ static bool device_remap(struct virtio_device *d, u64 generation)
 	return true;
 }
 
-/* Each handler of the loop ends with this, so it was this device. */
+/*
+ * Each handler of the loop ends with this, and the mark is the loop's own: so it was this device. A
+ * device that has workers asks on each of them.
+ */
 static bool touched(struct virtio_device *d)
 {
 	if (!d->guarded || !mem_touched(d->mem))

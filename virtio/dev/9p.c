@@ -43,7 +43,8 @@ struct p9_slot {
 	struct p9_slot *flushes; /* Tflush that wait for this one */
 	bool serving;		 /* a worker has it, or will */
 	u16 head;
-	u32 answer; /* its length */
+	u32 answer;   /* its length */
+	bool touched; /* the worker has met a page that the guest does not share */
 	struct share_req req;
 	struct iovec *iov, *pins; /* as in virtio/dev/blk_slots.c: what was pinned */
 	unsigned nr_pins;
@@ -136,6 +137,7 @@ static void serve(struct worker_job *j)
 	struct p9_slot *s = container_of(j, struct p9_slot, job);
 
 	s->answer = share_serve(s->p->share, &s->req);
+	s->touched = mem_touched(s->p->dev.mem);
 }
 
 static void served(struct worker_job *j)
@@ -143,6 +145,8 @@ static void served(struct worker_job *j)
 	struct p9_slot *s = container_of(j, struct p9_slot, job), *f, *next;
 
 	s->serving = false;
+	if (s->touched)
+		virtio_fail_unshared(&s->p->dev);
 	finish(s, s->answer);
 	for (f = s->flushes; f; f = next) {
 		next = f->next;

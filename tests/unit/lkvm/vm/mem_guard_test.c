@@ -4,6 +4,7 @@
  * fault is to a device is in mem_test.c.
  */
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -91,5 +92,75 @@ START_TEST(pages_taken_back_under_a_device_cost_few_mappings)
 }
 END_TEST
 
+/* ---- several threads ---- */
+
+static pthread_barrier_t turn;
+
+static void *other(void *arg)
+{
+	bool *was_told = arg;
+
+	was_told[0] = mem_touched(m);
+	view[8192] = 'd';
+	pthread_barrier_wait(&turn); /* it has touched, and not asked */
+	pthread_barrier_wait(&turn); /* the others have asked */
+	was_told[1] = mem_touched(m);
+	was_told[2] = mem_touched(m);
+	return NULL;
+}
+
+/* What one has touched is no other's doing, and is not forgotten when another one asks. */
+START_TEST(a_fault_belongs_to_the_thread_that_made_it)
+{
+	bool was_told[3];
+	pthread_t thread;
+	struct iovec iov;
+
+	setup();
+	pthread_barrier_init(&turn, NULL, 2);
+	view[0] = 's';
+	ck_assert_int_eq(mprotect((char *)(uintptr_t)view + 8192, 4096, PROT_NONE), 0);
+	ck_assert_int_eq(pthread_create(&thread, NULL, other, was_told), 0);
+	pthread_barrier_wait(&turn);
+	ck_assert(!mem_touched(m));
+	/* A look-up of a page that is shared finds it, and what it has is not an empty page. */
+	ck_assert_int_eq(mem_iov(m, gpa(RAM), 4096, &iov, 1), 1);
+	ck_assert_int_eq(view[0], 's');
+	/* One of a page that is not shared fails, here, and tells nobody else. */
+	ck_assert_int_eq(mprotect((char *)(uintptr_t)view + 16384, 4096, PROT_NONE), 0);
+	ck_assert_int_eq(mem_iov(m, gpa(RAM + 16384), 4096, &iov, 1), -EFAULT);
+	ck_assert(!mem_touched(m));
+	pthread_barrier_wait(&turn);
+	pthread_join(thread, NULL);
+	ck_assert(!was_told[0] && was_told[1] && !was_told[2]);
+	pthread_barrier_destroy(&turn);
+	mem_destroy(m);
+}
+END_TEST
+
+/* A page that is hidden because of one thread is not there for another. */
+START_TEST(a_lookup_sees_what_another_thread_has_hidden)
+{
+	bool was_told[3];
+	pthread_t thread;
+
+	setup();
+	pthread_barrier_init(&turn, NULL, 2);
+	view[8192] = 's';
+	ck_assert_int_eq(mprotect((char *)(uintptr_t)view + 8192, 4096, PROT_NONE), 0);
+	ck_assert_int_eq(pthread_create(&thread, NULL, other, was_told), 0);
+	pthread_barrier_wait(&turn);
+	ck_assert_int_eq(view[8192], 'd');
+	ck_assert_int_eq(mem_read(m, gpa(RAM + 8192), &(char){ 0 }, 1), 0);
+	/* Shown again; pKVM would fault here, and this mprotect() does not come back. */
+	ck_assert_int_eq(view[8192], 's');
+	pthread_barrier_wait(&turn);
+	pthread_join(thread, NULL);
+	pthread_barrier_destroy(&turn);
+	mem_destroy(m);
+}
+END_TEST
+
 SUITE_MAIN("lkvm/vm/mem_guard", a_lookup_stops_at_its_first_fault,
-	   pages_taken_back_under_a_device_cost_few_mappings)
+	   pages_taken_back_under_a_device_cost_few_mappings,
+	   a_fault_belongs_to_the_thread_that_made_it, a_lookup_sees_what_another_thread_has_hidden)
