@@ -22,8 +22,9 @@ int dgram_if_create(struct netif **out, const struct net_conf *c, struct loop *l
 /*
  * A netif that copies every frame that passes to the file c->pcap, if there is one, and to that of
  * netif_capture(). `inner`, which has the frames then, is its own, and destroyed with it, also
- * after an error.
+ * after an error. `loop` is that of `inner`.
  */
-int pcap_if_create(struct netif **out, const struct net_conf *c, struct netif *inner);
+int pcap_if_create(struct netif **out, const struct net_conf *c, struct netif *inner,
+		   struct loop *loop);
 
 #endif

@@ -37,5 +37,5 @@ int netif_create(struct netif **out, const struct net_conf *c, struct loop *loop
 
 	if (err || !*out || (!c->pcap[0] && !c->may_capture))
 		return err;
-	return pcap_if_create(out, c, *out);
+	return pcap_if_create(out, c, *out, loop);
 }

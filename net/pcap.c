@@ -6,9 +6,10 @@
  * Trust:  frames of both sides are written as they are. The guest can change its bytes while they
  *         are written: the file may differ from what the other netif sees, its structure not.
  *
- * A capture may go to a FIFO (wireshark reads from one): it is written without waiting, and what
- * its reader has no room for is missing, which is said at the end. A file is written to as the
- * host's page cache takes it.
+ * The network waits for no capture. One to a file goes through pcap_writer.c, as a file system may
+ * hang. One to a FIFO (wireshark reads from one) is written without waiting. What there is no room
+ * for is missing, which is said at the end. `lkvm trace bounce --pcap` begins when no thread can be
+ * made any more: its file is written to as the host's page cache takes it.
  *
  * Large TCP segments are noted whole, with the checksum as the driver left it, as captures on a
  * host with segmentation offload show them.
@@ -25,6 +26,7 @@
 #include "lkvm/base/iov.h"
 #include "lkvm/base/log.h"
 #include "net/kinds.h"
+#include "net/pcap_writer.h"
 
 #define MAX_PIECES 256u
 
@@ -47,10 +49,11 @@ struct packet_header {
  * of that frame waits, and those that come meanwhile are counted instead. `fd` does not block.
  */
 struct output {
-	int fd;		   /* -1: none, or writing failed */
-	u64 missed;	   /* frames that are not in it */
-	u8 *rest;	   /* REST_MAX bytes, once there was a rest */
-	size_t done, left; /* of the rest */
+	int fd;			    /* -1: none, or writing failed */
+	struct pcap_writer *writer; /* not NULL: has it in its place */
+	u64 missed;		    /* frames that are not in it */
+	u8 *rest;		    /* REST_MAX bytes, once there was a rest */
+	size_t done, left;	    /* of the rest */
 };
 
 #define REST_MAX (sizeof(struct packet_header) + NETIF_FRAME_MAX)
@@ -69,25 +72,48 @@ static struct pcap_if *pcap_if(struct netif *n)
 	return container_of(n, struct pcap_if, netif);
 }
 
+static bool output_is_on(const struct output *o)
+{
+	return o->fd >= 0 || o->writer;
+}
+
+static void output_end_said(int err)
+{
+	log_warn("pcap: capture ends here: %s", strerror(err));
+}
+
 static void output_close(struct output *o)
 {
+	struct pcap_writer *w = o->writer;
+	int err;
+
 	if (o->left && write(o->fd, o->rest + o->done, o->left) != (ssize_t)o->left)
 		o->missed++;
 	if (o->missed)
-		log_warn("pcap: %llu frames are not in the capture: its reader was too slow",
-			 (unsigned long long)o->missed);
+		log_warn("pcap: %llu frames are not in the capture: its %s was too slow",
+			 (unsigned long long)o->missed, w ? "disk" : "reader");
 	if (o->fd >= 0)
 		close(o->fd);
 	free(o->rest);
 	*o = (struct output){ .fd = -1 };
+	err = pcap_writer_destroy(w);
+	if (err)
+		output_end_said(-err);
 }
 
 /* Disk full, or nobody reads any more: the guest's network matters more than its recording. */
 static void output_fail(struct output *o, int err)
 {
-	log_warn("pcap: capture ends here: %s", strerror(err));
+	output_end_said(err);
 	o->left = 0;
 	output_close(o);
+}
+
+/* Through a thread of its own, for a regular file: O_NONBLOCK does nothing there. */
+static int output_begin_file(struct output *o, int fd, struct loop *loop)
+{
+	*o = (struct output){ .fd = -1 };
+	return pcap_writer_create(&o->writer, fd, loop);
 }
 
 static void output_begin(struct output *o, int fd)
@@ -120,6 +146,10 @@ static void append(struct output *o, const struct iovec *v, unsigned nr, size_t 
 	struct stat st;
 	ssize_t n;
 
+	if (o->writer) {
+		o->missed += pcap_writer_put(o->writer, v, nr, len) == -EAGAIN;
+		return;
+	}
 	if (o->fd < 0)
 		return;
 	if (!output_push(o)) {
@@ -153,7 +183,7 @@ static void note(struct pcap_if *p, struct iov_cur frame)
 	size_t len = frame.left;
 	int nr;
 
-	if (p->file.fd < 0 && p->live.fd < 0)
+	if (!output_is_on(&p->file) && !output_is_on(&p->live))
 		return;
 	nr = iov_take(&frame, len, v + 1, MAX_PIECES);
 	if (nr < 0)
@@ -226,7 +256,12 @@ static void pcap_if_destroy(struct netif *n)
 	free(p);
 }
 
-static const struct sys_call list[] = { CALL(writev), CALL(close) };
+static const struct sys_call list[] = {
+	CALL(write),
+	CALL(close),
+	CALL_RARE(writev, "a FIFO, lkvm trace"),
+	CALL(futex),
+};
 static const struct calls pcap_calls = CALLS("capture", list);
 
 static const struct netif_ops pcap_if_ops = {
@@ -336,16 +371,36 @@ int netif_capture(struct netif *n, int fd)
 	return 0;
 }
 
-int pcap_if_create(struct netif **out, const struct net_conf *c, struct netif *inner)
+static bool is_regular(int fd)
+{
+	struct stat st;
+
+	return !fstat(fd, &st) && S_ISREG(st.st_mode);
+}
+
+static int open_output(struct output *o, const char *path, struct loop *loop)
+{
+	int fd = *path ? open_file(path) : -1, err;
+
+	if (fd < 0 || !is_regular(fd)) {
+		output_begin(o, fd);
+		return *path && fd < 0 ? fd : 0;
+	}
+	err = output_begin_file(o, fd, loop);
+	return err ? log_errno(err, "pcap: cannot write %s", path) : 0;
+}
+
+int pcap_if_create(struct netif **out, const struct net_conf *c, struct netif *inner,
+		   struct loop *loop)
 {
 	struct pcap_if *p = calloc(1, sizeof(*p));
-	int fd = !p ? -ENOMEM : c->pcap[0] ? open_file(c->pcap) : -1;
+	int err = p ? open_output(&p->file, c->pcap, loop) : -ENOMEM;
 
-	if (!p || (c->pcap[0] && fd < 0)) {
+	if (err) {
 		netif_destroy(inner);
 		free(p);
 		*out = NULL;
-		return fd;
+		return err;
 	}
 	p->netif = (struct netif){ .calls = { inner->calls[0], inner->calls[1], &pcap_calls },
 				   .ops = &pcap_if_ops,
@@ -353,7 +408,6 @@ int pcap_if_create(struct netif **out, const struct net_conf *c, struct netif *i
 				   .mtu = inner->mtu };
 	memcpy(p->netif.mac, inner->mac, NETIF_MAC_LEN);
 	p->inner = inner;
-	output_begin(&p->file, fd);
 	p->live.fd = -1;
 	inner->client = &pcap_client;
 	inner->client_arg = p;

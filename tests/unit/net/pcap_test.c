@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "lkvm/base/iov.h"
+#include "lkvm/vm/loop.h"
 #include "net/kinds.h"
 #include "tests/fake/netif.h"
 #include "tests/unit/suite.h"
@@ -22,6 +23,7 @@ static int fd;
 static struct fake_netif *inner;
 static struct netif *outer;
 static struct fake_client client;
+static struct loop *loop;
 
 static void set_up(void)
 {
@@ -29,10 +31,11 @@ static void set_up(void)
 
 	fd = mkstemp(path);
 	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(loop_create(&loop, "net"), 0);
 	snprintf(c.pcap, sizeof(c.pcap), "%s", path);
 	inner = fake_netif(0, 1500);
 	memset(&client, 0, sizeof(client));
-	ck_assert_int_eq(pcap_if_create(&outer, &c, &inner->netif), 0);
+	ck_assert_int_eq(pcap_if_create(&outer, &c, &inner->netif, loop), 0);
 	fake_client_attach(&client, outer);
 	outer->ops->up(outer, 0);
 }
@@ -40,6 +43,7 @@ static void set_up(void)
 static void tear_down(void)
 {
 	netif_destroy(outer);
+	loop_destroy(loop);
 	close(fd);
 	unlink(path);
 }
@@ -52,12 +56,31 @@ static int send_frame(const char *bytes)
 	return outer->ops->send(outer, &none, iov_cur(&v, 1));
 }
 
+/* The file is written by another thread. */
+static ssize_t file_size_soon(size_t want)
+{
+	struct stat st;
+
+	for (unsigned i = 0; i < 10000; i++) {
+		ck_assert_int_eq(fstat(fd, &st), 0);
+		if ((size_t)st.st_size >= want)
+			break;
+		usleep(1000);
+	}
+	return st.st_size;
+}
+
 /* The file has these frames, and nothing else. */
 static void noted(const char *const *frames, unsigned nr)
 {
 	static u8 file[1 << 16];
-	ssize_t n = pread(fd, file, sizeof(file), 0);
-	size_t at = FILE_HEADER;
+	size_t at = FILE_HEADER, want = FILE_HEADER;
+	ssize_t n;
+
+	for (unsigned i = 0; i < nr; i++)
+		want += PACKET_HEADER + strlen(frames[i]);
+	ck_assert_uint_eq((size_t)file_size_soon(want), want);
+	n = pread(fd, file, sizeof(file), 0);
 
 	ck_assert_int_ge(n, FILE_HEADER);
 	for (unsigned i = 0; i < nr; i++) {
@@ -161,7 +184,7 @@ START_TEST(a_reader_that_is_slow)
 	ck_assert_int_ge(reader, 0);
 	inner = fake_netif(0, 1500);
 	memset(&client, 0, sizeof(client));
-	ck_assert_int_eq(pcap_if_create(&outer, &c, &inner->netif), 0);
+	ck_assert_int_eq(pcap_if_create(&outer, &c, &inner->netif, NULL), 0);
 	fake_client_attach(&client, outer);
 	outer->ops->up(outer, 0);
 	for (; sent < 200; sent++) {
