@@ -30,6 +30,7 @@ CALL(int, linkat, (int d, const char *a, int e, const char *b, int f), (d, a, e,
 CALL(int, mkostemp, (char *path, int f), (path, f), -1, EMFILE)
 CALL(int, stat, (const char *path, struct stat *st), (path, st), -1, EIO)
 CALL(int, fstat, (int fd, struct stat *st), (fd, st), -1, EIO)
+CALL(int, fstatat, (int d, const char *path, struct stat *st, int f), (d, path, st, f), -1, EIO)
 CALL(int, fchmod, (int fd, mode_t m), (fd, m), -1, EIO)
 CALL(int, chmod, (const char *path, mode_t m), (path, m), -1, EIO)
 CALL(int, flock, (int fd, int op), (fd, op), -1, ENOLCK)
@@ -76,6 +77,7 @@ CALL(ssize_t, sendmsg, (int fd, const struct msghdr *m, int f), (fd, m, f), -1, 
 CALL(ssize_t, recvmsg, (int fd, struct msghdr *m, int f), (fd, m, f), -1, ECONNRESET)
 CALL(int, setsockopt, (int fd, int l, int o, const void *p, socklen_t n), (fd, l, o, p, n), -1,
      ENOBUFS)
+CALL(int, getsockopt, (int fd, int l, int o, void *p, socklen_t *n), (fd, l, o, p, n), -1, ENOBUFS)
 
 /* ---- io_uring, KVM: these return -errno ---- */
 CALL(int, io_uring_queue_init, (unsigned n, struct io_uring *r, unsigned f), (n, r, f), -ENOMEM,

@@ -349,6 +349,7 @@ int main(int argc, char **argv)
 	must(shared != MAP_FAILED, "faults: memory");
 	run_all(scenarios_start, nr_scenarios_start, argc, argv, &n);
 	run_all(scenarios_data, nr_scenarios_data, argc, argv, &n);
+	run_all(scenarios_talk, nr_scenarios_talk, argc, argv, &n);
 	printf("faults: %u passed, %u failed\n", n.passed, n.failed);
 	return n.failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -54,7 +54,7 @@ struct scenario {
 	bool goes_on; /* without some of what was asked for, and says an error all the same */
 };
 
-extern const struct scenario scenarios_start[], scenarios_data[];
-extern const unsigned nr_scenarios_start, nr_scenarios_data;
+extern const struct scenario scenarios_start[], scenarios_data[], scenarios_talk[];
+extern const unsigned nr_scenarios_start, nr_scenarios_data, nr_scenarios_talk;
 
 #endif
