@@ -304,11 +304,11 @@ static const struct sys_call list[] = {
 	CALL(accept4),
 	CALL(recvfrom),
 	CALL(sendto),
-	CALL(shutdown),
+	CALL_RARE(shutdown, "a debugger that is sent away"),
 	CALL(close),
 	CALL(newfstatat), /* removing the socket's name at the end */
 	CALL(unlinkat),
-	CALL(setsockopt),
+	CALL_RARE(setsockopt, "a debugger that comes by TCP"),
 	CALL_IOCTL(KVM_GET_ONE_REG),
 	CALL_IOCTL(KVM_SET_ONE_REG),
 	CALL_IOCTL(KVM_SET_GUEST_DEBUG),

@@ -48,8 +48,8 @@ static bool get(u32 *which)
 		return false;
 	ck_assert_uint_eq(have, FRAME);
 	*which = frame[0];
-	for (unsigned i = 0; i < ARRAY_SIZE(frame); i++)
-		ck_assert_uint_eq(frame[i], *which);
+	/* Each word is the one before it. */
+	ck_assert(!memcmp(frame, frame + 1, sizeof(frame) - sizeof(frame[0])));
 	return true;
 }
 
@@ -97,10 +97,10 @@ START_TEST(a_file_that_hangs_costs_frames_and_no_time)
 }
 END_TEST
 
-/* The ring goes round several times, and stays in order. */
+/* The ring goes round twice, and stays in order. */
 START_TEST(what_comes_in_turn_comes_out_in_turn)
 {
-	static u32 got[3 * NR_MAX];
+	static u32 got[NR_MAX];
 	pthread_t thread;
 
 	setup();
