@@ -25,6 +25,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -171,6 +172,15 @@ static int to_shared(struct gmem *g, unsigned region, gpa_t at, u64 len)
 	return err ? err : mem_set_shared(g->m, at, len, true);
 }
 
+/*
+ * The host gives and takes its own pages, so a guest with smaller ones cannot move one of them.
+ * KVM would say EINVAL.
+ */
+static bool whole_pages(u64 at, u64 len)
+{
+	return is_aligned(at | len, (u64)sysconf(_SC_PAGESIZE));
+}
+
 /* A step in region `i`, from c->at to `end`: 0: all is done, MORE, -errno; -EAGAIN: in flight. */
 static int step_in(struct gmem *g, unsigned i, struct change *c, u64 end)
 {
@@ -183,6 +193,8 @@ static int step_in(struct gmem *g, unsigned i, struct change *c, u64 end)
 		if (shared == !c->is_private)
 			continue;
 		run = MIN(run, STEP);
+		if (!whole_pages(at, run))
+			return -EXDEV;
 		err = c->is_private ? to_private(g, gpa(at), run) : to_shared(g, i, gpa(at), run);
 		c->at = err ? at : at + run;
 		return err ? err : MORE;
@@ -267,11 +279,18 @@ static bool is_hopeless(struct gmem *g, const struct change *c)
 
 static void cannot_convert(const struct change *c, int err)
 {
+	char pages[200];
+
+	snprintf(pages, sizeof(pages),
+		 "they are not whole pages of this host, which have %ld KiB; a guest kernel with "
+		 "smaller pages does not run here, use one with pages of %ld KiB",
+		 sysconf(_SC_PAGESIZE) / 1024, sysconf(_SC_PAGESIZE) / 1024);
 	log_error("cannot make %llu KiB at %#llx %s: %s",
 		  (unsigned long long)((c->end - c->base) / KiB), (unsigned long long)c->base,
 		  c->is_private ? "private" : "shared",
 		  err == -ENOSPC   ? "the guest has shared memory in too many pieces"
 		  : err == -ERANGE ? "not all of it is the guest's memory"
+		  : err == -EXDEV  ? pages
 				   : strerror(-err));
 }
 

@@ -344,6 +344,34 @@ START_TEST(a_conversion_that_the_kernel_refuses)
 }
 END_TEST
 
+static long page_size = 4096;
+
+/* NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
+long __sysconf(int name);
+long sysconf(int name)
+{
+	return name == _SC_PAGESIZE ? page_size : __sysconf(name);
+}
+/* NOLINTEND */
+
+/* A guest with pages of 4 KiB on a host whose pages are larger gets the reason. */
+START_TEST(pages_smaller_than_the_hosts)
+{
+	static const struct fake_op small[] = { { GUEST_EMPTY, POOL, 4096, NULL },
+						{ GUEST_END, 0, 0, NULL } };
+
+	capture_start();
+	begin(HOST_B2, small);
+	ck_assert_int_eq(launch(), 0);
+	page_size = 16384;
+	ck_assert_int_eq(run(0), -EXDEV);
+	page_size = 4096;
+	captured_one_error("whole pages of this host", "pages of 16 KiB");
+	ck_assert(!mem_is_shared(mem, gpa(POOL), 4096));
+	tear_down();
+}
+END_TEST
+
 /* Each ioctl fails once: an error that is told, nothing left behind, or no harm done. */
 START_TEST(every_step_can_fail)
 {
@@ -360,4 +388,4 @@ SUITE_MAIN("realm/rme", every_generation_starts, the_rfc_has_its_ram_locked,
 	   the_rfc_is_told_vectors_and_counters, pages_change_sides,
 	   what_is_so_already_costs_nothing, all_of_ram_is_one_call, a_page_in_flight_is_waited_for,
 	   the_rfc_kernel_changes_pages_itself, siblings_go_quietly, exits_that_make_no_sense,
-	   a_conversion_that_the_kernel_refuses, every_step_can_fail)
+	   a_conversion_that_the_kernel_refuses, pages_smaller_than_the_hosts, every_step_can_fail)
