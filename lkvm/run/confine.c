@@ -107,6 +107,7 @@ static const struct sys_call setup_list[] = {
 	CALL(rt_sigaction),
 	CALL(sched_getaffinity),
 	CALL(sched_setaffinity),
+	CALL(sched_setattr),
 	CALL_RARE(sched_setscheduler, "a simulated Realm"),
 	CALL(statfs),
 	CALL(fstatfs),
