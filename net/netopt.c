@@ -372,9 +372,6 @@ static int parse_one(struct net_conf *c, char *param, u32 *used)
 		return 0;
 	if (val)
 		*val++ = '\0';
-	/* kvmtool's README says --network virtio, and the program takes that for a tap. */
-	if (!val && !strcmp(param, "virtio"))
-		return 0;
 	k = find_key(param);
 	if (!k)
 		return BAD("Unknown network parameter %s ('lkvm help network' lists them)", param);
