@@ -64,6 +64,8 @@ START_TEST(modes)
 	ck_assert_uint_eq(wants(), 1);
 	RUN(0, 5, 1); /* no broadcasts */
 	ck_assert_uint_eq(wants(), 0);
+	RUN(0, 0, 0x80); /* any value but 0 is on */
+	ck_assert_uint_eq(wants(), 15);
 	reset();
 	ck_assert_uint_eq(wants(), 15);
 }
