@@ -38,7 +38,7 @@ say = @printf '  %-8s%s\n' '$(1)' '$(2)'
 # All of the program but main(), and what stands in for parts of it in tests. Libraries that few guests
 # need are found at run time (X_load.c); LINKED=y is a program that has them in it (X_linked.c).
 LINKED ?=
-ROOM_SRCS := $(sort $(wildcard lkvm/*/*.c virtio/*/*.c net/*.c net/*/*.c vfio/*.c arm64/*.c realm/*.c realm/*/*.c))
+ROOM_SRCS := $(sort $(wildcard lkvm/*/*.c virtio/*/*.c net/*.c net/*/*.c arm64/*.c realm/*.c realm/*/*.c))
 LIB_SRCS := $(filter-out %$(if $(LINKED),_load.c,_linked.c),$(ROOM_SRCS))
 LKVM_SRCS := lkvm/main.c lkvm/start.c $(LIB_SRCS)
 FAKE_SRCS := $(sort $(wildcard tests/fake/*.c))

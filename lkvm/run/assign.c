@@ -17,11 +17,11 @@
 #include "lkvm/base/log.h"
 #include "lkvm/kvm/kvm.h"
 #include "lkvm/run/filter.h"
+#include "lkvm/vfio/device.h"
+#include "lkvm/vfio/dma.h"
+#include "lkvm/vfio/iommu.h"
 #include "lkvm/vm/mem.h"
 #include "realm/realm.h"
-#include "vfio/device.h"
-#include "vfio/dma.h"
-#include "vfio/iommu.h"
 
 /* Room for all but the largest BARs, so that the board does not depend on the device. */
 #define WINDOW (64 * GiB)

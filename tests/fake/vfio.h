@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A host with PCI devices behind an IOMMU, in place of vfio/sys.c: sysfs, iommufd with nodes of
- * devices, the container with groups. Made from the kernel's documentation and headers, not from
- * vfio/. Rules of the kernel that a caller could break are kept: mappings do not overlap and go as
- * a whole, one kind of interrupts at a time, a device is of use only in an address space.
+ * A host with PCI devices behind an IOMMU, in place of lkvm/vfio/sys.c: sysfs, iommufd with nodes
+ * of devices, the container with groups. Made from the kernel's documentation and headers, not from
+ * lkvm/vfio/. Rules of the kernel that a caller could break are kept: mappings do not overlap and
+ * go as a whole, one kind of interrupts at a time, a device is of use only in an address space.
  *
  * Descriptors are real (memfds), so that close() is the kernel's; what they are is forgotten with
  * fake_vfio_init(). One thread.
@@ -11,8 +11,8 @@
 #ifndef TESTS_FAKE_VFIO_H
 #define TESTS_FAKE_VFIO_H
 
-#include "vfio/sys.h"
-#include "vfio/uapi.h"
+#include "lkvm/vfio/sys.h"
+#include "lkvm/vfio/uapi.h"
 
 #define FAKE_VFIO_DEVICES 3u
 #define FAKE_VFIO_MAPS 128u

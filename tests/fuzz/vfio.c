@@ -19,13 +19,13 @@
 #include <string.h>
 
 #include "lkvm/base/log.h"
+#include "lkvm/vfio/device.h"
+#include "lkvm/vfio/dma.h"
+#include "lkvm/vfio/iommu.h"
 #include "lkvm/vm/mem.h"
 #include "tests/fake/irq.h"
 #include "tests/fake/vfio.h"
 #include "tests/fuzz/input.h"
-#include "vfio/device.h"
-#include "vfio/dma.h"
-#include "vfio/iommu.h"
 
 #define ECAM UINT64_C(0x40000000)
 #define MEM UINT64_C(0x50000000)

@@ -4,11 +4,11 @@
  * mapped there they reach, and nothing else. By iommufd where the kernel has it and shows the
  * device as a node of its own, otherwise by a container of groups [vfio.rst].
  */
-#ifndef VFIO_IOMMU_H
-#define VFIO_IOMMU_H
+#ifndef LKVM_VFIO_IOMMU_H
+#define LKVM_VFIO_IOMMU_H
 
-#include "vfio/find.h"
-#include "vfio/uapi.h"
+#include "lkvm/vfio/find.h"
+#include "lkvm/vfio/uapi.h"
 
 struct vfio_iommu;
 

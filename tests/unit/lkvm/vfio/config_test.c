@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Configuration space of an assigned device: what is shown, and what of writes reaches it. */
-#include "tests/unit/vfio/rig.h"
+#include "tests/unit/lkvm/vfio/rig.h"
 
 #define COMMAND 4u
 
@@ -185,5 +185,5 @@ START_TEST(status_is_the_devices)
 }
 END_TEST
 
-SUITE_MAIN("vfio/config", header, capabilities, without_messages, bad_lists, command,
+SUITE_MAIN("lkvm/vfio/config", header, capabilities, without_messages, bad_lists, command,
 	   hostile_writes, power_is_stored, reset_of_the_function, status_is_the_devices)

@@ -3,8 +3,8 @@
  * The system calls of this folder, alone in a file so that tests can put a model of a host in its
  * place (tests/fake/vfio.h). All of them: >= 0, or -errno, and no message. Any thread.
  */
-#ifndef VFIO_SYS_H
-#define VFIO_SYS_H
+#ifndef LKVM_VFIO_SYS_H
+#define LKVM_VFIO_SYS_H
 
 #include "lkvm/base/util.h"
 

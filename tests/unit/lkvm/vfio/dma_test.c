@@ -5,10 +5,10 @@
 #include <unistd.h>
 
 #include "lkvm/base/log.h"
+#include "lkvm/vfio/dma.h"
 #include "lkvm/vm/mem.h"
 #include "tests/fake/vfio.h"
 #include "tests/unit/suite.h"
-#include "vfio/dma.h"
 
 #define RAM UINT64_C(0x80000000)
 #define SIZE (4 * MiB)
@@ -283,5 +283,5 @@ START_TEST(reasons)
 }
 END_TEST
 
-SUITE_MAIN("vfio/dma", an_ordinary_guest, a_pool, a_realm, pieces, any_order, unmapping_fails,
+SUITE_MAIN("lkvm/vfio/dma", an_ordinary_guest, a_pool, a_realm, pieces, any_order, unmapping_fails,
 	   mapping_fails, rest_is_lost, reasons)

@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "lkvm/base/log.h"
+#include "lkvm/vfio/find.h"
 #include "tests/fake/vfio.h"
 #include "tests/unit/suite.h"
-#include "vfio/find.h"
 
 START_TEST(addresses)
 {
@@ -140,4 +140,4 @@ START_TEST(size_of_64_bit_bars)
 }
 END_TEST
 
-SUITE_MAIN("vfio/find", addresses, a_good_one, reasons, groups, size_of_64_bit_bars)
+SUITE_MAIN("lkvm/vfio/find", addresses, a_good_one, reasons, groups, size_of_64_bit_bars)

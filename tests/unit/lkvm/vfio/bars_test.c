@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* BARs of an assigned device: what is mapped into the guest, what is carried over, moves. */
-#include "tests/unit/vfio/rig.h"
+#include "tests/unit/lkvm/vfio/rig.h"
 
 #define COMMAND 4u
 #define TABLE 0x2000u
@@ -242,5 +242,5 @@ START_TEST(kvm_refuses)
 }
 END_TEST
 
-SUITE_MAIN("vfio/bars", holes, layouts, long_table, sparse, kinds, moves, hostile_moves,
+SUITE_MAIN("lkvm/vfio/bars", holes, layouts, long_table, sparse, kinds, moves, hostile_moves,
 	   kvm_refuses)

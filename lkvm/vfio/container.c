@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "lkvm/base/log.h"
-#include "vfio/iommu_ops.h"
+#include "lkvm/vfio/iommu_ops.h"
 
 #define CONTAINER "/dev/vfio/vfio"
 

@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "lkvm/base/log.h"
-#include "vfio/inside.h"
+#include "lkvm/vfio/inside.h"
 
 #define CFG_BAR 0x10u
 

@@ -6,7 +6,7 @@
  * Trust:  the user's own command line; the kernel.
  * Spec:   Documentation/driver-api/vfio.rst, Documentation/ABI/testing/sysfs-bus-pci
  */
-#include "vfio/find.h"
+#include "lkvm/vfio/find.h"
 
 #include <errno.h>
 #include <stdio.h>

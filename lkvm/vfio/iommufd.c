@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "lkvm/base/log.h"
-#include "vfio/iommu_ops.h"
+#include "lkvm/vfio/iommu_ops.h"
 
 int vfio_iommufd_open(struct vfio_iommu *io)
 {

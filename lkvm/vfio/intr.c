@@ -25,7 +25,7 @@
 #include <unistd.h>
 
 #include "lkvm/base/log.h"
-#include "vfio/inside.h"
+#include "lkvm/vfio/inside.h"
 
 /* [PCI 3.0 §6.8.1] */
 #define CAP_MSI 0x05u

@@ -4,10 +4,10 @@
  * guest. The mappings of the IOMMU follow the states of pages [mem_follow()]: a page is mapped once
  * it is shared, and unmapped before it is taken back; if that fails, it is not taken back.
  */
-#ifndef VFIO_DMA_H
-#define VFIO_DMA_H
+#ifndef LKVM_VFIO_DMA_H
+#define LKVM_VFIO_DMA_H
 
-#include "vfio/iommu.h"
+#include "lkvm/vfio/iommu.h"
 
 struct dma;
 struct mem;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* An assigned device as its files see it: device.c, config.c, bars.c, intr.c only. */
-#ifndef VFIO_INSIDE_H
-#define VFIO_INSIDE_H
+#ifndef LKVM_VFIO_INSIDE_H
+#define LKVM_VFIO_INSIDE_H
 
-#include "vfio/device.h"
-#include "vfio/uapi.h"
+#include "lkvm/vfio/device.h"
+#include "lkvm/vfio/uapi.h"
 
 #define VFIO_MAX_AREAS 4u     /* of one BAR, that are mapped */
 #define VFIO_MAX_VECTORS 256u /* that are shown of more */

@@ -6,7 +6,7 @@
  * Trust:  the kernel; what the device says of itself is checked.
  * Spec:   Documentation/driver-api/vfio.rst
  */
-#include "vfio/device.h"
+#include "lkvm/vfio/device.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -16,8 +16,8 @@
 
 #include "lkvm/base/calls.h"
 #include "lkvm/base/log.h"
-#include "vfio/inside.h"
-#include "vfio/iommu.h"
+#include "lkvm/vfio/inside.h"
+#include "lkvm/vfio/iommu.h"
 
 static const struct sys_call list[] = {
 	CALL_IOCTL(VFIO_DEVICE_SET_IRQS),

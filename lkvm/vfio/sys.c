@@ -5,7 +5,7 @@
  * Thread: any.
  * Trust:  the kernel.
  */
-#include "vfio/sys.h"
+#include "lkvm/vfio/sys.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -10,7 +10,7 @@
  * a part of one, the whole is unmapped and the rest mapped again: a device that works on the rest
  * at that moment sees an error. Linux does not do that: it takes back what it has shared.
  */
-#include "vfio/dma.h"
+#include "lkvm/vfio/dma.h"
 
 #include <errno.h>
 #include <stdlib.h>

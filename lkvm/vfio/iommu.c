@@ -6,14 +6,14 @@
  * Trust:  the kernel.
  * Spec:   Documentation/driver-api/vfio.rst, Documentation/userspace-api/iommufd.rst
  */
-#include "vfio/iommu.h"
+#include "lkvm/vfio/iommu.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "lkvm/base/log.h"
-#include "vfio/iommu_ops.h"
+#include "lkvm/vfio/iommu_ops.h"
 
 int vfio_iommu_create(struct vfio_iommu **out)
 {

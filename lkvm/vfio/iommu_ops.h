@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The two ways to an address space of the IOMMU, for iommu.c only. Contracts: vfio/iommu.h. */
-#ifndef VFIO_IOMMU_OPS_H
-#define VFIO_IOMMU_OPS_H
+/* The two ways to an address space of the IOMMU, for iommu.c only. Contracts: lkvm/vfio/iommu.h. */
+#ifndef LKVM_VFIO_IOMMU_OPS_H
+#define LKVM_VFIO_IOMMU_OPS_H
 
-#include "vfio/iommu.h"
+#include "lkvm/vfio/iommu.h"
 
 #define VFIO_MAX_DEVICES 8u
 #define VFIO_MAX_RANGES 64u

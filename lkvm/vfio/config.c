@@ -18,7 +18,7 @@
 #include <string.h>
 
 #include "lkvm/base/log.h"
-#include "vfio/inside.h"
+#include "lkvm/vfio/inside.h"
 
 /* [PCI 3.0 §6.1] */
 #define CFG_COMMAND 0x04u

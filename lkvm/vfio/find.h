@@ -2,11 +2,11 @@
 /*
  * A device of the host by its address: is it there, and may it be assigned? Main thread.
  */
-#ifndef VFIO_FIND_H
-#define VFIO_FIND_H
+#ifndef LKVM_VFIO_FIND_H
+#define LKVM_VFIO_FIND_H
 
 #include "lkvm/base/util.h"
-#include "vfio/sys.h"
+#include "lkvm/vfio/sys.h"
 
 #define VFIO_ADDR_SIZE 20u
 

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* An assigned device in slot 2 of a PCI bus, and a guest that accesses it as a vCPU does. */
-#ifndef TESTS_UNIT_VFIO_RIG_H
-#define TESTS_UNIT_VFIO_RIG_H
+#ifndef TESTS_UNIT_LKVM_VFIO_RIG_H
+#define TESTS_UNIT_LKVM_VFIO_RIG_H
 
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "lkvm/base/log.h"
+#include "lkvm/vfio/device.h"
+#include "lkvm/vfio/iommu.h"
 #include "tests/fake/irq.h"
 #include "tests/fake/vfio.h"
 #include "tests/unit/suite.h"
-#include "vfio/device.h"
-#include "vfio/iommu.h"
 
 #define ECAM UINT64_C(0x40000000)
 #define MEM UINT64_C(0x50000000)

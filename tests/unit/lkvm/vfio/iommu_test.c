@@ -5,9 +5,9 @@
 #include <unistd.h>
 
 #include "lkvm/base/log.h"
+#include "lkvm/vfio/iommu.h"
 #include "tests/fake/vfio.h"
 #include "tests/unit/suite.h"
-#include "vfio/iommu.h"
 
 static unsigned nr_told;
 
@@ -188,4 +188,4 @@ START_TEST(mixed)
 }
 END_TEST
 
-SUITE_MAIN("vfio/iommu", by_iommufd, by_container, ranges_unknown, failures, mixed)
+SUITE_MAIN("lkvm/vfio/iommu", by_iommufd, by_container, ranges_unknown, failures, mixed)

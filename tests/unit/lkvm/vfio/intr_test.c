@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Interrupts of an assigned device: which kind is on, who is bound, what waits while masked. */
-#include "tests/unit/vfio/rig.h"
+#include "tests/unit/lkvm/vfio/rig.h"
 
 #include <sys/eventfd.h>
 
@@ -273,5 +273,5 @@ START_TEST(many_vectors)
 }
 END_TEST
 
-SUITE_MAIN("vfio/intr", intx, messages, masked, the_table, msi, msi_moves, msi_32, few,
+SUITE_MAIN("lkvm/vfio/intr", intx, messages, masked, the_table, msi, msi_moves, msi_32, few,
 	   many_vectors)

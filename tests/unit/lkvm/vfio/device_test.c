@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* An assigned device as a whole: each step of its creation fails once; reset, end. */
-#include "tests/unit/vfio/rig.h"
+#include "tests/unit/lkvm/vfio/rig.h"
 
 static void fails(struct fake_vfio_device *d, unsigned long req, unsigned nth, int want)
 {
@@ -74,4 +74,4 @@ START_TEST(no_reset)
 }
 END_TEST
 
-SUITE_MAIN("vfio/device", creation_fails, the_end, no_reset)
+SUITE_MAIN("lkvm/vfio/device", creation_fails, the_end, no_reset)

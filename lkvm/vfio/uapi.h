@@ -4,8 +4,8 @@
  * taken from <linux/vfio.h> and <linux/iommufd.h>: the build machine's headers may be older than
  * the kernel that runs. Names and values are the kernel's. All structs begin with their size.
  */
-#ifndef VFIO_UAPI_H
-#define VFIO_UAPI_H
+#ifndef LKVM_VFIO_UAPI_H
+#define LKVM_VFIO_UAPI_H
 
 #include <sys/ioctl.h>
 

@@ -9,11 +9,11 @@
  *
  * Threads: main; registers on vCPU threads under the device's lock.
  */
-#ifndef VFIO_DEVICE_H
-#define VFIO_DEVICE_H
+#ifndef LKVM_VFIO_DEVICE_H
+#define LKVM_VFIO_DEVICE_H
 
+#include "lkvm/vfio/find.h"
 #include "lkvm/vm/pci.h"
-#include "vfio/find.h"
 
 struct vfio_device;
 struct vfio_iommu;
