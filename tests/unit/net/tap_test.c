@@ -421,6 +421,7 @@ START_TEST(frames_are_captured)
 	w.n->ops->up(w.n, 0);
 	send_frame(&w, f, put_arp(f, 1, GUEST_IP, HOST_IP));
 	ck_assert_ptr_nonnull(wait_for(&w, ETHERTYPE_ARP4, 0));
+	world_close(&w); /* and the capture is complete */
 	n = read(fd, file, sizeof(file));
 	ck_assert_int_ge(n, 24 + 2 * (16 + 42));
 	memcpy(&word, file, 4);
@@ -431,7 +432,6 @@ START_TEST(frames_are_captured)
 	memcpy(&word, file + 24 + 8, 4);
 	ck_assert_uint_eq(word, 42);
 	ck_assert_mem_eq(file + 40, f, 42);
-	world_close(&w);
 	close(fd);
 	unlink(path);
 }

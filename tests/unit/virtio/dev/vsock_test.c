@@ -880,10 +880,11 @@ END_TEST
 
 START_TEST(options)
 {
-	static const char *const bad[] = {
-		"",   "0",	"1",	      "2",     "4294967295", "x",
-		"3,", "3,uds=", "3,vhost=on", "3,foo", "3 4",	     "-3"
-	};
+	static const char *const bad[] = { "",		"0",	      "1",
+					   "2",		"4294967295", "x",
+					   "3,",	"3,uds=",     "3,vhost=on,uds=/a",
+					   "3,vhost=1", "3,foo",      "3 4",
+					   "-3" };
 	struct vsock_conf c;
 
 	ck_assert_int_eq(vsock_conf_parse("3", &c), 0);
