@@ -18,11 +18,9 @@ static const char *const texts[EXEC_NR_FAILURES] = {
 	[EXEC_FAIL_MODULE] = "cannot load a kernel module that lkvm has given it",
 	[EXEC_FAIL_NET] = "cannot bring its network up",
 	[EXEC_FAIL_ROOT] =
-		"cannot mount the host's files: its kernel needs 9P (CONFIG_NET_9P_VIRTIO) or "
-		"virtio-fs (CONFIG_VIRTIO_FS), built in or as modules that lkvm finds (--modules)",
+		"cannot mount the host's files: its kernel needs 9P (CONFIG_NET_9P_VIRTIO) or virtio-fs (CONFIG_VIRTIO_FS), built in or as modules that lkvm finds (--modules)",
 	[EXEC_FAIL_OVERLAY] =
-		"cannot put a layer over the host's files: its kernel needs "
-		"CONFIG_OVERLAY_FS, built in or as a module that lkvm finds (--modules)",
+		"cannot put a layer over the host's files: its kernel needs CONFIG_OVERLAY_FS, built in or as a module that lkvm finds (--modules)",
 	[EXEC_FAIL_SHARE] = "cannot mount a shared directory",
 	[EXEC_FAIL_PTY] = "has no terminal for the command",
 	[EXEC_FAIL_START] = "cannot start a process",

@@ -324,7 +324,7 @@ u64 vfio_intr_read(struct vfio_device *v, unsigned bar, u64 off, unsigned len)
 	const struct vfio_intr *n = &v->intr;
 	u64 val = 0;
 
-	for (unsigned i = 0; i + 4 <= len; i += 4) {
+	for (unsigned i = 0; i + 4 <= MIN(len, 8u); i += 4) {
 		u64 at = off + i - n->table;
 
 		if (in_table(n, bar, off + i))

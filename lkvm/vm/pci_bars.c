@@ -127,13 +127,13 @@ void pci_bar_add(struct pci_func *f, unsigned bar, u64 size, u32 type, unsigned 
 		put32(&f->wmask[CFG_BAR + 4 * bar + 4], (u32)(~(size - 1) >> 32));
 }
 
-/* The next place in a window for `size` bytes. */
-static int take_place(u64 *next, u64 size, gpa_t base, u64 window, u64 *at)
+/* The next place in a window for `len` bytes, which is their alignment, too. */
+static int take_place(u64 *next, u64 len, gpa_t base, u64 window, u64 *at)
 {
-	*at = align_up(*next, MAX(size, SLOT_WINDOW));
-	if (*at < *next || !in_window(*at, size, base, window))
+	*at = align_up(*next, MAX(len, SLOT_WINDOW));
+	if (*at < *next || !in_window(*at, len, base, window))
 		return -ENOSPC;
-	*next = *at + size;
+	*next = *at + len;
 	return 0;
 }
 

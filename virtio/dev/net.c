@@ -220,8 +220,10 @@ static u64 net_features(const struct net *n, const struct virtio_pool *pool)
 	const struct netif *netif = n->pairs[0].netif;
 	u64 features = VIRTIO_NET_F_MAC | VIRTIO_NET_F_STATUS | VIRTIO_NET_F_MRG_RXBUF |
 		       VIRTIO_NET_F_CTRL_VQ | VIRTIO_NET_F_CTRL_RX | VIRTIO_NET_F_CTRL_RX_EXTRA |
-		       VIRTIO_NET_F_CTRL_MAC_ADDR | net_features_of(netif->offloads);
+		       VIRTIO_NET_F_CTRL_MAC_ADDR;
 
+	assert(netif);
+	features |= net_features_of(netif->offloads);
 	if (n->nr_pairs > 1)
 		features |= VIRTIO_NET_F_MQ;
 	if (netif->mtu)

@@ -3,6 +3,7 @@
  * The watcher with its thread: a guest is a test that prints into its tap.
  */
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -205,7 +206,18 @@ START_TEST(log_that_cannot_be)
 }
 END_TEST
 
+/* A signal that comes when a boot is over and the next has not begun. */
+START_TEST(asked_for_between_boots)
+{
+	run.reboots = true;
+	start();
+	ck_assert(watch_ended(w, STOP_RESET));
+	stop_request_signal(&stop, SIGTERM);
+	ck_assert_int_eq(watch_finish(w, true), 128 + SIGTERM);
+}
+END_TEST
+
 SUITE_MAIN_FIXTURE("lkvm/watch", before, after, until, last_words,
 		   timeout_before_there_is_a_machine, a_panic, a_panic_that_is_said,
 		   a_panic_that_is_said_and_silence, panic_unwatched, panic_of_an_earlier_boot,
-		   too_many_resets, a_log, log_that_cannot_be)
+		   too_many_resets, asked_for_between_boots, a_log, log_that_cannot_be)
