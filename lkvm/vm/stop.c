@@ -35,6 +35,13 @@ void stop_wait(const struct stop *s, int ms)
 	poll(&p, 1, ms);
 }
 
+enum stop_reason stop_last(const struct stop *s, enum stop_reason end)
+{
+	enum stop_reason asked = stop_why(s);
+
+	return end == STOP_RESET && asked != STOP_NONE ? asked : end;
+}
+
 bool stop_again(struct stop *s)
 {
 	int now = STOP_RESET;

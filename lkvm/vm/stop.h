@@ -65,6 +65,12 @@ void stop_request_reset(struct stop *s, s64 type);
  */
 bool stop_again(struct stop *s);
 
+/*
+ * Why a guest has ended whose last boot ended by `end`: between two boots nothing runs that could
+ * be stopped, so who asks for the end then has ended it.
+ */
+enum stop_reason stop_last(const struct stop *s, enum stop_reason end);
+
 /* The reason for the stop; STOP_NONE: none was asked for. Any thread. */
 static inline enum stop_reason stop_why(const struct stop *s)
 {

@@ -336,21 +336,13 @@ static void judge(const struct watch *w, struct verdict_facts *f, struct verdict
 	verdict_of(v, f);
 }
 
-/* Between two boots nothing runs that could be stopped: who asks for the end then has ended it. */
-static enum stop_reason end_of(const struct watch *w)
-{
-	enum stop_reason asked = stop_why(w->stop);
-
-	return w->end == STOP_RESET && asked != STOP_NONE ? asked : w->end;
-}
-
 int watch_finish(struct watch *w, bool started)
 {
 	struct verdict_facts f = { .started = started };
 	struct verdict v;
 	int err;
 
-	w->end = end_of(w);
+	w->end = stop_last(w->stop, w->end);
 	loop_stop(w->loop);
 	w->runs = false;
 	take_all(w);
