@@ -125,7 +125,6 @@ static const struct sys_call setup_list[] = {
 	CALL_RARE(fstat, "by the C library's version"),
 	CALL_RARE(statx, "by the C library's version"),
 	CALL_RARE(readlinkat, "by the C library's version"),
-	CALL_RARE(getdents64, "assigned devices"),
 	CALL_RARE(getsockopt, "by libslirp's version"),
 	CALL_RARE(connect, "by libslirp's version"),
 	CALL_RARE(uname, "by the C library"),

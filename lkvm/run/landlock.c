@@ -23,6 +23,7 @@
 #include "lkvm/gdb/listen.h"
 #include "lkvm/watch/outfile.h"
 #include "virtio/disk/layer.h"
+#include "virtio/vhost/kernel.h"
 
 /* ---- the kernel's interface; headers of older systems have a part of it ---- */
 
@@ -253,6 +254,8 @@ static void allow_setup(struct rules *r, const struct config *c)
 	for (unsigned i = 0; i < c->nr_nics; i++) {
 		if (c->nics[i].mode == NET_MODE_TAP)
 			allow(r, "/dev/net/tun", rw);
+		if (c->nics[i].vhost)
+			allow(r, KVHOST_NET_PATH, rw);
 		allow(r, c->nics[i].tapif, rw);
 		allow(r, c->nics[i].pcap, rw);
 	}

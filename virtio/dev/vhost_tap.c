@@ -3,138 +3,66 @@
  * A network card on a tap whose queues the host's kernel serves (vhost-net): a frame of the guest
  * costs lkvm nothing but its interrupt.
  *
- * Thread: create and destroy on main; everything else on the device's loop.
- * Trust:  of the guest nothing is read here but what every device checks of its rings. The kernel
- *         follows descriptors to RAM of the guest and nowhere else; that it does not ask what is
- *         shared is why guests that bounce have no such card.
+ * Thread: as vhost_kernel.c.
+ * Trust:  as there.
  * Spec:   virtio 1.3 §5.1; Linux include/uapi/linux/vhost.h
- *
- * Doorbells are the kernel's: the eventfd that KVM writes is the one it reads. Interrupts come as
- * an eventfd that is looked at here, because who masks and routes them is the transport. A ring
- * that breaks is told by an eventfd, too, and there is no more to tell the driver than that.
  */
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include "lkvm/base/log.h"
 #include "virtio/dev/net_priv.h"
-#include "virtio/vhost/kernel.h"
+#include "virtio/dev/vhost_kernel.h"
+#include "virtio/vhost/kernel_uapi.h"
 
-#define NR_QUEUES NET_PAIR
+static_assert(NET_PAIR == VHOST_KERNEL_QUEUES, "a pair of queues is the kernel's");
 
-/* An eventfd that the kernel writes. Nobody reads it: each write is an edge, as of a doorbell. */
-struct signal {
-	struct vhost_tap *v;
-	int fd;
-	struct loop_fd *reg;
-};
+static const struct sys_call list[] = { CALL_IOCTL(VHOST_NET_SET_BACKEND) };
+static const struct calls net_calls = CALLS("vhost-net", list);
 
 struct vhost_tap {
-	struct virtio_device dev;
+	struct vhost_kernel base;
 	struct netif *netif;
-	struct kvhost kernel;
 	struct net_config config;
-	bool serving;
-	struct signal calls[NR_QUEUES], broken;
 };
 
 static struct vhost_tap *vhost_tap(struct virtio_device *d)
 {
-	return container_of(d, struct vhost_tap, dev);
+	return container_of(d, struct vhost_tap, base.dev);
 }
 
-/* ---- what the kernel says ---- */
-
-static void on_call(void *arg, u32 events)
+static int set_backend(struct vhost_tap *v, u32 queue, int tap)
 {
-	struct signal *s = arg;
-	struct virtio_device *d = &s->v->dev;
+	const struct vhost_vring_file f = { .index = queue, .fd = tap };
 
-	if (s->v->serving)
-		d->tops->interrupt_queue(d->transport, (u16)(s - s->v->calls));
+	return kvhost_ask(&v->base.kernel, VHOST_NET_SET_BACKEND, &f);
 }
 
-static void on_broken(void *arg, u32 events)
+/* The tap is each queue's back end, or none is, and then the kernel has let go of the rings. */
+static int run(struct vhost_kernel *k, bool on)
 {
-	struct signal *s = arg;
-
-	if (s->v->serving)
-		virtio_fail(&s->v->dev, "bad ring or frame", -EBADMSG);
-}
-
-static int listen_to(struct vhost_tap *v, struct signal *s, loop_fd_fn fn)
-{
-	s->v = v;
-	s->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	return s->fd < 0 ? -errno
-			 : loop_fd_add(v->dev.loop, s->fd, EPOLLIN | EPOLLET, fn, s, &s->reg);
-}
-
-static void signal_fini(struct signal *s)
-{
-	loop_fd_del(s->reg);
-	if (s->fd >= 0)
-		close(s->fd);
-}
-
-/* ---- the device ---- */
-
-static int start(struct virtio_device *d)
-{
+	struct virtio_device *d = &k->dev;
 	struct vhost_tap *v = vhost_tap(d);
-	struct vhost_ring rings[NR_QUEUES];
-	int err;
+	int err = 0;
 
-	for (unsigned i = 0; i < NR_QUEUES; i++) {
-		const struct virtqueue *q = &d->queues[i];
-
-		if (!q->started)
-			return -EINVAL;
-		rings[i] = (struct vhost_ring){ true,	   q->size,	   q->desc,	  q->driver,
-						q->device, d->doorbell[i], v->calls[i].fd };
-	}
-	v->netif->ops->up(v->netif, net_offloads_of(d) & v->netif->offloads);
-	err = kvhost_start(&v->kernel, d->mem, d->features, rings, NR_QUEUES, v->netif->tap_fd,
-			   v->broken.fd);
-	if (err)
-		v->netif->ops->down(v->netif);
-	v->serving = !err;
-	return err;
-}
-
-/* What was there before the doorbell was given away is rung for once more. */
-static void kick(struct virtio_device *d, struct virtqueue *q)
-{
-	virtio_notify(d, q->index);
-}
-
-static void stop(struct virtio_device *d, struct virtqueue *q)
-{
-	struct vhost_tap *v = vhost_tap(d);
-
-	if (!v->serving)
-		return;
-	/* The kernel could stop one ring; no driver is known that would. */
-	if (q)
-		virtio_fail(d, "its driver stops one queue of a running device", -EOPNOTSUPP);
-	v->serving = false;
-	kvhost_stop(&v->kernel);
+	if (on)
+		v->netif->ops->up(v->netif, net_offloads_of(d) & v->netif->offloads);
+	for (u32 i = 0; i < NET_PAIR && on && !err; i++)
+		err = set_backend(v, i, v->netif->tap_fd);
+	if (on && !err)
+		return 0;
+	for (u32 i = 0; i < NET_PAIR; i++)
+		set_backend(v, i, -1);
 	v->netif->ops->down(v->netif);
+	return err;
 }
 
 static void destroy(struct virtio_device *d)
 {
 	struct vhost_tap *v = vhost_tap(d);
 
-	kvhost_close(&v->kernel);
-	for (unsigned i = 0; i < NR_QUEUES; i++)
-		signal_fini(&v->calls[i]);
-	signal_fini(&v->broken);
+	vhost_kernel_fini(&v->base);
 	netif_destroy(v->netif);
-	virtio_fini(d);
 	free(v);
 }
 
@@ -143,9 +71,9 @@ static const struct virtio_type type = {
 	.id = 1,
 	.pci_class = 0x020000, /* Ethernet controller */
 	.foreign = true,
-	.start = start,
-	.kick = kick,
-	.stop = stop,
+	.start = vhost_kernel_start,
+	.kick = vhost_kernel_kick,
+	.stop = vhost_kernel_stop,
 	.destroy = destroy,
 };
 
@@ -155,27 +83,26 @@ static u64 features(const struct vhost_tap *v)
 	u64 rings = VIRTIO_F_VERSION_1 | VIRTIO_F_INDIRECT_DESC | VIRTIO_F_EVENT_IDX |
 		    VIRTIO_NET_F_MRG_RXBUF;
 
-	return (v->kernel.features & rings) | VIRTIO_NET_F_MAC | VIRTIO_NET_F_STATUS |
+	return (v->base.kernel.features & rings) | VIRTIO_NET_F_MAC | VIRTIO_NET_F_STATUS |
 	       (v->netif->mtu ? VIRTIO_NET_F_MTU : 0) | net_features_of(v->netif->offloads);
 }
 
 static int build(struct vhost_tap *v, const struct virtio_env *env)
 {
-	const u16 sizes[NR_QUEUES] = { NET_QUEUE_SIZE, NET_QUEUE_SIZE };
-	int err = kvhost_open(&v->kernel);
+	const u16 sizes[NET_PAIR] = { NET_QUEUE_SIZE, NET_QUEUE_SIZE };
+	int err = kvhost_open(&v->base.kernel, KVHOST_NET_PATH);
 
 	if (err)
-		return log_errno(err, "vhost=1: /dev/vhost-net (module vhost_net)");
+		return log_errno(err, "vhost=1: %s (module vhost_net)", KVHOST_NET_PATH);
 	if (v->netif->tap_fd < 0) {
 		log_error("vhost=1: the tap has no header of virtio-net in front of its frames "
 			  "(IFF_VNET_HDR), which the kernel's vhost-net wants");
 		return -EINVAL;
 	}
-	err = virtio_init(&v->dev, &type, env->instance, env->mem, env->loop, 0, sizes, NR_QUEUES);
-	for (unsigned i = 0; i < NR_QUEUES && !err; i++)
-		err = listen_to(v, &v->calls[i], on_call);
+	err = virtio_init(&v->base.dev, &type, env->instance, env->mem, env->loop, 0, sizes,
+			  NET_PAIR);
 	if (!err)
-		err = listen_to(v, &v->broken, on_broken);
+		err = vhost_kernel_listen(&v->base);
 	return err ? log_errno(err, "virtio-net") : 0;
 }
 
@@ -183,6 +110,7 @@ int virtio_vhost_tap_create(struct virtio_device **out, const struct virtio_env 
 			    struct netif *netif)
 {
 	struct vhost_tap *v = calloc(1, sizeof(*v));
+	struct virtio_device *d;
 	int err;
 
 	assert(!env->pool);
@@ -191,21 +119,21 @@ int virtio_vhost_tap_create(struct virtio_device **out, const struct virtio_env 
 		return log_errno(-ENOMEM, "virtio-net");
 	}
 	v->netif = netif;
-	v->kernel.fd = v->broken.fd = -1;
-	for (unsigned i = 0; i < NR_QUEUES; i++)
-		v->calls[i].fd = -1;
+	vhost_kernel_clear(&v->base, run);
+	d = &v->base.dev;
 	err = build(v, env);
 	if (err) {
-		destroy(&v->dev);
+		destroy(d);
 		return err;
 	}
-	v->dev.offered = features(v);
+	d->offered = features(v);
 	net_config_init(&v->config, netif, 1);
-	v->dev.config = (u8 *)&v->config;
-	v->dev.config_len = sizeof(v->config);
-	v->dev.calls[0] = &kvhost_calls;
-	v->dev.calls[1] = netif->calls[0];
-	v->dev.calls[2] = netif->calls[1];
-	*out = &v->dev;
+	d->config = (u8 *)&v->config;
+	d->config_len = sizeof(v->config);
+	d->calls[0] = &kvhost_calls;
+	d->calls[1] = &net_calls;
+	d->calls[2] = netif->calls[0];
+	d->calls[3] = netif->calls[1];
+	*out = d;
 	return 0;
 }

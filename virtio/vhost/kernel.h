@@ -1,43 +1,44 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The network back end in the host's kernel (vhost-net): it moves frames between the queues of a
- * card and a tap, in a thread of the kernel's own. It follows rings and descriptors by itself and
- * reaches all memory that it was told of, so it is for guests whose whole RAM devices may touch.
+ * A back end in the host's kernel (vhost-net, vhost-vsock): it serves the rings of a device in a
+ * thread of the kernel's own. It follows rings and descriptors by itself and reaches all memory
+ * that it was told of, so it is for guests whose whole RAM devices may touch.
  *
- * Main while the machine is built; then one loop.
+ * Main while the machine is built; then one loop, or a vCPU thread before that.
  */
 #ifndef VIRTIO_VHOST_KERNEL_H
 #define VIRTIO_VHOST_KERNEL_H
 
 #include "virtio/vhost/vhost.h"
 
+#define KVHOST_NET_PATH "/dev/vhost-net"
+
 struct kvhost {
-	int fd; /* of /dev/vhost-net */
-	u64 features;
-	unsigned running; /* queues that have a back end */
+	int fd;	      /* -1: closed */
+	u64 features; /* of virtio, that it offers */
 };
 
 /*
- * Open it, for the calling process and its memory. 0, or -errno without a message; -EOPNOTSUPP: it
- * does not speak virtio 1.
+ * Open the back end at `path`, for the calling process and its memory. 0, or -errno without a
+ * message; -EOPNOTSUPP: it does not speak virtio 1.
  */
-int kvhost_open(struct kvhost *v);
+int kvhost_open(struct kvhost *v, const char *path);
 
-/* Takes one that was not opened, if its fd is -1. */
+/* The kernel lets go of all rings. */
 void kvhost_close(struct kvhost *v);
 
+/* A request of kernel_uapi.h. 0 or -errno. */
+int kvhost_ask(const struct kvhost *v, unsigned long request, const void *arg);
+
 /*
- * Start the queues rings[0..nr), all of which are on, with the negotiated `features`, the memory
- * `m` and the tap `tap`. Rings have been checked (queue_start). `broken` is an eventfd, which is
- * written when a ring turns out to be none. 0 or -errno: nothing runs.
+ * Tell it of the negotiated `features`, the memory `m` and the queues rings[0..nr), all of which
+ * are on. `broken` is an eventfd, which is written when a ring turns out to be none. How it is
+ * started and stopped is each back end's own. 0 or -errno.
  */
-int kvhost_start(struct kvhost *v, struct mem *m, u64 features, const struct vhost_ring *rings,
-		 unsigned nr, int tap, int broken);
+int kvhost_set_up(const struct kvhost *v, struct mem *m, u64 features,
+		  const struct vhost_ring *rings, unsigned nr, int broken);
 
-/* On return the kernel has let go of all rings. */
-void kvhost_stop(struct kvhost *v);
-
-/* System calls that this leads to. */
+/* System calls that kvhost_set_up() makes. */
 extern const struct calls kvhost_calls;
 
 #endif

@@ -12,9 +12,9 @@
 #include "tests/fake/transport.h"
 #include "tests/unit/arm64/capture.h"
 #include "virtio/dev/kinds.h"
-#include "virtio/dev/vhost_uapi.h"
 #include "virtio/dev/vsock.h"
 #include "virtio/dev/vsock_conf.h"
+#include "virtio/vhost/kernel_uapi.h"
 
 #define CID 42u
 #define RING_SIZE 64u

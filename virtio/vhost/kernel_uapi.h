@@ -4,8 +4,8 @@
  * include/uapi/linux/vhost.h, vhost_types.h]. Those headers define names of virtio's anew that
  * virtio/core/spec.h has.
  */
-#ifndef VIRTIO_VHOST_UAPI_H
-#define VIRTIO_VHOST_UAPI_H
+#ifndef VIRTIO_VHOST_KERNEL_UAPI_H
+#define VIRTIO_VHOST_KERNEL_UAPI_H
 
 #include <sys/ioctl.h>
 
@@ -32,7 +32,7 @@ struct vhost_memory_region {
 static_assert(sizeof(struct vhost_memory_region) == 32, "vhost_types.h");
 
 /* The kernel's has no end: as many as nregions says. */
-#define VHOST_MAX_REGIONS 4u
+#define VHOST_MAX_REGIONS 8u
 struct vhost_memory {
 	u32 nregions, padding;
 	struct vhost_memory_region regions[VHOST_MAX_REGIONS];
@@ -48,6 +48,7 @@ struct vhost_memory {
 #define VHOST_SET_VRING_KICK _IOW(0xaf, 0x20, struct vhost_vring_file)
 #define VHOST_SET_VRING_CALL _IOW(0xaf, 0x21, struct vhost_vring_file)
 #define VHOST_SET_VRING_ERR _IOW(0xaf, 0x22, struct vhost_vring_file)
+#define VHOST_NET_SET_BACKEND _IOW(0xaf, 0x30, struct vhost_vring_file)
 #define VHOST_VSOCK_SET_GUEST_CID _IOW(0xaf, 0x60, u64)
 #define VHOST_VSOCK_SET_RUNNING _IOW(0xaf, 0x61, int)
 
