@@ -115,23 +115,14 @@ static void cut(struct vfio_device *v, unsigned bar, u64 off, u64 end)
 
 static const struct vfio_region_info_cap_sparse_mmap *sparse(const union region *r)
 {
-	u32 at = r->info.flags & VFIO_REGION_INFO_FLAG_CAPS ? r->info.cap_offset : 0;
+	u32 first = r->info.flags & VFIO_REGION_INFO_FLAG_CAPS ? r->info.cap_offset : 0;
+	const struct vfio_region_info_cap_sparse_mmap *c =
+		vfio_cap(r, sizeof(*r), first, VFIO_REGION_INFO_CAP_SPARSE_MMAP, sizeof(*c));
 
-	while (at &&
-	       range_within(at, sizeof(struct vfio_region_info_cap_sparse_mmap), sizeof(*r))) {
-		const struct vfio_region_info_cap_sparse_mmap *c =
-			(const void *)((const char *)r + at);
-
-		if (c->header.id == VFIO_REGION_INFO_CAP_SPARSE_MMAP)
-			return range_within(at + sizeof(*c), (u64)c->nr_areas * sizeof(c->areas[0]),
-					    sizeof(*r))
-				       ? c
-				       : NULL;
-		if (c->header.next <= at)
-			break;
-		at = c->header.next;
-	}
-	return NULL;
+	if (!c || !range_within((u64)((const char *)c->areas - (const char *)r),
+				(u64)c->nr_areas * sizeof(c->areas[0]), sizeof(*r)))
+		return NULL;
+	return c;
 }
 
 static void find_areas(struct vfio_device *v, unsigned bar, const union region *r)

@@ -113,26 +113,18 @@ static int add(struct vfio_iommu *io, const struct vfio_place *p, void (*tell)(v
 		      : fd;
 }
 
-/* In the chain behind the info struct of `len` bytes; NULL: there is none, or not all of it. */
+/* NULL: the kernel does not say, or not all of it is there. */
 static const struct vfio_iommu_type1_info_cap_iova_range *find_ranges(
 	const struct vfio_iommu_type1_info *info, u32 len)
 {
-	u32 at = info->flags & VFIO_IOMMU_INFO_CAPS ? info->cap_offset : 0;
+	u32 first = info->flags & VFIO_IOMMU_INFO_CAPS ? info->cap_offset : 0;
+	const struct vfio_iommu_type1_info_cap_iova_range *c =
+		vfio_cap(info, len, first, VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE, sizeof(*c));
 
-	while (at && range_within(at, sizeof(struct vfio_iommu_type1_info_cap_iova_range), len)) {
-		const struct vfio_iommu_type1_info_cap_iova_range *c =
-			(const void *)((const char *)info + at);
-
-		if (c->header.id == VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE)
-			return range_within(at + sizeof(*c),
-					    (u64)c->nr_iovas * sizeof(c->iova_ranges[0]), len)
-				       ? c
-				       : NULL;
-		if (c->header.next <= at)
-			break;
-		at = c->header.next;
-	}
-	return NULL;
+	if (!c || !range_within((u64)((const char *)c->iova_ranges - (const char *)info),
+				(u64)c->nr_iovas * sizeof(c->iova_ranges[0]), len))
+		return NULL;
+	return c;
 }
 
 static int ranges(struct vfio_iommu *io, struct vfio_iova_range *r)

@@ -38,6 +38,27 @@ struct vfio_info_cap_header {
 	u32 next;
 };
 
+/*
+ * In the chain of capabilities behind an info struct `info` of `len` bytes, whose first one is at
+ * `first` (0: none): the one with `id`, of which `size` bytes are there at least; NULL: there is
+ * none. A chain goes forwards only.
+ */
+static inline const void *vfio_cap(const void *info, u64 len, u32 first, u16 id, u64 size)
+{
+	u32 at = first;
+
+	while (at && range_within(at, size, len)) {
+		const struct vfio_info_cap_header *h = (const void *)((const char *)info + at);
+
+		if (h->id == id)
+			return h;
+		if (h->next <= at)
+			break;
+		at = h->next;
+	}
+	return NULL;
+}
+
 struct vfio_iommu_type1_info {
 	u32 argsz, flags;
 	u64 iova_pgsizes;
