@@ -95,14 +95,4 @@ enum { TCP_FIN = 1, TCP_SYN = 2, TCP_RST = 4, TCP_PSH = 8, TCP_ACK = 16, TCP_URG
 /* ICMP and ICMPv6 */
 enum { ICMP_TYPE = 0, ICMP_CODE = 1, ICMP_CSUM = 2, ICMP_HDR = 8 };
 
-static inline bool mac_is_multicast(const u8 *mac)
-{
-	return mac[0] & 1;
-}
-
-static inline bool mac_is_zero(const u8 *mac)
-{
-	return !(mac[0] | mac[1] | mac[2] | mac[3] | mac[4] | mac[5]);
-}
-
 #endif

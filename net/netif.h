@@ -17,6 +17,16 @@ struct netif;
 #define NETIF_FRAME_MAX 65553u /* largest frame either way: 14 + 4 (one VLAN tag) + 65535 */
 #define NETIF_MAC_LEN 6u
 
+static inline bool mac_is_multicast(const u8 *mac)
+{
+	return mac[0] & 1;
+}
+
+static inline bool mac_is_zero(const u8 *mac)
+{
+	return !(mac[0] | mac[1] | mac[2] | mac[3] | mac[4] | mac[5]);
+}
+
 /* What a netif can take off the guest's hands; 0: plain frames with valid checksums up to mtu. */
 #define NETIF_TX_CSUM BIT(0) /* guest -> netif: checksum may be left to us (csum_start/offset) */
 #define NETIF_TX_TSO4 BIT(1) /* guest -> netif: TCP/IPv4 segments larger than the MTU */

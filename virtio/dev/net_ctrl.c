@@ -12,19 +12,6 @@
 #include <stdatomic.h>
 #include <string.h>
 
-/* What is no address of one interface: that of a group, and none. */
-static bool is_group(const u8 *mac)
-{
-	return mac[0] & 1;
-}
-
-static bool is_zero(const u8 *mac)
-{
-	static const u8 nobody[NETIF_MAC_LEN];
-
-	return !memcmp(mac, nobody, sizeof(nobody));
-}
-
 enum { CLASS_RX, CLASS_MAC, CLASS_MQ = 4 };
 enum { MAC_TABLE_SET, MAC_ADDR_SET };
 enum { MQ_VQ_PAIRS_SET };
@@ -95,7 +82,7 @@ static bool run_mac(struct net_ctrl *c, u64 features, u8 cmd, struct iov_cur *da
 	    data->left != sizeof(mac))
 		return false;
 	iov_read(data, mac, sizeof(mac));
-	if (is_group(mac) || is_zero(mac))
+	if (mac_is_multicast(mac) || mac_is_zero(mac))
 		return false;
 	memcpy(c->mac, mac, sizeof(mac));
 	return true;
@@ -153,7 +140,7 @@ bool net_ctrl_wants(const struct net_ctrl *c, const u8 *dst)
 		return true;
 	if (!memcmp(dst, everybody, sizeof(everybody)))
 		return !c->nobcast;
-	if (is_group(dst))
+	if (mac_is_multicast(dst))
 		return !c->nomulti && (c->allmulti || has(&c->multi, dst));
 	if (c->nouni)
 		return false;
