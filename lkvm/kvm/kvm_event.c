@@ -91,24 +91,22 @@ static int commit_routes(struct kvm_event *e)
 	return kvm_ioctl(e->vm_fd, KVM_SET_GSI_ROUTING, t);
 }
 
-static int irqfd(struct kvm_event *e, u32 gsi, int fd, u32 flags)
+/* `resample` is -1 for an edge. */
+static int irqfd(struct kvm_event *e, u32 gsi, int fd, int resample, u32 flags)
 {
 	struct kvm_irqfd f = { .fd = (u32)fd, .gsi = gsi, .flags = flags };
 
+	if (resample >= 0) {
+		f.flags |= KVM_IRQFD_FLAG_RESAMPLE;
+		f.resamplefd = (u32)resample;
+	}
 	return kvm_ioctl(e->vm_fd, KVM_IRQFD, &f);
 }
 
-/* `resample` is -1 for an edge. */
 static int spi_bind(struct irq *i, u32 spi, int fd, int resample)
 {
 	struct kvm_event *e = of_irq(i);
-	struct kvm_irqfd f = { .fd = (u32)fd, .gsi = spi };
 	int err;
-
-	if (resample >= 0) {
-		f.flags = KVM_IRQFD_FLAG_RESAMPLE;
-		f.resamplefd = (u32)resample;
-	}
 
 	if (spi >= MAX_SPI)
 		return -EINVAL;
@@ -116,7 +114,7 @@ static int spi_bind(struct irq *i, u32 spi, int fd, int resample)
 	e->spi_used[spi] = true;
 	err = commit_routes(e);
 	if (!err)
-		err = kvm_ioctl(e->vm_fd, KVM_IRQFD, &f);
+		err = irqfd(e, spi, fd, resample, 0);
 	if (err)
 		e->spi_used[spi] = false;
 	pthread_mutex_unlock(&e->lock);
@@ -133,7 +131,7 @@ static void spi_unbind(struct irq *i, u32 spi, int fd)
 	struct kvm_event *e = of_irq(i);
 
 	pthread_mutex_lock(&e->lock);
-	irqfd(e, spi, fd, KVM_IRQFD_FLAG_DEASSIGN);
+	irqfd(e, spi, fd, -1, KVM_IRQFD_FLAG_DEASSIGN);
 	e->spi_used[spi] = false;
 	pthread_mutex_unlock(&e->lock);
 }
@@ -163,7 +161,7 @@ static int bind_new(struct kvm_event *e, int *route, const struct msi_msg *msg, 
 	e->msi[n] = *msg;
 	err = commit_routes(e);
 	if (!err)
-		err = irqfd(e, GSI_MSI + (u32)n, fd, 0);
+		err = irqfd(e, GSI_MSI + (u32)n, fd, -1, 0);
 	if (err)
 		e->msi_used[n] = false;
 	else
@@ -195,7 +193,7 @@ static void msi_unbind(struct irq *i, int *route, int fd)
 	if (*route < 0)
 		return;
 	pthread_mutex_lock(&e->lock);
-	irqfd(e, GSI_MSI + (u32)*route, fd, KVM_IRQFD_FLAG_DEASSIGN);
+	irqfd(e, GSI_MSI + (u32)*route, fd, -1, KVM_IRQFD_FLAG_DEASSIGN);
 	e->msi_used[*route] = false; /* leaves the table with the next commit */
 	*route = -1;
 	pthread_mutex_unlock(&e->lock);
