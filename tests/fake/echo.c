@@ -66,34 +66,19 @@ static void echo_destroy(struct virtio_device *d)
 	virtio_fini(d);
 }
 
-static const struct virtio_type echo_type = {
-	.name = "echo",
-	.id = FAKE_ECHO_ID,
-	.pci_class = 0xff0000,
-	.start = echo_start,
-	.kick = echo_kick,
-	.stop = echo_stop,
-	.config_written = echo_written,
-	.destroy = echo_destroy,
-};
-
 static bool echo_prompt(struct virtio_device *d, struct virtqueue *q)
 {
 	assert(loop_here(d->loop) && q->started);
 	return echo_of(d)->prompt;
 }
 
-static const struct virtio_type prompt_type = {
-	.name = "echo",
-	.id = FAKE_ECHO_ID,
-	.pci_class = 0xff0000,
-	.start = echo_start,
-	.kick = echo_kick,
-	.prompt = echo_prompt,
-	.stop = echo_stop,
-	.config_written = echo_written,
-	.destroy = echo_destroy,
-};
+#define ECHO                                                                                       \
+	.name = "echo", .id = FAKE_ECHO_ID, .pci_class = 0xff0000, .start = echo_start,            \
+	.kick = echo_kick, .stop = echo_stop, .config_written = echo_written,                      \
+	.destroy = echo_destroy
+
+static const struct virtio_type echo_type = { ECHO };
+static const struct virtio_type prompt_type = { ECHO, .prompt = echo_prompt };
 
 void fake_echo_be_prompt(struct fake_echo *e)
 {
