@@ -45,19 +45,10 @@ bool loop_here(const struct loop *l)
 	return !atomic_load(&l->running) || pthread_equal(atomic_load(&l->self), pthread_self());
 }
 
-void loop_event_write(int event, u64 by)
-{
-	ssize_t n;
-
-	/* A full eventfd (EAGAIN) is awake already. */
-	do
-		n = write(event, &by, sizeof(by));
-	while (n < 0 && errno == EINTR);
-}
-
 void loop_wake(struct loop *l)
 {
-	loop_event_write(l->wakefd, 1);
+	/* EAGAIN: it is full, so the loop is awake already. */
+	eventfd_write(l->wakefd, 1);
 }
 
 /* ---- file descriptors ---- */

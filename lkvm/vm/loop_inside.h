@@ -77,9 +77,6 @@ struct loop {
 
 #define LOOP_NO_THREAD ((pthread_t)0) /* glibc and musl: a pointer, never null for a live thread */
 
-/* Write to an eventfd that is only ever written. Any thread. */
-void loop_event_write(int event, u64 by);
-
 /* The loop's thread looks at `calls`, `quit` and `dead`. Any thread. */
 void loop_wake(struct loop *l);
 

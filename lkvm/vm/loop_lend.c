@@ -10,6 +10,7 @@
  * loop's thread sleeps in epoll_wait() meanwhile, or waits for the turn.
  */
 #include <stdatomic.h>
+#include <sys/eventfd.h>
 
 #include "lkvm/vm/loop_inside.h"
 
@@ -40,7 +41,7 @@ void loop_give_back(struct loop *l)
 	atomic_store(&l->self, LOOP_NO_THREAD);
 	pthread_mutex_unlock(&l->turn);
 	for (unsigned i = 0; i < nr_late; i++)
-		loop_event_write(late[i].event, late[i].by);
+		eventfd_write(late[i].event, late[i].by);
 	/* What was deleted is freed by the loop's own thread, which may be about to look at it. */
 	if (dead)
 		loop_wake(l);
@@ -57,5 +58,5 @@ void loop_event(struct loop *l, int event, u64 by)
 	if (l->borrowed && l->nr_late < LOOP_MAX_LATE)
 		l->late[l->nr_late++] = (struct late){ .event = event, .by = by };
 	else
-		loop_event_write(event, by);
+		eventfd_write(event, by);
 }

@@ -80,16 +80,6 @@ static void list_splice(struct list *to, struct list *from)
 	list_init(from);
 }
 
-static void count_up(int event, u64 by)
-{
-	ssize_t n;
-
-	/* EAGAIN: the counter is full, so the other side has been told often enough. */
-	do
-		n = write(event, &by, sizeof(by));
-	while (n < 0 && errno == EINTR);
-}
-
 /* ---- workers ---- */
 
 static struct worker_job *take_one(struct workers *w)
@@ -120,7 +110,8 @@ static void give_back(struct workers *w, struct worker_job *j)
 	if (!tell)
 		return;
 	if (!loop_borrow(w->loop)) {
-		count_up(w->finished_event, 1);
+		/* EAGAIN: the counter is full, so the loop has been told often enough. */
+		eventfd_write(w->finished_event, 1);
 		return;
 	}
 	on_finished(w, 0);

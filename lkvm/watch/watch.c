@@ -188,11 +188,8 @@ static void on_window(void *arg)
 
 void watch_said(struct watch *w, enum watch_said what)
 {
-	const u64 one = 1;
-
 	atomic_fetch_or(&w->said, (unsigned)what);
-	while (write(w->wake, &one, sizeof(one)) < 0 && errno == EINTR)
-		;
+	eventfd_write(w->wake, 1);
 }
 
 /* On the loop, after what was printed before it. */
@@ -362,29 +359,25 @@ int watch_finish(struct watch *w, bool started)
 static void tear(struct watch *w)
 {
 	struct verdict_facts f = { .started = true, .torn = w->torn_by };
-	const u64 one = 1;
 
 	w->end = stop_why(w->stop);
 	note_panic(w);
 	judge(w, &f, &w->torn_verdict);
 	atomic_store(&w->torn_status, w->torn_verdict.status);
 	record_end(w->record, &w->torn_verdict, script_tail(w->script));
-	while (write(w->told, &one, sizeof(one)) < 0 && errno == EINTR)
-		;
+	eventfd_write(w->told, 1);
 }
 
 int watch_torn(void *watch, const char *who, char *line, size_t len)
 {
 	struct watch *w = watch;
 	struct pollfd p = { .fd = w->told, .events = POLLIN };
-	const u64 one = 1;
 	int status;
 
 	w->torn_by = who;
 	atomic_store(&w->torn_status, EXIT_TORN_DOWN);
 	atomic_store(&w->torn, true);
-	while (write(w->wake, &one, sizeof(one)) < 0 && errno == EINTR)
-		;
+	eventfd_write(w->wake, 1);
 	poll(&p, 1, TORN_MS);
 	status = atomic_load(&w->torn_status);
 	/* What tears it down is said by who calls. */
