@@ -37,7 +37,6 @@
 #define MAX_PIECES 256u
 #define IN_SIZE (2 * (PREFIX + NETIF_FRAME_MAX))
 #define OUT_SIZE (PREFIX + NETIF_FRAME_MAX)
-#define ACCEPT_RETRY_NS 500000000u
 
 struct stream {
 	struct netif netif;
@@ -46,11 +45,10 @@ struct stream {
 	int listener; /* -1: this end has connected */
 	int fd;	      /* of the peer; -1: there is none */
 	struct loop_fd *listener_reg, *reg;
-	struct loop_timer *retry; /* accept(2) failed */
-	u32 events;		  /* registered for */
-	bool up;		  /* a driver is there */
-	bool stuck;		  /* send() said -EAGAIN */
-	bool blocked;		  /* the guest has no room for the frame at the head of `in` */
+	u32 events;   /* registered for */
+	bool up;      /* a driver is there */
+	bool stuck;   /* send() said -EAGAIN */
+	bool blocked; /* the guest has no room for the frame at the head of `in` */
 	size_t in_len, out_len, out_off;
 	u8 *in, *out; /* IN_SIZE, OUT_SIZE bytes */
 };
@@ -120,23 +118,17 @@ static void on_connect(void *arg, u32 events)
 
 	if (fd < 0 && (errno == EAGAIN || errno == ECONNABORTED))
 		return;
-	if (fd >= 0 && adopt(s, fd)) {
+	if (fd < 0) {
+		/* No descriptor left, for instance: the loop must not spin on it. */
+		loop_fd_rest(s->listener_reg);
+		return;
+	}
+	if (adopt(s, fd)) {
 		close(fd);
 		return;
 	}
-	/* No descriptor left, for instance: the loop must not spin on it. */
-	if (fd < 0)
-		loop_timer_arm(s->retry, ACCEPT_RETRY_NS);
 	/* One at a time: the others wait in the kernel. */
 	loop_fd_mod(s->listener_reg, 0);
-}
-
-static void on_retry(void *arg)
-{
-	struct stream *s = arg;
-
-	if (s->fd < 0)
-		loop_fd_mod(s->listener_reg, EPOLLIN);
 }
 
 /* ---- from the peer ---- */
@@ -321,7 +313,6 @@ static void stream_destroy(struct netif *n)
 
 	loop_fd_del(s->reg);
 	loop_fd_del(s->listener_reg);
-	loop_timer_del(s->retry);
 	if (s->fd >= 0)
 		close(s->fd);
 	if (s->listener >= 0) {
@@ -374,9 +365,7 @@ static int reach(struct stream *s, const struct net_conf *c)
 		return fd;
 	if (c->listens) {
 		s->listener = fd;
-		err = loop_timer_add(s->loop, on_retry, s, &s->retry);
-		if (!err)
-			err = loop_fd_add(s->loop, fd, EPOLLIN, on_connect, s, &s->listener_reg);
+		err = loop_fd_add(s->loop, fd, EPOLLIN, on_connect, s, &s->listener_reg);
 	} else {
 		err = adopt(s, fd);
 		if (err)

@@ -36,7 +36,6 @@ const struct calls port_calls = CALLS("sockets of console ports", list);
 
 #define BACKLOG 8
 #define CLOSING_NS 5000000000u
-#define ACCEPT_RETRY_NS 500000000u
 
 struct port {
 	struct stream *stream;
@@ -44,7 +43,6 @@ struct port {
 	struct uds uds;
 	struct loop_fd *listening;
 	struct loop_timer *closing; /* until the next client is let in */
-	struct loop_timer *retry;   /* accept(2) failed */
 	bool keeps;		    /* the guest leaves the port open when a client goes */
 	int slave;		    /* of a pty */
 };
@@ -62,8 +60,7 @@ static void on_client(void *arg, u32 events)
 		guest_err("console port", "%s: cannot take a connection: %s", p->name,
 			  strerror(-fd));
 		/* No descriptor left, for instance: the loop must not spin on it. */
-		loop_fd_mod(p->listening, 0);
-		loop_timer_arm(p->retry, ACCEPT_RETRY_NS);
+		loop_fd_rest(p->listening);
 		return;
 	}
 	out = fcntl(fd, F_DUPFD_CLOEXEC, 0);
@@ -79,13 +76,6 @@ static void on_client(void *arg, u32 events)
 static void next_client(struct port *p)
 {
 	loop_timer_disarm(p->closing);
-	loop_fd_mod(p->listening, EPOLLIN);
-}
-
-static void on_retry(void *arg)
-{
-	struct port *p = arg;
-
 	loop_fd_mod(p->listening, EPOLLIN);
 }
 
@@ -128,8 +118,6 @@ static int open_socket(struct port *p, const char *path, struct loop *loop)
 		err = uds_listen(&p->uds, BACKLOG);
 	if (!err)
 		err = loop_timer_add(loop, waited, p, &p->closing);
-	if (!err)
-		err = loop_timer_add(loop, on_retry, p, &p->retry);
 	if (!err)
 		err = loop_fd_add(loop, p->uds.fd, EPOLLIN, on_client, p, &p->listening);
 	return err;
@@ -235,7 +223,6 @@ void port_destroy(struct port *p)
 	stream_destroy(p->stream);
 	loop_fd_del(p->listening);
 	loop_timer_del(p->closing);
-	loop_timer_del(p->retry);
 	uds_close(&p->uds);
 	if (p->slave >= 0)
 		close(p->slave);

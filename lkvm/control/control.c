@@ -23,8 +23,6 @@ static const struct sys_call call_list[] = {
 
 const struct calls control_calls = CALLS("control socket", call_list);
 
-#define ACCEPT_RETRY_NS 500000000u
-
 struct control {
 	char name[CONTROL_NAME_MAX];
 	char file[CONTROL_FILE_MAX]; /* of the socket, for control_remove_now() */
@@ -35,7 +33,6 @@ struct control {
 	/* While it is served. */
 	struct loop *loop;
 	struct loop_fd *reg;
-	struct loop_timer *retry; /* accept(2) failed, or all places are taken */
 	struct control_client clients[CONTROL_CLIENTS];
 };
 
@@ -96,16 +93,8 @@ static void on_listen(void *arg, u32 events)
 			close(fd);
 	} else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
 		/* No descriptor left, for instance: the loop must not spin on it. */
-		loop_fd_mod(s->reg, 0);
-		loop_timer_arm(s->retry, ACCEPT_RETRY_NS);
+		loop_fd_rest(s->reg);
 	}
-}
-
-static void on_retry(void *arg)
-{
-	struct control *s = arg;
-
-	loop_fd_mod(s->reg, EPOLLIN);
 }
 
 /* ---- lists ---- */
@@ -177,11 +166,10 @@ int control_create(struct control **out, const char *name)
 
 int control_serve(struct control *s, struct loop *loop, const struct control_ops *ops, void *arg)
 {
-	int err;
+	int err = 0;
 
 	s->loop = loop;
 	s->env = (struct conn_env){ .ops = ops, .arg = arg, .free = place_is_free, .free_arg = s };
-	err = loop_timer_add(loop, on_retry, s, &s->retry);
 	for (unsigned i = 0; !err && i < CONTROL_CLIENTS; i++) {
 		if (s->clients[i].env)
 			err = conn_watch(&s->clients[i], loop);
@@ -221,15 +209,13 @@ void control_rest(struct control *s)
 		conn_push(c);
 		conn_drop(c);
 	}
-	loop_timer_del(s->retry);
-	s->retry = NULL;
 }
 
 void control_destroy(struct control *s)
 {
 	if (!s)
 		return;
-	assert(!s->reg && !s->retry);
+	assert(!s->reg);
 	control_give_back(s);
 	for (unsigned i = 0; i < CONTROL_CLIENTS; i++) {
 		if (s->clients[i].env)

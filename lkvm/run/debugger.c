@@ -29,7 +29,6 @@
 #include "lkvm/vm/stop.h"
 
 #define LOOK_NS 1000000u
-#define ACCEPT_RETRY_NS 500000000u
 #define NOBODY (-1)
 
 struct debugger {
@@ -40,7 +39,6 @@ struct debugger {
 	struct gdb_listener *listener;
 	struct loop_fd *conn_fd, *event_fd, *listen_fd;
 	struct loop_timer *timer;
-	struct loop_timer *retry; /* accept(2) failed */
 	int conn, event;
 	_Atomic bool held;
 	_Atomic int stepper;
@@ -280,8 +278,7 @@ static void on_connect(void *arg, u32 events)
 	if (fd < 0) {
 		guest_err("--gdb", "cannot take a connection: %s", strerror(-fd));
 		/* No descriptor left, for instance: the loop must not spin on it. */
-		loop_fd_mod(d->listen_fd, 0);
-		loop_timer_arm(d->retry, ACCEPT_RETRY_NS);
+		loop_fd_rest(d->listen_fd);
 		return;
 	}
 	if (d->conn >= 0) {
@@ -291,13 +288,6 @@ static void on_connect(void *arg, u32 events)
 	d->conn = fd;
 	log_info("--gdb: GDB is here, the guest stands");
 	gdb_begin(&d->stub, &d->target);
-}
-
-static void on_retry(void *arg)
-{
-	struct debugger *d = arg;
-
-	loop_fd_mod(d->listen_fd, EPOLLIN);
 }
 
 static const struct sys_call list[] = {
@@ -322,8 +312,6 @@ static int watch_fds(struct debugger *d)
 {
 	int err = loop_timer_add(d->env.loop, on_timer, d, &d->timer);
 
-	if (!err)
-		err = loop_timer_add(d->env.loop, on_retry, d, &d->retry);
 	d->event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (!err && d->event < 0)
 		err = -errno;
@@ -388,7 +376,6 @@ void debugger_destroy(struct debugger *d)
 	loop_fd_del(d->event_fd);
 	loop_fd_del(d->listen_fd);
 	loop_timer_del(d->timer);
-	loop_timer_del(d->retry);
 	if (d->conn >= 0)
 		close(d->conn);
 	if (d->event >= 0)

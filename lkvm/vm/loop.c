@@ -83,11 +83,12 @@ int loop_fd_mod(struct loop_fd *f, u32 events)
 	struct epoll_event ev = { .events = events, .data.ptr = f };
 
 	/* Edge-triggered registrations are re-armed by an unchanged EPOLL_CTL_MOD: keep that. */
-	if (events == f->events && !(events & EPOLLET))
+	if (events == f->events && !(events & EPOLLET) && !f->rest_until)
 		return 0;
 	if (epoll_ctl(f->loop->epfd, EPOLL_CTL_MOD, f->fd, &ev) < 0)
 		return -errno;
 	f->events = events;
+	f->rest_until = 0;
 	return 0;
 }
 
@@ -260,6 +261,7 @@ int loop_create(struct loop **out, const char *name)
 	pthread_mutex_init(&l->lock, NULL);
 	init_called(l);
 	l->calls_tail = &l->calls;
+	l->rest = (struct loop_timer){ .loop = l, .fn = loop_rested, .arg = l };
 	if (l->epfd < 0 || l->wakefd < 0 || l->timerfd < 0) {
 		err = -errno;
 		goto fail;

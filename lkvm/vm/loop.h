@@ -64,6 +64,14 @@ typedef void (*loop_fd_fn)(void *arg, u32 events);
 int loop_fd_add(struct loop *l, int fd, u32 events, loop_fd_fn fn, void *arg, struct loop_fd **out);
 int loop_fd_mod(struct loop_fd *f, u32 events);
 
+/*
+ * Be deaf to it for LOOP_REST_MS; then, or with the next loop_fd_mod(), it is asked again. For what
+ * is ready and cannot be handled now: for accept(2) without a free descriptor, on which the loop
+ * would spin.
+ */
+#define LOOP_REST_MS 500u
+void loop_fd_rest(struct loop_fd *f);
+
 /* Takes NULL. After this returns fn is not called again, even when called from a callback. */
 void loop_fd_del(struct loop_fd *f);
 

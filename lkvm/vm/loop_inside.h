@@ -12,8 +12,9 @@
 
 struct loop_fd {
 	struct loop *loop;
-	int fd; /* -1: deleted */
-	u32 events;
+	int fd;		/* -1: deleted */
+	u32 events;	/* that are asked for, unless it rests */
+	u64 rest_until; /* 0: it does not */
 	loop_fd_fn fn;
 	void *arg;
 	struct loop_fd *next, **link; /* in loop->fds, or in loop->dead */
@@ -51,7 +52,8 @@ struct loop {
 	struct loop_fd *fds, *dead;
 	struct loop_timer *timers; /* armed, by deadline */
 	struct loop_timer *all_timers;
-	u64 programmed; /* deadline the timerfd is set to, 0: off */
+	struct loop_timer rest; /* the first of those that rest is to be asked again */
+	u64 programmed;		/* deadline the timerfd is set to, 0: off */
 
 	pthread_t thread;
 	bool started;
@@ -79,6 +81,9 @@ struct loop {
 
 /* The loop's thread looks at `calls`, `quit` and `dead`. Any thread. */
 void loop_wake(struct loop *l);
+
+/* It is time to ask some again that have rested: callback of `rest`. On the loop. */
+void loop_rested(void *loop);
 
 /* The timerfd is readable. */
 void loop_timers_due(void *loop, u32 events);

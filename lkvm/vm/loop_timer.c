@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A loop's timers, and its clock.
+ * A loop's timers, its clock, and descriptors that rest for a time.
  *
  * Thread: that of the loop.
  * Trust:  nothing from the guest.
@@ -98,6 +98,33 @@ void loop_timer_del(struct loop_timer *t)
 	if (t->all_next)
 		t->all_next->all_link = t->all_link;
 	free(t);
+}
+
+void loop_fd_rest(struct loop_fd *f)
+{
+	struct epoll_event ev = { .data.ptr = f };
+	struct loop *l = f->loop;
+	u64 ns = LOOP_REST_MS * UINT64_C(1000000);
+
+	epoll_ctl(l->epfd, EPOLL_CTL_MOD, f->fd, &ev);
+	f->rest_until = loop_now_ns() + ns;
+	if (!l->rest.armed)
+		loop_timer_arm(&l->rest, ns);
+}
+
+void loop_rested(void *loop)
+{
+	struct loop *l = loop;
+	u64 now = loop_now_ns(), next = 0;
+
+	for (struct loop_fd *f = l->fds; f; f = f->next) {
+		if (f->rest_until && f->rest_until <= now)
+			loop_fd_mod(f, f->events);
+		else if (f->rest_until && (!next || f->rest_until < next))
+			next = f->rest_until;
+	}
+	if (next)
+		loop_timer_arm(&l->rest, next - now);
 }
 
 void loop_timers_due(void *loop, u32 events)

@@ -195,7 +195,6 @@ static void vsock_destroy(struct virtio_device *d)
 	struct vsock *v = container_of(d, struct vsock, dev);
 
 	loop_fd_del(v->listening);
-	loop_timer_del(v->retry);
 	uds_close(&v->uds);
 	virtio_fini(&v->dev);
 	free(v->conns);
@@ -253,8 +252,6 @@ static int vsock_init(struct vsock *v, const struct virtio_env *env, const char 
 		err = uds_listen(&v->uds, BACKLOG);
 	if (!err)
 		err = table_init(v);
-	if (!err)
-		err = loop_timer_add(env->loop, vsock_on_retry, v, &v->retry);
 	if (!err)
 		err = loop_fd_add(env->loop, v->uds.fd, EPOLLIN, vsock_on_client, v, &v->listening);
 	if (!err)

@@ -109,8 +109,7 @@ struct vsock {
 	u32 buf_size;
 	struct uds uds;
 	struct loop_fd *listening;
-	struct loop_timer *retry; /* accept(2) failed */
-	u32 next_port;		  /* of ours, for the next connection from the host */
+	u32 next_port; /* of ours, for the next connection from the host */
 
 	struct vsock_conn *conns;
 	unsigned max_conns;
@@ -182,9 +181,6 @@ void vsock_flush(struct vsock *v);
 
 /* Somebody has connected to the socket. Callback of v->listening; `arg` is the vsock. */
 void vsock_on_client(void *arg, u32 events);
-
-/* It is time to look again who waits there. Callback of v->retry. */
-void vsock_on_retry(void *arg);
 
 /* A connection in VSOCK_GREETING has something to read, or (gone) its end. With a hold. */
 void vsock_greeting(struct vsock_conn *c, bool gone);

@@ -25,8 +25,6 @@
 /* Ours start here: below are those that programs listen at. */
 #define FIRST_PORT 0x40000000u
 
-#define ACCEPT_RETRY_NS 500000000u
-
 void vsock_on_client(void *arg, u32 events)
 {
 	struct vsock *v = arg;
@@ -38,8 +36,7 @@ void vsock_on_client(void *arg, u32 events)
 			return;
 		guest_err(v->dev.name, "cannot take a connection: %s", strerror(-fd));
 		/* No descriptor left, for instance: the loop must not spin on it. */
-		loop_fd_mod(v->listening, 0);
-		loop_timer_arm(v->retry, ACCEPT_RETRY_NS);
+		loop_fd_rest(v->listening);
 		return;
 	}
 	/* Nobody is at home. */
@@ -52,13 +49,6 @@ void vsock_on_client(void *arg, u32 events)
 		vsock_update(c);
 	else
 		guest_err(v->dev.name, "there are %u connections: no more", v->max_conns);
-}
-
-void vsock_on_retry(void *arg)
-{
-	struct vsock *v = arg;
-
-	loop_fd_mod(v->listening, EPOLLIN);
 }
 
 /* The port that is asked for; false: that is no greeting. */

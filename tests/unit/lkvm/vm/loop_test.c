@@ -86,6 +86,54 @@ static void delete_both(void *arg, u32 events)
 	loop_fd_del(c->other);
 }
 
+/* Steps for `ms` milliseconds. */
+static unsigned steps_for(unsigned ms)
+{
+	u64 end = loop_now_ns() + ms * UINT64_C(1000000);
+	unsigned n = 0;
+
+	for (u64 now; (now = loop_now_ns()) < end; n++)
+		loop_step(l, (int)((end - now) / 1000000 + 1));
+	return n;
+}
+
+/* What is ready and rests does not keep the loop awake, and is asked again afterwards. */
+START_TEST(what_rests)
+{
+	struct counter a = { .fd = eventfd(0, 0) }, b = { .fd = eventfd(0, 0) };
+	u64 began = loop_now_ns();
+
+	setup();
+	ck_assert_int_eq(loop_fd_add(l, a.fd, EPOLLIN, count_and_drain, &a, &a.reg), 0);
+	ck_assert_int_eq(loop_fd_add(l, b.fd, EPOLLIN, count_and_drain, &b, &b.reg), 0);
+	ring(a.fd);
+	loop_fd_rest(a.reg);
+	ck_assert_uint_le(steps_for(100), 5);
+	ck_assert_int_eq(a.calls, 0);
+	/* One that begins later ends later; a new wish ends it at once. */
+	ring(b.fd);
+	loop_fd_rest(b.reg);
+	while (!a.calls)
+		loop_step(l, 1000);
+	ck_assert_uint_ge(loop_now_ns() - began, LOOP_REST_MS * UINT64_C(1000000));
+	while (!b.calls)
+		loop_step(l, 1000);
+	ck_assert_uint_ge(loop_now_ns() - began, (LOOP_REST_MS + 100) * UINT64_C(1000000));
+	ring(a.fd);
+	loop_fd_rest(a.reg);
+	ck_assert_int_eq(loop_fd_mod(a.reg, EPOLLIN), 0);
+	loop_step(l, 1000);
+	ck_assert_int_eq(a.calls, 2);
+	/* Gone before it is asked again. */
+	ring(b.fd);
+	loop_fd_rest(b.reg);
+	loop_fd_del(b.reg);
+	ck_assert_uint_le(steps_for(LOOP_REST_MS + 100), 5);
+	ck_assert_int_eq(b.calls, 1);
+	loop_destroy(l);
+}
+END_TEST
+
 START_TEST(a_callback_may_delete_what_is_about_to_be_called)
 {
 	int fd[2] = { eventfd(1, 0), eventfd(1, 0) };
@@ -265,7 +313,7 @@ START_TEST(a_call_with_a_limit_is_taken_back)
 }
 END_TEST
 
-SUITE_MAIN("lkvm/loop", fds_level_and_edge, a_callback_may_delete_what_is_about_to_be_called,
-	   timers_fire_in_order_and_once, a_timer_pushed_back_does_not_fire_early,
-	   a_timer_that_rearms_for_now_does_not_starve_fds,
+SUITE_MAIN("lkvm/loop", fds_level_and_edge, what_rests,
+	   a_callback_may_delete_what_is_about_to_be_called, timers_fire_in_order_and_once,
+	   a_timer_pushed_back_does_not_fire_early, a_timer_that_rearms_for_now_does_not_starve_fds,
 	   calls_run_on_the_loop_and_are_waited_for, a_call_with_a_limit_is_taken_back)
