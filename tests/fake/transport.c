@@ -71,6 +71,21 @@ void fake_driver_ok(struct virtio_device *d)
 	pthread_mutex_unlock(&d->lock);
 }
 
+bool fake_start(struct virtio_device *d, struct fake_ring *rings, u16 size, u64 features)
+{
+	fake_reset(d); /* nobody looks at the old rings any more */
+	for (u16 q = 0; q < d->nr_queues; q++)
+		fake_ring_init(&rings[q], d->mem, FAKE_RING(q),
+			       (u16)MIN(size, virtio_queue(d, q)->max_size),
+			       features & VIRTIO_F_EVENT_IDX);
+	if (!fake_negotiate(d, features))
+		return false;
+	for (u16 q = 0; q < d->nr_queues; q++)
+		fake_queue(d, q, &rings[q]);
+	fake_driver_ok(d);
+	return true;
+}
+
 void fake_reset(struct virtio_device *d)
 {
 	pthread_mutex_lock(&d->lock);

@@ -22,6 +22,11 @@ bool fake_negotiate(struct virtio_device *d, u64 features);
 /* Tell the device where ring `r` of queue `index` lies, and enable it. */
 void fake_queue(struct virtio_device *d, u16 index, const struct fake_ring *r);
 void fake_driver_ok(struct virtio_device *d);
+/*
+ * All of it: each queue of the device gets a new ring in rings[], of `size` entries or as many as
+ * the device allows. False, and no queue: the device does not keep the features.
+ */
+bool fake_start(struct virtio_device *d, struct fake_ring *rings, u16 size, u64 features);
 /* Reset the device; on return it has let go of everything. */
 void fake_reset(struct virtio_device *d);
 /* Ring the doorbell of a queue, and let the loop hear it. */

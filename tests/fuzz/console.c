@@ -127,15 +127,7 @@ static void host(struct input *i)
 
 static void start(u64 features)
 {
-	virtio_status_set(rig.d, 0);
-	for (u16 q = 0; q < NR_QUEUES; q++)
-		fake_ring_init(&rig.ring[q], rig.mem, FAKE_RING(q), RING_SIZE,
-			       features & VIRTIO_F_EVENT_IDX);
-	if (!fake_negotiate(rig.d, features))
-		return;
-	for (u16 q = 0; q < NR_QUEUES; q++)
-		fake_queue(rig.d, q, &rig.ring[q]);
-	fake_driver_ok(rig.d);
+	fake_start(rig.d, rig.ring, RING_SIZE, features);
 }
 
 static void post(struct input *i)
@@ -232,8 +224,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	virtio_status_set(rig.d, 0);
 	for (unsigned n = 0; n < NR_PORTS; n++)
 		check(!rig.ends[n].ready);
-	rig.d->type->destroy(rig.d);
-	loop_destroy(rig.loop);
-	mem_destroy(rig.mem);
+	fake_unplug(rig.d);
 	return 0;
 }

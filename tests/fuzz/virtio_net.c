@@ -53,15 +53,7 @@ static int on_send(struct netif *n, const struct netif_offload *o, struct iov_cu
 
 static void start(void)
 {
-	virtio_status_set(rig.d, 0);
-	for (u16 q = 0; q < NR_QUEUES; q++)
-		fake_ring_init(&rig.ring[q], rig.mem, FAKE_RING(q), 16,
-			       rig.features & VIRTIO_F_EVENT_IDX);
-	if (!fake_negotiate(rig.d, rig.features))
-		return;
-	for (u16 q = 0; q < NR_QUEUES; q++)
-		fake_queue(rig.d, q, &rig.ring[q]);
-	fake_driver_ok(rig.d);
+	fake_start(rig.d, rig.ring, 16, rig.features);
 }
 
 /* A chain of up to four buffers anywhere in the second half of RAM, or a little past its end. */
@@ -155,9 +147,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	start();
 	while (i.left)
 		operate(&i);
-	virtio_status_set(rig.d, 0);
-	rig.d->type->destroy(rig.d);
-	loop_destroy(rig.loop);
-	mem_destroy(rig.mem);
+	fake_unplug(rig.d);
 	return 0;
 }

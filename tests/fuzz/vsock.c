@@ -81,15 +81,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 
 static void start(u64 features)
 {
-	virtio_status_set(rig.d, 0);
-	for (u16 q = 0; q < VSOCK_NR_QUEUES; q++)
-		fake_ring_init(&rig.ring[q], rig.mem, FAKE_RING(q),
-			       q == VSOCK_EVENT ? 8 : RING_SIZE, features & VIRTIO_F_EVENT_IDX);
-	if (!fake_negotiate(rig.d, features))
-		return;
-	for (u16 q = 0; q < VSOCK_NR_QUEUES; q++)
-		fake_queue(rig.d, q, &rig.ring[q]);
-	fake_driver_ok(rig.d);
+	fake_start(rig.d, rig.ring, RING_SIZE, features);
 }
 
 static void post(struct input *i)
@@ -227,10 +219,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	while (i.left)
 		operate(&i);
 	take_used();
-	virtio_status_set(rig.d, 0);
-	rig.d->type->destroy(rig.d);
-	loop_destroy(rig.loop);
-	mem_destroy(rig.mem);
+	fake_unplug(rig.d);
 	for (unsigned n = 0; n < NR_PEERS; n++)
 		if (rig.peers[n] >= 0)
 			close(rig.peers[n]);

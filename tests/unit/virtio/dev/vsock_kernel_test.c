@@ -138,12 +138,7 @@ static int create(void)
 
 static void start(void)
 {
-	ck_assert(fake_negotiate(dev, VIRTIO_F_VERSION_1 | VIRTIO_F_EVENT_IDX));
-	for (u16 i = 0; i < VSOCK_NR_QUEUES; i++) {
-		fake_ring_init(&ring[i], mem, FAKE_RING(i), i == VSOCK_EVENT ? 8 : RING_SIZE, true);
-		fake_queue(dev, i, &ring[i]);
-	}
-	fake_driver_ok(dev);
+	ck_assert(fake_start(dev, ring, RING_SIZE, VIRTIO_F_VERSION_1 | VIRTIO_F_EVENT_IDX));
 }
 
 static void before(void)
