@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "lkvm/base/log.h"
+#include "lkvm/base/nearest.h"
 #include "lkvm/cli/cmd.h"
 #include "lkvm/run/options_run.h"
 
@@ -53,6 +54,19 @@ static const char *command_name(const char *word)
 	return word;
 }
 
+static int no_command(const char *name)
+{
+	struct nearest n = NEAREST_OF(name, strlen(name));
+
+	for (const struct cmd *c = lkvm_cmds; c->name; c++)
+		nearest_offer(&n, c->name);
+	if (nearest_name(&n))
+		log_error("there is no command '%s': did you mean '%s'?", name, nearest_name(&n));
+	else
+		log_error("there is no command '%s'", name);
+	return EXIT_NO_COMMAND;
+}
+
 static int dispatch(int argc, char **argv)
 {
 	const char *name;
@@ -68,8 +82,7 @@ static int dispatch(int argc, char **argv)
 	}
 	help_print();
 	fflush(stdout);
-	log_error("there is no command '%s'", name);
-	return EXIT_NO_COMMAND;
+	return no_command(name);
 }
 
 /*

@@ -13,6 +13,7 @@
 #include "lkvm/base/encode.h"
 #include "lkvm/base/exit.h"
 #include "lkvm/base/log.h"
+#include "lkvm/base/nearest.h"
 
 /* One parse; `next` is the first word not looked at yet. */
 struct parse {
@@ -220,6 +221,23 @@ static const struct opt *find_letter(const struct opt_spec *spec, char letter)
 
 /* ---- words ---- */
 
+static int unknown_long(const struct opt_spec *spec, const char *word, size_t len)
+{
+	struct nearest n = NEAREST_OF(word, len);
+	const struct opt *o;
+
+	for (unsigned i = 0; (o = opt_at(spec, i)); i++) {
+		if (o->store != OPT_HEADING && o->store != OPT_REFUSE)
+			nearest_offer(&n, o->name);
+	}
+	if (nearest_name(&n))
+		log_error("unknown option '--%.*s': did you mean --%s?", (int)len, word,
+			  nearest_name(&n));
+	else
+		log_error("unknown option '--%.*s'", (int)len, word);
+	return usage_error(spec);
+}
+
 static int parse_long(struct parse *p, const char *word)
 {
 	size_t len = strcspn(word, "=");
@@ -232,10 +250,8 @@ static int parse_long(struct parse *p, const char *word)
 		return EXIT_USAGE;
 	}
 	nr = find_long(p->spec, word, len, m);
-	if (!nr) {
-		log_error("unknown option '--%.*s'", (int)len, word);
-		return usage_error(p->spec);
-	}
+	if (!nr)
+		return unknown_long(p->spec, word, len);
 	if (nr > 1) {
 		log_error("ambiguous option '--%.*s': could be --%s%s or --%s%s", (int)len, word,
 			  match_prefix(m[0]), m[0].o->name, match_prefix(m[1]), m[1].o->name);

@@ -161,6 +161,8 @@ START_TEST(no_such_command)
 	ck_assert_int_eq(LKVM("frobnicate"), 22);
 	ck_assert(printed("The most commonly used lkvm commands are:"));
 	ck_assert(said("  Error: there is no command 'frobnicate'\n"));
+	ck_assert_int_eq(LKVM("runn"), EXIT_NO_COMMAND);
+	ck_assert(said("  Error: there is no command 'runn': did you mean 'run'?\n"));
 	ck_assert_int_eq(run((const char *[]){ "lkvm" }, 1), 0); /* as kvmtool */
 	ck_assert(printed("The most commonly used lkvm commands are:"));
 	ck_assert(printed("lkvm run -k Image -i initrd.img"));

@@ -268,7 +268,8 @@ START_TEST(words_that_are_no_grammar)
 	capture_start();
 	refused(PARSE("--nix"), EXIT_USAGE, "unknown option '--nix'");
 	refused(PARSE("--nix=5"), EXIT_USAGE, "unknown option '--nix'");
-	refused(PARSE("--flagg"), EXIT_USAGE, "unknown option '--flagg'");
+	refused(PARSE("--flagg"), EXIT_USAGE, "unknown option '--flagg': did you mean --flag?");
+	refused(PARSE("--flga=1"), EXIT_USAGE, "unknown option '--flga': did you mean --flag?");
 	refused(PARSE("--no-nix"), EXIT_USAGE, "unknown option '--no-nix'");
 	refused(PARSE("--no-number"), EXIT_USAGE, "unknown option '--no-number'");
 	refused(PARSE("-x"), EXIT_USAGE, "unknown option '-x'");
