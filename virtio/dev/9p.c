@@ -3,7 +3,8 @@
  * 9P transport: a virtqueue on one side, a shared directory (virtio/share) on the other.
  *
  * Thread: create and destroy before and after the loop runs; requests are served on workers,
- *         which touch nothing here but their slot; everything else on the loop.
+ *         which touch nothing here but their slot; everything else on the loop, which the vCPU that
+ *         rings borrows, and the worker that is done.
  * Trust:  descriptors are checked by chain.c; messages are the guest's, virtio/share checks them.
  * Spec:   none in virtio 1.3; <linux/virtio_9p.h>, and what Linux's driver does
  *
@@ -213,6 +214,15 @@ static void p9_kick(struct virtio_device *d, struct virtqueue *q)
 		publish(p);
 }
 
+/*
+ * Always: to take a request and to wake a worker for it is shorter than to wake the loop for both.
+ * What may have to wait for the host is done by the worker.
+ */
+static bool p9_prompt(struct virtio_device *d, struct virtqueue *q)
+{
+	return true;
+}
+
 /* ---- life ---- */
 
 static int p9_start(struct virtio_device *d)
@@ -248,6 +258,7 @@ static const struct virtio_type p9_type = {
 	.pci_class = 0x00ff00, /* unclassified */
 	.start = p9_start,
 	.kick = p9_kick,
+	.prompt = p9_prompt,
 	.stop = p9_stop,
 	.destroy = p9_destroy,
 };

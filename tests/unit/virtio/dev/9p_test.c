@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The 9P device: messages through a queue, several at a time, resets in the middle. */
 #include <errno.h>
+#include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +31,15 @@ struct rig {
 
 static struct fake_p9 p; /* builds messages; its own share is not asked */
 
+/* Its driver sets it up. */
+static void begin(struct rig *x, u64 features)
+{
+	fake_ring_init(&x->r, x->mem, FAKE_RING(0), 128, features & VIRTIO_F_EVENT_IDX);
+	ck_assert(fake_negotiate(x->d, features & x->d->offered));
+	fake_queue(x->d, 0, &x->r);
+	fake_driver_ok(x->d);
+}
+
 static void rig_up(struct rig *x, const struct virtio_pool *pool)
 {
 	memset(x, 0, sizeof(*x));
@@ -42,10 +53,7 @@ static void rig_up(struct rig *x, const struct virtio_pool *pool)
 
 	ck_assert_int_eq(virtio_9p_create(&x->d, &env, &x->conf), 0);
 	fake_transport_attach(&x->t, x->d);
-	fake_ring_init(&x->r, x->mem, FAKE_RING(0), 128, false);
-	ck_assert(fake_negotiate(x->d, F_ALL & x->d->offered));
-	fake_queue(x->d, 0, &x->r);
-	fake_driver_ok(x->d);
+	begin(x, F_ALL);
 }
 
 static void rig_down(struct rig *x)
@@ -200,10 +208,7 @@ START_TEST(a_reset_waits_and_forgets)
 			attach(&x, i, i, (u16)i);
 		fake_kick(x.d, 0);
 		fake_reset(x.d);
-		fake_ring_init(&x.r, x.mem, FAKE_RING(0), 128, false);
-		ck_assert(fake_negotiate(x.d, F_ALL));
-		fake_queue(x.d, 0, &x.r);
-		fake_driver_ok(x.d);
+		begin(&x, F_ALL);
 	}
 	/* The fids of before are gone, all of them. */
 	version(&x);
@@ -248,10 +253,7 @@ START_TEST(black_book)
 
 	rig_up(&x, NULL);
 	for (unsigned i = 0; i < nr_fake_bad; i++) {
-		fake_ring_init(&x.r, x.mem, FAKE_RING(0), 128, false);
-		ck_assert(fake_negotiate(x.d, F_ALL));
-		fake_queue(x.d, 0, &x.r);
-		fake_driver_ok(x.d);
+		begin(&x, F_ALL);
 		fake_bad[i].post(&x.r, FAKE_DATA);
 		fake_kick(x.d, 0);
 		ck_assert_msg(fake_broken(x.d), "%s", fake_bad[i].name);
@@ -260,5 +262,139 @@ START_TEST(black_book)
 }
 END_TEST
 
+/* ---- doorbells over the bus, by vCPUs ---- */
+
+#define F_BUS (F_ALL | VIRTIO_F_EVENT_IDX | VIRTIO_F_RING_RESET)
+#define EACH 20u /* requests of a vCPU in a round */
+#define ROUNDS 50u
+
+struct bus {
+	struct rig x;
+	pthread_mutex_t ring;
+	pthread_barrier_t round;
+	unsigned posted;
+};
+
+static void bus_up(struct bus *b)
+{
+	rig_up(&b->x, NULL);
+	fake_reset(b->x.d);
+	pthread_mutex_init(&b->ring, NULL);
+	pthread_barrier_init(&b->round, NULL, 2);
+	b->posted = 0;
+	ck_assert_int_eq(loop_start(b->x.loop), 0);
+}
+
+static void bus_down(struct bus *b)
+{
+	fake_reset(b->x.d);
+	loop_stop(b->x.loop);
+	rig_down(&b->x);
+}
+
+static void ring_bell(struct rig *x)
+{
+	pthread_mutex_lock(&x->d->lock);
+	virtio_rung(x->d, 0);
+	pthread_mutex_unlock(&x->d->lock);
+}
+
+static void wait_answered(struct bus *b)
+{
+	while (fake_ring_used_idx(&b->x.r) != (u16)b->posted)
+		sched_yield();
+}
+
+/* Requests one by one; rings only where the device wants it, and outside the lock, as Linux does. */
+static void *ask(void *arg)
+{
+	struct bus *b = arg;
+	bool wanted;
+
+	for (unsigned round = 0; round < ROUNDS; round++) {
+		for (unsigned i = 0; i < EACH; i++) {
+			pthread_mutex_lock(&b->ring);
+			attach(&b->x, b->posted % (2 * EACH), b->posted, (u16)b->posted);
+			b->posted++;
+			wanted = fake_ring_wants_kick(&b->x.r);
+			pthread_mutex_unlock(&b->ring);
+			if (wanted)
+				ring_bell(&b->x);
+		}
+		pthread_barrier_wait(&b->round);
+		wait_answered(b);
+		pthread_barrier_wait(&b->round);
+	}
+	return NULL;
+}
+
+/* Nothing is forgotten: nobody rings again for what is in the ring. */
+START_TEST(two_vcpus_ring)
+{
+	struct bus b;
+	pthread_t t;
+
+	bus_up(&b);
+	ck_assert_ptr_nonnull(b.x.d->type->prompt);
+	begin(&b.x, F_BUS);
+	pthread_create(&t, NULL, ask, &b);
+	ask(&b);
+	pthread_join(t, NULL);
+	ck_assert_uint_eq(b.posted, 2 * EACH * ROUNDS);
+	ck_assert(!fake_broken(b.x.d));
+	bus_down(&b);
+}
+END_TEST
+
+static void *ring_often(void *arg)
+{
+	for (unsigned i = 0; i < 20000; i++)
+		ring_bell(arg);
+	return NULL;
+}
+
+/* The queue alone; the device goes on [virtio 1.3 §2.6.1]. */
+static void queue_anew(struct rig *x)
+{
+	pthread_mutex_lock(&x->d->lock);
+	virtio_queue_reset(x->d, &x->d->queues[0]);
+	pthread_mutex_unlock(&x->d->lock);
+	fake_ring_init(&x->r, x->mem, FAKE_RING(0), 128, true);
+	fake_queue(x->d, 0, &x->r);
+}
+
+/* Requests and their flushes are in flight while the device, or its queue, is reset. */
+START_TEST(resets_while_others_ring)
+{
+	pthread_t t[2];
+	struct bus b;
+
+	bus_up(&b);
+	for (unsigned i = 0; i < 2; i++)
+		pthread_create(&t[i], NULL, ring_often, &b.x);
+	for (unsigned round = 0; round < 150; round++) {
+		if (round % 3 == 1)
+			queue_anew(&b.x);
+		else
+			begin(&b.x, F_BUS);
+		for (b.posted = 0; b.posted < 40; b.posted += 2) {
+			attach(&b.x, b.posted, b.posted, (u16)b.posted);
+			fake_p9_begin(&p, P9_TFLUSH, (u16)(b.posted + 1));
+			fake_p9_16(&p, (u16)b.posted);
+			post(&b.x, b.posted + 1);
+			ring_bell(&b.x);
+		}
+		if (round % 5 == 4)
+			wait_answered(&b);
+		if (round % 3)
+			fake_reset(b.x.d);
+	}
+	for (unsigned i = 0; i < 2; i++)
+		pthread_join(t[i], NULL);
+	bus_down(&b);
+}
+END_TEST
+
 SUITE_MAIN("virtio/9p", identity, many_at_a_time, flush_comes_after, a_message_that_is_none,
-	   a_reset_waits_and_forgets, a_guest_that_bounces, black_book)
+	   a_reset_waits_and_forgets, a_guest_that_bounces, black_book, two_vcpus_ring,
+	   resets_while_others_ring)
