@@ -9,8 +9,9 @@
  * A driver that waits for its one small request idles until the answer is there. Whoever else
  * serves it costs the vCPU's way into sleep and back and two changes of threads, most of all on a
  * host CPU that both share. So the vCPU does it itself, as the loop's thread (loop_borrow()), and
- * finds the interrupt pending when it goes on. A driver that has more to do goes on at once, and
- * the loop serves it meanwhile.
+ * finds the interrupt pending when it goes on, or has handed it to a worker by then. A driver that
+ * has more to do goes on at once, and the loop serves it meanwhile. Which of the two holds is the
+ * kind's to say (prompt()).
  */
 #include "virtio/core/device.h"
 

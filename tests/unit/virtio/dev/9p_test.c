@@ -305,7 +305,7 @@ static void wait_answered(struct bus *b)
 		sched_yield();
 }
 
-/* Requests one by one; rings only where the device wants it, and outside the lock, as Linux does. */
+/* Rings only where the device wants it, and outside the lock, as Linux's driver does. */
 static void *ask(void *arg)
 {
 	struct bus *b = arg;
