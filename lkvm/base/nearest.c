@@ -5,9 +5,10 @@
  * Thread: any.
  * Trust:  the user's own command line.
  *
- * The distance of two words is the number of edits from one to the other. An edit puts a character in,
- * takes one out, changes one, or swaps two neighbours (optimal string alignment). distance() fills a
- * table, row by row, of the distances between all beginnings of both, and keeps its last three rows.
+ * The distance of two words is the number of edits from one to the other. An edit puts a character
+ * in, takes one out, changes one, or swaps two neighbours (optimal string alignment). distance()
+ * fills a table, row by row, of the distances between all beginnings of both, and keeps its last
+ * three rows.
  */
 #include "lkvm/base/nearest.h"
 

@@ -24,8 +24,8 @@ struct nearest {
 void nearest_offer(struct nearest *n, const char *name);
 
 /*
- * NULL when no name is so near that it can have been meant: one edit for each three characters of the
- * word, two at most.
+ * NULL when no name is so near that it can have been meant: one edit for each three characters of
+ * the word, two at most.
  */
 const char *nearest_name(const struct nearest *n);
 
