@@ -183,12 +183,12 @@ static int parse_switch(struct net_conf *c, void *to, const char *key, const cha
 	return 0;
 }
 
-static int parse_tcp(struct net_conf *c, void *to, const char *key, const char *val)
+static int parse_direct(struct net_conf *c, void *to, const char *key, const char *val)
 {
 	if (!strcmp(val, "direct"))
-		c->tcp = NET_TCP_DIRECT;
+		*(enum net_path *)to = NET_PATH_DIRECT;
 	else if (!strcmp(val, "libslirp"))
-		c->tcp = NET_TCP_LIBSLIRP;
+		*(enum net_path *)to = NET_PATH_LIBSLIRP;
 	else
 		return bad_value(key, val, "expected direct or libslirp");
 	return 0;
@@ -258,7 +258,10 @@ static const struct key keys[] = {
 	  "on or off: host_ip is the host's 127.0.0.1 (on; off for a Realm)", OWN },
 	{ "restrict", parse_switch, IN_USER, "on: the guest reaches only forwards (off)",
 	  FIELD(restricted) },
-	{ "tcp", parse_tcp, IN_USER, "direct: connections end in lkvm's own TCP (libslirp)", OWN },
+	{ "tcp", parse_direct, IN_USER, "direct: connections end in lkvm's own TCP (libslirp)",
+	  FIELD(tcp) },
+	{ "udp", parse_direct, IN_USER, "direct: datagrams go past libslirp, too (libslirp)",
+	  FIELD(udp) },
 	{ "dhcp", parse_switch, IN_USER, "off: no DHCP server (on)", FIELD(dhcp) },
 };
 static_assert(sizeof(((struct net_conf *)0)->script) == PATH_MAX &&
@@ -398,7 +401,7 @@ static void set_defaults(struct net_conf *c, unsigned index)
 	c->nr_dns = c->nr_hostfwd = 0;
 	c->ipv6 = c->restricted = c->may_capture = false;
 	c->dhcp = true;
-	c->tcp = NET_TCP_LIBSLIRP;
+	c->tcp = c->udp = NET_PATH_LIBSLIRP;
 	c->host_loopback = NET_UNSAID;
 	memcpy(c->mac, mac, sizeof(mac));
 	c->mac[5] = (u8)(c->mac[5] + index);

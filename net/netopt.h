@@ -25,7 +25,7 @@ enum net_mode {
 	NET_MODE_VHOST_USER,
 };
 enum net_switch { NET_UNSAID, NET_OFF, NET_ON };
-enum net_tcp { NET_TCP_LIBSLIRP, NET_TCP_DIRECT };
+enum net_path { NET_PATH_LIBSLIRP, NET_PATH_DIRECT };
 enum net_trans { NET_TRANS_DEFAULT, NET_TRANS_PCI, NET_TRANS_MMIO };
 
 struct net_conf {
@@ -54,9 +54,10 @@ struct net_conf {
 	unsigned nr_dns;
 	char domain[NET_MAX_DOMAIN + 1]; /* "": the host's, from /etc/resolv.conf */
 	bool ipv6;
-	bool restricted;  /* restrict=on: the guest reaches nothing but its forwards */
-	bool dhcp;	  /* default true */
-	enum net_tcp tcp; /* tcp=: who ends the guest's connections */
+	bool restricted;   /* restrict=on: the guest reaches nothing but its forwards */
+	bool dhcp;	   /* default true */
+	enum net_path tcp; /* tcp=: who ends the guest's connections */
+	enum net_path udp; /* udp=: who has the sockets for its datagrams */
 	/*
 	 * host-loopback=: addresses of the network but the name server's are the host's loopback.
 	 * netopt_settle() decides what was left unsaid.

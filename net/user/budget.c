@@ -14,7 +14,7 @@
 #include <sys/resource.h>
 
 #define MAX_SOCKETS 2048u /* libslirp walks along all of them, for each batch */
-#define MAX_DIRECT 16384u /* net/user/tcp_table.c finds one at once */
+#define MAX_DIRECT 16384u /* net/user/tcp_table.c and udp_table.c find one at once */
 #define PAUSE_NS UINT64_C(1000000000)
 
 static struct {
@@ -69,10 +69,10 @@ static unsigned used_by_all(void)
 
 bool budget_has_room(enum budget_for who)
 {
-	bool direct = who == BUDGET_DIRECT || who == BUDGET_DIRECT_FORWARD;
+	bool direct = who >= BUDGET_DIRECT;
 	unsigned max = all.max, kind = MIN(max, direct ? MAX_DIRECT : MAX_SOCKETS);
 
-	if (who == BUDGET_DATAGRAM) {
+	if (who == BUDGET_DATAGRAM || who == BUDGET_DIRECT_DATAGRAM) {
 		max += max / 8;
 		kind += kind / 8;
 	} else if (who == BUDGET_FORWARD || who == BUDGET_DIRECT_FORWARD) {
@@ -82,12 +82,13 @@ bool budget_has_room(enum budget_for who)
 	return used_by_all() < max && used_by(direct) < kind;
 }
 
-/* Is more than fifteen in sixteen used, of all or of what libslirp may have? */
+/* Is more than fifteen in sixteen used, of all or of what either kind may have? */
 static bool is_short(void)
 {
-	unsigned max = all.max, kind = MIN(max, MAX_SOCKETS);
+	unsigned max = all.max, slirp = MIN(max, MAX_SOCKETS), direct = MIN(max, MAX_DIRECT);
 
-	return used_by_all() + max / 16 > max || used_by(false) + kind / 16 > kind;
+	return used_by_all() + max / 16 > max || used_by(false) + slirp / 16 > slirp ||
+	       used_by(true) + direct / 16 > direct;
 }
 
 bool budget_make_room(u64 now_ns)

@@ -12,7 +12,7 @@
 /* One network's part, in memory of its owner, zeroed before budget_join(). */
 struct budget {
 	unsigned used; /* written by budget_set() */
-	bool direct;   /* connections of tcp=direct, which cost nothing while they are idle */
+	bool direct;   /* tcp=direct, udp=direct: sockets that cost nothing while they are idle */
 	/*
 	 * Close what has been idle for `idle_ms` or longer and does not end by itself at once, as
 	 * datagram flows.
@@ -31,20 +31,22 @@ void budget_set(struct budget *b, unsigned used);
 
 /*
  * Who may open one more? Connections of the guest stop first, then its datagrams and pings, so that
- * names can still be looked up, then forwards, which others than the guest fill. DIRECT and
- * DIRECT_FORWARD are connections of tcp=direct, the others libslirp's.
+ * names can still be looked up, then forwards, which others than the guest fill. DIRECT* are
+ * sockets of tcp=direct and udp=direct, the others libslirp's.
  */
 enum budget_for {
 	BUDGET_GUEST,
 	BUDGET_DATAGRAM,
 	BUDGET_FORWARD,
 	BUDGET_DIRECT,
+	BUDGET_DIRECT_DATAGRAM,
 	BUDGET_DIRECT_FORWARD
 };
 
 /*
  * Is there room for one? In all half of the descriptors that lkvm may have, of which libslirp has
- * 2048 and tcp=direct 16384 at most; an eighth more for datagrams, half as many more for forwards.
+ * 2048 and the direct paths 16384 at most; an eighth more for datagrams, half as many more for
+ * forwards.
  */
 bool budget_has_room(enum budget_for who);
 

@@ -34,19 +34,39 @@ static int listen_for(const struct forwards *fs, const struct net_hostfwd *f, bo
 	return fs->tcp && !f->udp ? tcp_listen(fs->tcp, f, on) : slirp_listen(fs->slirp, f, on);
 }
 
-int forwards_add(struct forwards *fs, const struct net_hostfwd *f)
+/* Where `f` leads. */
+static struct net_hostfwd resolved(const struct forwards *fs, const struct net_hostfwd *f)
 {
 	struct net_hostfwd to = *f;
+
+	if (f->v6 && IN6_IS_ADDR_UNSPECIFIED(&f->guest.v6))
+		to.guest.v6 = fs->guest6;
+	else if (!f->v6 && !f->guest.v4.s_addr)
+		to.guest.v4 = fs->guest4;
+	return to;
+}
+
+bool forwards_answer(const struct forwards *fs, bool v6, const u8 *addr, u16 port)
+{
+	for (unsigned i = 0; i < fs->nr; i++) {
+		struct net_hostfwd to = resolved(fs, &fs->f[i]);
+
+		if (to.udp && to.v6 == v6 && to.guest.port == port &&
+		    !memcmp(&to.guest.v6, addr, v6 ? 16 : 4))
+			return true;
+	}
+	return false;
+}
+
+int forwards_add(struct forwards *fs, const struct net_hostfwd *f)
+{
+	struct net_hostfwd to = resolved(fs, f);
 	int err;
 
 	if (fs->nr == NET_MAX_HOSTFWD)
 		return -ENOSPC;
 	if (f->v6 && !fs->ipv6)
 		return -EAFNOSUPPORT;
-	if (f->v6 && IN6_IS_ADDR_UNSPECIFIED(&f->guest.v6))
-		to.guest.v6 = fs->guest6;
-	else if (!f->v6 && !f->guest.v4.s_addr)
-		to.guest.v4 = fs->guest4;
 	err = listen_for(fs, &to, true);
 	if (!err)
 		fs->f[fs->nr++] = *f;

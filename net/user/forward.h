@@ -30,4 +30,7 @@ int forwards_add(struct forwards *fs, const struct net_hostfwd *f);
 /* Listen no more; connections that there are stay. -ENOENT: nobody listens there. */
 int forwards_remove(struct forwards *fs, const struct net_hostfwd *f);
 
+/* Do datagrams from this address (of 4 or 16 bytes) and port of the guest belong to a forward? */
+bool forwards_answer(const struct forwards *fs, bool v6, const u8 *addr, u16 port);
+
 #endif

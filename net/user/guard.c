@@ -372,7 +372,7 @@ static int check_l2(const struct guard *g, const u8 *frame, size_t len, const ch
 	return 0;
 }
 
-/* All but making a checksum: nothing behind the headers is looked at where they are TCP's. */
+/* All but making a checksum: of TCP and UDP nothing behind the headers is looked at. */
 static int check_frame(const struct guard *g, u8 *frame, size_t *len, const struct netif_offload *o,
 		       struct guard_pkt *pkt, const char **why)
 {
@@ -419,28 +419,56 @@ static bool is_dns(const struct guard *g, const u8 *ip, bool v6)
 	return v6 ? !memcmp(ip + IP6_DST, &g->dns6, 16) : be32_at(ip + IP4_DST) == addr_of(g->dns);
 }
 
-bool guard_is_tcp(const struct guard *g, const u8 *head, size_t len)
+/*
+ * A datagram for more than one host, or from one that has no address yet; or for a port on which
+ * libslirp, or our own server, answers itself.
+ */
+static bool is_service(const struct guard *g, const u8 *ip, bool v6, const u8 *udp)
+{
+	u16 port = be16_at(udp + UDP_DST);
+	u32 net = addr_of(g->net), mask = addr_of(g->mask), dst = be32_at(ip + IP4_DST);
+	bool ours = v6 ? !memcmp(ip + IP6_DST, &g->prefix6, 8) || ip[IP6_DST] == 0xfe
+		       : (dst & mask) == net;
+
+	if (v6 ? ip[IP6_DST] == 0xff
+	       : !be32_at(ip + IP4_SRC) || dst >> 28 >= 14 || dst == net || dst == (net | ~mask))
+		return true;
+	return ours && (port == 67 || port == 69 || port == 547);
+}
+
+/* `l4` has at least its ports. */
+static bool goes_direct(const struct guard *g, const u8 *ip, bool v6, u8 proto, const u8 *l4)
+{
+	if (is_dns(g, ip, v6))
+		return false;
+	if (proto == PROTO_TCP)
+		return g->direct_tcp;
+	return proto == PROTO_UDP && g->direct_udp && !is_service(g, ip, v6, l4);
+}
+
+bool guard_is_direct(const struct guard *g, const u8 *head, size_t len)
 {
 	const u8 *ip = head + ETH_HDR;
 	u16 type;
 
-	if (len < ETH_HDR + IP4_HDR)
+	if (len < ETH_HDR + IP4_HDR + UDP_HDR)
 		return false;
 	type = be16_at(head + ETH_TYPE);
 	if (type == ETHERTYPE_IP4)
-		return ip[IP4_PROTO] == PROTO_TCP && ip[IP4_VIHL] == 0x45 &&
-		       !(be16_at(ip + IP4_FRAG) & (IP4_MF | IP4_OFFSET)) && !is_dns(g, ip, false);
-	return type == ETHERTYPE_IP6 && len >= ETH_HDR + IP6_HDR && ip[IP6_NEXT] == PROTO_TCP &&
-	       !is_dns(g, ip, true);
+		return ip[IP4_VIHL] == 0x45 && !(be16_at(ip + IP4_FRAG) & (IP4_MF | IP4_OFFSET)) &&
+		       goes_direct(g, ip, false, ip[IP4_PROTO], ip + IP4_HDR);
+	return type == ETHERTYPE_IP6 && len >= ETH_HDR + IP6_HDR + UDP_HDR &&
+	       goes_direct(g, ip, true, ip[IP6_NEXT], ip + IP6_HDR);
 }
 
-bool guard_is_tcp_pkt(const struct guard *g, const u8 *frame, const struct guard_pkt *pkt)
+bool guard_is_direct_pkt(const struct guard *g, const u8 *frame, const struct guard_pkt *pkt)
 {
-	return pkt->proto == PROTO_TCP && !is_dns(g, frame + pkt->l3, pkt->type == ETHERTYPE_IP6);
+	return goes_direct(g, frame + pkt->l3, pkt->type == ETHERTYPE_IP6, pkt->proto,
+			   frame + pkt->l4);
 }
 
-int guard_check_tcp(const struct guard *g, u8 *head, size_t *len, const struct netif_offload *o,
-		    struct guard_pkt *pkt, const char **why)
+int guard_check_direct(const struct guard *g, u8 *head, size_t *len, const struct netif_offload *o,
+		       struct guard_pkt *pkt, const char **why)
 {
 	return check_frame(g, head, len, o, pkt, why);
 }

@@ -16,6 +16,7 @@ struct guard {
 	struct in_addr host, dns; /* addresses on our side of the wire */
 	u8 host_mac[NETIF_MAC_LEN];
 	bool no_loopback; /* the host's loopback is closed: of `dns` port 53 is all that answers */
+	bool direct_tcp, direct_udp; /* they do not go to libslirp */
 	bool ipv6;
 	struct in6_addr prefix6; /* a /64 */
 	struct in6_addr dns6;
@@ -41,21 +42,22 @@ int guard_check(const struct guard *g, u8 *frame, size_t *len, const struct neti
 		struct guard_pkt *pkt, const char **why);
 
 /*
- * Is this a TCP segment that does not go to libslirp, so that the headers are all that has to be
- * private? The first min(`len`, TCP_HEAD_IN) bytes of the frame are at `head`. Not one are
- * fragments, and what goes to the name server, whose address only libslirp knows.
+ * Is this a TCP segment or UDP datagram that does not go to libslirp, so that the headers are all
+ * that has to be private? The first min(`len`, DIRECT_HEAD) bytes of the frame are at `head`. Not
+ * one are fragments, what goes to the name server, whose address only libslirp knows, and datagrams
+ * for the services of this network (DHCP, TFTP) or for more than one host.
  */
-bool guard_is_tcp(const struct guard *g, const u8 *head, size_t len);
+bool guard_is_direct(const struct guard *g, const u8 *head, size_t len);
 
 /* The same question about a frame that guard_check() or guard_check_whole() has passed. */
-bool guard_is_tcp_pkt(const struct guard *g, const u8 *frame, const struct guard_pkt *pkt);
+bool guard_is_direct_pkt(const struct guard *g, const u8 *frame, const struct guard_pkt *pkt);
 
 /*
- * guard_check() for a frame of which guard_is_tcp() is true. No byte behind the headers is looked
- * at, and a checksum that was left to us is not made.
+ * guard_check() for a frame of which guard_is_direct() is true. No byte behind the headers is
+ * looked at, and a checksum that was left to us is not made.
  */
-int guard_check_tcp(const struct guard *g, u8 *head, size_t *len, const struct netif_offload *o,
-		    struct guard_pkt *pkt, const char **why);
+int guard_check_direct(const struct guard *g, u8 *head, size_t *len, const struct netif_offload *o,
+		       struct guard_pkt *pkt, const char **why);
 
 /*
  * The second half of guard_check(), for a frame with an IPv4 datagram that was put together from

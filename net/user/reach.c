@@ -30,10 +30,18 @@ static bool in_network6(const struct guard *g, const u8 *a)
 	return !memcmp(a, &g->prefix6, 8) || is_link_local(a);
 }
 
-int reach_out(const struct reach *r, const struct tcp_key *k, union reach_addr *to)
+bool reach_is_host(const struct reach *r, const struct ip_key *k)
 {
+	u32 peer;
+
+	memcpy(&peer, k->peer, sizeof(peer));
+	return k->v6 ? in_network6(r->guard, k->peer) : in_network4(r->guard, peer);
+}
+
+int reach_out(const struct reach *r, const struct ip_key *k, union reach_addr *to)
+{
+	bool local = reach_is_host(r, k);
 	in_port_t port;
-	bool local;
 
 	if (r->restricted)
 		return -ECONNREFUSED;
@@ -41,13 +49,11 @@ int reach_out(const struct reach *r, const struct tcp_key *k, union reach_addr *
 	if (k->v6) {
 		to->in6 = (struct sockaddr_in6){ .sin6_family = AF_INET6, .sin6_port = port };
 		memcpy(&to->in6.sin6_addr, k->peer, 16);
-		local = in_network6(r->guard, k->peer);
 		if (local)
 			to->in6.sin6_addr = in6addr_loopback;
 	} else {
 		to->in = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = port };
 		memcpy(&to->in.sin_addr, k->peer, 4);
-		local = in_network4(r->guard, to->in.sin_addr.s_addr);
 		if (local)
 			to->in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	}
@@ -67,7 +73,7 @@ void reach_host(const struct reach *r, bool v6, u8 us[16])
 	}
 }
 
-void reach_in(const struct reach *r, struct tcp_key *k, const union reach_addr *from)
+bool reach_in(const struct reach *r, struct ip_key *k, const union reach_addr *from)
 {
 	bool host;
 
@@ -83,4 +89,5 @@ void reach_in(const struct reach *r, struct tcp_key *k, const union reach_addr *
 	}
 	if (host)
 		reach_host(r, k->v6, k->peer);
+	return host;
 }

@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 
 #include "net/user/guard.h"
-#include "net/user/tcp_seg.h"
+#include "net/user/ip_pkt.h"
 
 /* Constant. */
 struct reach {
@@ -25,16 +25,19 @@ union reach_addr {
 };
 
 /*
- * The address to connect to for the guest's connection `k`, whose destination guard_check_tcp() has
- * passed. Its length, or -ECONNREFUSED: nothing is to be reached there.
+ * The address to connect to for the guest's connection `k`, whose destination guard_check_direct()
+ * has passed. Its length, or -ECONNREFUSED: nothing is to be reached there.
  */
-int reach_out(const struct reach *r, const struct tcp_key *k, union reach_addr *to);
+int reach_out(const struct reach *r, const struct ip_key *k, union reach_addr *to);
 
 /*
  * Fill in the peer of `k` (address and port) as the guest is to see it: a host outside as it is;
- * the loopback and what would seem to be the guest's neighbour as the host.
+ * the loopback and what would seem to be the guest's neighbour as the host. True: it is the host.
  */
-void reach_in(const struct reach *r, struct tcp_key *k, const union reach_addr *from);
+bool reach_in(const struct reach *r, struct ip_key *k, const union reach_addr *from);
+
+/* Does the peer of `k` stand for the host? */
+bool reach_is_host(const struct reach *r, const struct ip_key *k);
 
 /* Our own address in the guest's network, 4 or 16 bytes, in `us`. */
 void reach_host(const struct reach *r, bool v6, u8 us[16]);

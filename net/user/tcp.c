@@ -46,7 +46,7 @@ static void answer(struct tcp *t)
 	struct tcp_conn *c;
 
 	while ((c = tcp_list_first(&t->dirty))) {
-		tcp_list_del(&c->node);
+		list_del(&c->node);
 		tcp_output(c);
 	}
 }
@@ -68,8 +68,7 @@ static bool is_sound(const u8 *head, const struct tcp_heard *s, const struct gua
 		     struct iov_cur payload)
 {
 	size_t len = s->head - pkt->l4;
-	u64 sum = s->key.v6 ? csum_pseudo6(s->key.guest, s->key.peer, PROTO_TCP, len + s->len)
-			    : csum_pseudo4(s->key.guest, s->key.peer, PROTO_TCP, len + s->len);
+	u64 sum = ip_pseudo(&s->key, true, PROTO_TCP, len + s->len);
 
 	sum = csum_add(sum, head + pkt->l4, len);
 	return !csum_finish(csum_iov(sum, payload, s->len));
@@ -78,7 +77,7 @@ static bool is_sound(const u8 *head, const struct tcp_heard *s, const struct gua
 void tcp_input(struct tcp *t, const u8 *head, size_t len, const struct netif_offload *o,
 	       const struct guard_pkt *pkt, struct iov_cur frame)
 {
-	struct tcp_link link;
+	struct ip_link link;
 	struct tcp_conn *c;
 	struct tcp_heard s;
 
@@ -105,7 +104,7 @@ static void resume(struct tcp *t)
 
 	t->blocked = false;
 	while (!t->blocked && (c = tcp_list_first(&t->starved))) {
-		tcp_list_del(&c->node);
+		list_del(&c->node);
 		tcp_output(c);
 	}
 }
@@ -166,10 +165,10 @@ int tcp_create(struct tcp **out, const struct tcp_conf *c, struct loop *loop, st
 	t->loop = loop;
 	t->netif = netif;
 	t->budget = (struct budget){ .direct = true, .expire = expire, .arg = t };
-	tcp_list_init(&t->dirty);
-	tcp_list_init(&t->later);
-	tcp_list_init(&t->starved);
-	tcp_list_init(&t->waiting);
+	list_init(&t->dirty);
+	list_init(&t->later);
+	list_init(&t->starved);
+	list_init(&t->waiting);
 	budget_join(&t->budget);
 	err = tcp_table_init(t);
 	if (!err)

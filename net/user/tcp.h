@@ -35,7 +35,7 @@ void tcp_up(struct tcp *t, u32 offloads);
 void tcp_down(struct tcp *t);
 
 /*
- * A segment from the guest: min(`len`, TCP_HEAD_IN) bytes at `head`, which guard_check_tcp() has
+ * A segment from the guest: min(`len`, DIRECT_HEAD) bytes at `head`, which guard_check_direct() has
  * passed with `o`, and a cursor over the frame's `len` bytes, of which those behind the headers may
  * change at any time. A batch of them ends with tcp_settle(), which answers and tells the guest.
  */

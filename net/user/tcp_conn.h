@@ -13,8 +13,10 @@
 #include "lkvm/vm/loop.h"
 #include "net/netopt.h"
 #include "net/user/budget.h"
+#include "net/user/list.h"
 #include "net/user/siphash.h"
 #include "net/user/tcp.h"
+#include "net/user/tcp_seg.h"
 
 #define TCP_PIECES 512u /* that a frame lies in at most: virtio/dev/net.c */
 #define TCP_SINKS 16u	/* pieces in front of it, for bytes that are known already */
@@ -41,19 +43,14 @@ enum tcp_state {
 	CONN_CLOSED,
 };
 
-/* A ring of nodes; one that is alone, or zero, is in no list. */
-struct tcp_node {
-	struct tcp_node *prev, *next;
-};
-
 struct tcp_conn {
-	struct tcp_key key;
+	struct ip_key key;
 	struct tcp *tcp;
 	struct tcp_conn *chain; /* in its bucket; of a closed one: the next to be freed */
-	struct tcp_node node;	/* in one of the lists of struct tcp, or in none */
+	struct list_node node;	/* in one of the lists of struct tcp, or in none */
 	struct loop_fd *reg;
 	int fd; /* -1: the host's side has ended */
-	struct tcp_link link;
+	struct ip_link link;
 	u8 state;   /* enum tcp_state */
 	u8 retries; /* time-outs without a sign of life */
 	u8 backoff; /* time-outs without progress */
@@ -125,10 +122,10 @@ struct tcp {
 	struct tcp_conn *last; /* that was found */
 	struct tcp_conn *dead;
 
-	struct tcp_node dirty;	 /* something happened to them in this batch */
-	struct tcp_node later;	 /* an acknowledgement can wait for an answer to go with */
-	struct tcp_node starved; /* they wait for receive buffers, in this order */
-	struct tcp_node waiting; /* in TIME-WAIT, oldest first */
+	struct list_node dirty;	  /* something happened to them in this batch */
+	struct list_node later;	  /* an acknowledgement can wait for an answer to go with */
+	struct list_node starved; /* they wait for receive buffers, in this order */
+	struct list_node waiting; /* in TIME-WAIT, oldest first */
 
 	struct tcp_conn **heap;
 	unsigned heap_nr, heap_max;
@@ -173,32 +170,8 @@ static inline bool tcp_outstanding(const struct tcp_conn *c)
 
 /* ---- lists ---- */
 
-static inline void tcp_list_init(struct tcp_node *l)
-{
-	l->prev = l->next = l;
-}
-
-static inline void tcp_list_del(struct tcp_node *n)
-{
-	if (!n->next)
-		return;
-	n->prev->next = n->next;
-	n->next->prev = n->prev;
-	n->prev = n->next = NULL;
-}
-
-/* Move `n` to the end of `l`, from wherever it is. */
-static inline void tcp_list_put(struct tcp_node *l, struct tcp_node *n)
-{
-	tcp_list_del(n);
-	n->prev = l->prev;
-	n->next = l;
-	l->prev->next = n;
-	l->prev = n;
-}
-
 /* The first, or NULL. */
-static inline struct tcp_conn *tcp_list_first(const struct tcp_node *l)
+static inline struct tcp_conn *tcp_list_first(const struct list_node *l)
 {
 	return l->next == l ? NULL : container_of(l->next, struct tcp_conn, node);
 }
@@ -206,7 +179,7 @@ static inline struct tcp_conn *tcp_list_first(const struct tcp_node *l)
 /* Something is to be sent: look at `c` when the batch ends. */
 static inline void tcp_touch(struct tcp_conn *c)
 {
-	tcp_list_put(&c->tcp->dirty, &c->node);
+	list_put(&c->tcp->dirty, &c->node);
 }
 
 /* ---- tcp_table.c: which connections there are ---- */
@@ -215,10 +188,10 @@ static inline void tcp_touch(struct tcp_conn *c)
 int tcp_table_init(struct tcp *t);
 
 /* The connection, or NULL. */
-struct tcp_conn *tcp_find(struct tcp *t, const struct tcp_key *k);
+struct tcp_conn *tcp_find(struct tcp *t, const struct ip_key *k);
 
 /* A new one that is not in the table yet, with its first sequence number. NULL: no memory. */
-struct tcp_conn *tcp_conn_new(struct tcp *t, const struct tcp_key *k);
+struct tcp_conn *tcp_conn_new(struct tcp *t, const struct ip_key *k);
 
 /* Forget it: its socket is closed (`reset`: so that its peer sees a reset), its memory is freed
  * with the batch. */
@@ -289,7 +262,7 @@ void tcp_host_close(struct tcp_conn *c, bool reset);
 void tcp_receive(struct tcp_conn *c, const struct tcp_heard *s, struct iov_cur data);
 
 /* A segment of none. */
-void tcp_receive_stray(struct tcp *t, const struct tcp_heard *s, const struct tcp_link *l);
+void tcp_receive_stray(struct tcp *t, const struct tcp_heard *s, const struct ip_link *l);
 
 /* The host's side has an answer to CONN_CONNECTING: 0 or -errno. */
 void tcp_connected(struct tcp_conn *c, int err);
@@ -303,7 +276,7 @@ void tcp_output(struct tcp_conn *c);
 void tcp_abort(struct tcp_conn *c);
 
 /* An answer to a segment of no connection [RFC 9293 §3.10.7.1]. */
-void tcp_reset_stray(struct tcp *t, const struct tcp_heard *s, const struct tcp_link *l);
+void tcp_reset_stray(struct tcp *t, const struct tcp_heard *s, const struct ip_link *l);
 
 /* The guest's SYN was refused, for this reason (-errno): say so and forget it. */
 void tcp_refuse(struct tcp_conn *c, int err);
@@ -324,6 +297,6 @@ void tcp_listen_close(struct tcp *t);
  * The hardware addresses for `k`. The guest's is what was heard; false: nothing was, and it is the
  * network card's.
  */
-bool tcp_link_of(struct tcp *t, const struct tcp_key *k, struct tcp_link *l);
+bool tcp_link_of(struct tcp *t, const struct ip_key *k, struct ip_link *l);
 
 #endif

@@ -50,7 +50,7 @@ static void take_syn(struct tcp_conn *c, const struct tcp_heard *s)
 	c->rcv_scale = c->scaled ? RCV_SCALE : 0;
 }
 
-static void open_conn(struct tcp *t, const struct tcp_heard *s, const struct tcp_link *l)
+static void open_conn(struct tcp *t, const struct tcp_heard *s, const struct ip_link *l)
 {
 	struct tcp_conn *c;
 	int err;
@@ -85,7 +85,7 @@ void tcp_connected(struct tcp_conn *c, int err)
 	tcp_touch(c);
 }
 
-void tcp_receive_stray(struct tcp *t, const struct tcp_heard *s, const struct tcp_link *l)
+void tcp_receive_stray(struct tcp *t, const struct tcp_heard *s, const struct ip_link *l)
 {
 	if (s->flags & TCP_RST)
 		return;
@@ -346,7 +346,7 @@ void tcp_receive(struct tcp_conn *c, const struct tcp_heard *s, struct iov_cur d
 		/* A new connection of the same name [RFC 9293 §3.10.7.4]. */
 		if ((s->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN &&
 		    tcp_diff(s->seq, c->rcv_nxt) > 0) {
-			struct tcp_link l = c->link;
+			struct ip_link l = c->link;
 
 			tcp_conn_end(c, false);
 			tcp_receive_stray(t, s, &l);

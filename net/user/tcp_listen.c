@@ -35,15 +35,14 @@ void tcp_learn(struct tcp *t, const u8 *addr, bool v6, const u8 mac[NETIF_MAC_LE
 	memcpy(n->mac, mac, sizeof(n->mac));
 }
 
-bool tcp_link_of(struct tcp *t, const struct tcp_key *k, struct tcp_link *l)
+bool tcp_link_of(struct tcp *t, const struct ip_key *k, struct ip_link *l)
 {
 	memcpy(l->host, t->conf.reach.guard->host_mac, sizeof(l->host));
 	memcpy(l->guest, t->conf.mac, sizeof(l->guest));
 	for (unsigned i = 0; i < ARRAY_SIZE(t->neigh); i++) {
 		const struct tcp_neigh *n = &t->neigh[i];
 
-		if (n->used && n->v6 == (bool)k->v6 &&
-		    !memcmp(n->addr, k->guest, tcp_addr_len(k))) {
+		if (n->used && n->v6 == (bool)k->v6 && !memcmp(n->addr, k->guest, ip_addr_len(k))) {
 			memcpy(l->guest, n->mac, sizeof(l->guest));
 			return true;
 		}
@@ -72,11 +71,11 @@ void tcp_listen_update(struct tcp *t)
 static void take(struct tcp_listener *l, int fd, const union reach_addr *from)
 {
 	struct tcp *t = l->tcp;
-	struct tcp_key k = { .v6 = l->f.v6 };
+	struct ip_key k = { .v6 = l->f.v6 };
 	u16 port = htons(l->f.guest.port);
 	struct tcp_conn *c;
 
-	memcpy(k.guest, &l->f.guest.v6, tcp_addr_len(&k));
+	memcpy(k.guest, &l->f.guest.v6, ip_addr_len(&k));
 	memcpy(k.ports, &port, 2);
 	reach_in(&t->conf.reach, &k, from);
 	c = tcp_find(t, &k);

@@ -45,7 +45,7 @@ static int emit(struct tcp *t, u8 *frame, size_t len)
 }
 
 /* A segment without data. */
-static int emit_say(struct tcp *t, const struct tcp_link *l, const struct tcp_key *k,
+static int emit_say(struct tcp *t, const struct ip_link *l, const struct ip_key *k,
 		    const struct tcp_say *say)
 {
 	u8 head[TCP_HEAD_OUT];
@@ -58,7 +58,7 @@ static int emit_say(struct tcp *t, const struct tcp_link *l, const struct tcp_ke
 /* In front of those that wait already it is no news that there is no room. */
 static void starve(struct tcp_conn *c)
 {
-	tcp_list_put(&c->tcp->starved, &c->node);
+	list_put(&c->tcp->starved, &c->node);
 }
 
 /* ---- the window for the guest ---- */
@@ -335,7 +335,7 @@ static void send_later(struct tcp_conn *c)
 {
 	struct tcp *t = c->tcp;
 
-	tcp_list_put(&t->later, &c->node);
+	list_put(&t->later, &c->node);
 	if (!t->ack_armed)
 		loop_timer_arm(t->ack_timer, ACK_LATER_NS);
 	t->ack_armed = true;
@@ -376,7 +376,7 @@ void tcp_output(struct tcp_conn *c)
 	if (err)
 		starve(c);
 	else if (c->state == CONN_TIME_WAIT)
-		tcp_list_put(&c->tcp->waiting, &c->node);
+		list_put(&c->tcp->waiting, &c->node);
 	else if (c->ack_later)
 		send_later(c);
 }
@@ -394,7 +394,7 @@ void tcp_abort(struct tcp_conn *c)
 	tcp_conn_end(c, true);
 }
 
-void tcp_reset_stray(struct tcp *t, const struct tcp_heard *s, const struct tcp_link *l)
+void tcp_reset_stray(struct tcp *t, const struct tcp_heard *s, const struct ip_link *l)
 {
 	u32 n = s->len + !!(s->flags & TCP_SYN) + !!(s->flags & TCP_FIN);
 	struct tcp_say say = { .flags = TCP_RST | TCP_ACK, .ack = s->seq + n };
@@ -409,22 +409,10 @@ void tcp_reset_stray(struct tcp *t, const struct tcp_heard *s, const struct tcp_
 void tcp_refuse(struct tcp_conn *c, int err)
 {
 	struct tcp_say say = { .flags = TCP_RST | TCP_ACK, .ack = c->rcv_nxt };
-	u8 frame[TCP_UNREACHABLE_MAX], us[16];
-	enum tcp_why why = TCP_WHY_HOST;
+	u8 frame[IP_UNREACHABLE_MAX], us[16];
+	enum ip_why why = ip_why(-err);
 
 	switch (-err) {
-	case ENETUNREACH:
-	case ENETDOWN:
-		why = TCP_WHY_NET;
-		break;
-	case EHOSTUNREACH:
-	case EHOSTDOWN:
-	case ETIMEDOUT:
-		break;
-	case EACCES:
-	case EPERM:
-		why = TCP_WHY_FORBIDDEN;
-		break;
 	case EMFILE:
 	case ENFILE:
 	case ENOBUFS:
@@ -432,15 +420,15 @@ void tcp_refuse(struct tcp_conn *c, int err)
 	case EAGAIN:
 	case EADDRNOTAVAIL:
 		/* The host's trouble of the moment: the guest tries again. */
-		tcp_conn_end(c, true);
-		return;
+		break;
 	default:
-		emit_say(c->tcp, &c->link, &c->key, &say);
-		tcp_conn_end(c, true);
-		return;
+		if (why >= IP_WHY_PORT) {
+			emit_say(c->tcp, &c->link, &c->key, &say);
+			break;
+		}
+		reach_host(&c->tcp->conf.reach, c->key.v6, us);
+		emit(c->tcp, frame, tcp_unreachable(frame, &c->link, &c->key, c->irs, why, us));
 	}
-	reach_host(&c->tcp->conf.reach, c->key.v6, us);
-	emit(c->tcp, frame, tcp_unreachable(frame, &c->link, &c->key, c->irs, why, us));
 	tcp_conn_end(c, true);
 }
 

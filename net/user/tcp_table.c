@@ -34,12 +34,12 @@ int tcp_table_init(struct tcp *t)
 	return t->buckets ? 0 : -ENOMEM;
 }
 
-static struct tcp_conn **bucket(struct tcp *t, const struct tcp_key *k)
+static struct tcp_conn **bucket(struct tcp *t, const struct ip_key *k)
 {
 	return &t->buckets[siphash(&t->key, k, sizeof(*k)) & (t->nr_buckets - 1)];
 }
 
-struct tcp_conn *tcp_find(struct tcp *t, const struct tcp_key *k)
+struct tcp_conn *tcp_find(struct tcp *t, const struct ip_key *k)
 {
 	/* Segments come in trains. */
 	if (t->last && !memcmp(&t->last->key, k, sizeof(*k)))
@@ -57,7 +57,7 @@ struct tcp_conn *tcp_find(struct tcp *t, const struct tcp_key *k)
  * A clock of four microseconds, and a hash that tells other connections nothing about this one
  * [RFC 6528 §3].
  */
-static u32 first_number(struct tcp *t, const struct tcp_key *k)
+static u32 first_number(struct tcp *t, const struct ip_key *k)
 {
 	return (u32)(loop_now_ns() / 4000) + (u32)siphash(&t->iss_key, k, sizeof(*k));
 }
@@ -67,7 +67,7 @@ static void count(struct tcp *t)
 	budget_set(&t->budget, t->nr_fds + t->nr_listeners);
 }
 
-struct tcp_conn *tcp_conn_new(struct tcp *t, const struct tcp_key *k)
+struct tcp_conn *tcp_conn_new(struct tcp *t, const struct ip_key *k)
 {
 	struct tcp_conn *c = calloc(1, sizeof(*c)), **b = bucket(t, k);
 
@@ -123,7 +123,7 @@ void tcp_conn_end(struct tcp_conn *c, bool reset)
 		t->nr_wait--;
 	c->state = CONN_CLOSED;
 	tcp_timer_forget(c);
-	tcp_list_del(&c->node);
+	list_del(&c->node);
 	unlink_conn(c);
 	t->nr--;
 	c->chain = t->dead;

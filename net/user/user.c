@@ -25,6 +25,7 @@
 #include "net/user/acks.h"
 #include "net/user/backlog.h"
 #include "net/user/dhcp.h"
+#include "net/user/direct.h"
 #include "net/user/forward.h"
 #include "net/user/guard.h"
 #include "net/user/merge.h"
@@ -33,7 +34,6 @@
 #include "net/user/segment.h"
 #include "net/user/setup.h"
 #include "net/user/slirp.h"
-#include "net/user/tcp.h"
 
 #define WHO "user network"
 #define BACKLOG_BYTES (512 * 1024) /* eight windows of TCP: libslirp opens none beyond 64 KiB */
@@ -42,7 +42,7 @@ struct user_if {
 	struct netif netif;
 	struct loop *loop;
 	struct slirp *slirp;
-	struct tcp *tcp; /* NULL: libslirp's */
+	struct direct direct; /* what does not go to it */
 	struct forwards forwards;
 
 	struct guard guard;
@@ -213,50 +213,21 @@ static int refuse(int err, const char *why)
 	return err;
 }
 
-/* `frame` is a cursor over the whole of it; its headers have been copied to s->frame. */
-static int send_tcp(struct user_if *s, const struct netif_offload *o, struct iov_cur frame)
-{
-	size_t len = frame.left;
-	const char *why = NULL;
-	struct guard_pkt pkt;
-	int err = guard_check_tcp(&s->guard, s->frame, &len, o, &pkt, &why);
-
-	if (!err)
-		tcp_input(s->tcp, s->frame, len, o, &pkt, frame);
-	return refuse(err, why);
-}
-
-/* A frame that is not for libslirp after all, in our own memory. */
-static bool take_tcp(struct user_if *s, const struct netif_offload *o, u8 *frame, size_t len,
-		     const struct guard_pkt *pkt)
-{
-	const struct iovec iov = { frame, len };
-
-	if (!s->tcp)
-		return false;
-	if (pkt->type == ETHERTYPE_ARP4)
-		tcp_learn(s->tcp, frame + ETH_HDR + ARP_SPA, false, frame + ETH_HDR + ARP_SHA);
-	if (!guard_is_tcp_pkt(&s->guard, frame, pkt))
-		return false;
-	tcp_input(s->tcp, frame, len, o, pkt, iov_cur(&iov, 1));
-	return true;
-}
-
 static int user_if_send(struct netif *n, const struct netif_offload *o, struct iov_cur from)
 {
 	struct user_if *s = user_if(n);
 	const struct iov_cur whole = from;
 	const char *why = NULL;
 	struct guard_pkt pkt;
-	size_t len = from.left, head = s->tcp ? MIN(len, TCP_HEAD_IN) : 0;
+	size_t len = from.left, head = direct_head(&s->direct, len);
 	u8 *frame = s->frame;
 
 	assert(loop_here(s->loop));
 	if (len > NETIF_FRAME_MAX)
 		return -EMSGSIZE;
 	iov_read(&from, s->frame, head);
-	if (head && guard_is_tcp(&s->guard, s->frame, len))
-		return send_tcp(s, o, whole);
+	if (direct_wants(&s->direct, s->frame, len))
+		return refuse(direct_send(&s->direct, s->frame, o, whole, &why), why);
 	iov_read(&from, s->frame + head, len - head);
 
 	int err = guard_check(&s->guard, s->frame, &len, o, &pkt, &why);
@@ -268,7 +239,8 @@ static int user_if_send(struct netif *n, const struct netif_offload *o, struct i
 	}
 	if (err)
 		return refuse(err, why);
-	if (take_tcp(s, o, frame, len, &pkt) || (frame == s->frame && take_dhcp(s, len, &pkt)))
+	if (direct_take(&s->direct, o, frame, len, &pkt) ||
+	    (frame == s->frame && take_dhcp(s, len, &pkt)))
 		return 0;
 	input(s, frame, len, &pkt);
 	return 0;
@@ -280,8 +252,7 @@ static void user_if_flush(struct netif *n)
 
 	feed_held(s);
 	slirp_settle(s->slirp);
-	if (s->tcp)
-		tcp_settle(s->tcp);
+	direct_settle(&s->direct);
 	flush_client(s);
 }
 
@@ -291,8 +262,7 @@ static void user_if_rx_ready(struct netif *n)
 	struct netif_offload o;
 	struct iovec iov;
 
-	if (s->tcp)
-		tcp_rx_ready(s->tcp);
+	direct_rx_ready(&s->direct);
 	if (!s->blocked)
 		return;
 	s->blocked = false;
@@ -309,8 +279,7 @@ static void user_if_up(struct netif *n, u32 offloads)
 
 	s->seg.offloads = offloads;
 	s->up = true;
-	if (s->tcp)
-		tcp_up(s->tcp, offloads);
+	direct_up(&s->direct, offloads);
 	unblock(s);
 }
 
@@ -319,8 +288,7 @@ static void user_if_down(struct netif *n)
 	struct user_if *s = user_if(n);
 
 	s->up = false;
-	if (s->tcp)
-		tcp_down(s->tcp);
+	direct_down(&s->direct);
 	acks_take(&s->acks);
 	unblock(s);
 }
@@ -348,7 +316,7 @@ static void user_if_destroy(struct netif *n)
 	struct user_if *s = user_if(n);
 
 	s->up = false; /* closing connections sends resets */
-	tcp_destroy(s->tcp);
+	direct_close(&s->direct);
 	slirp_close(s->slirp);
 	order_destroy(s->order);
 	reasm_destroy(s->reasm);
@@ -398,29 +366,13 @@ static int open_slirp(struct user_if *s, const struct net_conf *c)
 	return slirp_open(&s->slirp, &conf, s->loop, &slirp_client, s);
 }
 
-static int open_tcp(struct user_if *s, const struct net_conf *c)
-{
-	struct tcp_conf conf = { .reach = { .guard = &s->guard,
-					    .host_loopback = c->host_loopback == NET_ON,
-					    .restricted = c->restricted },
-				 .mtu = s->seg.mtu };
-	int err;
-
-	if (c->tcp != NET_TCP_DIRECT)
-		return 0;
-	memcpy(conf.mac, c->mac, sizeof(conf.mac));
-	err = tcp_create(&s->tcp, &conf, s->loop, &s->netif);
-	s->netif.calls[1] = &tcp_calls;
-	return err ? log_errno(err, "user-mode networking") : 0;
-}
-
 static int open_forwards(struct user_if *s, const struct net_conf *c)
 {
 	char text[HOSTFWD_TEXT];
 
 	s->forwards = (struct forwards){
 		.slirp = s->slirp,
-		.tcp = s->tcp,
+		.tcp = s->direct.tcp,
 		.ipv6 = c->ipv6,
 		.guest4 = c->guest_ip,
 		.guest6 = forwards_eui64(&s->guard.prefix6, c->mac),
@@ -459,7 +411,7 @@ int user_if_create(struct netif **out, const struct net_conf *c, struct loop *lo
 	}
 	err = open_slirp(s, c);
 	if (!err)
-		err = open_tcp(s, c);
+		err = direct_open(&s->direct, c, &s->guard, &s->seg, &s->forwards, loop, &s->netif);
 	if (!err)
 		err = open_forwards(s, c);
 	if (err)

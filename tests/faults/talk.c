@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Devices that talk to others: a shared directory, TCP of the user network, a port of the console.
- * Only one call fails: whatever the guest loses by it, its next attempt works, and what it was told
- * to be safe is safe.
+ * Devices that talk to others: a shared directory, TCP and UDP of the user network, a port of the
+ * console. Only one call fails: whatever the guest loses by it, its next attempt works, and what it
+ * was told to be safe is safe.
  *
  * Thread: main is the guest, the loop and the other side.
  * Trust:  none needed.
@@ -21,6 +21,7 @@
 #include "tests/fake/p9.h"
 #include "tests/faults/faults.h"
 #include "tests/unit/net/user/tcp_world.h"
+#include "tests/unit/net/user/udp_world.h"
 #include "virtio/share/p9.h"
 
 #define ATTEMPTS 3u
@@ -244,6 +245,51 @@ static int tcp(void)
 	return ret;
 }
 
+/* ---- UDP ---- */
+
+static struct uw udp_world;
+
+/* A datagram each way, between a port of the guest's and `listener`. */
+static bool datagram(unsigned nr)
+{
+	struct ip_key k = uw_key("192.168.33.1", (u16)(40000 + nr), port_nr);
+	struct sockaddr_in from;
+	socklen_t size = sizeof(from);
+	struct fake_frame *f;
+	char buf[8];
+
+	/* The second of a batch is a train. */
+	uw_put(&udp_world, &k, "pi", 2, UW_WHOLE);
+	uw_put(&udp_world, &k, "ping", 4, UW_WHOLE);
+	uw_put(&udp_world, &k, "pong", 4, UW_WHOLE);
+	udp_settle(udp_world.u);
+	for (unsigned i = 0; i < 3; i++)
+		if (recvfrom(listener, buf, sizeof(buf), 0, (struct sockaddr *)&from, &size) < 0)
+			return false;
+	if (memcmp(buf, "pong", 4) ||
+	    sendto(listener, "so", 2, 0, (struct sockaddr *)&from, sizeof(from)) != 2)
+		return false;
+	f = uw_next(&udp_world, 300);
+	return f && f->len == 44 && !memcmp(f->data + 42, "so", 2);
+}
+
+static int udp(void)
+{
+	int ret, err;
+
+	faults_hold(true);
+	log_set_level(LOG_WARNING);
+	listener = uw_peer(false, &port_nr);
+	fcntl(listener, F_SETFL, O_NONBLOCK);
+	faults_hold(false);
+	err = uw_try_open(&udp_world, 0, true, false);
+	ret = err ? !!log_errno(err, "UDP") : some_attempt(datagram);
+	faults_hold(true);
+	uw_close(&udp_world);
+	close(listener);
+	return ret;
+}
+
 /* ---- a port of the console ---- */
 
 static struct loop *loop;
@@ -341,6 +387,7 @@ static int console_port(void)
 const struct scenario scenarios_talk[] = {
 	{ "a shared directory is at work", nothing, share, true },
 	{ "TCP of the user network is at work", nothing, tcp, true },
+	{ "UDP of the user network is at work", nothing, udp, true },
 	{ "a port of the console is at work", nothing, console_port, true },
 };
 const unsigned nr_scenarios_talk = ARRAY_SIZE(scenarios_talk);

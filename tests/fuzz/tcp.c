@@ -23,7 +23,7 @@
 
 /* What the guest remembers of a connection; and what the host's socket is. */
 struct end {
-	struct tcp_key key;
+	struct ip_key key;
 	u32 seq, ack;
 
 	int connect;	     /* what connect(2) says */
@@ -222,14 +222,14 @@ static void give(size_t len)
 {
 	const struct netif_offload none = { .gso = NETIF_GSO_NONE };
 	const struct iovec iov = { frame, len };
-	u8 head[TCP_HEAD_IN];
+	u8 head[DIRECT_HEAD];
 	struct guard_pkt pkt;
 	const char *why;
 	size_t n = len;
 
 	memcpy(head, frame, MIN(len, sizeof(head)));
-	if (guard_is_tcp(&w.guard, head, len) &&
-	    !guard_check_tcp(&w.guard, head, &n, &none, &pkt, &why))
+	if (guard_is_direct(&w.guard, head, len) &&
+	    !guard_check_direct(&w.guard, head, &n, &none, &pkt, &why))
 		tcp_input(w.t, head, n, &none, &pkt, iov_cur(&iov, 1));
 }
 
@@ -431,11 +431,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 				  .mask.s_addr = htonl(0xffffff00),
 				  .host.s_addr = htonl(0xc0a82101),
 				  .dns.s_addr = htonl(0xc0a82103),
+				  .direct_tcp = true,
 				  .ipv6 = true };
 	inet_pton(AF_INET6, "fd33::", &w.guard.prefix6);
 	inet_pton(AF_INET6, "fd33::3", &w.guard.dns6);
 	for (unsigned k = 0; k < NR; k++) {
-		struct tcp_key *key = &w.ends[k].key;
+		struct ip_key *key = &w.ends[k].key;
 
 		key->v6 = k & 1;
 		inet_pton(k & 1 ? AF_INET6 : AF_INET, k & 1 ? "fd33::15" : "192.168.33.15",

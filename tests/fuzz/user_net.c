@@ -284,8 +284,9 @@ static void open_world(u8 setup)
 	struct sockaddr_in a = { .sin_family = AF_INET,
 				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
 				 .sin_port = htons(PORT) };
-	static const char *const args[] = { NULL, "mode=user,ipv6=on", "mode=user,tcp=direct",
-					    "mode=user,tcp=direct,ipv6=on" };
+	static const char *const args[] = { NULL, "mode=user,ipv6=on",
+					    "mode=user,tcp=direct,udp=direct",
+					    "mode=user,tcp=direct,udp=direct,ipv6=on" };
 	struct net_conf c;
 	int one = 1;
 

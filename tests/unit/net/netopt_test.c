@@ -55,7 +55,8 @@ START_TEST(without_options_there_is_one_user_nic)
 	ck_assert_str_eq(addr(conf.host_ip), "192.168.33.1");
 	ck_assert_int_eq(conf.fd, -1);
 	ck_assert(conf.dhcp && !conf.ipv6 && !conf.restricted);
-	ck_assert_int_eq(conf.tcp, NET_TCP_LIBSLIRP);
+	ck_assert_int_eq(conf.tcp, NET_PATH_LIBSLIRP);
+	ck_assert_int_eq(conf.udp, NET_PATH_LIBSLIRP);
 	ck_assert_uint_eq(conf.mtu, 0);
 }
 END_TEST
@@ -100,13 +101,14 @@ START_TEST(keys_of_our_own)
 {
 	parse_ok(
 		"mode=user,mtu=9000,dns=1.1.1.1,dns=8.8.8.8,domain=lab.example,ipv6=on,restrict=on,"
-		"dhcp=off,tcp=direct,pcap=/tmp/x,hostfwd=tcp:127.0.0.1:2222-:22,hostfwd=udp::53-10.0.0.1:5353");
+		"dhcp=off,tcp=direct,udp=direct,pcap=/tmp/x,hostfwd=tcp:127.0.0.1:2222-:22,hostfwd=udp::53-10.0.0.1:5353");
 	ck_assert_uint_eq(conf.mtu, 9000);
 	ck_assert_uint_eq(conf.nr_dns, 2);
 	ck_assert_str_eq(addr(conf.dns[1]), "8.8.8.8");
 	ck_assert_str_eq(conf.domain, "lab.example");
 	ck_assert(conf.ipv6 && conf.restricted && !conf.dhcp);
-	ck_assert_int_eq(conf.tcp, NET_TCP_DIRECT);
+	ck_assert_int_eq(conf.tcp, NET_PATH_DIRECT);
+	ck_assert_int_eq(conf.udp, NET_PATH_DIRECT);
 	ck_assert_str_eq(conf.pcap, "/tmp/x");
 	ck_assert_uint_eq(conf.nr_hostfwd, 2);
 	ck_assert(!conf.hostfwd[0].udp && conf.hostfwd[1].udp);
@@ -171,6 +173,7 @@ START_TEST(values_are_checked)
 		"mode=user,restrict=1",
 		"mode=user,tcp=passt",
 		"tcp=direct",
+		"udp=direct",
 		"mode=user,dhcp=maybe",
 		"script=",
 		"mode=user,hostfwd=tcp:1-2",
@@ -275,7 +278,7 @@ START_TEST(every_key_has_help)
 	unsigned nr = 0;
 
 	netopt_help(count_key, &nr);
-	ck_assert_uint_eq(nr, 24);
+	ck_assert_uint_eq(nr, 25);
 }
 END_TEST
 

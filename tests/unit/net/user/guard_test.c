@@ -20,7 +20,9 @@ static void setup(bool ipv6)
 				.mask = { htonl(0xffffff00) },
 				.host = { htonl(HOST_IP) },
 				.dns = { htonl(DNS_IP) },
-				.ipv6 = ipv6 };
+				.ipv6 = ipv6,
+				.direct_tcp = true,
+				.direct_udp = true };
 	memcpy(guard.host_mac, host_mac, 6);
 	inet_pton(AF_INET6, "fd33::", &guard.prefix6);
 }
@@ -576,9 +578,10 @@ START_TEST(heads_of_tcp_are_judged_like_frames)
 	unsigned heads = 0, passed = 0;
 
 	setup(true);
+	guard.direct_udp = false; /* its checksum lies elsewhere */
 	for (size_t at = 0; at < 54; at++) {
 		for (unsigned i = 0; i < ARRAY_SIZE(values); i++) {
-			u8 *head = malloc(TCP_HEAD_IN);
+			u8 *head = malloc(DIRECT_HEAD);
 			const char *why;
 			size_t m = n;
 			int err;
@@ -587,9 +590,9 @@ START_TEST(heads_of_tcp_are_judged_like_frames)
 			f[at] = values[i];
 			if (at < 24 || at > 25)
 				fix_ip4(f);
-			memcpy(head, f, TCP_HEAD_IN);
-			if (guard_is_tcp(&guard, head, n)) {
-				err = guard_check_tcp(&guard, head, &m, &o, &pkt, &why);
+			memcpy(head, f, DIRECT_HEAD);
+			if (guard_is_direct(&guard, head, n)) {
+				err = guard_check_direct(&guard, head, &m, &o, &pkt, &why);
 				ck_assert_int_eq(err, check_with(&o, n));
 				ck_assert_uint_eq(m, len);
 				heads++;
@@ -610,22 +613,80 @@ START_TEST(what_is_tcp_of_our_own)
 
 	setup(true);
 	inet_pton(AF_INET6, "fd33::3", &guard.dns6);
-	ck_assert(guard_is_tcp(&guard, f, tcp(TCP_SYN)));
-	ck_assert(!guard_is_tcp(&guard, f, 33));
+	ck_assert(guard_is_direct(&guard, f, tcp(TCP_SYN)));
+	ck_assert(!guard_is_direct(&guard, f, 41));
+	guard.direct_tcp = false;
+	ck_assert(!guard_is_direct(&guard, f, 54));
+	guard.direct_tcp = true;
 	be16_put(f + ETH_HDR + IP4_FRAG, IP4_MF); /* put together first */
-	ck_assert(!guard_is_tcp(&guard, f, 54));
+	ck_assert(!guard_is_direct(&guard, f, 54));
 	be16_put(f + ETH_HDR + IP4_FRAG, 1);
-	ck_assert(!guard_is_tcp(&guard, f, 54));
+	ck_assert(!guard_is_direct(&guard, f, 54));
 	tcp(TCP_SYN);
 	be32_put(f + ETH_HDR + IP4_DST, DNS_IP); /* libslirp knows the host's name server */
-	ck_assert(!guard_is_tcp(&guard, f, 54));
-	ck_assert(!guard_is_tcp(&guard, f, udp()));
+	ck_assert(!guard_is_direct(&guard, f, 54));
 	for (unsigned i = 0; i < 2; i++) {
 		size_t n = put_ip6("fd33::15", dst6[i], PROTO_TCP, 64, TCP_HDR);
 
-		ck_assert(guard_is_tcp(&guard, f, n) == !i);
-		ck_assert(!guard_is_tcp(&guard, f, 53));
+		ck_assert(guard_is_direct(&guard, f, n) == !i);
+		ck_assert(!guard_is_direct(&guard, f, 61));
 	}
+}
+END_TEST
+
+/* Datagrams for one host, but for what this network itself answers. */
+START_TEST(what_is_udp_of_our_own)
+{
+	static const struct {
+		u32 src, dst;
+		u16 port;
+		bool direct;
+	} cases[] = {
+		{ GUEST_IP, 0x08080808, 53, true },
+		{ GUEST_IP, HOST_IP, 5000, true },
+		{ GUEST_IP, 0x08080808, 69, true },
+		{ GUEST_IP, HOST_IP, 69, false },
+		{ GUEST_IP, 0x08080808, 67, true },
+		{ GUEST_IP, HOST_IP, 67, false },
+		{ GUEST_IP, DNS_IP, 53, false },
+		{ GUEST_IP, 0xffffffff, 5000, false },
+		{ GUEST_IP, HOST_IP | 0xff, 5000, false },
+		{ GUEST_IP, 0xe00000fb, 5353, false },
+		{ GUEST_IP, HOST_IP & ~0xffu, 5000, false },
+		{ 0, 0xffffffff, 67, false },
+		{ 0, HOST_IP, 67, false },
+	};
+	static const struct {
+		const char *dst;
+		u16 port;
+		bool direct;
+	} cases6[] = { { "2001:db8::1", 69, true }, { "fd33::1", 5000, true },
+		       { "fd33::1", 69, false },    { "fe80::2", 547, false },
+		       { "fd33::3", 53, false },    { "ff02::1:2", 547, false },
+		       { "ff02::fb", 5353, false } };
+	size_t n;
+
+	setup(true);
+	inet_pton(AF_INET6, "fd33::3", &guard.dns6);
+	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+		n = put_udp(f, cases[i].src, cases[i].dst, 1000, cases[i].port, "x", 1);
+		ck_assert_msg(guard_is_direct(&guard, f, n) == cases[i].direct, "%u", i);
+		ck_assert(!guard_is_direct(&guard, f, 41));
+		if (!check(n))
+			ck_assert(guard_is_direct_pkt(&guard, f, &pkt) == cases[i].direct);
+	}
+	for (unsigned i = 0; i < ARRAY_SIZE(cases6); i++) {
+		n = put_ip6("fd33::15", cases6[i].dst, PROTO_UDP, 64, UDP_HDR);
+		be16_put(f + ETH_HDR + IP6_HDR + UDP_DST, cases6[i].port);
+		ck_assert_msg(guard_is_direct(&guard, f, n) == cases6[i].direct, "%u", i);
+		ck_assert(!guard_is_direct(&guard, f, n - 1));
+	}
+	n = udp();
+	be16_put(f + ETH_HDR + IP4_FRAG, IP4_MF);
+	ck_assert(!guard_is_direct(&guard, f, n));
+	n = udp();
+	guard.direct_udp = false;
+	ck_assert(!guard_is_direct(&guard, f, n));
 }
 END_TEST
 
@@ -634,4 +695,4 @@ SUITE_MAIN("net/guard", good_frames_pass, padding_is_cut_off, every_truncation_i
 	   urgent_marks_are_removed, fragments_are_marked, checksums_are_filled_in,
 	   checksums_only_where_they_belong, segmentation_is_for_tcp, the_largest_frame, ipv6,
 	   neighbour_discovery, ipv6_addresses_of_this_host, a_closed_loopback_has_one_port,
-	   heads_of_tcp_are_judged_like_frames, what_is_tcp_of_our_own)
+	   heads_of_tcp_are_judged_like_frames, what_is_tcp_of_our_own, what_is_udp_of_our_own)

@@ -22,7 +22,7 @@ static void set_up(void)
 /* Where `text`, port 80, leads; "": nowhere. */
 static const char *leads(const char *text, char *buf)
 {
-	struct tcp_key k = { .ports = { 0, 0, 0, 80 }, .v6 = !!strchr(text, ':') };
+	struct ip_key k = { .ports = { 0, 0, 0, 80 }, .v6 = !!strchr(text, ':') };
 	union reach_addr to;
 	int len;
 
@@ -69,13 +69,13 @@ END_TEST
 
 static const char *seen(const char *text, char *buf)
 {
-	struct tcp_key k = { .v6 = !!strchr(text, ':') };
+	struct ip_key k = { .v6 = !!strchr(text, ':') };
 	union reach_addr from = { .in6.sin6_port = htons(1234) };
 
 	inet_pton(k.v6 ? AF_INET6 : AF_INET, text,
 		  k.v6 ? (void *)&from.in6.sin6_addr : &from.in.sin_addr);
 	memset(k.peer, 0, 16);
-	reach_in(&reach, &k, &from);
+	ck_assert(reach_in(&reach, &k, &from) == reach_is_host(&reach, &k));
 	ck_assert_mem_eq(k.ports + 2, "\x04\xd2", 2);
 	return inet_ntop(k.v6 ? AF_INET6 : AF_INET, k.peer, buf, INET6_ADDRSTRLEN);
 }

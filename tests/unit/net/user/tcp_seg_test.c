@@ -6,8 +6,8 @@
 #include "tests/unit/suite.h"
 
 static const struct guard_pkt pkt4 = { .type = ETHERTYPE_IP4, .l3 = 14, .l4 = 34, .proto = 6 };
-static const struct tcp_link wire = { { 2, 0x15, 0x15, 0x15, 0x15, 0x15 },
-				      { 0x52, 0x55, 0xc0, 0xa8, 0x21, 1 } };
+static const struct ip_link wire = { { 2, 0x15, 0x15, 0x15, 0x15, 0x15 },
+				     { 0x52, 0x55, 0xc0, 0xa8, 0x21, 1 } };
 
 /* A SYN with these option bytes. */
 static void read_syn(struct tcp_heard *s, const u8 *opts, size_t len)
@@ -84,9 +84,9 @@ START_TEST(values)
 }
 END_TEST
 
-static struct tcp_key key_of(bool v6)
+static struct ip_key key_of(bool v6)
 {
-	struct tcp_key k = { .ports = { 0x9c, 0x40, 0, 80 }, .v6 = v6 };
+	struct ip_key k = { .ports = { 0x9c, 0x40, 0, 80 }, .v6 = v6 };
 
 	be32_put(k.guest, v6 ? 0xfd330000 : GUEST_IP);
 	be32_put(k.peer, v6 ? 0xfd330000 : HOST_IP);
@@ -105,7 +105,7 @@ START_TEST(written)
 
 	for (unsigned i = 0; i < 4; i++) {
 		bool v6 = i & 1, syn = i & 2;
-		struct tcp_key k = key_of(v6);
+		struct ip_key k = key_of(v6);
 		struct tcp_say say = { .seq = 100,
 				       .ack = 200,
 				       .win = 300,
@@ -138,9 +138,9 @@ END_TEST
 
 START_TEST(unreachable)
 {
-	u8 f[TCP_UNREACHABLE_MAX], us[16] = { 192, 168, 33, 1 };
-	struct tcp_key k = key_of(false);
-	size_t len = tcp_unreachable(f, &wire, &k, 77, TCP_WHY_HOST, us);
+	u8 f[IP_UNREACHABLE_MAX], us[16] = { 192, 168, 33, 1 };
+	struct ip_key k = key_of(false);
+	size_t len = tcp_unreachable(f, &wire, &k, 77, IP_WHY_HOST, us);
 
 	ck_assert_uint_eq(len, 14 + 20 + 8 + 20 + 8);
 	ck_assert_uint_eq(csum_finish(csum_add(0, f + 34, len - 34)), 0);
@@ -152,13 +152,13 @@ START_TEST(unreachable)
 	ck_assert_uint_eq(be32_at(f + 66), 77);
 
 	k = key_of(true);
-	len = tcp_unreachable(f, &wire, &k, 77, TCP_WHY_FORBIDDEN, k.peer);
+	len = tcp_unreachable(f, &wire, &k, 77, IP_WHY_FORBIDDEN, k.peer);
 	ck_assert_uint_eq(len, 14 + 40 + 8 + 40 + 20);
 	ck_assert_mem_eq(f + 54, "\1\1", 2);
 	ck_assert_uint_eq(csum_finish(csum_add(csum_pseudo6(k.peer, k.guest, PROTO_ICMP6, len - 54),
 					       f + 54, len - 54)),
 			  0);
-	tcp_unreachable(f, &wire, &k, 77, TCP_WHY_NET, k.peer);
+	tcp_unreachable(f, &wire, &k, 77, IP_WHY_NET, k.peer);
 	ck_assert_mem_eq(f + 54, "\1\0", 2);
 }
 END_TEST

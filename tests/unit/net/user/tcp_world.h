@@ -23,7 +23,7 @@ struct tw {
 /* One end of a connection. */
 struct tg {
 	struct tw *w;
-	struct tcp_key key;
+	struct ip_key key;
 	u32 seq, ack;
 	u16 win, mss; /* no option: 0 */
 	int scale;    /* no option: -1 */
@@ -48,6 +48,7 @@ static inline void tw_open_conf(struct tw *w, struct tcp_conf *c, u32 offloads)
 				   .host.s_addr = htonl(0xc0a82101),
 				   .dns.s_addr = htonl(0xc0a82103),
 				   .host_mac = { 0x52, 0x55, 0xc0, 0xa8, 0x21, 1 },
+				   .direct_tcp = true,
 				   .ipv6 = true };
 	inet_pton(AF_INET6, "fd33::", &w->guard.prefix6);
 	inet_pton(AF_INET6, "fd33::3", &w->guard.dns6);
@@ -92,7 +93,7 @@ static inline struct tg tg_of(struct tw *w, bool v6, u16 sport, u16 dport)
 static inline size_t tg_frame(const struct tg *g, u8 *f, u8 flags, u32 seq, const void *data,
 			      size_t len)
 {
-	const struct tcp_key *k = &g->key;
+	const struct ip_key *k = &g->key;
 	size_t ip = k->v6 ? IP6_HDR : IP4_HDR, opts = 0, n;
 	u8 *tcp = f + ETH_HDR + ip;
 	u64 sum;
@@ -144,15 +145,15 @@ static inline void tw_input(struct tw *w, const u8 *f, size_t len)
 {
 	const struct netif_offload none = { .gso = NETIF_GSO_NONE };
 	struct iovec iov[2] = { { (void *)(uintptr_t)f, 60 < len ? 60 : len } };
-	u8 head[TCP_HEAD_IN];
+	u8 head[DIRECT_HEAD];
 	struct guard_pkt pkt;
 	const char *why;
 	size_t n = len;
 
 	iov[1] = (struct iovec){ (u8 *)iov[0].iov_base + iov[0].iov_len, len - iov[0].iov_len };
 	memcpy(head, f, MIN(len, sizeof(head)));
-	ck_assert(guard_is_tcp(&w->guard, head, len));
-	if (!guard_check_tcp(&w->guard, head, &n, &none, &pkt, &why))
+	ck_assert(guard_is_direct(&w->guard, head, len));
+	if (!guard_check_direct(&w->guard, head, &n, &none, &pkt, &why))
 		tcp_input(w->t, head, n, &none, &pkt, iov_cur(iov, 2));
 }
 
@@ -194,7 +195,7 @@ static inline struct fake_frame *tw_next(struct tw *w, int ms)
 /* The next segment of this connection; false: none within that time. Its checksum is right. */
 static inline bool tg_next(struct tg *g, struct tf *out, int ms)
 {
-	const struct tcp_key *k = &g->key;
+	const struct ip_key *k = &g->key;
 	struct fake_frame *f = tw_next(g->w, ms);
 	size_t ip = k->v6 ? IP6_HDR : IP4_HDR, hdr, n;
 	const u8 *tcp;

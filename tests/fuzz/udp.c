@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A hostile guest in front of net/user/udp*.c, and a host that is no better: sockets that refuse,
+ * datagrams of any length from anywhere, errors of any kind. Each datagram has to arrive whole, in
+ * its order and at the right end, or not at all: its bytes follow from a number in front.
+ *
+ * Thread: one.
+ * Trust:  plays the guest, and the host's sockets (it stands in for net/user/udp_host.c).
+ *
+ * Input: one byte of set-up, then operations of one byte with their operands.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <string.h>
+
+#include "lkvm/base/log.h"
+#include "net/csum.h"
+#include "net/user/segment.h"
+#include "net/user/udp_flow.h"
+#include "tests/fuzz/input.h"
+
+#define PORTS 6u
+#define PEERS 4u
+#define SOCKETS 256u
+#define FRAMES 4096u /* more for one operation would be a storm */
+#define LENGTHS 70000u
+
+static struct world {
+	struct loop *loop;
+	struct netif n;
+	struct guard guard;
+	struct segment seg;
+	struct udp *u;
+	struct budget others;
+	struct udp_flow *flows[SOCKETS]; /* by descriptor */
+	unsigned nr_flows;
+	u32 said, heard;	  /* numbers of what the guest has sent, and of what has arrived */
+	struct ip_key ends[1024]; /* between whom, by the last digits of the number */
+	int fails;		  /* errno of what is sent */
+	bool no_trains;		  /* they fail with EMSGSIZE */
+	size_t arrives;		  /* length of the next datagram of the host's; LENGTHS: none */
+	unsigned room;		  /* for frames */
+	unsigned frames;
+	u32 pieces; /* receive buffers of that size */
+	u8 *reserved;
+	struct iovec iov[64];
+} w;
+
+static u8 byte_at(u32 number, size_t i)
+{
+	return (u8)((number * 0x9e3779b1u >> 16) + i * 7 + i / 256);
+}
+
+/* ---- the host ---- */
+
+bool udp_host_has_trains(void)
+{
+	return true;
+}
+
+int udp_host_open(struct udp_flow *f)
+{
+	unsigned fd = 0;
+
+	while (fd < SOCKETS && w.flows[fd])
+		fd++;
+	if (w.fails == EMFILE || fd == SOCKETS)
+		return -EMFILE;
+	f->fd = (int)fd;
+	w.flows[fd] = f;
+	w.nr_flows++;
+	return 0;
+}
+
+void udp_host_close(struct udp_flow *f)
+{
+	if (f->fd < 0)
+		return;
+	check(w.flows[f->fd] == f);
+	w.flows[f->fd] = NULL;
+	w.nr_flows--;
+	f->fd = -1;
+}
+
+void udp_host_listen(struct udp_flow *f, bool on)
+{
+	check(w.flows[f->fd] == f);
+}
+
+/* One datagram: numbers only grow, and all bytes are those of the number. */
+static void arrived(const struct udp_flow *f, const u8 *p, size_t len)
+{
+	u32 number;
+
+	check(be16_at(f->key.ports) - 40000u < PORTS);
+	if (len < 4)
+		return;
+	number = be32_at(p);
+	check(number > w.heard && number <= w.said);
+	check(!memcmp(&w.ends[number % ARRAY_SIZE(w.ends)], &f->key, sizeof(f->key)));
+	w.heard = number;
+	for (size_t i = 4; i < len; i++)
+		check(p[i] == byte_at(number, i));
+}
+
+int udp_host_send(struct udp_flow *f, struct iov_cur data, size_t len, size_t step)
+{
+	static u8 got[LENGTHS];
+
+	check(w.flows[f->fd] == f && f->to_len > 0 && len <= UDP_MAX && step <= len);
+	check(iov_read(&data, got, len) == len);
+	if (step && w.no_trains)
+		return -EMSGSIZE;
+	if (w.fails && ip_why(w.fails) != IP_WHY_NONE)
+		return -w.fails;
+	check(!step || (len + step - 1) / step <= UDP_TRAIN);
+	for (size_t at = 0, n; at < len || !len; at += n) {
+		n = step ? MIN(step, len - at) : len;
+		arrived(f, got + at, n);
+		if (!len)
+			break;
+	}
+	return 0;
+}
+
+ssize_t udp_host_receive(struct udp_flow *f, unsigned nr, union reach_addr *from)
+{
+	static u8 data[LENGTHS];
+	struct iov_cur to = iov_cur(f->udp->iov, nr);
+	size_t len = w.arrives;
+
+	check(w.flows[f->fd] == f && to.left >= UDP_MAX);
+	if (len == LENGTHS)
+		return -EAGAIN;
+	w.arrives = LENGTHS;
+	if (w.fails)
+		return -w.fails;
+	*from = f->to;
+	if (f->to_len < 0 || len % 3 == 0) {
+		from->in6 = (struct sockaddr_in6){ .sin6_port = htons((u16)len),
+						   .sin6_addr = in6addr_loopback };
+		if (!f->id.v6)
+			from->in.sin_addr.s_addr = htonl(0x08080808);
+		from->sa.sa_family = f->id.v6 ? AF_INET6 : AF_INET;
+	}
+	for (size_t i = 0; i < len; i++)
+		data[i] = byte_at((u32)len, i);
+	check(iov_write(&to, data, len) == len);
+	return (ssize_t)len;
+}
+
+/* ---- the guest ---- */
+
+static void look_at(const u8 *f, size_t len, const struct netif_offload *o)
+{
+	bool v6 = be16_at(f + ETH_TYPE) == ETHERTYPE_IP6;
+	size_t ip = v6 ? IP6_HDR : IP4_HDR, n = len - ETH_HDR - ip;
+	const u8 *udp = f + ETH_HDR + ip;
+
+	check(len > ETH_HDR + ip && len <= NETIF_FRAME_MAX && !o->gso);
+	check(len <= (size_t)w.seg.mtu + ETH_HDR || v6);
+	if (f[ETH_HDR + (v6 ? IP6_NEXT : IP4_PROTO)] != PROTO_UDP ||
+	    (!v6 && be16_at(f + ETH_HDR + IP4_FRAG) & (IP4_MF | IP4_OFFSET)))
+		return;
+	check(be16_at(udp + UDP_LEN) == n && be16_at(udp + UDP_DST) - 40000u < PORTS);
+	for (size_t i = 0; i < n - UDP_HDR; i++)
+		check(udp[UDP_HDR + i] == byte_at((u32)(n - UDP_HDR), i));
+}
+
+static int on_receive(void *arg, const struct netif_offload *o, struct iov_cur at)
+{
+	static u8 whole[NETIF_FRAME_MAX];
+	size_t len = at.left;
+
+	check(++w.frames < FRAMES && !w.reserved && len <= sizeof(whole));
+	if (!w.room)
+		return -EAGAIN;
+	w.room--;
+	iov_read(&at, whole, len);
+	look_at(whole, len, o);
+	return 0;
+}
+
+static int on_reserve(void *arg, size_t min, size_t want, struct iov_cur *room)
+{
+	unsigned nr = 0;
+
+	check(++w.frames < FRAMES && !w.reserved && min <= want);
+	if (!w.room || min > w.pieces * ARRAY_SIZE(w.iov))
+		return -EAGAIN;
+	want = MIN(want, w.pieces * ARRAY_SIZE(w.iov));
+	w.reserved = malloc(want);
+	for (size_t off = 0; off < want; off += w.iov[nr++].iov_len)
+		w.iov[nr] = (struct iovec){ w.reserved + off, MIN(w.pieces, want - off) };
+	*room = iov_cur(w.iov, nr);
+	return 0;
+}
+
+static void on_commit(void *arg, const struct netif_offload *o, size_t len)
+{
+	check(w.reserved);
+	if (len) {
+		w.room--;
+		look_at(w.reserved, len, o);
+	}
+	free(w.reserved);
+	w.reserved = NULL;
+}
+
+static void on_flush(void *arg)
+{
+}
+
+static const struct netif_client client = {
+	.receive = on_receive,
+	.reserve = on_reserve,
+	.commit = on_commit,
+	.flush = on_flush,
+	.writable = on_flush,
+};
+
+static void datagram(struct input *i)
+{
+	static const char *const peers[][2] = { { "192.168.33.1", "fd33::1" },
+						{ "192.168.33.99", "fe80::2" },
+						{ "8.8.8.8", "2001:db8::1" },
+						{ "127.0.0.1", "::1" } };
+	static u8 frame[LENGTHS];
+	u8 how = (u8)in(i, 1), whom = (u8)in(i, 1);
+	bool v6 = how & 1, left = how & 2;
+	size_t ip = v6 ? IP6_HDR : IP4_HDR, len = in(i, 2) % 66000, n = len + UDP_HDR, all;
+	const struct netif_offload o = { .needs_csum = left,
+					 .csum_start = (u16)(ETH_HDR + ip),
+					 .csum_offset = UDP_CSUM };
+	u8 *udp = frame + ETH_HDR + ip, head[DIRECT_HEAD];
+	const struct iovec iov = { frame, ETH_HDR + ip + n };
+	struct guard_pkt pkt;
+	const char *why;
+	struct ip_key k;
+
+	memset(frame, 0, ETH_HDR + ip + UDP_HDR);
+	memcpy(frame, "\x52\x55\xc0\xa8\x21\x01\x02\x15\x15\x15\x15\x15", 12);
+	be16_put(frame + ETH_TYPE, v6 ? ETHERTYPE_IP6 : ETHERTYPE_IP4);
+	inet_pton(v6 ? AF_INET6 : AF_INET, v6 ? "fd33::15" : "192.168.33.15",
+		  frame + ETH_HDR + (v6 ? IP6_SRC : IP4_SRC));
+	inet_pton(v6 ? AF_INET6 : AF_INET, peers[whom % PEERS][v6],
+		  frame + ETH_HDR + (v6 ? IP6_DST : IP4_DST));
+	if (v6) {
+		frame[ETH_HDR] = 0x60;
+		be16_put(frame + ETH_HDR + IP6_PLEN, (u16)n);
+		frame[ETH_HDR + IP6_NEXT] = PROTO_UDP;
+	} else {
+		frame[ETH_HDR] = 0x45;
+		be16_put(frame + ETH_HDR + IP4_TOTAL, (u16)(IP4_HDR + n));
+		frame[ETH_HDR + IP4_PROTO] = PROTO_UDP;
+		be16_put(frame + ETH_HDR + IP4_CSUM,
+			 csum_finish(csum_add(0, frame + ETH_HDR, IP4_HDR)));
+	}
+	be16_put(udp + UDP_SRC, (u16)(40000 + whom / PEERS % PORTS));
+	be16_put(udp + UDP_DST, how & 4 ? 53 : 5000);
+	be16_put(udp + UDP_LEN, (u16)(how & 8 ? in(i, 2) : n));
+	w.said++;
+	for (size_t b = 0; b < len; b++)
+		udp[UDP_HDR + b] = byte_at(w.said, b);
+	if (len >= 4)
+		be32_put(udp + UDP_HDR, w.said);
+	ip_key_read(&k, v6, frame + ETH_HDR, udp);
+	w.ends[w.said % ARRAY_SIZE(w.ends)] = k;
+	all = MIN((size_t)be16_at(udp + UDP_LEN), n);
+	if (!(how & 16))
+		be16_put(udp + UDP_CSUM,
+			 csum_finish(csum_add(ip_pseudo(&k, true, PROTO_UDP, all), udp, all)));
+	all = iov.iov_len;
+	memcpy(head, frame, MIN(all, sizeof(head)));
+	if (guard_is_direct(&w.guard, head, all) &&
+	    !guard_check_direct(&w.guard, head, &all, &o, &pkt, &why))
+		udp_input(w.u, head, all, &o, &pkt, iov_cur(&iov, 1));
+}
+
+/* Something happens to one of the host's sockets. */
+static void host(struct input *i)
+{
+	static const int errors[] = { 0,      ECONNREFUSED, ENETUNREACH, EHOSTUNREACH,
+				      EACCES, EMFILE,	    ENOBUFS,	 EINTR };
+	u8 what = (u8)in(i, 1);
+	struct udp_flow *f = w.flows[what % 16];
+
+	w.fails = errors[in(i, 1) % ARRAY_SIZE(errors)];
+	w.no_trains = what & 64;
+	if (!f)
+		return;
+	if (what & 128) {
+		union reach_addr to = f->to;
+
+		udp_refuse_late(f, &to, (int)in(i, 1));
+		return;
+	}
+	w.arrives = in(i, 2) % (f->id.v6 ? UDP_MAX : 65507u);
+	udp_deliver(f);
+	w.arrives = LENGTHS;
+}
+
+static void time_passes(u64 ns)
+{
+	for (unsigned fd = 0; fd < SOCKETS; fd++)
+		if (w.flows[fd])
+			w.flows[fd]->active_ns -= MIN(w.flows[fd]->active_ns, ns);
+	w.u->timer_at = 0;
+	loop_timer_arm(w.u->timer, 0);
+	loop_step(w.loop, 0);
+}
+
+static void operate(struct input *i)
+{
+	w.frames = 0;
+	switch (in(i, 1) % 10) {
+	case 0:
+	case 1:
+	case 2:
+	case 3:
+		datagram(i);
+		break;
+	case 4:
+	case 5:
+		host(i);
+		break;
+	case 6:
+		w.room = (unsigned)in(i, 1);
+		w.pieces = 16 + (u32)in(i, 1) * 16;
+		udp_rx_ready(w.u);
+		break;
+	case 7:
+		udp_settle(w.u);
+		break;
+	case 8:
+		budget_set(&w.others, in(i, 1) & 1 ? 1u << 20 : 0);
+		time_passes(in(i, 1) * UINT64_C(1000000000));
+		break;
+	case 9:
+		udp_down(w.u);
+		w.seg.offloads = (u32)in(i, 1) & 63;
+		udp_up(w.u);
+		break;
+	}
+}
+
+/* What holds between any two operations. */
+static void look_around(void)
+{
+	unsigned nr = 0;
+
+	for (unsigned k = 0; k < UDP_BUCKETS; k++)
+		for (struct udp_flow *f = w.u->buckets[k]; f; f = f->chain)
+			nr++;
+	check(nr == w.u->nr && nr == w.nr_flows && nr <= 2 * PORTS);
+	check(!w.u->train.nr == !w.u->train.len && (w.u->last || !w.u->train.nr));
+	check(w.u->budget.used == nr);
+}
+
+static void expire(void *arg, unsigned idle_ms)
+{
+}
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	log_set_level(LOG_ERROR);
+	return 0;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	struct input i = { data, len };
+	struct udp_conf c = { .seg = &w.seg, .reach = { .guard = &w.guard } };
+	u8 setup = (u8)in(&i, 1);
+
+	memset(&w, 0, sizeof(w));
+	w.room = 100;
+	w.pieces = 1536;
+	w.arrives = LENGTHS;
+	w.seg = (struct segment){ .mtu = setup & 64 ? 1500 : 9000, .offloads = setup & 63 };
+	w.guard = (struct guard){ .net.s_addr = htonl(0xc0a82100),
+				  .mask.s_addr = htonl(0xffffff00),
+				  .host.s_addr = htonl(0xc0a82101),
+				  .dns.s_addr = htonl(0xc0a82103),
+				  .direct_udp = true,
+				  .ipv6 = true };
+	inet_pton(AF_INET6, "fd33::", &w.guard.prefix6);
+	inet_pton(AF_INET6, "fd33::3", &w.guard.dns6);
+	c.reach.host_loopback = setup & 128;
+	w.n.client = &client;
+	w.others = (struct budget){ .direct = true, .expire = expire };
+	budget_join(&w.others);
+	check(!loop_create(&w.loop, "fuzz") && !udp_create(&w.u, &c, w.loop, &w.n));
+	udp_up(w.u);
+	while (i.left) {
+		operate(&i);
+		look_around();
+	}
+	w.frames = 0;
+	udp_settle(w.u);
+	udp_destroy(w.u);
+	check(!w.nr_flows);
+	budget_leave(&w.others);
+	loop_destroy(w.loop);
+	return 0;
+}
