@@ -6,6 +6,12 @@
  *	tool serve PORT                       TCP and UDP server, and DNS on port 53 (host side)
  *	tool send|recv HOST PORT BYTES        a TCP stream one way, checked at the end; prints MB/s
  *	tool udp HOST PORT                    datagrams of many sizes, echoed
+ *	tool datagrams HOST PORT              the same, of none to 65507 bytes
+ *	tool flows HOST PORT NR               so many sockets at once, echoed
+ *	tool unreachable HOST PORT            succeeds if the datagram is refused
+ *	tool udpsend HOST PORT SIZE NR        without an answer; prints the time of each
+ *	tool udprr HOST PORT NR               round trips of a byte
+ *	tool discard PORT                     where datagrams end
  *	tool conns HOST PORT NR               so many connections at once
  *	tool refused HOST PORT                succeeds if a connection is refused at once
  *	tool gaps HOST PORT NR                one-byte segments past holes, a connection lives on
@@ -211,6 +217,12 @@ int main(int argc, char **argv)
 		     { "send", 3, cmd_send },
 		     { "recv", 3, cmd_recv },
 		     { "udp", 2, cmd_udp },
+		     { "datagrams", 2, cmd_datagrams },
+		     { "flows", 3, cmd_flows },
+		     { "unreachable", 2, cmd_unreachable },
+		     { "udpsend", 4, cmd_udpsend },
+		     { "udprr", 3, cmd_udprr },
+		     { "discard", 1, cmd_discard },
 		     { "conns", 3, cmd_conns },
 		     { "refused", 2, cmd_refused },
 		     { "fill", 4, cmd_fill },

@@ -264,31 +264,6 @@ int cmd_recv(char **argv)
 	return 0;
 }
 
-int cmd_udp(char **argv)
-{
-	static const size_t sizes[] = { 1, 18, 64, 512, 1400, 1472, 1473, 4000 };
-	struct sockaddr_in a = addr_of(argv[0], argv[1]);
-	struct timeval tv = { .tv_sec = 3 };
-	int s = socket(AF_INET, SOCK_DGRAM, 0);
-	unsigned char back[4096];
-
-	setsockopt(s, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
-	if (connect(s, (struct sockaddr *)&a, sizeof(a)))
-		fail("connect");
-	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
-		pattern(i, 0, buf, sizes[i]);
-		if (send(s, buf, sizes[i], 0) < 0)
-			fail("send");
-		if (recv(s, back, sizeof(back), 0) != (ssize_t)sizes[i] ||
-		    memcmp(back, buf, sizes[i])) {
-			fprintf(stderr, "tool: no echo of a datagram of %zu bytes\n", sizes[i]);
-			return 1;
-		}
-	}
-	printf("udp: echoed\n");
-	return 0;
-}
-
 int cmd_conns(char **argv)
 {
 	int nr = atoi(argv[2]), socks[256];
