@@ -173,3 +173,8 @@ bool packet_bytes(const char **p, void *out, u64 len)
 	}
 	return true;
 }
+
+bool packet_range(const char **p, u64 *start, u64 *len)
+{
+	return packet_number(p, start) && *(*p)++ == ',' && packet_number(p, len);
+}

@@ -48,5 +48,7 @@ void packet_end(struct packet_writer *w);
  */
 bool packet_number(const char **p, u64 *out);
 bool packet_bytes(const char **p, void *out, u64 len);
+/* Two numbers with a comma between them. */
+bool packet_range(const char **p, u64 *start, u64 *len);
 
 #endif

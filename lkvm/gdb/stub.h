@@ -35,6 +35,7 @@ struct gdb_target {
 struct gdb_stub {
 	const struct gdb_target *t;
 	bool running, no_acks;
+	bool says_swbreak, says_hwbreak; /* GDB understands the reasons of these names */
 	unsigned cpu;	  /* that registers and memory are asked of */
 	char stopped[64]; /* why all stand, as "?" is answered */
 	struct packet_reader in;
@@ -47,10 +48,17 @@ void gdb_begin(struct gdb_stub *s, const struct gdb_target *t);
 /* Bytes from GDB. */
 void gdb_bytes(struct gdb_stub *s, const u8 *bytes, u64 len);
 
-enum gdb_why { GDB_HALTED, GDB_TRAPPED, GDB_WATCHED };
+enum gdb_why {
+	GDB_HALTED,
+	GDB_TRAPPED, /* one instruction is done, or nothing that has a name */
+	GDB_MET_SW,  /* a BRK */
+	GDB_MET_HW,
+	GDB_WATCHED,
+};
 
 /*
- * All stand: because of vCPU `cpu`, which has met a breakpoint, a watchpoint for `va`, or nothing.
+ * All stand: because of vCPU `cpu`, which has met what `why` says, a watchpoint for `va`. With a
+ * reason GDB itself ignores a breakpoint that it has removed before it heard of the stop.
  */
 void gdb_stopped(struct gdb_stub *s, unsigned cpu, enum gdb_why why, u64 va);
 

@@ -25,5 +25,8 @@ unsigned gdb_target_xml(char *buf, size_t size)
 	return n + (unsigned)snprintf(buf + n, size - n,
 				      "<reg name=\"sp\" bitsize=\"64\" type=\"data_ptr\"/>"
 				      "<reg name=\"pc\" bitsize=\"64\" type=\"code_ptr\"/>"
-				      "<reg name=\"cpsr\" bitsize=\"32\"/></feature></target>");
+				      "<reg name=\"cpsr\" bitsize=\"32\"/></feature>"
+				      "<feature name=\"lkvm.system\">"
+				      "<reg name=\"VBAR_EL1\" bitsize=\"64\" type=\"data_ptr\"/>"
+				      "</feature></target>");
 }

@@ -49,6 +49,8 @@ int view_regs_get(int vcpu_fd, struct view_regs *r)
 		err = kvm_reg_get64(vcpu_fd, KVM_REG_PC, &r->pc);
 	if (!err)
 		err = kvm_reg_get64(vcpu_fd, KVM_REG_PSTATE, &r->pstate);
+	if (!err)
+		err = kvm_reg_get64(vcpu_fd, VBAR_EL1, &r->vbar);
 	return err ? err : kvm_reg_get64(vcpu_fd, sp_register(r->pstate), &r->sp);
 }
 
@@ -60,6 +62,8 @@ int view_regs_set(int vcpu_fd, const struct view_regs *r)
 		err = kvm_reg_set64(vcpu_fd, KVM_REG_PC, r->pc);
 	if (!err)
 		err = kvm_reg_set64(vcpu_fd, KVM_REG_PSTATE, r->pstate);
+	if (!err)
+		err = kvm_reg_set64(vcpu_fd, VBAR_EL1, r->vbar);
 	return err ? err : kvm_reg_set64(vcpu_fd, sp_register(r->pstate), r->sp);
 }
 

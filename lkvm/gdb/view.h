@@ -19,6 +19,7 @@ struct view_regs {
 	u64 x[VIEW_NR_X];
 	u64 sp, pc; /* sp: the one that PSTATE selects */
 	u64 pstate;
+	u64 vbar; /* VBAR_EL1: where KASLR has put Linux follows from it */
 };
 
 /* 0 or -errno of KVM. */

@@ -360,7 +360,9 @@ struct kvm_vcpu_init {
 /* ---- exits: the page shared with the kernel [KVM api 5] ---- */
 /* Of KVM_EXIT_DEBUG: the class of the exception [Arm ARM D24.2.40 ESR_EL2]. */
 #define KVM_ESR_CLASS_SHIFT 26
+#define KVM_ESR_BREAKPOINT 0x30u
 #define KVM_ESR_WATCHPOINT 0x34u
+#define KVM_ESR_BRK 0x3cu
 
 #define KVM_EXIT_UNKNOWN 0u
 #define KVM_EXIT_HYPERCALL 3u

@@ -60,16 +60,28 @@ static bool may_run(void *arg, unsigned index)
 	return !atomic_load(&d->held) || atomic_load(&d->stepper) == (int)index;
 }
 
+static enum gdb_why why_of(u32 class)
+{
+	switch (class) {
+	case KVM_ESR_BRK:
+		return GDB_MET_SW;
+	case KVM_ESR_BREAKPOINT:
+		return GDB_MET_HW;
+	case KVM_ESR_WATCHPOINT:
+		return GDB_WATCHED;
+	default:
+		return GDB_TRAPPED;
+	}
+}
+
 static void vcpu_exit(void *arg, unsigned index, const struct kvm_run *run)
 {
 	struct debugger *d = arg;
-	u32 class = run->debug.hsr >> KVM_ESR_CLASS_SHIFT;
-
 	pthread_mutex_lock(&d->lock);
 	if (!d->met) {
 		d->met = true;
 		d->cpu = index;
-		d->why = class == KVM_ESR_WATCHPOINT ? GDB_WATCHED : GDB_TRAPPED;
+		d->why = why_of(run->debug.hsr >> KVM_ESR_CLASS_SHIFT);
 		d->va = run->debug.far;
 	}
 	atomic_store(&d->held, true);

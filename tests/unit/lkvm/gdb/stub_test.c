@@ -202,16 +202,19 @@ START_TEST(registers)
 	guest.regs[0].sp = 1;
 	guest.regs[0].pc = VA;
 	guest.regs[0].pstate = 0x3c5;
+	guest.regs[0].vbar = 0xffff008000000800;
 	guest.regs[1].x[30] = 7;
 	snprintf(all, sizeof(all), "%s", ask("g"));
-	ck_assert_uint_eq(strlen(all), 33 * 16 + 8);
+	ck_assert_uint_eq(strlen(all), 34 * 16 + 8);
 	ck_assert(!strncmp(all, "8877665544332211", 16));
 	ck_assert_str_eq(all + 31 * 16, "0100000000000000"
 					"0000008000"
 					"80ffff"
-					"c5030000");
+					"c5030000"
+					"000800008000ffff");
 	ck_assert_str_eq(ask("p21"), "c5030000");
-	ck_assert_str_eq(ask("p22"), "E16");
+	ck_assert_str_eq(ask("p22"), "000800008000ffff");
+	ck_assert_str_eq(ask("p23"), "E16");
 	ck_assert_str_eq(ask("p"), "E16");
 	ck_assert_str_eq(ask("P1f=0807060504030201"), "OK");
 	ck_assert_uint_eq(guest.regs[0].sp, 0x0102030405060708);
@@ -305,6 +308,38 @@ START_TEST(running_and_stopping)
 }
 END_TEST
 
+/* Why it has stopped, to a GDB that has said what it understands. */
+START_TEST(reasons)
+{
+	static const struct {
+		const char *offers, *answer[2];
+	} cases[] = {
+		{ "qSupported:multiprocess+;swbreak+;hwbreak+;vContSupported+",
+		  { "$T05thread:1;swbreak:;#", "$T05thread:2;hwbreak:;#" } },
+		{ "qSupported:swbreak+", { "$T05thread:1;swbreak:;#", "$T05thread:2;#" } },
+		{ "qSupported:swbreak-;hwbreak+", { "$T05thread:1;#", "$T05thread:2;hwbreak:;#" } },
+		{ "qSupported", { "$T05thread:1;#", "$T05thread:2;#" } },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		const char *said;
+
+		setup();
+		said = ask(cases[i].offers);
+		ck_assert_int_eq(!!strstr(said, ";swbreak+"), !!strstr(cases[i].offers, "swbreak+"));
+		ck_assert_int_eq(!!strstr(said, ";hwbreak+"), !!strstr(cases[i].offers, "hwbreak+"));
+		for (unsigned k = 0; k < 2; k++) {
+			ck_assert_ptr_null(ask("c"));
+			guest.sent[0] = 0;
+			gdb_stopped(&stub, k, k ? GDB_MET_HW : GDB_MET_SW, 0);
+			ck_assert(!strncmp(guest.sent, cases[i].answer[k],
+					   strlen(cases[i].answer[k])));
+			raw("+");
+		}
+	}
+}
+END_TEST
+
 START_TEST(the_end_of_the_guest)
 {
 	setup();
@@ -352,5 +387,5 @@ START_TEST(a_packet_that_is_too_long)
 END_TEST
 
 SUITE_MAIN("lkvm/gdb/stub", the_beginning, the_description_comes_in_pieces, registers, memory,
-	   points, running_and_stopping, the_end_of_the_guest, sums_and_resends,
+	   points, running_and_stopping, reasons, the_end_of_the_guest, sums_and_resends,
 	   a_packet_that_is_too_long)
