@@ -18,6 +18,7 @@
 #include "lkvm/cli/cmd.h"
 #include "lkvm/kvm/smccc.h"
 #include "lkvm/run/confine.h"
+#include "lkvm/vfio/lacks.h"
 #include "realm/host/probe.h"
 
 struct doctor {
@@ -41,7 +42,7 @@ struct finding {
 
 struct findings {
 	unsigned nr;
-	struct finding list[20];
+	struct finding list[21];
 };
 
 static struct finding *add(struct findings *f, const char *key, const char *label, enum kind kind)
@@ -266,6 +267,14 @@ static void examine_vsock(struct findings *f)
 		  err ? VSOCK_KERNEL_PATH : "", err ? ": " : "", err ? strerror(err) : "");
 }
 
+static void examine_vfio(struct findings *f)
+{
+	char text[VFIO_LACKS_SIZE];
+	const bool ok = vfio_lacks(text);
+
+	add_state(f, "vfio", "--vfio-pci", ok, "%s%s", ok ? "" : "it needs ", text);
+}
+
 /* ---- command ---- */
 
 static int backend_word(void *conf, const char *word)
@@ -334,6 +343,7 @@ int cmd_doctor(int argc, char **argv)
 		add_state(&f, "sim", "simulated Realms", false, "no KVM");
 	}
 	examine_vsock(&f);
+	examine_vfio(&f);
 	examine_sandbox(&f);
 	err = 0;
 	if (d.json)

@@ -14,8 +14,8 @@ void gdb_answer_error(struct gdb_stub *s, int err);
 void gdb_answer_done(struct gdb_stub *s, int err);
 
 /*
- * The thread that is named at *p, which moves behind it: 1 is vCPU 0; 0 and -1 are any, which is the
- * one asked about last. False: there is no such thread.
+ * The thread that is named at *p, which moves behind it: 1 is vCPU 0; 0 and -1 are any, which is
+ * the one asked about last. False: there is no such thread.
  */
 bool gdb_thread(const struct gdb_stub *s, const char **p, unsigned *cpu);
 

@@ -132,7 +132,8 @@ static void write_memory(struct gdb_stub *s, const char *p)
 	if (!ok)
 		gdb_answer_error(s, -EINVAL);
 	else
-		gdb_answer_done(s, s->t->write(s->t->arg, s->cpu, va, buf, len) == len ? 0 : -EFAULT);
+		gdb_answer_done(s,
+				s->t->write(s->t->arg, s->cpu, va, buf, len) == len ? 0 : -EFAULT);
 }
 
 /* The same with raw bytes; GDB tries it with none. */
@@ -159,7 +160,8 @@ static void change_point(struct gdb_stub *s, const char *p, bool set)
 	else if (kind > GDB_WATCH_ACCESS)
 		gdb_answer(s, "");
 	else
-		gdb_answer_done(s, s->t->point(s->t->arg, s->cpu, (enum gdb_point)kind, va, len, set));
+		gdb_answer_done(s,
+				s->t->point(s->t->arg, s->cpu, (enum gdb_point)kind, va, len, set));
 }
 
 static void set_point(struct gdb_stub *s, const char *p)

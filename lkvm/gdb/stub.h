@@ -36,8 +36,8 @@ struct gdb_stub {
 	const struct gdb_target *t;
 	bool running, no_acks;
 	bool says_swbreak, says_hwbreak; /* GDB understands the reasons of these names */
-	unsigned cpu;	  /* that registers and memory are asked of */
-	char stopped[64]; /* why all stand, as "?" is answered */
+	unsigned cpu;			 /* that registers and memory are asked of */
+	char stopped[64];		 /* why all stand, as "?" is answered */
 	struct packet_reader in;
 	struct packet_writer out;
 };

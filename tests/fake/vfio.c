@@ -35,7 +35,7 @@ void fake_vfio_init(void)
 	memset(files, 0, sizeof(files));
 	driver_set = false;
 	fake_vfio.has_iommufd = fake_vfio.has_cdev = fake_vfio.has_container = true;
-	fake_vfio.viable = true;
+	fake_vfio.viable = fake_vfio.has_driver = true;
 	fake_vfio.max_mapped = UINT64_MAX;
 	fake_vfio.nr_allowed = 1;
 	fake_vfio.allowed[0] = (struct vfio_iova_range){ 0, BIT(48) - 1 };
@@ -149,12 +149,43 @@ int vfio_text(const char *path, char *buf, size_t size)
 	return 0;
 }
 
+static bool has_group(const struct fake_vfio_device *d, char buf[VFIO_NAME_SIZE])
+{
+	snprintf(buf, VFIO_NAME_SIZE, "%u", d->group);
+	return d->has_iommu;
+}
+
+static bool is_bound(const struct fake_vfio_device *d, char buf[VFIO_NAME_SIZE])
+{
+	snprintf(buf, VFIO_NAME_SIZE, "%s", d->addr);
+	return d->driver && !strcmp(d->driver, "vfio-pci");
+}
+
+/* The nth of the devices that have a name of this kind. */
+static int nth_device(unsigned nth, char buf[VFIO_NAME_SIZE],
+		      bool (*name)(const struct fake_vfio_device *d, char buf[VFIO_NAME_SIZE]))
+{
+	for (unsigned i = 0; i < fake_vfio.nr; i++) {
+		if (name(&fake_vfio.devices[i], buf) && !nth--)
+			return 0;
+	}
+	return -ENOENT;
+}
+
 int vfio_entry(const char *path, unsigned nth, char buf[VFIO_NAME_SIZE])
 {
 	const struct fake_vfio_device *d = by_path(path, "vfio-dev");
 
 	if (d && !nth && fake_vfio.has_cdev) {
 		snprintf(buf, VFIO_NAME_SIZE, "vfio%u", (unsigned)(d - fake_vfio.devices));
+		return 0;
+	}
+	if (!strcmp(path, "/sys/kernel/iommu_groups"))
+		return nth_device(nth, buf, has_group);
+	if (!strcmp(path, "/sys/bus/pci/drivers/vfio-pci") && fake_vfio.has_driver) {
+		if (nth)
+			return nth_device(nth - 1, buf, is_bound);
+		snprintf(buf, VFIO_NAME_SIZE, "new_id");
 		return 0;
 	}
 	d = by_path(path, "iommu_group/devices");
@@ -184,6 +215,8 @@ int vfio_open(const char *path)
 {
 	unsigned n;
 
+	if (fake_vfio.open_err && strcspn(path, "0123456789") == strlen(path))
+		return fake_vfio.open_err;
 	if (!strcmp(path, "/dev/iommu"))
 		return fake_vfio.has_iommufd ? new_file(IOMMUFD, 0) : -ENOENT;
 	if (!strcmp(path, "/dev/vfio/vfio"))

@@ -54,6 +54,8 @@ struct fake_vfio_map {
 
 struct fake_vfio {
 	bool has_iommufd, has_cdev, has_container, viable;
+	bool has_driver; /* vfio-pci is loaded */
+	int open_err;	 /* of /dev/iommu and /dev/vfio/vfio, -errno */
 	unsigned nr;
 	struct fake_vfio_device devices[FAKE_VFIO_DEVICES];
 

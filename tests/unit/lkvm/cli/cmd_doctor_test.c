@@ -54,7 +54,8 @@ START_TEST(a_host_with_realms)
 	SAYS("Realm profile          rmm=1.0,ipa_bits=40,bps=6,wps=4,sve_vl=256,pmu=6,page=4096,lpa2=0\n");
 	SAYS("simulated profile      rmm=1.0,ipa_bits=48,bps=6,wps=4,sve_vl=256,pmu=6,page=4096,lpa2=0\n");
 	SAYS("protected VMs (pKVM)   no: the host was not booted");
-	/* As this test is. */
+	/* As this test is, on whichever machine. */
+	SAYS("--vfio-pci             ");
 	SAYS("--vsock vhost=on ");
 	SAYS("sandbox (--confine)    no: it needs a program without sanitizers\n");
 	ck_assert_int_eq(doctor(HOST_C3, NULL, NULL), 0);

@@ -326,8 +326,10 @@ START_TEST(reasons)
 
 		setup();
 		said = ask(cases[i].offers);
-		ck_assert_int_eq(!!strstr(said, ";swbreak+"), !!strstr(cases[i].offers, "swbreak+"));
-		ck_assert_int_eq(!!strstr(said, ";hwbreak+"), !!strstr(cases[i].offers, "hwbreak+"));
+		ck_assert_int_eq(!!strstr(said, ";swbreak+"),
+				 !!strstr(cases[i].offers, "swbreak+"));
+		ck_assert_int_eq(!!strstr(said, ";hwbreak+"),
+				 !!strstr(cases[i].offers, "hwbreak+"));
 		for (unsigned k = 0; k < 2; k++) {
 			ck_assert_ptr_null(ask("c"));
 			guest.sent[0] = 0;
