@@ -253,7 +253,8 @@ static void on_thread(struct uring *u)
 {
 	struct disk_req *r = only_one(u);
 
-	if (!r || r->op != DISK_WRITE || !u->how.thread_writes)
+	/* One that the ring has begun ends there: the thread would begin it again. */
+	if (!r || r->op != DISK_WRITE || r->pos || !u->how.thread_writes)
 		return;
 	only_one_taken(u);
 	u->aux->ops->submit(u->aux, r);

@@ -8,11 +8,13 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -172,6 +174,39 @@ START_TEST(write_flush_read)
 	ck_assert_int_eq(do_one(DISK_READ, 512, in, sizeof(in)), 0);
 	ck_assert_mem_eq(in, out, sizeof(in));
 	ck_assert_uint_ge(nr_batches, 3);
+	close_disk();
+}
+END_TEST
+
+/*
+ * A write of which a part is done and the rest fails, when it is the only one that is left: each
+ * byte that is written is at its own place.
+ */
+START_TEST(a_part_of_a_write)
+{
+	static char out[16 * KiB], in[16 * KiB];
+	const struct rlimit limit = { 16 * KiB, RLIM_INFINITY };
+	struct req a, b;
+
+	if (!open_disk("/tmp", 0))
+		return;
+	for (unsigned i = 0; i < sizeof(out); i++)
+		out[i] = (char)('a' + i / 4096);
+	signal(SIGXFSZ, SIG_IGN);
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	a = transfer(DISK_WRITE, 0, in, 512);
+	b = transfer(DISK_WRITE, 8 * KiB, out, sizeof(out));
+	a.io.iov = a.iov;
+	b.io.iov = b.iov;
+	a.io.nr_iov = b.io.nr_iov = 1;
+	submit(&a);
+	submit(&b);
+	wait_for(2);
+	ck_assert_int_eq(a.err, 0);
+	ck_assert_int_eq(b.err, -EFBIG);
+	ck_assert_int_eq(do_one(DISK_READ, 8 * KiB, in, sizeof(in)), 0);
+	ck_assert_mem_eq(in, out, 8 * KiB);
+	ck_assert_int_eq(in[8 * KiB], 0);
 	close_disk();
 }
 END_TEST
@@ -775,7 +810,7 @@ START_TEST(a_ring_opens_no_file)
 END_TEST
 
 SUITE_MAIN(SUITE_NAME, a_ring_is_restricted, a_ring_opens_no_file, write_flush_read,
-	   scattered_buffers, many_at_once, done_may_submit, drain_waits_for_all,
+	   a_part_of_a_write, scattered_buffers, many_at_once, done_may_submit, drain_waits_for_all,
 	   truncated_under_us, zeroes_and_discard, small_tmpfs, direct_io, pieces, cancelled,
 	   cancelled_often, large_ones_let_others_pass, loop_on_its_thread, on_a_borrowed_loop,
 	   alone_and_at_once, a_discard_makes_no_thread, a_secure_erase_is_no_discard)
