@@ -3,8 +3,8 @@
  * The system calls that a room makes while the guest runs: a table beside its code.
  * lkvm/run/confine.h allows those of the rooms that are in use, and no others.
  *
- *	static const struct sys_call list[] = { CALL(getrandom), CALL_IOCTL(TUNSETOFFLOAD) };
- *	const struct calls rng_calls = CALLS("virtio-rng", list);
+ *	static const struct sys_call list[] = { CALL(writev), CALL_IOCTL(TUNSETOFFLOAD) };
+ *	const struct calls tap_calls = CALLS("tap", list);
  *
  * What set-up alone needs is in no table. Part of running are: the C library below the room, what
  * errors lead to, and the end of the guest, from a reset of the devices to the exit.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Entropy device: the host's getrandom(2), straight into the guest's buffers.
+ * Entropy device: the host's random(4), straight into the guest's buffers.
  *
  * Also the reference for how a kind of device is written: about a page.
  *
@@ -12,11 +12,16 @@
  * A limit, if the user wants one, is so many bytes in each period. A period begins with the first
  * request after the last one has ended. When its bytes are gone requests wait in the ring for the
  * next one, and a reset makes neither begin anew.
+ *
+ * The source is read from a descriptor, which every loop may do anyway: getrandom(2) gives the same
+ * bytes, and would be one system call more that a guest's process may make.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include "lkvm/base/log.h"
 #include "virtio/dev/kinds.h"
@@ -36,6 +41,7 @@ struct rng {
 	struct virtio_device dev;
 	struct iovec iov[RNG_MAX_IOV];
 	struct rng_conf conf;
+	int source;
 	u64 left;	 /* of this period's bytes; without a limit of no meaning */
 	u64 period_ends; /* loop_now_ns() */
 	struct loop_timer *next_period;
@@ -66,13 +72,13 @@ static void on_next_period(void *arg)
 }
 
 /* Bytes written, at least 1 and at most `max`; or -errno. */
-static int rng_fill(const struct chain *c, size_t max)
+static int rng_fill(const struct rng *r, const struct chain *c, size_t max)
 {
 	size_t done = 0;
 
 	for (unsigned i = 0; i < c->nr_write && done < max; i++) {
 		size_t want = MIN(c->iov[i].iov_len, max - done);
-		ssize_t n = getrandom(c->iov[i].iov_base, want, 0);
+		ssize_t n = read(r->source, c->iov[i].iov_base, want);
 
 		if (n < 0 && !done)
 			return -errno;
@@ -98,7 +104,7 @@ static int rng_serve(struct virtio_device *d, struct virtqueue *q)
 	if (n <= 0)
 		return n;
 	/* [virtio 1.3 §5.4.6.1] The driver must not place device-readable buffers here. */
-	n = c.nr_read ? -EBADMSG : rng_fill(&c, max);
+	n = c.nr_read ? -EBADMSG : rng_fill(r, &c, max);
 	if (n < 0)
 		return n;
 	r->left -= MIN(r->left, (u64)n);
@@ -126,11 +132,13 @@ static void rng_destroy(struct virtio_device *d)
 	struct rng *r = container_of(d, struct rng, dev);
 
 	loop_timer_del(r->next_period);
+	if (r->source >= 0)
+		close(r->source);
 	virtio_fini(&r->dev);
 	free(r);
 }
 
-static const struct sys_call list[] = { CALL(getrandom) };
+static const struct sys_call list[] = { CALL(read) };
 static const struct calls rng_calls = CALLS("virtio-rng", list);
 
 static const struct virtio_type rng_type = {
@@ -143,19 +151,31 @@ static const struct virtio_type rng_type = {
 	.destroy = rng_destroy,
 };
 
+/* A descriptor, or -errno. */
+static int open_source(void)
+{
+	u8 first;
+	int fd;
+
+	/* Until the host's pool is ready this waits, and a read would not. */
+	if (getrandom(&first, sizeof(first), 0) < 0)
+		return -errno;
+	fd = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
 int virtio_rng_create(struct virtio_device **out, const struct virtio_env *env,
 		      const struct rng_conf *conf)
 {
 	static const u16 sizes[] = { RNG_QUEUE_SIZE };
 	struct rng *r = calloc(1, sizeof(*r));
-	u8 first;
 	int err;
 
 	if (!r)
 		return -ENOMEM;
 	r->conf = *conf;
-	/* Wait for the host's pool here, once: from then on getrandom() never blocks. */
-	err = getrandom(&first, sizeof(first), 0) < 0 ? -errno : 0;
+	r->source = open_source();
+	err = MIN(r->source, 0);
 	if (!err)
 		err = virtio_init(&r->dev, &rng_type, env->instance, env->mem, env->loop, 0, sizes,
 				  ARRAY_SIZE(sizes));
