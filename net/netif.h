@@ -105,13 +105,16 @@ struct netif_client {
 	void (*writable)(void *arg);
 };
 
+#define NETIF_CALLS 5u
+
 /*
  * One end of a network. An interface of several queues is a list of them, one netif for each, which
  * are alike but for the frames.
  */
 struct netif {
-	struct netif *next;	      /* the next queue's; NULL: there is no more */
-	const struct calls *calls[3]; /* system calls that frames lead to, beside the loop's */
+	struct netif *next; /* the next queue's; NULL: there is no more */
+	/* System calls that frames lead to, beside the loop's. The last one is a capture's. */
+	const struct calls *calls[NETIF_CALLS];
 	const struct netif_ops *ops;
 	const struct netif_client *client; /* set by virtio-net before the loop runs */
 	void *client_arg;

@@ -402,10 +402,11 @@ int pcap_if_create(struct netif **out, const struct net_conf *c, struct netif *i
 		*out = NULL;
 		return err;
 	}
-	p->netif = (struct netif){ .calls = { inner->calls[0], inner->calls[1], &pcap_calls },
-				   .ops = &pcap_if_ops,
+	p->netif = (struct netif){ .ops = &pcap_if_ops,
 				   .offloads = inner->offloads,
 				   .mtu = inner->mtu };
+	memcpy(p->netif.calls, inner->calls, sizeof(inner->calls));
+	p->netif.calls[NETIF_CALLS - 1] = &pcap_calls;
 	memcpy(p->netif.mac, inner->mac, NETIF_MAC_LEN);
 	p->inner = inner;
 	p->live.fd = -1;

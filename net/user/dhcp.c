@@ -13,8 +13,8 @@
  */
 #include "net/user/dhcp.h"
 
-#include "net/csum.h"
 #include "net/eth.h"
+#include "net/user/udp4.h"
 
 /* The fixed part of a message [RFC 2131 section 2]. */
 enum {
@@ -249,38 +249,17 @@ static void put_config(struct reply *o, const struct dhcp *d, const struct reque
 	put_option(o, OPT_SEARCH, d->search, d->search_len);
 }
 
-/* Wrap the message in UDP, IP and Ethernet. Returns the length of the frame. */
 static size_t reply_end(struct reply *o, const struct dhcp *d, const u8 *dst_mac, u32 dst_ip)
 {
-	u8 *ip = o->frame + ETH_HDR, *udp = ip + IP4_HDR;
+	struct udp4_ends ends = { .src_mac = d->host_mac,
+				  .dst_mac = dst_mac,
+				  .src = ntohl(d->host.s_addr),
+				  .dst = dst_ip,
+				  .src_port = 67,
+				  .dst_port = 68 };
 
 	o->msg[o->len++] = OPT_END;
-
-	size_t udp_len = UDP_HDR + MAX(o->len, (size_t)BOOTP_MIN);
-
-	memcpy(o->frame + ETH_DST, dst_mac, NETIF_MAC_LEN);
-	memcpy(o->frame + ETH_SRC, d->host_mac, NETIF_MAC_LEN);
-	be16_put(o->frame + ETH_TYPE, ETHERTYPE_IP4);
-
-	memset(ip, 0, IP4_HDR);
-	ip[IP4_VIHL] = 0x45;
-	be16_put(ip + IP4_TOTAL, (u16)(IP4_HDR + udp_len));
-	ip[IP4_TTL] = 64;
-	ip[IP4_PROTO] = PROTO_UDP;
-	memcpy(ip + IP4_SRC, &d->host, 4);
-	be32_put(ip + IP4_DST, dst_ip);
-	be16_put(ip + IP4_CSUM, csum_finish(csum_add(0, ip, IP4_HDR)));
-
-	be16_put(udp + UDP_SRC, 67);
-	be16_put(udp + UDP_DST, 68);
-	be16_put(udp + UDP_LEN, (u16)udp_len);
-	be16_put(udp + UDP_CSUM, 0);
-
-	u64 sum = csum_pseudo4(ip + IP4_SRC, ip + IP4_DST, PROTO_UDP, udp_len);
-	u16 csum = csum_finish(csum_add(sum, udp, udp_len));
-
-	be16_put(udp + UDP_CSUM, csum ? csum : 0xffff);
-	return ETH_HDR + IP4_HDR + udp_len;
+	return udp4_wrap(o->frame, &ends, MAX(o->len, (size_t)BOOTP_MIN));
 }
 
 /*

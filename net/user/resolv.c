@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The host's resolver configuration, for DHCP.
+ * The host's resolver configuration.
  *
  * Thread: any.
  * Trust:  the host's file; names are checked, because a guest's DHCP client may not.
@@ -27,13 +27,20 @@ static bool is_name(const char *s)
 
 static void add_server(struct resolv *r, char *addr)
 {
-	struct in6_addr a;
+	struct resolv_server *s = &r->server[r->nr_servers];
 	char *scope = strchr(addr, '%');
 
-	if (scope)
-		*scope = '\0';
-	r->ipv4 |= inet_pton(AF_INET, addr, &a) == 1;
-	r->ipv6 |= inet_pton(AF_INET6, addr, &a) == 1;
+	if (r->nr_servers == RESOLV_MAX_SERVERS)
+		return;
+	*s = (struct resolv_server){ .v6 = strchr(addr, ':') };
+	if (scope) {
+		*scope++ = '\0';
+		if (!*scope || strlen(scope) >= sizeof(s->scope))
+			return;
+		snprintf(s->scope, sizeof(s->scope), "%s", scope);
+	}
+	if (inet_pton(s->v6 ? AF_INET6 : AF_INET, addr, s->addr) == 1)
+		r->nr_servers++;
 }
 
 static void read_line(struct resolv *r, char *line)

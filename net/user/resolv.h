@@ -1,25 +1,35 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the host's resolv.conf says that a guest should know. Any thread. */
+/* What the host's resolv.conf says: names for the guest, servers for us. Any thread. */
 #ifndef NET_RESOLV_H
 #define NET_RESOLV_H
 
+#include <net/if.h>
 #include <stdio.h>
 
 #include "lkvm/base/util.h"
 
 #define RESOLV_MAX_SEARCH 6u
 #define RESOLV_MAX_NAME 255u
+#define RESOLV_MAX_SERVERS 3u /* as the C library's resolver, MAXNS */
+
+struct resolv_server {
+	bool v6;
+	u8 addr[16];		 /* IPv4: in the first four bytes */
+	char scope[IF_NAMESIZE]; /* of fe80::1%eth0: the interface's name or number; "": none */
+};
 
 struct resolv {
 	char domain[RESOLV_MAX_NAME + 1]; /* "": none is said */
 	char search[RESOLV_MAX_SEARCH][RESOLV_MAX_NAME + 1];
 	unsigned nr_search;
-	bool ipv4, ipv6; /* there is a name server of this family */
+	struct resolv_server server[RESOLV_MAX_SERVERS];
+	unsigned nr_servers;
 };
 
 /*
  * Read `f` as resolver(5) says: of "domain" and "search" the last one counts, and without "domain"
- * the first name of "search" is it. Lines and names that are too long are left out.
+ * the first name of "search" is it. Lines and names that are too long, and servers that are no
+ * addresses or beyond the third, are left out.
  */
 void resolv_read(struct resolv *r, FILE *f);
 

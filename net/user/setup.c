@@ -21,12 +21,10 @@
  * What the host's resolver is told: kvmtool hands on the domain, we the list, too. With a domain of
  * the user's own the list would be another network's.
  */
-static void host_names(struct setup_names *n, struct dhcp *d, const struct guard *g,
-		       const struct net_conf *c)
+static void host_names(struct setup_names *n, struct dhcp *d, const struct net_conf *c)
 {
 	FILE *f = fopen("/etc/resolv.conf", "re");
 	struct resolv r = { .nr_search = 0 };
-	char dns[INET_ADDRSTRLEN];
 
 	if (f) {
 		resolv_read(&r, f);
@@ -35,12 +33,6 @@ static void host_names(struct setup_names *n, struct dhcp *d, const struct guard
 	snprintf(n->domain, sizeof(n->domain), "%s", c->domain[0] ? c->domain : r.domain);
 	if (!c->domain[0])
 		d->search_len = resolv_search_wire(&r, n->search, sizeof(n->search));
-	if (r.ipv4 || !r.ipv6 || c->nr_dns || c->restricted)
-		return;
-	inet_ntop(AF_INET, &g->dns, dns, sizeof(dns));
-	log_warn(WHO ": the host has name servers of IPv6 only, which %s cannot ask: %s", dns,
-		 c->ipv6 ? "the guest must ask fd33::3"
-			 : "ipv6=on brings fd33::3, dns= another one");
 }
 
 void setup_guard(struct guard *g, const struct net_conf *c)
@@ -61,7 +53,7 @@ void setup_guard(struct guard *g, const struct net_conf *c)
 void setup_dhcp(struct dhcp *d, struct setup_names *n, const struct guard *g,
 		const struct net_conf *c)
 {
-	host_names(n, d, g, c);
+	host_names(n, d, c);
 	memcpy(d->host_mac, g->host_mac, sizeof(d->host_mac));
 	d->host = g->host;
 	d->mask = g->mask;

@@ -16,7 +16,7 @@ struct setup_names {
 /* All of *g. */
 void setup_guard(struct guard *g, const struct net_conf *c);
 
-/* What the server has to know, into a zeroed *d; `n` outlives it. May warn of the host's names. */
+/* What the server has to know, into a zeroed *d; `n` outlives it. */
 void setup_dhcp(struct dhcp *d, struct setup_names *n, const struct guard *g,
 		const struct net_conf *c);
 

@@ -34,7 +34,6 @@ static const struct sys_call list[] = {
 	CALL_IF_RARE(socket, 0, UINT32_MAX, AF_INET6, "a guest that speaks IPv6"),
 	CALL(connect),
 	CALL(accept),
-	CALL_RARE(accept4, "by its version"),
 	CALL_RARE(bind, "a forward that is made later"),
 	CALL_RARE(listen, "a forward that is made later"),
 	CALL_RARE(getsockname, "a forward that is made later"),
@@ -42,7 +41,6 @@ static const struct sys_call list[] = {
 	CALL(getsockopt),
 	CALL(setsockopt),
 	CALL(sendto),
-	CALL_RARE(sendmsg, "by its version"),
 	CALL(recvfrom),
 	CALL(recvmsg),
 	CALL(shutdown),
@@ -50,9 +48,10 @@ static const struct sys_call list[] = {
 	CALL(fcntl),
 	CALL_IOCTL(FIONREAD),
 	/* The host's name server: it looks at /etc/resolv.conf now and then. */
-	CALL(newfstatat),
+	CALL_RARE(newfstatat, "names over TCP or IPv6"),
 	CALL_REFUSED(fstat), /* by some C libraries: then they take a buffer of the usual size */
-	CALL_IF(openat, 2, O_ACCMODE | O_CREAT | O_TRUNC | O_TMPFILE, O_RDONLY),
+	CALL_IF_RARE(openat, 2, O_ACCMODE | O_CREAT | O_TRUNC | O_TMPFILE, O_RDONLY,
+		     "names over TCP or IPv6"),
 };
 
 const struct calls slirp_calls = CALLS("user network", list);

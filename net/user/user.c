@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * User-mode networking: the netif that needs no privilege. Frames pass the guard, our own DHCP
- * server and the segment sizer on their way between the guest and libslirp.
+ * User-mode networking: the netif that needs no privilege. Frames pass the guard, our own DHCP and
+ * DNS servers and the segment sizer on their way between the guest and libslirp.
  *
  * Thread: the loop of the netif.
  * Trust:  frames come from the guest: gathered once into a private buffer, then checked by
@@ -26,6 +26,7 @@
 #include "net/user/backlog.h"
 #include "net/user/dhcp.h"
 #include "net/user/direct.h"
+#include "net/user/dns.h"
 #include "net/user/forward.h"
 #include "net/user/guard.h"
 #include "net/user/merge.h"
@@ -49,6 +50,8 @@ struct user_if {
 	struct dhcp dhcp;
 	bool dhcp_on;
 	struct setup_names names;
+	struct servers servers;
+	struct dns *dns; /* NULL: the guest reaches nothing */
 	struct segment seg;
 	struct reasm *reasm;
 	struct merge merge; /* what the guest sends in one batch */
@@ -98,7 +101,7 @@ static void emit_held(struct user_if *s)
 		segment_emit(&s->seg, s->acks.frame, len, deliver, s);
 }
 
-/* From libslirp, or from our DHCP server. */
+/* From libslirp, or from our own servers. */
 static void to_guest(void *arg, const u8 *frame, size_t len)
 {
 	struct user_if *s = arg;
@@ -240,7 +243,8 @@ static int user_if_send(struct netif *n, const struct netif_offload *o, struct i
 	if (err)
 		return refuse(err, why);
 	if (direct_take(&s->direct, o, frame, len, &pkt) ||
-	    (frame == s->frame && take_dhcp(s, len, &pkt)))
+	    (frame == s->frame && take_dhcp(s, len, &pkt)) ||
+	    (s->dns && dns_take(s->dns, frame, &pkt)))
 		return 0;
 	input(s, frame, len, &pkt);
 	return 0;
@@ -317,6 +321,7 @@ static void user_if_destroy(struct netif *n)
 
 	s->up = false; /* closing connections sends resets */
 	direct_close(&s->direct);
+	dns_destroy(s->dns);
 	slirp_close(s->slirp);
 	order_destroy(s->order);
 	reasm_destroy(s->reasm);
@@ -366,6 +371,17 @@ static int open_slirp(struct user_if *s, const struct net_conf *c)
 	return slirp_open(&s->slirp, &conf, s->loop, &slirp_client, s);
 }
 
+static const struct dns_client dns_client = { .frame = to_guest, .batch_end = flush_client };
+
+static int open_dns(struct user_if *s, const struct net_conf *c)
+{
+	s->servers = (struct servers){ .path = "/etc/resolv.conf", .port = htons(53) };
+	if (c->restricted)
+		return 0;
+	s->netif.calls[3] = &dns_calls;
+	return dns_create(&s->dns, &s->servers, &s->guard, s->loop, &dns_client, s);
+}
+
 static int open_forwards(struct user_if *s, const struct net_conf *c)
 {
 	char text[HOSTFWD_TEXT];
@@ -410,6 +426,8 @@ int user_if_create(struct netif **out, const struct net_conf *c, struct loop *lo
 		goto fail;
 	}
 	err = open_slirp(s, c);
+	if (!err)
+		err = open_dns(s, c);
 	if (!err)
 		err = direct_open(&s->direct, c, &s->guard, &s->seg, &s->forwards, loop, &s->netif);
 	if (!err)

@@ -307,6 +307,7 @@ int virtio_net_create(struct virtio_device **out, const struct virtio_env *env, 
 	n->dev.config_len = sizeof(n->config);
 	if (env->pool)
 		n->dev.offered &= ~VIRTIO_F_INDIRECT_DESC;
+	static_assert(sizeof(netif->calls) <= sizeof(n->dev.calls), "all of them");
 	memcpy(n->dev.calls, netif->calls, sizeof(netif->calls));
 	*out = &n->dev;
 	return 0;

@@ -25,7 +25,9 @@ START_TEST(the_last_of_domain_and_search_counts)
 	ck_assert_uint_eq(r.nr_search, 2);
 	ck_assert_str_eq(r.search[0], "b.example");
 	ck_assert_str_eq(r.search[1], "c.example");
-	ck_assert(r.ipv4 && !r.ipv6);
+	ck_assert_uint_eq(r.nr_servers, 1);
+	ck_assert(!r.server[0].v6);
+	ck_assert_mem_eq(r.server[0].addr, "\xc0\x00\x02\x01", 4);
 	read_text("search b.example c.example\ndomain a.example");
 	ck_assert_str_eq(r.domain, "a.example");
 	ck_assert_uint_eq(r.nr_search, 0);
@@ -38,12 +40,19 @@ END_TEST
 
 START_TEST(families_of_the_name_servers)
 {
-	read_text("nameserver fe80::1%eth0\nnameserver\nnameserver nonsense\n");
-	ck_assert(!r.ipv4 && r.ipv6);
-	read_text("nameserver ::1\nnameserver 127.0.0.53\n");
-	ck_assert(r.ipv4 && r.ipv6);
+	static const u8 one[16] = { 0xfe, 0x80, [15] = 1 };
+
+	read_text("nameserver fe80::1%eth0\nnameserver\nnameserver nonsense\nnameserver ::1%\n"
+		  "nameserver fe80::2%an-interface-of-too-long-a-name\nnameserver 192.0.2\n"
+		  "nameserver ::1 # here\nnameserver 127.0.0.53\nnameserver 192.0.2.4\n");
+	ck_assert_uint_eq(r.nr_servers, RESOLV_MAX_SERVERS);
+	ck_assert(r.server[0].v6 && r.server[1].v6 && !r.server[2].v6);
+	ck_assert_mem_eq(r.server[0].addr, one, sizeof(one));
+	ck_assert_str_eq(r.server[0].scope, "eth0");
+	ck_assert_str_eq(r.server[1].scope, "");
+	ck_assert_mem_eq(r.server[2].addr, "\x7f\x00\x00\x35", 4);
 	read_text("");
-	ck_assert(!r.ipv4 && !r.ipv6);
+	ck_assert_uint_eq(r.nr_servers, 0);
 }
 END_TEST
 
