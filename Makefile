@@ -407,7 +407,7 @@ $(GUEST_OUT)/%.img: $(GUEST_OBJ)/guest/start-image.o $(GUEST_OBJ)/guest/%.o $(GU
 	$(Q)$(guest_link)
 
 # What boot tests and bench run inside guests and hosts: static, so that it runs in all of them.
-build/arm64/tests/tool: tests/boot/tool_net.c tests/boot/tool_udp.c tests/boot/tool_rr.c tests/boot/tool_pty.c tests/boot/tool_fs.c tests/boot/tool_sock.c tests/boot/tool_spy.c tests/boot/tool_files.c tests/boot/tool.h
+build/arm64/tests/tool: $(wildcard tests/boot/tool_*.c) tests/boot/tool.h tests/boot/tool_fs.h
 build/arm64/tests/asks: tests/boot/asks_guest.S $(wildcard tests/fake/asks*.[ch]) lkvm/kvm/kvm_ioctl.c
 build/arm64/tests/%: tests/boot/%.c
 	$(call say,CC,$<)

@@ -20,24 +20,12 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include "tests/boot/tool.h"
+#include "tests/boot/tool_fs.h"
 
 #define NR_FILES 300u
 
 static struct stat st;
 static char text[256];
-
-#define must(what)                                                                                 \
-	do {                                                                                       \
-		if (!(what))                                                                       \
-			fail(#what);                                                               \
-	} while (0)
-#define must_be(what, number)                                                                      \
-	do {                                                                                       \
-		errno = 0;                                                                         \
-		if ((what) != -1 || errno != (number))                                             \
-			fail(#what " is not " #number);                                            \
-	} while (0)
 
 static int make(const char *name, const char *bytes)
 {
@@ -325,5 +313,7 @@ int cmd_fs(char **argv)
 		fail(argv[0]);
 	for (size_t i = 0; i < sizeof(checks) / sizeof(*checks); i++)
 		checks[i]();
+	fs_errors();
+	fs_rights();
 	return 0;
 }
