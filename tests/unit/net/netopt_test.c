@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "net/netopt.h"
-#include "tests/unit/suite.h"
+#include "tests/unit/arm64/capture.h"
 
 static struct net_conf conf;
 
@@ -191,13 +191,29 @@ START_TEST(values_are_checked)
 }
 END_TEST
 
+/* microvm.nix names an interface whatever the mode is, and kvmtool does not look at it. */
+START_TEST(what_names_a_tap_is_told_of_in_user_mode)
+{
+	static const char *const args[] = { "mode=user,tapif=vm1,guest_mac=02:00:00:00:00:01",
+					    "mode=user,script=/bin/a",
+					    "downscript=/bin/a,mode=user" };
+
+	for (unsigned i = 0; i < ARRAY_SIZE(args); i++) {
+		capture_start();
+		parse_ok(args[i]);
+		ck_assert_int_eq(conf.mode, NET_MODE_USER);
+		ck_assert_ptr_nonnull(strstr(captured(), "does nothing with mode=user"));
+	}
+}
+END_TEST
+
 START_TEST(nothing_is_accepted_and_ignored)
 {
 	parse_bad("mode=user,hostfwd=tcp:[::1]:1-:2", "needs ipv6=on");
 	parse_ok("mode=user,hostfwd=tcp:[::1]:1-:2,ipv6=on");
 	parse_bad("mode=tap,hostfwd=tcp::1-:2", "hostfwd works with mode=user only");
 	parse_bad("dns=1.1.1.1,mode=tap", "dns works with mode=user only");
-	parse_bad("tapif=tap0,mode=user", "tapif works with mode=tap only");
+	parse_bad("tapif=tap0,mode=dgram,socket=s,peer=p", "tapif works with mode=tap only");
 	parse_bad("mode=tap,fd=3,tapif=tap0", "fd and tapif exclude each other");
 	parse_bad("mode=user,vhost=1", "vhost=1 works with mode=tap only");
 	parse_bad("mode=user,mq=2", "mq above 1 works with mode=tap only");
@@ -320,6 +336,6 @@ END_TEST
 
 SUITE_MAIN("net/netopt", without_options_there_is_one_user_nic, an_option_without_mode_is_a_tap,
 	   macs_count_up, every_key_of_kvmtool, keys_of_our_own, kvmtools_messages, kvmtools_readme,
-	   values_are_checked, nothing_is_accepted_and_ignored, user_addresses_share_a_network,
-	   names_that_are_too_long, too_many_forwards, several_nics, every_key_has_help,
-	   the_hosts_loopback, virtio_alone)
+	   values_are_checked, what_names_a_tap_is_told_of_in_user_mode,
+	   nothing_is_accepted_and_ignored, user_addresses_share_a_network, names_that_are_too_long,
+	   too_many_forwards, several_nics, every_key_has_help, the_hosts_loopback, virtio_alone)
