@@ -6,6 +6,7 @@ run --cpus -
 run --mem -
 run --memory -
 run --disk @file
+run --sandbox -
 run --9p @file
 run --fs @file
 run --balloon

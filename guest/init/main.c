@@ -244,16 +244,28 @@ static void set_up(void)
 		SYS2(sethostname, init.plan.name, text_len(init.plan.name));
 }
 
-void init_main(void);
+/*
+ * The script that plan_boot() handed on: a name at the host. Other words can be here, too, as Linux
+ * gives its init each parameter that it does not know.
+ */
+static const char *script_of(const long *stack)
+{
+	const char *const *argv = (const char *const *)(stack + 1);
 
-void init_main(void)
+	return *stack > 1 && text_starts(argv[1], "/host/") ? argv[1] : NULL;
+}
+
+void init_main(const long *stack);
+
+/* `stack`: as the kernel leaves it, argc and then argv. */
+void init_main(const long *stack)
 {
 	int fd;
 
 	block_signals();
 	fd = sys_open(EXEC_CONF, O_RDONLY | O_CLOEXEC, 0);
 	if (fd < 0)
-		rescue_shell(); /* no guest of lkvm exec */
+		rescue_shell(script_of(stack)); /* no guest of lkvm exec */
 	sys_close(fd);
 	plan_mount_kernel("");
 	set_up();
@@ -264,5 +276,6 @@ __asm__(".globl _start\n"
 	"_start:\n"
 	"	mov	x29, xzr\n"
 	"	mov	x30, xzr\n"
+	"	mov	x0, sp\n"
 	"	bl	init_main\n"
 	"	brk	0\n");

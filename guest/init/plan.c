@@ -73,6 +73,9 @@ static bool take(struct plan *p, char *s, char ***env, char ***args)
 	case 'b':
 		p->boot = text;
 		return true;
+	case 'x':
+		p->script = text;
+		return true;
 	case 'r':
 		p->root = text;
 		return true;
@@ -280,7 +283,8 @@ void plan_boot(const struct plan *p)
 	net_names(p);
 	SYS4(rt_sigprocmask, SIG_SETMASK, &none, NULL, sizeof(none));
 	for (unsigned i = 0; i < sizeof(inits) / sizeof(inits[0]); i++) {
-		const char *const argv[] = { inits[i], NULL };
+		/* The first one is ours: rescue_shell(). */
+		const char *const argv[] = { inits[i], i ? NULL : p->script, NULL };
 
 		SYS3(execve, inits[i], argv, env);
 	}

@@ -20,7 +20,7 @@ struct plan_nic {
 };
 
 struct plan {
-	const char *modules[PLAN_MAX_MODULES], *root, *boot;
+	const char *modules[PLAN_MAX_MODULES], *root, *boot, *script;
 	const char *type; /* of the shares' file system; NULL: 9p */
 	struct plan_share shares[PLAN_MAX_SHARES];
 	struct plan_nic nics[PLAN_MAX_NICS];

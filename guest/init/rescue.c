@@ -31,7 +31,7 @@ void rescue_power_off(void)
 		     NULL);
 }
 
-static void child(void)
+static void child(const char *path)
 {
 	static const char *const env[] = {
 		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -39,7 +39,7 @@ static void child(void)
 		"TERM=linux",
 		NULL,
 	};
-	static const char *const script[] = { "/bin/sh", SCRIPT, NULL };
+	const char *const script[] = { "/bin/sh", path ? path : SCRIPT, NULL };
 	static const char *const shell[] = { "/bin/sh", "-l", NULL };
 	const uint64_t none = 0;
 	int fd;
@@ -56,14 +56,14 @@ static void child(void)
 			SYS3(dup3, fd, to, 0);
 	}
 	SYS1(chdir, "/");
-	if (SYS3(faccessat, AT_FDCWD, SCRIPT, 0) == 0)
+	if (path || SYS3(faccessat, AT_FDCWD, SCRIPT, 0) == 0)
 		SYS3(execve, script[0], script, env);
 	SYS3(execve, shell[0], shell, env);
 	rescue_say("lkvm: there is no /bin/sh in this root file system\n");
 	SYS1(exit_group, 127);
 }
 
-void rescue_shell(void)
+void rescue_shell(const char *script)
 {
 	long pid, ended;
 
@@ -73,7 +73,7 @@ void rescue_shell(void)
 	SYS2(sethostname, "lkvm", 4);
 	pid = SYS5(clone, SIGCHLD, 0, 0, 0, 0);
 	if (!pid)
-		child();
+		child(script);
 	do
 		ended = SYS4(wait4, -1, NULL, 0, NULL);
 	while (ended >= 0 && ended != pid);

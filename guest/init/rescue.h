@@ -10,8 +10,9 @@ _Noreturn void rescue_power_off(void);
 
 /*
  * As kvmtool's init, in a root file system of `lkvm setup` or a directory as --disk: the host's
- * files at /host, then /virt/sandbox.sh or, without one, a shell; then the guest is switched off.
+ * files at /host, then `script`, or if that is NULL /virt/sandbox.sh, or without one a shell; then
+ * the guest is switched off.
  */
-_Noreturn void rescue_shell(void);
+_Noreturn void rescue_shell(const char *script);
 
 #endif

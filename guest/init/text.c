@@ -44,6 +44,15 @@ bool text_is(const char *a, const char *b)
 	return *a == *b;
 }
 
+bool text_starts(const char *s, const char *start)
+{
+	while (*start && *s == *start) {
+		s++;
+		start++;
+	}
+	return !*start;
+}
+
 bool text_ends(const char *s, const char *end)
 {
 	size_t n = text_len(s), m = text_len(end);

@@ -13,6 +13,7 @@ void *memset(void *dst, int c, size_t n);
 
 size_t text_len(const char *s);
 bool text_is(const char *a, const char *b);
+bool text_starts(const char *s, const char *start);
 bool text_ends(const char *s, const char *end);
 
 /* a and b one after the other in buf[0..size); false: they do not fit, and buf is "". */

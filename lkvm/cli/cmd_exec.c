@@ -90,22 +90,40 @@ static int add_mount(struct exec *x, const struct exec_dir *d)
 }
 
 /* The current directory is the command's, and it may write there; but not to all of the host. */
+static int map_host(struct exec *x)
+{
+	struct exec_conf *e = x->conf;
+	struct exec_dir *here = &e->here;
+	int err = add_share(x, ROOT_TAG, "/", true);
+
+	if (err || e->cwd)
+		return err;
+	if (!getcwd(here->src, sizeof(here->src)))
+		return log_errno(-errno, "the current directory");
+	memcpy(here->dst, here->src, sizeof(here->dst));
+	e->cwd = here->dst;
+	return strcmp(e->cwd, "/") ? add_mount(x, here) : 0;
+}
+
+/* A root of its own, which has no current directory of ours. */
+static int map_root(struct exec *x)
+{
+	static const struct exec_dir host = { .src = "/", .dst = "/host", .read_only = true };
+	int err = add_share(x, ROOT_TAG, x->base.dir, true);
+
+	if (!x->conf->cwd)
+		x->conf->cwd = "/";
+	return err || !x->base.own ? err : add_mount(x, &host);
+}
+
 static int map_directories(struct exec *x)
 {
 	struct exec_conf *e = x->conf;
-	int err = add_share(x, ROOT_TAG, "/", true);
+	int err = rootfs_take_disk(&x->base, &e->c);
 
+	if (err >= 0)
+		err = err ? map_root(x) : map_host(x);
 	x->orders.root = ROOT_TAG;
-	if (!e->cwd) {
-		struct exec_dir *here = &e->here;
-
-		if (!getcwd(here->src, sizeof(here->src)))
-			return log_errno(-errno, "the current directory");
-		memcpy(here->dst, here->src, sizeof(here->dst));
-		e->cwd = here->dst;
-		if (!err && strcmp(e->cwd, "/"))
-			err = add_mount(x, here);
-	}
 	for (unsigned i = 0; i < e->nr_dirs && !err; i++)
 		err = add_mount(x, &e->dirs[i]);
 	x->orders.cwd = e->cwd;
@@ -165,6 +183,8 @@ static int check(const struct exec *x)
 {
 	const struct config *c = &x->conf->c;
 
+	if (c->sandbox)
+		return refuse("--sandbox names a script, so there is no command beside it");
 	if (!x->orders.argv)
 		return refuse("which command? lkvm exec [<options>] -- <command> [<arguments>]");
 	if (c->firmware || c->nodefaults)
@@ -232,6 +252,23 @@ static int exec_status(int status, const struct session *s)
 		       : status;
 }
 
+/* As kvmtool's users do it: a script in a root file system of lkvm setup, on its console. */
+static int run_script(struct exec *x)
+{
+	const struct exec_conf *e = x->conf;
+
+	if (e->nr_dirs || e->cwd || e->nr_env || e->modules) {
+		refuse("--ro, --rw, --cwd, --env and --modules are for a command, not for a script of --sandbox");
+		return EXIT_DIE;
+	}
+	return rootfs_prepare(&x->base, &x->conf->c) ? EXIT_DIE : run_guest(&x->conf->c);
+}
+
+static int run_command(struct exec *x)
+{
+	return prepare(x) ? EXIT_DIE : run_guest(&x->conf->c);
+}
+
 int cmd_exec(int argc, char **argv)
 {
 	struct exec_conf *conf = calloc(1, sizeof(*conf));
@@ -246,7 +283,7 @@ int cmd_exec(int argc, char **argv)
 	status = exec_conf_parse(conf, argc, argv, &x->orders.argv);
 	if (!status) {
 		log_set_level(conf->c.loglevel);
-		status = prepare(x) ? EXIT_DIE : run_guest(&conf->c);
+		status = conf->c.sandbox && !x->orders.argv ? run_script(x) : run_command(x);
 	}
 	status = exec_status(status, x->session);
 out:

@@ -25,6 +25,8 @@
 #define ROOT_TAG "/dev/root"
 #define HOST_TAG "hostfs"
 
+#define HOST_DIR "/host" /* and where they have that share */
+
 /* Of /boot, for a guest that is as this host. */
 static int kernel_of_host(struct kernel *k)
 {
@@ -150,12 +152,12 @@ static bool exists(const char *path)
 	return !stat(path, &st);
 }
 
-/* The directory that `path` means, into r->dir; *own: it is one of ~/.lkvm. */
-static bool find_dir(struct rootfs *r, const char *path, bool *own)
+/* The directory that `path` means, into r->dir; r->own: it is one of ~/.lkvm. */
+static bool find_dir(struct rootfs *r, const char *path)
 {
 	const char *home = getenv("HOME");
 
-	*own = false;
+	r->own = false;
 	if (is_dir(path)) {
 		snprintf(r->dir, sizeof(r->dir), "%s", path);
 		return true;
@@ -163,8 +165,8 @@ static bool find_dir(struct rootfs *r, const char *path, bool *own)
 	if (exists(path) || strchr(path, '/') || !home ||
 	    snprintf(r->dir, sizeof(r->dir), "%s/.lkvm/%s", home, path) >= (int)sizeof(r->dir))
 		return false;
-	*own = is_dir(r->dir);
-	return *own;
+	r->own = is_dir(r->dir);
+	return r->own;
 }
 
 static void remove_disk(struct config *c, unsigned i)
@@ -173,19 +175,12 @@ static void remove_disk(struct config *c, unsigned i)
 	memmove(&c->disks[i], &c->disks[i + 1], (c->nr_disks - i) * sizeof(c->disks[0]));
 }
 
-struct root {
-	bool own, read_only;
-};
-
-/* 1: a disk is a directory, which is *root; 0: none is; -errno. */
-static int take_disk(struct rootfs *r, struct config *c, struct root *root)
+int rootfs_take_disk(struct rootfs *r, struct config *c)
 {
 	int found = 0;
 
 	for (unsigned i = 0; i < c->nr_disks;) {
-		bool read_only = c->disks[i].read_only, own;
-
-		if (!find_dir(r, c->disks[i].path, &own)) {
+		if (!find_dir(r, c->disks[i].path)) {
 			i++;
 			continue;
 		}
@@ -194,7 +189,7 @@ static int take_disk(struct rootfs *r, struct config *c, struct root *root)
 			return -EINVAL;
 		}
 		found = 1;
-		*root = (struct root){ own, read_only };
+		r->read_only = c->disks[i].read_only;
 		remove_disk(c, i);
 	}
 	return found;
@@ -202,8 +197,21 @@ static int take_disk(struct rootfs *r, struct config *c, struct root *root)
 
 #define DEFAULT_ROOT "default"
 
+static int make_default(struct rootfs *r)
+{
+	const char *home = getenv("HOME");
+	int err = setup_rootfs(DEFAULT_ROOT);
+
+	if (err)
+		return err;
+	snprintf(r->dir, sizeof(r->dir), "%s/.lkvm/" DEFAULT_ROOT, home ? home : "");
+	log_info("the root file system is %s, and the host's is at /host", r->dir);
+	r->own = true;
+	return 1;
+}
+
 /* 1: ~/.lkvm/default is the root; 0: there is to be none; -errno. */
-static int take_default(struct rootfs *r, struct config *c, struct root *root)
+static int take_default(struct rootfs *r, struct config *c)
 {
 	const char *home = getenv("HOME"), *type;
 	size_t len;
@@ -219,20 +227,44 @@ static int take_default(struct rootfs *r, struct config *c, struct root *root)
 	if (err || !*r->kernel.modules || !len || share_type(r, &type, &err) || err)
 		return 0;	   /* it will say so itself */
 	modules_fini(&r->modules); /* they come in an order */
-	err = setup_rootfs(DEFAULT_ROOT);
-	if (err)
-		return err;
-	snprintf(r->dir, sizeof(r->dir), "%s/.lkvm/" DEFAULT_ROOT, home);
-	log_info("the root file system is %s, and the host's is at /host", r->dir);
-	root->own = true;
-	return 1;
+	return make_default(r);
 }
 
-static int add_root(struct rootfs *r, struct config *c, const struct root *root, struct orders *o)
+/* The script of --sandbox, which the guest sees at /host; 1: there is one; 0: there is none. */
+static int take_script(struct rootfs *r, const struct config *c, int found)
 {
-	int err = rootfs_add_share(c, o->type, ROOT_TAG, r->dir, root->read_only);
+	char *real;
+	int err = 0;
 
-	if (err || !root->own)
+	if (!c->sandbox)
+		return 0;
+	if (!found && (c->realm != REALM_OFF || c->protected_vm)) {
+		log_error(
+			"--sandbox: a confidential guest sees the host's files only where it is told to: "
+			"name its root file system with --disk (lkvm setup makes one)");
+		return -EINVAL;
+	}
+	if (found && !r->own) {
+		log_error(
+			"--sandbox: the root file system has to be one of lkvm setup, in which the host's "
+			"files can be seen; %s is none",
+			r->dir);
+		return -EINVAL;
+	}
+	real = realpath(c->sandbox, NULL);
+	if (!real)
+		return log_errno(-errno, "--sandbox %s", c->sandbox);
+	if (snprintf(r->script, sizeof(r->script), HOST_DIR "%s", real) >= (int)sizeof(r->script))
+		err = log_errno(-ENAMETOOLONG, "--sandbox %s", c->sandbox);
+	free(real);
+	return err ? err : 1;
+}
+
+static int add_root(struct rootfs *r, struct config *c, struct orders *o)
+{
+	int err = rootfs_add_share(c, o->type, ROOT_TAG, r->dir, r->read_only);
+
+	if (err || !r->own)
 		return err;
 	if (!c->name)
 		c->name = strrchr(r->dir, '/') + 1;
@@ -246,11 +278,17 @@ static int add_root(struct rootfs *r, struct config *c, const struct root *root,
 int rootfs_prepare(struct rootfs *r, struct config *c)
 {
 	struct orders o = { .modules = &r->modules, .boot = ROOT_TAG };
-	struct root root = { .own = false };
-	int err = take_disk(r, c, &root);
+	int err = rootfs_take_disk(r, c), script;
 
+	if (err < 0)
+		return err;
+	script = take_script(r, c, err);
+	if (script < 0)
+		return script;
+	if (script)
+		o.script = r->script;
 	if (!err)
-		err = take_default(r, c, &root);
+		err = script ? make_default(r) : take_default(r, c);
 	if (err <= 0)
 		return err;
 	if (c->firmware || c->nodefaults) {
@@ -263,10 +301,11 @@ int rootfs_prepare(struct rootfs *r, struct config *c)
 	if (!err)
 		err = rootfs_share_type(r, &o.type);
 	if (!err)
-		err = add_root(r, c, &root, &o);
+		err = add_root(r, c, &o);
 	if (!err && !c->files)
 		c->files = cpio_create();
 	if (!err && !c->files)
 		err = log_errno(-ENOMEM, "--disk");
+	c->sandbox = NULL;
 	return err ? err : orders_write(&o, c->files);
 }

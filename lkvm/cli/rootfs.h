@@ -15,6 +15,9 @@ struct rootfs {
 	struct kernel kernel;
 	struct modules modules;
 	char dir[PATH_MAX]; /* the directory that becomes the root */
+	bool own;	    /* it is one of ~/.lkvm: see rootfs_prepare() */
+	bool read_only;
+	char script[PATH_MAX]; /* of --sandbox, as the guest sees it */
 	char resolv[EXEC_NET_SIZE];
 };
 
@@ -38,13 +41,19 @@ int rootfs_add_share(struct config *c, const char *type, const char *tag, const 
 		     bool read_only);
 
 /*
- * If a disk is a directory, or the name of one below ~/.lkvm, it becomes a share, and an init that
- * mounts it as the root and starts the init in it is put into the initrd. With one below ~/.lkvm
- * the guest has the host's files, too (share "hostfs"), its network is brought up, and it has the
- * name of the directory. The same is done with ~/.lkvm/default, which is set up if it is not there,
- * where the user says nothing about a root, and the kernel's modules can be found: what else could
- * such a kernel do? Not for a confidential guest: nobody has allowed it to see the host's files.
- * `r` is zeroed, and outlives the config.
+ * If a disk is a directory, or the name of one below ~/.lkvm, take it away from the disks; dir, own
+ * and read_only are its. 1: there was one; 0: there was none.
+ */
+int rootfs_take_disk(struct rootfs *r, struct config *c);
+
+/*
+ * If a disk is such a directory, it becomes a share, and an init that mounts it as the root and
+ * starts the init in it is put into the initrd. With one below ~/.lkvm the guest has the host's
+ * files, too (share "hostfs"), its network is brought up, and it has the name of the directory. The
+ * same is done with ~/.lkvm/default, which is set up if it is not there, where the user says
+ * nothing about a root, and the kernel's modules can be found: what else could such a kernel do?
+ * Not for a confidential guest: nobody has allowed it to see the host's files. With --sandbox the
+ * guest runs that script, and has to have such a root. `r` is zeroed, and outlives the config.
  */
 int rootfs_prepare(struct rootfs *r, struct config *c);
 

@@ -41,6 +41,8 @@ static void put_all(FILE *f, const struct orders *o)
 			0);
 	if (o->resolv)
 		fprintf(f, "s%s%c", o->resolv, 0);
+	if (o->script)
+		fprintf(f, "x%s%c", o->script, 0);
 	if (o->boot) {
 		fprintf(f, "b%s%c", o->boot, 0);
 		return;

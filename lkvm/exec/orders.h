@@ -33,6 +33,7 @@ struct orders {
 	unsigned nr_nics;
 	struct orders_nic nics[ORDERS_MAX_NICS];
 	const char *resolv; /* what /etc/resolv.conf is to be; NULL: what it is */
+	const char *script; /* for boot: what the init in there runs; NULL: what it has */
 	const char *boot;   /* tag of a root whose own init is started; then nothing below counts */
 	const char *root;   /* tag of the share of the host's root */
 	unsigned nr_shares;

@@ -12,6 +12,7 @@
  *			the router, both as decimal numbers of 32 bits, 0 for none
  *	s TEXT		what /etc/resolv.conf is to be, in the root
  *	b TAG		mount share TAG as the root, and start the init in it
+ *	x PATH		give that init this script to run, in place of its own (rescue.h)
  *	r TAG		mount share TAG, read-only, as the root below a layer that is written to
  *	d FLAG TAG PATH	mount share TAG there (FLAG: "ro" or "rw"), in that root
  *	g GID		(several) groups; the first is the command's own

@@ -393,6 +393,9 @@ static int check_measure(const struct config *c)
 			      "is another one on each host");
 	if (!c->kernel && !c->firmware)
 		return refuse("--kernel (or --firmware) is missing: it is what is measured");
+	if (c->sandbox)
+		return refuse(
+			"--sandbox: the initrd that lkvm run makes for it cannot be predicted");
 	return 0;
 }
 

@@ -84,8 +84,9 @@ struct config {
 	const char *kernel; /* NULL with --firmware */
 	bool flat;	    /* the kernel is started as it is, whatever it looks like */
 	const char *initrd;
-	struct cpio *files; /* appended to it; NULL: none */
-	const char *params; /* the user's part of the command line */
+	const char *sandbox; /* script for a root of lkvm setup, until it is in `files`; NULL */
+	struct cpio *files;  /* appended to it; NULL: none */
+	const char *params;  /* the user's part of the command line */
 	const char *firmware;
 	u64 firmware_addr;
 	bool firmware_addr_set;

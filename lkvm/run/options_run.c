@@ -221,6 +221,9 @@ static const struct opt opts[] = {
 	     "Disk image or block device, at most 24. Flags: ro, ephemeral (what is written is gone at the "
 	     "end), direct, format=raw|qcow2, backing=on|off, blocksize=512|4096, serial=<text>, queues=<n>, "
 	     "io=uring|threads; a comma in a file name is written twice. See DISKS"),
+	STRING(0, "sandbox", "script", sandbox,
+	       "Run this script in the root file system of lkvm setup that --disk names (default ~/.lkvm/default), which has "
+	       "the host's files at /host, and switch the guest off; to have a command's own streams and status see lkvm exec"),
 	CALL(0, "9p", "dir[,tag][,flag...]", options_add_9p,
 	     "Directory that the guest mounts as <tag> by 9P (default kvm_9p), at most 8. Flags: ro, map=host|root "
 	     "(who owns files), tag=<text>; a comma in a name is written twice"),
@@ -391,7 +394,6 @@ static const struct opt opts[] = {
 	TRUE("debug-ioport", debug_mmio, "The same as --debug-mmio: on arm64 I/O ports are addresses, too"),
 	NUMBER(0, "debug-iodelay", "ms", disk_delay_ms, 3600000, "Delay each disk request"),
 
-	REFUSE("sandbox", "script", "lkvm exec -- sh <script> runs a script in a guest"),
 	REFUSE("vnc", NULL, NO_GRAPHICS),
 	REFUSE("gtk", NULL, NO_GRAPHICS),
 	REFUSE("sdl", NULL, NO_GRAPHICS),

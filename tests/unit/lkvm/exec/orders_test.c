@@ -109,6 +109,20 @@ START_TEST(a_root)
 }
 END_TEST
 
+/* The same with --sandbox. */
+START_TEST(a_root_and_a_script)
+{
+	static const char golden[] = "x/host/home/s.sh\0b/dev/root";
+	const struct modules none = { .nr = 0 };
+	const struct orders o = { .modules = &none,
+				  .script = "/host/home/s.sh",
+				  .boot = "/dev/root" };
+
+	ck_assert_int_eq(orders_write(&o, c), 0);
+	ck_assert_mem_eq(file("lkvm/exec"), golden, sizeof(golden));
+}
+END_TEST
+
 START_TEST(what_cannot_be)
 {
 	static char big[EXEC_CONF_MAX];
@@ -131,4 +145,5 @@ START_TEST(what_cannot_be)
 }
 END_TEST
 
-SUITE_MAIN_FIXTURE("lkvm/orders", setup, teardown, everything, a_root, what_cannot_be)
+SUITE_MAIN_FIXTURE("lkvm/orders", setup, teardown, everything, a_root, a_root_and_a_script,
+		   what_cannot_be)

@@ -416,6 +416,7 @@ START_TEST(what_is_missing)
 {
 	refused("-k %K -m 512 " HOST, "--cpus is missing", "");
 	refused("-k %K -c 2 " HOST, "--mem is missing", "");
+	refused("-k %K -c 2 -m 512 --sandbox %K " HOST, "--sandbox: the initrd", "");
 	refused("-c 2 -m 512 " HOST, "--kernel", "is missing");
 	refused(BOOT, "--rmm 1.0 or --rmm 2.0?", "lkvm doctor");
 	refused(BOOT "--rmm 1.0", "bps=, wps=, sve_vl=", "lkvm doctor");
