@@ -179,7 +179,6 @@ void udp_settle(struct udp *u)
 
 void udp_rx_ready(struct udp *u)
 {
-	u->blocked = false;
 	udp_resume(u);
 	udp_settle(u);
 }
@@ -187,7 +186,7 @@ void udp_rx_ready(struct udp *u)
 void udp_up(struct udp *u)
 {
 	u->up = true;
-	u->blocked = false;
+	backlog_clear(&u->late);
 	/* They tell from the loop: the device is not ready for frames yet. */
 	udp_resume(u);
 }
@@ -223,6 +222,7 @@ void udp_destroy(struct udp *u)
 		return;
 	u->up = false;
 	udp_table_fini(u);
+	backlog_fini(&u->late);
 	free(u->spill);
 	free(u->train.data);
 	free(u);

@@ -11,6 +11,7 @@
 #define NET_UDP_FLOW_H
 
 #include "lkvm/vm/loop.h"
+#include "net/user/backlog.h"
 #include "net/user/budget.h"
 #include "net/user/list.h"
 #include "net/user/siphash.h"
@@ -19,6 +20,8 @@
 #define UDP_PIECES 512u /* that a frame lies in at most: virtio/dev/net.c */
 #define UDP_MAX 65527u	/* bytes of a datagram behind its header */
 #define UDP_BUCKETS 1024u
+#define UDP_LATE                                                                                   \
+	(128u * 1024)	     /* bytes of frames: a datagram in fragments, and what refuses others */
 #define UDP_TRAIN 64u	     /* datagrams: UDP_MAX_SEGMENTS of Linux 4.18 */
 #define UDP_TRAIN_MAX 65507u /* bytes of all of them */
 #define UDP_TRAIN_STEP 8192u /* bytes of one: to copy more costs more than is won */
@@ -67,6 +70,7 @@ struct udp {
 	bool has_trains; /* the host's kernel knows them */
 	unsigned nr;
 	struct list_node idle[2]; /* by `brief`; longest idle first */
+	struct backlog late;	  /* frames that the guest had no buffers for, of one datagram */
 	struct list_node starved; /* they have data, and the guest no buffers */
 	struct loop_timer *timer;
 	u64 timer_at; /* 0: not armed */
@@ -110,7 +114,7 @@ void udp_refuse(struct udp_flow *f, const struct ip_key *k, int err);
 /* The same of something that was sent to `to` some time ago. */
 void udp_refuse_late(struct udp_flow *f, const union reach_addr *to, int err);
 
-/* Ask the sockets again that waited for the guest. */
+/* The guest may have buffers: what waits is told, and the sockets are asked again. */
 void udp_resume(struct udp *u);
 
 /* ---- udp_host.c: the host's socket ---- */

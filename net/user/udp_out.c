@@ -30,16 +30,23 @@ static bool has_rx_csum(const struct udp *u)
 	return u->conf.seg->offloads & NETIF_RX_CSUM;
 }
 
+/* False: the guest has no buffers. */
+static bool offer(struct udp *u, const struct netif_offload *o, struct iov_cur frame)
+{
+	int err = u->netif->client->receive(u->netif->client_arg, o, frame);
+
+	u->blocked = err == -EAGAIN;
+	u->received |= !err;
+	return !u->blocked;
+}
+
+/* Frames of ours wait for buffers: a datagram is of no use without its last fragment. */
 static void emit(void *arg, const struct netif_offload *o, struct iov_cur frame)
 {
 	struct udp *u = arg;
-	int err;
 
-	if (!u->up || u->blocked)
-		return;
-	err = u->netif->client->receive(u->netif->client_arg, o, frame);
-	u->blocked = err == -EAGAIN;
-	u->received |= !err;
+	if (u->up && (u->blocked || !offer(u, o, frame)))
+		backlog_push(&u->late, o, frame);
 }
 
 /* Who is it for the guest? What it called the host, the host calls itself. */
@@ -189,7 +196,13 @@ void udp_refuse_late(struct udp_flow *f, const union reach_addr *to, int err)
 
 void udp_resume(struct udp *u)
 {
-	while (u->starved.next != &u->starved) {
+	struct netif_offload o;
+	struct iovec iov;
+
+	u->blocked = false;
+	while (backlog_peek(&u->late, &o, &iov) && offer(u, &o, iov_cur(&iov, 1)))
+		backlog_pop(&u->late);
+	while (!u->blocked && u->starved.next != &u->starved) {
 		struct udp_flow *f = container_of(u->starved.next, struct udp_flow, wait);
 
 		list_del(&f->wait);

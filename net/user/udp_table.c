@@ -76,7 +76,7 @@ int udp_table_init(struct udp *u)
 	budget_join(&u->budget);
 	u->spill = malloc(DIRECT_HEAD + UDP_MAX);
 	u->train.data = malloc(UDP_TRAIN_MAX);
-	if (!u->spill || !u->train.data)
+	if (!u->spill || !u->train.data || backlog_init(&u->late, UDP_LATE))
 		return -ENOMEM;
 	u->has_trains = udp_host_has_trains();
 	if (getrandom(&u->key, sizeof(u->key), 0) != sizeof(u->key))

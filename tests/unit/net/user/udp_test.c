@@ -173,6 +173,36 @@ START_TEST(larger_than_the_mtu)
 }
 END_TEST
 
+/* A guest with fewer buffers than a datagram has fragments gets all of it, and then others. */
+START_TEST(fragments_wait_for_buffers)
+{
+	union reach_addr from;
+	struct fake_frame *f;
+	struct ip_key k;
+	u16 port;
+	int sk = uw_peer(false, &port);
+
+	k = uw_key("192.168.33.1", 40000, port);
+	uw_send(&w, &k, "x", 1);
+	from = peer_gets(sk, "x", 1);
+	w.client.room = 2;
+	answer(sk, &from, bytes, 65507);
+	answer(sk, &from, "last", 4);
+	for (unsigned i = 0; i < 45; i++) {
+		f = uw_next(&w, scaled(3000));
+		ck_assert_ptr_nonnull(f);
+		ck_assert_uint_eq((be16_at(f->data + 20) & IP4_OFFSET) * 8u, i * 1480);
+		if (w.seen < w.client.got.nr || i == 44)
+			continue;
+		ck_assert_ptr_null(uw_next(&w, 1));
+		w.client.room = 2;
+		udp_rx_ready(w.u);
+	}
+	guest_gets(&k, "last", 4);
+	close(sk);
+}
+END_TEST
+
 /* [RFC 768, RFC 8200 §8.1] */
 START_TEST(checksums)
 {
@@ -476,6 +506,7 @@ START_TEST(what_the_guest_has_no_room_for_waits)
 END_TEST
 
 SUITE_MAIN_FIXTURE("net/user/udp", set_up, tear_down, there_and_back,
-		   what_the_room_is_too_small_for, larger_than_the_mtu, checksums, lengths, trains,
-		   long_trains, a_port_where_nobody_is, what_the_guest_must_not_reach,
-		   idle_flows_end, a_limit_of_their_number, what_the_guest_has_no_room_for_waits)
+		   what_the_room_is_too_small_for, larger_than_the_mtu, fragments_wait_for_buffers,
+		   checksums, lengths, trains, long_trains, a_port_where_nobody_is,
+		   what_the_guest_must_not_reach, idle_flows_end, a_limit_of_their_number,
+		   what_the_guest_has_no_room_for_waits)
