@@ -120,12 +120,33 @@ static int refill(struct image *im, struct stream *s)
 	return 0;
 }
 
+/* Input up to what tells of a format, although there is some: it may be cut in two. */
+static int refill_head(struct image *im, struct stream *s)
+{
+	struct unpack *u = &s->unpack;
+	u64 got = 0;
+	int err;
+
+	if (u->last || u->in_len >= IMAGE_HEADER_LEN)
+		return 0;
+	memmove(s->in, u->in, u->in_len);
+	err = stream_read(im, s->from, s->in + u->in_len, MIN(s->left, IN_CHUNK - u->in_len), &got);
+	s->left -= got;
+	u->in = s->in;
+	u->in_len += (size_t)got;
+	u->last = u->in_len < IN_CHUNK;
+	return err;
+}
+
 /* Some formats (bzip2 of several threads) are one stream behind the other. */
 static int next_member(struct image *im, struct stream *s)
 {
-	struct unpack old = s->unpack;
-	int err;
+	struct unpack old;
+	int err = refill_head(im, s);
 
+	if (err)
+		return err;
+	old = s->unpack;
 	if (!old.format->is(old.in, old.in_len))
 		return 0; /* padding or a signature is no business of ours */
 	old.format->close(&old);

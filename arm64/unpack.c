@@ -75,9 +75,11 @@ static const struct unpack_format gzip = { "gzip",  "gunzip",  NULL,	  NULL,
 
 /* ---- zstd ---- */
 
+/* A frame, or one to be skipped, with which pzstd begins [RFC 8878 3.1.2]. */
 static bool zstd_is(const u8 *head, size_t len)
 {
-	return len >= 4 && !memcmp(head, "\x28\xb5\x2f\xfd", 4);
+	return len >= 4 && (!memcmp(head, "\x28\xb5\x2f\xfd", 4) ||
+			    ((head[0] & 0xf0) == 0x50 && !memcmp(head + 1, "\x2a\x4d\x18", 3)));
 }
 
 static int zstd_open(struct unpack *u)
