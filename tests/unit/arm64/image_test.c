@@ -245,6 +245,33 @@ START_TEST(input_that_ends_with_a_read)
 }
 END_TEST
 
+/*
+ * What follows a stream is found wherever a read ends: before what tells of its format, in the
+ * middle of that, or behind. pzstd begins with a frame that is to be skipped.
+ */
+START_TEST(streams_that_end_about_where_a_read_does)
+{
+	const size_t len = 300000;
+	u8 *img = image(len, 0x80000, len), *all = calloc(2, len);
+	struct packed k = pack_zstd(img, len);
+
+	capture_start();
+	for (u32 first = 65536 - 5; first <= 65536 + 1; first++) {
+		const u32 skip = first - 8;
+
+		memset(all, 0, first);
+		memcpy(all, "\x50\x2a\x4d\x18", 4);
+		memcpy(all + 4, &skip, 4);
+		memcpy(all + first, k.p, k.len);
+		loads(file("k", all, first + k.len), img, len);
+	}
+	free(k.p);
+	free(all);
+	free(img);
+	done();
+}
+END_TEST
+
 START_TEST(packed_in_packed)
 {
 	const size_t len = 100000;
@@ -404,14 +431,32 @@ START_TEST(files_that_are_no_kernels)
 		size_t off;
 		const char *magic, *why;
 	} t[] = {
-		{ 257, "ustar", "tar archive" },   { 36, "\x18\x28\x6f\x01", "32-bit Arm" },
-		{ 56, "RSC\x05", "RISC-V" },	   { 514, "HdrS", "x86" },
-		{ 512, "EFI PART", "partitions" }, { 82, "FAT32   ", "FAT" },
-		{ 0, "QFI\xfb", "qcow2" },	   { 0, "070701", "--initrd" },
-		{ 0, "!<arch>\n", "package" },	   { 0, "ANDROID!", "Android" },
-		{ 0, "LZIP", "lzip -d" },	   { 0, "PK\3\4", "zip" },
+		{ 257, "ustar", "tar archive" },
+		{ 36, "\x18\x28\x6f\x01", "32-bit Arm" },
+		{ 56, "RSC\x05", "RISC-V" },
+		{ 514, "HdrS", "x86" },
+		{ 512, "EFI PART", "partitions" },
+		{ 82, "FAT32   ", "FAT" },
+		{ 0, "QFI\xfb", "qcow2" },
+		{ 0, "070701", "--initrd" },
+		{ 0, "!<arch>\n", "package" },
+		{ 0, "ANDROID!", "Android" },
+		{ 0, "LZIP", "lzip -d" },
+		{ 0, "PK\3\4", "zip" },
+		{ 0, "vhdxfile", "VHDX" },
+		{ 64, "\x7f\x10\xda\xbe", "VDI" },
+		{ 0, "COWD", "VMDK" },
+		{ 0, "XFSB", "XFS" },
+		{ 3, "NTFS    ", "NTFS" },
+		{ 54, "FAT12   ", "FAT" },
+		{ 40, "_FVH", "--firmware" },
+		{ 0, "VNDRBOOT", "Android" },
+		{ 0, "\xcf\xfa\xed\xfe", "macOS" },
+		{ 0, "%PDF-", "PDF" },
 	};
 	static u8 zeros[10000];
+	static const char page[] = "<!DOCTYPE html>\n<title>Nicht gefunden: \xc3\xbc</title>\n";
+	u8 *mbr = pattern(8192);
 
 	capture_start();
 	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
@@ -423,6 +468,13 @@ START_TEST(files_that_are_no_kernels)
 	}
 	refused("zeros", zeros, sizeof(zeros), "does not start with code");
 	refused("config", "CONFIG_ARM64=y\nCONFIG_64BIT=y\n", 30, "text file");
+	refused("page", page, sizeof(page) - 1, "text file");
+	memset(mbr + 446, 0, 64);
+	memcpy(mbr + 510, "\x55\xaa", 2);
+	mbr[446] = 0x80;
+	mbr[450] = 0x83;
+	refused("mbr", mbr, 8192, "disk image with partitions");
+	free(mbr);
 	done();
 }
 END_TEST
@@ -478,6 +530,7 @@ START_TEST(page_size_and_endianness_of_the_header)
 END_TEST
 
 SUITE_MAIN("arm64/image", each_format_alone_and_in_zboot, input_that_ends_with_a_read,
-	   packed_in_packed, zboot_in_gzip, broken_streams, machines_without_the_library,
-	   what_is_unpacked_is_checked, files_that_are_no_kernels,
-	   a_flat_binary_is_warned_of_or_asked_for, page_size_and_endianness_of_the_header)
+	   streams_that_end_about_where_a_read_does, packed_in_packed, zboot_in_gzip,
+	   broken_streams, machines_without_the_library, what_is_unpacked_is_checked,
+	   files_that_are_no_kernels, a_flat_binary_is_warned_of_or_asked_for,
+	   page_size_and_endianness_of_the_header)
