@@ -26,7 +26,7 @@ struct signals {
 
 static bool is_end(int signal)
 {
-	return signal == SIGTERM || signal == SIGINT || signal == SIGHUP;
+	return signal == SIGTERM || signal == SIGINT || signal == SIGHUP || signal == SIGQUIT;
 }
 
 static void on_signal(void *arg, u32 events)
@@ -64,6 +64,8 @@ void signals_block(void)
 
 	wishes(&set, false);
 	sigprocmask(SIG_BLOCK, &set, NULL);
+	/* A file that may not grow any more (ulimit -f) is an error of who writes, and no end. */
+	signal(SIGXFSZ, SIG_IGN);
 }
 
 int signals_create(struct signals **out, struct loop *loop, struct stop *stop)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SIGINT, SIGTERM and SIGHUP as a wish to end. Main thread, before there are others. */
+/* SIGINT, SIGTERM, SIGHUP and SIGQUIT as a wish to end. Main thread, before there are others. */
 #ifndef LKVM_SIGNALS_H
 #define LKVM_SIGNALS_H
 
@@ -14,9 +14,9 @@ struct stop;
 typedef bool (*signals_fn)(void *arg, int signal);
 
 /*
- * Block the three signals in this thread and in all that it starts: from now on none of them ends
+ * Block the four signals in this thread and in all that it starts: from now on none of them ends
  * the process, and one that comes waits for signals_create(). A signal that was ignored when lkvm
- * started stays ignored.
+ * started stays ignored. SIGXFSZ is ignored, so that write(2) fails with EFBIG instead.
  */
 void signals_block(void);
 
@@ -27,8 +27,8 @@ void signals_block(void);
 int signals_create(struct signals **out, struct loop *loop, struct stop *stop);
 
 /*
- * The same; but first fn(arg, signal) is asked, also for SIGQUIT, SIGUSR1 and SIGUSR2, of which
- * nothing comes if it does not want them.
+ * The same; but first fn(arg, signal) is asked, also for SIGUSR1 and SIGUSR2, of which nothing
+ * comes if it does not want them.
  */
 int signals_create_for(struct signals **out, struct loop *loop, struct stop *stop, signals_fn fn,
 		       void *arg);

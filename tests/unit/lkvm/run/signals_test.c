@@ -26,7 +26,7 @@ static enum stop_reason after_a_step(void)
 
 START_TEST(each_is_a_wish_to_end)
 {
-	static const int all[] = { SIGTERM, SIGINT, SIGHUP };
+	static const int all[] = { SIGTERM, SIGINT, SIGHUP, SIGQUIT };
 
 	signal(all[_i], SIG_DFL); /* these tests may run under nohup themselves */
 	watch();
@@ -49,7 +49,7 @@ END_TEST
 /* nohup, and a background job of a script. */
 START_TEST(what_was_ignored_stays_ignored)
 {
-	static const int all[] = { SIGINT, SIGHUP };
+	static const int all[] = { SIGINT, SIGHUP, SIGQUIT };
 
 	signal(all[_i], SIG_IGN);
 	signals_block();
@@ -59,6 +59,15 @@ START_TEST(what_was_ignored_stays_ignored)
 	ck_assert_int_eq(after_a_step(), STOP_NONE);
 	raise(SIGTERM);
 	ck_assert_int_eq(after_a_step(), STOP_SIGNAL);
+}
+END_TEST
+
+/* ulimit -f: a log that may not grow ends, and not the guest with it. */
+START_TEST(a_file_that_is_full_is_an_error_only)
+{
+	signal(SIGXFSZ, SIG_DFL);
+	signals_block();
+	raise(SIGXFSZ);
 }
 END_TEST
 
@@ -99,9 +108,10 @@ int main(void)
 	SRunner *sr;
 	int failed;
 
-	tcase_add_loop_test(tc, each_is_a_wish_to_end, 0, 3);
+	tcase_add_loop_test(tc, each_is_a_wish_to_end, 0, 4);
 	tcase_add_test(tc, one_that_comes_early_waits);
-	tcase_add_loop_test(tc, what_was_ignored_stays_ignored, 0, 2);
+	tcase_add_loop_test(tc, what_was_ignored_stays_ignored, 0, 3);
+	tcase_add_test(tc, a_file_that_is_full_is_an_error_only);
 	tcase_add_test(tc, for_a_command);
 	suite_add_tcase(s, tc);
 	sr = srunner_create(s);
