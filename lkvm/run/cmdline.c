@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "arm64/memmap.h"
+#include "lkvm/base/encode.h"
 #include "lkvm/base/log.h"
 #include "lkvm/run/config.h"
 
@@ -29,13 +30,45 @@ static const char *bare_earlycon(const char *params)
 }
 
 /*
+ * An address below 4 GiB that `earlycon=NAME,[ACCESS,]ADDRESS` names in `params`, or 0. The shared
+ * half of a Realm's addresses, where its devices are, begins beyond that.
+ */
+static u64 low_earlycon(const char *params)
+{
+	u64 address;
+
+	for (const char *at = params; (at = strstr(at, EARLYCON "=")); at++) {
+		const char *end = at + strcspn(at, " ");
+
+		if (at != params && at[-1] != ' ')
+			continue;
+		for (const char *p = at; (p = memchr(p, ',', (size_t)(end - p)));) {
+			size_t len = (size_t)(end - ++p);
+
+			if (len > 2 && p[0] == '0' && (p[1] | 0x20) == 'x' &&
+			    decode_number_prefix(&address, UINT32_MAX, NUMBER_DEC_0X, p, len) > 0)
+				return address;
+		}
+	}
+	return 0;
+}
+
+/*
  * Linux' own choice of an early console is the UART's plain address, which a Realm's kernel cannot
  * write to: it would be silent until it ends. config_cmdline() passes the one that works, where it
  * may add to the parameters.
  */
 void config_tell_of_params(const struct config *c)
 {
-	if (c->realm == REALM_OFF || !c->params || !bare_earlycon(c->params))
+	u64 low = c->params ? low_earlycon(c->params) : 0;
+
+	if (c->realm == REALM_OFF || !c->params)
+		return;
+	if (low)
+		log_warn(
+			"--params earlycon=: a Realm's devices are not at %#llx but in the shared half of its addresses, and the kernel stops there without a word; use --earlycon instead",
+			(unsigned long long)low);
+	if (!bare_earlycon(c->params))
 		return;
 	if (c->nodefaults || c->firmware)
 		log_warn(
