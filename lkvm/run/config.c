@@ -148,9 +148,11 @@ static int default_name(struct config *c)
 		snprintf(c->name_buf, sizeof(c->name_buf), "guest-%d", (int)getpid());
 		c->name = c->name_buf;
 	}
-	if (!*c->name || strlen(c->name) >= CONTROL_NAME_MAX || strchr(c->name, '/')) {
+	/* 'lkvm list' shows what ls(1) does. */
+	if (!*c->name || *c->name == '.' || strlen(c->name) >= CONTROL_NAME_MAX ||
+	    strchr(c->name, '/')) {
 		log_error(
-			"--name: '%s' is no name for a guest, use 1 to %u characters other than '/'",
+			"--name: '%s' is no name for a guest, use 1 to %u characters other than '/', and no dot in front",
 			c->name, CONTROL_NAME_MAX - 1);
 		return -EINVAL;
 	}

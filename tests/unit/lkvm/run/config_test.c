@@ -215,8 +215,9 @@ END_TEST
 /* What may well be meant is done, with a word about what is likely to go wrong. */
 START_TEST(warnings)
 {
-	static const char *const clear[] = { "earlycon=uart8250,mmio,0x1000000", "noearlycon quiet",
-					     "earlyconx", "" };
+	static const char *const clear[] = { "earlycon=uart8250,mmio,0x101000000",
+					     "noearlycon quiet", "earlyconx",
+					     "earlycon=uart8250,io x=1,0x10", "" };
 	conf();
 	c.initrd = NULL;
 	warned("the guest has no root file system: give one with --disk or --initrd");
@@ -229,6 +230,12 @@ START_TEST(warnings)
 	warned("--params earlycon: in a Realm the kernel stops there without a word");
 	c.params = "earlycon";
 	warned("use --earlycon");
+	c.params = "quiet earlycon=uart8250,mmio,0x1000000,115200";
+	warned("a Realm's devices are not at 0x1000000");
+	c.realm = REALM_OFF;
+	not_warned();
+	c.realm = REALM_SIM;
+	c.params = "earlycon";
 	c.nodefaults = false;
 	capture_start();
 	ck_assert_int_eq(config_complete(&c), 0);
@@ -274,8 +281,8 @@ END_TEST
 START_TEST(names)
 {
 	static const char *const bad[] = {
-		"", "a/b", "../x",
-		"0123456789012345678901234567890123456789012345678901234567890123"
+		"",	   "a/b", "../x",
+		".hidden", "..",  "0123456789012345678901234567890123456789012345678901234567890123"
 	};
 
 	capture_start();
@@ -285,7 +292,7 @@ START_TEST(names)
 		refused("is no name for a guest");
 	}
 	conf();
-	c.name = bad[3] + 1; /* one character less */
+	c.name = bad[5] + 1; /* one character less */
 	ck_assert_int_eq(config_complete(&c), 0);
 }
 END_TEST
