@@ -36,6 +36,9 @@ static int write_file(int dir, const char *name, const void *bytes, size_t len, 
 
 	if (fd >= 0 && close(fd) < 0 && !err)
 		err = -errno;
+	/* What is there already stays, the next time: half a file must not. */
+	if (fd >= 0 && err)
+		unlinkat(dir, name, 0);
 	return err;
 }
 

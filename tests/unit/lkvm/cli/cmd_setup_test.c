@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* lkvm setup: what it makes below a home, and names that are none. */
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -89,4 +91,23 @@ START_TEST(no_names)
 }
 END_TEST
 
-SUITE_MAIN_FIXTURE("lkvm/cmd_setup", setup, teardown, a_skeleton, no_names)
+/* What is half there would stay for ever, as what a user has changed does. */
+START_TEST(a_disk_that_is_full_leaves_no_half_files)
+{
+	struct rlimit full = { 2, RLIM_INFINITY }; /* for what is captured, too */
+	struct stat st;
+
+	signal(SIGXFSZ, SIG_IGN);
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &full), 0);
+	ck_assert_int_eq(setup_of((char[]){ "mine" }), EXIT_DIE);
+	full.rlim_cur = RLIM_INFINITY;
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &full), 0);
+	ck_assert_int_lt(stat(at("etc/passwd"), &st), 0);
+	ck_assert_int_eq(setup_of((char[]){ "mine" }), 0);
+	ck_assert_int_eq(stat(at("etc/passwd"), &st), 0);
+	ck_assert_int_gt(st.st_size, 2);
+}
+END_TEST
+
+SUITE_MAIN_FIXTURE("lkvm/cmd_setup", setup, teardown, a_skeleton, no_names,
+		   a_disk_that_is_full_leaves_no_half_files)
