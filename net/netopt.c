@@ -375,6 +375,15 @@ static int check(const struct net_conf *c, u32 used)
 	return 0;
 }
 
+static bool is_mode(const char *word)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(modes); i++) {
+		if (!strcmp(word, modes[i]))
+			return true;
+	}
+	return false;
+}
+
 static int parse_one(struct net_conf *c, char *param, u32 *used)
 {
 	char *val = strchr(param, '=');
@@ -386,6 +395,8 @@ static int parse_one(struct net_conf *c, char *param, u32 *used)
 	if (val)
 		*val++ = '\0';
 	k = find_key(param);
+	if (!k && !val && is_mode(param))
+		return BAD("Unknown network parameter %s: did you mean mode=%s?", param, param);
 	if (!k)
 		return BAD("Unknown network parameter %s ('lkvm help network' lists them)", param);
 	if (!val)

@@ -123,7 +123,9 @@ START_TEST(kvmtools_messages)
 	parse_bad("mode=user,colour=red", "Unknown network parameter colour");
 	parse_bad("", "Unknown network parameter ");
 	parse_bad("mode=user,", "Unknown network parameter ");
-	parse_bad("user", "Unknown network parameter user");
+	parse_bad("user", "Unknown network parameter user: did you mean mode=user?");
+	parse_bad("none,mac=02:00:00:00:00:01", "did you mean mode=none?");
+	parse_bad("uses", "Unknown network parameter uses ('lkvm help network' lists them)");
 }
 END_TEST
 
