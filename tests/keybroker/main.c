@@ -245,13 +245,18 @@ static void on_signal(void *arg, u32 events)
 	loop_quit(a->loop);
 }
 
+/* What was ignored at the start (SIGINT in a script's background job) stays ignored. */
 static int watch_signals(struct app *a)
 {
+	static const int all[] = { SIGINT, SIGTERM, SIGHUP };
+	struct sigaction now;
 	sigset_t ends;
 
 	sigemptyset(&ends);
-	sigaddset(&ends, SIGINT);
-	sigaddset(&ends, SIGTERM);
+	for (unsigned i = 0; i < ARRAY_SIZE(all); i++) {
+		if (!sigaction(all[i], NULL, &now) && now.sa_handler != SIG_IGN)
+			sigaddset(&ends, all[i]);
+	}
 	sigprocmask(SIG_BLOCK, &ends, NULL);
 	a->signals = signalfd(-1, &ends, SFD_CLOEXEC | SFD_NONBLOCK);
 	return a->signals < 0
