@@ -123,6 +123,13 @@ static void let_run(struct debugger *d, int stepper)
 		if (err)
 			log_errno(err, "--gdb: KVM does not take the breakpoints of vCPU %u", i);
 	}
+	/*
+	 * What somebody else has met since GDB was told of the first one: it is met again, or is
+	 * there no more, and then it must not be why the next halt was.
+	 */
+	pthread_mutex_lock(&d->lock);
+	d->met = false;
+	pthread_mutex_unlock(&d->lock);
 	atomic_store(&d->stepper, stepper);
 	atomic_store(&d->held, stepper != NOBODY);
 	vcpu_gate_look(d->env.gate);

@@ -2,6 +2,7 @@
 /* Who connects to --gdb: what a boot cannot show. The guest is one without vCPUs. */
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -64,4 +65,63 @@ START_TEST(no_descriptor)
 }
 END_TEST
 
-SUITE_MAIN("lkvm/run/debugger", no_descriptor)
+/* All that GDB is sent until `want` is a part of it. */
+static void hear(struct loop *loop, int gdb, const char *want)
+{
+	u64 until = loop_now_ns() + (u64)scaled(10000) * 1000000u;
+	char said[512] = "";
+	size_t len = 0;
+
+	while (!strstr(said, want) && loop_now_ns() < until) {
+		ssize_t n = recv(gdb, said + len, sizeof(said) - 1 - len, MSG_DONTWAIT);
+
+		len += n > 0 ? (size_t)n : 0;
+		said[len] = 0;
+		loop_step(loop, 10);
+	}
+	ck_assert_msg(strstr(said, want), "%s, not %s", said, want);
+}
+
+/*
+ * Two vCPUs meet the same breakpoint, and one of them comes late: GDB was told already, and goes
+ * on. What it has met is not why the guest stands at the next Ctrl-C.
+ */
+START_TEST(what_was_met_before)
+{
+	const struct kvm kvm = { .dev_fd = -1, .vm_fd = -1 };
+	const struct kvm_run brk = { .debug.hsr = KVM_ESR_BRK << KVM_ESR_CLASS_SHIFT };
+	struct vcpu_gate gate;
+	struct debugger_env env = { .kvm = &kvm, .gate = &gate };
+	struct sockaddr_un a = { .sun_family = AF_UNIX, .sun_path = "s" };
+	char dir[] = "/tmp/gdb-XXXXXX";
+	struct debugger *d;
+	int gdb;
+
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	ck_assert_int_eq(chdir(dir), 0);
+	vcpu_gate_init(&gate);
+	ck_assert_int_eq(loop_create(&env.loop, "test"), 0);
+	ck_assert_int_eq(debugger_create(&d, "s,wait", &env), 0);
+	gdb = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	ck_assert_int_eq(connect(gdb, (struct sockaddr *)&a, sizeof(a)), 0);
+	ck_assert_int_eq(send(gdb, "$qSupported:swbreak+#8b", 23, 0), 23);
+	hear(env.loop, gdb, "PacketSize");
+	ck_assert_int_eq(send(gdb, "+$c#63", 6, 0), 6);
+	hear(env.loop, gdb, "+");
+	debugger_vcpu.exit(d, 0, &brk);
+	hear(env.loop, gdb, "$T05thread:1;swbreak:;#");
+	debugger_vcpu.exit(d, 1, &brk);
+	ck_assert_int_eq(send(gdb, "+$c#63", 6, 0), 6);
+	hear(env.loop, gdb, "+");
+	ck_assert_int_eq(send(gdb, "\x03", 1, 0), 1);
+	hear(env.loop, gdb, "$T02thread:");
+	close(gdb);
+	debugger_destroy(d);
+	loop_destroy(env.loop);
+	vcpu_gate_fini(&gate);
+	ck_assert_int_eq(chdir("/"), 0);
+	ck_assert_int_eq(rmdir(dir), 0);
+}
+END_TEST
+
+SUITE_MAIN("lkvm/run/debugger", no_descriptor, what_was_met_before)
