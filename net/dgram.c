@@ -92,6 +92,12 @@ static void on_event(void *arg, u32 events)
 	struct dgram *d = arg;
 
 	assert(loop_here(d->loop));
+	/*
+	 * The other end has turned to somebody else: an error, which stays until it is read. While
+	 * a frame is kept nobody reads.
+	 */
+	if (events & EPOLLERR && d->kept)
+		recv(d->fd, d->rx + d->kept, 0, MSG_PEEK | MSG_DONTWAIT);
 	if (events & (EPOLLIN | EPOLLERR | EPOLLHUP) && !d->kept)
 		read_frames(d);
 	if (d->stuck && events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) {

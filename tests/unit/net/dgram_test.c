@@ -124,4 +124,50 @@ START_TEST(strangers)
 }
 END_TEST
 
-SUITE_MAIN_FIXTURE("net/dgram", setup, NULL, frames, back_pressure, strangers)
+static int bound(int i)
+{
+	struct sockaddr_un name;
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+
+	ck_assert(unix_sock_addr(&name, names[i]));
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&name, sizeof(name)), 0);
+	return fd;
+}
+
+/* The other end turns to somebody else while the guest has no room: the loop has nothing to do. */
+START_TEST(an_error_that_stays)
+{
+	struct sockaddr_un to, other = { .sun_family = AF_UNIX };
+	int peer, third = socket(AF_UNIX, SOCK_DGRAM, 0);
+	socklen_t len = sizeof(other);
+	u64 before;
+
+	ck_assert_int_eq(bind(third, (struct sockaddr *)&other, sizeof(other.sun_family)), 0);
+	ck_assert_int_eq(getsockname(third, (struct sockaddr *)&other, &len), 0);
+	peer = bound(1);
+	open_end(&a, 0);
+	ck_assert(unix_sock_addr(&to, names[0]));
+	ck_assert_int_eq(connect(peer, (struct sockaddr *)&to, sizeof(to)), 0);
+	ck_assert_int_eq(send_frame(&a, frame, 60), 0);
+	a.client.room = 0;
+	ck_assert_int_eq(send(peer, frame, 60, 0), 60);
+	turn(&a);
+	ck_assert_uint_eq(a.client.got.nr, 0);
+	ck_assert_int_eq(connect(peer, (struct sockaddr *)&other, len), 0);
+	turn(&a);
+	turn(&a);
+	before = loop_now_ns();
+	loop_step(a.loop, 100);
+	ck_assert_uint_ge(loop_now_ns() - before, 90000000u);
+	/* What was kept is still there. */
+	a.client.room = 10;
+	a.n->ops->rx_ready(a.n);
+	ck_assert_uint_eq(a.client.got.nr, 1);
+	close(peer);
+	close(third);
+	unlink(names[1]);
+	world_close(&a);
+}
+END_TEST
+
+SUITE_MAIN_FIXTURE("net/dgram", setup, NULL, frames, back_pressure, strangers, an_error_that_stays)
