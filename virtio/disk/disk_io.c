@@ -190,6 +190,12 @@ static bool transferred(struct disk_req *r, int res)
 	return false;
 }
 
+static bool erased(struct disk_req *r)
+{
+	r->pos += r->piece;
+	return r->pos == r->len;
+}
+
 static bool failed(const struct disk_file *f, struct disk_req *r, int err)
 {
 	/* ECANCELED: meant for others of the disk. */
@@ -212,18 +218,16 @@ static bool failed(const struct disk_file *f, struct disk_req *r, int err)
 			return false;
 		}
 		break;
-	case DISK_FLUSH:
 	case DISK_DISCARD:
+		/* An image whose blocks the range cuts keeps them: the guest has no use for them. */
+		if (err == -EOPNOTSUPP && f->layer)
+			return erased(r);
+		break;
+	case DISK_FLUSH:
 	case DISK_SECURE_ERASE:
 		break;
 	}
 	return finish(r, err);
-}
-
-static bool erased(struct disk_req *r)
-{
-	r->pos += r->piece;
-	return r->pos == r->len;
 }
 
 static bool answered(const struct disk_file *f, struct disk_req *r, int res)

@@ -388,6 +388,28 @@ START_TEST(either_backend)
 }
 END_TEST
 
+/* [virtio 1.3 §5.2.6.2] A discard of what is no whole block of the image is none, and no error. */
+START_TEST(a_discard_off_blocks)
+{
+	static char buf[16 * KiB];
+	struct disk *d;
+
+	setup();
+	image("x", 64 * KiB);
+	conf.ephemeral = true;
+	ck_assert_int_eq(disk_open(&d, &conf, loop), 0);
+	ck_assert(d->can_discard);
+	memset(buf, 'x', sizeof(buf));
+	ck_assert_int_eq(do_one(d, DISK_WRITE, 0, sizeof(buf), buf), 0);
+	ck_assert_int_eq(do_one(d, DISK_DISCARD, 512, 8 * KiB, NULL), 0);
+	ck_assert_int_eq(do_one(d, DISK_DISCARD, 8 * KiB, 4 * KiB, NULL), 0);
+	ck_assert_int_eq(do_one(d, DISK_READ, 0, sizeof(buf), buf), 0);
+	ck_assert(buf[0] == 'x' && buf[511] == 'x' && buf[8 * KiB] == 0 && buf[12 * KiB] == 'x');
+	d->ops->destroy(d);
+	teardown();
+}
+END_TEST
+
 /* Past `ulimit -f`: the request fails, nobody dies. */
 START_TEST(file_size_limit)
 {
@@ -553,6 +575,6 @@ START_TEST(block_device)
 END_TEST
 
 SUITE_MAIN("virtio/disk_raw", a_file, refused, odd_size_is_rounded_down, formats_are_named,
-	   block_sizes, a_file_that_grows, ephemeral, ephemeral_qcow2, no_permission, locks,
-	   either_backend, file_size_limit, open_fails_step_by_step, io_uring_forbidden,
-	   mounted_device, block_device)
+	   block_sizes, a_file_that_grows, ephemeral, ephemeral_qcow2, a_discard_off_blocks,
+	   no_permission, locks, either_backend, file_size_limit, open_fails_step_by_step,
+	   io_uring_forbidden, mounted_device, block_device)
