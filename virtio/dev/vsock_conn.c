@@ -384,6 +384,7 @@ void vsock_update(struct vsock_conn *c)
 static int serve(struct vsock_conn *c, u32 events)
 {
 	bool gone = events & (EPOLLHUP | EPOLLERR);
+	char byte;
 	int n = 1;
 
 	if (c->state == VSOCK_GREETING) {
@@ -391,7 +392,8 @@ static int serve(struct vsock_conn *c, u32 events)
 		return 0;
 	}
 	if (c->state == VSOCK_CALLING) {
-		if (gone)
+		/* What it has said for the guest is there yet, whenever that answers. */
+		if (gone && recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0)
 			vsock_reset(c);
 		return 0;
 	}

@@ -105,8 +105,11 @@ void vsock_accepted(struct vsock_conn *c)
 	int n = snprintf(line, sizeof(line), "OK %u\n", c->host_port);
 
 	c->state = VSOCK_OPEN;
-	/* Nothing was sent before, so there is room. */
-	if (send(c->fd, line, (size_t)n, MSG_NOSIGNAL) != n)
+	/*
+	 * Nothing was sent before, so there is room. A client that has gone, or hears nothing, may
+	 * have said something for the guest; that it has gone is found out behind that.
+	 */
+	if (send(c->fd, line, (size_t)n, MSG_NOSIGNAL) != n && errno != EPIPE)
 		vsock_reset(c);
 	else
 		vsock_update(c);

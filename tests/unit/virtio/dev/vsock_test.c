@@ -315,6 +315,30 @@ START_TEST(host_connects)
 }
 END_TEST
 
+/* Says all it has to say at once, and goes before the guest has answered: nothing of it is lost. */
+START_TEST(host_says_and_goes)
+{
+	u32 port;
+	int fd;
+
+	setup();
+	fd = connect_host();
+	put(fd, "CONNECT 7\nnews");
+	close(fd);
+	steps();
+	port = le32_get(next(NULL)->src_port);
+	silent();
+	sleeps();
+	say(7, port, VSOCK_RESPONSE, NULL);
+	told_bytes(port, 7, "news");
+	ck_assert_uint_eq(le32_get(told(port, 7, VSOCK_SHUTDOWN)->flags), VSOCK_NOTHING);
+	say(7, port, VSOCK_RST, NULL);
+	silent();
+	sleeps();
+	teardown();
+}
+END_TEST
+
 START_TEST(odd_greetings)
 {
 	static const char *const bad[] = { "HELLO\n",
@@ -920,6 +944,7 @@ START_TEST(create_fails_step_by_step)
 }
 END_TEST
 
-SUITE_MAIN("virtio/vsock", guest_connects, host_connects, odd_greetings, refused, host_ends,
-	   guest_ends, host_is_slow, overrun, guest_is_slow, no_buffers, many_refusals, fair, reset,
-	   lies, bad_buffers, a_thousand, no_descriptors, options, create_fails_step_by_step)
+SUITE_MAIN("virtio/vsock", guest_connects, host_connects, host_says_and_goes, odd_greetings,
+	   refused, host_ends, guest_ends, host_is_slow, overrun, guest_is_slow, no_buffers,
+	   many_refusals, fair, reset, lies, bad_buffers, a_thousand, no_descriptors, options,
+	   create_fails_step_by_step)
