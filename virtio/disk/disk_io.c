@@ -219,7 +219,7 @@ static bool failed(const struct disk_file *f, struct disk_req *r, int err)
 		}
 		break;
 	case DISK_DISCARD:
-		/* An image whose blocks the range cuts keeps them: the guest has no use for them. */
+		/* An image whose blocks the range cuts keeps them: a discard is advice. */
 		if (err == -EOPNOTSUPP && f->layer)
 			return erased(r);
 		break;
