@@ -66,6 +66,8 @@ static void expire(void *arg, unsigned idle_ms)
 		while ((f = first(&u->idle[i])) &&
 		       udp_now(u) - f->active_ns >= (u64)idle_ms * (SEC / 1000))
 			udp_flow_end(f);
+	/* Another card may have asked, and this one's next batch be minutes away. */
+	u->now = 0;
 }
 
 int udp_table_init(struct udp *u)
