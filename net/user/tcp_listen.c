@@ -115,8 +115,12 @@ static void on_accept(void *arg, u32 events)
 		socklen_t len = sizeof(from);
 		int fd = accept4(l->fd, &from.sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
-		if (fd < 0)
+		if (fd < 0) {
+			/* No descriptor left, for instance: the loop must not spin on it. */
+			if (errno != EAGAIN && errno != ECONNABORTED && errno != EINTR)
+				loop_fd_rest(l->reg);
 			break;
+		}
 		take(l, fd, &from);
 	}
 	tcp_listen_update(t);

@@ -451,8 +451,41 @@ START_TEST(half_open_forwards_are_limited)
 }
 END_TEST
 
+/* accept(2) fails as long as there is no descriptor: the loop rests, and nobody is forgotten. */
+START_TEST(no_descriptor_for_a_forward)
+{
+	struct tg g = tg_of(&w, false, 22, 0);
+	struct net_hostfwd f;
+	struct rlimit old, none;
+	unsigned steps = 0;
+	int sk, fd, next;
+	u64 until;
+	u16 port;
+
+	sk = serve(&port);
+	close(sk);
+	f = forward_to(&g, port);
+	ck_assert_int_eq(tcp_listen(w.t, &f, true), 0);
+	fd = dial(port);
+	next = dup(fd);
+	close(next);
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &old), 0);
+	none = (struct rlimit){ (rlim_t)next, old.rlim_max };
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+	for (until = loop_now_ns() + 200000000u; loop_now_ns() < until; steps++)
+		loop_step(w.loop, 50);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &old), 0);
+	ck_assert_uint_lt(steps, 20);
+	ck_assert_uint_eq(w.t->nr, 0);
+	while (!tw_next(&w, scaled(3000)))
+		;
+	ck_assert_uint_eq(w.t->nr, 1);
+	close(fd);
+}
+END_TEST
+
 SUITE_MAIN_FIXTURE("net/user/tcp_more", set_up, tear_down, a_syn_that_nobody_answers,
 		   data_that_nobody_acknowledges, a_guest_that_is_gone, a_window_that_stays_closed,
 		   time_wait_is_short_and_small, the_heap, the_heap_upwards, first_numbers,
 		   ten_thousand_connections, sockets_are_limited, forwards,
-		   half_open_forwards_are_limited)
+		   half_open_forwards_are_limited, no_descriptor_for_a_forward)
