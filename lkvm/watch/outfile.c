@@ -147,6 +147,12 @@ void outfile_write(struct outfile *o, const void *buf, size_t len)
 	}
 }
 
+void outfile_spoil(struct outfile *o, int err)
+{
+	if (!o->err)
+		o->err = err;
+}
+
 static int give_name(struct outfile *o)
 {
 	char self[40];

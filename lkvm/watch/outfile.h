@@ -30,6 +30,9 @@ bool outfile_directory(const char *name, char *dir);
 /* Append. An error is kept for outfile_commit(). Takes NULL. */
 void outfile_write(struct outfile *o, const void *buf, size_t len);
 
+/* What is to be written cannot be made: an error for outfile_commit(), unless there is one. */
+void outfile_spoil(struct outfile *o, int err);
+
 /* Give it its name, if all went well. 0, or -errno after one log_error() line. Takes NULL. */
 int outfile_commit(struct outfile *o);
 

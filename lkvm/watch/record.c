@@ -115,11 +115,13 @@ static void make_report(struct record *r, const struct verdict *v, const struct 
 	r->facts.tail = tail;
 	r->facts.total_ns = elapsed(r);
 	f = open_memstream(&text, &len);
-	if (f) {
+	if (f)
 		report_write(f, &r->facts);
-		fclose(f);
-	}
-	outfile_write(r->report, text, len);
+	/* Half a report would be a wrong one. */
+	if (!f || fclose(f))
+		outfile_spoil(r->report, -ENOMEM);
+	else
+		outfile_write(r->report, text, len);
 	free(text);
 }
 

@@ -2,6 +2,7 @@
 /*
  * Events and reports: whole or not there, readable by their parsers whatever a guest has printed.
  */
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -18,6 +19,19 @@ static struct record *r;
 static struct tail tail;
 static struct verdict v;
 static char dir[32], report[64], events[64], text[8192];
+
+/* ---- a host without memory ---- */
+
+static bool no_memory;
+
+FILE *open_memstream(char **text_at, size_t *len)
+{
+	static FILE *(*real)(char **, size_t *);
+
+	if (!real)
+		*(void **)&real = dlsym(RTLD_NEXT, "open_memstream");
+	return no_memory ? NULL : real(text_at, len);
+}
 
 static void before(void)
 {
@@ -181,6 +195,19 @@ START_TEST(an_old_file_stays_until_the_end)
 }
 END_TEST
 
+/* An empty file would be taken for a report. */
+START_TEST(no_memory_for_a_report)
+{
+	create();
+	no_memory = true;
+	ck_assert_int_eq(record_end(r, &v, &tail), -ENOMEM);
+	no_memory = false;
+	ck_assert_ptr_null(content(report));
+	ck_assert_ptr_nonnull(content(events));
+	captured_one_error("--report", "Cannot allocate memory");
+}
+END_TEST
+
 START_TEST(what_cannot_be_written)
 {
 	static const char *const bad[] = { "/nonexistent/report", "/tmp", "fd:x", "fd:999", "" };
@@ -201,4 +228,4 @@ END_TEST
 
 SUITE_MAIN_FIXTURE("lkvm/watch/record", before, after, a_run_that_went_well, a_step_that_failed,
 		   not_started, lines_of_json, a_descriptor_gets_them_at_once,
-		   an_old_file_stays_until_the_end, what_cannot_be_written)
+		   an_old_file_stays_until_the_end, no_memory_for_a_report, what_cannot_be_written)
