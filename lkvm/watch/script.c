@@ -19,13 +19,15 @@
 
 #include "lkvm/base/encode.h"
 
+#define BEL 0x07
+#define CAN 0x18
 #define ESC 0x1b
 
 static const char panic_begin[] = "Kernel panic - not syncing";
 static const char panic_end[] = "---[ end Kernel panic - not syncing";
 
-/* Where in a control sequence a console is [ECMA-48 5.4]. */
-enum sequence { SEQ_NONE, SEQ_ESC, SEQ_CSI };
+/* Where in a control sequence or a control string a console is [ECMA-48 5.3, 5.4, 5.6]. */
+enum sequence { SEQ_NONE, SEQ_ESC, SEQ_CSI, SEQ_STRING };
 
 /* Who looks for matches, in this order: what is behind a step is not what the step has matched. */
 enum { MATCH_FAIL, MATCH_STATUS, MATCH_UNTIL, MATCH_STEP, NR_MATCHERS };
@@ -247,24 +249,49 @@ static void take_byte(struct script *s, struct source *src, u8 byte, u64 now_ns)
 	}
 }
 
-/* True: the byte is text, and not a part of a control sequence. */
+/*
+ * Behind an ESC. A charset is chosen by two bytes and more (tput sgr0); titles of windows, and the
+ * marks that systemd puts around a session (OSC 3008), are strings.
+ */
+static enum sequence after_esc(u8 byte)
+{
+	if (byte == ESC || (byte >= 0x20 && byte < 0x30))
+		return SEQ_ESC;
+	if (byte == '[')
+		return SEQ_CSI;
+	return byte && strchr("]PX^_", byte) ? SEQ_STRING : SEQ_NONE;
+}
+
+/*
+ * True: the byte is text, and not a part of a control sequence. A line's end ends any of them: what
+ * is cut short hides one line at most.
+ */
 static bool is_text(struct source *src, u8 byte)
 {
+	if (byte == '\n' || byte == '\r') {
+		src->sequence = SEQ_NONE;
+		return true;
+	}
 	switch (src->sequence) {
 	case SEQ_NONE:
 		if (byte == ESC)
 			src->sequence = SEQ_ESC;
 		return byte != ESC;
 	case SEQ_ESC:
-		src->sequence = byte == '[' ? SEQ_CSI : SEQ_NONE;
+		src->sequence = after_esc(byte);
 		break;
 	case SEQ_CSI:
 		if (byte < 0x20 || byte >= 0x40)
 			src->sequence = SEQ_NONE;
 		break;
+	case SEQ_STRING:
+		if (byte == ESC)
+			src->sequence = SEQ_ESC; /* and the '\\' of its end */
+		else if (byte == BEL || byte == CAN)
+			src->sequence = SEQ_NONE;
+		break;
 	}
-	/* A line's end is one in any case. */
-	return byte == '\n' || byte == '\r';
+	return false;
 }
 
 void script_feed(struct script *s, unsigned source, const void *buf, size_t len, u64 now_ns)

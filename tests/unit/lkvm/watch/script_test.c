@@ -129,6 +129,27 @@ START_TEST(byte_by_byte)
 }
 END_TEST
 
+/* tput sgr0, the title of a window, and systemd's marks are no text. */
+START_TEST(control_strings)
+{
+	create("^root@guest:~# $", NULL, NULL);
+	prints("\033(B\033[m\033]0;root@host: ~\007");
+	prints("\033]3008;start=5e;user=root\033\\root@guest:~# \n");
+	happened("until 'root@guest:~# ';");
+}
+END_TEST
+
+/* A line's end ends each, and so does CAN. */
+START_TEST(control_strings_that_are_cut_short)
+{
+	create("^seen( again)?$", NULL, NULL);
+	prints("\033]never ended\nunseen\n");
+	happened("");
+	prints("\033]never ended\nse\033P hidden \030en\n");
+	happened("until 'seen';");
+}
+END_TEST
+
 START_TEST(not_across_lines)
 {
 	create("ab", NULL, NULL);
@@ -358,7 +379,8 @@ START_TEST(the_last_lines)
 }
 END_TEST
 
-SUITE_MAIN_FIXTURE("lkvm/watch/script", before, after, byte_by_byte, not_across_lines,
-		   steps_in_order, nothing_is_matched_twice, late_steps, prompts,
-		   failures_come_first, status, a_panic_and_silence, a_panic_that_is_said, no_panic,
-		   a_line_without_end, the_last_lines)
+SUITE_MAIN_FIXTURE("lkvm/watch/script", before, after, byte_by_byte, control_strings,
+		   control_strings_that_are_cut_short, not_across_lines, steps_in_order,
+		   nothing_is_matched_twice, late_steps, prompts, failures_come_first, status,
+		   a_panic_and_silence, a_panic_that_is_said, no_panic, a_line_without_end,
+		   the_last_lines)
