@@ -17,7 +17,9 @@
 #include "net/user/pollset.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 struct slot {
 	struct pollset *set;
@@ -230,6 +232,20 @@ void pollset_clear(struct pollset *p)
 bool pollset_knows(const struct pollset *p, int fd)
 {
 	return find(p, fd) != NULL;
+}
+
+bool pollset_can_accept(const struct pollset *p, int fd)
+{
+	const struct slot *s = find(p, fd);
+	int spare = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+	if (spare >= 0) {
+		close(spare);
+		return true;
+	}
+	if (s && s->reg)
+		loop_fd_rest(s->reg);
+	return false;
 }
 
 unsigned pollset_count(const struct pollset *p)

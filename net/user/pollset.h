@@ -52,6 +52,12 @@ void pollset_forget(struct pollset *p, int fd);
 /* Has `fd` been announced, or in a list, and not been forgotten since? */
 bool pollset_knows(const struct pollset *p, int fd);
 
+/*
+ * Is there a descriptor for a connection of the listener `fd`, which is ready? If not the loop is
+ * deaf to it for a while [loop_fd_rest()]; it would spin.
+ */
+bool pollset_can_accept(const struct pollset *p, int fd);
+
 /* How many descriptors are known, watched or not. */
 unsigned pollset_count(const struct pollset *p);
 

@@ -267,6 +267,8 @@ static int get_revents(int idx, void *opaque)
 	struct slirp *s = opaque;
 	u32 ready = pollset_ready(s->polls, idx) & (s->paused ? (u32)EPOLLOUT : UINT32_MAX);
 
+	if (ready & EPOLLIN && is_listener(s, idx) && !pollset_can_accept(s->polls, idx))
+		return 0;
 	return (ready & EPOLLIN ? SLIRP_POLL_IN : 0) | (ready & EPOLLOUT ? SLIRP_POLL_OUT : 0) |
 	       (ready & EPOLLPRI ? SLIRP_POLL_PRI : 0) | (ready & EPOLLERR ? SLIRP_POLL_ERR : 0) |
 	       (ready & EPOLLHUP ? SLIRP_POLL_HUP : 0);

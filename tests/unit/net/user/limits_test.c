@@ -240,6 +240,41 @@ START_TEST(half_open_forwards_are_limited)
 }
 END_TEST
 
+/* accept(2) fails as long as there is no descriptor: the loop rests, and nobody is forgotten. */
+START_TEST(no_descriptor_for_a_forward)
+{
+	struct rlimit old, none;
+	unsigned steps = 0, mine;
+	char arg[128];
+	struct world w;
+	u8 f[128];
+	u16 port;
+	u64 until;
+	int sk = listen_on_loopback(SOCK_STREAM, &port), next;
+
+	close(sk);
+	snprintf(arg, sizeof(arg), "mode=user,hostfwd=tcp:127.0.0.1:%u-:22", port);
+	world_up(&w, arg, 0);
+	send_frame(&w, f, put_arp(f, 1, GUEST_IP, HOST_IP));
+	for (unsigned i = 0; i < 10; i++)
+		loop_step(w.loop, 0);
+	next = dup(dial_nowait(port));
+	close(next);
+	mine = open_descriptors();
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &old), 0);
+	none = (struct rlimit){ (rlim_t)next, old.rlim_max };
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+	for (until = loop_now_ns() + 200000000u; loop_now_ns() < until; steps++)
+		loop_step(w.loop, 50);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &old), 0);
+	ck_assert_uint_lt(steps, 40);
+	for (int i = 0; i < scaled(3000) && open_descriptors() == mine; i += 5)
+		loop_step(w.loop, 5);
+	ck_assert_uint_eq(open_descriptors(), mine + 1);
+	world_close(&w);
+}
+END_TEST
+
 SUITE_MAIN("net/user/limits", early_segments_are_bounded, lost_segments_are_made_good,
 	   sockets_are_limited, two_networks_have_one_limit, idle_datagram_flows_go_first,
-	   half_open_forwards_are_limited)
+	   half_open_forwards_are_limited, no_descriptor_for_a_forward)
