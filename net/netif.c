@@ -35,7 +35,7 @@ int netif_create(struct netif **out, const struct net_conf *c, struct loop *loop
 {
 	int err = create_inner(out, c, loop);
 
-	if (err || !*out || (!c->pcap[0] && !c->may_capture))
+	if (err || !*out || (!c->pcap[0] && !c->capture))
 		return err;
 	return pcap_if_create(out, c, *out, loop);
 }

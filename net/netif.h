@@ -136,17 +136,21 @@ struct netif {
  */
 int netif_create(struct netif **out, const struct net_conf *c, struct loop *loop);
 
-/*
- * Copy all frames that pass from now on to `fd`, in pcap format behind what netif_capture_begin()
- * wrote; -1: no more. Several netifs may share a file, opened O_APPEND. Frames are written on the
- * loop, without waiting for a reader that is slow: what it does not take is counted, and told at
- * the end. `fd` is the netif's from then on, also after an error. On the loop, or while the loop
- * does not run. 0; -ENODEV: `n` was made without `may_capture`.
- */
-int netif_capture(struct netif *n, int fd);
+struct pcap_writer;
 
-/* Write the head of a capture file. 0, or -errno of write(2). Any thread. */
-int netif_capture_begin(int fd);
+/*
+ * Begin a capture file, by writing its head: netif_capture() puts frames behind it, of one netif or
+ * several, and pcap_writer_end() ends it. `fd` is the writer's from then on, also after an error. 0
+ * or -EBUSY, as pcap_writer_begin(). Any thread.
+ */
+int netif_capture_begin(struct pcap_writer *w, int fd);
+
+/*
+ * Give all frames that pass from now on to the writer that `n` was made with (struct net_conf), or
+ * (`on` false) no longer. Nobody waits for the file: what its writer has no room for is counted,
+ * and told at the end. On the loop, or while the loop does not run. 0; -ENODEV: there is no writer.
+ */
+int netif_capture(struct netif *n, bool on);
 
 /* Close and release `n`; takes NULL. On the loop, or while the loop does not run. */
 static inline void netif_destroy(struct netif *n)

@@ -66,8 +66,8 @@ struct net_conf {
 	struct net_hostfwd hostfwd[NET_MAX_HOSTFWD];
 	unsigned nr_hostfwd;
 
-	char pcap[PATH_MAX]; /* capture all frames to this file; "": none */
-	bool may_capture;    /* not a key: netif_capture() can be asked for later */
+	char pcap[PATH_MAX];	     /* capture all frames to this file; "": none */
+	struct pcap_writer *capture; /* not a key: of netif_capture(); NULL: it is not asked for */
 };
 
 /*

@@ -9,7 +9,7 @@
  * The network waits for no capture. One to a file goes through pcap_writer.c, as a file system may
  * hang. One to a FIFO (wireshark reads from one) is written without waiting. What there is no room
  * for is missing, which is said at the end. `lkvm trace bounce --pcap` begins when no thread can be
- * made any more: its file is written to as the host's page cache takes it.
+ * made any more: guests that may be traced have a writer for it from the start.
  *
  * Large TCP segments are noted whole, with the checksum as the driver left it, as captures on a
  * host with segmentation offload show them.
@@ -61,8 +61,11 @@ struct output {
 struct pcap_if {
 	struct netif netif;
 	struct netif *inner;
-	struct output file;  /* c->pcap */
-	struct output live;  /* netif_capture() */
+	struct output file; /* c->pcap */
+	/* Of netif_capture(): not ours. NULL: it cannot be asked for. */
+	struct pcap_writer *live;
+	bool live_on;
+	u64 live_missed;
 	struct iov_cur room; /* between reserve() and commit() */
 	bool retry;	     /* the next frame of the guest is one that was noted already */
 };
@@ -77,6 +80,13 @@ static bool output_is_on(const struct output *o)
 	return o->fd >= 0 || o->writer;
 }
 
+static void say_missed(u64 nr, const char *who)
+{
+	if (nr)
+		log_warn("pcap: %llu frames are not in the capture: its %s was too slow",
+			 (unsigned long long)nr, who);
+}
+
 static void output_end_said(int err)
 {
 	log_warn("pcap: capture ends here: %s", strerror(err));
@@ -89,9 +99,7 @@ static void output_close(struct output *o)
 
 	if (o->left && write(o->fd, o->rest + o->done, o->left) != (ssize_t)o->left)
 		o->missed++;
-	if (o->missed)
-		log_warn("pcap: %llu frames are not in the capture: its %s was too slow",
-			 (unsigned long long)o->missed, w ? "disk" : "reader");
+	say_missed(o->missed, w ? "disk" : "reader");
 	if (o->fd >= 0)
 		close(o->fd);
 	free(o->rest);
@@ -112,8 +120,11 @@ static void output_fail(struct output *o, int err)
 /* Through a thread of its own, for a regular file: O_NONBLOCK does nothing there. */
 static int output_begin_file(struct output *o, int fd, struct loop *loop)
 {
-	*o = (struct output){ .fd = -1 };
-	return pcap_writer_create(&o->writer, fd, loop);
+	int err = pcap_writer_create(&o->writer, loop);
+
+	if (err)
+		close(fd);
+	return err ? err : pcap_writer_begin(o->writer, fd);
 }
 
 static void output_begin(struct output *o, int fd)
@@ -183,7 +194,7 @@ static void note(struct pcap_if *p, struct iov_cur frame)
 	size_t len = frame.left;
 	int nr;
 
-	if (!output_is_on(&p->file) && !output_is_on(&p->live))
+	if (!output_is_on(&p->file) && !p->live_on)
 		return;
 	nr = iov_take(&frame, len, v + 1, MAX_PIECES);
 	if (nr < 0)
@@ -195,7 +206,9 @@ static void note(struct pcap_if *p, struct iov_cur frame)
 				    .orig_len = (u32)len };
 	v[0] = (struct iovec){ &h, sizeof(h) };
 	append(&p->file, v, (unsigned)nr + 1, sizeof(h) + len);
-	append(&p->live, v, (unsigned)nr + 1, sizeof(h) + len);
+	if (p->live_on)
+		p->live_missed +=
+			pcap_writer_put(p->live, v, (unsigned)nr + 1, sizeof(h) + len) == -EAGAIN;
 }
 
 /* ---- the side of virtio-net ---- */
@@ -252,14 +265,14 @@ static void pcap_if_destroy(struct netif *n)
 
 	netif_destroy(p->inner);
 	output_close(&p->file);
-	output_close(&p->live);
+	say_missed(p->live_missed, "disk");
 	free(p);
 }
 
 static const struct sys_call list[] = {
 	CALL(write),
 	CALL(close),
-	CALL_RARE(writev, "a FIFO, lkvm trace"),
+	CALL_RARE(writev, "a FIFO"),
 	CALL(futex),
 };
 static const struct calls pcap_calls = CALLS("capture", list);
@@ -329,16 +342,16 @@ static const struct netif_client pcap_client = {
 	.writable = on_writable,
 };
 
-int netif_capture_begin(int fd)
-{
-	const struct file_header h = { .magic = 0xa1b2c3d4,
-				       .major = 2,
-				       .minor = 4,
-				       .max_len = NETIF_FRAME_MAX,
-				       .link_type = 1 /* Ethernet */ };
+static const struct file_header file_header = { .magic = 0xa1b2c3d4,
+						.major = 2,
+						.minor = 4,
+						.max_len = NETIF_FRAME_MAX,
+						.link_type = 1 /* Ethernet */ };
 
+static int write_header(int fd)
+{
 	errno = 0;
-	if (write(fd, &h, sizeof(h)) == (ssize_t)sizeof(h))
+	if (write(fd, &file_header, sizeof(file_header)) == (ssize_t)sizeof(file_header))
 		return 0;
 	return errno ? -errno : -ENOSPC;
 }
@@ -347,7 +360,7 @@ static int open_file(const char *path)
 {
 	/* What passes may be secret: for the user's eyes only. */
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0600);
-	int err = fd < 0 ? -errno : netif_capture_begin(fd);
+	int err = fd < 0 ? -errno : write_header(fd);
 
 	if (!err)
 		return fd;
@@ -357,17 +370,24 @@ static int open_file(const char *path)
 	return err;
 }
 
-int netif_capture(struct netif *n, int fd)
+int netif_capture_begin(struct pcap_writer *w, int fd)
+{
+	struct file_header h = file_header;
+	const struct iovec v = { &h, sizeof(h) };
+	int err = pcap_writer_begin(w, fd);
+
+	return err ? err : pcap_writer_put(w, &v, 1, sizeof(h));
+}
+
+int netif_capture(struct netif *n, bool on)
 {
 	struct pcap_if *p = pcap_if(n);
 
-	if (n->ops != &pcap_if_ops) {
-		if (fd >= 0)
-			close(fd);
+	if (n->ops != &pcap_if_ops || !p->live)
 		return -ENODEV;
-	}
-	output_close(&p->live);
-	output_begin(&p->live, fd);
+	p->live_on = on;
+	say_missed(p->live_missed, "disk");
+	p->live_missed = 0;
 	return 0;
 }
 
@@ -409,7 +429,7 @@ int pcap_if_create(struct netif **out, const struct net_conf *c, struct netif *i
 	p->netif.calls[NETIF_CALLS - 1] = &pcap_calls;
 	memcpy(p->netif.mac, inner->mac, NETIF_MAC_LEN);
 	p->inner = inner;
-	p->live.fd = -1;
+	p->live = c->capture;
 	inner->client = &pcap_client;
 	inner->client_arg = p;
 	*out = &p->netif;

@@ -2,7 +2,8 @@
 /*
  * A ring of bytes between the network's loop and a thread that writes them to a file.
  *
- * Thread: put on the network's loop, drain() on the writer's, the rest on main.
+ * Thread: put on the network's loop, drain() on the writer's, begin and end on any, the rest on
+ *         main.
  * Trust:  bytes are written as they come.
  *
  * The lock is held for moving indices and for copying into the ring, never while the file is
@@ -17,14 +18,18 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "lkvm/base/log.h"
+
 /* At most so much in one write(2): room in the ring comes back in pieces of this size. */
 #define PIECE (256 * KiB)
 
 struct pcap_writer {
-	int fd, wake;
+	int wake;
 	struct loop *loop; /* the writer's own */
 	struct loop_fd *reg;
 	pthread_mutex_t lock; /* what follows */
+	int fd;		      /* -1: there is no file */
+	bool ending;	      /* it gets nothing more */
 	size_t at, used;      /* the bytes in the ring begin at `at` */
 	int err;	      /* of the write that failed */
 	u8 *ring;
@@ -56,6 +61,26 @@ static void piece_done(struct pcap_writer *w, ssize_t n, int err)
 	pthread_mutex_unlock(&w->lock);
 }
 
+/* A file that gets no more, and has all that it got. */
+static void finish(struct pcap_writer *w)
+{
+	int fd = -1, err = 0;
+
+	pthread_mutex_lock(&w->lock);
+	if (w->ending && !w->used) {
+		fd = w->fd;
+		err = w->err;
+		w->fd = -1;
+		w->err = 0;
+		w->ending = false;
+	}
+	pthread_mutex_unlock(&w->lock);
+	if (err)
+		log_warn("pcap: capture ends here: %s", strerror(-err));
+	if (fd >= 0)
+		close(fd);
+}
+
 static void drain(void *arg)
 {
 	struct pcap_writer *w = arg;
@@ -68,6 +93,7 @@ static void drain(void *arg)
 		if (n >= 0 || errno != EINTR)
 			piece_done(w, n, errno);
 	}
+	finish(w);
 }
 
 static void on_wake(void *arg, u32 events)
@@ -79,16 +105,14 @@ static void on_wake(void *arg, u32 events)
 	drain(w);
 }
 
-int pcap_writer_create(struct pcap_writer **out, int fd, struct loop *loop)
+int pcap_writer_create(struct pcap_writer **out, struct loop *loop)
 {
 	struct pcap_writer *w = calloc(1, sizeof(*w));
 	int err;
 
-	if (!w) {
-		close(fd);
+	if (!w)
 		return -ENOMEM;
-	}
-	w->fd = fd;
+	w->fd = -1;
 	pthread_mutex_init(&w->lock, NULL);
 	w->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	err = w->wake < 0 ? -errno : 0;
@@ -110,6 +134,28 @@ int pcap_writer_create(struct pcap_writer **out, int fd, struct loop *loop)
 	return 0;
 }
 
+int pcap_writer_begin(struct pcap_writer *w, int fd)
+{
+	bool busy;
+
+	pthread_mutex_lock(&w->lock);
+	busy = w->fd >= 0;
+	if (!busy)
+		w->fd = fd;
+	pthread_mutex_unlock(&w->lock);
+	if (busy)
+		close(fd);
+	return busy ? -EBUSY : 0;
+}
+
+void pcap_writer_end(struct pcap_writer *w)
+{
+	pthread_mutex_lock(&w->lock);
+	w->ending = w->fd >= 0;
+	pthread_mutex_unlock(&w->lock);
+	eventfd_write(w->wake, 1);
+}
+
 int pcap_writer_put(struct pcap_writer *w, const struct iovec *v, unsigned nr, size_t len)
 {
 	size_t to;
@@ -119,7 +165,10 @@ int pcap_writer_put(struct pcap_writer *w, const struct iovec *v, unsigned nr, s
 	pthread_mutex_lock(&w->lock);
 	to = (w->at + w->used) % PCAP_WRITER_MAX;
 	asleep = !w->used;
-	err = w->err ? w->err : len > PCAP_WRITER_MAX - w->used ? -EAGAIN : 0;
+	err = w->err				? w->err
+	      : w->fd < 0 || w->ending		? -EBADF
+	      : len > PCAP_WRITER_MAX - w->used ? -EAGAIN
+						: 0;
 	for (unsigned i = 0; i < nr && !err; i++) {
 		size_t n = MIN(v[i].iov_len, PCAP_WRITER_MAX - to);
 
@@ -149,7 +198,8 @@ int pcap_writer_destroy(struct pcap_writer *w)
 	err = w->err;
 	if (w->wake >= 0)
 		close(w->wake);
-	close(w->fd);
+	if (w->fd >= 0)
+		close(w->fd);
 	free(w->ring);
 	pthread_mutex_destroy(&w->lock);
 	free(w);

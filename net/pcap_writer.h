@@ -16,16 +16,27 @@ struct pcap_writer;
 #define PCAP_WRITER_MAX (16 * MiB)
 
 /*
- * Start writing to `fd`, which is the writer's from then on, also after an error. Its thread is a
- * helper of `loop`, which outlives it. Main thread, before `loop` runs. 0 or -errno, without a
- * message.
+ * A writer without a file. Its thread is a helper of `loop`, which outlives it. Main thread, before
+ * `loop` runs. 0 or -errno, without a message.
  */
-int pcap_writer_create(struct pcap_writer **out, int fd, struct loop *loop);
+int pcap_writer_create(struct pcap_writer **out, struct loop *loop);
+
+/*
+ * Start writing to `fd`, which is the writer's from then on, also after an error. 0; -EBUSY: the
+ * file before is not written to its end yet. Any thread.
+ */
+int pcap_writer_begin(struct pcap_writer *w, int fd);
+
+/*
+ * Nothing more goes to this file: what was put before is still written, then the file is closed,
+ * and if writing failed that is told. Waits for nothing. Any thread.
+ */
+void pcap_writer_end(struct pcap_writer *w);
 
 /*
  * Have v[0..nr), `len` bytes in all, written behind what came before: all of it or nothing. 0;
- * -EAGAIN: there is no room for it; other -errno: writing failed, once and for all. Copies. On
- * `loop`, or while it does not run.
+ * -EAGAIN: there is no room for it; other -errno: writing failed, and does until the end of this
+ * file, or there is none. Copies. One thread at a time.
  */
 int pcap_writer_put(struct pcap_writer *w, const struct iovec *v, unsigned nr, size_t len);
 

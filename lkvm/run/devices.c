@@ -17,6 +17,7 @@
 #include "lkvm/vm/pci.h"
 #include "net/netif.h"
 #include "net/netopt.h"
+#include "net/pcap_writer.h"
 #include "virtio/core/pool.h"
 #include "virtio/dev/kinds.h"
 #include "virtio/disk/disk.h"
@@ -162,7 +163,11 @@ static int make_net(struct devices *d, const struct virtio_env *env, struct virt
 	if (conf.mode == NET_MODE_VHOST_USER)
 		return virtio_vhost_net_create(out, env, conf.socket, conf.mac, conf.mtu);
 	netopt_settle(&conf, d->env->bounced);
-	conf.may_capture = d->env->bounced;
+	/* For lkvm trace, which looks at guests that bounce. All cards go to one file. */
+	err = d->env->bounced && !d->capture ? pcap_writer_create(&d->capture, d->env->loop) : 0;
+	if (err)
+		return log_errno(err, "cannot start a thread");
+	conf.capture = d->capture;
 	err = netif_create(&n, &conf, d->env->loop);
 	if (!err)
 		err = conf.vhost ? virtio_vhost_tap_create(out, env, n)
@@ -408,5 +413,6 @@ void devices_destroy(struct devices *d)
 		virtio_pci_destroy(s->pci);
 		s->dev->type->destroy(s->dev);
 	}
+	pcap_writer_destroy(d->capture);
 	free(d);
 }

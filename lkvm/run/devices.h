@@ -112,9 +112,9 @@ int devices_sums(struct devices *d, struct account_sums *out);
 int devices_trace(struct devices *d, struct account_ring *r);
 
 /*
- * From now on all frames go to the capture file `fd` (net/netif.h), which this call closes in the
- * end, also after an error; -1: to none. 0; -ENODEV: the guest has no network; or -errno of
- * write(2) or of fcntl(2).
+ * From now on all frames go to the capture file `fd`, which this call closes in the end, also after
+ * an error; -1: to none. Never waits for the file. 0; -ENODEV: the guest has no network, or cannot
+ * be traced; -EBUSY: an earlier file is still being written; -ETIMEDOUT.
  */
 int devices_capture(struct devices *d, int fd);
 

@@ -15,6 +15,7 @@
 
 #include "arm64/board.h"
 #include "net/netif.h"
+#include "net/pcap_writer.h"
 #include "virtio/dev/balloon.h"
 #include "virtio/dev/kinds.h"
 
@@ -54,7 +55,7 @@ struct watch {
 	const struct net_hostfwd *forward;
 	struct net_hostfwd *found;
 	bool on;
-	int fd, err;
+	int err;
 	struct virtio_device *balloon;
 	struct balloon_stats *stats;
 };
@@ -101,21 +102,26 @@ static void set_capture(void *arg)
 	w->err = -ENODEV;
 	for (unsigned i = 0; i < w->d->c->nr_nics; i++) {
 		if (w->d->netifs[i])
-			w->err = netif_capture(w->d->netifs[i],
-					       w->fd < 0 ? -1 : fcntl(w->fd, F_DUPFD_CLOEXEC, 0));
+			w->err = netif_capture(w->d->netifs[i], w->on);
 	}
 }
 
 int devices_capture(struct devices *d, int fd)
 {
-	struct watch w = { .d = d, .fd = fd };
+	struct watch w = { .d = d, .on = fd >= 0 };
 
-	if (fd >= 0)
-		w.err = netif_capture_begin(fd);
-	if (!w.err)
-		w.err = on_loop(&w, set_capture);
-	if (fd >= 0)
-		close(fd);
+	if (!d->capture) {
+		if (fd >= 0)
+			close(fd);
+		return -ENODEV;
+	}
+	if (w.on)
+		w.err = netif_capture_begin(d->capture, fd);
+	if (w.err)
+		return w.err;
+	w.err = on_loop(&w, set_capture);
+	if (w.err || !w.on)
+		pcap_writer_end(d->capture);
 	return w.err;
 }
 

@@ -22,7 +22,8 @@ struct devices {
 	unsigned nr, nr_pci, nr_mmio;
 	const struct virtio_device *_Atomic resetting; /* devices_reset() writes */
 	struct slot slots[MAX_DEVICES];
-	struct pvpanic *pvpanic; /* NULL: there is none */
+	struct pcap_writer *capture; /* of lkvm trace; NULL: the guest cannot be traced */
+	struct pvpanic *pvpanic;     /* NULL: there is none */
 };
 
 #endif

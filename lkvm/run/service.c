@@ -203,6 +203,8 @@ static const char *start_capture(struct service *s, struct control_client *c)
 		return "it has no network to capture";
 	else if (err == -ETIMEDOUT)
 		return no_answer;
+	else if (err == -EBUSY)
+		return "an earlier capture is still being written";
 	return err ? strerror(-err) : NULL;
 }
 

@@ -12,6 +12,7 @@
 #include "lkvm/base/iov.h"
 #include "lkvm/vm/loop.h"
 #include "net/kinds.h"
+#include "net/pcap_writer.h"
 #include "tests/fake/netif.h"
 #include "tests/unit/suite.h"
 
@@ -27,7 +28,7 @@ static struct loop *loop;
 
 static void set_up(void)
 {
-	struct net_conf c = { .may_capture = true };
+	struct net_conf c = { .capture = NULL };
 
 	fd = mkstemp(path);
 	ck_assert_int_ge(fd, 0);
@@ -172,7 +173,7 @@ START_TEST(a_reader_that_is_slow)
 {
 	static u8 got[1 << 20];
 	static char frame[3001];
-	struct net_conf c = { .may_capture = false };
+	struct net_conf c = { .capture = NULL };
 	unsigned sent = 0, seen = 0;
 	size_t have = 0, at = FILE_HEADER;
 	int reader;
@@ -219,6 +220,67 @@ START_TEST(a_reader_that_is_slow)
 }
 END_TEST
 
-SUITE_MAIN("net/pcap", a_frame_that_is_tried_again_is_noted_once,
+/* The file before is closed by its thread. */
+static void begin_soon(struct pcap_writer *w)
+{
+	int err = -EBUSY;
+
+	for (unsigned i = 0; i < 10000 && err == -EBUSY; i++) {
+		err = netif_capture_begin(w, open(path, O_WRONLY | O_CLOEXEC));
+		if (err)
+			usleep(1000);
+	}
+	ck_assert_int_eq(err, 0);
+}
+
+/* What comes later, to another file, and of two cards to one. */
+START_TEST(a_capture_that_is_asked_for)
+{
+	static const char *const frames[] = { "one", "the other's" };
+	struct netif *card[2];
+	struct net_conf c = { .capture = NULL };
+	struct pcap_writer *w;
+	struct iovec v;
+	struct netif_offload none = { 0 };
+
+	set_up();
+	ck_assert_int_eq(netif_capture(outer, true), -ENODEV);
+	netif_destroy(outer);
+	ck_assert_int_eq(pcap_writer_create(&w, loop), 0);
+	c.capture = w;
+	for (unsigned i = 0; i < 2; i++) {
+		ck_assert_int_eq(pcap_if_create(&card[i], &c, &fake_netif(0, 1500)->netif, loop),
+				 0);
+		fake_client_attach(&client, card[i]);
+		card[i]->ops->up(card[i], 0);
+	}
+	for (unsigned nr = 0; nr < 3; nr++) {
+		ck_assert_int_eq(ftruncate(fd, 0), 0);
+		if (nr)
+			begin_soon(w);
+		for (unsigned i = 0; i < 2; i++) {
+			v = (struct iovec){ (void *)(uintptr_t)frames[i], strlen(frames[i]) };
+			ck_assert_int_eq(netif_capture(card[i], nr), 0);
+			card[i]->ops->send(card[i], &none, iov_cur(&v, 1));
+		}
+		if (!nr) {
+			ck_assert_int_eq(file_size_soon(0), 0);
+			continue;
+		}
+		noted(frames, 2);
+		for (unsigned i = 0; i < 2; i++)
+			ck_assert_int_eq(netif_capture(card[i], false), 0);
+		pcap_writer_end(w);
+	}
+	netif_destroy(card[0]);
+	netif_destroy(card[1]);
+	ck_assert_int_eq(pcap_writer_destroy(w), 0);
+	loop_destroy(loop);
+	close(fd);
+	unlink(path);
+}
+END_TEST
+
+SUITE_MAIN("net/pcap", a_capture_that_is_asked_for, a_frame_that_is_tried_again_is_noted_once,
 	   after_a_reset_nothing_is_tried_again, a_frame_for_the_guest_is_noted_when_it_is_taken,
 	   a_frame_that_is_made_in_place_is_noted, a_reader_that_is_slow)

@@ -21,7 +21,8 @@ static void setup(void)
 {
 	ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
 	ck_assert_int_eq(loop_create(&loop, "net"), 0);
-	ck_assert_int_eq(pcap_writer_create(&w, ends[1], loop), 0);
+	ck_assert_int_eq(pcap_writer_create(&w, loop), 0);
+	ck_assert_int_eq(pcap_writer_begin(w, ends[1]), 0);
 }
 
 /* In two pieces, as a packet has a head; all of its bytes say which one it is. */
@@ -133,5 +134,45 @@ START_TEST(a_failure_is_told_and_ends_it)
 }
 END_TEST
 
-SUITE_MAIN("net/pcap_writer", a_file_that_hangs_costs_frames_and_no_time,
+/* One file after the other; of the first one nobody takes what it holds, for a while. */
+START_TEST(an_end_waits_for_nothing)
+{
+	u32 which, nr = 0;
+	int second[2];
+	u64 begin;
+
+	setup();
+	while (!put(++nr))
+		;
+	begin = loop_now_ns();
+	pcap_writer_end(w);
+	ck_assert_uint_lt(loop_now_ns() - begin, UINT64_C(10000000000));
+	ck_assert_int_eq(put(NR_MAX), -EBADF);
+	ck_assert_int_eq(pipe2(second, O_CLOEXEC), 0);
+	ck_assert_int_eq(pcap_writer_begin(w, second[1]), -EBUSY);
+	/* That one it has closed. */
+	ck_assert_int_eq(read(second[0], &which, 1), 0);
+	close(second[0]);
+
+	/* All that was put is in the first one, up to its end. */
+	for (u32 i = 1; i < nr; i++) {
+		ck_assert(get(&which));
+		ck_assert_uint_eq(which, i);
+	}
+	ck_assert(!get(&which));
+	close(ends[0]);
+	ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
+	ck_assert_int_eq(pcap_writer_begin(w, ends[1]), 0);
+	ck_assert_int_eq(put(7), 0);
+	pcap_writer_end(w);
+	ck_assert(get(&which));
+	ck_assert_uint_eq(which, 7);
+	ck_assert(!get(&which));
+	ck_assert_int_eq(pcap_writer_destroy(w), 0);
+	close(ends[0]);
+	loop_destroy(loop);
+}
+END_TEST
+
+SUITE_MAIN("net/pcap_writer", an_end_waits_for_nothing, a_file_that_hangs_costs_frames_and_no_time,
 	   what_comes_in_turn_comes_out_in_turn, a_failure_is_told_and_ends_it)
