@@ -47,6 +47,7 @@ static const struct {
 	{ 129, NULL, "the options could not be parsed, or -h asked for the usage" },
 	{ 129, "run", "SIGHUP has ended the guest" },
 	{ 130, "run", "SIGINT has ended the guest" },
+	{ 131, "run", "SIGQUIT has ended the guest" },
 	{ 141, "run",
 	  "nobody reads the guest's output any more (lkvm run ... | head), so the guest "
 	  "was ended" },
