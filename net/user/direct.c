@@ -102,12 +102,13 @@ void direct_rx_ready(struct direct *d)
 }
 
 int direct_open(struct direct *d, const struct net_conf *c, struct guard *guard,
-		const struct segment *seg, const struct forwards *forwards, struct loop *loop,
-		struct netif *netif)
+		const struct segment *seg, const struct forwards *forwards, struct servers *servers,
+		struct loop *loop, struct netif *netif)
 {
 	struct reach reach = { .guard = guard,
 			       .host_loopback = c->host_loopback == NET_ON,
-			       .restricted = c->restricted };
+			       .restricted = c->restricted,
+			       .servers = servers };
 	struct tcp_conf tcp = { .reach = reach, .mtu = seg->mtu };
 	const struct udp_conf udp = { .reach = reach, .seg = seg };
 	int err = 0;
@@ -117,7 +118,8 @@ int direct_open(struct direct *d, const struct net_conf *c, struct guard *guard,
 	d->forwards = forwards;
 	guard->direct_tcp = c->tcp == NET_PATH_DIRECT;
 	guard->direct_udp = c->udp == NET_PATH_DIRECT;
-	if (guard->direct_tcp) {
+	guard->direct_names = !c->restricted;
+	if (guard->direct_tcp || guard->direct_names) {
 		netif->calls[1] = &tcp_calls;
 		err = tcp_create(&d->tcp, &tcp, loop, netif);
 	}

@@ -12,11 +12,12 @@ struct forwards;
 struct loop;
 struct net_conf;
 struct segment;
+struct servers;
 struct tcp;
 struct udp;
 
 struct direct {
-	struct tcp *tcp; /* NULL: libslirp's */
+	struct tcp *tcp; /* for the name server, and where the guard says so for all; NULL: none */
 	struct udp *udp; /* the same */
 	const struct guard *guard;
 	const struct forwards *forwards;
@@ -24,11 +25,12 @@ struct direct {
 
 /*
  * Open what `c` says, and have `guard` know it. *d is zeroed; `netif` is the one whose client gets
- * the frames. All but `c` outlive *d. 0, or -errno after one log_error() line.
+ * the frames, `servers` are the host's for names. All but `c` outlive *d. 0, or -errno after one
+ * log_error() line.
  */
 int direct_open(struct direct *d, const struct net_conf *c, struct guard *guard,
-		const struct segment *seg, const struct forwards *forwards, struct loop *loop,
-		struct netif *netif);
+		const struct segment *seg, const struct forwards *forwards, struct servers *servers,
+		struct loop *loop, struct netif *netif);
 void direct_close(struct direct *d);
 
 /* How many bytes of a frame of `len` bytes have to be at hand for direct_wants(). */

@@ -236,6 +236,7 @@ static void on_answer(void *arg, u32 events)
 		   (msg[DNS_FLAGS] & DNS_RESPONSE)) {
 		const struct question q = a->q;
 
+		d->servers->last = a->server;
 		settle(d, &q);
 		tell(d, &q, (size_t)n);
 	}

@@ -300,16 +300,17 @@ static int check_ip6(const struct guard *g, u8 *frame, size_t *len, struct guard
 }
 
 /*
- * The name server's address stands for the host's, which may be on the loopback, with all its
- * ports: where that is closed, 53 is the one that there is. `frame` has passed check_l4().
+ * What has the name server's address has one port, 53: for others libslirp would dial the host's
+ * server, which may be on a loopback that is closed; and to know its address it would read
+ * resolv.conf, which for IPv4 is not among what it may do. `frame` has passed check_l4().
  */
 static bool is_closed(const struct guard *g, const u8 *frame, const struct guard_pkt *pkt)
 {
 	const u8 *dst = frame + pkt->l3 + (pkt->type == ETHERTYPE_IP6 ? IP6_DST : IP4_DST);
-	bool dns = pkt->type == ETHERTYPE_IP6 ? !memcmp(dst, &g->dns6, 16)
+	bool dns = pkt->type == ETHERTYPE_IP6 ? g->no_loopback && !memcmp(dst, &g->dns6, 16)
 					      : be32_at(dst) == addr_of(g->dns);
 
-	return g->no_loopback && dns && (pkt->proto == PROTO_TCP || pkt->proto == PROTO_UDP) &&
+	return dns && (pkt->proto == PROTO_TCP || pkt->proto == PROTO_UDP) &&
 	       be16_at(frame + pkt->l4 + TCP_DST) != 53;
 }
 
@@ -440,7 +441,7 @@ static bool is_service(const struct guard *g, const u8 *ip, bool v6, const u8 *u
 static bool goes_direct(const struct guard *g, const u8 *ip, bool v6, u8 proto, const u8 *l4)
 {
 	if (is_dns(g, ip, v6))
-		return false;
+		return !v6 && proto == PROTO_TCP && g->direct_names;
 	if (proto == PROTO_TCP)
 		return g->direct_tcp;
 	return proto == PROTO_UDP && g->direct_udp && !is_service(g, ip, v6, l4);

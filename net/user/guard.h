@@ -15,8 +15,9 @@ struct guard {
 	struct in_addr net, mask;
 	struct in_addr host, dns; /* addresses on our side of the wire */
 	u8 host_mac[NETIF_MAC_LEN];
-	bool no_loopback; /* the host's loopback is closed: of `dns` port 53 is all that answers */
+	bool no_loopback;	     /* the host's loopback is closed */
 	bool direct_tcp, direct_udp; /* they do not go to libslirp */
+	bool direct_names;	     /* nor do connections to the name server of IPv4 */
 	bool ipv6;
 	struct in6_addr prefix6; /* a /64 */
 	struct in6_addr dns6;
@@ -44,8 +45,8 @@ int guard_check(const struct guard *g, u8 *frame, size_t *len, const struct neti
 /*
  * Is this a TCP segment or UDP datagram that does not go to libslirp, so that the headers are all
  * that has to be private? The first min(`len`, DIRECT_HEAD) bytes of the frame are at `head`. Not
- * one are fragments, what goes to the name server, whose address only libslirp knows, and datagrams
- * for the services of this network (DHCP, TFTP) or for more than one host.
+ * one are fragments, what goes to a name server (but for `direct_names`), and datagrams for
+ * the services of this network (DHCP, TFTP) or for more than one host.
  */
 bool guard_is_direct(const struct guard *g, const u8 *head, size_t len);
 

@@ -2,7 +2,7 @@
 /*
  * Addresses of the guest's network, and what they stand for.
  *
- * Thread: any; values only.
+ * Thread: any; for a name server's address the loop, as a file is read.
  * Trust:  the destination is the guest's choice, and guard.c has refused those that mean something
  *         only inside a host.
  *
@@ -13,6 +13,9 @@
 
 #include <errno.h>
 #include <string.h>
+
+#include "lkvm/vm/loop.h"
+#include "net/user/servers.h"
 
 static bool in_network4(const struct guard *g, u32 addr_be)
 {
@@ -28,6 +31,16 @@ static bool is_link_local(const u8 *a)
 static bool in_network6(const struct guard *g, const u8 *a)
 {
 	return !memcmp(a, &g->prefix6, 8) || is_link_local(a);
+}
+
+/* For who asks by TCP: mostly because the answer by UDP was too long, so of whom that was. */
+static int dial_server(struct servers *s, union reach_addr *to)
+{
+	servers_update(s, loop_now_ns());
+	if (!s->nr)
+		return -ECONNREFUSED;
+	*to = s->addr[s->last < s->nr ? s->last : 0];
+	return (int)servers_addr_len(to);
 }
 
 bool reach_is_host(const struct reach *r, const struct ip_key *k)
@@ -46,6 +59,8 @@ int reach_out(const struct reach *r, const struct ip_key *k, union reach_addr *t
 	if (r->restricted)
 		return -ECONNREFUSED;
 	memcpy(&port, k->ports + 2, 2);
+	if (r->servers && !k->v6 && !memcmp(k->peer, &r->guard->dns, 4))
+		return dial_server(r->servers, to);
 	if (k->v6) {
 		to->in6 = (struct sockaddr_in6){ .sin6_family = AF_INET6, .sin6_port = port };
 		memcpy(&to->in6.sin6_addr, k->peer, 16);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Where an address that the guest dials leads, and what the guest sees of a peer that dials it:
- * what libslirp decides for itself, for the connections that do not go through it. Any thread.
+ * what libslirp decides for itself, for the connections that do not go through it. Any thread; with
+ * servers the loop's.
  */
 #ifndef NET_REACH_H
 #define NET_REACH_H
@@ -11,11 +12,14 @@
 #include "net/user/guard.h"
 #include "net/user/ip_pkt.h"
 
+struct servers;
+
 /* Constant. */
 struct reach {
 	const struct guard *guard;
-	bool host_loopback; /* addresses of the network stand for the host's loopback */
-	bool restricted;    /* the guest reaches nothing */
+	bool host_loopback;	 /* addresses of the network stand for the host's loopback */
+	bool restricted;	 /* the guest reaches nothing */
+	struct servers *servers; /* what the name server of IPv4 stands for; NULL: for itself */
 };
 
 union reach_addr {

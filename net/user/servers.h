@@ -10,6 +10,7 @@ struct servers {
 	const char *path; /* of resolv.conf; the caller's */
 	in_port_t port;	  /* in network order; 53 but for tests */
 	u64 read_ns;	  /* when it was read; 0: never */
+	unsigned last;	  /* who has answered last; may be beyond `nr` */
 	unsigned nr;
 	union reach_addr addr[RESOLV_MAX_SERVERS];
 };

@@ -47,14 +47,18 @@ static const struct sys_call list[] = {
 	CALL(close),
 	CALL(fcntl),
 	CALL_IOCTL(FIONREAD),
-	/* The host's name server: it looks at /etc/resolv.conf now and then. */
-	CALL_RARE(newfstatat, "names over TCP or IPv6"),
-	CALL_REFUSED(fstat), /* by some C libraries: then they take a buffer of the usual size */
-	CALL_IF_RARE(openat, 2, O_ACCMODE | O_CREAT | O_TRUNC | O_TMPFILE, O_RDONLY,
-		     "names over TCP or IPv6"),
 };
 
 const struct calls slirp_calls = CALLS("user network", list);
+
+/* It looks at /etc/resolv.conf when it advertises a router, and for each question. */
+static const struct sys_call names6_list[] = {
+	CALL(newfstatat),
+	CALL_REFUSED(fstat), /* by some C libraries: then they take a buffer of the usual size */
+	CALL_IF(openat, 2, O_ACCMODE | O_CREAT | O_TRUNC | O_TMPFILE, O_RDONLY),
+};
+
+const struct calls slirp_names6_calls = CALLS("user network, names by IPv6", names6_list);
 
 #define STALE_NS UINT64_C(50000000) /* libslirp's idea of "now" may be that old */
 #define IDLE_MS 1000u		    /* what libslirp says when it waits for nothing */

@@ -32,7 +32,7 @@ static const struct sys_call list[] = {
 	CALL(getpeername),
 	CALL(getsockopt),
 	CALL(setsockopt),
-	CALL(sendmsg),
+	CALL(writev),
 	CALL(recvmsg),
 	CALL(recvfrom),
 	CALL(shutdown),

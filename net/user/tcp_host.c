@@ -120,13 +120,12 @@ ssize_t tcp_host_send(struct tcp_conn *c, struct iov_cur data, size_t len)
 {
 	struct iovec *iov = c->tcp->iov;
 	int nr = iov_take(&data, len, iov, TCP_PIECES);
-	struct msghdr m = { .msg_iov = iov, .msg_iovlen = (size_t)nr };
 	ssize_t n;
 
 	if (nr < 0)
 		return 0;
 	do
-		n = sendmsg(c->fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
+		n = writev(c->fd, iov, nr);
 	while (n < 0 && errno == EINTR);
 	if (n >= 0)
 		return n;

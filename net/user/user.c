@@ -388,7 +388,7 @@ static int open_forwards(struct user_if *s, const struct net_conf *c)
 
 	s->forwards = (struct forwards){
 		.slirp = s->slirp,
-		.tcp = s->direct.tcp,
+		.tcp = s->guard.direct_tcp ? s->direct.tcp : NULL,
 		.ipv6 = c->ipv6,
 		.guest4 = c->guest_ip,
 		.guest6 = forwards_eui64(&s->guard.prefix6, c->mac),
@@ -412,6 +412,7 @@ int user_if_create(struct netif **out, const struct net_conf *c, struct loop *lo
 		return err;
 	s->loop = loop;
 	s->netif.calls[0] = &slirp_calls;
+	s->netif.calls[4] = c->ipv6 ? &slirp_names6_calls : NULL;
 	s->netif.ops = &user_if_ops;
 	s->netif.mtu = c->mtu;
 	s->netif.offloads = NETIF_TX_CSUM | NETIF_TX_TSO4 | NETIF_TX_TSO6 | NETIF_RX_CSUM |
@@ -429,7 +430,8 @@ int user_if_create(struct netif **out, const struct net_conf *c, struct loop *lo
 	if (!err)
 		err = open_dns(s, c);
 	if (!err)
-		err = direct_open(&s->direct, c, &s->guard, &s->seg, &s->forwards, loop, &s->netif);
+		err = direct_open(&s->direct, c, &s->guard, &s->seg, &s->forwards, &s->servers,
+				  loop, &s->netif);
 	if (!err)
 		err = open_forwards(s, c);
 	if (err)

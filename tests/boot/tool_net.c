@@ -106,25 +106,26 @@ static void serve_connection(int s)
 	}
 }
 
-/* An A record for any name that ends in .test, a "no such name" for all else. */
-static void serve_dns(int s)
+#define DNS_MAX 512u
+
+/*
+ * An A record for any name that ends in .test, a "no such name" for all else, in place of the
+ * question. The length of the answer; 0: that was none.
+ */
+static size_t answer_dns(unsigned char q[DNS_MAX], ssize_t len)
 {
-	unsigned char q[512];
-	struct sockaddr_in6 from;
-	socklen_t from_len = sizeof(from);
-	ssize_t len = recvfrom(s, q, sizeof(q) - 16, 0, (struct sockaddr *)&from, &from_len);
 	ssize_t end = 12;
 	bool known = false;
 
-	if (len < 17)
-		return;
+	if (len < 17 || len > (ssize_t)DNS_MAX - 16)
+		return 0;
 	while (end < len && q[end]) {
 		known = q[end] == 4 && end + 5 < len && !memcmp(q + end + 1, "test", 4);
 		end += q[end] + 1;
 	}
 	end += 5; /* root label, type, class */
 	if (end > len)
-		return;
+		return 0;
 	known = known && q[end - 3] == 1 && q[end - 4] == 0;
 	q[2] = 0x81;
 	q[3] = known || q[end - 3] == 28 ? 0x80 : 0x83;
@@ -138,7 +139,35 @@ static void serve_dns(int s)
 		inet_pton(AF_INET, DNS_ANSWER, q + end + 12);
 		end += 16;
 	}
-	sendto(s, q, (size_t)end, 0, (struct sockaddr *)&from, from_len);
+	return (size_t)end;
+}
+
+static void serve_dns(int s)
+{
+	unsigned char q[DNS_MAX];
+	struct sockaddr_in6 from;
+	socklen_t from_len = sizeof(from);
+	ssize_t n = recvfrom(s, q, sizeof(q), 0, (struct sockaddr *)&from, &from_len);
+	size_t len = answer_dns(q, n);
+
+	if (len)
+		sendto(s, q, len, 0, (struct sockaddr *)&from, from_len);
+}
+
+/* Over TCP, with the length in front [RFC 1035 §4.2.2]: one question, at once. */
+static void serve_dns_tcp(int s)
+{
+	unsigned char m[2 + DNS_MAX];
+	int c = accept(s, NULL, NULL);
+	ssize_t n = c < 0 ? -1 : read(c, m, sizeof(m));
+	size_t len = n > 2 ? answer_dns(m + 2, n - 2) : 0;
+
+	m[0] = (unsigned char)(len >> 8);
+	m[1] = (unsigned char)len;
+	if (len)
+		write_all(c, m, 2 + len);
+	if (c >= 0)
+		close(c);
 }
 
 /* To all addresses of both families. */
@@ -189,14 +218,15 @@ int cmd_answer(char **argv)
 
 int cmd_serve(char **argv)
 {
-	struct pollfd p[3] = { { bound(SOCK_STREAM, argv[0]), POLLIN, 0 },
+	struct pollfd p[4] = { { bound(SOCK_STREAM, argv[0]), POLLIN, 0 },
 			       { bound(SOCK_DGRAM, argv[0]), POLLIN, 0 },
-			       { bound(SOCK_DGRAM, "53"), POLLIN, 0 } };
+			       { bound(SOCK_DGRAM, "53"), POLLIN, 0 },
+			       { bound(SOCK_STREAM, "53"), POLLIN, 0 } };
 
 	signal(SIGCHLD, SIG_IGN);
-	if (listen(p[0].fd, 64))
+	if (listen(p[0].fd, 64) || listen(p[3].fd, 64))
 		fail("listen");
-	while (poll(p, 3, -1) > 0 || errno == EINTR) {
+	while (poll(p, 4, -1) > 0 || errno == EINTR) {
 		if (p[0].revents) {
 			int c = accept(p[0].fd, NULL, NULL);
 
@@ -218,6 +248,8 @@ int cmd_serve(char **argv)
 		}
 		if (p[2].revents)
 			serve_dns(p[2].fd);
+		if (p[3].revents)
+			serve_dns_tcp(p[3].fd);
 	}
 	return 1;
 }

@@ -110,7 +110,7 @@ struct virtio_device {
 	unsigned nr_queues;
 	struct virtqueue queues[VIRTIO_MAX_QUEUES];
 	/* System calls that its queues lead to, beside the loop's; set by the kind, may be NULL. */
-	const struct calls *calls[5];
+	const struct calls *calls[6];
 	int doorbell[VIRTIO_MAX_QUEUES]; /* eventfds, one per queue; writes to them ring it */
 	struct loop_fd *doorbell_fd[VIRTIO_MAX_QUEUES];
 	bool running;		 /* loop side: started and not stopped */

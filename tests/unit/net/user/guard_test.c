@@ -525,14 +525,14 @@ START_TEST(ipv6_addresses_of_this_host)
 }
 END_TEST
 
-/* The name server's address stands for one that may be on the host's loopback. */
-START_TEST(a_closed_loopback_has_one_port)
+/* The name server's address stands for one that may be on the host's loopback: it has one port. */
+START_TEST(a_name_server_has_one_port)
 {
 	size_t n;
 
 	setup(true);
 	for (unsigned closed = 0; closed < 2; closed++) {
-		int want = closed ? -EPROTONOSUPPORT : 0;
+		int want = -EPROTONOSUPPORT, want6 = closed ? want : 0;
 
 		guard.no_loopback = closed;
 		inet_pton(AF_INET6, "fd33::3", &guard.dns6);
@@ -549,7 +549,7 @@ START_TEST(a_closed_loopback_has_one_port)
 		n = put_ip6("fd33::15", "fd33::3", PROTO_UDP, 64, 8);
 		be16_put(f + ETH_HDR + IP6_HDR + UDP_LEN, 8);
 		be16_put(f + ETH_HDR + IP6_HDR + UDP_DST, 22);
-		ck_assert_int_eq(check(n), want);
+		ck_assert_int_eq(check(n), want6);
 		be16_put(f + ETH_HDR + IP6_HDR + UDP_DST, 53);
 		ck_assert_int_eq(check(n), 0);
 		/* In fragments, too. */
@@ -623,7 +623,17 @@ START_TEST(what_is_tcp_of_our_own)
 	be16_put(f + ETH_HDR + IP4_FRAG, 1);
 	ck_assert(!guard_is_direct(&guard, f, 54));
 	tcp(TCP_SYN);
-	be32_put(f + ETH_HDR + IP4_DST, DNS_IP); /* libslirp knows the host's name server */
+	/* The name server: where that is, and not elsewhere. */
+	guard.direct_names = true;
+	be32_put(f + ETH_HDR + IP4_DST, DNS_IP);
+	ck_assert(guard_is_direct(&guard, f, 54));
+	guard.direct_tcp = false;
+	ck_assert(guard_is_direct(&guard, f, 54));
+	be32_put(f + ETH_HDR + IP4_DST, DNS_IP + 1);
+	ck_assert(!guard_is_direct(&guard, f, 54));
+	guard.direct_tcp = true;
+	guard.direct_names = false;
+	be32_put(f + ETH_HDR + IP4_DST, DNS_IP);
 	ck_assert(!guard_is_direct(&guard, f, 54));
 	for (unsigned i = 0; i < 2; i++) {
 		size_t n = put_ip6("fd33::15", dst6[i], PROTO_TCP, 64, TCP_HDR);
@@ -694,5 +704,5 @@ SUITE_MAIN("net/guard", good_frames_pass, padding_is_cut_off, every_truncation_i
 	   bad_ethernet_and_arp, bad_ipv4, bad_upper_headers, what_nobody_takes_is_dropped_quietly,
 	   urgent_marks_are_removed, fragments_are_marked, checksums_are_filled_in,
 	   checksums_only_where_they_belong, segmentation_is_for_tcp, the_largest_frame, ipv6,
-	   neighbour_discovery, ipv6_addresses_of_this_host, a_closed_loopback_has_one_port,
+	   neighbour_discovery, ipv6_addresses_of_this_host, a_name_server_has_one_port,
 	   heads_of_tcp_are_judged_like_frames, what_is_tcp_of_our_own, what_is_udp_of_our_own)

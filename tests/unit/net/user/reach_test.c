@@ -4,7 +4,9 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <unistd.h>
 
+#include "net/user/servers.h"
 #include "tests/unit/suite.h"
 
 static struct guard guard;
@@ -67,6 +69,40 @@ START_TEST(out)
 }
 END_TEST
 
+/* The host's servers, of any family; of several the one that has answered last. */
+START_TEST(names)
+{
+	char path[] = "/tmp/reach_test.XXXXXX";
+	struct servers servers = { .path = path, .port = htons(53) };
+	struct ip_key k = { .ports = { 0, 0, 0, 53 } };
+	union reach_addr to;
+	int fd = mkstemp(path);
+
+	inet_pton(AF_INET, "192.168.33.3", &guard.dns);
+	inet_pton(AF_INET, "192.168.33.3", k.peer);
+	reach.servers = &servers;
+	ck_assert_int_eq(reach_out(&reach, &k, &to), -ECONNREFUSED);
+	ck_assert_int_gt(dprintf(fd, "nameserver 127.0.0.53\nnameserver fe80::1%%7\n"), 0);
+	close(fd);
+	servers.read_ns = 0;
+	for (int closed = 0; closed < 2; closed++) {
+		reach.host_loopback = !closed;
+		servers.last = 0;
+		ck_assert_int_eq(reach_out(&reach, &k, &to), sizeof(to.in));
+		ck_assert_uint_eq(to.in.sin_addr.s_addr, htonl(0x7f000035));
+		ck_assert_uint_eq(to.in.sin_port, htons(53));
+		servers.last = 1;
+		ck_assert_int_eq(reach_out(&reach, &k, &to), sizeof(to.in6));
+		ck_assert_uint_eq(to.in6.sin6_scope_id, 7);
+		servers.last = 2;
+		ck_assert_int_eq(reach_out(&reach, &k, &to), sizeof(to.in));
+	}
+	reach.restricted = true;
+	ck_assert_int_eq(reach_out(&reach, &k, &to), -ECONNREFUSED);
+	unlink(path);
+}
+END_TEST
+
 static const char *seen(const char *text, char *buf)
 {
 	struct ip_key k = { .v6 = !!strchr(text, ':') };
@@ -100,4 +136,4 @@ START_TEST(in)
 }
 END_TEST
 
-SUITE_MAIN_FIXTURE("net/user/reach", set_up, NULL, out, in)
+SUITE_MAIN_FIXTURE("net/user/reach", set_up, NULL, out, in, names)
