@@ -16,10 +16,10 @@
 #include "lkvm/base/log.h"
 #include "net/csum.h"
 #include "net/user/tcp_conn.h"
+#include "tests/fake/packet.h"
 #include "tests/fuzz/input.h"
 
 #define NR 4u
-#define FRAMES 4096u /* more for one operation would be a storm */
 
 /* What the guest remembers of a connection; and what the host's socket is. */
 struct end {
@@ -38,11 +38,7 @@ static struct world {
 	struct guard guard;
 	struct tcp *t;
 	struct end ends[NR];
-	unsigned room; /* for frames */
-	unsigned frames;
-	u32 pieces; /* receive buffers of that size */
-	u8 *reserved;
-	struct iovec iov[64];
+	struct fake_room to; /* the guest */
 } w;
 
 static u8 byte_at(u32 seq)
@@ -168,54 +164,6 @@ static void look_at(const u8 *f, size_t len, const struct netif_offload *o)
 		e->seq = be32_at(tcp + TCP_ACKNR);
 }
 
-static int on_receive(void *arg, const struct netif_offload *o, struct iov_cur at)
-{
-	check(++w.frames < FRAMES && !w.reserved);
-	if (!w.room)
-		return -EAGAIN;
-	w.room--;
-	look_at(at.iov->iov_base, at.iov->iov_len, o);
-	return 0;
-}
-
-static int on_reserve(void *arg, size_t min, size_t want, struct iov_cur *room)
-{
-	unsigned nr = 0;
-
-	check(++w.frames < FRAMES && !w.reserved && min <= want);
-	if (!w.room || min > w.pieces * ARRAY_SIZE(w.iov))
-		return -EAGAIN;
-	want = MIN(want, w.pieces * ARRAY_SIZE(w.iov));
-	w.reserved = malloc(want);
-	for (size_t off = 0; off < want; off += w.iov[nr++].iov_len)
-		w.iov[nr] = (struct iovec){ w.reserved + off, MIN(w.pieces, want - off) };
-	*room = iov_cur(w.iov, nr);
-	return 0;
-}
-
-static void on_commit(void *arg, const struct netif_offload *o, size_t len)
-{
-	check(w.reserved);
-	if (len) {
-		w.room--;
-		look_at(w.reserved, len, o);
-	}
-	free(w.reserved);
-	w.reserved = NULL;
-}
-
-static void on_flush(void *arg)
-{
-}
-
-static const struct netif_client client = {
-	.receive = on_receive,
-	.reserve = on_reserve,
-	.commit = on_commit,
-	.flush = on_flush,
-	.writable = on_flush,
-};
-
 static u8 frame[70000];
 
 static void give(size_t len)
@@ -242,10 +190,7 @@ static void segment(struct input *i)
 	u8 *tcp = frame + ETH_HDR + ip;
 	u32 seq = e->seq + (how & 4 ? (u32)in(i, 4) : 0),
 	    ack = e->ack + (how & 8 ? (u32)in(i, 4) : 0);
-	u64 sum;
 
-	memset(frame, 0, ETH_HDR + ip + TCP_HDR + 40);
-	memcpy(frame, "\x52\x55\xc0\xa8\x21\x01\x02\x15\x15\x15\x15\x15", 12);
 	if (how & 16) {
 		opts = (in(i, 1) % 11) * 4;
 		for (size_t k = 0; k < opts; k++)
@@ -253,24 +198,7 @@ static void segment(struct input *i)
 	}
 	len = in(i, 2) % 33000;
 	n = TCP_HDR + opts + len;
-	be16_put(frame + ETH_TYPE, v6 ? ETHERTYPE_IP6 : ETHERTYPE_IP4);
-	if (v6) {
-		frame[ETH_HDR] = 0x60;
-		be16_put(frame + ETH_HDR + IP6_PLEN, (u16)n);
-		frame[ETH_HDR + IP6_NEXT] = PROTO_TCP;
-		memcpy(frame + ETH_HDR + IP6_SRC, e->key.guest, 32);
-		sum = csum_pseudo6(e->key.guest, e->key.peer, PROTO_TCP, n);
-	} else {
-		frame[ETH_HDR] = 0x45;
-		be16_put(frame + ETH_HDR + IP4_TOTAL, (u16)(IP4_HDR + n));
-		frame[ETH_HDR + IP4_PROTO] = PROTO_TCP;
-		memcpy(frame + ETH_HDR + IP4_SRC, e->key.guest, 4);
-		memcpy(frame + ETH_HDR + IP4_DST, e->key.peer, 4);
-		be16_put(frame + ETH_HDR + IP4_CSUM,
-			 csum_finish(csum_add(0, frame + ETH_HDR, IP4_HDR)));
-		sum = csum_pseudo4(e->key.guest, e->key.peer, PROTO_TCP, n);
-	}
-	memcpy(tcp + TCP_SRC, e->key.ports, 4);
+	fake_packet(frame, &e->key, PROTO_TCP, n);
 	be32_put(tcp + TCP_SEQ, seq);
 	be32_put(tcp + TCP_ACKNR, ack);
 	tcp[TCP_OFF] = (u8)((TCP_HDR + opts) / 4 << 4);
@@ -278,7 +206,8 @@ static void segment(struct input *i)
 	be16_put(tcp + TCP_WIN, (u16)in(i, 2));
 	for (size_t k = 0; k < len; k++)
 		tcp[TCP_HDR + opts + k] = byte_at(seq + (u32)k);
-	be16_put(tcp + TCP_CSUM, csum_finish(csum_add(sum, tcp, n)));
+	be16_put(tcp + TCP_CSUM,
+		 csum_finish(csum_add(ip_pseudo(&e->key, true, PROTO_TCP, n), tcp, n)));
 	give(ETH_HDR + ip + n);
 }
 
@@ -357,7 +286,7 @@ static void time_passes(u64 ns)
 
 static void operate(struct input *i)
 {
-	w.frames = 0;
+	w.to.frames = 0;
 	switch (in(i, 1) % 10) {
 	case 0:
 	case 1:
@@ -368,8 +297,8 @@ static void operate(struct input *i)
 		host(i);
 		break;
 	case 4:
-		w.room = (unsigned)in(i, 1);
-		w.pieces = 16 + (u32)in(i, 1) * 16;
+		w.to.room = (unsigned)in(i, 1);
+		w.to.pieces = 16 + (u32)in(i, 1) * 16;
 		tcp_rx_ready(w.t);
 		break;
 	case 5:
@@ -425,8 +354,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	u8 setup = (u8)in(&i, 1);
 
 	memset(&w, 0, sizeof(w));
-	w.room = 100;
-	w.pieces = 1536;
+	w.to = (struct fake_room){ .room = 100, .pieces = 1536, .look = look_at };
 	w.guard = (struct guard){ .net.s_addr = htonl(0xc0a82100),
 				  .mask.s_addr = htonl(0xffffff00),
 				  .host.s_addr = htonl(0xc0a82101),
@@ -447,7 +375,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		be16_put(key->ports + 2, 80);
 		w.ends[k].connect = 1;
 	}
-	w.n.client = &client;
+	w.n.client = &fake_room_client;
+	w.n.client_arg = &w.to;
 	check(!loop_create(&w.loop, "fuzz") && !tcp_create(&w.t, &c, w.loop, &w.n));
 	tcp_up(w.t, setup & 63);
 	while (i.left) {

@@ -17,12 +17,12 @@
 #include "net/csum.h"
 #include "net/user/segment.h"
 #include "net/user/udp_flow.h"
+#include "tests/fake/packet.h"
 #include "tests/fuzz/input.h"
 
 #define PORTS 6u
 #define PEERS 4u
 #define SOCKETS 256u
-#define FRAMES 4096u /* more for one operation would be a storm */
 #define LENGTHS 70000u
 
 static struct world {
@@ -39,11 +39,7 @@ static struct world {
 	int fails;		  /* errno of what is sent */
 	bool no_trains;		  /* they fail with EMSGSIZE */
 	size_t arrives;		  /* length of the next datagram of the host's; LENGTHS: none */
-	unsigned room;		  /* for frames */
-	unsigned frames;
-	u32 pieces; /* receive buffers of that size */
-	u8 *reserved;
-	struct iovec iov[64];
+	struct fake_room to;	  /* the guest */
 } w;
 
 static u8 byte_at(u32 number, size_t i)
@@ -167,58 +163,6 @@ static void look_at(const u8 *f, size_t len, const struct netif_offload *o)
 		check(udp[UDP_HDR + i] == byte_at((u32)(n - UDP_HDR), i));
 }
 
-static int on_receive(void *arg, const struct netif_offload *o, struct iov_cur at)
-{
-	static u8 whole[NETIF_FRAME_MAX];
-	size_t len = at.left;
-
-	check(++w.frames < FRAMES && !w.reserved && len <= sizeof(whole));
-	if (!w.room)
-		return -EAGAIN;
-	w.room--;
-	iov_read(&at, whole, len);
-	look_at(whole, len, o);
-	return 0;
-}
-
-static int on_reserve(void *arg, size_t min, size_t want, struct iov_cur *room)
-{
-	unsigned nr = 0;
-
-	check(++w.frames < FRAMES && !w.reserved && min <= want);
-	if (!w.room || min > w.pieces * ARRAY_SIZE(w.iov))
-		return -EAGAIN;
-	want = MIN(want, w.pieces * ARRAY_SIZE(w.iov));
-	w.reserved = malloc(want);
-	for (size_t off = 0; off < want; off += w.iov[nr++].iov_len)
-		w.iov[nr] = (struct iovec){ w.reserved + off, MIN(w.pieces, want - off) };
-	*room = iov_cur(w.iov, nr);
-	return 0;
-}
-
-static void on_commit(void *arg, const struct netif_offload *o, size_t len)
-{
-	check(w.reserved);
-	if (len) {
-		w.room--;
-		look_at(w.reserved, len, o);
-	}
-	free(w.reserved);
-	w.reserved = NULL;
-}
-
-static void on_flush(void *arg)
-{
-}
-
-static const struct netif_client client = {
-	.receive = on_receive,
-	.reserve = on_reserve,
-	.commit = on_commit,
-	.flush = on_flush,
-	.writable = on_flush,
-};
-
 static void datagram(struct input *i)
 {
 	static const char *const peers[][2] = { { "192.168.33.1", "fd33::1" },
@@ -236,35 +180,19 @@ static void datagram(struct input *i)
 	const struct iovec iov = { frame, ETH_HDR + ip + n };
 	struct guard_pkt pkt;
 	const char *why;
-	struct ip_key k;
+	struct ip_key k = { .v6 = v6 };
 
-	memset(frame, 0, ETH_HDR + ip + UDP_HDR);
-	memcpy(frame, "\x52\x55\xc0\xa8\x21\x01\x02\x15\x15\x15\x15\x15", 12);
-	be16_put(frame + ETH_TYPE, v6 ? ETHERTYPE_IP6 : ETHERTYPE_IP4);
-	inet_pton(v6 ? AF_INET6 : AF_INET, v6 ? "fd33::15" : "192.168.33.15",
-		  frame + ETH_HDR + (v6 ? IP6_SRC : IP4_SRC));
-	inet_pton(v6 ? AF_INET6 : AF_INET, peers[whom % PEERS][v6],
-		  frame + ETH_HDR + (v6 ? IP6_DST : IP4_DST));
-	if (v6) {
-		frame[ETH_HDR] = 0x60;
-		be16_put(frame + ETH_HDR + IP6_PLEN, (u16)n);
-		frame[ETH_HDR + IP6_NEXT] = PROTO_UDP;
-	} else {
-		frame[ETH_HDR] = 0x45;
-		be16_put(frame + ETH_HDR + IP4_TOTAL, (u16)(IP4_HDR + n));
-		frame[ETH_HDR + IP4_PROTO] = PROTO_UDP;
-		be16_put(frame + ETH_HDR + IP4_CSUM,
-			 csum_finish(csum_add(0, frame + ETH_HDR, IP4_HDR)));
-	}
-	be16_put(udp + UDP_SRC, (u16)(40000 + whom / PEERS % PORTS));
-	be16_put(udp + UDP_DST, how & 4 ? 53 : 5000);
+	inet_pton(v6 ? AF_INET6 : AF_INET, v6 ? "fd33::15" : "192.168.33.15", k.guest);
+	inet_pton(v6 ? AF_INET6 : AF_INET, peers[whom % PEERS][v6], k.peer);
+	be16_put(k.ports, (u16)(40000 + whom / PEERS % PORTS));
+	be16_put(k.ports + 2, how & 4 ? 53 : 5000);
+	fake_packet(frame, &k, PROTO_UDP, n);
 	be16_put(udp + UDP_LEN, (u16)(how & 8 ? in(i, 2) : n));
 	w.said++;
 	for (size_t b = 0; b < len; b++)
 		udp[UDP_HDR + b] = byte_at(w.said, b);
 	if (len >= 4)
 		be32_put(udp + UDP_HDR, w.said);
-	ip_key_read(&k, v6, frame + ETH_HDR, udp);
 	w.ends[w.said % ARRAY_SIZE(w.ends)] = k;
 	all = MIN((size_t)be16_at(udp + UDP_LEN), n);
 	if (!(how & 16))
@@ -312,7 +240,7 @@ static void time_passes(u64 ns)
 
 static void operate(struct input *i)
 {
-	w.frames = 0;
+	w.to.frames = 0;
 	switch (in(i, 1) % 10) {
 	case 0:
 	case 1:
@@ -325,8 +253,8 @@ static void operate(struct input *i)
 		host(i);
 		break;
 	case 6:
-		w.room = (unsigned)in(i, 1);
-		w.pieces = 16 + (u32)in(i, 1) * 16;
+		w.to.room = (unsigned)in(i, 1);
+		w.to.pieces = 16 + (u32)in(i, 1) * 16;
 		udp_rx_ready(w.u);
 		break;
 	case 7:
@@ -374,8 +302,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	u8 setup = (u8)in(&i, 1);
 
 	memset(&w, 0, sizeof(w));
-	w.room = 100;
-	w.pieces = 1536;
+	w.to = (struct fake_room){ .room = 100, .pieces = 1536, .look = look_at };
 	w.arrives = LENGTHS;
 	w.seg = (struct segment){ .mtu = setup & 64 ? 1500 : 9000, .offloads = setup & 63 };
 	w.guard = (struct guard){ .net.s_addr = htonl(0xc0a82100),
@@ -387,7 +314,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	inet_pton(AF_INET6, "fd33::", &w.guard.prefix6);
 	inet_pton(AF_INET6, "fd33::3", &w.guard.dns6);
 	c.reach.host_loopback = setup & 128;
-	w.n.client = &client;
+	w.n.client = &fake_room_client;
+	w.n.client_arg = &w.to;
 	w.others = (struct budget){ .direct = true, .expire = expire };
 	budget_join(&w.others);
 	check(!loop_create(&w.loop, "fuzz") && !udp_create(&w.u, &c, w.loop, &w.n));
@@ -396,7 +324,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		operate(&i);
 		look_around();
 	}
-	w.frames = 0;
+	w.to.frames = 0;
 	udp_settle(w.u);
 	udp_destroy(w.u);
 	check(!w.nr_flows);

@@ -9,6 +9,7 @@
 #include "net/csum.h"
 #include "net/user/tcp_conn.h"
 #include "tests/fake/netif.h"
+#include "tests/fake/packet.h"
 #include "tests/unit/net/world.h"
 
 struct tw {
@@ -96,9 +97,8 @@ static inline size_t tg_frame(const struct tg *g, u8 *f, u8 flags, u32 seq, cons
 	const struct ip_key *k = &g->key;
 	size_t ip = k->v6 ? IP6_HDR : IP4_HDR, opts = 0, n;
 	u8 *tcp = f + ETH_HDR + ip;
-	u64 sum;
 
-	memset(f, 0, ETH_HDR + ip + TCP_HDR + 8);
+	memset(tcp + TCP_HDR, 0, 8);
 	if ((flags & TCP_SYN) && g->mss) {
 		memcpy(tcp + TCP_HDR, "\2\4", 2);
 		be16_put(tcp + TCP_HDR + 2, g->mss);
@@ -110,23 +110,7 @@ static inline size_t tg_frame(const struct tg *g, u8 *f, u8 flags, u32 seq, cons
 		opts += 4;
 	}
 	n = TCP_HDR + opts + len;
-	memcpy(f, "\x52\x55\xc0\xa8\x21\x01\x02\x15\x15\x15\x15\x15", 12);
-	be16_put(f + ETH_TYPE, k->v6 ? ETHERTYPE_IP6 : ETHERTYPE_IP4);
-	if (k->v6) {
-		f[ETH_HDR] = 0x60;
-		be16_put(f + ETH_HDR + IP6_PLEN, (u16)n);
-		f[ETH_HDR + IP6_NEXT] = PROTO_TCP;
-		memcpy(f + ETH_HDR + IP6_SRC, k->guest, 16);
-		memcpy(f + ETH_HDR + IP6_DST, k->peer, 16);
-	} else {
-		f[ETH_HDR] = 0x45;
-		be16_put(f + ETH_HDR + IP4_TOTAL, (u16)(IP4_HDR + n));
-		f[ETH_HDR + IP4_PROTO] = PROTO_TCP;
-		memcpy(f + ETH_HDR + IP4_SRC, k->guest, 4);
-		memcpy(f + ETH_HDR + IP4_DST, k->peer, 4);
-		be16_put(f + ETH_HDR + IP4_CSUM, csum_finish(csum_add(0, f + ETH_HDR, IP4_HDR)));
-	}
-	memcpy(tcp + TCP_SRC, k->ports, 4);
+	fake_packet(f, k, PROTO_TCP, n);
 	be32_put(tcp + TCP_SEQ, seq);
 	be32_put(tcp + TCP_ACKNR, flags & TCP_ACK ? g->ack : 0);
 	tcp[TCP_OFF] = (u8)((TCP_HDR + opts) / 4 << 4);
@@ -134,9 +118,7 @@ static inline size_t tg_frame(const struct tg *g, u8 *f, u8 flags, u32 seq, cons
 	be16_put(tcp + TCP_WIN, g->win);
 	if (len)
 		memcpy(tcp + TCP_HDR + opts, data, len);
-	sum = k->v6 ? csum_pseudo6(k->guest, k->peer, PROTO_TCP, n)
-		    : csum_pseudo4(k->guest, k->peer, PROTO_TCP, n);
-	be16_put(tcp + TCP_CSUM, csum_finish(csum_add(sum, tcp, n)));
+	be16_put(tcp + TCP_CSUM, csum_finish(csum_add(ip_pseudo(k, true, PROTO_TCP, n), tcp, n)));
 	return ETH_HDR + ip + n;
 }
 

@@ -10,6 +10,7 @@
 #include "net/user/segment.h"
 #include "net/user/udp_flow.h"
 #include "tests/fake/netif.h"
+#include "tests/fake/packet.h"
 #include "tests/unit/net/world.h"
 
 struct uw {
@@ -78,24 +79,7 @@ static inline size_t uw_frame(u8 *f, const struct ip_key *k, const void *data, s
 	u8 *udp = f + ETH_HDR + ip;
 	u16 csum;
 
-	memset(f, 0, ETH_HDR + ip + UDP_HDR);
-	memcpy(f, "\x52\x55\xc0\xa8\x21\x01\x02\x15\x15\x15\x15\x15", 12);
-	be16_put(f + ETH_TYPE, k->v6 ? ETHERTYPE_IP6 : ETHERTYPE_IP4);
-	if (k->v6) {
-		f[ETH_HDR] = 0x60;
-		be16_put(f + ETH_HDR + IP6_PLEN, (u16)n);
-		f[ETH_HDR + IP6_NEXT] = PROTO_UDP;
-		memcpy(f + ETH_HDR + IP6_SRC, k->guest, 16);
-		memcpy(f + ETH_HDR + IP6_DST, k->peer, 16);
-	} else {
-		f[ETH_HDR] = 0x45;
-		be16_put(f + ETH_HDR + IP4_TOTAL, (u16)(IP4_HDR + n));
-		f[ETH_HDR + IP4_PROTO] = PROTO_UDP;
-		memcpy(f + ETH_HDR + IP4_SRC, k->guest, 4);
-		memcpy(f + ETH_HDR + IP4_DST, k->peer, 4);
-		be16_put(f + ETH_HDR + IP4_CSUM, csum_finish(csum_add(0, f + ETH_HDR, IP4_HDR)));
-	}
-	memcpy(udp + UDP_SRC, k->ports, 4);
+	fake_packet(f, k, PROTO_UDP, n);
 	be16_put(udp + UDP_LEN, (u16)n);
 	memcpy(udp + UDP_HDR, data, len);
 	if (how == UW_NONE)
