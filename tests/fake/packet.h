@@ -14,8 +14,8 @@
 size_t fake_packet(u8 *f, const struct ip_key *k, u8 proto, size_t n);
 
 /*
- * A driver with receive buffers that come in pieces, in front of a netif (n->client, n->client_arg).
- * A call that the contract of netif.h forbids ends the program.
+ * A driver with receive buffers that come in pieces, in front of a netif (n->client and
+ * n->client_arg). A call that the contract of netif.h forbids ends the program.
  */
 struct fake_room {
 	unsigned room;	 /* frames that there is room for */
