@@ -113,8 +113,9 @@ int cmd_pty(char **argv)
 	if (pid < 0)
 		fail("forkpty");
 	if (pid == 0) {
-		/* A shell's background job ignores it, and would hand that on. */
+		/* A shell's background job ignores both, and would hand that on. */
 		signal(SIGINT, SIG_DFL);
+		signal(SIGQUIT, SIG_DFL);
 		execvp(command[0], command);
 		fail(command[0]);
 	}
