@@ -172,6 +172,12 @@ static int add(struct cpio *c, const char *what, const char *dst, struct entry e
 	if (!ok || !*name) {
 		log_error("%s: '%s' is no place for it: give a path without '..'", what, dst);
 		err = -EINVAL;
+	} else if (!strcmp(name, TRAILER)) {
+		log_error(
+			"%s: '%s' is the name that ends an initrd: give it another one, or put it below "
+			"a directory",
+			what, dst);
+		err = -EINVAL;
 	}
 	if (!err)
 		err = add_parents(c, what, name);

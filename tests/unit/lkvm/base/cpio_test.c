@@ -177,6 +177,9 @@ START_TEST(bad)
 	captured_one_error("--add-file: '/x/../y'", "without '..'");
 	ck_assert_int_eq(cpio_add_file(c, "--add-file", at("five"), "//", 0), -EINVAL);
 	captured_one_error("--add-file: '//'", "no place");
+	/* The kernel would read no further. */
+	ck_assert_int_eq(cpio_add_file(c, "--add-file", at("five"), "/TRAILER!!!", 0), -EINVAL);
+	captured_one_error("--add-file: '/TRAILER!!!'", "ends an initrd");
 	ck_assert_int_eq(cpio_add_tree(c, "--add-dir", at("five"), "/"), -ENOTDIR);
 	captured_one_error("--add-dir ", "is not a directory");
 	ck_assert(cpio_is_empty(c));
