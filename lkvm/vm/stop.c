@@ -59,13 +59,21 @@ bool stop_again(struct stop *s)
 	return false;
 }
 
+/* The user's wish ends a loop of resets, and what was told as an error is no good end. */
+static bool replaces(enum stop_reason why, int now)
+{
+	if (why == STOP_ERROR)
+		return now == STOP_POWEROFF || now == STOP_RESET;
+	return now == STOP_RESET && why >= STOP_USER && why <= STOP_WATCH;
+}
+
 void stop_request(struct stop *s, enum stop_reason why)
 {
 	int now = STOP_NONE, saved = errno;
 	u64 one = 1;
 
 	if (!atomic_compare_exchange_strong(&s->reason, &now, (int)why)) {
-		if (now == STOP_RESET && why >= STOP_USER && why <= STOP_WATCH)
+		if (replaces(why, now))
 			atomic_compare_exchange_strong(&s->reason, &now, (int)why);
 		return;
 	}

@@ -432,15 +432,19 @@ START_TEST(an_internal_error_is_the_end_of_the_realm)
 }
 END_TEST
 
-/* Its siblings get EIO, and have nothing to add. */
+/* Its siblings get EIO, or what a VM that goes says, and have nothing to add. */
 START_TEST(a_dead_vm_is_reported_once)
 {
-	setup_realm();
-	kernel.sibling_ends = true;
-	add_exit(0, -EIO);
-	ck_assert_int_eq(run_and_tear_down(), STOP_ERROR);
-	ck_assert_int_eq(kernel.at, 1);
-	ck_assert_str_eq(captured(), "");
+	static const int errors[] = { -EIO, -ENOMEM, -EFAULT };
+
+	for (size_t i = 0; i < ARRAY_SIZE(errors); i++) {
+		setup_realm();
+		kernel.sibling_ends = true;
+		add_exit(0, errors[i]);
+		ck_assert_int_eq(run_and_tear_down(), STOP_ERROR);
+		ck_assert_int_eq(kernel.at, 1);
+		ck_assert_str_eq(captured(), "");
+	}
 }
 END_TEST
 
@@ -573,6 +577,9 @@ START_TEST(the_first_reason_wins)
 	stop_request(&stop, STOP_POWEROFF);
 	stop_request(&stop, STOP_USER);
 	ck_assert_int_eq(stop_why(&stop), STOP_POWEROFF);
+	/* The user has been told of an error: that is no good end. */
+	stop_request(&stop, STOP_ERROR);
+	ck_assert_int_eq(stop_why(&stop), STOP_ERROR);
 	stop_fini(&stop);
 }
 END_TEST
