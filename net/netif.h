@@ -105,7 +105,7 @@ struct netif_client {
 	void (*writable)(void *arg);
 };
 
-#define NETIF_CALLS 6u
+#define NETIF_CALLS 5u
 
 /*
  * One end of a network. An interface of several queues is a list of them, one netif for each, which

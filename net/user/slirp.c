@@ -47,18 +47,17 @@ static const struct sys_call list[] = {
 	CALL(close),
 	CALL(fcntl),
 	CALL_IOCTL(FIONREAD),
+	/*
+	 * It looks at /etc/resolv.conf when it advertises a router, for each question by IPv6, and
+	 * libslirp 4.9 with datagrams to others, too.
+	 */
+	CALL_RARE(newfstatat, "names by IPv6, or its version"),
+	CALL_REFUSED(fstat), /* by some C libraries: then they take a buffer of the usual size */
+	CALL_IF_RARE(openat, 2, O_ACCMODE | O_CREAT | O_TRUNC | O_TMPFILE, O_RDONLY,
+		     "names by IPv6, or its version"),
 };
 
 const struct calls slirp_calls = CALLS("user network", list);
-
-/* It looks at /etc/resolv.conf when it advertises a router, and for each question. */
-static const struct sys_call names6_list[] = {
-	CALL(newfstatat),
-	CALL_REFUSED(fstat), /* by some C libraries: then they take a buffer of the usual size */
-	CALL_IF(openat, 2, O_ACCMODE | O_CREAT | O_TRUNC | O_TMPFILE, O_RDONLY),
-};
-
-const struct calls slirp_names6_calls = CALLS("user network, names by IPv6", names6_list);
 
 #define STALE_NS UINT64_C(50000000) /* libslirp's idea of "now" may be that old */
 #define IDLE_MS 1000u		    /* what libslirp says when it waits for nothing */

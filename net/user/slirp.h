@@ -35,8 +35,6 @@ struct slirp_client {
 
 /* What libslirp asks of the kernel. */
 extern const struct calls slirp_calls;
-/* And with IPv6, where it looks itself for the host's name server. */
-extern const struct calls slirp_names6_calls;
 
 /*
  * An instance of libslirp, which is loaded for the first. 0, or after one log_error() line: -ENOENT

@@ -412,7 +412,6 @@ int user_if_create(struct netif **out, const struct net_conf *c, struct loop *lo
 		return err;
 	s->loop = loop;
 	s->netif.calls[0] = &slirp_calls;
-	s->netif.calls[4] = c->ipv6 ? &slirp_names6_calls : NULL;
 	s->netif.ops = &user_if_ops;
 	s->netif.mtu = c->mtu;
 	s->netif.offloads = NETIF_TX_CSUM | NETIF_TX_TSO4 | NETIF_TX_TSO6 | NETIF_RX_CSUM |
