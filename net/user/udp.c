@@ -15,6 +15,7 @@
  * a whole (UDP_SEGMENT) and makes datagrams of it again where they leave its stack, for a fraction
  * of what it costs to send each. For that they are copied, unless they are large.
  */
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -87,6 +88,7 @@ static void send_train(struct udp *u)
 
 	if (!t->nr)
 		return;
+	assert(f); /* a flow that ends takes its train along */
 	err = t->nr == 1 ? send_plain(f, t->data, t->len)
 			 : udp_host_send(f, iov_cur(&iov, 1), t->len, t->step);
 	if (err == -EMSGSIZE) {
