@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Asking for the end. Any thread may ask. The first reason wins, except that those of the user and
- * STOP_WATCH replace STOP_RESET, and STOP_ERROR both ends of the guest's own. Only the main thread acts on the request: it kicks and joins the
- * vCPUs and stops the loops. The request is an eventfd, so that a loop can wait for it, too.
+ * STOP_WATCH replace STOP_RESET, and STOP_ERROR both ends of the guest's own. Only the main thread
+ * acts on the request: it kicks and joins the vCPUs and stops the loops. The request is an eventfd,
+ * so that a loop can wait for it, too.
  */
 #ifndef LKVM_STOP_H
 #define LKVM_STOP_H
