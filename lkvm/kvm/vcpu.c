@@ -210,7 +210,7 @@ static void run_failed(struct vcpu *v, int err)
 {
 	const char *why = realm_run_error(v->env->realm, err);
 
-	/* A sibling of the one whose exit was the end, and which has said so if that was an error. */
+	/* A sibling of the one whose exit was the end, and which has said so if it was an error. */
 	if (stop_why(v->env->stop) != STOP_NONE)
 		return;
 	vcpu_fatal(v, "KVM_RUN: %s%s%s", strerror(-err), why ? ": " : "", why ? why : "");
