@@ -230,7 +230,7 @@ static int take_default(struct rootfs *r, struct config *c)
 	return make_default(r);
 }
 
-/* The script of --sandbox, which the guest sees at /host; 1: there is one; 0: there is none. */
+/* The script of --sandbox, if there is one, into r->script. */
 static int take_script(struct rootfs *r, const struct config *c, int found)
 {
 	char *real;
@@ -257,7 +257,7 @@ static int take_script(struct rootfs *r, const struct config *c, int found)
 	if (snprintf(r->script, sizeof(r->script), HOST_DIR "%s", real) >= (int)sizeof(r->script))
 		err = log_errno(-ENAMETOOLONG, "--sandbox %s", c->sandbox);
 	free(real);
-	return err ? err : 1;
+	return err;
 }
 
 static int add_root(struct rootfs *r, struct config *c, struct orders *o)
@@ -278,19 +278,17 @@ static int add_root(struct rootfs *r, struct config *c, struct orders *o)
 int rootfs_prepare(struct rootfs *r, struct config *c)
 {
 	struct orders o = { .modules = &r->modules, .boot = ROOT_TAG };
-	int err = rootfs_take_disk(r, c), script;
+	int found = rootfs_take_disk(r, c), err;
 
-	if (err < 0)
+	err = found < 0 ? found : take_script(r, c, found);
+	if (err)
 		return err;
-	script = take_script(r, c, err);
-	if (script < 0)
-		return script;
-	if (script)
+	if (*r->script)
 		o.script = r->script;
-	if (!err)
-		err = script ? make_default(r) : take_default(r, c);
-	if (err <= 0)
-		return err;
+	if (!found)
+		found = o.script ? make_default(r) : take_default(r, c);
+	if (found <= 0)
+		return found;
 	if (c->firmware || c->nodefaults) {
 		log_error("--disk: a directory cannot be the root with --firmware or --nodefaults");
 		return -EINVAL;
