@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -11,7 +10,7 @@
 #include "lkvm/kvm/kvm.h"
 #include "lkvm/run/debugger.h"
 #include "lkvm/vm/loop.h"
-#include "tests/unit/suite.h"
+#include "tests/unit/starve.h"
 
 /* Does GDB get an answer within `s` seconds? */
 static bool answers(struct loop *loop, int gdb, unsigned s)
@@ -34,11 +33,8 @@ START_TEST(no_descriptor)
 	struct debugger_env env = { .kvm = &kvm };
 	struct sockaddr_un a = { .sun_family = AF_UNIX, .sun_path = "s" };
 	char dir[] = "/tmp/gdb-XXXXXX";
-	struct rlimit old, none;
 	struct debugger *d;
-	unsigned steps = 0;
-	int gdb, next;
-	u64 until;
+	int gdb;
 
 	ck_assert_ptr_nonnull(mkdtemp(dir));
 	ck_assert_int_eq(chdir(dir), 0);
@@ -47,15 +43,7 @@ START_TEST(no_descriptor)
 	gdb = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	ck_assert_int_eq(connect(gdb, (struct sockaddr *)&a, sizeof(a)), 0);
 	ck_assert_int_eq(send(gdb, "$?#3f", 5, 0), 5);
-	next = fcntl(gdb, F_DUPFD_CLOEXEC, 0);
-	close(next);
-	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &old), 0);
-	none = (struct rlimit){ (rlim_t)next, old.rlim_max };
-	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
-	for (until = loop_now_ns() + 200000000u; loop_now_ns() < until; steps++)
-		loop_step(env.loop, 50);
-	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &old), 0);
-	ck_assert_uint_lt(steps, 20);
+	ck_assert_uint_lt(steps_without_descriptors(env.loop), 20);
 	ck_assert(answers(env.loop, gdb, 10));
 	close(gdb);
 	debugger_destroy(d);

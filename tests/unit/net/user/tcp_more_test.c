@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 
 #include "tests/unit/net/user/tcp_world.h"
+#include "tests/unit/starve.h"
 
 static const u8 card[6] = { 2, 1, 2, 3, 4, 5 };
 static struct tw w;
@@ -456,10 +457,7 @@ START_TEST(no_descriptor_for_a_forward)
 {
 	struct tg g = tg_of(&w, false, 22, 0);
 	struct net_hostfwd f;
-	struct rlimit old, none;
-	unsigned steps = 0;
-	int sk, fd, next;
-	u64 until;
+	int sk, fd;
 	u16 port;
 
 	sk = serve(&port);
@@ -467,15 +465,7 @@ START_TEST(no_descriptor_for_a_forward)
 	f = forward_to(&g, port);
 	ck_assert_int_eq(tcp_listen(w.t, &f, true), 0);
 	fd = dial(port);
-	next = dup(fd);
-	close(next);
-	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &old), 0);
-	none = (struct rlimit){ (rlim_t)next, old.rlim_max };
-	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
-	for (until = loop_now_ns() + 200000000u; loop_now_ns() < until; steps++)
-		loop_step(w.loop, 50);
-	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &old), 0);
-	ck_assert_uint_lt(steps, 20);
+	ck_assert_uint_lt(steps_without_descriptors(w.loop), 20);
 	ck_assert_uint_eq(w.t->nr, 0);
 	while (!tw_next(&w, scaled(3000)))
 		;
