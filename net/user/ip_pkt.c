@@ -32,6 +32,21 @@ u64 ip_pseudo(const struct ip_key *k, bool from, u8 proto, size_t len)
 	return k->v6 ? csum_pseudo6(src, dst, proto, len) : csum_pseudo4(src, dst, proto, len);
 }
 
+void ip4_write(u8 *ip, const u8 *src, const u8 *dst, u8 proto, size_t len, u16 id, u16 frag)
+{
+	ip[IP4_VIHL] = 0x45;
+	ip[IP4_TOS] = 0;
+	be16_put(ip + IP4_TOTAL, (u16)(IP4_HDR + len));
+	be16_put(ip + IP4_ID, id);
+	be16_put(ip + IP4_FRAG, frag);
+	ip[IP4_TTL] = HOPS;
+	ip[IP4_PROTO] = proto;
+	be16_put(ip + IP4_CSUM, 0);
+	memcpy(ip + IP4_SRC, src, 4);
+	memcpy(ip + IP4_DST, dst, 4);
+	be16_put(ip + IP4_CSUM, csum_finish(csum_add(0, ip, IP4_HDR)));
+}
+
 u8 *ip_write(u8 *f, const struct ip_link *l, bool v6, const u8 *src, const u8 *dst, u8 proto,
 	     size_t len)
 {
@@ -49,17 +64,8 @@ u8 *ip_write(u8 *f, const struct ip_link *l, bool v6, const u8 *src, const u8 *d
 		memcpy(ip + IP6_DST, dst, 16);
 		return ip + IP6_HDR;
 	}
-	ip[IP4_VIHL] = 0x45;
-	ip[IP4_TOS] = 0;
-	be16_put(ip + IP4_TOTAL, (u16)(IP4_HDR + len));
-	be16_put(ip + IP4_ID, 0); /* of no use where nothing is fragmented [RFC 6864 §4.1] */
-	be16_put(ip + IP4_FRAG, IP4_DF);
-	ip[IP4_TTL] = HOPS;
-	ip[IP4_PROTO] = proto;
-	be16_put(ip + IP4_CSUM, 0);
-	memcpy(ip + IP4_SRC, src, 4);
-	memcpy(ip + IP4_DST, dst, 4);
-	be16_put(ip + IP4_CSUM, csum_finish(csum_add(0, ip, IP4_HDR)));
+	/* A number is of no use where nothing is fragmented [RFC 6864 §4.1]. */
+	ip4_write(ip, src, dst, proto, len, 0, IP4_DF);
 	return ip + IP4_HDR;
 }
 

@@ -47,6 +47,9 @@ struct ip_link {
 u8 *ip_write(u8 *frame, const struct ip_link *l, bool v6, const u8 *src, const u8 *dst, u8 proto,
 	     size_t len);
 
+/* The IPv4 header of such a packet, with its number and flags. */
+void ip4_write(u8 *ip, const u8 *src, const u8 *dst, u8 proto, size_t len, u16 id, u16 frag);
+
 /* Why the guest cannot reach something; IP_WHY_NONE: for no reason that ICMP has a word for. */
 enum ip_why { IP_WHY_NET, IP_WHY_HOST, IP_WHY_FORBIDDEN, IP_WHY_PORT, IP_WHY_NONE };
 

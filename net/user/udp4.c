@@ -9,10 +9,12 @@
 #include "net/user/udp4.h"
 
 #include "net/csum.h"
+#include "net/user/ip_pkt.h"
 
 size_t udp4_wrap(u8 *frame, const struct udp4_ends *e, size_t len)
 {
 	u8 *ip = frame + ETH_HDR, *udp = ip + IP4_HDR;
+	u8 src[4], dst[4];
 	size_t udp_len = UDP_HDR + len;
 	u16 csum;
 	u64 sum;
@@ -22,21 +24,15 @@ size_t udp4_wrap(u8 *frame, const struct udp4_ends *e, size_t len)
 	memcpy(frame + ETH_SRC, e->src_mac, 6);
 	be16_put(frame + ETH_TYPE, ETHERTYPE_IP4);
 
-	memset(ip, 0, IP4_HDR);
-	ip[IP4_VIHL] = 0x45;
-	be16_put(ip + IP4_TOTAL, (u16)(IP4_HDR + udp_len));
-	be16_put(ip + IP4_ID, e->id);
-	ip[IP4_TTL] = 64;
-	ip[IP4_PROTO] = PROTO_UDP;
-	be32_put(ip + IP4_SRC, e->src);
-	be32_put(ip + IP4_DST, e->dst);
-	be16_put(ip + IP4_CSUM, csum_finish(csum_add(0, ip, IP4_HDR)));
+	be32_put(src, e->src);
+	be32_put(dst, e->dst);
+	ip4_write(ip, src, dst, PROTO_UDP, udp_len, e->id, 0);
 
 	be16_put(udp + UDP_SRC, e->src_port);
 	be16_put(udp + UDP_DST, e->dst_port);
 	be16_put(udp + UDP_LEN, (u16)udp_len);
 	be16_put(udp + UDP_CSUM, 0);
-	sum = csum_pseudo4(ip + IP4_SRC, ip + IP4_DST, PROTO_UDP, udp_len);
+	sum = csum_pseudo4(src, dst, PROTO_UDP, udp_len);
 	csum = csum_finish(csum_add(sum, udp, udp_len));
 	/* Zero would say that there is no checksum. */
 	be16_put(udp + UDP_CSUM, csum ? csum : 0xffff);
