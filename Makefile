@@ -525,7 +525,7 @@ uninstall:
 
 LINTS := changelog completion flags house layering primitives room-cards suites size words format shell install versions self-test
 .PHONY: lint-headers lint-tidy lint-cppcheck lint-man lint-docs lint-globals lint-hardened lint-mutate
-lint: lint-headers lint-man lint-docs lint-globals lint-hardened lint-cppcheck
+lint: lint-headers lint-man lint-docs lint-mutate lint-globals lint-hardened lint-cppcheck
 	$(Q)MAKE='$(MAKE)' tests/lint/run $(LINTS)
 
 # Make the tree what `make lint` wants of it.
@@ -552,11 +552,10 @@ lint-hardened: all arm64 keybroker
 lint-cppcheck:
 	$(call say,LINT,cppcheck)
 	$(Q)tests/lint/cppcheck $(ALL_SRCS)
-# Only `make check` runs these two: the faults of tests/mutate follow the lines that they are planted in,
-# and clang-tidy is slow (a minute or two).
 lint-mutate:
 	$(call say,LINT,faults can be planted)
 	$(Q)tests/mutate/run --dry
+# Only `make check` runs clang-tidy: it is slow (a minute or two).
 lint-tidy:
 	$(call say,LINT,clang-tidy)
 	$(Q)tests/lint/tidy '$(CSTD) $(SLIRP_CFLAGS)' $(ALL_SRCS)
