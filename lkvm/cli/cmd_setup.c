@@ -4,7 +4,8 @@
  * programs are links to those of the host, which the guest has at /host, and our init.
  *
  * Thread: main.
- * Trust:  the user's own command line, and home.
+ * Trust:  the user's own command line, and home; but below a root file system that is there already,
+ *         whatever the guests that had it have left.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -28,24 +29,56 @@ static const char *const links[] = { "bin", "lib", "lib64", "sbin", "usr", "etc/
 
 static const char passwd[] = "root:x:0:0:root:/root:/bin/sh\n";
 
-static int write_file(int dir, const char *name, const void *bytes, size_t len, mode_t mode)
+/*
+ * The directory that holds `name`, and what it is called in there. A guest that has this for its
+ * root can put a link in the place of a directory: none is followed, as it leads to the host's.
+ */
+static int open_parent(int dir, const char *name, const char **base)
 {
-	int fd = openat(dir, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
+	const char *slash = strchr(name, '/');
+	char first[16] = ".";
+	int fd;
+
+	*base = slash ? slash + 1 : name;
+	if (slash)
+		snprintf(first, sizeof(first), "%.*s", (int)(slash - name), name);
+	fd = openat(dir, first, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	return fd < 0 ? -errno : fd;
+}
+
+static int write_all(int dir, const char *name, const void *bytes, size_t len, mode_t mode)
+{
+	int fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
 	ssize_t n = fd < 0 ? -1 : write(fd, bytes, len);
 	int err = n < 0 ? -errno : (size_t)n < len ? -ENOSPC : 0;
 
 	if (fd >= 0 && close(fd) < 0 && !err)
 		err = -errno;
-	/* What is there already stays, the next time: half a file must not. */
-	if (fd >= 0 && err)
-		unlinkat(dir, name, 0);
 	return err;
 }
 
-/* A guest may have it open: what is the same is not written again. */
+/*
+ * Under another name until it is whole: half a file would stay, and what a guest has put in its
+ * place (a pipe, a link) is replaced and not opened. Who has the old one open keeps that.
+ */
+static int write_file(int dir, const char *name, const void *bytes, size_t len, mode_t mode)
+{
+	char new[32];
+	int err;
+
+	snprintf(new, sizeof(new), "%s.%d", name, (int)getpid());
+	unlinkat(dir, new, 0);
+	err = write_all(dir, new, bytes, len, mode);
+	if (!err && renameat(dir, new, dir, name) < 0)
+		err = -errno;
+	if (err)
+		unlinkat(dir, new, 0);
+	return err;
+}
+
 static bool is_same(int dir, const char *name, const void *bytes, size_t len)
 {
-	int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	char *buf = malloc(len + 1);
 	bool same = fd >= 0 && buf && read(fd, buf, len + 1) == (ssize_t)len &&
 		    !memcmp(buf, bytes, len);
@@ -56,25 +89,61 @@ static bool is_same(int dir, const char *name, const void *bytes, size_t len)
 	return same;
 }
 
-/* What is there already stays as it is, but for the init, which is of this program. */
-static int fill(int dir)
+/* ---- what there is to be ---- */
+
+static int make_dir(int dir, const char *base, const char *name)
+{
+	return mkdirat(dir, base, 0755) < 0 && errno != EEXIST ? -errno : 0;
+}
+
+static int make_link(int dir, const char *base, const char *name)
 {
 	char to[64];
+
+	snprintf(to, sizeof(to), "/host/%s", name);
+	return symlinkat(to, dir, base) < 0 && errno != EEXIST ? -errno : 0;
+}
+
+static int make_passwd(int dir, const char *base, const char *name)
+{
+	if (!faccessat(dir, base, F_OK, AT_SYMLINK_NOFOLLOW))
+		return 0;
+	return write_file(dir, base, passwd, sizeof(passwd) - 1, 0644);
+}
+
+static int make_init(int dir, const char *base, const char *name)
+{
 	size_t len;
 	const void *init = orders_init(&len);
+
+	return is_same(dir, base, init, len) ? 0 : write_file(dir, base, init, len, 0755);
+}
+
+/* fn() is given the directory, what it is called in there, and its whole name. */
+static int make(int (*fn)(int dir, const char *base, const char *name), int root, const char *name)
+{
+	const char *base;
+	int dir = open_parent(root, name, &base), err;
+
+	if (dir < 0)
+		return dir;
+	err = fn(dir, base, name);
+	close(dir);
+	return err;
+}
+
+/* What is there already stays as it is, but for the init, which is of this program. */
+static int fill(int root)
+{
 	int err = 0;
 
 	for (unsigned i = 0; i < ARRAY_SIZE(dirs) && !err; i++)
-		err = mkdirat(dir, dirs[i], 0755) < 0 && errno != EEXIST ? -errno : 0;
-	for (unsigned i = 0; i < ARRAY_SIZE(links) && !err; i++) {
-		snprintf(to, sizeof(to), "/host/%s", links[i]);
-		err = symlinkat(to, dir, links[i]) < 0 && errno != EEXIST ? -errno : 0;
-	}
-	if (!err && faccessat(dir, "etc/passwd", F_OK, 0) < 0)
-		err = write_file(dir, "etc/passwd", passwd, sizeof(passwd) - 1, 0644);
-	if (err || is_same(dir, "virt/init", init, len))
-		return err;
-	return write_file(dir, "virt/init", init, len, 0755);
+		err = make(make_dir, root, dirs[i]);
+	for (unsigned i = 0; i < ARRAY_SIZE(links) && !err; i++)
+		err = make(make_link, root, links[i]);
+	if (!err)
+		err = make(make_passwd, root, "etc/passwd");
+	return err ? err : make(make_init, root, "virt/init");
 }
 
 int setup_rootfs(const char *name)

@@ -109,5 +109,38 @@ START_TEST(a_disk_that_is_full_leaves_no_half_files)
 }
 END_TEST
 
+/* It has its root to write to, as root; what it leaves must not be followed by a later lkvm setup. */
+START_TEST(a_guest_that_leaves_links_leads_nowhere)
+{
+	static const char *const dirs[] = { "virt", "etc", "var" };
+	char outside[64], command[200];
+	struct stat st;
+
+	snprintf(outside, sizeof(outside), "%s/outside", home);
+	for (unsigned i = 0; i < ARRAY_SIZE(dirs); i++) {
+		ck_assert_int_eq(setup_of((char[]){ "mine" }), 0);
+		ck_assert_int_eq(mkdir(outside, 0755), 0);
+		snprintf(command, sizeof(command), "rm -rf %s && ln -s %s %s", at(dirs[i]), outside,
+			 at(dirs[i]));
+		ck_assert_int_eq(system(command), 0);
+		ck_assert_int_eq(setup_of((char[]){ "mine" }), EXIT_DIE);
+		captured_one_error("cannot set up ~/.lkvm/mine", "");
+		/* Nothing was made in there. */
+		ck_assert_int_eq(rmdir(outside), 0);
+		ck_assert_int_eq(unlink(at(dirs[i])), 0);
+	}
+	/* Nor is a pipe waited for, or a link to a file written through. */
+	ck_assert_int_eq(setup_of((char[]){ "mine" }), 0);
+	ck_assert_int_eq(unlink(at("virt/init")), 0);
+	ck_assert_int_eq(mkfifo(at("virt/init"), 0644), 0);
+	ck_assert_int_eq(unlink(at("etc/passwd")), 0);
+	ck_assert_int_eq(symlink(outside, at("etc/passwd")), 0);
+	ck_assert_int_eq(setup_of((char[]){ "mine" }), 0);
+	ck_assert_int_eq(lstat(at("virt/init"), &st), 0);
+	ck_assert(S_ISREG(st.st_mode) && st.st_size == 4);
+	ck_assert_int_lt(lstat(outside, &st), 0);
+}
+END_TEST
+
 SUITE_MAIN_FIXTURE("lkvm/cmd_setup", setup, teardown, a_skeleton, no_names,
-		   a_disk_that_is_full_leaves_no_half_files)
+		   a_disk_that_is_full_leaves_no_half_files, a_guest_that_leaves_links_leads_nowhere)
