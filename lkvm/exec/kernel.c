@@ -28,11 +28,13 @@ static bool is_dir(const char *path)
 	return !stat(path, &st) && S_ISDIR(st.st_mode);
 }
 
+/* `release` may be any part of a path, of which "" and ".." are directories, too. */
 static bool set_modules(struct kernel *k, const char *root, const char *release)
 {
 	static const char *const dirs[] = { "/lib/modules", "/usr/lib/modules" };
+	bool is_release = *release && *release != '.';
 
-	for (unsigned i = 0; i < ARRAY_SIZE(dirs); i++) {
+	for (unsigned i = 0; i < ARRAY_SIZE(dirs) && is_release; i++) {
 		int n = snprintf(k->modules, sizeof(k->modules), "%s%s/%s", root, dirs[i], release);
 
 		if (n < (int)sizeof(k->modules) && is_dir(k->modules))

@@ -165,5 +165,27 @@ START_TEST(modules_of_a_file)
 }
 END_TEST
 
+/* Parts of a path that are no release are directories below /lib/modules all the same. */
+START_TEST(no_release_in_a_path)
+{
+	static const char *const paths[] = { "/k//image", "/k/./image", "/k/../image", "/k/vmlinuz-" };
+
+	make("/k/image", "nothing of the kind");
+	make("/image", "nothing of the kind");
+	make("/k/vmlinuz-", "nothing of the kind");
+	make("/k/vmlinuz-.", "Linux version 10.0 (somebody@somewhere)");
+	for (unsigned i = 0; i < ARRAY_SIZE(paths); i++) {
+		snprintf(k.path, sizeof(k.path), "%s", at(paths[i]));
+		kernel_find_modules(&k, root);
+		ck_assert_msg(!*k.modules, "%s: %s", paths[i], k.modules);
+	}
+	/* It is looked for in the file then. */
+	snprintf(k.path, sizeof(k.path), "%s", at("/k/vmlinuz-."));
+	kernel_find_modules(&k, root);
+	ck_assert_str_eq(k.modules, at("/lib/modules/10.0"));
+}
+END_TEST
+
 SUITE_MAIN_FIXTURE("lkvm/kernel", setup, teardown, in_the_order_of_loading, too_many,
-		   the_running_kernel_if_it_can, a_packaged_kernel, modules_of_a_file)
+		   the_running_kernel_if_it_can, a_packaged_kernel, modules_of_a_file,
+		   no_release_in_a_path)
