@@ -164,7 +164,7 @@ static bool add_ours(struct exec_conf *e, const char *name)
 
 extern char **environ;
 
-/* Ours first: execve(2) hands on all, and who looks for a name finds the first. */
+/* execve(2) hands on all, and programs differ in which of two they take: there is only one. */
 static bool is_given(const struct exec_conf *e, const char *name)
 {
 	for (unsigned i = 0; i < e->nr_env; i++) {
@@ -174,6 +174,18 @@ static bool is_given(const struct exec_conf *e, const char *name)
 			return true;
 	}
 	return false;
+}
+
+/* Is there the same name again behind this --env? */
+static bool is_last(const struct exec_conf *e, unsigned n)
+{
+	size_t len = strcspn(e->env[n], "=");
+
+	for (unsigned i = n + 1; i < e->nr_env; i++) {
+		if (strcspn(e->env[i], "=") == len && !strncmp(e->env[i], e->env[n], len))
+			return false;
+	}
+	return true;
 }
 
 static bool make_env(struct exec_conf *e, bool tty)
@@ -193,8 +205,11 @@ static bool make_env(struct exec_conf *e, bool tty)
 		if (!strncmp(*v, "LC_", 3) && !is_given(e, name))
 			ok = add(e, strdup(*v));
 	}
-	for (unsigned i = 0; i < e->nr_env && ok; i++)
-		ok = strchr(e->env[i], '=') ? add(e, strdup(e->env[i])) : add_ours(e, e->env[i]);
+	for (unsigned i = 0; i < e->nr_env && ok; i++) {
+		if (is_last(e, i))
+			ok = strchr(e->env[i], '=') ? add(e, strdup(e->env[i]))
+						    : add_ours(e, e->env[i]);
+	}
 	return ok;
 }
 

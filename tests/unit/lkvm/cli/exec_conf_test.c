@@ -99,6 +99,26 @@ START_TEST(environment)
 }
 END_TEST
 
+/* The last one counts, as with env(1): there is one for who takes the first, too. */
+START_TEST(a_variable_that_is_given_twice)
+{
+	const char *const *env;
+	unsigned nr;
+
+	clearenv();
+	setenv("A", "ours", 1);
+	ck_assert_int_eq(parse("--env=A=1 --env=AB=2 --env=A=3 true"), 0);
+	env = exec_conf_env(e, false, &nr);
+	ck_assert_uint_eq(nr, 2);
+	ck_assert_str_eq(env[0], "AB=2");
+	ck_assert_str_eq(env[1], "A=3");
+	ck_assert_int_eq(parse("--env=A=1 --env=A true"), 0);
+	env = exec_conf_env(e, false, &nr);
+	ck_assert_uint_eq(nr, 1);
+	ck_assert_str_eq(env[0], "A=ours");
+}
+END_TEST
+
 START_TEST(bad)
 {
 	static const struct {
@@ -120,4 +140,4 @@ START_TEST(bad)
 END_TEST
 
 SUITE_MAIN_FIXTURE("lkvm/exec_conf", setup, teardown, the_first_word_is_the_command, directories,
-		   environment, bad)
+		   environment, a_variable_that_is_given_twice, bad)
