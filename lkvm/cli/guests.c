@@ -48,6 +48,10 @@ int guests_each(const struct guests *g, int (*one)(void *arg, const char *name),
 	struct control_names names;
 	int status = 0;
 
+	if (g->all && g->name) {
+		log_error("one guest, '%s', or --all of them: not both", g->name);
+		return EXIT_DIE;
+	}
 	if (!g->all) {
 		if (g->name)
 			return one(arg, g->name) ? EXIT_DIE : 0;

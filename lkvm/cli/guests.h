@@ -43,7 +43,8 @@ int guests_word(void *conf, const char *word);
 /*
  * Call one(arg, NAME) for each guest that is meant; a failure does not keep the others from their
  * turn. one() returns 0, or -errno after one log_error() line. Returns an exit status: 0, or
- * EXIT_DIE: one() has failed for a guest, or nobody was named, after one log_error() line.
+ * EXIT_DIE: one() has failed for a guest, or nobody was named, or one and all were, after one
+ * log_error() line.
  */
 int guests_each(const struct guests *g, int (*one)(void *arg, const char *name), void *arg);
 
