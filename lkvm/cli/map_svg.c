@@ -18,7 +18,7 @@
 /* The list. */
 #define LIST_WIDTH 440
 #define ROW 22
-#define MAX_ROWS 40u
+#define MAX_ROWS 200u /* more than the devices and windows that a guest can have */
 
 /* The cells. */
 #define GRID_X 620
@@ -106,6 +106,16 @@ static void list_row(FILE *f, int y, u64 base, u64 len, enum map_kind kind, bool
 	snprintf(buf, sizeof(buf), "0x%08llx - 0x%08llx", (unsigned long long)base,
 		 (unsigned long long)last);
 	text(f, MARGIN + LIST_WIDTH - 180, y + 13, "mono", buf);
+}
+
+/* How many draw_list() draws: what is no RAM, and a row for that. */
+static unsigned nr_rows(const struct map *m)
+{
+	unsigned rows = 0;
+
+	for (unsigned i = 0; i < m->nr; i++)
+		rows += !map_is_ram(m->ranges[i].kind);
+	return MIN(rows, MAX_ROWS) + 1;
 }
 
 /* Returns where it ends. */
@@ -261,8 +271,8 @@ static int draw_legend(FILE *f, const struct map *m, int y)
 
 void map_svg(const struct map *m, FILE *f)
 {
-	/* Fits the longest list and the fullest grid; what is below the legend stays blank. */
-	const int height = TOP + MAX((int)(MAX_ROWS / 2 + 2) * ROW, (int)ROWS * STEP + 9 * ROW);
+	/* Fits the list and the fullest grid; what is below the legend stays blank. */
+	const int height = TOP + MAX((int)(nr_rows(m) + 1) * ROW, (int)ROWS * STEP + 9 * ROW);
 	struct ram ram;
 	char size[MAP_SIZE_LEN];
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* lkvm map: a guest's physical map as text and as JSON. */
+#include <stdlib.h>
+
+#include "lkvm/cli/guests.h"
 #include "tests/unit/lkvm/cli/asked.h"
 
 #define ANSWER                                                                                     \
@@ -46,6 +49,38 @@ START_TEST(a_drawing)
 }
 END_TEST
 
+/* Each device has its row, and each row is in the picture. */
+START_TEST(a_drawing_of_many_devices)
+{
+	char path[] = "/tmp/lkvm-map-XXXXXX", name[16];
+	static char svg[400000], devices[8192];
+	int fd = mkstemp(path), height = 0;
+	size_t n = 0;
+	ssize_t len;
+
+	ck_assert_int_ge(fd, 0);
+	n = (size_t)snprintf(devices, sizeof(devices), "guest\tg\tsim\t536870912\n");
+	for (unsigned i = 0; i < 60; i++)
+		n += (size_t)snprintf(devices + n, sizeof(devices) - n,
+				      "range\t0x%x\t4096\tdevice\tdev-%u\n", 0x1000000 + i * 0x1000,
+				      i);
+	snprintf(devices + n, sizeof(devices) - n, "range\t0x80000000\t65536\tmemory\tRAM\n");
+	answer = devices;
+	ck_assert_str_eq(OUTPUT_OF(cmd_map, "--svg", path, "g"), "");
+	len = pread(fd, svg, sizeof(svg) - 1, 0);
+	ck_assert(len > 0 && len < (ssize_t)sizeof(svg) - 1);
+	for (unsigned i = 0; i < 60; i++) {
+		snprintf(name, sizeof(name), ">dev-%u,", i);
+		ck_assert_msg(strstr(svg, name), "%s", name);
+	}
+	ck_assert_int_eq(sscanf(strstr(svg, " height=\""), " height=\"%d", &height), 1);
+	for (const char *p = svg; (p = strstr(p, " y=\"")); p++)
+		ck_assert_int_lt(atoi(p + 4), height);
+	close(fd);
+	unlink(path);
+}
+END_TEST
+
 static json_int_t number(const json_t *o, const char *key)
 {
 	const json_t *n = json_object_get(o, key);
@@ -83,4 +118,16 @@ START_TEST(json_for_programs)
 }
 END_TEST
 
-SUITE_MAIN("lkvm/cli/cmd_map", text_for_people, a_drawing, json_for_programs)
+/* Nobody who names a guest means the others, too. */
+START_TEST(a_name_and_all)
+{
+	struct guests g = { .name = "g", .all = true };
+
+	capture_start();
+	ck_assert_int_eq(guests_each(&g, NULL, NULL), EXIT_DIE);
+	captured_one_error("one guest", "");
+}
+END_TEST
+
+SUITE_MAIN("lkvm/cli/cmd_map", text_for_people, a_drawing, a_drawing_of_many_devices,
+	   a_name_and_all, json_for_programs)
