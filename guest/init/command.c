@@ -74,21 +74,21 @@ static void become_user(const struct streams *s, const struct plan *p)
 		tell(s, EXEC_FAIL_USER, err);
 }
 
-/* A text without "#!" is a script of the shell's, as for execvp(3). */
-static long run_shell(const struct plan *p, const char *path)
+/* A text without "#!" is a script of the shell's, as for execvp(3). There is room for its name. */
+static long run_shell(const struct plan *p, char *path)
 {
-	const char *argv[3 + 256];
-	unsigned n = 0;
+	static char shell[] = "/bin/sh";
+	char **argv = p->args - 1, *name = p->args[0];
+	long err;
 
-	argv[n++] = "/bin/sh";
-	argv[n++] = path;
-	for (unsigned i = 1; p->args[i] && n < sizeof(argv) / sizeof(argv[0]) - 1; i++)
-		argv[n++] = p->args[i];
-	argv[n] = NULL;
-	return SYS3(execve, argv[0], argv, p->env);
+	argv[0] = shell;
+	argv[1] = path;
+	err = SYS3(execve, shell, argv, p->env);
+	argv[1] = name;
+	return err;
 }
 
-static long run(const struct plan *p, const char *path)
+static long run(const struct plan *p, char *path)
 {
 	long err = SYS3(execve, path, p->args, p->env);
 
@@ -112,7 +112,8 @@ static long search(const struct plan *p)
 	const char *dirs = path_variable(p);
 	long worst = -ENOENT;
 
-	while (*dirs) {
+	/* Each directory has no name beside its own. */
+	while (*dirs && *p->args[0]) {
 		char dir[PATH_SIZE], path[PATH_SIZE];
 		size_t n = 0;
 		long err;

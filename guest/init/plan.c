@@ -134,9 +134,10 @@ bool plan_read(struct plan *p, struct failure *f)
 	for (size_t i = 0; i < len; i++)
 		nr += !buf[i];
 	p->env = env = memory((nr + 1) * sizeof(*env));
-	p->args = args = memory((nr + 1) * sizeof(*args));
+	args = memory((nr + 2) * sizeof(*args));
 	if (!env || !args)
 		return fail(f, EXEC_FAIL_CONF, -ENOMEM, 0);
+	p->args = ++args;
 	for (char *s = buf; s < buf + len;) {
 		char *next = s + text_len(s) + 1; /* take() may cut it in pieces */
 

@@ -29,7 +29,7 @@ struct plan {
 	unsigned groups[EXEC_MAX_GROUPS], uid;
 	const char *name, *cwd;
 	char mode;
-	char **env, **args; /* each ends with NULL */
+	char **env, **args; /* each ends with NULL; before args[0] there is room for one more */
 };
 
 /* What went wrong: of EXEC_FAILED. */

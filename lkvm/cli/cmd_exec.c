@@ -20,6 +20,7 @@
 #include "lkvm/cli/rootfs.h"
 #include "lkvm/exec/orders.h"
 #include "lkvm/exec/session.h"
+#include "lkvm/exec/wire.h"
 
 #define ROOT_TAG "lkvm.root"
 
@@ -142,6 +143,9 @@ static int set_user(struct exec *x)
 	x->orders.uid = getuid();
 	x->orders.gids = x->gids;
 	x->orders.nr_gids = (unsigned)nr + 1;
+	if (x->orders.nr_gids >= EXEC_MAX_GROUPS)
+		log_warn("the command has the first %u of your %u groups", EXEC_MAX_GROUPS - 1,
+			 x->orders.nr_gids);
 	return 0;
 }
 

@@ -3,6 +3,7 @@
 #include "lkvm/exec/orders.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 #include "lkvm/base/cpio.h"
 #include "lkvm/exec/wire.h"
@@ -97,6 +98,34 @@ START_TEST(everything)
 }
 END_TEST
 
+/* Directory services give people hundreds: what a file is open for must not depend on how many. */
+START_TEST(many_groups)
+{
+	static gid_t gids[500];
+	const struct modules none = { .nr = 0 };
+	const struct orders o = { .modules = &none,
+				  .root = "r",
+				  .cwd = "/",
+				  .mode = '-',
+				  .nr_gids = ARRAY_SIZE(gids),
+				  .gids = gids,
+				  .argv = (char *[]){ (char[]){ "x" }, NULL } };
+	const char *text;
+	char word[16];
+	size_t at = strlen("rr") + 1;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(gids); i++)
+		gids[i] = 1000 + i;
+	ck_assert_int_eq(orders_write(&o, c), 0);
+	text = file("lkvm/exec");
+	for (unsigned i = 0; i < ARRAY_SIZE(gids); i++) {
+		snprintf(word, sizeof(word), "g%u", 1000 + i);
+		ck_assert_str_eq(text + at, word);
+		at += strlen(word) + 1;
+	}
+}
+END_TEST
+
 /* A directory as --disk: modules, and where the root is. */
 START_TEST(a_root)
 {
@@ -146,4 +175,4 @@ START_TEST(what_cannot_be)
 END_TEST
 
 SUITE_MAIN_FIXTURE("lkvm/orders", setup, teardown, everything, a_root, a_root_and_a_script,
-		   what_cannot_be)
+		   many_groups, what_cannot_be)
