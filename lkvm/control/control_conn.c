@@ -69,7 +69,7 @@ void conn_drop(struct control_client *c)
 {
 	const struct conn_env *env = c->env;
 
-	if (c->state == CONN_FOLLOWING)
+	if (c->state == CONN_ASKED || c->state == CONN_FOLLOWING)
 		env->ops->gone(env->arg, c);
 	conn_unwatch(c);
 	close(c->fd);
@@ -124,6 +124,8 @@ static void advance(struct control_client *c)
 {
 	u32 events = c->state == CONN_ANSWERED ? 0 : EPOLLIN;
 
+	if (c->state == CONN_ASKED)
+		return;
 	if (!conn_push(c) || (c->state == CONN_ANSWERED && !c->out_len)) {
 		conn_drop(c);
 		return;
@@ -294,6 +296,8 @@ static void serve(struct control_client *c, size_t line_len)
 		return;
 	}
 	append(c, MAGIC " ok");
+	c->state = CONN_ASKED;
+	loop_timer_disarm(c->deadline);
 	c->env->ops->request(c->env->arg, c, &r);
 }
 
@@ -316,7 +320,7 @@ static bool read_request(struct control_client *c)
 	return true;
 }
 
-/* A follower has nothing more to say: what comes is thrown away, and the end is its end. */
+/* Who has asked has nothing more to say: what comes is thrown away, and the end is its end. */
 static bool still_there(struct control_client *c)
 {
 	char waste[256];
@@ -333,7 +337,7 @@ static void on_client(void *arg, u32 events)
 	if ((events & (EPOLLERR | EPOLLHUP)) && !(events & EPOLLIN))
 		there = false;
 	else if (events & EPOLLIN)
-		there = c->state == CONN_FOLLOWING ? still_there(c) : read_request(c);
+		there = c->state == CONN_READING ? read_request(c) : still_there(c);
 	if (there)
 		advance(c);
 	else

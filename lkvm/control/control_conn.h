@@ -3,16 +3,18 @@
  * One client of the control socket: what control.c has for each connection. The rest of what it
  * does is in control.h.
  *
- * A client goes through READING (one line), ANSWERED (what is in its buffer, then the end) or
+ * A client goes through READING (one line), ASKED (whoever was asked has no answer yet: nothing of
+ * it is sent, as it may be a refusal) and ANSWERED (what is in its buffer, then the end), or
  * FOLLOWING (a stream, whose buffer may be empty in between). The deadline runs while we wait for
- * the client: not while it is FOLLOWING, where a full buffer costs the client records.
+ * the client: not while it is ASKED, when it waits for us, nor while it is FOLLOWING, where a full
+ * buffer costs the client records. A client of these two that goes is missed by others: gone().
  */
 #ifndef LKVM_CONTROL_CONN_H
 #define LKVM_CONTROL_CONN_H
 
 #include "lkvm/control/control.h"
 
-enum conn_state { CONN_READING, CONN_ANSWERED, CONN_FOLLOWING };
+enum conn_state { CONN_READING, CONN_ASKED, CONN_ANSWERED, CONN_FOLLOWING };
 
 /* What all clients share. */
 struct conn_env {
