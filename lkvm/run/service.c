@@ -55,7 +55,8 @@ bool service_paused(const struct service *s)
 static void set_paused(struct service *s, struct control_client *c, bool paused)
 {
 	control_record(c, "was\t%s", s->paused ? "paused" : "running");
-	if (s->paused != paused)
+	/* Who looks into the guest has it held, and leaves it as it is to be then. */
+	if (s->paused != paused && !service_debug_looks(s->debug))
 		s->env.pause(s->env.arg, paused);
 	s->paused = paused;
 	control_end(c);
@@ -404,7 +405,7 @@ static void answer_balloon(struct service *s, struct control_client *c,
 static void answer_debug(struct service *s, struct control_client *c,
 			 const struct control_request *r)
 {
-	service_debug(s->debug, c, r, s->paused);
+	service_debug(s->debug, c, r);
 }
 
 static void answer_memory(struct service *s, struct control_client *c,
@@ -454,7 +455,7 @@ int service_create(struct service **out, const struct service_env *env, struct l
 	if (!err)
 		err = service_balloon_create(&s->balloon, env->devices, loop);
 	if (!err)
-		err = service_debug_create(&s->debug, &s->env, loop);
+		err = service_debug_create(&s->debug, &s->env, &s->paused, loop);
 	if (err) {
 		service_balloon_destroy(s->balloon);
 		loop_timer_del(s->timer);

@@ -159,6 +159,15 @@ static void look(void *arg)
 		loop_timer_arm(b->timer, LOOK_NS);
 }
 
+static bool is_waited(const struct service_balloon *b)
+{
+	for (unsigned i = 0; i < CONTROL_CLIENTS; i++) {
+		if (b->waiting[i])
+			return true;
+	}
+	return false;
+}
+
 void service_balloon_memory(struct service_balloon *b, struct control_client *c)
 {
 	int err = devices_balloon_ask(b->devices);
@@ -171,9 +180,12 @@ void service_balloon_memory(struct service_balloon *b, struct control_client *c)
 		control_refuse(c, reason(err));
 		return;
 	}
+	/* The first who waits has two seconds, and whoever comes meanwhile what is left of them. */
+	if (!is_waited(b)) {
+		b->until_ns = loop_now_ns() + PATIENCE_NS;
+		loop_timer_arm(b->timer, LOOK_NS);
+	}
 	control_list_add(b->waiting, c);
-	b->until_ns = loop_now_ns() + PATIENCE_NS;
-	loop_timer_arm(b->timer, LOOK_NS);
 }
 
 /* ---- life ---- */

@@ -32,8 +32,8 @@ typedef unsigned long long ull;
 struct service_debug {
 	const struct service_env *env;
 	struct loop_timer *timer;
+	const bool *paused;	     /* the user wants the guest to be so, look or not */
 	struct control_client *asks; /* NULL: nobody does */
-	bool holds;		     /* the vCPUs, which go on afterwards */
 	u64 until_ns;
 };
 
@@ -87,9 +87,8 @@ static bool all_stand(const struct service_debug *d)
 static void go_on(struct service_debug *d)
 {
 	d->asks = NULL;
-	if (d->holds)
+	if (!*d->paused)
 		d->env->pause(d->env->arg, false);
-	d->holds = false;
 }
 
 static void look(void *arg)
@@ -113,7 +112,7 @@ static void look(void *arg)
 	go_on(d);
 }
 
-static void dump(struct service_debug *d, struct control_client *c, bool paused)
+static void dump(struct service_debug *d, struct control_client *c)
 {
 	if (!d->env->registers) {
 		control_refuse(c,
@@ -126,9 +125,7 @@ static void dump(struct service_debug *d, struct control_client *c, bool paused)
 		return;
 	}
 	d->asks = c;
-	d->holds = !paused;
-	if (d->holds)
-		d->env->pause(d->env->arg, true);
+	d->env->pause(d->env->arg, true);
 	d->until_ns = loop_now_ns() + PATIENCE_NS;
 	loop_timer_arm(d->timer, LOOK_NS);
 }
@@ -144,14 +141,19 @@ static void sysrq(struct service_debug *d, struct control_client *c, const char 
 }
 
 void service_debug(struct service_debug *d, struct control_client *c,
-		   const struct control_request *r, bool paused)
+		   const struct control_request *r)
 {
 	if (r->nr == 2 && !strcmp(r->words[1], "dump"))
-		dump(d, c, paused);
+		dump(d, c);
 	else if (r->nr == 3 && !strcmp(r->words[1], "sysrq"))
 		sysrq(d, c, r->words[2]);
 	else
 		control_refuse(c, "the lkvm that runs it does not know this request");
+}
+
+bool service_debug_looks(const struct service_debug *d)
+{
+	return d->asks;
 }
 
 void service_debug_gone(struct service_debug *d, const struct control_client *c)
@@ -161,7 +163,7 @@ void service_debug_gone(struct service_debug *d, const struct control_client *c)
 }
 
 int service_debug_create(struct service_debug **out, const struct service_env *env,
-			 struct loop *loop)
+			 const bool *paused, struct loop *loop)
 {
 	struct service_debug *d = calloc(1, sizeof(*d));
 	int err;
@@ -169,6 +171,7 @@ int service_debug_create(struct service_debug **out, const struct service_env *e
 	if (!d)
 		return -ENOMEM;
 	d->env = env;
+	d->paused = paused;
 	err = loop_timer_add(loop, look, d, &d->timer);
 	if (err) {
 		free(d);

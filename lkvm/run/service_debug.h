@@ -19,16 +19,24 @@ struct loop;
 struct service_debug;
 struct service_env;
 
-/* `env` and the loop outlive it. 0, or -errno without a message. */
+/*
+ * `env`, the loop and *paused outlive it: does the user want the guest paused, whoever looks? 0, or
+ * -errno without a message.
+ */
 int service_debug_create(struct service_debug **out, const struct service_env *env,
-			 struct loop *loop);
+			 const bool *paused, struct loop *loop);
 
 /* Takes NULL. */
 void service_debug_destroy(struct service_debug *d);
 
-/* `paused`: the user holds the vCPUs anyway. */
 void service_debug(struct service_debug *d, struct control_client *c,
-		   const struct control_request *r, bool paused);
+		   const struct control_request *r);
+
+/*
+ * Are the vCPUs held for somebody who looks? Afterwards they go on, unless *paused: whoever changes
+ * that meanwhile does no more.
+ */
+bool service_debug_looks(const struct service_debug *d);
 
 /* This client is not there any more. */
 void service_debug_gone(struct service_debug *d, const struct control_client *c);
