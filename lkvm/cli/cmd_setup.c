@@ -4,8 +4,8 @@
  * programs are links to those of the host, which the guest has at /host, and our init.
  *
  * Thread: main.
- * Trust:  the user's own command line, and home; but below a root file system that is there already,
- *         whatever the guests that had it have left.
+ * Trust:  the user's own command line, and home; what lies in a root file system that is there
+ *         already may be what a hostile guest has left.
  */
 #include <errno.h>
 #include <fcntl.h>

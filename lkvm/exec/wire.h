@@ -38,7 +38,7 @@
 
 #define EXEC_CONF "/lkvm/exec"
 #define EXEC_CONF_MAX (4u << 20) /* bytes: two of Linux's limits for arguments and environment */
-#define EXEC_MAX_GROUPS 1024u /* more than directory services give anybody */
+#define EXEC_MAX_GROUPS 1024u	 /* more than directory services give anybody */
 
 #define EXEC_PORT_CONTROL "lkvm.exec"
 #define EXEC_PORT_IN "lkvm.stdin"

@@ -109,7 +109,7 @@ START_TEST(a_disk_that_is_full_leaves_no_half_files)
 }
 END_TEST
 
-/* It has its root to write to, as root; what it leaves must not be followed by a later lkvm setup. */
+/* It may write to all of its root; a later lkvm setup must not follow what it leaves. */
 START_TEST(a_guest_that_leaves_links_leads_nowhere)
 {
 	static const char *const dirs[] = { "virt", "etc", "var" };
@@ -143,4 +143,5 @@ START_TEST(a_guest_that_leaves_links_leads_nowhere)
 END_TEST
 
 SUITE_MAIN_FIXTURE("lkvm/cmd_setup", setup, teardown, a_skeleton, no_names,
-		   a_disk_that_is_full_leaves_no_half_files, a_guest_that_leaves_links_leads_nowhere)
+		   a_disk_that_is_full_leaves_no_half_files,
+		   a_guest_that_leaves_links_leads_nowhere)

@@ -42,8 +42,6 @@ static void request(void *arg, struct control_client *c, const struct control_re
 		seen.follower = c;
 		control_record(c, "first");
 		control_follow(c);
-	} else if (!strcmp(r->words[0], "later")) {
-		seen.follower = c;
 	} else if (!strcmp(r->words[0], "refuse")) {
 		control_record(c, "never seen");
 		control_refuse(c, "because");
@@ -988,61 +986,6 @@ START_TEST(silence)
 }
 END_TEST
 
-/* ---- answers that take their time ---- */
-
-static int ask_later(const char *line)
-{
-	int s = dial("g");
-
-	ck_assert_int_ge(s, 0);
-	say(s, line, strlen(line));
-	turn(5);
-	ck_assert_uint_eq(seen.nr, 1);
-	ck_assert_ptr_nonnull(seen.follower);
-	return s;
-}
-
-/* Somebody else may have the place then: who was to answer has to know. */
-START_TEST(who_waits_may_leave)
-{
-	int s;
-
-	up();
-	s = ask_later("lkvm/1 later\n");
-	close(s);
-	turn(5);
-	ck_assert_uint_eq(seen.gone, 1);
-	ck_assert_ptr_null(seen.follower);
-	down();
-}
-END_TEST
-
-/* What comes behind a request is none, and nothing is said before it is known what the answer is. */
-START_TEST(who_waits_is_answered_once)
-{
-	int s;
-
-	up();
-	s = ask_later("lkvm/1 later\n");
-	say(s, "lkvm/1 status\n", 14);
-	turn(5);
-	ck_assert_uint_eq(seen.nr, 1);
-	control_record(seen.follower, "never seen");
-	control_refuse(seen.follower, "because");
-	ck_assert_str_eq(hear(s), "lkvm/1 error because\n");
-	close(s);
-	turn(3);
-	ck_assert_uint_eq(seen.gone, 0);
-	seen.nr = 0;
-	s = ask_later("lkvm/1 later\n");
-	control_record(seen.follower, "first");
-	control_end(seen.follower);
-	ck_assert_str_eq(hear(s), "lkvm/1 ok\nfirst\nend\n");
-	close(s);
-	down();
-}
-END_TEST
-
 SUITE_MAIN("lkvm/control", private_to_the_user, no_place_for_a_socket, somebody_elses_directory,
 	   a_name_in_use, stale_sockets, not_a_socket, long_paths_and_names, names_are_sorted,
 	   out_of_descriptors, requests_and_answers, malformed_requests,
@@ -1050,5 +993,4 @@ SUITE_MAIN("lkvm/control", private_to_the_user, no_place_for_a_socket, somebody_
 	   more_clients_than_places, silent_clients, clients_that_do_not_read, answers_have_a_limit,
 	   following, a_follower_goes_away, a_follower_falls_behind, the_guest_ends,
 	   a_name_given_back_may_be_taken, a_guest_that_boots_again, asking, answers_that_are_none,
-	   silence,
-	   who_waits_may_leave, who_waits_is_answered_once)
+	   silence)

@@ -168,7 +168,8 @@ END_TEST
 /* Parts of a path that are no release are directories below /lib/modules all the same. */
 START_TEST(no_release_in_a_path)
 {
-	static const char *const paths[] = { "/k//image", "/k/./image", "/k/../image", "/k/vmlinuz-" };
+	static const char *const paths[] = { "/k//image", "/k/./image", "/k/../image",
+					     "/k/vmlinuz-" };
 
 	make("/k/image", "nothing of the kind");
 	make("/image", "nothing of the kind");
