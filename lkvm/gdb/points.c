@@ -15,7 +15,6 @@
 
 #include "lkvm/vm/mem.h"
 
-#define BRK 0xd4200000u
 #define CR_ENABLE 1u
 #define CR_EL0_EL1 (3u << 1)
 #define BCR_WORD (0xfu << 5) /* all four bytes of an instruction */
@@ -35,17 +34,23 @@ void points_init(struct points *p, const struct kvm *k)
 
 /* ---- in memory ---- */
 
+bool points_has(const struct points *p, u64 va)
+{
+	for (unsigned i = 0; i < p->nr_sw; i++)
+		if (p->sw[i].va == va)
+			return true;
+	return false;
+}
+
 static int set_sw(struct points *p, struct mem *mem, const struct view_map *m, u64 va)
 {
-	const u32 brk = htole32(BRK);
+	const u32 brk = htole32(POINTS_BRK);
 	u64 run;
 	gpa_t g;
 	u32 insn;
 
-	for (unsigned i = 0; i < p->nr_sw; i++) {
-		if (p->sw[i].va == va)
-			return 0;
-	}
+	if (points_has(p, va))
+		return 0;
 	if (p->nr_sw == POINTS_MAX_SW)
 		return -ENOSPC;
 	if (va % sizeof(insn) || view_translate(mem, m, va, &g, &run) ||
@@ -54,17 +59,46 @@ static int set_sw(struct points *p, struct mem *mem, const struct view_map *m, u
 		return -EFAULT;
 	p->sw[p->nr_sw].va = va;
 	p->sw[p->nr_sw].g = g;
+	p->sw[p->nr_sw].lifted = false;
 	p->sw[p->nr_sw++].insn = insn;
 	return 0;
 }
 
-static void drop_sw(struct points *p, struct mem *mem, unsigned i)
+/* The instruction is there again, unless the guest has written over the breakpoint. */
+static bool lift_sw(struct points *p, struct mem *mem, unsigned i)
 {
 	u32 now;
 
-	if (!mem_debug_read(mem, p->sw[i].g, &now, sizeof(now)) && le32toh(now) == BRK)
-		mem_debug_write(mem, p->sw[i].g, &p->sw[i].insn, sizeof(p->sw[i].insn));
+	return !mem_debug_read(mem, p->sw[i].g, &now, sizeof(now)) && le32toh(now) == POINTS_BRK &&
+	       !mem_debug_write(mem, p->sw[i].g, &p->sw[i].insn, sizeof(p->sw[i].insn));
+}
+
+static void drop_sw(struct points *p, struct mem *mem, unsigned i)
+{
+	lift_sw(p, mem, i);
 	p->sw[i] = p->sw[--p->nr_sw];
+}
+
+void points_lift(struct points *p, struct mem *mem, u64 va, u64 len)
+{
+	for (unsigned i = 0; i < p->nr_sw; i++) {
+		u64 at = p->sw[i].va;
+
+		if (at - va < len || va - at < sizeof(p->sw[i].insn))
+			p->sw[i].lifted = lift_sw(p, mem, i);
+	}
+}
+
+void points_lower(struct points *p, struct mem *mem)
+{
+	const u32 brk = htole32(POINTS_BRK);
+
+	for (unsigned i = 0; i < p->nr_sw; i++) {
+		if (p->sw[i].lifted &&
+		    !mem_debug_read(mem, p->sw[i].g, &p->sw[i].insn, sizeof(p->sw[i].insn)))
+			mem_debug_write(mem, p->sw[i].g, &brk, sizeof(brk));
+		p->sw[i].lifted = false;
+	}
 }
 
 /* ---- in registers ---- */
@@ -106,6 +140,29 @@ static int set_watch(struct points *p, enum gdb_point kind, u64 va, u64 len)
 	p->watches[p->nr_watches].len = len;
 	p->watches[p->nr_watches++].kind = kind;
 	return 0;
+}
+
+/* How far `far` is from [va, va + len). */
+static u64 distance(u64 far, u64 va, u64 len)
+{
+	if (far < va)
+		return va - far;
+	return far - va < len ? 0 : far - va - len + 1;
+}
+
+u64 points_watched(const struct points *p, u64 far)
+{
+	u64 best = UINT64_MAX, at = far;
+
+	for (unsigned i = 0; i < p->nr_watches; i++) {
+		u64 d = distance(far, p->watches[i].va, p->watches[i].len);
+
+		if (d < best) {
+			best = d;
+			at = d ? p->watches[i].va : far;
+		}
+	}
+	return at;
 }
 
 int points_set(struct points *p, struct mem *mem, const struct view_map *m, enum gdb_point kind,

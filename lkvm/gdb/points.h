@@ -16,7 +16,8 @@ struct points {
 	struct {
 		u64 va;
 		gpa_t g;
-		u32 insn; /* what was there */
+		u32 insn;    /* what was there */
+		bool lifted; /* and is there again, for a moment */
 	} sw[POINTS_MAX_SW];
 	unsigned nr_sw;
 	struct {
@@ -41,6 +42,27 @@ int points_unset(struct points *p, struct mem *mem, enum gdb_point kind, u64 va,
 
 /* Take all of them away. */
 void points_clear(struct points *p, struct mem *mem);
+
+/* Of the guest's memory GDB sees what is there without breakpoints [GDB manual E.2, "Z0"]. */
+
+/*
+ * Lift the software breakpoints in [va, va + len), and put them back behind what was read or written
+ * there meanwhile.
+ */
+void points_lift(struct points *p, struct mem *mem, u64 va, u64 len);
+void points_lower(struct points *p, struct mem *mem);
+
+/* Is there a software breakpoint at `va`? */
+bool points_has(const struct points *p, u64 va);
+
+/* What a software breakpoint looks like in memory: BRK #0. */
+#define POINTS_BRK 0xd4200000u
+
+/*
+ * What is watched, where a CPU says that it has met a watchpoint at `far`: an access that begins
+ * before what is watched may be said to be where it begins [Arm ARM D2.10.5].
+ */
+u64 points_watched(const struct points *p, u64 far);
 
 /* What KVM has to know of them. */
 void points_debug(const struct points *p, struct kvm_guest_debug *out);

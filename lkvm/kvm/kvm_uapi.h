@@ -362,7 +362,9 @@ struct kvm_vcpu_init {
 #define KVM_ESR_CLASS_SHIFT 26
 #define KVM_ESR_BREAKPOINT 0x30u
 #define KVM_ESR_WATCHPOINT 0x34u
+#define KVM_ESR_BKPT32 0x38u
 #define KVM_ESR_BRK 0x3cu
+#define KVM_ESR_BRK_NUMBER 0xffffu
 
 #define KVM_EXIT_UNKNOWN 0u
 #define KVM_EXIT_HYPERCALL 3u

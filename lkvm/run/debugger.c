@@ -22,6 +22,7 @@
 
 #include "lkvm/base/log.h"
 #include "lkvm/gdb/listen.h"
+#include "lkvm/gdb/own.h"
 #include "lkvm/gdb/points.h"
 #include "lkvm/gdb/stub.h"
 #include "lkvm/vm/loop.h"
@@ -30,6 +31,15 @@
 
 #define LOOK_NS 1000000u
 #define NOBODY (-1)
+
+/* A vCPU has met something. */
+struct meeting {
+	bool is;
+	unsigned cpu;
+	enum gdb_why why;
+	u32 esr;
+	u64 va;
+};
 
 struct debugger {
 	struct debugger_env env;
@@ -42,12 +52,10 @@ struct debugger {
 	int conn, event;
 	_Atomic bool held;
 	_Atomic int stepper;
-	/* What has stopped them: who came first. */
+	int wanted; /* the stepper as GDB has said */
+	bool asked; /* to halt, since they run */
 	pthread_mutex_t lock;
-	bool met;
-	unsigned cpu;
-	enum gdb_why why;
-	u64 va;
+	struct meeting met; /* what has stopped them: who came first */
 	u8 buf[PACKET_MAX];
 };
 
@@ -77,13 +85,14 @@ static enum gdb_why why_of(u32 class)
 static void vcpu_exit(void *arg, unsigned index, const struct kvm_run *run)
 {
 	struct debugger *d = arg;
+
 	pthread_mutex_lock(&d->lock);
-	if (!d->met) {
-		d->met = true;
-		d->cpu = index;
-		d->why = why_of(run->debug.hsr >> KVM_ESR_CLASS_SHIFT);
-		d->va = run->debug.far;
-	}
+	if (!d->met.is)
+		d->met = (struct meeting){ .is = true,
+					   .cpu = index,
+					   .why = why_of(run->debug.hsr >> KVM_ESR_CLASS_SHIFT),
+					   .esr = run->debug.hsr,
+					   .va = run->debug.far };
 	atomic_store(&d->held, true);
 	atomic_store(&d->stepper, NOBODY);
 	pthread_mutex_unlock(&d->lock);
@@ -110,6 +119,17 @@ static bool all_stand(const struct debugger *d)
 	return true;
 }
 
+static struct meeting take_meeting(struct debugger *d)
+{
+	struct meeting met;
+
+	pthread_mutex_lock(&d->lock);
+	met = d->met;
+	d->met.is = false;
+	pthread_mutex_unlock(&d->lock);
+	return met;
+}
+
 static void let_run(struct debugger *d, int stepper)
 {
 	for (unsigned i = 0; i < d->env.nr_vcpus; i++) {
@@ -127,9 +147,9 @@ static void let_run(struct debugger *d, int stepper)
 	 * What somebody else has met since GDB was told of the first one: it is met again, or is
 	 * there no more, and then it must not be why the next halt was.
 	 */
-	pthread_mutex_lock(&d->lock);
-	d->met = false;
-	pthread_mutex_unlock(&d->lock);
+	take_meeting(d);
+	d->asked = false;
+	d->wanted = stepper;
 	atomic_store(&d->stepper, stepper);
 	atomic_store(&d->held, stepper != NOBODY);
 	vcpu_gate_look(d->env.gate);
@@ -143,13 +163,28 @@ static void forget(void *arg)
 	let_run(d, NOBODY);
 }
 
+/* ---- telling GDB ---- */
+
+/* Is there something that GDB has to hear? What was the guest's own is none, and given to it. */
+static bool is_news(struct debugger *d, struct meeting *met)
+{
+	if (!met->is || !own_brk(vcpu_fd(d->env.vcpus[met->cpu]), d->env.mem, &d->points, met->esr))
+		return true;
+	/* One that was to be stepped has done so: it is at its vector. */
+	met->is = d->wanted == (int)met->cpu;
+	met->why = GDB_TRAPPED;
+	return met->is || d->asked;
+}
+
 static void on_bytes(void *arg, u32 events);
+static void hang_up(struct debugger *d);
 
 /* All stand: tell GDB, and from now on hear it. */
 static void on_timer(void *arg)
 {
 	struct debugger *d = arg;
-	bool met;
+	struct meeting met;
+	bool news;
 
 	/* They have been let run since. */
 	if (!atomic_load(&d->held) || atomic_load(&d->stepper) != NOBODY)
@@ -158,19 +193,24 @@ static void on_timer(void *arg)
 		kick_all(d);
 		return;
 	}
-	pthread_mutex_lock(&d->lock);
-	met = d->met;
-	d->met = false;
-	pthread_mutex_unlock(&d->lock);
+	met = take_meeting(d);
+	news = is_news(d, &met);
 	if (d->conn < 0) {
 		forget(d);
 		return;
 	}
+	if (!news) {
+		let_run(d, d->wanted);
+		return;
+	}
 	if (!d->conn_fd) /* what the one before has left */
 		points_clear(&d->points, d->env.mem);
-	gdb_stopped(&d->stub, met ? d->cpu : d->stub.cpu, met ? d->why : GDB_HALTED, d->va);
-	if (!d->conn_fd && loop_fd_add(d->env.loop, d->conn, EPOLLIN, on_bytes, d, &d->conn_fd))
+	gdb_stopped(&d->stub, met.is ? met.cpu : d->stub.cpu, met.is ? met.why : GDB_HALTED,
+		    points_watched(&d->points, met.va));
+	if (!d->conn_fd && loop_fd_add(d->env.loop, d->conn, EPOLLIN, on_bytes, d, &d->conn_fd)) {
 		log_warn("--gdb: out of memory");
+		hang_up(d);
+	}
 }
 
 static void on_event(void *arg, u32 events)
@@ -186,6 +226,7 @@ static void halt(void *arg)
 {
 	struct debugger *d = arg;
 
+	d->asked = true;
 	atomic_store(&d->stepper, NOBODY);
 	atomic_store(&d->held, true);
 	kick_all(d);
@@ -224,20 +265,28 @@ static u64 read_memory(void *arg, unsigned cpu, u64 va, void *buf, u64 len)
 {
 	struct debugger *d = arg;
 	struct view_map m;
+	u64 n;
 
-	return view_map_get(vcpu_fd(d->env.vcpus[cpu]), &m)
-		       ? 0
-		       : view_read(d->env.mem, &m, va, buf, len);
+	if (view_map_get(vcpu_fd(d->env.vcpus[cpu]), &m))
+		return 0;
+	points_lift(&d->points, d->env.mem, va, len);
+	n = view_read(d->env.mem, &m, va, buf, len);
+	points_lower(&d->points, d->env.mem);
+	return n;
 }
 
 static u64 write_memory(void *arg, unsigned cpu, u64 va, const void *buf, u64 len)
 {
 	struct debugger *d = arg;
 	struct view_map m;
+	u64 n;
 
-	return view_map_get(vcpu_fd(d->env.vcpus[cpu]), &m)
-		       ? 0
-		       : view_write(d->env.mem, &m, va, buf, len);
+	if (view_map_get(vcpu_fd(d->env.vcpus[cpu]), &m))
+		return 0;
+	points_lift(&d->points, d->env.mem, va, len);
+	n = view_write(d->env.mem, &m, va, buf, len);
+	points_lower(&d->points, d->env.mem);
+	return n;
 }
 
 static int point(void *arg, unsigned cpu, enum gdb_point kind, u64 va, u64 len, bool set)
@@ -353,6 +402,7 @@ int debugger_create(struct debugger **out, const char *where, const struct debug
 	d->env = *env;
 	d->conn = d->event = -1;
 	atomic_store(&d->stepper, NOBODY);
+	d->wanted = NOBODY;
 	pthread_mutex_init(&d->lock, NULL);
 	points_init(&d->points, env->kvm);
 	d->target = (struct gdb_target){

@@ -17,7 +17,6 @@
 #define SCTLR_EL1 KVM_REG_SYS(3u, 0u, 1u, 0u, 0u)
 #define SCTLR_RESET UINT64_C(0x00c50878) /* RES1, and what is so without FEAT_ExS and the like */
 #define SCTLR_EE BIT(25)
-#define SCTLR_SPAN BIT(23)
 #define PMCR_EL0 KVM_REG_SYS(3u, 3u, 9u, 12u, 0u)
 #define MDSCR_EL1 KVM_REG_SYS(2u, 0u, 0u, 2u, 2u)
 #define MDSCR_TDCC BIT(12)
@@ -27,18 +26,10 @@
 #define ESR_IL BIT(25)
 #define FSC_SEA UINT64_C(0x10)
 #define FAR_EL1 KVM_REG_SYS(3u, 0u, 6u, 0u, 0u)
-#define ESR_UNKNOWN UINT64_C(0x02000000) /* EC 0, a 32-bit instruction */
-#define VBAR_EL1 KVM_REG_SYS(3u, 0u, 12u, 0u, 0u)
+#define ESR_UNKNOWN 0x02000000u /* EC 0, a 32-bit instruction */
 
 #define PSTATE_EL1H 5u
-#define PSTATE_MODE 0xfu
 #define PSTATE_DAIF 0x3c0u
-#define PSTATE_PAN BIT(22)
-#define PSTATE_SSBS BIT(12)
-#define PSTATE_KEPT (UINT64_C(0xf0000000) | BIT(24) | PSTATE_PAN) /* NZCV, DIT, PAN */
-#define SCTLR_DSSBS BIT(44)
-#define VECTOR_SYNC_SP0 0x000u
-#define VECTOR_SYNC_SPX 0x200u
 
 /* ---- a new REC ---- */
 
@@ -134,37 +125,11 @@ int regs_abort(int vcpu_fd)
 	return kvm_reg_set64(vcpu_fd, ESR_EL1, esr);
 }
 
-/* What taking an exception to EL1 makes of PSTATE. */
-static u64 taken(u64 pstate, u64 sctlr)
-{
-	return (pstate & PSTATE_KEPT) | (sctlr & SCTLR_SPAN ? 0 : PSTATE_PAN) |
-	       (sctlr & SCTLR_DSSBS ? PSTATE_SSBS : 0) | PSTATE_DAIF | PSTATE_EL1H;
-}
-
 int regs_undefined(int vcpu_fd)
 {
-	static const u64 ids[] = { KVM_REG_PC, KVM_REG_PSTATE, SCTLR_EL1, VBAR_EL1 };
-	u64 v[ARRAY_SIZE(ids)];
-	int err = 0;
+	u64 pc;
+	int err = kvm_reg_get64(vcpu_fd, KVM_REG_PC, &pc);
 
-	for (unsigned i = 0; i < ARRAY_SIZE(ids) && !err; i++)
-		err = kvm_reg_get64(vcpu_fd, ids[i], &v[i]);
-	if (err)
-		return err;
-
-	u64 pc = v[0], pstate = v[1], sctlr = v[2], vbar = v[3];
-	bool own_sp = (pstate & PSTATE_MODE) == PSTATE_EL1H;
-	const struct {
-		u64 id, val;
-	} set[] = {
-		{ KVM_REG_ELR_EL1, pc - 4 }, /* KVM has stepped over it */
-		{ KVM_REG_SPSR_EL1, pstate },
-		{ ESR_EL1, ESR_UNKNOWN },
-		{ KVM_REG_PSTATE, taken(pstate, sctlr) },
-		{ KVM_REG_PC, vbar + (own_sp ? VECTOR_SYNC_SPX : VECTOR_SYNC_SP0) },
-	};
-
-	for (unsigned i = 0; i < ARRAY_SIZE(set) && !err; i++)
-		err = kvm_reg_set64(vcpu_fd, set[i].id, set[i].val);
-	return err;
+	/* KVM has stepped over it. */
+	return err ? err : kvm_inject_sync(vcpu_fd, ESR_UNKNOWN, pc - 4);
 }

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Who connects to --gdb: what a boot cannot show. The guest is one without vCPUs. */
+/*
+ * Who connects to --gdb: what a boot cannot show. The guest is one whose vCPUs never run, and have a
+ * number in each register that says nothing.
+ */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,9 +12,31 @@
 #include <unistd.h>
 
 #include "lkvm/kvm/kvm.h"
+#include "lkvm/kvm/vcpu_priv.h"
 #include "lkvm/run/debugger.h"
 #include "lkvm/vm/loop.h"
+#include "lkvm/vm/mem.h"
 #include "tests/unit/starve.h"
+
+static unsigned nr_set; /* registers, since somebody has looked */
+
+int kvm_ioctl(int fd, unsigned long req, void *arg)
+{
+	const struct kvm_one_reg *r = arg;
+
+	/* HCR_EL2 has no one. */
+	if (req == KVM_GET_ONE_REG && r->id == KVM_REG_SYS(3u, 4u, 1u, 1u, 0u))
+		return -ENOENT;
+	if (req == KVM_GET_ONE_REG)
+		*(u64 *)(uintptr_t)r->addr = 0;
+	nr_set += req == KVM_SET_ONE_REG;
+	return 0;
+}
+
+int kvm_ioctl_val(int fd, unsigned long req, unsigned long val)
+{
+	return 0;
+}
 
 /* Does GDB get an answer within `s` seconds? */
 static bool answers(struct loop *loop, int gdb, unsigned s)
@@ -78,8 +104,11 @@ START_TEST(what_was_met_before)
 {
 	const struct kvm kvm = { .dev_fd = -1, .vm_fd = -1 };
 	const struct kvm_run brk = { .debug.hsr = KVM_ESR_BRK << KVM_ESR_CLASS_SHIFT };
+	struct kvm_run own = { .debug.hsr = KVM_ESR_BRK << KVM_ESR_CLASS_SHIFT | 0x800 };
+	struct vcpu vcpus[2] = { { .fd = -1 }, { .fd = -1 } };
+	struct vcpu *list[] = { &vcpus[0], &vcpus[1] };
 	struct vcpu_gate gate;
-	struct debugger_env env = { .kvm = &kvm, .gate = &gate };
+	struct debugger_env env = { .kvm = &kvm, .gate = &gate, .vcpus = list, .nr_vcpus = 2 };
 	struct sockaddr_un a = { .sun_family = AF_UNIX, .sun_path = "s" };
 	char dir[] = "/tmp/gdb-XXXXXX";
 	struct debugger *d;
@@ -88,6 +117,7 @@ START_TEST(what_was_met_before)
 	ck_assert_ptr_nonnull(mkdtemp(dir));
 	ck_assert_int_eq(chdir(dir), 0);
 	vcpu_gate_init(&gate);
+	ck_assert_int_eq(mem_create(&env.mem), 0);
 	ck_assert_int_eq(loop_create(&env.loop, "test"), 0);
 	ck_assert_int_eq(debugger_create(&d, "s,wait", &env), 0);
 	gdb = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -103,10 +133,29 @@ START_TEST(what_was_met_before)
 	hear(env.loop, gdb, "+");
 	ck_assert_int_eq(send(gdb, "\x03", 1, 0), 1);
 	hear(env.loop, gdb, "$T02thread:");
+	/* What is the guest's own is nothing to GDB, but where it steps, or has asked for a halt. */
+	ck_assert_int_eq(send(gdb, "+$c#63", 6, 0), 6);
+	hear(env.loop, gdb, "+");
+	nr_set = 0;
+	debugger_vcpu.exit(d, 1, &own);
+	ck_assert(!answers(env.loop, gdb, 1));
+	ck_assert_uint_eq(nr_set, 5);
+	ck_assert(debugger_vcpu.may_run(d, 0) && debugger_vcpu.may_run(d, 1));
+	debugger_vcpu.exit(d, 1, &own);
+	ck_assert_int_eq(send(gdb, "\x03", 1, 0), 1);
+	hear(env.loop, gdb, "$T02thread:");
+	ck_assert_int_eq(send(gdb, "+$vCont;s:2#24", 14, 0), 14);
+	hear(env.loop, gdb, "+");
+	debugger_vcpu.exit(d, 0, &own);
+	ck_assert(!answers(env.loop, gdb, 1));
+	ck_assert(!debugger_vcpu.may_run(d, 0) && debugger_vcpu.may_run(d, 1));
+	debugger_vcpu.exit(d, 1, &own);
+	hear(env.loop, gdb, "$T05thread:2;#");
 	close(gdb);
 	debugger_destroy(d);
 	loop_destroy(env.loop);
 	vcpu_gate_fini(&gate);
+	mem_destroy(env.mem);
 	ck_assert_int_eq(chdir("/"), 0);
 	ck_assert_int_eq(rmdir(dir), 0);
 }

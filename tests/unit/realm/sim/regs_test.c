@@ -16,6 +16,8 @@
 #define VBAR SYS(3u, 0u, 12u, 0u, 0u)
 #define ESR SYS(3u, 0u, 5u, 2u, 0u)
 #define FAR SYS(3u, 0u, 6u, 0u, 0u)
+#define PFR1 SYS(3u, 0u, 0u, 4u, 1u)
+#define HCR SYS(3u, 4u, 1u, 1u, 0u) /* there is no EL2 */
 #define PMCR SYS(3u, 3u, 9u, 12u, 0u)
 #define HOSTS SYS(3u, 0u, 10u, 4u, 7u) /* one that KVM lets nobody change */
 
@@ -26,13 +28,14 @@ struct reg {
 /* After a reset: what KVM has there, and what is there in the end. */
 static const struct reg after_reset[] = {
 	{ TPIDR_EL0, PATTERN, 0 },
-	{ SYS(3u, 0u, 13u, 0u, 4u), PATTERN, 0 },  /* TPIDR_EL1 */
-	{ SYS(3u, 0u, 2u, 0u, 0u), PATTERN, 0 },   /* TTBR0_EL1 */
-	{ SYS(3u, 0u, 10u, 3u, 0u), 0x1122, 0 },   /* AMAIR_EL1: the host CPU's */
-	{ SYS(3u, 2u, 0u, 0u, 0u), PATTERN, 0 },   /* CSSELR_EL1 */
-	{ SYS(3u, 0u, 14u, 1u, 0u), PATTERN, 0 },  /* CNTKCTL_EL1 */
-	{ SYS(3u, 3u, 14u, 3u, 2u), 0x55, 0x55 },  /* the counter */
-	{ SYS(3u, 0u, 0u, 4u, 0u), 0x11, 0x11 },   /* ID_AA64PFR0_EL1 */
+	{ SYS(3u, 0u, 13u, 0u, 4u), PATTERN, 0 }, /* TPIDR_EL1 */
+	{ SYS(3u, 0u, 2u, 0u, 0u), PATTERN, 0 },  /* TTBR0_EL1 */
+	{ SYS(3u, 0u, 10u, 3u, 0u), 0x1122, 0 },  /* AMAIR_EL1: the host CPU's */
+	{ SYS(3u, 2u, 0u, 0u, 0u), PATTERN, 0 },  /* CSSELR_EL1 */
+	{ SYS(3u, 0u, 14u, 1u, 0u), PATTERN, 0 }, /* CNTKCTL_EL1 */
+	{ SYS(3u, 3u, 14u, 3u, 2u), 0x55, 0x55 }, /* the counter */
+	{ SYS(3u, 0u, 0u, 4u, 0u), 0x11, 0x11 },  /* ID_AA64PFR0_EL1 */
+	{ PFR1, 0, 0 },
 	{ SYS(3u, 4u, 3u, 0u, 0u), 0x700, 0x700 }, /* DACR32_EL2 */
 	{ SYS(2u, 0u, 1u, 1u, 4u), 0xa, 0xa },	   /* OSLSR_EL1 */
 	{ PMCR, 6 << 11, 6 << 11 },
@@ -87,6 +90,8 @@ int kvm_ioctl(int fd, unsigned long req, void *arg)
 	case KVM_GET_REG_LIST:
 		return list(arg);
 	case KVM_GET_ONE_REG:
+		if (r->id == HCR)
+			return -ENOENT;
 		*(u64 *)(uintptr_t)r->addr = *reg(fd, r->id);
 		return 0;
 	case KVM_SET_ONE_REG:
