@@ -3,7 +3,7 @@
  * A guest's own BRKs: WARN(), BUG() and kprobes of Linux are such, and programs have theirs.
  *
  * Thread: the caller's, while no vCPU runs.
- * Trust:  registers and memory are the guest's: what is read decides who hears of its own exception.
+ * Trust:  registers and memory are the guest's: they decide who hears of its own exception.
  * Spec:   [Arm ARM C6.2.40 BRK, D2.8 software breakpoint exceptions]
  */
 #include "lkvm/gdb/own.h"

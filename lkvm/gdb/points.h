@@ -46,8 +46,8 @@ void points_clear(struct points *p, struct mem *mem);
 /* Of the guest's memory GDB sees what is there without breakpoints [GDB manual E.2, "Z0"]. */
 
 /*
- * Lift the software breakpoints in [va, va + len), and put them back behind what was read or written
- * there meanwhile.
+ * Lift the software breakpoints in [va, va + len), and put them back behind what was read or
+ * written there meanwhile.
  */
 void points_lift(struct points *p, struct mem *mem, u64 va, u64 len);
 void points_lower(struct points *p, struct mem *mem);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Exceptions that KVM has no call for: the registers are set as the CPU sets them when it takes one.
+ * Exceptions that KVM has no call for: registers are set as a CPU sets them when it takes one.
  *
  * Thread: any; the vCPU is not in KVM_RUN.
  * Trust:  registers are the guest's, whatever it has put there.
@@ -63,7 +63,7 @@ int kvm_inject_sync(int vcpu_fd, u32 esr, u64 elr)
 	u64 v[ARRAY_SIZE(ids)], hcr;
 	int err = kvm_reg_get64(vcpu_fd, HCR_EL2, &hcr);
 
-	/* A guest with an EL2 of its own decides there what goes to its EL1; others do not have it. */
+	/* A guest that has an EL2 decides there what goes to its EL1. */
 	if (err != -ENOENT)
 		return err ? err : -EOPNOTSUPP;
 	err = 0;

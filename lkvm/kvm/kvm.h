@@ -111,9 +111,10 @@ int kvm_guest_debug(int vcpu_fd, const struct kvm_guest_debug *d);
 int kvm_inject_abort(int vcpu_fd);
 
 /*
- * Make the next thing that the vCPU sees a synchronous exception of its EL1 with this syndrome, from
- * the instruction at `elr` [Arm ARM D1.3]. -EOPNOTSUPP: such a one would not go to a 64-bit EL1, or
- * the guest has an EL2, and then nothing has changed; or -errno of KVM. The vCPU is not in KVM_RUN.
+ * Make the next thing that the vCPU sees a synchronous exception of its EL1 with this syndrome,
+ * from the instruction at `elr` [Arm ARM D1.3]. -EOPNOTSUPP: such a one would not go to a 64-bit
+ * EL1, or the guest has an EL2, and then nothing has changed; or -errno of KVM. The vCPU is not in
+ * KVM_RUN.
  */
 int kvm_inject_sync(int vcpu_fd, u32 esr, u64 elr);
 

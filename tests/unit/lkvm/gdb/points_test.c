@@ -188,7 +188,7 @@ START_TEST(lengths_of_watchpoints)
 }
 END_TEST
 
-/* A store of a pair, or of a cache line, may be said to be where it begins. GDB knows no such point. */
+/* A store of a pair may be said to be where it begins, where GDB has no point. */
 START_TEST(what_was_watched)
 {
 	p = (struct points){ .max_watches = 3 };

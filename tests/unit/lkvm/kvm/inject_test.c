@@ -69,7 +69,7 @@ static int brk_at(u64 pstate)
 	return kvm_inject_sync(0, 0xf2000800, 0x401000);
 }
 
-/* [Arm ARM D1.3.1.2] Vectors: of the same level with either stack, of a lower one with either state. */
+/* [Arm ARM D1.3.1.2] Vectors: of this level with either stack, of a lower one in either state. */
 START_TEST(where_it_comes_from)
 {
 	static const struct {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Who connects to --gdb: what a boot cannot show. The guest is one whose vCPUs never run, and have a
- * number in each register that says nothing.
+ * Who connects to --gdb: what a boot cannot show. The guest's vCPUs never run, and their registers
+ * are all zero.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -133,7 +133,7 @@ START_TEST(what_was_met_before)
 	hear(env.loop, gdb, "+");
 	ck_assert_int_eq(send(gdb, "\x03", 1, 0), 1);
 	hear(env.loop, gdb, "$T02thread:");
-	/* What is the guest's own is nothing to GDB, but where it steps, or has asked for a halt. */
+	/* What is the guest's own is nothing to GDB, but where it steps or has asked to halt. */
 	ck_assert_int_eq(send(gdb, "+$c#63", 6, 0), 6);
 	hear(env.loop, gdb, "+");
 	nr_set = 0;
