@@ -130,7 +130,19 @@ void tcp_down(struct tcp *t)
 	t->up = false;
 }
 
-/* Acknowledgements that no answer has taken along. */
+void tcp_ack_arm(const struct tcp_conn *c)
+{
+	struct tcp *t = c->tcp;
+	u64 now = tcp_now(t);
+
+	loop_timer_arm(t->ack_timer, c->ack_by > now ? c->ack_by - now : 0);
+	t->ack_armed = true;
+}
+
+/*
+ * Acknowledgements that no answer has taken along. The timer is armed for the first that waits, and
+ * most of those have gone with an answer long since when it is due: others wait by then.
+ */
 static void on_ack_timer(void *arg)
 {
 	struct tcp *t = arg;
@@ -139,11 +151,13 @@ static void on_ack_timer(void *arg)
 	t->ack_armed = false;
 	if (!t->blocked)
 		resume(t);
-	while ((c = tcp_list_first(&t->later))) {
+	while ((c = tcp_list_first(&t->later)) && c->ack_by <= tcp_now(t)) {
 		c->chatty = false;
 		c->ack_now = true;
 		tcp_touch(c);
 	}
+	if (c && !t->ack_armed)
+		tcp_ack_arm(c);
 	tcp_settle(t);
 }
 

@@ -90,6 +90,7 @@ struct tcp_conn {
 
 	u64 rtx_at;    /* retransmission or window probe; 0: none */
 	u64 active_ns; /* the last sign of life of the guest */
+	u64 ack_by;    /* until then an answer can take the last acknowledgement along */
 	u64 due;       /* its place in the heap */
 	unsigned heap; /* index + 1; 0: not in it */
 };
@@ -181,6 +182,11 @@ static inline void tcp_touch(struct tcp_conn *c)
 {
 	list_put(&c->tcp->dirty, &c->node);
 }
+
+/* ---- tcp.c ---- */
+
+/* The acknowledgement of `c` waits, and nobody else's: alone it goes when that time is over. */
+void tcp_ack_arm(const struct tcp_conn *c);
 
 /* ---- tcp_table.c: which connections there are ---- */
 

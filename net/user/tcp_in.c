@@ -22,6 +22,7 @@
 #define MSS6_DEFAULT 1220u
 #define RCV_SCALE 7 /* windows of up to 8 MiB */
 #define DUP_ACKS 3u
+#define ACK_LATER_NS (2 * TCP_MSEC)
 #define ACK_EVERY 2920u /* bytes: two segments [RFC 9293 §3.8.6.3] */
 
 static void ack_now(struct tcp_conn *c)
@@ -255,6 +256,7 @@ static void owe(struct tcp_conn *c, u32 n)
 		c->ack_now = true;
 	else
 		c->ack_later = true;
+	c->ack_by = tcp_now(c->tcp) + ACK_LATER_NS;
 	tcp_touch(c);
 }
 

@@ -20,7 +20,6 @@
 #define GUESS_MIN 1024u
 #define DUP_ACKS 3u
 #define FALLBACK_MAX (256u * 1024) /* in flight where each peek begins at the first byte */
-#define ACK_LATER_NS (2 * TCP_MSEC)
 
 /* ---- frames ---- */
 
@@ -216,7 +215,7 @@ static int send_data(struct tcp_conn *c, u32 seq, u32 len)
 	finish_frame(c, room, seq, (u32)n, last, &o);
 	client->commit(arg, &o, head_len + (size_t)n);
 	c->tcp->received = true;
-	c->chatty |= c->ack_later;
+	c->chatty |= tcp_now(c->tcp) < c->ack_by;
 	said(c);
 	if (!c->rtx_at)
 		tcp_rtx_arm(c);
@@ -337,8 +336,7 @@ static void send_later(struct tcp_conn *c)
 
 	list_put(&t->later, &c->node);
 	if (!t->ack_armed)
-		loop_timer_arm(t->ack_timer, ACK_LATER_NS);
-	t->ack_armed = true;
+		tcp_ack_arm(c);
 }
 
 static int send_ack(struct tcp_conn *c)

@@ -375,6 +375,75 @@ START_TEST(data_in_order)
 }
 END_TEST
 
+/* No frame is there, nor comes one without an event. */
+static void expect_nothing_yet(void)
+{
+	ck_assert_uint_eq(w.client.got.nr, w.seen);
+}
+
+/* The time in which an answer can take the acknowledgement along is over; or it is long. */
+static void answers_have(struct tg *whose, u64 ns)
+{
+	tg_conn(whose)->ack_by = ns ? loop_now_ns() + ns : 0;
+}
+
+/*
+ * A request is acknowledged by its answer; or alone, where there is none in time. Then the next
+ * ones are at once, until an answer comes in time again.
+ */
+START_TEST(answers_acknowledge)
+{
+	struct tf f;
+
+	tg_open(&g);
+	for (unsigned i = 0; i < 3; i++) {
+		tg_send(&g, TCP_ACK, "q", 1);
+		expect_nothing_yet();
+		host_says("a", 1, false);
+		f = tg_expect(&g, TCP_ACK | TCP_PSH);
+		ck_assert_uint_eq(f.ack, g.seq);
+		expect_nothing_yet();
+		g.ack += f.len;
+	}
+	tg_send(&g, TCP_ACK, "q", 1);
+	expect_ack(g.seq);
+	answers_have(&g, 0);
+	host_says("a", 1, false);
+	tg_expect(&g, TCP_ACK | TCP_PSH);
+	g.ack++;
+	tg_send(&g, TCP_ACK, "q", 1); /* that was too late */
+	ck_assert_uint_eq(w.client.got.nr, w.seen + 1);
+	expect_ack(g.seq);
+	answers_have(&g, 3600 * TCP_SEC);
+	host_says("a", 1, false);
+	tg_expect(&g, TCP_ACK | TCP_PSH);
+	g.ack++;
+	tg_send(&g, TCP_ACK, "q", 1); /* that was not */
+	expect_nothing_yet();
+	tg_send(&g, TCP_ACK, "q", 1); /* but a second one does not wait */
+	ck_assert_uint_eq(w.client.got.nr, w.seen + 1);
+	expect_ack(g.seq);
+}
+END_TEST
+
+/* What one connection has waited for in vain is nothing to another, which waits since a moment. */
+START_TEST(answers_have_time_each)
+{
+	struct tg other = tg_of(&w, false, 40001, 80);
+
+	tg_open(&g);
+	tg_open(&other);
+	tg_send(&other, TCP_ACK, "q", 1);
+	tg_send(&g, TCP_ACK, "q", 1);
+	answers_have(&g, 3600 * TCP_SEC);
+	ck_assert_uint_eq(tg_expect(&other, TCP_ACK).ack, other.seq);
+	tw_quiet(&w);
+	ck_assert(w.t->ack_armed); /* for the other one */
+	host_says("a", 1, false);
+	ck_assert_uint_eq(tg_expect(&g, TCP_ACK | TCP_PSH).ack, g.seq);
+}
+END_TEST
+
 /* Sequence numbers go round, both ways. */
 START_TEST(numbers_wrap)
 {
@@ -709,8 +778,8 @@ END_TEST
 SUITE_MAIN_FIXTURE("net/user/tcp_in", set_up, tear_down, closed, syn_waits_for_the_host, refusals,
 		   reset_while_connecting, syn_received_and_bad_acknowledgements,
 		   syn_received_with_data, syn_sent, syn_sent_is_refused, simultaneous_open,
-		   data_in_order, numbers_wrap, resets_and_syns_inside_a_connection,
-		   acknowledgements_of_nothing, the_host_takes_less, the_host_is_gone,
-		   the_peer_resets, close_wait_and_last_ack, fin_wait_and_time_wait,
-		   simultaneous_close, fin_with_its_acknowledgement, fin_behind_data_that_waits,
-		   reset_in_each_state, urgent_data, checksums)
+		   data_in_order, answers_acknowledge, answers_have_time_each, numbers_wrap,
+		   resets_and_syns_inside_a_connection, acknowledgements_of_nothing,
+		   the_host_takes_less, the_host_is_gone, the_peer_resets, close_wait_and_last_ack,
+		   fin_wait_and_time_wait, simultaneous_close, fin_with_its_acknowledgement,
+		   fin_behind_data_that_waits, reset_in_each_state, urgent_data, checksums)
