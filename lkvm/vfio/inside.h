@@ -5,6 +5,7 @@
 
 #include "lkvm/vfio/device.h"
 #include "lkvm/vfio/uapi.h"
+#include "lkvm/vm/msi.h"
 
 #define VFIO_MAX_AREAS 4u     /* of one BAR, that are mapped */
 #define VFIO_MAX_VECTORS 256u /* that are shown of more */
@@ -25,12 +26,9 @@ struct vfio_bar {
 	struct vfio_area areas[VFIO_MAX_AREAS];
 };
 
-enum { ADDR_LOW, ADDR_HIGH, DATA, CONTROL, NR_WORDS };
-
 struct vfio_vector {
-	int fd;		     /* the host's kernel writes, KVM reads while it is bound */
-	int route;	     /* -1: not bound */
-	u32 words[NR_WORDS]; /* of the MSI-X table */
+	struct msi_source source; /* the host's kernel writes */
+	u32 words[MSIX_NR_WORDS];
 };
 
 /* Which interrupts the host's kernel sends: one kind at a time. */
@@ -120,7 +118,7 @@ void vfio_intr_fini(struct vfio_device *v);
 
 static inline u64 vfio_table_end(const struct vfio_intr *n)
 {
-	return n->table + n->nr_entries * 16;
+	return n->table + n->nr_entries * MSIX_ENTRY_SIZE;
 }
 
 static inline u64 vfio_pba_end(const struct vfio_intr *n)

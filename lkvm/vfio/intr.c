@@ -42,8 +42,6 @@
 #define MSIX_SIZE 0x07ffu
 #define MSIX_ENABLE 0x8000u
 #define MSIX_MASK 0x4000u
-#define ENTRY_SIZE 16u
-#define VECTOR_MASKED 1u
 
 /* ---- the kernel ---- */
 
@@ -104,32 +102,22 @@ static void stop_intx(struct vfio_device *v)
 
 static void unbind(struct vfio_device *v, struct vfio_vector *vec)
 {
-	v->env.irq->ops->msi_unbind(v->env.irq, &vec->route, vec->fd);
+	msi_source_unbind(&vec->source, v->env.irq);
 }
 
 static void bind(struct vfio_device *v, unsigned i, const struct msi_msg *msg)
 {
-	struct vfio_vector *vec = &v->intr.vectors[i];
-	struct irq *irq = v->env.irq;
-	eventfd_t waiting = 0;
-	int err;
+	int err = msi_source_bind(&v->intr.vectors[i].source, v->env.irq, msg);
 
-	if (vec->route < 0)
-		eventfd_read(vec->fd, &waiting);
-	err = irq->ops->msi_bind(irq, &vec->route, msg, vec->fd);
-	if (waiting)
-		eventfd_write(vec->fd, 1);
 	if (err)
 		guest_err(v->name, "the host cannot send message %u (error %d)", i, -err);
 }
 
 static void unbind_all(struct vfio_device *v)
 {
-	eventfd_t old;
-
 	for (unsigned i = 0; i < v->intr.nr_fds; i++) {
 		unbind(v, &v->intr.vectors[i]);
-		eventfd_read(v->intr.vectors[i].fd, &old); /* of no use to the next driver */
+		msi_source_drain(&v->intr.vectors[i].source); /* of no use to the next driver */
 	}
 }
 
@@ -140,7 +128,7 @@ static int start_messages(struct vfio_device *v, enum vfio_irq_index index, unsi
 	int ret;
 
 	for (unsigned i = 0; i < nr; i++)
-		s.fds[i] = v->intr.vectors[i].fd;
+		s.fds[i] = v->intr.vectors[i].source.fd;
 	ret = trigger(v, &s, index, VFIO_IRQ_SET_ACTION_TRIGGER);
 	if (ret > 0 && ret < (int)nr) {
 		guest_err(v->name, "the host has only %d of %u interrupts for the device", ret, nr);
@@ -160,11 +148,9 @@ static void update_vector(struct vfio_device *v, unsigned i)
 {
 	struct vfio_intr *n = &v->intr;
 	const u32 *words = n->vectors[i].words;
-	const struct msi_msg msg = { .addr = words[ADDR_LOW] | (u64)words[ADDR_HIGH] << 32,
-				     .data = words[DATA],
-				     .devid = msi_devid(v) };
+	const struct msi_msg msg = msix_message(words, msi_devid(v));
 
-	if (n->mode != MODE_MSIX || n->masked || words[CONTROL] & VECTOR_MASKED)
+	if (n->mode != MODE_MSIX || n->masked || words[MSIX_CONTROL] & MSIX_VECTOR_MASKED)
 		unbind(v, &n->vectors[i]);
 	else
 		bind(v, i, &msg);
@@ -302,20 +288,18 @@ static u32 pending(struct vfio_device *v, u64 first)
 	u32 bits = 0;
 
 	for (unsigned i = 0; i < 32 && first + i < v->intr.nr_msix; i++) {
-		struct vfio_vector *vec = &v->intr.vectors[first + i];
-		eventfd_t n;
+		struct msi_source *s = &v->intr.vectors[first + i].source;
 
-		if (vec->route >= 0 || eventfd_read(vec->fd, &n))
-			continue;
-		eventfd_write(vec->fd, n);
-		bits |= 1u << i;
+		if (s->route < 0 && msi_source_waits(s))
+			bits |= 1u << i;
 	}
 	return bits;
 }
 
 static bool in_table(const struct vfio_intr *n, unsigned bar, u64 off)
 {
-	return bar == n->table_bar && off >= n->table && off < n->table + n->nr_msix * ENTRY_SIZE;
+	return bar == n->table_bar && off >= n->table &&
+	       off < n->table + n->nr_msix * MSIX_ENTRY_SIZE;
 }
 
 /* [PCI 3.0 §6.8.2] Whole words; what is narrower reads zero and writes nothing. */
@@ -328,7 +312,7 @@ u64 vfio_intr_read(struct vfio_device *v, unsigned bar, u64 off, unsigned len)
 		u64 at = off + i - n->table;
 
 		if (in_table(n, bar, off + i))
-			val |= (u64)n->vectors[at / ENTRY_SIZE].words[at % ENTRY_SIZE / 4]
+			val |= (u64)n->vectors[at / MSIX_ENTRY_SIZE].words[at % MSIX_ENTRY_SIZE / 4]
 			       << (8 * i);
 		else if (bar == n->pba_bar && off + i >= n->pba)
 			val |= (u64)pending(v, (off + i - n->pba) * 8) << (8 * i);
@@ -338,19 +322,20 @@ u64 vfio_intr_read(struct vfio_device *v, unsigned bar, u64 off, unsigned len)
 
 void vfio_intr_write(struct vfio_device *v, unsigned bar, u64 off, unsigned len, u64 val)
 {
-	static const u32 writable[NR_WORDS] = { ~3u, ~0u, ~0u, VECTOR_MASKED };
 	struct vfio_intr *n = &v->intr;
 
 	for (unsigned i = 0; i + 4 <= len; i += 4) {
 		u64 at = off + i - n->table;
-		unsigned word = at % ENTRY_SIZE / 4;
+		unsigned word = at % MSIX_ENTRY_SIZE / 4;
+		u32 *words;
 
 		if (!in_table(n, bar, off + i))
 			continue;
-		n->vectors[at / ENTRY_SIZE].words[word] = (u32)(val >> (8 * i)) & writable[word];
+		words = n->vectors[at / MSIX_ENTRY_SIZE].words;
+		msix_word_write(words, word, (u32)(val >> (8 * i)));
 		/* An entry that is changed while it is masked is looked at when it is not. */
-		if (word == CONTROL || !(n->vectors[at / ENTRY_SIZE].words[CONTROL]))
-			update_vector(v, (unsigned)(at / ENTRY_SIZE));
+		if (word == MSIX_CONTROL || !words[MSIX_CONTROL])
+			update_vector(v, (unsigned)(at / MSIX_ENTRY_SIZE));
 	}
 }
 
@@ -398,7 +383,7 @@ static int add_msix(struct vfio_device *v)
 	body[2] = (u8)(n->nr_msix - 1);
 	body[3] = (u8)((n->nr_msix - 1) >> 8);
 	for (unsigned i = 0; i < n->nr_msix; i++)
-		n->vectors[i].words[CONTROL] = VECTOR_MASKED;
+		n->vectors[i].words[MSIX_CONTROL] = MSIX_VECTOR_MASKED;
 	n->msix_cap = pci_cap_add(&v->func, CAP_MSIX, body, wmask, MSIX_LEN, &msix_ops, v);
 	return 0;
 }
@@ -415,8 +400,8 @@ static int add_vectors(struct vfio_intr *n)
 	int err = 0;
 
 	for (; n->nr_fds < nr && !err; n->nr_fds++) {
-		n->vectors[n->nr_fds].route = -1;
-		err = new_eventfd(&n->vectors[n->nr_fds].fd);
+		n->vectors[n->nr_fds].source.route = -1;
+		err = new_eventfd(&n->vectors[n->nr_fds].source.fd);
 	}
 	return err;
 }
@@ -448,7 +433,7 @@ void vfio_intr_fini(struct vfio_device *v)
 	struct vfio_intr *n = &v->intr;
 
 	while (n->nr_fds) {
-		int fd = n->vectors[--n->nr_fds].fd;
+		int fd = n->vectors[--n->nr_fds].source.fd;
 
 		if (fd >= 0)
 			close(fd);

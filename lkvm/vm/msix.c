@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * MSI-X: table, masks, pending bits, and the eventfd behind each vector.
+ * MSI-X: table, masks, pending bits, the eventfd behind each vector, and those that others write.
  *
- * Thread: msix_fire() on any; table and capability on vCPU threads. Entries are under `lock`, which
- *         is held during irq's bind calls and by nobody who waits for a loop.
+ * Thread: msix_fire(), msix_feed() on any; table and capability on vCPU threads. Entries and feeds
+ *         are under `lock`, which is held during irq's bind calls and by nobody who waits for a
+ *         loop.
  * Trust:  the table is the guest's: a message is passed on, not interpreted; a message that the
  *         host does not take leaves its vector masked.
  * Spec:   PCI Local Bus 3.0 §6.8.2, §6.8.3
@@ -19,6 +20,10 @@
  * lost and none is sent twice. A fire that found it open just before the guest closed it is a
  * message that was already on its way. The binding outlives a mask, so it goes to where the guest
  * wanted it last.
+ *
+ * A *feed* is an eventfd that somebody else writes. It is bound while its vector is open, and only
+ * then, since nobody here can hold back who writes it. What comes while it is not bound waits in it,
+ * until it is bound or until whoever listens to it fires its vector.
  */
 #include "lkvm/vm/msix.h"
 
@@ -28,6 +33,7 @@
 #include <unistd.h>
 
 #include "lkvm/base/log.h"
+#include "lkvm/vm/msi.h"
 
 #define CAP_ID_MSIX 0x11
 #define CAP_LEN 12
@@ -35,20 +41,20 @@
 #define CONTROL_ENABLE 0x8000u
 #define CONTROL_MASK 0x4000u
 
-/* [PCI 3.0 §6.8.2.6 to 9] Table entry: address low and high, data, vector control. */
-#define ENTRY_SIZE 16u
-enum { ADDR_LOW, ADDR_HIGH, DATA, CONTROL, NR_WORDS };
-#define VECTOR_MASKED 1u
-
 #define PBA_OFF 0x800u
-static_assert(MSIX_MAX_VECTORS * ENTRY_SIZE <= PBA_OFF, "the table ends before the pending bits");
+static_assert(MSIX_MAX_VECTORS * MSIX_ENTRY_SIZE <= PBA_OFF,
+	      "the table ends before the pending bits");
 static_assert(MSIX_MAX_VECTORS <= 64, "pending bits are one quadword");
 
 struct vector {
-	_Atomic bool open; /* written under the lock */
-	int fd;
-	int route; /* -1: not bound */
-	u32 words[NR_WORDS];
+	_Atomic bool open;     /* written under the lock */
+	struct msi_source own; /* what msix_fire() writes */
+	u32 words[MSIX_NR_WORDS];
+};
+
+struct feed {
+	struct msi_source source; /* without an eventfd: there is no such feed */
+	unsigned vector;	  /* MSIX_NO_VECTOR: none */
 };
 
 struct msix {
@@ -60,6 +66,7 @@ struct msix {
 	bool masked; /* Function Mask */
 	u64 pending; /* one bit per vector */
 	struct vector vectors[MSIX_MAX_VECTORS];
+	struct feed feeds[MSIX_MAX_FEEDS];
 };
 
 unsigned msix_nr(const struct msix *m)
@@ -74,7 +81,7 @@ bool msix_enabled(const struct msix *m)
 
 static void send(struct vector *v)
 {
-	eventfd_write(v->fd, 1);
+	eventfd_write(v->own.fd, 1);
 }
 
 void msix_fire(struct msix *m, unsigned vector)
@@ -96,29 +103,51 @@ void msix_fire(struct msix *m, unsigned vector)
 
 /* ---- opening and closing; under the lock ---- */
 
+static struct msi_msg message(const struct msix *m, const struct vector *v)
+{
+	return msix_message(v->words, m->func->slot << 3 /* bus 0, function 0 */);
+}
+
 static int bind(struct msix *m, struct vector *v)
 {
-	struct irq *irq = m->func->irq;
-	struct msi_msg msg = {
-		.addr = v->words[ADDR_LOW] | (u64)v->words[ADDR_HIGH] << 32,
-		.data = v->words[DATA],
-		.devid = m->func->slot << 3, /* bus 0, function 0 */
-	};
-	eventfd_t late;
+	struct msi_msg msg = message(m, v);
 
 	/* What was written after the last binding was undone belongs to no message of this one. */
-	if (v->route < 0)
-		eventfd_read(v->fd, &late);
-	return irq->ops->msi_bind(irq, &v->route, &msg, v->fd);
+	if (v->own.route < 0)
+		msi_source_drain(&v->own);
+	return msi_source_bind(&v->own, m->func->irq, &msg);
+}
+
+/* The host may have no route left: then whoever listens to the feed goes on doing so. */
+static void feed_update(struct msix *m, struct feed *f)
+{
+	const struct vector *v = f->vector < m->nr ? &m->vectors[f->vector] : NULL;
+
+	if (f->source.fd < 0)
+		return;
+	if (v && atomic_load(&v->open)) {
+		struct msi_msg msg = message(m, v);
+
+		if (!msi_source_bind(&f->source, m->func->irq, &msg))
+			return;
+	}
+	msi_source_unbind(&f->source, m->func->irq);
+}
+
+static void feeds_update(struct msix *m, unsigned vector)
+{
+	for (unsigned n = 0; n < MSIX_MAX_FEEDS; n++)
+		if (m->feeds[n].vector == vector)
+			feed_update(m, &m->feeds[n]);
 }
 
 /* Something that `open` depends on has changed. */
-static void vector_update(struct msix *m, unsigned i)
+static void open_or_close(struct msix *m, unsigned i)
 {
 	struct vector *v = &m->vectors[i];
 	int err;
 
-	if (!m->enabled || m->masked || (v->words[CONTROL] & VECTOR_MASKED)) {
+	if (!m->enabled || m->masked || (v->words[MSIX_CONTROL] & MSIX_VECTOR_MASKED)) {
 		atomic_store(&v->open, false);
 		return;
 	}
@@ -136,12 +165,17 @@ static void vector_update(struct msix *m, unsigned i)
 	}
 }
 
+static void vector_update(struct msix *m, unsigned i)
+{
+	open_or_close(m, i);
+	feeds_update(m, i);
+}
+
+/* The feeds are not bound: no vector is open. */
 static void unbind_all(struct msix *m)
 {
-	struct irq *irq = m->func->irq;
-
 	for (unsigned i = 0; i < m->nr; i++)
-		irq->ops->msi_unbind(irq, &m->vectors[i].route, m->vectors[i].fd);
+		msi_source_unbind(&m->vectors[i].own, m->func->irq);
 }
 
 /* Message Control was written. */
@@ -172,12 +206,39 @@ static void control_written(void *arg, unsigned off, unsigned len)
 
 static const struct pci_cap_ops cap_ops = { .written = control_written };
 
+/* ---- feeds ---- */
+
+void msix_feed(struct msix *m, unsigned n, int fd)
+{
+	struct feed *f = &m->feeds[n];
+
+	assert(n < MSIX_MAX_FEEDS);
+	pthread_mutex_lock(&m->lock);
+	msi_source_unbind(&f->source, m->func->irq);
+	f->source.fd = fd;
+	feed_update(m, f);
+	pthread_mutex_unlock(&m->lock);
+}
+
+void msix_feed_vector(struct msix *m, unsigned n, unsigned vector)
+{
+	struct feed *f = &m->feeds[n];
+
+	assert(n < MSIX_MAX_FEEDS);
+	pthread_mutex_lock(&m->lock);
+	if (f->vector != vector) {
+		f->vector = vector;
+		feed_update(m, f);
+	}
+	pthread_mutex_unlock(&m->lock);
+}
+
 /* ---- the BAR ---- */
 
 static u32 read_dword(const struct msix *m, u64 off)
 {
-	if (off < m->nr * ENTRY_SIZE)
-		return m->vectors[off / ENTRY_SIZE].words[off % ENTRY_SIZE / 4];
+	if (off < m->nr * MSIX_ENTRY_SIZE)
+		return m->vectors[off / MSIX_ENTRY_SIZE].words[off % MSIX_ENTRY_SIZE / 4];
 	if (off == PBA_OFF)
 		return (u32)m->pending;
 	if (off == PBA_OFF + 4)
@@ -197,25 +258,17 @@ u64 msix_read(struct msix *m, u64 off, unsigned len)
 	return val;
 }
 
-/* Reserved bits stay zero. [PCI 3.0 §6.8.2.6, §6.8.2.9] */
-static void write_dword(struct vector *v, unsigned word, u32 val)
-{
-	static const u32 writable[NR_WORDS] = { ~3u, ~0u, ~0u, VECTOR_MASKED };
-
-	v->words[word] = val & writable[word];
-}
-
 void msix_write(struct msix *m, u64 off, unsigned len, u64 val)
 {
-	unsigned i = (unsigned)(off / ENTRY_SIZE);
-	unsigned word = off % ENTRY_SIZE / 4;
+	unsigned i = (unsigned)(off / MSIX_ENTRY_SIZE);
+	unsigned word = off % MSIX_ENTRY_SIZE / 4;
 
 	if (i >= m->nr) /* the pending bits are read-only */
 		return;
 	pthread_mutex_lock(&m->lock);
-	write_dword(&m->vectors[i], word, (u32)val);
+	msix_word_write(m->vectors[i].words, word, (u32)val);
 	if (len == 8)
-		write_dword(&m->vectors[i], word + 1, (u32)(val >> 32));
+		msix_word_write(m->vectors[i].words, word + 1, (u32)(val >> 32));
 	vector_update(m, i);
 	pthread_mutex_unlock(&m->lock);
 }
@@ -250,11 +303,13 @@ int msix_create(struct msix **out, struct pci_func *f, unsigned bar, unsigned nr
 	m->nr = nr;
 	pthread_mutex_init(&m->lock, NULL);
 	for (unsigned i = 0; i < nr; i++)
-		m->vectors[i] =
-			(struct vector){ .fd = -1, .route = -1, .words[CONTROL] = VECTOR_MASKED };
+		m->vectors[i] = (struct vector){ .own = { -1, -1 },
+						 .words[MSIX_CONTROL] = MSIX_VECTOR_MASKED };
+	for (unsigned n = 0; n < MSIX_MAX_FEEDS; n++)
+		m->feeds[n] = (struct feed){ { -1, -1 }, MSIX_NO_VECTOR };
 	for (unsigned i = 0; i < nr; i++) {
-		m->vectors[i].fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-		if (m->vectors[i].fd < 0) {
+		m->vectors[i].own.fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+		if (m->vectors[i].own.fd < 0) {
 			int err = -errno;
 
 			msix_destroy(m);
@@ -271,10 +326,12 @@ void msix_destroy(struct msix *m)
 {
 	if (!m)
 		return;
+	for (unsigned n = 0; n < MSIX_MAX_FEEDS; n++)
+		assert(m->feeds[n].source.fd < 0);
 	unbind_all(m);
 	for (unsigned i = 0; i < m->nr; i++)
-		if (m->vectors[i].fd >= 0)
-			close(m->vectors[i].fd);
+		if (m->vectors[i].own.fd >= 0)
+			close(m->vectors[i].own.fd);
 	pthread_mutex_destroy(&m->lock);
 	free(m);
 }

@@ -26,11 +26,22 @@ static void count_config(void *transport)
 	t->config++;
 }
 
-static const struct virtio_transport_ops fake_ops = { count_queue, count_config };
+static void interrupt_from(void *transport, u16 queue, int fd)
+{
+	struct fake_transport *t = transport;
+
+	/* A descriptor is taken back before there is another one. */
+	assert((fd < 0) != (t->from[queue] < 0));
+	t->from[queue] = fd;
+}
+
+static const struct virtio_transport_ops fake_ops = { count_queue, count_config, interrupt_from };
 
 void fake_transport_attach(struct fake_transport *t, struct virtio_device *d)
 {
 	memset(t, 0, sizeof(*t));
+	for (unsigned i = 0; i < VIRTIO_MAX_QUEUES; i++)
+		t->from[i] = -1;
 	virtio_attach(d, &fake_ops, t);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A transport that only counts interrupts: devices are tested without PCI or MMIO. */
+/* A transport that counts interrupts and does not send them: devices are tested without PCI or MMIO. */
 #ifndef TESTS_FAKE_TRANSPORT_H
 #define TESTS_FAKE_TRANSPORT_H
 
@@ -8,6 +8,7 @@
 struct fake_transport {
 	_Atomic unsigned queue[VIRTIO_MAX_QUEUES]; /* interrupts of each queue */
 	_Atomic unsigned config;
+	_Atomic int from[VIRTIO_MAX_QUEUES]; /* who else interrupts for the queue, or -1 */
 };
 
 /* Zero `t` and attach it to `d`. */

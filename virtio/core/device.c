@@ -52,9 +52,14 @@ static void interrupt_queue_nobody(void *transport, u16 queue)
 {
 }
 
+static void interrupt_from_nobody(void *transport, u16 queue, int fd)
+{
+}
+
 static const struct virtio_transport_ops no_transport = {
 	.interrupt_queue = interrupt_queue_nobody,
 	.interrupt_config = interrupt_nobody,
+	.interrupt_from = interrupt_from_nobody,
 };
 
 int virtio_init(struct virtio_device *d, const struct virtio_type *type, unsigned instance,

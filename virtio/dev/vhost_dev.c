@@ -9,8 +9,8 @@
  *         checked as those of any device before the back end is told of them.
  * Spec:   virtio 1.3 §2.1.2; see virtio/vhost/vhost.c
  *
- * Doorbells are the back end's: the eventfd that KVM writes is the one it reads. Interrupts come as
- * an eventfd that is looked at here, because who masks and routes them is the transport.
+ * Doorbells are the back end's: the eventfd that KVM writes is the one it reads. Interrupts go the
+ * other way alike (vhost_call.c).
  *
  * The end of the back end must not leave the guest waiting for answers that never come. So this
  * device then takes its queues back, goes on behind the last used element, and refuses what is
@@ -22,22 +22,15 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include "lkvm/base/log.h"
 #include "virtio/core/pool.h"
+#include "virtio/dev/vhost_call.h"
 #include "virtio/vhost/daemon.h"
 #include "virtio/vhost/vhost.h"
 
 #define MAX_IOV 1024u /* pieces of a chain that is refused */
 #define ENDED_MS 1000u
-
-struct call {
-	struct vhost_dev *v;
-	int fd;
-	struct loop_fd *reg;
-};
 
 struct vhost_dev {
 	struct virtio_device dev;
@@ -48,7 +41,7 @@ struct vhost_dev {
 	struct vhost *vhost;
 	bool serving; /* the back end has the rings */
 	bool gone;    /* the back end; its queues are ours */
-	struct call calls[VIRTIO_MAX_QUEUES];
+	struct vhost_call calls[VIRTIO_MAX_QUEUES];
 	struct iovec iov[MAX_IOV];
 };
 
@@ -59,39 +52,32 @@ static struct vhost_dev *vhost_dev(struct virtio_device *d)
 
 /* ---- interrupts ---- */
 
-static void called(void *arg, u32 events)
-{
-	struct call *c = arg;
-	struct virtio_device *d = &c->v->dev;
-
-	if (c->v->serving)
-		d->tops->interrupt_queue(d->transport, (u16)(c - c->v->calls));
-}
-
 static int calls_create(struct vhost_dev *v)
 {
 	int err = 0;
 
-	for (unsigned i = 0; i < v->dev.nr_queues && !err; i++) {
-		struct call *c = &v->calls[i];
-
-		c->v = v;
-		c->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-		/* Nobody reads it: each write is an edge, as of a doorbell. */
-		err = c->fd < 0
-			      ? -errno
-			      : loop_fd_add(v->loop, c->fd, EPOLLIN | EPOLLET, called, c, &c->reg);
-	}
+	for (unsigned i = 0; i < v->dev.nr_queues && !err; i++)
+		err = vhost_call_init(&v->calls[i], &v->dev, (u16)i);
 	return err;
+}
+
+static void calls_start(struct vhost_dev *v)
+{
+	for (unsigned i = 0; i < v->dev.nr_queues; i++)
+		if (v->dev.queues[i].started)
+			vhost_call_start(&v->calls[i]);
+}
+
+static void calls_stop(struct vhost_dev *v)
+{
+	for (unsigned i = 0; i < v->dev.nr_queues; i++)
+		vhost_call_stop(&v->calls[i]);
 }
 
 static void calls_destroy(struct vhost_dev *v)
 {
-	for (unsigned i = 0; i < VIRTIO_MAX_QUEUES; i++) {
-		loop_fd_del(v->calls[i].reg);
-		if (v->calls[i].fd >= 0)
-			close(v->calls[i].fd);
-	}
+	for (unsigned i = 0; i < VIRTIO_MAX_QUEUES; i++)
+		vhost_call_fini(&v->calls[i]);
 }
 
 /* ---- when the back end has gone ---- */
@@ -116,6 +102,7 @@ static void take_over(struct vhost_dev *v)
 	struct virtio_device *d = &v->dev;
 
 	v->serving = false;
+	calls_stop(v);
 	if (!virtio_enter(d))
 		return;
 	for (unsigned i = 0; i < d->nr_queues; i++) {
@@ -172,6 +159,7 @@ int vhost_dev_start(struct virtio_device *d)
 			(struct vhost_ring){ q->started, q->size,	 q->desc,	q->driver,
 					     q->device,	 d->doorbell[i], v->calls[i].fd };
 	}
+	calls_start(v);
 	if (!vhost_start(v->vhost, d->mem, d->features, rings, d->nr_queues)) {
 		v->serving = true;
 		return 0;
@@ -204,6 +192,7 @@ void vhost_dev_stop(struct virtio_device *d, struct virtqueue *q)
 	v->serving = false;
 	if (vhost_stop(v->vhost))
 		lost(v);
+	calls_stop(v);
 }
 
 void vhost_dev_destroy(struct virtio_device *d)
@@ -309,7 +298,7 @@ int vhost_dev_create(struct virtio_device **out, const struct virtio_env *env,
 		return log_errno(-ENOMEM, "virtio-%s", conf->kind->type->name);
 	}
 	for (unsigned i = 0; i < VIRTIO_MAX_QUEUES; i++)
-		v->calls[i].fd = -1;
+		vhost_call_clear(&v->calls[i]);
 	v->kind = conf->kind;
 	v->dev.config = conf->config;
 	v->dev.config_len = conf->config_len;

@@ -9,9 +9,9 @@
  *         shared is why guests that bounce have no such devices.
  * Spec:   virtio 1.3; Linux include/uapi/linux/vhost.h
  *
- * Doorbells are the kernel's: the eventfd that KVM writes is the one it reads. Interrupts come as
- * an eventfd that is looked at here, because who masks and routes them is the transport. A ring
- * that breaks is told by an eventfd, too, and there is no more to tell the driver than that.
+ * Doorbells are the kernel's: the eventfd that KVM writes is the one it reads. Interrupts go the
+ * other way alike (vhost_call.c). A ring that breaks is told by an eventfd, too, and there is no more
+ * to tell the driver than that.
  */
 #include "virtio/dev/vhost_kernel.h"
 
@@ -26,36 +26,32 @@ static struct vhost_kernel *vhost_kernel(struct virtio_device *d)
 
 /* ---- what the kernel says ---- */
 
-static void on_call(void *arg, u32 events)
-{
-	struct vhost_signal *s = arg;
-	struct virtio_device *d = &s->k->dev;
-
-	if (s->k->serving)
-		d->tops->interrupt_queue(d->transport, (u16)(s - s->k->calls));
-}
-
 static void on_broken(void *arg, u32 events)
 {
-	struct vhost_signal *s = arg;
+	struct vhost_kernel *k = arg;
 
-	if (s->k->serving)
-		virtio_fail(&s->k->dev, "the host's kernel refuses its ring", -EBADMSG);
+	if (k->serving)
+		virtio_fail(&k->dev, "the host's kernel refuses its ring", -EBADMSG);
 }
 
-static int listen_to(struct vhost_kernel *k, struct vhost_signal *s, loop_fd_fn fn)
+static int listen_broken(struct vhost_kernel *k)
 {
-	s->k = k;
-	s->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	return s->fd < 0 ? -errno
-			 : loop_fd_add(k->dev.loop, s->fd, EPOLLIN | EPOLLET, fn, s, &s->reg);
+	k->broken = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	return k->broken < 0 ? -errno
+			     : loop_fd_add(k->dev.loop, k->broken, EPOLLIN | EPOLLET, on_broken, k,
+					   &k->broken_reg);
 }
 
-static void signal_fini(struct vhost_signal *s)
+static void calls_start(struct vhost_kernel *k)
 {
-	loop_fd_del(s->reg);
-	if (s->fd >= 0)
-		close(s->fd);
+	for (unsigned i = 0; i < VHOST_KERNEL_QUEUES; i++)
+		vhost_call_start(&k->calls[i]);
+}
+
+static void calls_stop(struct vhost_kernel *k)
+{
+	for (unsigned i = 0; i < VHOST_KERNEL_QUEUES; i++)
+		vhost_call_stop(&k->calls[i]);
 }
 
 /* ---- the device ---- */
@@ -74,11 +70,13 @@ int vhost_kernel_start(struct virtio_device *d)
 		rings[i] = (struct vhost_ring){ true,	   q->size,	   q->desc,	  q->driver,
 						q->device, d->doorbell[i], k->calls[i].fd };
 	}
-	err = kvhost_set_up(&k->kernel, d->mem, d->features, rings, VHOST_KERNEL_QUEUES,
-			    k->broken.fd);
+	err = kvhost_set_up(&k->kernel, d->mem, d->features, rings, VHOST_KERNEL_QUEUES, k->broken);
+	calls_start(k);
 	if (!err)
 		err = k->run(k, true);
 	k->serving = !err;
+	if (err)
+		calls_stop(k);
 	return err;
 }
 
@@ -101,6 +99,7 @@ void vhost_kernel_stop(struct virtio_device *d, struct virtqueue *q)
 	k->serving = false;
 	if (k->run(k, false))
 		virtio_fail(d, "the host's kernel does not stop", -EIO);
+	calls_stop(k);
 }
 
 /* ---- life ---- */
@@ -108,9 +107,9 @@ void vhost_kernel_stop(struct virtio_device *d, struct virtqueue *q)
 void vhost_kernel_clear(struct vhost_kernel *k, int (*run)(struct vhost_kernel *k, bool on))
 {
 	k->run = run;
-	k->kernel.fd = k->broken.fd = -1;
+	k->kernel.fd = k->broken = -1;
 	for (unsigned i = 0; i < VHOST_KERNEL_QUEUES; i++)
-		k->calls[i].fd = -1;
+		vhost_call_clear(&k->calls[i]);
 }
 
 int vhost_kernel_listen(struct vhost_kernel *k)
@@ -118,15 +117,17 @@ int vhost_kernel_listen(struct vhost_kernel *k)
 	int err = 0;
 
 	for (unsigned i = 0; i < VHOST_KERNEL_QUEUES && !err; i++)
-		err = listen_to(k, &k->calls[i], on_call);
-	return err ? err : listen_to(k, &k->broken, on_broken);
+		err = vhost_call_init(&k->calls[i], &k->dev, (u16)i);
+	return err ? err : listen_broken(k);
 }
 
 void vhost_kernel_fini(struct vhost_kernel *k)
 {
 	kvhost_close(&k->kernel);
 	for (unsigned i = 0; i < VHOST_KERNEL_QUEUES; i++)
-		signal_fini(&k->calls[i]);
-	signal_fini(&k->broken);
+		vhost_call_fini(&k->calls[i]);
+	loop_fd_del(k->broken_reg);
+	if (k->broken >= 0)
+		close(k->broken);
 	virtio_fini(&k->dev);
 }

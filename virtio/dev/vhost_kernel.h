@@ -9,24 +9,21 @@
 #define VIRTIO_DEV_VHOST_KERNEL_H
 
 #include "virtio/core/device.h"
+#include "virtio/dev/vhost_call.h"
 #include "virtio/vhost/kernel.h"
 
 #define VHOST_KERNEL_QUEUES 2u /* the first ones; others stay here */
 
 struct vhost_kernel;
 
-/* An eventfd that the kernel writes. Nobody reads it: each write is an edge, as of a doorbell. */
-struct vhost_signal {
-	struct vhost_kernel *k;
-	int fd;
-	struct loop_fd *reg;
-};
-
 struct vhost_kernel {
 	struct virtio_device dev;
 	struct kvhost kernel;
 	bool serving;
-	struct vhost_signal calls[VHOST_KERNEL_QUEUES], broken;
+	struct vhost_call calls[VHOST_KERNEL_QUEUES];
+	/* An eventfd. Nobody reads it: each write is an edge, as of a doorbell. */
+	int broken;
+	struct loop_fd *broken_reg;
 	/* Have the kernel serve the queues, or serve them no more. 0 or -errno: it does not. */
 	int (*run)(struct vhost_kernel *k, bool on);
 };

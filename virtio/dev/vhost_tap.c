@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A network card on a tap whose queues the host's kernel serves (vhost-net): a frame of the guest
- * costs lkvm nothing but its interrupt.
+ * A network card on a tap whose queues the host's kernel serves (vhost-net): with MSI-X a
+ * frame of the guest costs lkvm nothing.
  *
  * Thread: as vhost_kernel.c.
  * Trust:  as there.

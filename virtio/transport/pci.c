@@ -30,6 +30,9 @@
 #define SUBSYS_ID 0x40u
 #define REVISION 1u
 
+static_assert(VIRTIO_MAX_QUEUES <= MSIX_MAX_FEEDS, "each queue can have one");
+static_assert(VIRTIO_NO_VECTOR == MSIX_NO_VECTOR, "a vector is what the driver wrote");
+
 /* The window of BAR 0. */
 #define PAGE 0x1000u
 enum { PAGE_COMMON, PAGE_ISR, PAGE_DEVICE, PAGE_NOTIFY, NR_PAGES };
@@ -96,9 +99,26 @@ static void interrupt_config(void *transport)
 	fire(v, atomic_load(&v->common.config_vector));
 }
 
+/* INTx has the ISR register, which nobody but us can set: so it is for MSI-X alone. */
+static void interrupt_from(void *transport, u16 queue, int fd)
+{
+	struct virtio_pci *v = transport;
+
+	if (v->msix)
+		msix_feed(v->msix, queue, fd);
+}
+
+/* The driver has chosen vectors, or has reset the device. vCPU thread. */
+static void vectors_changed(struct virtio_pci *v)
+{
+	for (unsigned i = 0; v->msix && i < v->d->nr_queues; i++)
+		msix_feed_vector(v->msix, i, atomic_load(&v->common.queue_vector[i]));
+}
+
 static const struct virtio_transport_ops transport_ops = {
 	.interrupt_queue = interrupt_queue,
 	.interrupt_config = interrupt_config,
+	.interrupt_from = interrupt_from,
 };
 
 /*
@@ -146,9 +166,13 @@ static void notify_write(struct virtio_pci *v, u32 off)
 
 static void common_write(struct virtio_pci *v, u32 off, unsigned len, u32 val)
 {
-	if (!pci_common_write(&v->common, off, len, val))
+	enum pci_common_news news = pci_common_write(&v->common, off, len, val);
+
+	if (news == PCI_COMMON_SAME)
 		return;
-	/* The device was reset. */
+	vectors_changed(v);
+	if (news != PCI_COMMON_RESET)
+		return;
 	atomic_store(&v->isr, 0);
 	pci_intx_update(&v->func);
 }

@@ -142,16 +142,16 @@ static void ring_write(struct virtqueue *q, u32 off, u32 val)
 	}
 }
 
-static void queue_write(struct pci_common *c, u32 off, u32 val)
+static enum pci_common_news queue_write(struct pci_common *c, u32 off, u32 val)
 {
 	struct virtqueue *q = virtio_queue(c->d, c->queue_select);
 
 	if (!q)
-		return;
+		return PCI_COMMON_SAME;
 	switch (off) {
 	case QUEUE_MSIX_VECTOR:
 		atomic_store(&c->queue_vector[q->index], vector_of(c, val));
-		break;
+		return PCI_COMMON_VECTORS;
 	case QUEUE_ENABLE:
 		if (val == 1) /* [virtio 1.3 §4.1.4.3.2] 0 is not written */
 			virtio_queue_enable(c->d, q);
@@ -161,10 +161,11 @@ static void queue_write(struct pci_common *c, u32 off, u32 val)
 			break;
 		virtio_queue_reset(c->d, q);
 		atomic_store(&c->queue_vector[q->index], VIRTIO_NO_VECTOR);
-		break;
+		return PCI_COMMON_VECTORS;
 	default:
 		ring_write(q, off, val);
 	}
+	return PCI_COMMON_SAME;
 }
 
 /* What a reset of the device clears in its transport. */
@@ -177,10 +178,10 @@ static void reset(struct pci_common *c)
 		atomic_store(&c->queue_vector[i], VIRTIO_NO_VECTOR);
 }
 
-bool pci_common_write(struct pci_common *c, u32 off, unsigned len, u32 val)
+enum pci_common_news pci_common_write(struct pci_common *c, u32 off, unsigned len, u32 val)
 {
 	if (off >= PCI_COMMON_LEN || common_width[off] != len)
-		return false;
+		return PCI_COMMON_SAME;
 	switch (off) {
 	case DEVICE_FEATURE_SELECT:
 		c->device_feature_select = val;
@@ -199,14 +200,14 @@ bool pci_common_write(struct pci_common *c, u32 off, unsigned len, u32 val)
 		if (val)
 			break;
 		reset(c);
-		return true;
+		return PCI_COMMON_RESET;
 	case QUEUE_SELECT:
 		c->queue_select = (u16)val;
 		break;
 	default:
-		queue_write(c, off, val);
+		return queue_write(c, off, val);
 	}
-	return false;
+	return PCI_COMMON_SAME;
 }
 
 void pci_common_init(struct pci_common *c, struct virtio_device *d, unsigned nr_vectors)

@@ -32,10 +32,14 @@ void pci_common_init(struct pci_common *c, struct virtio_device *d, unsigned nr_
  */
 u32 pci_common_read(struct pci_common *c, u32 off, unsigned len);
 
-/*
- * Write a register. True: the driver has reset the device, and the transport forgets interrupts,
- * too.
- */
-bool pci_common_write(struct pci_common *c, u32 off, unsigned len, u32 val);
+/* What a write means for the transport beside. */
+enum pci_common_news {
+	PCI_COMMON_SAME,
+	PCI_COMMON_VECTORS, /* those of queues may be others now */
+	PCI_COMMON_RESET,   /* the same, and the transport forgets interrupts, too */
+};
+
+/* Write a register. */
+enum pci_common_news pci_common_write(struct pci_common *c, u32 off, unsigned len, u32 val);
 
 #endif

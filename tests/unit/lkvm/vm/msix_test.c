@@ -3,7 +3,9 @@
 #include <errno.h>
 #include <sched.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "lkvm/vm/msix.h"
 #include "tests/fake/irq.h"
@@ -435,6 +437,239 @@ START_TEST(fire_while_opening)
 }
 END_TEST
 
+/* ---- feeds: eventfds that somebody else writes ---- */
+
+/* Feed `n`, of vector `i`, whose message is `data`. */
+static int feed_up(struct rig *x, unsigned n, unsigned i, u32 data)
+{
+	int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+
+	ck_assert_int_ge(fd, 0);
+	message(x, i, data);
+	mask(x, i, false);
+	msix_feed_vector(x->msix, n, i);
+	msix_feed(x->msix, n, fd);
+	return fd;
+}
+
+static void feed_down(struct rig *x, unsigned n, int fd)
+{
+	msix_feed(x->msix, n, -1);
+	close(fd);
+}
+
+static void feed(int fd)
+{
+	ck_assert_int_eq(eventfd_write(fd, 1), 0);
+}
+
+/* What the caller of msix_feed() does on its loop: is there something that nobody has sent? */
+static bool heard(int fd)
+{
+	eventfd_t n;
+
+	return !eventfd_read(fd, &n);
+}
+
+START_TEST(feed_is_sent)
+{
+	struct rig x;
+	int fd;
+
+	rig_up(&x);
+	control(&x, true, false);
+	fd = feed_up(&x, 31, 2, 7);
+	feed(fd);
+	feed(fd);
+	ck_assert_uint_eq(sent(&x, 7), 2);
+	/* Beside it the vector can be fired. */
+	msix_fire(x.msix, 2);
+	ck_assert_uint_eq(sent(&x, 7), 1);
+	/* An open entry that is written again: what comes goes to the new place. */
+	wr(&x, TABLE + 2 * 16 + 8, 4, 8);
+	feed(fd);
+	ck_assert_uint_eq(sent(&x, 8), 1);
+	/* Once it is none any more, it is its owner's alone. */
+	msix_feed(x.msix, 31, -1);
+	ck_assert_uint_eq(fake_irq_nr_routes(&x.irq), 1);
+	feed(fd);
+	ck_assert_uint_eq(sent(&x, 8), 0);
+	ck_assert(heard(fd));
+	close(fd);
+	rig_down(&x);
+}
+END_TEST
+
+/* [PCI 3.0 §6.8.3.4] Masked: nobody sends it. Who listens sets the pending bit; if it was not yet
+ * heard, it is sent when the mask goes. Once in either case. */
+START_TEST(feed_of_a_masked_vector)
+{
+	struct rig x;
+	int fd;
+
+	rig_up(&x);
+	control(&x, true, false);
+	fd = feed_up(&x, 0, 1, 11);
+	for (unsigned whole = 0; whole < 2; whole++) {
+		for (unsigned hears = 0; hears < 2; hears++) {
+			if (whole)
+				control(&x, true, true);
+			else
+				mask(&x, 1, true);
+			feed(fd);
+			feed(fd);
+			ck_assert_uint_eq(sent(&x, 11), 0);
+			if (hears) {
+				ck_assert(heard(fd));
+				msix_fire(x.msix, 1);
+				ck_assert_uint_eq(rd(&x, PBA, 8), BIT(1));
+			}
+			if (whole)
+				control(&x, true, false);
+			else
+				mask(&x, 1, false);
+			ck_assert_uint_eq(sent(&x, 11), 1);
+			ck_assert_uint_eq(rd(&x, PBA, 8), 0);
+			ck_assert(!heard(fd));
+		}
+	}
+	/* Masked, given another message, unmasked: to the new place. */
+	mask(&x, 1, true);
+	feed(fd);
+	message(&x, 1, 12);
+	mask(&x, 1, false);
+	ck_assert_uint_eq(sent(&x, 12), 1);
+	feed_down(&x, 0, fd);
+	rig_down(&x);
+}
+END_TEST
+
+/* Off, without a vector, or with one that there is not: nobody sends it, and nothing is lost. */
+START_TEST(feed_without_a_vector)
+{
+	struct rig x;
+	int fd;
+
+	rig_up(&x);
+	fd = feed_up(&x, 0, 1, 11);
+	feed(fd);
+	ck_assert(heard(fd));
+	control(&x, true, false);
+	ck_assert_uint_eq(fake_irq_nr_routes(&x.irq), 2);
+	control(&x, false, false);
+	ck_assert_uint_eq(fake_irq_nr_routes(&x.irq), 0);
+	feed(fd);
+	ck_assert(heard(fd));
+	control(&x, true, false);
+	msix_feed_vector(x.msix, 0, MSIX_NO_VECTOR);
+	feed(fd);
+	ck_assert_uint_eq(sent(&x, 11), 0);
+	ck_assert(heard(fd));
+	/* Another vector, which is masked at first. */
+	msix_feed_vector(x.msix, 0, 3);
+	message(&x, 3, 33);
+	feed(fd);
+	mask(&x, 3, false);
+	ck_assert_uint_eq(sent(&x, 33), 1);
+	ck_assert_uint_eq(sent(&x, 11), 0);
+	msix_feed_vector(x.msix, 0, 1);
+	feed(fd);
+	ck_assert_uint_eq(sent(&x, 11), 1);
+	feed_down(&x, 0, fd);
+	rig_down(&x);
+}
+END_TEST
+
+/* Two queues may share a vector; each of its feeds follows. */
+START_TEST(feeds_share_a_vector)
+{
+	struct rig x;
+	int fds[2];
+
+	rig_up(&x);
+	control(&x, true, false);
+	fds[0] = feed_up(&x, 4, 1, 11);
+	fds[1] = feed_up(&x, 5, 1, 11);
+	feed(fds[0]);
+	feed(fds[1]);
+	ck_assert_uint_eq(sent(&x, 11), 2);
+	mask(&x, 1, true);
+	feed(fds[0]);
+	feed(fds[1]);
+	ck_assert_uint_eq(sent(&x, 11), 0);
+	mask(&x, 1, false);
+	ck_assert_uint_eq(sent(&x, 11), 2);
+	feed_down(&x, 4, fds[0]);
+	feed(fds[1]);
+	ck_assert_uint_eq(sent(&x, 11), 1);
+	feed_down(&x, 5, fds[1]);
+	rig_down(&x);
+}
+END_TEST
+
+/* The host has routes for vectors, and none for their feeds: then their owners go on listening. */
+START_TEST(feed_without_a_route)
+{
+	struct rig x;
+	int fd;
+
+	rig_up(&x);
+	x.irq.max_routes = 1;
+	control(&x, true, false);
+	fd = feed_up(&x, 0, 1, 11);
+	ck_assert_uint_eq(fake_irq_nr_routes(&x.irq), 1);
+	feed(fd);
+	ck_assert_uint_eq(sent(&x, 11), 0);
+	mask(&x, 1, true);
+	mask(&x, 1, false);
+	ck_assert_uint_eq(sent(&x, 11), 0);
+	ck_assert(heard(fd));
+	msix_fire(x.msix, 1);
+	ck_assert_uint_eq(sent(&x, 11), 1);
+	feed_down(&x, 0, fd);
+	rig_down(&x);
+}
+END_TEST
+
+struct listening {
+	struct rig rig;
+	int fd;
+};
+
+static void feed_and_listen(void *arg)
+{
+	struct listening *l = arg;
+
+	feed(l->fd);
+	sched_yield();
+	if (heard(l->fd))
+		msix_fire(l->rig.msix, 0);
+}
+
+static void feed_masks(void *arg)
+{
+	mask_and_unmask(&((struct listening *)arg)->rig);
+}
+
+static void expect_fed(void *arg)
+{
+	expect_one(&((struct listening *)arg)->rig);
+}
+
+/* One write is one message, whoever finds it. */
+START_TEST(feed_races_with_masks)
+{
+	struct listening l;
+
+	rig_up(&l.rig);
+	control(&l.rig, true, false);
+	l.fd = feed_up(&l.rig, 0, 0, 9);
+	race_run(feed_and_listen, feed_masks, expect_fed, &l, 5000);
+	feed_down(&l.rig, 0, l.fd);
+	rig_down(&l.rig);
+}
+END_TEST
+
 START_TEST(out_of_file_descriptors)
 {
 	struct pci_func f = { .name = "fn", .ops = &func_ops };
@@ -478,4 +713,6 @@ END_TEST
 
 SUITE_MAIN("lkvm/msix", capability, table, fires_when_open, vector_mask, function_mask,
 	   message_changes, enable_and_disable, out_of_routes, fire_races_with_masks,
-	   fire_while_opening, out_of_file_descriptors, hostile_writes)
+	   fire_while_opening, feed_is_sent, feed_of_a_masked_vector, feed_without_a_vector,
+	   feeds_share_a_vector, feed_without_a_route, feed_races_with_masks,
+	   out_of_file_descriptors, hostile_writes)

@@ -207,8 +207,11 @@ START_TEST(it_interrupts)
 	signalled(kernel.call[VSOCK_TX]);
 	ck_assert_uint_eq(irq.queue[VSOCK_TX], 1);
 	ck_assert_uint_eq(irq.queue[VSOCK_RX], 0);
+	for (unsigned i = 0; i < 3; i++)
+		ck_assert_int_eq(irq.from[i] >= 0, i < 2);
 	/* Late ones are of the driver before. */
 	fake_reset(dev);
+	ck_assert(irq.from[VSOCK_RX] < 0 && irq.from[VSOCK_TX] < 0);
 	signalled(kernel.call[VSOCK_RX]);
 	ck_assert_uint_eq(irq.queue[VSOCK_RX], 0);
 	fake_unplug(dev);

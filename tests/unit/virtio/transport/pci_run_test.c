@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* virtio over PCI at work: doorbells, MSI-X, INTx and ISR, resets, and the races between them. */
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "tests/unit/race.h"
@@ -107,6 +108,86 @@ START_TEST(masked_vector)
 	bring_up(&x, F_BASE, true);
 	masked_vector_run(&x);
 	rig_down(&x);
+}
+END_TEST
+
+static bool heard(int fd)
+{
+	eventfd_t n;
+
+	return !eventfd_read(fd, &n);
+}
+
+/*
+ * Somebody else interrupts for queue 0: with MSI-X nobody here hears of it, whatever vector the
+ * driver chooses, until it masks it, chooses none, or resets the device.
+ */
+START_TEST(interrupts_of_others)
+{
+	struct virtio_device *d;
+	struct rig x;
+	int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+
+	rig_up(&x, true);
+	d = &x.e.dev;
+	msix_on(&x);
+	bring_up(&x, F_BASE, true);
+	d->tops->interrupt_from(d->transport, 0, fd);
+	eventfd_write(fd, 1);
+	ck_assert_uint_eq(messages(&x, 1), 1);
+	/* Both queues by one vector; and back. */
+	set_vector(&x, 0, 2);
+	eventfd_write(fd, 1);
+	ck_assert_uint_eq(messages(&x, 2), 1);
+	ck_assert_uint_eq(messages(&x, 1), 0);
+	set_vector(&x, 0, 1);
+	wr(&x, x.f.bar[2] + 16 + 12, 4, 1);
+	eventfd_write(fd, 1);
+	ck_assert_uint_eq(messages(&x, 1), 0);
+	wr(&x, x.f.bar[2] + 16 + 12, 4, 0);
+	ck_assert_uint_eq(messages(&x, 1), 1);
+	set_vector(&x, 0, VIRTIO_NO_VECTOR);
+	eventfd_write(fd, 1);
+	ck_assert(heard(fd));
+	set_vector(&x, 0, 1);
+	eventfd_write(fd, 1);
+	ck_assert_uint_eq(messages(&x, 1), 1);
+	/* A queue that is reset has no vector. */
+	wr(&x, x.f.regs + 0x3a, 2, 1);
+	eventfd_write(fd, 1);
+	ck_assert_uint_eq(messages(&x, 1), 0);
+	ck_assert(heard(fd));
+	set_vector(&x, 0, 1);
+	fake_set(&x.f, FAKE_STATUS, 0);
+	eventfd_write(fd, 1);
+	ck_assert_uint_eq(messages(&x, 1), 0);
+	ck_assert(heard(fd));
+	d->tops->interrupt_from(d->transport, 0, -1);
+	close(fd);
+	rig_down(&x);
+}
+END_TEST
+
+/* Without MSI-X it is for who lends it to listen. */
+START_TEST(interrupts_of_others_without_msix)
+{
+	int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+
+	for (unsigned has_msi = 0; has_msi < 2; has_msi++) {
+		struct virtio_device *d;
+		struct rig x;
+
+		rig_up(&x, has_msi);
+		d = &x.e.dev;
+		bring_up(&x, F_BASE, has_msi);
+		d->tops->interrupt_from(d->transport, 0, fd);
+		eventfd_write(fd, 1);
+		ck_assert_uint_eq(fake_irq_nr_routes(&x.irq), 0);
+		ck_assert(heard(fd));
+		d->tops->interrupt_from(d->transport, 0, -1);
+		rig_down(&x);
+	}
+	close(fd);
 }
 END_TEST
 
@@ -488,7 +569,7 @@ START_TEST(hostile_writes)
 }
 END_TEST
 
-SUITE_MAIN("virtio/pci_run", msix, no_vector, config_interrupt, masked_vector, intx, intx_disable,
-	   doorbells_follow_the_bar, doorbells_refused, notify_writes,
-	   a_prompt_kind_has_no_doorbells, one_queue_reset, queue_reset_not_negotiated, isr_races,
-	   hand_over_with_interrupts, hostile_writes)
+SUITE_MAIN("virtio/pci_run", msix, no_vector, config_interrupt, masked_vector, interrupts_of_others,
+	   interrupts_of_others_without_msix, intx, intx_disable, doorbells_follow_the_bar,
+	   doorbells_refused, notify_writes, a_prompt_kind_has_no_doorbells, one_queue_reset,
+	   queue_reset_not_negotiated, isr_races, hand_over_with_interrupts, hostile_writes)
