@@ -38,7 +38,7 @@ struct kvm_event {
 	u64 alias;
 	bool devid;
 	pthread_mutex_t lock;
-	bool spi_used[MAX_SPI];
+	unsigned spi_users[MAX_SPI]; /* irqfds: messages of a GICv2m may have several */
 	bool msi_used[MAX_MSI];
 	struct msi_msg msi[MAX_MSI];
 	struct kvm_irq_routing *table; /* room for all of it; built anew for each change */
@@ -68,7 +68,7 @@ static int commit_routes(struct kvm_event *e)
 
 	t->nr = 0;
 	for (u32 n = 0; n < MAX_SPI; n++) {
-		if (e->spi_used[n])
+		if (e->spi_users[n])
 			t->entries[t->nr++] = (struct kvm_irq_routing_entry){
 				.gsi = n, .type = KVM_IRQ_ROUTING_IRQCHIP, .u.irqchip.pin = n
 			};
@@ -111,12 +111,12 @@ static int spi_bind(struct irq *i, u32 spi, int fd, int resample)
 	if (spi >= MAX_SPI)
 		return -EINVAL;
 	pthread_mutex_lock(&e->lock);
-	e->spi_used[spi] = true;
+	e->spi_users[spi]++;
 	err = commit_routes(e);
 	if (!err)
 		err = irqfd(e, spi, fd, resample, 0);
 	if (err)
-		e->spi_used[spi] = false;
+		e->spi_users[spi]--;
 	pthread_mutex_unlock(&e->lock);
 	return err;
 }
@@ -132,7 +132,7 @@ static void spi_unbind(struct irq *i, u32 spi, int fd)
 
 	pthread_mutex_lock(&e->lock);
 	irqfd(e, spi, fd, -1, KVM_IRQFD_FLAG_DEASSIGN);
-	e->spi_used[spi] = false;
+	e->spi_users[spi]--;
 	pthread_mutex_unlock(&e->lock);
 }
 

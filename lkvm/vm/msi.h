@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What all message interrupts have in common: the words of an MSI-X table's entry, and an eventfd
- * that somebody else writes, be it the host's VFIO or a process that serves a device's queues. While
- * the eventfd is bound to a message (irq.h), a write to it is the guest's interrupt, and no thread of
- * lkvm runs for it. While it is not bound, what is written to it waits there.
+ * that somebody else writes, be it the host's VFIO or a process that serves a device's queues.
+ * While the eventfd is bound to a message (irq.h), a write to it is the guest's interrupt, and no
+ * thread of lkvm runs for it. While it is not bound, what is written to it waits there.
  *
  * Any thread; one call at a time for each source or table.
  */

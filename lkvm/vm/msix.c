@@ -22,8 +22,8 @@
  * wanted it last.
  *
  * A *feed* is an eventfd that somebody else writes. It is bound while its vector is open, and only
- * then, since nobody here can hold back who writes it. What comes while it is not bound waits in it,
- * until it is bound or until whoever listens to it fires its vector.
+ * then, since nobody here can hold back who writes it. What comes while it is not bound waits in
+ * it, until it is bound or until whoever listens to it fires its vector.
  */
 #include "lkvm/vm/msix.h"
 

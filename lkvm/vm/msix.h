@@ -27,8 +27,8 @@ struct msix;
 int msix_create(struct msix **out, struct pci_func *f, unsigned bar, unsigned nr,
 		const struct bus_ops *ops);
 /*
- * Undo all bindings and release the vectors; there are no feeds any more. Nobody fires or accesses any more: main, after
- * pci_remove(). Takes NULL.
+ * Undo all bindings and release the vectors; there are no feeds any more. Nobody fires or accesses
+ * any more: main, after pci_remove(). Takes NULL.
  */
 void msix_destroy(struct msix *m);
 

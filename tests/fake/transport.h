@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A transport that counts interrupts and does not send them: devices are tested without PCI or MMIO. */
+/* A transport that counts interrupts and does not send them: devices without PCI or MMIO. */
 #ifndef TESTS_FAKE_TRANSPORT_H
 #define TESTS_FAKE_TRANSPORT_H
 

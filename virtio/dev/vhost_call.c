@@ -7,10 +7,10 @@
  *         its own time. Nothing of it is believed but that it came.
  * Spec:   virtio 1.3 §2.3
  *
- * Two may hear the eventfd. The kernel, if the transport has bound it to a message (KVM takes what is
- * written before epoll(7) hears of it); and the loop: always, because masks, vectors and INTx come
- * and go while the queue runs. So what is read here is what the kernel has not taken, and it is read,
- * not only noticed, so that a later binding does not find it once more.
+ * Two may hear the eventfd. The kernel, if the transport has bound it to a message (KVM takes what
+ * is written before epoll(7) hears of it); and the loop: always, because masks, vectors and INTx
+ * come and go while the queue runs. So what is read here is what the kernel has not taken, and it
+ * is read, not only noticed, so that a later binding does not find it once more.
  */
 #include "virtio/dev/vhost_call.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * An eventfd by which whoever serves a queue in our place says that the driver is to be interrupted.
- * The transport is lent it, so that the host's kernel does that if it can; what it cannot do is done
- * here, on the device's loop.
+ * An eventfd by which whoever serves a queue in our place says that the driver is to be
+ * interrupted. The transport is lent it, so that the host's kernel does that if it can; what it
+ * cannot do is done here, on the device's loop.
  *
  * Create and destroy on main; the rest on the device's loop, or when it does not run.
  */

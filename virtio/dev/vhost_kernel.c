@@ -10,8 +10,8 @@
  * Spec:   virtio 1.3; Linux include/uapi/linux/vhost.h
  *
  * Doorbells are the kernel's: the eventfd that KVM writes is the one it reads. Interrupts go the
- * other way alike (vhost_call.c). A ring that breaks is told by an eventfd, too, and there is no more
- * to tell the driver than that.
+ * other way alike (vhost_call.c). A ring that breaks is told by an eventfd, too, and there is no
+ * more to tell the driver than that.
  */
 #include "virtio/dev/vhost_kernel.h"
 

@@ -157,6 +157,25 @@ START_TEST(edges_and_messages_share_the_table)
 }
 END_TEST
 
+/* Two messages of a GICv2m may be the same SPI: it stays in the table for the one that is left. */
+START_TEST(two_eventfds_of_one_edge)
+{
+	setup(0, 1);
+	ck_assert_int_eq(irq->ops->edge_bind(irq, 4, 9), 0);
+	ck_assert_int_eq(irq->ops->edge_bind(irq, 4, 10), 0);
+	ck_assert_uint_eq(kernel.nr_routes, 1);
+	irq->ops->edge_unbind(irq, 4, 9);
+	ck_assert_int_eq(irq->ops->edge_bind(irq, 5, 11), 0);
+	ck_assert_uint_eq(kernel.nr_routes, 2);
+	irq->ops->edge_unbind(irq, 4, 10);
+	irq->ops->edge_unbind(irq, 5, 11);
+	ck_assert_int_eq(irq->ops->edge_bind(irq, 6, 9), 0);
+	ck_assert_uint_eq(kernel.nr_routes, 1);
+	irq->ops->edge_unbind(irq, 6, 9);
+	kvm_event_destroy(e);
+}
+END_TEST
+
 START_TEST(levels_are_resampled)
 {
 	setup(0, 1);
@@ -223,5 +242,5 @@ END_TEST
 
 SUITE_MAIN("lkvm/kvm_event", lines_are_intids, msi_routes_carry_device_and_alias,
 	   without_devid_the_flag_is_off, an_unchanged_message_costs_nothing,
-	   edges_and_messages_share_the_table, levels_are_resampled, host_failures_leave_no_route,
-	   doorbells)
+	   edges_and_messages_share_the_table, two_eventfds_of_one_edge, levels_are_resampled,
+	   host_failures_leave_no_route, doorbells)
