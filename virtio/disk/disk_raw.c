@@ -292,17 +292,14 @@ int disk_file_size(const struct disk_file *f, u32 block_size, u64 *size)
 static int check_format(const struct disk_conf *conf, const struct disk_file *f, u64 size)
 {
 	int fd = f->buffered_fd >= 0 ? f->buffered_fd : f->fd;
-	const char *name = NULL;
+	const struct disk_look *format = NULL;
 
 	if (conf->format == DISK_FORMAT_NONE)
-		name = disk_format_of(fd, size, !disk_conf_only_reads(conf));
-	if (!name)
+		format = disk_format_of(fd, size, !disk_conf_only_reads(conf));
+	if (!format)
 		return 0;
-	log_error("%s looks like a file of format %s: %s'format=raw' takes it as it is", conf->path,
-		  name,
-		  !strcmp(name, "qcow2")    ? "'format=qcow2' reads it, "
-		  : strncmp(name, "ISO", 3) ? "convert it (qemu-img), or "
-					    : "'ro' keeps the guest from writing to it, ");
+	log_error("%s looks like a file of format %s: %s, or 'format=raw' takes it as it is",
+		  conf->path, format->name, format->advice);
 	return -EINVAL;
 }
 
