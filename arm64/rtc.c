@@ -204,14 +204,29 @@ static bool matches(u8 alarm, u8 now)
 	return alarm >= ALARM_ANY || alarm == now;
 }
 
+/* Does the alarm byte match any of the numbers below `nr`? */
+static bool comes(const struct rtc *r, u8 alarm, int nr, u8 (*as)(const struct rtc *r, int val))
+{
+	for (int i = 0; i < nr; i++) {
+		if (matches(alarm, as(r, i)))
+			return true;
+	}
+	return false;
+}
+
 /*
  * The first second after `sec` (guest's time) that the alarm bytes match; INT64_MAX: none, as they
- * are no time. Hours and minutes that do not match are left out, so a day takes few steps.
+ * are no time, for which no day is searched. Hours and minutes that do not match are left out, so
+ * a day takes few steps, too.
  */
 static s64 next_alarm(const struct rtc *r, s64 sec)
 {
 	const s64 day = 24 * 60 * 60, first = sec + 1;
 
+	if (!comes(r, r->reg[RTC_HOUR_ALARM], 24, encode_hour) ||
+	    !comes(r, r->reg[RTC_MIN_ALARM], 60, encode) ||
+	    !comes(r, r->reg[RTC_SEC_ALARM], 60, encode))
+		return INT64_MAX;
 	for (s64 t = first; t <= first + day;) {
 		s64 in_day = ((t % day) + day) % day, min = in_day / 60 % 60;
 
