@@ -6,8 +6,9 @@
  * Trust:  ids and tickets come from anybody; what a ticket says is looked at after its MAC. Key ids
  *         and wrapping keys are written as they were checked.
  *
- * A ticket, before it is base64url: id, time of its end, algorithm, length of the exponent, length
- * of the modulus, the random bytes, exponent, modulus, name of the key; then the MAC of all of it.
+ * A ticket, before it is base64url: id, time of its end, number, algorithm, length of the exponent,
+ * length of the modulus, the random bytes, exponent, modulus, name of the key; then the MAC of all
+ * of it.
  * Numbers are little-endian.
  */
 #include "tests/keybroker/challenges.h"
@@ -23,8 +24,8 @@ struct challenges {
 	u64 lifetime_ns;
 	const u8 *fixed;
 	u8 secret[WRAP_MAC_LEN]; /* of this process: tickets do not outlive it */
-	unsigned max, next;
-	u32 answered[]; /* ids; 0: none yet */
+	u64 max, issued;
+	u8 answered[]; /* bit N % max: challenge N, of the last `max` */
 };
 
 static bool fill_random(void *p, size_t len)
@@ -38,9 +39,9 @@ static bool fill_random(void *p, size_t len)
 	return n == (ssize_t)len;
 }
 
-int challenges_create(struct challenges **out, unsigned max, u64 lifetime_ns, const u8 *fixed)
+int challenges_create(struct challenges **out, u64 max, u64 lifetime_ns, const u8 *fixed)
 {
-	struct challenges *c = calloc(1, sizeof(*c) + max * sizeof(c->answered[0]));
+	struct challenges *c = calloc(1, sizeof(*c) + (max + 7) / 8);
 
 	*out = NULL;
 	if (!c)
@@ -61,13 +62,16 @@ void challenges_destroy(struct challenges *c)
 	free(c);
 }
 
-static bool is_answered(const struct challenges *c, u32 id)
+static bool is_answered(const struct challenges *c, u64 number)
 {
-	for (unsigned i = 0; i < c->max; i++) {
-		if (c->answered[i] == id)
-			return true;
-	}
-	return false;
+	return c->answered[number % c->max / 8] & BIT(number % c->max % 8);
+}
+
+static void set_answered(struct challenges *c, u64 number, bool answered)
+{
+	u8 *byte = &c->answered[number % c->max / 8], bit = (u8)BIT(number % c->max % 8);
+
+	*byte = (u8)(answered ? *byte | bit : *byte & ~bit);
 }
 
 /* ---- tickets ---- */
@@ -130,6 +134,7 @@ static int write_ticket(const struct challenges *c, const struct challenge *ch,
 
 	put_number(&k, ch->id, 4);
 	put_number(&k, ch->expires_ns, 8);
+	put_number(&k, ch->number, 8);
 	put_number(&k, ch->wrapping.alg, 1);
 	put_number(&k, ch->wrapping.e_len, 1);
 	put_number(&k, ch->wrapping.n_len, 2);
@@ -167,6 +172,7 @@ static bool read_ticket(const struct challenges *c, const char *ticket, size_t l
 	memset(ch, 0, sizeof(*ch));
 	ch->id = (u32)get_number(&k, 4);
 	ch->expires_ns = get_number(&k, 8);
+	ch->number = get_number(&k, 8);
 	ch->wrapping.alg = (enum wrap_alg)get_number(&k, 1);
 	ch->wrapping.e_len = get_number(&k, 1);
 	ch->wrapping.n_len = get_number(&k, 2);
@@ -189,7 +195,7 @@ int challenges_issue(struct challenges *c, u64 now_ns, const char *key_id,
 	if (len >= sizeof(out->key_id))
 		return -E2BIG;
 	memset(out, 0, sizeof(*out));
-	while (!out->id || is_answered(c, out->id)) {
+	while (!out->id) {
 		if (!fill_random(&out->id, sizeof(out->id)))
 			return -EIO;
 	}
@@ -198,15 +204,17 @@ int challenges_issue(struct challenges *c, u64 now_ns, const char *key_id,
 	memcpy(out->key_id, key_id, len + 1);
 	out->wrapping = *wrapping;
 	out->expires_ns = now_ns + c->lifetime_ns;
+	out->number = c->issued++;
+	set_answered(c, out->number, false);
 	return bind(c, out) || write_ticket(c, out, ticket) ? -EIO : 0;
 }
 
 bool challenges_take(struct challenges *c, u64 now_ns, u32 id, const char *ticket, size_t len,
 		     struct challenge *out)
 {
-	if (!read_ticket(c, ticket, len, out) || out->id != id || is_answered(c, id))
+	if (!read_ticket(c, ticket, len, out) || out->id != id ||
+	    c->issued - out->number > c->max || is_answered(c, out->number))
 		return false;
-	c->answered[c->next] = id;
-	c->next = (c->next + 1) % c->max;
+	set_answered(c, out->number, true);
 	return now_ns < out->expires_ns;
 }

@@ -6,9 +6,9 @@
  *
  * A challenge is bound to the key that the answer will be wrapped with [message.h].
  *
- * What is kept is which ones have been answered, the last `max` of them: those are answered once.
- * Who answers that many in between can have an older one answered again, with the same evidence by
- * the same key, for the same receiver.
+ * What is kept is a bit for each of the last `max` that were issued: whether it has been answered.
+ * So each is answered once, and one that is followed by so many others is refused as if it had
+ * expired: `max` is more than a broker can issue in their time.
  */
 #ifndef TESTS_KEYBROKER_CHALLENGES_H
 #define TESTS_KEYBROKER_CHALLENGES_H
@@ -24,10 +24,11 @@ struct challenge {
 	char key_id[CHALLENGES_KEY_ID_MAX]; /* which key is asked for */
 	struct wrap_public wrapping;	    /* with what it is to be encrypted */
 	u64 expires_ns;
+	u64 number; /* of those that this broker has issued, from 0 */
 };
 
 /* A challenge as its client keeps it for us: base64url. */
-#define TICKET_HEAD 16u /* bytes: id, time, algorithm, lengths */
+#define TICKET_HEAD 24u /* bytes: id, time, number, algorithm, lengths */
 #define TICKET_BYTES                                                                               \
 	(TICKET_HEAD + CHALLENGE_RANDOM + WRAP_MAX_EXPONENT + WRAP_MAX_LEN +                       \
 	 CHALLENGES_KEY_ID_MAX + WRAP_MAC_LEN)
@@ -39,7 +40,7 @@ struct challenges;
  * Each is good for lifetime_ns. `fixed`: all have that value (CHALLENGE_LEN bytes, the caller's),
  * which is none to be trusted; NULL: random and bound. 0, -ENOMEM, or -EIO without entropy.
  */
-int challenges_create(struct challenges **out, unsigned max, u64 lifetime_ns, const u8 *fixed);
+int challenges_create(struct challenges **out, u64 max, u64 lifetime_ns, const u8 *fixed);
 void challenges_destroy(struct challenges *c);
 
 /* A new one and its ticket. 0, -E2BIG for the key id, -EIO without entropy. */

@@ -414,7 +414,7 @@ START_TEST(a_stranger_evicts_nothing)
 
 	snprintf(path, sizeof(path), "%s", ask("skywalker"));
 	memcpy(mine, challenge, sizeof(mine));
-	for (unsigned i = 0; i < 4 * EXCHANGE_KEPT; i++) {
+	for (unsigned i = 0; i < EXCHANGE_KEPT / 4; i++) {
 		const char *theirs = ask("skywalker");
 
 		if (i % 2)

@@ -7,7 +7,7 @@
 #include "tests/keybroker/challenges.h"
 #include "tests/unit/suite.h"
 
-#define KEPT 4u
+#define KEPT 4099u /* more than any of the tests issues, but the one about that */
 #define LIFETIME 100u
 
 static const struct wrap_public wrapping = { .alg = WRAP_RSA_OAEP, .n_len = 3, .n = { 1, 2, 3 } };
@@ -100,6 +100,22 @@ START_TEST(one_is_answered_once)
 }
 END_TEST
 
+/* Whoever answers as many as he likes in between. */
+START_TEST(one_is_answered_once_for_all_its_time)
+{
+	struct issued first = issue(0, "k");
+	struct challenge got;
+
+	ck_assert(take(1, &first, &got));
+	for (unsigned i = 0; i < 3000; i++) {
+		struct issued other = issue(0, "k");
+
+		ck_assert(take(1, &other, &got));
+	}
+	ck_assert(!take(1, &first, &got));
+}
+END_TEST
+
 START_TEST(nobody_makes_one)
 {
 	struct issued i = issue(0, "k"), other = issue(0, "k"), bad;
@@ -137,8 +153,7 @@ START_TEST(one_is_good_for_its_time)
 }
 END_TEST
 
-/* Nothing is kept of them, so there is no end of places. */
-START_TEST(one_outlives_any_number_of_others)
+START_TEST(one_outlives_many_others)
 {
 	struct issued first = issue(0, "k");
 	struct challenge got;
@@ -150,6 +165,20 @@ START_TEST(one_outlives_any_number_of_others)
 	}
 	ck_assert(take(1, &first, &got));
 	ck_assert_mem_eq(got.value, first.c.value, CHALLENGE_LEN);
+}
+END_TEST
+
+/* The last that has a bit, and the first that has none any more. */
+START_TEST(one_goes_when_there_are_too_many)
+{
+	struct issued first = issue(0, "k"), second = issue(0, "k");
+	struct challenge got;
+
+	for (unsigned i = 0; i < KEPT - 1; i++)
+		issue(0, "k");
+	ck_assert(!take(1, &first, &got));
+	ck_assert(take(1, &second, &got));
+	ck_assert(!take(1, &second, &got));
 }
 END_TEST
 
@@ -206,6 +235,8 @@ START_TEST(a_fixed_one_has_ids_of_its_own)
 END_TEST
 
 SUITE_MAIN_FIXTURE("challenges", setup, teardown, what_is_asked_for_comes_back, each_is_new,
-		   each_is_bound_to_its_wrapping_key, one_is_answered_once, nobody_makes_one,
-		   one_is_good_for_its_time, one_outlives_any_number_of_others, the_longest_ticket,
-		   long_names_are_refused, a_fixed_one_has_ids_of_its_own)
+		   each_is_bound_to_its_wrapping_key, one_is_answered_once,
+		   one_is_answered_once_for_all_its_time, nobody_makes_one,
+		   one_is_good_for_its_time, one_outlives_many_others,
+		   one_goes_when_there_are_too_many, the_longest_ticket, long_names_are_refused,
+		   a_fixed_one_has_ids_of_its_own)

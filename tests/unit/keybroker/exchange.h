@@ -8,7 +8,7 @@
 #include "tests/keybroker/broker.h"
 #include "tests/unit/realm/token/tokens.h"
 
-#define EXCHANGE_KEPT 64u
+#define EXCHANGE_KEPT 1024u
 #define EXCHANGE_LIFETIME_NS 1000000000000u
 #define EXCHANGE_URL "http://127.0.0.1:8088"
 #define EXCHANGE_TEXT_MAX 100000u
