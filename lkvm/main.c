@@ -5,11 +5,10 @@
  * Thread: main.
  * Trust:  the user's own command line.
  */
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "lkvm/base/file.h"
 #include "lkvm/base/log.h"
 #include "lkvm/base/nearest.h"
 #include "lkvm/cli/cmd.h"
@@ -85,23 +84,11 @@ static int dispatch(int argc, char **argv)
 	return no_command(name);
 }
 
-/*
- * A disk or a socket that became descriptor 1 or 2 would be given what is meant for a terminal.
- * What is closed stays useless: the wrong way round, so that writing to it is an error as before.
- */
-static void occupy_standard_fds(void)
-{
-	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
-		if (fcntl(fd, F_GETFD) < 0)
-			open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
-	}
-}
-
 int main(int argc, char **argv)
 {
 	int status;
 
-	occupy_standard_fds();
+	file_occupy_standard();
 	status = dispatch(argc, argv);
 	/* Output that was cut short must not look like success. */
 	if (fflush(stdout) && !status) {

@@ -17,6 +17,7 @@
 #include "guest/keybroker/mock.h"
 #include "guest/keybroker/tsm.h"
 #include "lkvm/base/encode.h"
+#include "lkvm/base/file.h"
 #include "lkvm/base/log.h"
 
 enum { EXIT_OK, EXIT_NOT_ATTESTED, EXIT_OTHER };
@@ -147,8 +148,10 @@ int main(int argc, char **argv)
 				     .timeout_ms = DIAL_TIMEOUT_MS,
 				     .evidence = evidence } };
 	struct client_answer answer;
-	int status = parse(&a, argc, argv);
+	int status;
 
+	file_occupy_standard();
+	status = parse(&a, argc, argv);
 	if (status)
 		return status < 0 ? EXIT_OK : status;
 	a.client.arg = &a;

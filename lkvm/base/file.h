@@ -1,12 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Small things that are done with files. Neither call prints anything: the caller knows what the
+ * Small things that are done with files. No call prints anything: the caller knows what the
  * file was wanted for.
  */
 #ifndef LKVM_FILE_H
 #define LKVM_FILE_H
 
 #include "lkvm/base/util.h"
+
+/*
+ * For the start of a program, before it opens anything: a file or a socket that became descriptor
+ * 1 or 2 would be given what is meant for a terminal. Those of 0, 1 and 2 that are closed are open
+ * afterwards, to no use: reading from 0 and writing to 1 and 2 is an error as before.
+ */
+void file_occupy_standard(void);
 
 /*
  * Read a file, a pipe or whatever else can be read, to its end; "-" is the standard input. May wait

@@ -294,8 +294,10 @@ static void destroy(struct app *a)
 int main(int argc, char **argv)
 {
 	struct app a = { .conf = server_defaults, .signals = -1 };
-	int status = parse(&a, argc, argv);
+	int status;
 
+	file_occupy_standard();
+	status = parse(&a, argc, argv);
 	if (status >= 0)
 		return status;
 	a.broker.policy = &a.policy;

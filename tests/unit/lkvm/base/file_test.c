@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Small files: whole, too large, in pieces, and what cannot be read. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "lkvm/base/file.h"
@@ -52,4 +54,34 @@ START_TEST(in_pieces)
 }
 END_TEST
 
-SUITE_MAIN("lkvm/file", sizes, in_pieces)
+/* Each set of those that are closed; what is opened next is none of the three. */
+START_TEST(standard_descriptors)
+{
+	for (unsigned closed = 0; closed < 8; closed++) {
+		pid_t pid = fork();
+		int status, fd;
+		char c = 0;
+
+		if (!pid) {
+			close_range(3, ~0u, 0);
+			for (fd = 0; fd < 3; fd++) {
+				if (closed & BIT(fd))
+					close(fd);
+			}
+			file_occupy_standard();
+			if (open("/", O_RDONLY) != 3)
+				_exit(1);
+			for (fd = 0; fd < 3; fd++) {
+				if (closed & BIT(fd) &&
+				    (fd ? write(fd, &c, 1) : read(fd, &c, 1)) != -1)
+					_exit(2);
+			}
+			_exit(0);
+		}
+		ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+		ck_assert_int_eq(status, 0);
+	}
+}
+END_TEST
+
+SUITE_MAIN("lkvm/file", sizes, in_pieces, standard_descriptors)
