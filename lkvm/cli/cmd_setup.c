@@ -183,11 +183,6 @@ const struct opt_spec options_setup = {
 	.word = word,
 };
 
-static bool is_name(const char *name)
-{
-	return *name && *name != '.' && strlen(name) < CONTROL_NAME_MAX && !strchr(name, '/');
-}
-
 int cmd_setup(int argc, char **argv)
 {
 	const char *name = NULL;
@@ -196,7 +191,7 @@ int cmd_setup(int argc, char **argv)
 
 	if (status)
 		return status;
-	if (!name || !is_name(name)) {
+	if (!name || !control_name_ok(name)) {
 		log_error("lkvm setup: give a name for the root file system, without '/'");
 		return EXIT_DIE;
 	}

@@ -19,6 +19,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "lkvm/base/encode.h"
+
 #define DIR_NAME ".lkvm"
 #define SESSION_NAME "lkvm" /* below $XDG_RUNTIME_DIR */
 #define SUFFIX ".sock"
@@ -32,6 +34,18 @@ static struct sockaddr_un socket_addr(int dir, const char *name)
 	snprintf(a.sun_path, sizeof(a.sun_path), "/proc/self/fd/%d/%.*s" SUFFIX, dir,
 		 (int)CONTROL_NAME_MAX - 1, name);
 	return a;
+}
+
+bool control_name_ok(const char *name)
+{
+	size_t len = strnlen(name, CONTROL_NAME_MAX);
+	char safe[CONTROL_NAME_MAX];
+
+	if (!len || len == CONTROL_NAME_MAX || *name == '.' || strchr(name, '/'))
+		return false;
+	memcpy(safe, name, len);
+	encode_safe(safe, len, "");
+	return !memcmp(safe, name, len);
 }
 
 void control_dir_file(char file[CONTROL_FILE_MAX], const char *name)
@@ -171,7 +185,7 @@ int control_dir_connect(int dir, const char *name)
 {
 	/* A guest whose queue is full for so long will not answer either. */
 	const struct timeval patience = { .tv_sec = 5 };
-	int s = new_socket(0), err;
+	int s = control_name_ok(name) ? new_socket(0) : -ENOENT, err;
 
 	if (s < 0)
 		return s;

@@ -18,6 +18,13 @@
 
 #define CONTROL_FILE_MAX (CONTROL_NAME_MAX + 8u) /* of its socket's file name */
 
+/*
+ * Can a guest (or a root file system of `lkvm setup`) be called that? It is a part of file names,
+ * of lines that scripts read and of records between lkvms: 1 to 63 bytes, no dot in front, and
+ * nothing in it that a terminal does not print.
+ */
+bool control_name_ok(const char *name);
+
 /* The file name of guest `name`'s socket in the directory. */
 void control_dir_file(char file[CONTROL_FILE_MAX], const char *name);
 

@@ -144,16 +144,19 @@ static int refuse(const char *why)
 
 static int default_name(struct config *c)
 {
+	char shown[CONTROL_NAME_MAX + 1];
+
 	if (!c->name) {
 		snprintf(c->name_buf, sizeof(c->name_buf), "guest-%d", (int)getpid());
 		c->name = c->name_buf;
 	}
 	/* 'lkvm list' shows what ls(1) does. */
-	if (!*c->name || *c->name == '.' || strlen(c->name) >= CONTROL_NAME_MAX ||
-	    strchr(c->name, '/')) {
+	if (!control_name_ok(c->name)) {
+		snprintf(shown, sizeof(shown), "%s", c->name);
+		encode_safe(shown, strlen(shown), "");
 		log_error(
-			"--name: '%s' is no name for a guest, use 1 to %u characters other than '/', and no dot in front",
-			c->name, CONTROL_NAME_MAX - 1);
+			"--name: '%s' is no name for a guest, use 1 to %u printable characters other than '/', and no dot in front",
+			shown, CONTROL_NAME_MAX - 1);
 		return -EINVAL;
 	}
 	return 0;

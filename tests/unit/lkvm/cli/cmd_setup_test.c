@@ -80,7 +80,7 @@ END_TEST
 
 START_TEST(no_names)
 {
-	static char names[][8] = { "", ".x", "a/b", ".." };
+	static char names[][8] = { "", ".x", "a/b", "..", "a\nb", "a\033[2J", "a\xff" };
 
 	for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
 		ck_assert_int_eq(setup_of(names[i]), EXIT_DIE);

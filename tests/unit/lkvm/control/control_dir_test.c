@@ -175,5 +175,31 @@ START_TEST(one_of_many_has_the_name)
 }
 END_TEST
 
-SUITE_MAIN("lkvm/control/control_dir", a_claim_waits_for_the_lock,
+/* Who asks for a name that is none must not reach the guest that has a part of it. */
+START_TEST(a_name_that_is_none_is_nobodys)
+{
+	static const char longest[] =
+		"abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijk";
+	char longer[CONTROL_NAME_MAX + 2];
+	int dir, s, c;
+
+	use_home();
+	dir = open_dir();
+	s = control_dir_claim(dir, longest);
+	ck_assert_int_ge(s, 0);
+	c = control_dir_connect(dir, longest);
+	ck_assert_int_ge(c, 0);
+	close(c);
+	snprintf(longer, sizeof(longer), "%sx", longest);
+	ck_assert_int_eq(control_dir_connect(dir, longer), -ENOENT);
+	snprintf(longer, sizeof(longer), "../.lkvm/%.40s", longest);
+	ck_assert_int_eq(control_dir_connect(dir, longer), -ENOENT);
+	ck_assert_int_eq(control_dir_connect(dir, ""), -ENOENT);
+	close(s);
+	close(dir);
+	drop_home();
+}
+END_TEST
+
+SUITE_MAIN("lkvm/control/control_dir", a_name_that_is_none_is_nobodys, a_claim_waits_for_the_lock,
 	   a_client_that_cleans_up_waits_for_the_lock, one_of_many_has_the_name)

@@ -281,8 +281,12 @@ END_TEST
 START_TEST(names)
 {
 	static const char *const bad[] = {
-		"",	   "a/b", "../x",
-		".hidden", "..",  "0123456789012345678901234567890123456789012345678901234567890123"
+		"",	    "a/b",
+		"../x",	    ".hidden",
+		"..",	    "0123456789012345678901234567890123456789012345678901234567890123",
+		"a\tb",	    "a\nb",
+		"\033[2J",  "a\177",
+		"\xc2\x9b", "\xff"
 	};
 
 	capture_start();
@@ -293,6 +297,9 @@ START_TEST(names)
 	}
 	conf();
 	c.name = bad[5] + 1; /* one character less */
+	ck_assert_int_eq(config_complete(&c), 0);
+	conf();
+	c.name = "kör per"; /* what a terminal shows is a name */
 	ck_assert_int_eq(config_complete(&c), 0);
 }
 END_TEST
