@@ -8,11 +8,10 @@
 #include "guest/keybroker/mock.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "lkvm/base/file.h"
 #include "lkvm/base/log.h"
 #include "realm/sim/keys.h"
 #include "realm/sim/token_make.h"
@@ -45,15 +44,7 @@ int mock_token(const char *keys_dir, const u8 challenge[CHALLENGE_LEN], u8 *out,
 
 int mock_file(const char *path, u8 *out, size_t size)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC), err;
-	ssize_t n = fd < 0 ? -1 : read(fd, out, size);
+	int n = file_read(path, out, size);
 
-	err = n < 0 ? -errno : (int)n;
-	if (fd >= 0)
-		close(fd);
-	if (n == (ssize_t)size)
-		err = -E2BIG;
-	if (err < 0)
-		log_errno(err, "--mock-evidence=%s", path);
-	return err;
+	return n < 0 ? log_errno(n, "--mock-evidence=%s", path) : n;
 }

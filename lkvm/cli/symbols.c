@@ -21,6 +21,7 @@
 #include "lkvm/base/log.h"
 
 #define FARTHEST MiB
+#define FILE_MAX (4 * GiB)
 
 struct symbol {
 	u64 addr;
@@ -128,18 +129,26 @@ static int by_addr(const void *a, const void *b)
 	return (x->addr > y->addr) - (x->addr < y->addr);
 }
 
+/* To its end, which nobody knows before: it may be a pipe, or a file of /proc. */
 static int read_all(struct symbols *s, int fd, size_t size)
 {
-	s->text = malloc(size + 1);
-	if (!s->text)
-		return -ENOMEM;
-	while (s->len < size) {
-		ssize_t n = read(fd, s->text + s->len, size - s->len);
+	ssize_t n = 1;
 
-		if (n <= 0)
-			return n ? -errno : -EIO;
-		s->len += (u64)n;
+	while (n > 0) {
+		char *text = s->len < FILE_MAX ? realloc(s->text, s->len + size + 1) : NULL;
+
+		if (!text)
+			return s->len < FILE_MAX ? -ENOMEM : -EFBIG;
+		s->text = text;
+		for (size_t end = s->len + size; s->len < end && n > 0; s->len += (u64)MAX(n, 0)) {
+			do
+				n = read(fd, s->text + s->len, end - s->len);
+			while (n < 0 && errno == EINTR);
+		}
+		size = MAX(s->len, (u64)MiB);
 	}
+	if (n < 0)
+		return -errno;
 	s->text[s->len] = 0;
 	return 0;
 }
@@ -151,7 +160,9 @@ static int read_file(struct symbols *s, const char *file)
 
 	if (fd < 0)
 		return -errno;
-	err = fstat(fd, &st) < 0 ? -errno : read_all(s, fd, (size_t)st.st_size);
+	/* One more than there is, so that the end is seen. */
+	err = fstat(fd, &st) < 0 ? -errno
+				 : read_all(s, fd, (size_t)MIN((u64)st.st_size, FILE_MAX) + 1);
 	close(fd);
 	return err;
 }

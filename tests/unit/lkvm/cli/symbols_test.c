@@ -4,6 +4,7 @@
 
 #include <elf.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -35,6 +36,24 @@ static const char map[] = "ffff800080000000 T _text\n"
 			  "ffff800080000400 t first\n"
 			  "nonsense\n"
 			  "ffff800080000500 T second";
+
+/* --symbols <(zcat System.map.gz), or what has no length before it is read: /proc/kallsyms */
+START_TEST(a_map_in_a_pipe)
+{
+	struct symbols *s;
+	char path[40];
+	int fds[2];
+
+	ck_assert_int_eq(pipe(fds), 0);
+	ck_assert_int_eq(write(fds[1], map, sizeof(map) - 1), (ssize_t)sizeof(map) - 1);
+	close(fds[1]);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fds[0]);
+	ck_assert_int_eq(symbols_open(&s, path), 0);
+	close(fds[0]);
+	ck_assert_str_eq(named(s, 0xffff800080000900), "second+0x400");
+	symbols_close(s);
+}
+END_TEST
 
 START_TEST(a_map)
 {
@@ -101,4 +120,4 @@ START_TEST(an_elf_file)
 }
 END_TEST
 
-SUITE_MAIN("lkvm/cli/symbols", a_map, an_elf_file)
+SUITE_MAIN("lkvm/cli/symbols", a_map, a_map_in_a_pipe, an_elf_file)
