@@ -78,6 +78,16 @@ static int connect_one(const struct addrinfo *ai, s64 deadline)
 	return err;
 }
 
+static unsigned count(const struct addrinfo *list)
+{
+	unsigned nr = 0;
+
+	for (; list; list = list->ai_next)
+		nr++;
+	return nr;
+}
+
+/* Each address has its share of the time: packets to one (IPv6, often) may be lost for ever. */
 static int dial(const struct url *url, s64 deadline)
 {
 	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
@@ -88,8 +98,11 @@ static int dial(const struct url *url, s64 deadline)
 		log_error("cannot find the host '%s': %s", url->host, gai_strerror(gai));
 		return -EHOSTUNREACH;
 	}
-	for (const struct addrinfo *ai = list; ai && fd < 0; ai = ai->ai_next)
-		fd = connect_one(ai, deadline);
+	for (const struct addrinfo *ai = list; ai && fd < 0; ai = ai->ai_next) {
+		s64 now = now_ms();
+
+		fd = connect_one(ai, now + (deadline - now) / count(ai));
+	}
 	freeaddrinfo(list);
 	if (fd < 0)
 		log_errno(fd, "cannot connect to %s", url->authority);
