@@ -58,19 +58,13 @@ static int attach(struct devices *d, struct virtio_device *dev, bool mmio)
 	return err;
 }
 
-/*
- * Linux gives a Realm a thousandth of its memory and at least one segment of its pool, if the
- * command line does not say more.
- */
-#define POOL_SEGMENT (256 * KiB)
-
 static u64 pool_size(const struct devices *d)
 {
 	if (!d->env->bounced)
 		return 0;
 	if (d->c->bounce)
 		return d->c->bounce * MiB;
-	return d->c->swiotlb ? d->c->swiotlb * MiB : MAX(d->c->ram_size / 1024, POOL_SEGMENT);
+	return d->c->swiotlb ? d->c->swiotlb * MiB : virtio_pool_of_ram(d->c->ram_size);
 }
 
 /* The user network takes any MTU, so the pool may choose it. */
@@ -291,15 +285,14 @@ static int add(struct devices *d, size_t kind, unsigned i)
 static void check_pool(const struct devices *d)
 {
 	const struct virtio_pool_load load = pool_load(d->c);
-	u64 need = virtio_pool_least(&load);
+	u32 mib = virtio_pool_advice(pool_size(d), &load);
 
-	if (d->env->bounced && need > pool_size(d))
+	if (d->env->bounced && mib)
 		log_warn(
 			"the devices may need more bounce buffers than the %llu KiB that this guest "
-			"makes (Linux 7): try --%s%llu%s",
+			"makes (Linux 7): try --%s%u%s",
 			(unsigned long long)(pool_size(d) / KiB),
-			d->c->bounce ? "bounce=" : "swiotlb ",
-			(unsigned long long)((need + MiB - 1) / MiB),
+			d->c->bounce ? "bounce=" : "swiotlb ", mib,
 			d->c->realm == REALM_OFF ? "" : "; it is measured");
 }
 

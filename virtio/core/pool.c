@@ -18,6 +18,8 @@
 #define MAX_SKB_FRAGS 17u
 /* Besides network cards and disks: a console's buffers, and what falls between two slots. */
 #define OTHERS (8 * KiB)
+/* The least that Linux makes: one segment. */
+#define SEGMENT (256 * KiB)
 /*
  * A page of each receive buffer stays empty, and all of them are copied twice: the fewer buffers a
  * frame's bytes lie in, the better. Two of these are a window of TCP without scaling, and no
@@ -113,4 +115,16 @@ const struct virtio_pool *virtio_pool_fit(u64 bytes, const struct virtio_pool_lo
 u64 virtio_pool_least(const struct virtio_pool_load *l)
 {
 	return virtio_pool_need(&pools[0], l);
+}
+
+u64 virtio_pool_of_ram(u64 ram)
+{
+	return MAX(ram / 1024, SEGMENT);
+}
+
+u32 virtio_pool_advice(u64 bytes, const struct virtio_pool_load *l)
+{
+	u64 need = virtio_pool_least(l);
+
+	return need > bytes ? (u32)((need + MiB - 1) / MiB) : 0;
 }

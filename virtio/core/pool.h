@@ -45,6 +45,15 @@ const struct virtio_pool *virtio_pool_fit(u64 bytes, const struct virtio_pool_lo
 /* Bytes that a pool needs at least for that load. */
 u64 virtio_pool_least(const struct virtio_pool_load *l);
 
+/* Bytes of the pool that Linux makes of `ram` bytes of memory, if it is not told otherwise. */
+u64 virtio_pool_of_ram(u64 ram);
+
+/*
+ * The pool, in MiB, to advise to who has one of `bytes`; 0: it is large enough. It does not depend
+ * on `bytes`: who follows it is advised no more, nor is who has a larger one.
+ */
+u32 virtio_pool_advice(u64 bytes, const struct virtio_pool_load *l);
+
 /* Whether a card of that MTU (0: 1500) gets its packets in buffers for that MTU, not for 64 KiB. */
 bool virtio_pool_large(u16 mtu);
 

@@ -5,12 +5,24 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
 #include "lkvm/run/config.h"
 #include "tests/unit/arm64/capture.h"
 
 static struct config c;
 static char buf[CONFIG_CMDLINE_SIZE];
+
+/* In place of the C library's: a host with other pages; 0: this one. */
+static long page_size;
+
+/* NOLINTBEGIN: the C library's name */
+long __sysconf(int name);
+long sysconf(int name)
+{
+	return name == _SC_PAGESIZE && page_size ? page_size : __sysconf(name);
+}
+/* NOLINTEND */
 
 /* A config that is complete but for what a test takes away. */
 static struct config *conf(void)
@@ -206,6 +218,12 @@ START_TEST(contradictions)
 	conf();
 	c.ram_size = 64 * MiB + 512;
 	refused("--mem: size and start have to be multiples of this host's pages of");
+	/* -m 8196K */
+	page_size = 16384;
+	conf();
+	c.ram_size = 8196 * KiB;
+	refused("--mem: size and start have to be multiples of this host's pages of 16 KiB");
+	page_size = 0;
 	conf();
 	ck_assert_int_eq(disk_conf_parse("/tmp,ro", &c.disks[c.nr_disks++]), 0);
 	refused("--disk /tmp: a directory is a root file system for lkvm run only");

@@ -296,6 +296,7 @@ START_TEST(a_page_of_the_guest_is_less_than_the_hosts)
 	ck_assert_int_eq(ripas_set(m, RAM, RAM + PAGE, RSI_RIPAS_EMPTY, &reached), -EINVAL);
 	ck_assert_uint_eq(reached, RAM);
 	ck_assert_ptr_nonnull(strstr(captured(), "pages of this host, which have 16 KiB"));
+	ck_assert_ptr_nonnull(strstr(captured(), "gets no network and no disks here"));
 	ck_assert_int_eq(ripas_set(m, RAM + PAGE, RAM + 5 * PAGE, RSI_RIPAS_EMPTY, &reached),
 			 -EINVAL);
 	ck_assert(protected_has(m, RAM + PAGE, "kept") && !mem_is_shared(m, gpa(RAM), PAGE));

@@ -56,6 +56,64 @@ START_TEST(all_fits_or_the_least_is_said)
 }
 END_TEST
 
+/* What so many disks and cards of that MTU are advised with a pool of `bytes`. */
+static u32 advice(unsigned disks, unsigned nics, u16 mtu, u64 bytes)
+{
+	struct virtio_pool_load l = { .nr_disks = disks, .nr_nics = nics };
+
+	for (unsigned i = 0; i < nics; i++)
+		l.mtu[i] = mtu;
+	return virtio_pool_advice(bytes, &l);
+}
+
+/* As users meet it: memory of a size, and --swiotlb or not. */
+START_TEST(advice_of_each_size)
+{
+	static const u16 mtus[] = { VIRTIO_POOL_MTU, 0, 1500, 9000 };
+
+	for (unsigned disks = 0; disks <= 8; disks++)
+		for (unsigned nics = 0; nics <= 8; nics++)
+			for (unsigned m = 0; m < ARRAY_SIZE(mtus); m++) {
+				u32 first = advice(disks, nics, mtus[m], 0), last = first;
+
+				ck_assert_uint_gt(first, 0);
+				/* Followed, or exceeded, it is not repeated. */
+				for (u32 mib = 1; mib <= 64; mib++)
+					ck_assert_uint_eq(advice(disks, nics, mtus[m], mib * MiB),
+							  mib < first ? first : 0);
+				/* More memory never needs more. */
+				for (u64 ram = 256; ram <= 4096; ram += 256) {
+					u32 a = advice(disks, nics, mtus[m],
+						       virtio_pool_of_ram(ram * MiB));
+
+					ck_assert(a == first || !a);
+					ck_assert_uint_le(a, last);
+					last = a;
+				}
+			}
+	/* Two disks and a card of the user network, 512 MiB. */
+	ck_assert_uint_eq(advice(2, 1, VIRTIO_POOL_MTU, virtio_pool_of_ram(512 * MiB)), 0);
+	for (u32 mib = 1; mib <= 16; mib *= 2)
+		ck_assert_uint_eq(advice(2, 1, VIRTIO_POOL_MTU, mib * MiB), 0);
+}
+END_TEST
+
+/* More devices never need less. */
+START_TEST(advice_of_each_device)
+{
+	for (unsigned disks = 0; disks <= 8; disks++)
+		for (unsigned nics = 0; nics <= 8; nics++) {
+			u32 a = advice(disks, nics, 0, 0);
+
+			ck_assert_uint_le(a, advice(disks + 1, nics, 0, 0));
+			if (nics < VIRTIO_POOL_MAX_NICS)
+				ck_assert_uint_le(a, advice(disks, nics + 1, 0, 0));
+		}
+	ck_assert_uint_eq(virtio_pool_of_ram(64 * MiB), 256 * KiB);
+	ck_assert_uint_eq(virtio_pool_of_ram(4 * GiB), 4 * MiB);
+}
+END_TEST
+
 START_TEST(sizes_between_and_beyond)
 {
 	const struct virtio_pool_load *alone = &loads[1], *two_disks = &loads[3];
@@ -112,5 +170,5 @@ START_TEST(an_exhausted_pool)
 }
 END_TEST
 
-SUITE_MAIN("virtio/pool", all_fits_or_the_least_is_said, sizes_between_and_beyond,
-	   small_packets_have_buffers_of_64_kib, an_exhausted_pool)
+SUITE_MAIN("virtio/pool", all_fits_or_the_least_is_said, advice_of_each_size, advice_of_each_device,
+	   sizes_between_and_beyond, small_packets_have_buffers_of_64_kib, an_exhausted_pool)
