@@ -57,9 +57,11 @@ struct calls {
  * Refused as by a kernel that does not know it, for callers that have another way. What another
  * room's table allows stays allowed.
  */
-#define CALL_REFUSED(name)                                                                         \
+#define CALL_REFUSED(name) CALL_ANSWERED(name, ENOSYS)
+/* Not made, but answered with this error, as the kernel itself might. */
+#define CALL_ANSWERED(name, err)                                                                   \
 	{                                                                                          \
-		.nr = __NR_##name, .error = ENOSYS, .rare = "refused"                              \
+		.nr = __NR_##name, .error = (err), .rare = "answered"                              \
 	}
 /* Argument `n` of the call, counted from 0, has the bits of `bits` as in `is`. */
 #define CALL_IF(name, n, bits, is)                                                                 \

@@ -13,7 +13,6 @@
 #include "lkvm/console/outbuf.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,10 +20,10 @@
 #include <unistd.h>
 
 #include "lkvm/base/log.h"
+#include "lkvm/base/ready.h"
 
 static const struct sys_call list[] = {
 	CALL(write),
-	CALL_RARE(ppoll, "output that does not go out at once"),
 };
 
 const struct calls outbuf_calls = CALLS("consoles", list);
@@ -63,6 +62,7 @@ struct outbuf {
 	u32 flags;
 	struct outbuf_user user;
 
+	struct ready out; /* of `fd`, which loop_fd_mod() asks for changes only */
 	int wake;
 	struct loop_fd *wake_fd, *fd_fd;
 	struct loop_timer *window;
@@ -163,9 +163,7 @@ static ssize_t write_piece(struct outbuf *o)
 		o->sink = SINK_WRITING;
 	pthread_mutex_unlock(&o->lock);
 	if (n) {
-		struct pollfd p = { .fd = o->fd, .events = POLLOUT };
-
-		if ((o->flags & OUTBUF_MAY_BLOCK) && poll(&p, 1, 0) == 0)
+		if ((o->flags & OUTBUF_MAY_BLOCK) && !ready_wait(&o->out, 0))
 			done = -EAGAIN;
 		else if ((done = write(o->fd, o->ring + from, n)) < 0)
 			done = -errno;
@@ -268,13 +266,11 @@ static void on_fd(void *arg, u32 events)
 
 void outbuf_flush(struct outbuf *o)
 {
-	struct pollfd p = { .fd = o->fd, .events = POLLOUT };
-
 	assert(loop_here(o->loop));
 	while (!empty(o)) {
 		if (o->flags & OUTBUF_LOSSY)
 			return;
-		if (poll(&p, 1, FLUSH_TIMEOUT_MS) == 0) {
+		if (!ready_wait(&o->out, FLUSH_TIMEOUT_MS)) {
 			log_warn("the console does not take the guest's last %zu bytes", o->len);
 			return;
 		}
@@ -296,6 +292,7 @@ int outbuf_create(struct outbuf **out, struct loop *loop, int fd, u32 flags,
 	o->flags = flags;
 	o->user = *user;
 	o->sink = fd < 0 ? SINK_GONE : SINK_IDLE;
+	o->out = READY_ALWAYS;
 	pthread_mutex_init(&o->lock, NULL);
 	o->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	err = o->wake < 0 ? -errno : 0;
@@ -303,6 +300,8 @@ int outbuf_create(struct outbuf **out, struct loop *loop, int fd, u32 flags,
 		err = loop_fd_add(loop, o->wake, EPOLLIN | EPOLLET, on_wake, o, &o->wake_fd);
 	if (!err)
 		err = loop_timer_add(loop, on_window, o, &o->window);
+	if (!err && fd >= 0)
+		err = ready_init(&o->out, fd, EPOLLOUT);
 	if (!err && fd >= 0) {
 		/* EPERM: a regular file, which is always writable. */
 		err = loop_fd_add(loop, fd, EPOLLONESHOT | EPOLLET, on_fd, o, &o->fd_fd);
@@ -324,6 +323,7 @@ void outbuf_destroy(struct outbuf *o)
 	loop_fd_del(o->fd_fd);
 	loop_fd_del(o->wake_fd);
 	loop_timer_del(o->window);
+	ready_fini(&o->out);
 	if (o->wake >= 0)
 		close(o->wake);
 	pthread_mutex_destroy(&o->lock);

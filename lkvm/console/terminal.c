@@ -25,6 +25,7 @@ static const struct sys_call list[] = {
 	CALL_IOCTL(TCGETS),
 	CALL_IOCTL(TCSETS),
 	CALL(rt_sigprocmask),
+	CALL_RARE(tgkill, "a signal that ends it"),
 	CALL_IOCTL_RARE(TIOCGPGRP, "a job that comes to the foreground"),
 	CALL_RARE(getpgid, "a job that comes to the foreground"),
 	CALL_IOCTL_RARE(TIOCGWINSZ, "a virtio console"),
@@ -34,6 +35,7 @@ const struct calls terminal_calls = CALLS("terminal", list);
 
 static struct {
 	int fd;
+	pid_t pid;
 	struct termios saved;
 	_Atomic bool is_raw;
 	bool hooked;
@@ -47,12 +49,13 @@ void terminal_restore_now(void)
 
 /*
  * SA_RESETHAND has put the default action back. A fault that returns from here happens again and
- * kills us; a signal that was sent is sent again, and delivered when this returns.
+ * kills us; a signal that was sent is sent again. Main takes it, which is there to the end:
+ * raise(3) would ask for the number of the thread, and that is no call of a confined lkvm.
  */
 static void on_fatal(int sig)
 {
 	terminal_restore_now();
-	raise(sig);
+	tgkill(term.pid, term.pid, sig);
 }
 
 static void at_exit(int status, void *arg)
@@ -76,6 +79,7 @@ void terminal_prepare(void)
 	if (term.hooked)
 		return;
 	term.hooked = true;
+	term.pid = getpid();
 	/* All blocked meanwhile: SIGTTOU would stop a background job that restores the modes. */
 	sigfillset(&sa.sa_mask);
 	for (unsigned i = 0; i < ARRAY_SIZE(fatal); i++) {

@@ -34,9 +34,7 @@ static const struct sys_call list[] = {
 	CALL_IOCTL_RARE(KVM_GET_ONE_REG, "a guest that failed, or SYSTEM_RESET2"),
 	CALL_IOCTL_RARE(KVM_SET_VCPU_EVENTS, "an access to nothing"),
 	CALL(futex),
-	CALL(getpid),
 	CALL(tgkill),
-	CALL(rt_sigprocmask),
 	CALL(rt_sigreturn),
 };
 
@@ -268,6 +266,7 @@ static void *thread_main(void *arg)
 	be_in(v, VCPU_IN_LKVM);
 	if (v->env->single_step && kvm_guest_debug(v->fd, &step))
 		log_warn("vCPU %u: this host cannot single-step a guest", v->index);
+	atomic_store(&v->tid, gettid());
 	arrive(v->env->gate);
 	run_until_stop(v);
 	be_in(v, VCPU_NO_THREAD);
@@ -286,6 +285,7 @@ int vcpu_start(struct vcpu *v)
 	int err;
 
 	sigaction(KICK_SIGNAL, &sa, NULL);
+	v->pid = getpid();
 	signals_of_others(&all);
 	sigdelset(&all, KICK_SIGNAL);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
@@ -297,10 +297,18 @@ int vcpu_start(struct vcpu *v)
 
 void vcpu_kick(struct vcpu *v)
 {
+	pid_t tid;
+
 	if (!v->started)
 		return;
 	__atomic_store_n(&v->run->immediate_exit, 1, __ATOMIC_RELEASE);
-	pthread_kill(v->thread, KICK_SIGNAL);
+	/*
+	 * pthread_kill(3) would make three more system calls for a thread that ends meanwhile; here
+	 * its number is nobody else's. A thread whose number is not known yet comes to the gate.
+	 */
+	tid = atomic_load(&v->tid);
+	if (tid)
+		tgkill(v->pid, tid, KICK_SIGNAL);
 }
 
 void vcpu_join(struct vcpu *v)

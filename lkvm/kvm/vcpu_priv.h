@@ -12,6 +12,8 @@ struct vcpu {
 	struct kvm_run *run;
 	pthread_t thread;
 	bool started;
+	pid_t pid;
+	_Atomic pid_t tid; /* 0: not known yet; its own thread writes */
 	_Atomic int place; /* enum vcpu_place; its own thread writes */
 	bool unfinished;   /* the exit is handled in part */
 	unsigned refused;  /* times in a row that KVM asked to try again */

@@ -77,6 +77,26 @@ static void append(char *line, size_t size, const char *text)
 	line[at + len] = 0;
 }
 
+static void say(const char *line)
+{
+	/* Nothing is left to do about an error. */
+	if (write(STDERR_FILENO, line, strlen(line)) < 0)
+		return;
+}
+
+/* What raise(3) asks for, for the signal of abort(3). */
+static bool is_abort(int nr)
+{
+	return nr == __NR_getpid || nr == __NR_gettid;
+}
+
+/* A failed assertion, or memory of ours that is damaged: who has found it has said what it is. */
+static void give_up(void)
+{
+	say("  Fatal: a part of lkvm has given up (abort)\n");
+	_exit(EXIT_SIGNAL + SIGABRT);
+}
+
 static void on_sigsys(int sig, siginfo_t *si, void *context)
 {
 	char line[200] = "", buf[12];
@@ -84,6 +104,8 @@ static void on_sigsys(int sig, siginfo_t *si, void *context)
 	terminal_restore_now();
 	if (violation.leave)
 		violation.leave(violation.arg);
+	if (is_abort(si->si_syscall))
+		give_up();
 	append(line, sizeof(line), "  Fatal: the system call ");
 	append(line, sizeof(line), violation_name(si->si_syscall));
 	append(line, sizeof(line), " (");
@@ -94,9 +116,7 @@ static void on_sigsys(int sig, siginfo_t *si, void *context)
 	}
 	append(line, sizeof(line),
 	       ") is not one that this guest's devices need: lkvm ends here (--confine)\n");
-	/* Nothing is left to do about an error. */
-	if (write(STDERR_FILENO, line, strlen(line)) < 0)
-		line[0] = 0;
+	say(line);
 	_exit(EXIT_VIOLATION);
 }
 

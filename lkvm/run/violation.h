@@ -10,7 +10,9 @@
 /*
  * From now on such a call (a SIGSYS of seccomp(2)) restores the terminal, calls `leave` if there is
  * one, says which call it was, and ends the process with EXIT_VIOLATION. `leave` is
- * async-signal-safe and removes what the process would leave behind. Main. 0 or -errno.
+ * async-signal-safe and removes what the process would leave behind. A thread that asks for its
+ * number is on its way through abort(3): the status is what a shell says of SIGABRT then. Main. 0
+ * or -errno.
  */
 int violation_catch(void (*leave)(void *arg), void *arg);
 

@@ -13,7 +13,6 @@
 #include "lkvm/run/warden.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -21,14 +20,13 @@
 
 #include "lkvm/base/exit.h"
 #include "lkvm/base/log.h"
+#include "lkvm/base/ready.h"
 #include "lkvm/console/terminal.h"
 
 #define STDERR_PATIENCE_MS 1000
 #define WORD_SIZE 600u
 
 static const struct sys_call list[] = {
-	CALL_RARE(getpid, "lkvm list"),
-	CALL_RARE(ppoll, "the last resort"),
 	CALL_IOCTL_RARE(TCSETS, "the last resort"),
 	CALL_RARE(exit_group, "the last resort"),
 };
@@ -40,6 +38,8 @@ enum phase { STARTING, RUNNING, ENDING };
 struct warden {
 	struct warden_conf conf;
 	struct stop stop;
+	struct ready err; /* stderr takes more */
+	pid_t pid;
 	struct loop *loop;
 	struct signals *signals;
 	struct loop_fd *stop_fd;
@@ -78,7 +78,7 @@ static const char *state(const struct warden *w)
 
 static void answer_status(struct warden *w, struct control_client *c)
 {
-	control_record(c, "pid\t%d", (int)getpid());
+	control_record(c, "pid\t%d", (int)w->pid);
 	control_record(c, "state\t%s", state(w));
 	control_end(c);
 }
@@ -127,14 +127,6 @@ static void on_stop(void *arg, u32 events)
 	loop_timer_arm(w->limit, (u64)w->conf.limit_ms * 1000000u);
 }
 
-/* Its reader may be what hangs: a pipe that is full, a terminal that was halted. */
-static bool can_be_told(void)
-{
-	struct pollfd p = { .fd = STDERR_FILENO, .events = POLLOUT };
-
-	return poll(&p, 1, STDERR_PATIENCE_MS) == 1;
-}
-
 static void on_limit(void *arg)
 {
 	struct warden *w = arg;
@@ -147,7 +139,8 @@ static void on_limit(void *arg)
 	control_give_back(w->control);
 	if (w->word)
 		status = w->word(w->word_arg, who, line, sizeof(line));
-	if (can_be_told()) {
+	/* Its reader may be what hangs: a pipe that is full, a terminal that was halted. */
+	if (ready_wait(&w->err, STDERR_PATIENCE_MS)) {
 		log_error(
 			"the guest was to end, and did not within %u s: %s. lkvm ends without "
 			"it; what the guest has flushed to its disks is there, what it has not may "
@@ -335,6 +328,9 @@ int warden_create(struct warden **out, const struct warden_conf *conf)
 	if (!w)
 		return log_errno(-ENOMEM, "cannot start");
 	w->stop.fd = -1;
+	w->pid = getpid();
+	/* Where it is closed there is nothing to wait for. */
+	ready_init(&w->err, STDERR_FILENO, EPOLLOUT);
 	w->conf = *conf;
 	/* Before there is a socket that the end of the process would leave behind. */
 	signals_block();
@@ -371,5 +367,6 @@ void warden_destroy(struct warden *w)
 	signals_destroy(w->signals);
 	loop_destroy(w->loop);
 	stop_fini(&w->stop);
+	ready_fini(&w->err);
 	free(w);
 }

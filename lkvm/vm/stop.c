@@ -8,7 +8,6 @@
 #include "lkvm/vm/stop.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -18,21 +17,22 @@ int stop_init(struct stop *s)
 	atomic_store(&s->signal, 0);
 	atomic_store(&s->reset, STOP_RESET_PLAIN);
 	s->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	return s->fd < 0 ? -errno : 0;
+	s->asked = READY_ALWAYS;
+	return s->fd < 0 ? -errno : ready_init(&s->asked, s->fd, EPOLLIN);
 }
 
 void stop_fini(struct stop *s)
 {
-	if (s->fd >= 0)
-		close(s->fd);
+	if (s->fd < 0)
+		return;
+	ready_fini(&s->asked);
+	close(s->fd);
 	s->fd = -1;
 }
 
 void stop_wait(const struct stop *s, int ms)
 {
-	struct pollfd p = { .fd = s->fd, .events = POLLIN };
-
-	poll(&p, 1, ms);
+	ready_wait(&s->asked, ms);
 }
 
 enum stop_reason stop_last(const struct stop *s, enum stop_reason end)

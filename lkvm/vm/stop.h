@@ -10,7 +10,7 @@
 
 #include <stdatomic.h>
 
-#include "lkvm/base/util.h"
+#include "lkvm/base/ready.h"
 
 enum stop_reason {
 	STOP_NONE,
@@ -27,6 +27,7 @@ enum stop_reason {
 };
 
 struct stop {
+	struct ready asked;
 	int fd;		    /* readable once a stop was asked for; only stop_again() reads it */
 	_Atomic int reason; /* whoever asks writes */
 	_Atomic int signal; /* of STOP_SIGNAL, likewise */
@@ -43,8 +44,7 @@ int stop_init(struct stop *s);
 void stop_fini(struct stop *s);
 
 /*
- * Wait until a stop has been asked for, at most `ms` milliseconds (-1: no limit); a signal ends the
- * wait. Any thread.
+ * Wait until a stop has been asked for, at most `ms` milliseconds (-1: no limit). Any thread.
  */
 void stop_wait(const struct stop *s, int ms);
 

@@ -10,13 +10,13 @@
 #include "lkvm/watch/watch.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "lkvm/base/log.h"
+#include "lkvm/base/ready.h"
 #include "lkvm/console/tap.h"
 #include "lkvm/vm/loop.h"
 #include "lkvm/watch/logfile.h"
@@ -70,6 +70,7 @@ struct watch {
 	struct verdict torn_verdict;
 	_Atomic int torn_status; /* that of the verdict, once there is one */
 	int told;
+	struct ready is_told;
 };
 
 /* ---- deciding ---- */
@@ -371,14 +372,13 @@ static void tear(struct watch *w)
 int watch_torn(void *watch, const char *who, char *line, size_t len)
 {
 	struct watch *w = watch;
-	struct pollfd p = { .fd = w->told, .events = POLLIN };
 	int status;
 
 	w->torn_by = who;
 	atomic_store(&w->torn_status, EXIT_TORN_DOWN);
 	atomic_store(&w->torn, true);
 	eventfd_write(w->wake, 1);
-	poll(&p, 1, TORN_MS);
+	ready_wait(&w->is_told, TORN_MS);
 	status = atomic_load(&w->torn_status);
 	/* What tears it down is said by who calls. */
 	snprintf(line, len, "%s", status == EXIT_TORN_DOWN ? "" : w->torn_verdict.line);
@@ -422,7 +422,9 @@ static int create(struct watch *w)
 
 	w->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	w->told = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	err = w->wake < 0 || w->told < 0 ? -errno : create_loop(w);
+	err = w->wake < 0 || w->told < 0 ? -errno : ready_init(&w->is_told, w->told, EPOLLIN);
+	if (!err)
+		err = create_loop(w);
 	if (!err)
 		err = script_create(&w->script, w->conf, &events);
 	for (unsigned i = 0; i < WATCH_SOURCES && !err; i++) {
@@ -450,6 +452,7 @@ int watch_create(struct watch **out, const struct watch_conf *conf, const struct
 	w->stop = stop;
 	w->run = run;
 	w->wake = w->told = -1;
+	w->is_told = READY_ALWAYS;
 	err = conf->log ? logfile_open(&w->log, conf->log) : 0;
 	if (!err)
 		err = record_create(&w->record, conf, run->name);
@@ -485,6 +488,7 @@ void watch_destroy(struct watch *w)
 		tap_destroy(w->taps[i]);
 	if (w->wake >= 0)
 		close(w->wake);
+	ready_fini(&w->is_told);
 	if (w->told >= 0)
 		close(w->told);
 	logfile_close(w->log);

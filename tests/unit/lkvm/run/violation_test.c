@@ -5,7 +5,9 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -17,12 +19,14 @@
 #include "lkvm/run/violation.h"
 #include "tests/unit/suite.h"
 
-/* All calls but swapoff(2). */
+/* All calls but swapoff(2), and what no room lists for abort(3). */
 static void forbid(void)
 {
 	static struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_swapoff, 0, 1),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_swapoff, 2, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_gettid, 1, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_getpid, 0, 1),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
@@ -38,14 +42,25 @@ static void leave(void *arg)
 	dprintf(STDERR_FILENO, "%s", (const char *)arg);
 }
 
-static void *forbidden(void *arg)
+static void forbidden(void)
 {
 	syscall(__NR_swapoff, "");
-	return NULL;
 }
 
-/* What a process says that makes the call, on a thread whose signals are blocked as ours are. */
-static int status_of(bool thread, char *line, size_t size)
+/* As a thread of ours: its signals are blocked, and it was there before the filter. */
+static void *confined(void *what)
+{
+	sigset_t all;
+
+	forbid();
+	signals_of_others(&all);
+	pthread_sigmask(SIG_BLOCK, &all, NULL);
+	(*(void (**)(void))what)();
+	_exit(0);
+}
+
+/* What a process says that does this, on its first thread or on another. */
+static int status_of(void (*what)(void), bool thread, char *line, size_t size)
 {
 	int p[2], status;
 	ssize_t n;
@@ -55,18 +70,13 @@ static int status_of(bool thread, char *line, size_t size)
 	pid = fork();
 	if (!pid) {
 		pthread_t t;
-		sigset_t all;
 
 		dup2(p[1], STDERR_FILENO);
 		if (violation_catch(leave, (void *)"gone. "))
 			_exit(78);
-		forbid();
-		signals_of_others(&all);
-		pthread_sigmask(SIG_BLOCK, &all, NULL);
-		if (thread && !pthread_create(&t, NULL, forbidden, NULL))
+		if (thread && !pthread_create(&t, NULL, confined, &what))
 			pthread_join(t, NULL);
-		forbidden(NULL);
-		_exit(0);
+		confined(&what);
 	}
 	close(p[1]);
 	n = read(p[0], line, size - 1);
@@ -83,12 +93,21 @@ START_TEST(a_line_and_a_status)
 {
 	char line[400] = "", want[400];
 
-	ck_assert_int_eq(status_of(_i, line, sizeof(line)), EXIT_VIOLATION);
+	ck_assert_int_eq(status_of(forbidden, _i, line, sizeof(line)), EXIT_VIOLATION);
 	snprintf(want, sizeof(want),
 		 "gone.   Fatal: the system call swapoff (%d) is not one that this guest's devices "
 		 "need: lkvm ends here (--confine)\n",
 		 __NR_swapoff);
 	ck_assert_str_eq(line, want);
+}
+END_TEST
+
+START_TEST(an_abort)
+{
+	char line[400] = "";
+
+	ck_assert_int_eq(status_of(abort, _i, line, sizeof(line)), 128 + SIGABRT);
+	ck_assert_str_eq(line, "gone.   Fatal: a part of lkvm has given up (abort)\n");
 }
 END_TEST
 
@@ -110,6 +129,7 @@ int main(void)
 	int failed;
 
 	tcase_add_loop_test(tc, a_line_and_a_status, 0, 2);
+	tcase_add_loop_test(tc, an_abort, 0, 2);
 	tcase_add_test(tc, names);
 	suite_add_tcase(s, tc);
 	sr = srunner_create(s);
