@@ -199,7 +199,7 @@ static void dgram_destroy(struct netif *n)
 	free(d);
 }
 
-static int dgram_forward(struct netif *n, const struct net_hostfwd *f, bool on)
+static int dgram_forward(struct netif *n, const struct net_hostfwd *f, int fd)
 {
 	return -EOPNOTSUPP;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Forwards as text.
+ * Forwards as text, and their sockets.
  *
  * Thread: any.
  * Trust:  the user's command line, or a request of one of the user's processes.
@@ -8,10 +8,16 @@
 #include "net/hostfwd.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "lkvm/base/encode.h"
+
+#define BACKLOG 128
 
 /* The family is known by the brackets; an empty address has none. */
 enum family { NO_ADDR, V4, V6 };
@@ -82,6 +88,70 @@ const char *hostfwd_text(const struct net_hostfwd *f, char *buf)
 		 f->v6 ? "[" : "", host, f->v6 ? "]" : "", f->host.port, brackets ? "[" : "", guest,
 		 brackets ? "]" : "", f->guest.port);
 	return buf;
+}
+
+/* ---- the socket ---- */
+
+static bool get(int fd, int option, int *value)
+{
+	socklen_t len = sizeof(*value);
+
+	return !getsockopt(fd, SOL_SOCKET, option, value, &len);
+}
+
+static int set(int fd, int level, int option)
+{
+	int one = 1;
+
+	return setsockopt(fd, level, option, &one, sizeof(one)) < 0 ? -errno : 0;
+}
+
+static int listen_at(int fd, const struct net_hostfwd *f)
+{
+	const struct sockaddr_in a4 = { .sin_family = AF_INET,
+					.sin_port = htons(f->host.port),
+					.sin_addr = f->host.v4 };
+	const struct sockaddr_in6 a6 = { .sin6_family = AF_INET6,
+					 .sin6_port = htons(f->host.port),
+					 .sin6_addr = f->host.v6 };
+	const void *a = f->v6 ? (const void *)&a6 : &a4;
+	/* "All addresses" of IPv6 are no addresses of IPv4, which has forwards of its own. */
+	int err = f->v6 ? set(fd, IPPROTO_IPV6, IPV6_V6ONLY) : 0;
+
+	/* A port that was used a moment ago. Of UDP it would be one that is used now. */
+	if (!err && !f->udp)
+		err = set(fd, SOL_SOCKET, SO_REUSEADDR);
+	if (!err && bind(fd, a, f->v6 ? sizeof(a6) : sizeof(a4)) < 0)
+		err = -errno;
+	if (!err && !f->udp && listen(fd, BACKLOG) < 0)
+		err = -errno;
+	return err;
+}
+
+int hostfwd_open(const struct net_hostfwd *f)
+{
+	int fd = socket(f->v6 ? AF_INET6 : AF_INET,
+			(f->udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int err = fd < 0 ? -errno : listen_at(fd, f);
+
+	if (!err)
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return err;
+}
+
+int hostfwd_check(const struct net_hostfwd *f, int fd)
+{
+	int domain, type, listens, flags = fcntl(fd, F_GETFL);
+
+	if (!get(fd, SO_DOMAIN, &domain) || !get(fd, SO_TYPE, &type) ||
+	    !get(fd, SO_ACCEPTCONN, &listens) || flags < 0)
+		return -EINVAL;
+	return domain == (f->v6 ? AF_INET6 : AF_INET) && (flags & O_NONBLOCK) &&
+			       type == (f->udp ? SOCK_DGRAM : SOCK_STREAM) && !listens == f->udp
+		       ? 0
+		       : -EINVAL;
 }
 
 bool hostfwd_same(const struct net_hostfwd *a, const struct net_hostfwd *b)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* One forward of a port of the host to the guest: as text, and as data. Any thread. */
+/* One forward of a port of the host to the guest: as text, as data, as a socket. Any thread. */
 #ifndef NET_HOSTFWD_H
 #define NET_HOSTFWD_H
 
@@ -33,6 +33,15 @@ bool hostfwd_parse(struct net_hostfwd *f, const char *text);
 
 /* Back to text that hostfwd_parse() reads; `buf` has HOSTFWD_TEXT bytes. Returns it. */
 const char *hostfwd_text(const struct net_hostfwd *f, char *buf);
+
+/*
+ * A socket where `f` listens: non-blocking, and bound; of TCP others connect to it from now on, and
+ * wait. The caller's, or -errno.
+ */
+int hostfwd_open(const struct net_hostfwd *f);
+
+/* Is `fd` such a socket, as far as its kind goes? 0 or -EINVAL. */
+int hostfwd_check(const struct net_hostfwd *f, int fd);
 
 /* Do both listen at the same place? */
 bool hostfwd_same(const struct net_hostfwd *a, const struct net_hostfwd *b);

@@ -70,11 +70,12 @@ struct netif_ops {
 	/* receive() said -EAGAIN and there is room now. receive() may be called from inside. */
 	void (*rx_ready)(struct netif *n);
 	/*
-	 * Forward a port of the host to the guest, or (`on` false) no more. 0, -EADDRINUSE and the
-	 * like from the host; -ENOENT: that is not forwarded; -ENOSPC: too many; -EAFNOSUPPORT: no
-	 * IPv6 here; -EOPNOTSUPP: this kind of network forwards nothing.
+	 * Forward what comes to `fd`, which hostfwd_open() has opened for `f`, to the guest; or
+	 * (-1) forward it no more. 0: the descriptor is the netif's. It stays the caller's after
+	 * -ENOENT: that is not forwarded; -ENOSPC: too many; -EAFNOSUPPORT: no IPv6 here; -EINVAL:
+	 * it is no such socket; -EOPNOTSUPP: this kind of network forwards nothing.
 	 */
-	int (*forward)(struct netif *n, const struct net_hostfwd *f, bool on);
+	int (*forward)(struct netif *n, const struct net_hostfwd *f, int fd);
 	/* The forwards that there are, the `i`-th from 0 on; false: no more. */
 	bool (*forwarded)(struct netif *n, unsigned i, struct net_hostfwd *out);
 	/*

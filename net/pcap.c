@@ -249,9 +249,9 @@ static void pcap_if_rx_ready(struct netif *n)
 	pcap_if(n)->inner->ops->rx_ready(pcap_if(n)->inner);
 }
 
-static int pcap_if_forward(struct netif *n, const struct net_hostfwd *f, bool on)
+static int pcap_if_forward(struct netif *n, const struct net_hostfwd *f, int fd)
 {
-	return pcap_if(n)->inner->ops->forward(pcap_if(n)->inner, f, on);
+	return pcap_if(n)->inner->ops->forward(pcap_if(n)->inner, f, fd);
 }
 
 static bool pcap_if_forwarded(struct netif *n, unsigned i, struct net_hostfwd *out)
@@ -273,6 +273,7 @@ static const struct sys_call list[] = {
 	CALL(write),
 	CALL(close),
 	CALL_RARE(writev, "a FIFO"),
+	CALL_RARE(newfstatat, "a file that lkvm trace hands over"),
 	CALL(futex),
 };
 static const struct calls pcap_calls = CALLS("capture", list);

@@ -324,7 +324,7 @@ static void stream_destroy(struct netif *n)
 	free(s);
 }
 
-static int stream_forward(struct netif *n, const struct net_hostfwd *f, bool on)
+static int stream_forward(struct netif *n, const struct net_hostfwd *f, int fd)
 {
 	return -EOPNOTSUPP;
 }

@@ -228,7 +228,7 @@ static const struct calls tap_calls = CALLS("tap", list);
 static const struct sys_call down_list[] = { CALL(wait4), CALL(close) };
 static const struct calls down_calls = CALLS("down script", down_list);
 
-static int tap_if_forward(struct netif *n, const struct net_hostfwd *f, bool on)
+static int tap_if_forward(struct netif *n, const struct net_hostfwd *f, int fd)
 {
 	return -EOPNOTSUPP;
 }

@@ -7,6 +7,7 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lkvm/base/json.h"
 #include "lkvm/base/log.h"
@@ -14,6 +15,7 @@
 #include "lkvm/cli/guests.h"
 #include "lkvm/control/control.h"
 #include "lkvm/control/control_client.h"
+#include "net/hostfwd.h"
 
 struct net {
 	const char *name, *action, *forward;
@@ -74,6 +76,44 @@ static bool take(void *arg, const struct ask_record *r)
 	return true;
 }
 
+/*
+ * The socket of the new forward. The guest's lkvm is given it: it is confined, and has no right to
+ * open ports. A descriptor, or -1 after one log_error() line.
+ */
+static int open_forward(const char *text)
+{
+	struct net_hostfwd f;
+	int fd;
+
+	if (!hostfwd_parse(&f, text)) {
+		log_error("a forward is tcp|udp:[ADDR]:PORT-[ADDR]:PORT, with IPv6 addresses in "
+			  "brackets, not '%s'",
+			  text);
+		return -1;
+	}
+	fd = hostfwd_open(&f);
+	if (fd < 0)
+		log_errno(fd, "cannot listen for %s", text);
+	return fd;
+}
+
+/* Waits for the guest's lkvm. True: it is done. */
+static bool ask_for(struct net *n, const char *words)
+{
+	struct ask_more more = { .pass_fd = -1, .stop_fd = -1 };
+	bool add = n->action && !strcmp(n->action, "add");
+	int err;
+
+	if (!add)
+		return !ask(n->name, words, NULL, take, n);
+	more.pass_fd = open_forward(n->forward);
+	if (more.pass_fd < 0)
+		return false;
+	err = ask(n->name, words, &more, take, n);
+	close(more.pass_fd);
+	return !err;
+}
+
 int cmd_net(int argc, char **argv)
 {
 	struct net n = { 0 };
@@ -92,7 +132,7 @@ int cmd_net(int argc, char **argv)
 		snprintf(words, sizeof(words), "net %s %s", n.action, n.forward);
 	if (n.json)
 		n.list = json_array();
-	if (ask(n.name, words, NULL, take, &n)) {
+	if (!ask_for(&n, words)) {
 		json_decref(n.list);
 		return EXIT_DIE;
 	}

@@ -10,7 +10,7 @@
  * answer is "lkvm/1 ok", then records, one a line, whose fields are apart by a tab, then "end", and
  * the connection is closed; or it is the line "lkvm/1 error WHY". An answer without "end" was cut
  * off. Words and their records are in service.c. A descriptor may come with the request (trace
- * writes a capture to it).
+ * writes a capture to it, net add forwards what comes to it).
  *
  * A client that sends nothing, or does not read, is dropped after a few seconds; one that follows a
  * stream and falls behind loses records and is told how many. There are never more than a few: the

@@ -137,7 +137,7 @@ int devices_resize(struct devices *d, unsigned n, u64 *old, u64 *new);
  * -ETIMEDOUT when the loop does not answer. devices_forwarded(): -ENOENT when there is no `i`-th.
  */
 unsigned devices_nr_nics(const struct devices *d);
-int devices_forward(struct devices *d, unsigned nic, const struct net_hostfwd *f, bool on);
+int devices_forward(struct devices *d, unsigned nic, const struct net_hostfwd *f, int fd);
 int devices_forwarded(struct devices *d, unsigned nic, unsigned i, struct net_hostfwd *out);
 
 /*

@@ -54,6 +54,7 @@ struct watch {
 	unsigned nic, i;
 	const struct net_hostfwd *forward;
 	struct net_hostfwd *found;
+	int fd;
 	bool on;
 	int err;
 	struct virtio_device *balloon;
@@ -145,12 +146,12 @@ static void do_forward(void *arg)
 	struct watch *w = arg;
 	struct netif *n = w->d->netifs[w->nic];
 
-	w->err = n ? n->ops->forward(n, w->forward, w->on) : -EOPNOTSUPP;
+	w->err = n ? n->ops->forward(n, w->forward, w->fd) : -EOPNOTSUPP;
 }
 
-int devices_forward(struct devices *d, unsigned nic, const struct net_hostfwd *f, bool on)
+int devices_forward(struct devices *d, unsigned nic, const struct net_hostfwd *f, int fd)
 {
-	struct watch w = { .d = d, .nic = nic, .forward = f, .on = on };
+	struct watch w = { .d = d, .nic = nic, .forward = f, .fd = fd };
 
 	return on_loop(&w, do_forward);
 }

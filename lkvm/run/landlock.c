@@ -317,6 +317,9 @@ static struct ruleset_attr forbidden(int version, const struct config *c)
 		a.net = NET_BIND_TCP | NET_CONNECT_TCP;
 	if (version >= 10 && a.net)
 		a.net |= NET_BIND_UDP | NET_CONNECT_SEND_UDP;
+	/* Forwards are bound before, or come with a request (lkvm/run/service_net.h). */
+	if (version >= ABI_TCP && !a.net && !c->reboot)
+		a.net = NET_BIND_TCP;
 	if (version >= ABI_SCOPES)
 		a.scoped = SCOPE_ABSTRACT_SOCKETS | (signals_can_be_scoped() ? SCOPE_SIGNALS : 0);
 	return a;
@@ -343,7 +346,7 @@ int landlock_rules(int *fd, const struct config *c)
 	allow_wires(&r, c);
 	if (has_user_network(c))
 		allow_resolv_conf(&r);
-	if (c->service_ip && a.net)
+	if (c->service_ip && (a.net & NET_CONNECT_TCP))
 		allow_port(&r, NET_CONNECT_TCP, c->service_port);
 	if (c->gdb && gdb_listen_port(c->gdb) && c->reboot && a.net)
 		allow_port(&r, NET_BIND_TCP, gdb_listen_port(c->gdb));

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lkvm/run/devices.h"
 #include "net/hostfwd.h"
@@ -26,6 +27,8 @@ static const char *reason(int err)
 		return "it has as many forwards as there can be";
 	case -EAFNOSUPPORT:
 		return "a forward of IPv6 needs ipv6=on";
+	case -EINVAL:
+		return "what came with it is no socket for this";
 	case -ETIMEDOUT:
 		return "its devices do not answer";
 	default:
@@ -52,16 +55,16 @@ static void list(struct devices *d, struct control_client *c)
 }
 
 /* To the first network that forwards; away from the one that has it. */
-static int change(struct devices *d, const struct net_hostfwd *f, bool on)
+static int change(struct devices *d, const struct net_hostfwd *f, int fd)
 {
 	int err = -EOPNOTSUPP;
 
 	for (unsigned nic = 0; nic < devices_nr_nics(d); nic++) {
-		int e = devices_forward(d, nic, f, on);
+		int e = devices_forward(d, nic, f, fd);
 
 		if (e != -EOPNOTSUPP)
 			err = e;
-		if (e != -EOPNOTSUPP && (on || e != -ENOENT))
+		if (e != -EOPNOTSUPP && (fd >= 0 || e != -ENOENT))
 			break;
 	}
 	return err;
@@ -71,7 +74,7 @@ void service_net(struct devices *d, struct control_client *c, const struct contr
 {
 	bool add = r->nr == 3 && !strcmp(r->words[1], "add");
 	struct net_hostfwd f;
-	int err;
+	int err, fd;
 
 	if (r->nr == 1) {
 		list(d, c);
@@ -86,7 +89,14 @@ void service_net(struct devices *d, struct control_client *c, const struct contr
 				  "with IPv6 addresses in brackets");
 		return;
 	}
-	err = change(d, &f, add);
+	fd = add ? control_take_fd(c) : -1;
+	if (add && fd < 0) {
+		control_refuse(c, "no socket came with it: use the lkvm it was started by");
+		return;
+	}
+	err = change(d, &f, fd);
+	if (err && fd >= 0)
+		close(fd);
 	if (err)
 		control_refuse(c, reason(err));
 	else

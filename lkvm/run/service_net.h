@@ -8,8 +8,8 @@
 struct devices;
 
 /*
- * Answer "net" (a record "forward NETWORK TEXT" for each), "net add TEXT" or "net remove TEXT"; TEXT
- * as in hostfwd_parse().
+ * Answer "net" (a record "forward NETWORK TEXT" for each), "net add TEXT" (with it comes a socket of
+ * hostfwd_open()) or "net remove TEXT"; TEXT as in hostfwd_parse().
  */
 void service_net(struct devices *d, struct control_client *c, const struct control_request *r);
 

@@ -75,7 +75,7 @@ bool budget_has_room(enum budget_for who)
 	if (who == BUDGET_DATAGRAM || who == BUDGET_DIRECT_DATAGRAM) {
 		max += max / 8;
 		kind += kind / 8;
-	} else if (who == BUDGET_FORWARD || who == BUDGET_DIRECT_FORWARD) {
+	} else if (who == BUDGET_FORWARD) {
 		max += max / 2;
 		kind += kind / 2;
 	}

@@ -12,7 +12,7 @@
 /* One network's part, in memory of its owner, zeroed before budget_join(). */
 struct budget {
 	unsigned used; /* written by budget_set() */
-	bool direct;   /* tcp=direct, udp=direct: sockets that cost nothing while they are idle */
+	bool direct;   /* lkvm's own: sockets that cost nothing while they are idle */
 	/*
 	 * Close what has been idle for `idle_ms` or longer and does not end by itself at once, as
 	 * datagram flows.
@@ -31,16 +31,15 @@ void budget_set(struct budget *b, unsigned used);
 
 /*
  * Who may open one more? Connections of the guest stop first, then its datagrams and pings, so that
- * names can still be looked up, then forwards, which others than the guest fill. DIRECT* are
- * sockets of tcp=direct and udp=direct, the others libslirp's.
+ * names can still be looked up, then forwards, which others than the guest fill. DIRECT* and
+ * forwards are lkvm's own sockets, the others libslirp's.
  */
 enum budget_for {
 	BUDGET_GUEST,
 	BUDGET_DATAGRAM,
-	BUDGET_FORWARD,
 	BUDGET_DIRECT,
 	BUDGET_DIRECT_DATAGRAM,
-	BUDGET_DIRECT_FORWARD
+	BUDGET_FORWARD
 };
 
 /*

@@ -9,30 +9,33 @@
 
 #include "lkvm/base/log.h"
 #include "net/netopt.h"
-#include "net/user/forward.h"
 #include "net/user/segment.h"
 #include "net/user/tcp.h"
 #include "net/user/udp.h"
 
 size_t direct_head(const struct direct *d, size_t len)
 {
-	return d->tcp || d->udp ? MIN(len, DIRECT_HEAD) : 0;
+	return MIN(len, DIRECT_HEAD);
 }
 
-/* Forwards of UDP are libslirp's, and so are the answers to what comes through them. */
-static bool is_answer(const struct direct *d, const u8 *frame)
+/* Does it belong to a forward, which is lkvm's own whatever else is libslirp's? */
+static bool is_known(const struct direct *d, bool v6, u8 proto, const u8 *ip, const u8 *l4)
 {
-	bool v6 = be16_at(frame + ETH_TYPE) == ETHERTYPE_IP6;
-	const u8 *ip = frame + ETH_HDR, *l4 = ip + (v6 ? IP6_HDR : IP4_HDR);
+	struct ip_key k;
 
-	return ip[v6 ? IP6_NEXT : IP4_PROTO] == PROTO_UDP &&
-	       forwards_answer(d->forwards, v6, ip + (v6 ? IP6_SRC : IP4_SRC),
-			       be16_at(l4 + UDP_SRC));
+	ip_key_read(&k, v6, ip, l4);
+	return proto == PROTO_TCP ? tcp_knows(d->tcp, &k) : udp_knows(d->udp, &k);
 }
 
 bool direct_wants(const struct direct *d, const u8 *head, size_t len)
 {
-	return (d->tcp || d->udp) && guard_is_direct(d->guard, head, len) && !is_answer(d, head);
+	enum guard_way way = guard_way(d->guard, head, len);
+	bool v6 = be16_at(head + ETH_TYPE) == ETHERTYPE_IP6;
+	const u8 *ip = head + ETH_HDR;
+
+	return way == GUARD_BY_FLOW ? is_known(d, v6, ip[v6 ? IP6_NEXT : IP4_PROTO], ip,
+					       ip + (v6 ? IP6_HDR : IP4_HDR))
+				    : way == GUARD_DIRECT;
 }
 
 static void input(struct direct *d, const u8 *head, size_t len, const struct netif_offload *o,
@@ -60,10 +63,13 @@ bool direct_take(struct direct *d, const struct netif_offload *o, u8 *frame, siz
 		 const struct guard_pkt *pkt)
 {
 	const struct iovec iov = { frame, len };
+	enum guard_way way = guard_way_of_pkt(d->guard, frame, pkt);
 
-	if (d->tcp && pkt->type == ETHERTYPE_ARP4)
-		tcp_learn(d->tcp, frame + ETH_HDR + ARP_SPA, false, frame + ETH_HDR + ARP_SHA);
-	if (!guard_is_direct_pkt(d->guard, frame, pkt) || is_answer(d, frame))
+	if (pkt->type == ETHERTYPE_ARP4)
+		neigh_learn(&d->neigh, frame + ETH_HDR + ARP_SPA, false, frame + ETH_HDR + ARP_SHA);
+	if (way == GUARD_LIBSLIRP ||
+	    (way == GUARD_BY_FLOW && !is_known(d, pkt->type == ETHERTYPE_IP6, pkt->proto,
+					       frame + pkt->l3, frame + pkt->l4)))
 		return false;
 	input(d, frame, len, o, pkt, iov_cur(&iov, 1));
 	return true;
@@ -71,62 +77,50 @@ bool direct_take(struct direct *d, const struct netif_offload *o, u8 *frame, siz
 
 void direct_up(struct direct *d, u32 offloads)
 {
-	if (d->tcp)
-		tcp_up(d->tcp, offloads);
-	if (d->udp)
-		udp_up(d->udp);
+	tcp_up(d->tcp, offloads);
+	udp_up(d->udp);
 }
 
 void direct_down(struct direct *d)
 {
-	if (d->tcp)
-		tcp_down(d->tcp);
-	if (d->udp)
-		udp_down(d->udp);
+	tcp_down(d->tcp);
+	udp_down(d->udp);
 }
 
 void direct_settle(struct direct *d)
 {
-	if (d->tcp)
-		tcp_settle(d->tcp);
-	if (d->udp)
-		udp_settle(d->udp);
+	tcp_settle(d->tcp);
+	udp_settle(d->udp);
 }
 
 void direct_rx_ready(struct direct *d)
 {
-	if (d->tcp)
-		tcp_rx_ready(d->tcp);
-	if (d->udp)
-		udp_rx_ready(d->udp);
+	tcp_rx_ready(d->tcp);
+	udp_rx_ready(d->udp);
 }
 
 int direct_open(struct direct *d, const struct net_conf *c, struct guard *guard,
-		const struct segment *seg, const struct forwards *forwards, struct servers *servers,
-		struct loop *loop, struct netif *netif)
+		const struct segment *seg, struct servers *servers, struct loop *loop,
+		struct netif *netif)
 {
 	struct reach reach = { .guard = guard,
 			       .host_loopback = c->host_loopback == NET_ON,
 			       .restricted = c->restricted,
 			       .servers = servers };
-	struct tcp_conf tcp = { .reach = reach, .mtu = seg->mtu };
-	const struct udp_conf udp = { .reach = reach, .seg = seg };
-	int err = 0;
+	const struct tcp_conf tcp = { .reach = reach, .neigh = &d->neigh, .mtu = seg->mtu };
+	const struct udp_conf udp = { .reach = reach, .neigh = &d->neigh, .seg = seg };
+	int err;
 
-	memcpy(tcp.mac, c->mac, sizeof(tcp.mac));
+	memcpy(d->neigh.mac, c->mac, sizeof(d->neigh.mac));
 	d->guard = guard;
-	d->forwards = forwards;
 	guard->direct_tcp = c->tcp == NET_PATH_DIRECT;
 	guard->direct_udp = c->udp == NET_PATH_DIRECT;
 	guard->direct_names = !c->restricted;
-	if (guard->direct_tcp || guard->direct_names) {
-		netif->calls[1] = &tcp_calls;
-		err = tcp_create(&d->tcp, &tcp, loop, netif);
-	}
-	if (!err && guard->direct_udp) {
-		netif->calls[2] = &udp_calls;
+	netif->calls[1] = &tcp_calls;
+	netif->calls[2] = &udp_calls;
+	err = tcp_create(&d->tcp, &tcp, loop, netif);
+	if (!err)
 		err = udp_create(&d->udp, &udp, loop, netif);
-	}
 	return err ? log_errno(err, "user-mode networking") : 0;
 }
 

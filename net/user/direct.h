@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What of a user network goes past libslirp: TCP, UDP, both or neither. The loop's thread, or
- * before it runs.
+ * What of a user network goes past libslirp: forwards, names over TCP, and TCP, UDP, both or
+ * neither of the rest. The loop's thread, or before it runs.
  */
 #ifndef NET_DIRECT_H
 #define NET_DIRECT_H
 
+#include "net/user/neigh.h"
 #include "net/user/reach.h"
 
-struct forwards;
 struct loop;
 struct net_conf;
 struct segment;
@@ -17,10 +17,10 @@ struct tcp;
 struct udp;
 
 struct direct {
-	struct tcp *tcp; /* for the name server, and where the guard says so for all; NULL: none */
-	struct udp *udp; /* the same */
+	struct tcp *tcp; /* of forwards, of names, and where the guard says so of all */
+	struct udp *udp; /* the same without names */
 	const struct guard *guard;
-	const struct forwards *forwards;
+	struct neigh neigh;
 };
 
 /*
@@ -29,8 +29,8 @@ struct direct {
  * log_error() line.
  */
 int direct_open(struct direct *d, const struct net_conf *c, struct guard *guard,
-		const struct segment *seg, const struct forwards *forwards, struct servers *servers,
-		struct loop *loop, struct netif *netif);
+		const struct segment *seg, struct servers *servers, struct loop *loop,
+		struct netif *netif);
 void direct_close(struct direct *d);
 
 /* How many bytes of a frame of `len` bytes have to be at hand for direct_wants(). */

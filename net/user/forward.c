@@ -10,8 +10,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "net/user/slirp.h"
 #include "net/user/tcp.h"
+#include "net/user/udp.h"
 
 struct in6_addr forwards_eui64(const struct in6_addr *prefix6, const u8 mac[6])
 {
@@ -29,11 +29,6 @@ struct in6_addr forwards_eui64(const struct in6_addr *prefix6, const u8 mac[6])
 	return a;
 }
 
-static int listen_for(const struct forwards *fs, const struct net_hostfwd *f, bool on)
-{
-	return fs->tcp && !f->udp ? tcp_listen(fs->tcp, f, on) : slirp_listen(fs->slirp, f, on);
-}
-
 /* Where `f` leads. */
 static struct net_hostfwd resolved(const struct forwards *fs, const struct net_hostfwd *f)
 {
@@ -46,28 +41,18 @@ static struct net_hostfwd resolved(const struct forwards *fs, const struct net_h
 	return to;
 }
 
-bool forwards_answer(const struct forwards *fs, bool v6, const u8 *addr, u16 port)
+int forwards_add(struct forwards *fs, const struct net_hostfwd *f, int fd)
 {
-	for (unsigned i = 0; i < fs->nr; i++) {
-		struct net_hostfwd to = resolved(fs, &fs->f[i]);
-
-		if (to.udp && to.v6 == v6 && to.guest.port == port &&
-		    !memcmp(&to.guest.v6, addr, v6 ? 16 : 4))
-			return true;
-	}
-	return false;
-}
-
-int forwards_add(struct forwards *fs, const struct net_hostfwd *f)
-{
-	struct net_hostfwd to = resolved(fs, f);
+	const struct net_hostfwd to = resolved(fs, f);
 	int err;
 
 	if (fs->nr == NET_MAX_HOSTFWD)
 		return -ENOSPC;
 	if (f->v6 && !fs->ipv6)
 		return -EAFNOSUPPORT;
-	err = listen_for(fs, &to, true);
+	err = hostfwd_check(f, fd);
+	if (!err)
+		err = f->udp ? udp_listen(fs->udp, &to, fd) : tcp_listen(fs->tcp, &to, fd);
 	if (!err)
 		fs->f[fs->nr++] = *f;
 	return err;
@@ -79,7 +64,7 @@ int forwards_remove(struct forwards *fs, const struct net_hostfwd *f)
 		if (!hostfwd_same(&fs->f[i], f))
 			continue;
 
-		int err = listen_for(fs, f, false);
+		int err = f->udp ? udp_ignore(fs->udp, f) : tcp_ignore(fs->tcp, f);
 
 		if (err)
 			return err;

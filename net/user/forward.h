@@ -5,12 +5,12 @@
 
 #include "net/netopt.h"
 
-struct slirp;
 struct tcp;
+struct udp;
 
 struct forwards {
-	struct slirp *slirp;
-	struct tcp *tcp; /* where those of TCP lead; NULL: to libslirp, too */
+	struct tcp *tcp;
+	struct udp *udp;
 	bool ipv6;
 	struct in_addr guest4; /* where those without an address lead */
 	struct in6_addr guest6;
@@ -22,15 +22,13 @@ struct forwards {
 struct in6_addr forwards_eui64(const struct in6_addr *prefix6, const u8 mac[6]);
 
 /*
- * Listen. 0, or -errno: -EADDRINUSE or what else the host says about the address, -ENOSPC: there
- * are NET_MAX_HOSTFWD, -EAFNOSUPPORT: IPv6 without ipv6=on.
+ * Forward what comes to `fd`, a socket of hostfwd_open(), which is ours then. -errno: it is the
+ * caller's. -ENOSPC: there are NET_MAX_HOSTFWD; -EAFNOSUPPORT: IPv6 without ipv6=on; -EINVAL: it is
+ * no such socket.
  */
-int forwards_add(struct forwards *fs, const struct net_hostfwd *f);
+int forwards_add(struct forwards *fs, const struct net_hostfwd *f, int fd);
 
 /* Listen no more; connections that there are stay. -ENOENT: nobody listens there. */
 int forwards_remove(struct forwards *fs, const struct net_hostfwd *f);
-
-/* Do datagrams from this address (of 4 or 16 bytes) and port of the guest belong to a forward? */
-bool forwards_answer(const struct forwards *fs, bool v6, const u8 *addr, u16 port);
 
 #endif

@@ -438,34 +438,36 @@ static bool is_service(const struct guard *g, const u8 *ip, bool v6, const u8 *u
 }
 
 /* `l4` has at least its ports. */
-static bool goes_direct(const struct guard *g, const u8 *ip, bool v6, u8 proto, const u8 *l4)
+static enum guard_way way(const struct guard *g, const u8 *ip, bool v6, u8 proto, const u8 *l4)
 {
+	bool tcp = proto == PROTO_TCP;
+
 	if (is_dns(g, ip, v6))
-		return !v6 && proto == PROTO_TCP && g->direct_names;
-	if (proto == PROTO_TCP)
-		return g->direct_tcp;
-	return proto == PROTO_UDP && g->direct_udp && !is_service(g, ip, v6, l4);
+		return !v6 && tcp && g->direct_names ? GUARD_DIRECT : GUARD_LIBSLIRP;
+	if (!tcp && (proto != PROTO_UDP || is_service(g, ip, v6, l4)))
+		return GUARD_LIBSLIRP;
+	return (tcp ? g->direct_tcp : g->direct_udp) ? GUARD_DIRECT : GUARD_BY_FLOW;
 }
 
-bool guard_is_direct(const struct guard *g, const u8 *head, size_t len)
+enum guard_way guard_way(const struct guard *g, const u8 *head, size_t len)
 {
 	const u8 *ip = head + ETH_HDR;
 	u16 type;
 
 	if (len < ETH_HDR + IP4_HDR + UDP_HDR)
-		return false;
+		return GUARD_LIBSLIRP;
 	type = be16_at(head + ETH_TYPE);
-	if (type == ETHERTYPE_IP4)
-		return ip[IP4_VIHL] == 0x45 && !(be16_at(ip + IP4_FRAG) & (IP4_MF | IP4_OFFSET)) &&
-		       goes_direct(g, ip, false, ip[IP4_PROTO], ip + IP4_HDR);
-	return type == ETHERTYPE_IP6 && len >= ETH_HDR + IP6_HDR + UDP_HDR &&
-	       goes_direct(g, ip, true, ip[IP6_NEXT], ip + IP6_HDR);
+	if (type == ETHERTYPE_IP4 && ip[IP4_VIHL] == 0x45 &&
+	    !(be16_at(ip + IP4_FRAG) & (IP4_MF | IP4_OFFSET)))
+		return way(g, ip, false, ip[IP4_PROTO], ip + IP4_HDR);
+	if (type == ETHERTYPE_IP6 && len >= ETH_HDR + IP6_HDR + UDP_HDR)
+		return way(g, ip, true, ip[IP6_NEXT], ip + IP6_HDR);
+	return GUARD_LIBSLIRP;
 }
 
-bool guard_is_direct_pkt(const struct guard *g, const u8 *frame, const struct guard_pkt *pkt)
+enum guard_way guard_way_of_pkt(const struct guard *g, const u8 *frame, const struct guard_pkt *pkt)
 {
-	return goes_direct(g, frame + pkt->l3, pkt->type == ETHERTYPE_IP6, pkt->proto,
-			   frame + pkt->l4);
+	return way(g, frame + pkt->l3, pkt->type == ETHERTYPE_IP6, pkt->proto, frame + pkt->l4);
 }
 
 int guard_check_direct(const struct guard *g, u8 *head, size_t *len, const struct netif_offload *o,

@@ -42,20 +42,29 @@ struct guard_pkt {
 int guard_check(const struct guard *g, u8 *frame, size_t *len, const struct netif_offload *o,
 		struct guard_pkt *pkt, const char **why);
 
+/* Who is to have a frame. */
+enum guard_way {
+	GUARD_LIBSLIRP, /* also our own servers of DHCP and names */
+	GUARD_BY_FLOW,	/* TCP or UDP that lkvm may know: of a forward; else libslirp */
+	GUARD_DIRECT,	/* TCP or UDP of lkvm's own */
+};
+
 /*
- * Is this a TCP segment or UDP datagram that does not go to libslirp, so that the headers are all
- * that has to be private? The first min(`len`, DIRECT_HEAD) bytes of the frame are at `head`. Not
- * one are fragments, what goes to a name server (but for `direct_names`), and datagrams for
- * the services of this network (DHCP, TFTP) or for more than one host.
+ * Which way does this frame go? If not GUARD_LIBSLIRP it is a TCP segment or a UDP datagram of
+ * which no more than the headers have to be private. The first min(`len`, DIRECT_HEAD) bytes of the
+ * frame are at `head`. libslirp's are fragments, what goes to a name server (but for
+ * `direct_names`), and datagrams for the services of this network (DHCP, TFTP) or for more than one
+ * host.
  */
-bool guard_is_direct(const struct guard *g, const u8 *head, size_t len);
+enum guard_way guard_way(const struct guard *g, const u8 *head, size_t len);
 
 /* The same question about a frame that guard_check() or guard_check_whole() has passed. */
-bool guard_is_direct_pkt(const struct guard *g, const u8 *frame, const struct guard_pkt *pkt);
+enum guard_way guard_way_of_pkt(const struct guard *g, const u8 *frame,
+				const struct guard_pkt *pkt);
 
 /*
- * guard_check() for a frame of which guard_is_direct() is true. No byte behind the headers is
- * looked at, and a checksum that was left to us is not made.
+ * guard_check() for a frame of which guard_way() is not GUARD_LIBSLIRP. No byte behind the headers
+ * is looked at, and a checksum that was left to us is not made.
  */
 int guard_check_direct(const struct guard *g, u8 *head, size_t *len, const struct netif_offload *o,
 		       struct guard_pkt *pkt, const char **why);

@@ -17,7 +17,6 @@
 #include "net/user/pollset.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -26,7 +25,6 @@ struct slot {
 	int fd;
 	unsigned pos; /* in set->all */
 	u32 round;    /* of the list that it was last in */
-	bool waiting; /* announced, and in no list yet */
 	u32 want, have, ready;
 	struct loop_fd *reg; /* NULL: not registered, have is 0 */
 };
@@ -39,7 +37,7 @@ struct pollset {
 	struct slot **by_fd;
 	int nr_by_fd;
 	struct slot **all;
-	unsigned nr, max, nr_waiting;
+	unsigned nr, max;
 };
 
 int pollset_create(struct pollset **out, struct loop *loop, pollset_fn fn, void *arg)
@@ -112,19 +110,12 @@ static struct slot *add(struct pollset *p, int fd)
 	return s;
 }
 
-static void come(struct pollset *p, struct slot *s)
-{
-	p->nr_waiting -= s->waiting;
-	s->waiting = false;
-}
-
 void pollset_forget(struct pollset *p, int fd)
 {
 	struct slot *s = find(p, fd);
 
 	if (!s)
 		return;
-	come(p, s);
 	loop_fd_del(s->reg);
 	p->by_fd[fd] = NULL;
 	p->all[s->pos] = p->all[--p->nr];
@@ -134,21 +125,7 @@ void pollset_forget(struct pollset *p, int fd)
 
 int pollset_announce(struct pollset *p, int fd)
 {
-	struct slot *s;
-
-	if (find(p, fd))
-		return 0;
-	s = add(p, fd);
-	if (!s)
-		return -ENOMEM;
-	s->waiting = true;
-	p->nr_waiting++;
-	return 0;
-}
-
-unsigned pollset_waiting(const struct pollset *p)
-{
-	return p->nr_waiting;
+	return find(p, fd) || add(p, fd) ? 0 : -ENOMEM;
 }
 
 static void unregister(struct slot *s)
@@ -190,7 +167,6 @@ int pollset_want(struct pollset *p, int fd, u32 events)
 		s = add(p, fd);
 	if (!s)
 		return -ENOMEM;
-	come(p, s);
 	s->want = events;
 	s->round = p->round;
 	return 0;
@@ -232,20 +208,6 @@ void pollset_clear(struct pollset *p)
 bool pollset_knows(const struct pollset *p, int fd)
 {
 	return find(p, fd) != NULL;
-}
-
-bool pollset_can_accept(const struct pollset *p, int fd)
-{
-	const struct slot *s = find(p, fd);
-	int spare = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-
-	if (spare >= 0) {
-		close(spare);
-		return true;
-	}
-	if (s && s->reg)
-		loop_fd_rest(s->reg);
-	return false;
 }
 
 unsigned pollset_count(const struct pollset *p)

@@ -40,23 +40,15 @@ u32 pollset_ready(const struct pollset *p, int fd);
 void pollset_clear(struct pollset *p);
 
 /*
- * `fd` was opened and will be in a list some day. Until then it counts as waiting. 0 or -ENOMEM.
+ * `fd` was opened and will be in a list some day: it is known from now on. 0 or -ENOMEM.
  */
 int pollset_announce(struct pollset *p, int fd);
-/* How many descriptors were announced and have not been in a list yet. */
-unsigned pollset_waiting(const struct pollset *p);
 
 /* Do not watch `fd` any more, which is about to be closed. Unknown descriptors are ignored. */
 void pollset_forget(struct pollset *p, int fd);
 
 /* Has `fd` been announced, or in a list, and not been forgotten since? */
 bool pollset_knows(const struct pollset *p, int fd);
-
-/*
- * Is there a descriptor for a connection of the listener `fd`, which is ready? If not the loop is
- * deaf to it for a while [loop_fd_rest()]; it would spin.
- */
-bool pollset_can_accept(const struct pollset *p, int fd);
 
 /* How many descriptors are known, watched or not. */
 unsigned pollset_count(const struct pollset *p);

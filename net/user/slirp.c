@@ -24,7 +24,6 @@
 #include <sys/ioctl.h>
 
 #include "lkvm/base/log.h"
-#include "net/netopt.h"
 #include "net/user/budget.h"
 #include "net/user/pollset.h"
 #include "net/user/slirp_lib.h"
@@ -33,10 +32,6 @@ static const struct sys_call list[] = {
 	CALL_IF(socket, 0, UINT32_MAX, AF_INET),
 	CALL_IF_RARE(socket, 0, UINT32_MAX, AF_INET6, "a guest that speaks IPv6"),
 	CALL(connect),
-	CALL(accept),
-	CALL_RARE(bind, "a forward that is made later"),
-	CALL_RARE(listen, "a forward that is made later"),
-	CALL_RARE(getsockname, "a forward that is made later"),
 	CALL(getpeername),
 	CALL(getsockopt),
 	CALL(setsockopt),
@@ -61,7 +56,6 @@ const struct calls slirp_calls = CALLS("user network", list);
 
 #define STALE_NS UINT64_C(50000000) /* libslirp's idea of "now" may be that old */
 #define IDLE_MS 1000u		    /* what libslirp says when it waits for nothing */
-#define MAX_HALF_OPEN 128u	    /* connections to forwards that the guest has not answered */
 #define FLOW_MS 240000u		    /* after which libslirp closes a UDP flow or a ping */
 
 struct slirp {
@@ -77,10 +71,6 @@ struct slirp {
 	u64 polled_at;
 	u64 ahead_ns; /* what libslirp's clock is put forward */
 	struct budget budget;
-	unsigned nameless;		/* accepted sockets whose number is not known yet */
-	int listeners[NET_MAX_HOSTFWD]; /* of TCP forwards */
-	unsigned nr_listeners;
-	bool listening; /* what the next refresh() finds is one */
 	bool paused;
 	unsigned fed;  /* frames that went in since the last refresh() */
 	bool resolved; /* among them one that may let a queued packet go */
@@ -162,27 +152,19 @@ static void cb_timer_mod(void *timer, int64_t expire_ms, void *opaque)
 		loop_timer_arm(t->timer, at > now ? at - now : 0);
 }
 
-/*
- * Connections to forwards that the guest has not answered. libslirp says that it opened a socket
- * of TCP, but it polls those not before they are connected. Its releases differ in whether they say
- * the number of one that was accepted, or -1: then it shows when it is polled.
- */
-static unsigned half_open(const struct slirp *s)
-{
-	return s->nameless + pollset_waiting(s->polls);
-}
-
 static void count_sockets(struct slirp *s)
 {
-	budget_set(&s->budget, pollset_count(s->polls) + s->nameless);
+	budget_set(&s->budget, pollset_count(s->polls));
 }
 
+/* It has opened one of TCP, which it does not poll before it is connected. */
 static void cb_register_poll_fd(int fd, void *opaque)
 {
 	struct slirp *s = opaque;
 
-	if (fd < 0 || pollset_announce(s->polls, fd))
-		s->nameless++;
+	/* Out of memory: it is counted when it is polled. */
+	if (fd >= 0)
+		pollset_announce(s->polls, fd);
 	count_sockets(s);
 }
 
@@ -191,11 +173,6 @@ static void cb_unregister_poll_fd(int fd, void *opaque)
 {
 	struct slirp *s = opaque;
 
-	if (fd >= 0 && !pollset_knows(s->polls, fd) && s->nameless)
-		s->nameless--;
-	for (unsigned i = 0; i < s->nr_listeners; i++)
-		if (s->listeners[i] == fd)
-			s->listeners[i] = s->listeners[--s->nr_listeners];
 	pollset_forget(s->polls, fd);
 	count_sockets(s);
 }
@@ -222,24 +199,6 @@ static const SlirpCb callbacks = {
 
 /* ---- sockets and time ---- */
 
-static bool is_listener(const struct slirp *s, int fd)
-{
-	for (unsigned i = 0; i < s->nr_listeners; i++)
-		if (s->listeners[i] == fd)
-			return true;
-	return false;
-}
-
-/* A socket that shows for the first time. */
-static void look_at_new(struct slirp *s, int fd, int events)
-{
-	if (s->listening && s->nr_listeners < ARRAY_SIZE(s->listeners))
-		s->listeners[s->nr_listeners++] = fd;
-	/* Only connected TCP sockets are asked for urgent data, or for room. */
-	else if ((events & (SLIRP_POLL_PRI | SLIRP_POLL_OUT)) && s->nameless)
-		s->nameless--;
-}
-
 static int add_poll(int fd, int events, void *opaque)
 {
 	struct slirp *s = opaque;
@@ -252,10 +211,6 @@ static int add_poll(int fd, int events, void *opaque)
 		want |= EPOLLPRI;
 	if (events & SLIRP_POLL_OUT)
 		want |= EPOLLOUT;
-	if (!pollset_knows(s->polls, fd))
-		look_at_new(s, fd, events);
-	if (is_listener(s, fd))
-		return fd;
 	if (!want || pollset_want(s->polls, fd, want))
 		return -1;
 	return fd;
@@ -270,8 +225,6 @@ static int get_revents(int idx, void *opaque)
 	struct slirp *s = opaque;
 	u32 ready = pollset_ready(s->polls, idx) & (s->paused ? (u32)EPOLLOUT : UINT32_MAX);
 
-	if (ready & EPOLLIN && is_listener(s, idx) && !pollset_can_accept(s->polls, idx))
-		return 0;
 	return (ready & EPOLLIN ? SLIRP_POLL_IN : 0) | (ready & EPOLLOUT ? SLIRP_POLL_OUT : 0) |
 	       (ready & EPOLLPRI ? SLIRP_POLL_PRI : 0) | (ready & EPOLLERR ? SLIRP_POLL_ERR : 0) |
 	       (ready & EPOLLHUP ? SLIRP_POLL_HUP : 0);
@@ -299,15 +252,6 @@ static void arm_timer(struct slirp *s, u32 timeout_ms)
 	loop_timer_arm(s->timer, at > now ? at - now : 0);
 }
 
-/* Peers open connections, too: they wait in the kernel while there are too many. */
-static void poll_listeners(struct slirp *s)
-{
-	if (half_open(s) >= MAX_HALF_OPEN || !budget_has_room(BUDGET_FORWARD))
-		return;
-	for (unsigned i = 0; i < s->nr_listeners; i++)
-		pollset_want(s->polls, s->listeners[i], EPOLLIN);
-}
-
 /* Ask libslirp what to watch and until when. */
 static void refresh(struct slirp *s)
 {
@@ -318,7 +262,6 @@ static void refresh(struct slirp *s)
 	pollset_begin(s->polls);
 	s->lib.pollfds_fill(s->slirp, &timeout_ms, add_poll, s);
 	count_sockets(s);
-	poll_listeners(s);
 	pollset_commit(s->polls);
 	arm_timer(s, timeout_ms);
 }
@@ -425,7 +368,7 @@ bool slirp_has_room(struct slirp *s, bool datagram)
 	if (!s->slirp)
 		return true;
 	/* Each frame of the batch may have opened one that is not counted yet. */
-	budget_set(&s->budget, pollset_count(s->polls) + s->nameless + s->fed);
+	budget_set(&s->budget, pollset_count(s->polls) + s->fed);
 	if (s->fed && !budget_has_room(who))
 		refresh(s);
 	count_sockets(s);
@@ -434,18 +377,6 @@ bool slirp_has_room(struct slirp *s, bool datagram)
 	if (budget_make_room(loop_now_ns()))
 		guest_err("user network", "too many sockets: idle datagram flows are closed");
 	return budget_has_room(who);
-}
-
-int slirp_listen(struct slirp *s, const struct net_hostfwd *f, bool on)
-{
-	int err;
-
-	refresh(s); /* after this, all sockets but a new one are known */
-	err = slirp_lib_forward(&s->lib, s->slirp, f, on);
-	s->listening = on && !err && !f->udp;
-	refresh(s);
-	s->listening = false;
-	return err;
 }
 
 int slirp_open(struct slirp **out, const struct slirp_conf *c, struct loop *loop,

@@ -9,7 +9,6 @@
 #include <netinet/in.h>
 
 #include "lkvm/vm/loop.h"
-#include "net/hostfwd.h"
 
 struct slirp;
 
@@ -20,7 +19,7 @@ struct slirp_conf {
 	struct in6_addr prefix6; /* a /64: host ::1, name server ::3 */
 	u16 mtu; /* of IP packets for the guest, up to 65521; TCP makes at most 32 KiB of it */
 	bool host_loopback; /* addresses of the network stand for 127.0.0.1 and ::1 of the host */
-	bool restricted;    /* the guest reaches nothing but forwards and the name server */
+	bool restricted;    /* the guest reaches nothing */
 };
 
 struct slirp_client {
@@ -45,12 +44,6 @@ int slirp_open(struct slirp **out, const struct slirp_conf *c, struct loop *loop
 
 /* Close all connections and release; takes NULL. client->frame may be called from inside. */
 void slirp_close(struct slirp *s);
-
-/*
- * Listen where `f` says and lead to its guest address, which is given; or (`on` false) listen no
- * more. 0 or -errno.
- */
-int slirp_listen(struct slirp *s, const struct net_hostfwd *f, bool on);
 
 /*
  * Give libslirp a frame from the guest. `neighbour`: it is ARP or ICMPv6, after which packets that

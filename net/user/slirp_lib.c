@@ -7,11 +7,9 @@
  */
 #include "net/user/slirp_lib.h"
 
-#include <errno.h>
 #include <stdio.h>
 
 #include "lkvm/base/log.h"
-#include "net/hostfwd.h"
 #include "net/user/slirp.h"
 
 bool slirp_version_fits(const char *version)
@@ -60,37 +58,4 @@ void slirp_lib_config(SlirpConfig *out, const struct slirp_conf *c)
 	};
 	out->vhost6.s6_addr[15] = 1;
 	out->vnameserver6.s6_addr[15] = 3;
-}
-
-union sockaddr_any {
-	struct sockaddr sa;
-	struct sockaddr_in in;
-	struct sockaddr_in6 in6;
-};
-
-static socklen_t make_sockaddr(union sockaddr_any *a, const struct net_endpoint *e, bool v6)
-{
-	if (v6)
-		a->in6 = (struct sockaddr_in6){ .sin6_family = AF_INET6,
-						.sin6_port = htons(e->port),
-						.sin6_addr = e->v6 };
-	else
-		a->in = (struct sockaddr_in){ .sin_family = AF_INET,
-					      .sin_port = htons(e->port),
-					      .sin_addr = e->v4 };
-	return v6 ? sizeof(a->in6) : sizeof(a->in);
-}
-
-int slirp_lib_forward(const struct slirp_lib *lib, Slirp *s, const struct net_hostfwd *f, bool on)
-{
-	/* "All addresses" of IPv6 are no addresses of IPv4, which has forwards of its own. */
-	int flags = (f->udp ? SLIRP_HOSTFWD_UDP : 0) | (f->v6 ? SLIRP_HOSTFWD_V6ONLY : 0), err;
-	union sockaddr_any host, guest;
-	socklen_t host_len = make_sockaddr(&host, &f->host, f->v6);
-	socklen_t guest_len = make_sockaddr(&guest, &f->guest, f->v6);
-
-	errno = 0;
-	err = on ? lib->add_hostxfwd(s, &host.sa, host_len, &guest.sa, guest_len, flags)
-		 : lib->remove_hostxfwd(s, &host.sa, host_len, flags);
-	return !err ? 0 : errno ? -errno : -EIO;
 }

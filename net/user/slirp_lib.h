@@ -19,9 +19,7 @@
 	X(input, slirp_input)                                                                      \
 	X(pollfds_fill, slirp_pollfds_fill)                                                        \
 	X(pollfds_poll, slirp_pollfds_poll)                                                        \
-	X(handle_timer, slirp_handle_timer)                                                        \
-	X(add_hostxfwd, slirp_add_hostxfwd)                                                        \
-	X(remove_hostxfwd, slirp_remove_hostxfwd)
+	X(handle_timer, slirp_handle_timer)
 
 /* Constant once loaded. */
 struct slirp_lib {
@@ -48,12 +46,8 @@ void slirp_lib_quiet(glib_set_handler_fn set);
 int slirp_lib_load(struct slirp_lib *lib);
 
 struct slirp_conf;
-struct net_hostfwd;
 
 /* What we ask for, in the library's words. */
 void slirp_lib_config(SlirpConfig *out, const struct slirp_conf *c);
-
-/* Listen where `f` says, or no more. 0 or -errno. */
-int slirp_lib_forward(const struct slirp_lib *lib, Slirp *s, const struct net_hostfwd *f, bool on);
 
 #endif

@@ -17,6 +17,7 @@
  * and the guest is told once.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 
 #include "net/csum.h"
@@ -27,8 +28,7 @@ static const struct sys_call list[] = {
 	CALL_IF_RARE(socket, 0, UINT32_MAX, AF_INET6, "a guest that speaks IPv6"),
 	CALL(connect),
 	CALL_RARE(accept4, "a forward"),
-	CALL_RARE(bind, "a forward that is made later"),
-	CALL_RARE(listen, "a forward that is made later"),
+	CALL_IF_RARE(fcntl, 1, UINT32_MAX, F_GETFL, "a forward that comes later"),
 	CALL(getpeername),
 	CALL(getsockopt),
 	CALL(setsockopt),
@@ -88,7 +88,7 @@ void tcp_input(struct tcp *t, const u8 *head, size_t len, const struct netif_off
 	memcpy(link.guest, head + ETH_SRC, 6);
 	memcpy(link.host, t->conf.reach.guard->host_mac, 6);
 	if (s.flags & TCP_SYN)
-		tcp_learn(t, s.key.guest, s.key.v6, link.guest);
+		neigh_learn(t->conf.neigh, s.key.guest, s.key.v6, link.guest);
 	c = tcp_find(t, &s.key);
 	if (c)
 		tcp_receive(c, &s, frame);

@@ -7,6 +7,7 @@
 #define NET_TCP_H
 
 #include "net/hostfwd.h"
+#include "net/user/neigh.h"
 #include "net/user/reach.h"
 
 struct loop;
@@ -14,15 +15,15 @@ struct tcp;
 
 struct tcp_conf {
 	struct reach reach;
-	u16 mtu;	       /* of the guest's interface */
-	u8 mac[NETIF_MAC_LEN]; /* the guest's, where none was heard of */
+	struct neigh *neigh;
+	u16 mtu; /* of the guest's interface */
 };
 
 /* What it asks of the kernel. */
 extern const struct calls tcp_calls;
 
 /*
- * `netif` is the one whose client gets the frames; it and `c->reach.guard` outlive *out. 0 or
+ * `netif` is the one whose client gets the frames; it and what `c` points at outlive *out. 0 or
  * -errno.
  */
 int tcp_create(struct tcp **out, const struct tcp_conf *c, struct loop *loop, struct netif *netif);
@@ -46,13 +47,16 @@ void tcp_settle(struct tcp *t);
 /* The guest has given receive buffers. */
 void tcp_rx_ready(struct tcp *t);
 
-/* From a frame of any protocol: an address of the guest has this hardware address. */
-void tcp_learn(struct tcp *t, const u8 *addr, bool v6, const u8 mac[NETIF_MAC_LEN]);
-
 /*
- * Listen where `f` says and lead to its guest address, which is given; or (`on` false) listen no
- * more. 0 or -errno.
+ * Lead who connects to `fd`, a socket of hostfwd_open(), to the guest address of `f`, which is
+ * given. 0: `fd` is closed by tcp_ignore() or at the end; -errno: it is still the caller's.
  */
-int tcp_listen(struct tcp *t, const struct net_hostfwd *f, bool on);
+int tcp_listen(struct tcp *t, const struct net_hostfwd *f, int fd);
+
+/* Listen no more; connections that there are stay. 0, or -ENOENT: nobody does. */
+int tcp_ignore(struct tcp *t, const struct net_hostfwd *f);
+
+/* Is there a connection with these ends? */
+bool tcp_knows(struct tcp *t, const struct ip_key *k);
 
 #endif

@@ -139,12 +139,6 @@ struct tcp {
 	bool deaf; /* they are not asked while there are too many connections */
 	struct budget budget;
 
-	struct tcp_neigh {
-		u8 addr[16];
-		u8 mac[6];
-		bool used, v6;
-	} neigh[16];
-	unsigned neigh_at;			  /* the one to be replaced next */
 	struct iovec iov[TCP_SINKS + TCP_PIECES]; /* room to work in, for one system call */
 	u8 *sink; /* where a socket without SO_PEEK_OFF puts what is known */
 };

@@ -53,6 +53,11 @@ struct tcp_conn *tcp_find(struct tcp *t, const struct ip_key *k)
 	return NULL;
 }
 
+bool tcp_knows(struct tcp *t, const struct ip_key *k)
+{
+	return t->nr && tcp_find(t, k);
+}
+
 /*
  * A clock of four microseconds, and a hash that tells other connections nothing about this one
  * [RFC 6528 §3].

@@ -10,6 +10,7 @@
  *	udp_table	which flows there are, and for how long
  *	udp_out		what the guest is sent
  *	udp_host	the host's socket
+ *	udp_listen	forwards
  *
  * Datagrams of one batch that are of one flow and length are a train: the host's kernel takes it as
  * a whole (UDP_SEGMENT) and makes datagrams of it again where they leave its stack, for a fraction
@@ -17,6 +18,7 @@
  */
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 
 #include "lkvm/base/log.h"
@@ -28,6 +30,7 @@ static const struct sys_call list[] = {
 	CALL_IF_RARE(socket, 0, UINT32_MAX, AF_INET6, "a guest that speaks IPv6"),
 	CALL(setsockopt),
 	CALL_RARE(getsockopt, "a datagram that is refused"),
+	CALL_IF_RARE(fcntl, 1, UINT32_MAX, F_GETFL, "a forward that comes later"),
 	CALL(sendmsg),
 	CALL(recvmsg),
 	CALL_RARE(close, "a flow that has ended"),
@@ -51,7 +54,8 @@ static bool is_sound(const struct ip_key *k, const u8 *udp, struct iov_cur paylo
 static void address(struct udp_flow *f, const struct ip_key *k)
 {
 	f->key = *k;
-	f->to_len = reach_out(&f->udp->conf.reach, k, &f->to);
+	f->to_len =
+		f->forward ? udp_asker(f, k, &f->to) : reach_out(&f->udp->conf.reach, k, &f->to);
 	f->alone = !f->udp->has_trains;
 	f->brief = be16_at(k->ports + 2) == 53;
 	if (reach_is_host(&f->udp->conf.reach, k))

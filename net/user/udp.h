@@ -7,6 +7,8 @@
 #ifndef NET_UDP_H
 #define NET_UDP_H
 
+#include "net/hostfwd.h"
+#include "net/user/neigh.h"
 #include "net/user/reach.h"
 
 struct loop;
@@ -15,6 +17,7 @@ struct udp;
 
 struct udp_conf {
 	struct reach reach;
+	struct neigh *neigh;
 	const struct segment *seg; /* the guest's MTU, and what its driver takes */
 };
 
@@ -22,7 +25,7 @@ struct udp_conf {
 extern const struct calls udp_calls;
 
 /*
- * `netif` is the one whose client gets the frames; it, `c->reach.guard` and `c->seg` outlive *out.
+ * `netif` is the one whose client gets the frames; it, what `c` points at outlive *out.
  * 0 or -errno.
  */
 int udp_create(struct udp **out, const struct udp_conf *c, struct loop *loop, struct netif *netif);
@@ -42,6 +45,18 @@ void udp_down(struct udp *u);
 void udp_input(struct udp *u, const u8 *head, size_t len, const struct netif_offload *o,
 	       const struct guard_pkt *pkt, struct iov_cur frame);
 void udp_settle(struct udp *u);
+
+/*
+ * Lead what comes to `fd`, a socket of hostfwd_open(), to the guest address of `f`, which is given.
+ * 0: `fd` is closed by udp_ignore() or at the end; -errno: it is still the caller's.
+ */
+int udp_listen(struct udp *u, const struct net_hostfwd *f, int fd);
+
+/* Listen no more. 0, or -ENOENT: nobody does. */
+int udp_ignore(struct udp *u, const struct net_hostfwd *f);
+
+/* Does a datagram of the guest with these ends belong to a forward? */
+bool udp_knows(const struct udp *u, const struct ip_key *k);
 
 /* The guest has given receive buffers. */
 void udp_rx_ready(struct udp *u);

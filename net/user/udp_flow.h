@@ -30,11 +30,12 @@ struct udp_flow {
 	struct ip_key id;  /* the guest's end; the peer's is 0 */
 	struct ip_key key; /* with the peer to which it has sent last */
 	union reach_addr to;
-	int to_len;  /* of `to`: where that peer is; -errno: nowhere */
-	u8 host[16]; /* by which address the guest has called the host last */
-	bool alone;  /* no trains to that peer */
-	bool brief;  /* its answers come soon or not at all */
-	u8 burst;    /* how many datagrams may be read for one event */
+	int to_len;		     /* of `to`: where that peer is; -errno: nowhere */
+	u8 host[16];		     /* by which address the guest has called the host last */
+	bool alone;		     /* no trains to that peer */
+	bool brief;		     /* its answers come soon or not at all */
+	u8 burst;		     /* how many datagrams may be read for one event */
+	struct udp_forward *forward; /* NULL: the guest has begun it */
 	struct udp *udp;
 	struct udp_flow *chain; /* in its bucket */
 	struct list_node idle;	/* in one of udp->idle */
@@ -68,7 +69,7 @@ struct udp {
 	struct udp_train train;
 	bool begun;	 /* something was sent in this batch */
 	bool has_trains; /* the host's kernel knows them */
-	unsigned nr;
+	unsigned nr, nr_forwards;
 	struct list_node idle[2]; /* by `brief`; longest idle first */
 	struct backlog late;	  /* frames that the guest had no buffers for, of one datagram */
 	struct list_node starved; /* they have data, and the guest no buffers */
@@ -97,6 +98,12 @@ void udp_table_fini(struct udp *u);
 /* That of the guest's end of `k`, made where there is none. NULL: there is no room for it. */
 struct udp_flow *udp_flow_of(struct udp *u, const struct ip_key *k);
 
+/* The one of this end, the newest if there are several, or NULL. The peer of `id` is 0. */
+struct udp_flow *udp_flow_find(struct udp *u, const struct ip_key *id);
+
+/* A new one, without a socket. NULL: no memory. */
+struct udp_flow *udp_flow_add(struct udp *u, const struct ip_key *id);
+
 /* It was used. */
 void udp_flow_touch(struct udp_flow *f);
 
@@ -117,10 +124,21 @@ void udp_refuse_late(struct udp_flow *f, const union reach_addr *to, int err);
 /* The guest may have buffers: what waits is told, and the sockets are asked again. */
 void udp_resume(struct udp *u);
 
+/* ---- udp_listen.c: forwards ---- */
+
+/* The datagram that was read comes from `from`, which is the peer of `k` for the guest. */
+void udp_asked(struct udp_flow *f, const struct ip_key *k, const union reach_addr *from);
+
+/* Where the peer of `k` is, as reach_out() says it; or who has asked by that name. */
+int udp_asker(const struct udp_flow *f, const struct ip_key *k, union reach_addr *to);
+
 /* ---- udp_host.c: the host's socket ---- */
 
 /* 0 or -errno. */
 int udp_host_open(struct udp_flow *f);
+
+/* The same with a socket that is there; after an error, too, it is closed with the flow. */
+int udp_host_adopt(struct udp_flow *f, int fd);
 void udp_host_close(struct udp_flow *f);
 
 /* Do not tell of data (`on` false), or do again. */

@@ -64,17 +64,23 @@ static void on_event(void *arg, u32 events)
 	udp_settle(u);
 }
 
-int udp_host_open(struct udp_flow *f)
+int udp_host_adopt(struct udp_flow *f, int fd)
 {
 	bool v6 = f->id.v6;
 	int one = 1;
 
-	f->fd = socket(v6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (f->fd < 0)
-		return -errno;
+	f->fd = fd;
 	setsockopt(f->fd, v6 ? SOL_IPV6 : SOL_IP, v6 ? IPV6_RECVERR : IP_RECVERR, &one,
 		   sizeof(one));
 	return loop_fd_add(f->udp->loop, f->fd, EPOLLIN, on_event, f, &f->reg);
+}
+
+int udp_host_open(struct udp_flow *f)
+{
+	int fd =
+		socket(f->id.v6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	return fd < 0 ? -errno : udp_host_adopt(f, fd);
 }
 
 void udp_host_close(struct udp_flow *f)

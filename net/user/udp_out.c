@@ -144,6 +144,8 @@ static int deliver_one(struct udp_flow *f)
 		return n != -EAGAIN;
 	}
 	k = key_of(f, &from);
+	if (f->forward)
+		udp_asked(f, &k, &from);
 	if ((size_t)n <= most) {
 		commit(f, &k, room, (size_t)n);
 		return 1;

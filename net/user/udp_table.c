@@ -122,12 +122,10 @@ static void count(struct udp *u)
 	budget_set(&u->budget, u->nr);
 }
 
-static struct udp_flow *new_flow(struct udp *u, const struct ip_key *id)
+struct udp_flow *udp_flow_add(struct udp *u, const struct ip_key *id)
 {
 	struct udp_flow *f, **b = bucket(u, id);
 
-	if (!make_room(u))
-		return NULL;
 	f = calloc(1, sizeof(*f));
 	if (!f)
 		return NULL;
@@ -137,23 +135,37 @@ static struct udp_flow *new_flow(struct udp *u, const struct ip_key *id)
 	*b = f;
 	u->nr++;
 	count(u);
-	if (udp_host_open(f)) {
+	return f;
+}
+
+static struct udp_flow *new_flow(struct udp *u, const struct ip_key *id)
+{
+	struct udp_flow *f = make_room(u) ? udp_flow_add(u, id) : NULL;
+
+	if (f && udp_host_open(f)) {
 		udp_flow_end(f);
 		return NULL;
 	}
 	return f;
 }
 
+struct udp_flow *udp_flow_find(struct udp *u, const struct ip_key *id)
+{
+	for (struct udp_flow *f = *bucket(u, id); f; f = f->chain)
+		if (!memcmp(&f->id, id, sizeof(*id)))
+			return f;
+	return NULL;
+}
+
 struct udp_flow *udp_flow_of(struct udp *u, const struct ip_key *k)
 {
 	struct ip_key id = { .v6 = k->v6 };
+	struct udp_flow *f;
 
 	memcpy(id.guest, k->guest, sizeof(id.guest));
 	memcpy(id.ports, k->ports, 2);
-	for (struct udp_flow *f = *bucket(u, &id); f; f = f->chain)
-		if (!memcmp(&f->id, &id, sizeof(id)))
-			return f;
-	return new_flow(u, &id);
+	f = udp_flow_find(u, &id);
+	return f ? f : new_flow(u, &id);
 }
 
 void udp_flow_touch(struct udp_flow *f)
@@ -161,6 +173,9 @@ void udp_flow_touch(struct udp_flow *f)
 	struct udp *u = f->udp;
 
 	f->active_ns = udp_now(u);
+	/* A forward has no end. */
+	if (f->forward)
+		return;
 	list_put(&u->idle[f->brief], &f->idle);
 	arm(u, due(f));
 }
@@ -183,5 +198,6 @@ void udp_flow_end(struct udp_flow *f)
 	udp_host_close(f);
 	u->nr--;
 	count(u);
+	free(f->forward);
 	free(f);
 }

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lkvm/base/iov.h"
 #include "lkvm/base/log.h"
@@ -297,11 +298,11 @@ static void user_if_down(struct netif *n)
 	unblock(s);
 }
 
-static int user_if_forward(struct netif *n, const struct net_hostfwd *f, bool on)
+static int user_if_forward(struct netif *n, const struct net_hostfwd *f, int fd)
 {
-	struct user_if *s = user_if(n);
+	struct forwards *fs = &user_if(n)->forwards;
 
-	return on ? forwards_add(&s->forwards, f) : forwards_remove(&s->forwards, f);
+	return fd >= 0 ? forwards_add(fs, f, fd) : forwards_remove(fs, f);
 }
 
 static bool user_if_forwarded(struct netif *n, unsigned i, struct net_hostfwd *out)
@@ -387,15 +388,18 @@ static int open_forwards(struct user_if *s, const struct net_conf *c)
 	char text[HOSTFWD_TEXT];
 
 	s->forwards = (struct forwards){
-		.slirp = s->slirp,
-		.tcp = s->guard.direct_tcp ? s->direct.tcp : NULL,
+		.tcp = s->direct.tcp,
+		.udp = s->direct.udp,
 		.ipv6 = c->ipv6,
 		.guest4 = c->guest_ip,
 		.guest6 = forwards_eui64(&s->guard.prefix6, c->mac),
 	};
 	for (unsigned i = 0; i < c->nr_hostfwd; i++) {
-		int err = forwards_add(&s->forwards, &c->hostfwd[i]);
+		int fd = hostfwd_open(&c->hostfwd[i]);
+		int err = fd < 0 ? fd : forwards_add(&s->forwards, &c->hostfwd[i], fd);
 
+		if (err && fd >= 0)
+			close(fd);
 		if (err)
 			return log_errno(err, "hostfwd: cannot listen for %s",
 					 hostfwd_text(&c->hostfwd[i], text));
@@ -429,8 +433,7 @@ int user_if_create(struct netif **out, const struct net_conf *c, struct loop *lo
 	if (!err)
 		err = open_dns(s, c);
 	if (!err)
-		err = direct_open(&s->direct, c, &s->guard, &s->seg, &s->forwards, &s->servers,
-				  loop, &s->netif);
+		err = direct_open(&s->direct, c, &s->guard, &s->seg, &s->servers, loop, &s->netif);
 	if (!err)
 		err = open_forwards(s, c);
 	if (err)

@@ -78,7 +78,7 @@ static void fake_destroy(struct netif *n)
 	free(f);
 }
 
-static int fake_forward(struct netif *n, const struct net_hostfwd *f, bool on)
+static int fake_forward(struct netif *n, const struct net_hostfwd *f, int fd)
 {
 	return -EOPNOTSUPP;
 }

@@ -176,7 +176,7 @@ static void give(size_t len)
 	size_t n = len;
 
 	memcpy(head, frame, MIN(len, sizeof(head)));
-	if (guard_is_direct(&w.guard, head, len) &&
+	if (guard_way(&w.guard, head, len) == GUARD_DIRECT &&
 	    !guard_check_direct(&w.guard, head, &n, &none, &pkt, &why))
 		tcp_input(w.t, head, n, &none, &pkt, iov_cur(&iov, 1));
 }
@@ -350,7 +350,10 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	struct input i = { data, len };
-	struct tcp_conf c = { .mtu = 1500, .reach = { .guard = &w.guard, .host_loopback = true } };
+	static struct neigh neigh;
+	struct tcp_conf c = { .neigh = &neigh,
+			      .mtu = 1500,
+			      .reach = { .guard = &w.guard, .host_loopback = true } };
 	u8 setup = (u8)in(&i, 1);
 
 	memset(&w, 0, sizeof(w));

@@ -200,7 +200,7 @@ static void datagram(struct input *i)
 			 csum_finish(csum_add(ip_pseudo(&k, true, PROTO_UDP, all), udp, all)));
 	all = iov.iov_len;
 	memcpy(head, frame, MIN(all, sizeof(head)));
-	if (guard_is_direct(&w.guard, head, all) &&
+	if (guard_way(&w.guard, head, all) == GUARD_DIRECT &&
 	    !guard_check_direct(&w.guard, head, &all, &o, &pkt, &why))
 		udp_input(w.u, head, all, &o, &pkt, iov_cur(&iov, 1));
 }
@@ -298,7 +298,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	struct input i = { data, len };
-	struct udp_conf c = { .seg = &w.seg, .reach = { .guard = &w.guard } };
+	static struct neigh neigh;
+	struct udp_conf c = { .neigh = &neigh, .seg = &w.seg, .reach = { .guard = &w.guard } };
 	u8 setup = (u8)in(&i, 1);
 
 	memset(&w, 0, sizeof(w));

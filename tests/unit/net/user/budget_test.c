@@ -102,7 +102,7 @@ START_TEST(direct_connections_have_a_limit_of_their_own)
 	d.busy++;
 	tell(&d);
 	ck_assert(!budget_has_room(BUDGET_DIRECT));
-	ck_assert(budget_has_room(BUDGET_DIRECT_FORWARD));
+	ck_assert(budget_has_room(BUDGET_FORWARD));
 	budget_leave(&a.b);
 	budget_leave(&d.b);
 	limit(100);
@@ -113,7 +113,7 @@ START_TEST(direct_connections_have_a_limit_of_their_own)
 	d.b.direct = true;
 	ck_assert(!budget_has_room(BUDGET_GUEST));
 	ck_assert(!budget_has_room(BUDGET_DIRECT));
-	ck_assert(budget_has_room(BUDGET_DIRECT_FORWARD));
+	ck_assert(budget_has_room(BUDGET_FORWARD));
 	budget_leave(&a.b);
 	budget_leave(&d.b);
 }

@@ -2,6 +2,7 @@
 /* What goes past libslirp, and what still goes to it, as a whole network. */
 #include "net/user/direct.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 #include "tests/unit/net/user/talk.h"
@@ -61,32 +62,90 @@ START_TEST(fragments_go_the_same_way)
 }
 END_TEST
 
-/* A forward of UDP is libslirp's: what the guest answers comes from the forward's own port. */
-START_TEST(answers_through_a_forward)
+/* A datagram for the guest comes from this port of its host. */
+static u16 asked(const char *data)
+{
+	struct fake_frame *r = next_ip4(&w, PROTO_UDP);
+
+	ck_assert_ptr_nonnull(r);
+	ck_assert_mem_eq(r->data + 42, data, strlen(data));
+	ck_assert_uint_eq(be16_at(r->data + 34 + UDP_DST), 4000);
+	ck_assert_uint_eq(be32_at(r->data + ETH_HDR + IP4_SRC), HOST_IP);
+	ck_assert_uint_eq(be32_at(r->data + ETH_HDR + IP4_DST), GUEST_IP);
+	return be16_at(r->data + 34 + UDP_SRC);
+}
+
+/* What the guest answers comes from the forward's own port, to each who has asked. */
+static void answers(const char *how, bool loopback)
 {
 	struct sockaddr_in to = { .sin_family = AF_INET,
 				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	struct fake_frame *r;
 	char arg[100];
-	u16 port, mine;
-	int sk = listen_on_loopback(SOCK_DGRAM, &mine);
+	u16 port, mine, other, a, b;
+	int sk = listen_on_loopback(SOCK_DGRAM, &mine),
+	    sk2 = listen_on_loopback(SOCK_DGRAM, &other);
 
 	close(listen_on_loopback(SOCK_DGRAM, &port));
-	snprintf(arg, sizeof(arg), "mode=user,udp=direct,hostfwd=udp::%u-:4000", port);
+	snprintf(arg, sizeof(arg), "mode=user,%s,hostfwd=udp::%u-:4000", how, port);
 	open_network(arg);
 	to.sin_port = htons(port);
 	ck_assert_int_eq(sendto(sk, "ask", 3, 0, (struct sockaddr *)&to, sizeof(to)), 3);
-	r = next_ip4(&w, PROTO_UDP);
-	ck_assert_ptr_nonnull(r);
-	ck_assert_mem_eq(r->data + 42, "ask", 3);
-	ck_assert_uint_eq(be16_at(r->data + 34 + UDP_DST), 4000);
-	ck_assert_uint_eq(be32_at(r->data + ETH_HDR + IP4_SRC), HOST_IP);
-	send_frame(&w, f,
-		   put_udp(f, GUEST_IP, HOST_IP, 4000, be16_at(r->data + 34 + UDP_SRC), "so", 2));
+	a = asked("ask");
+	ck_assert_int_eq(sendto(sk2, "me too", 6, 0, (struct sockaddr *)&to, sizeof(to)), 6);
+	b = asked("me too");
+	send_frame(&w, f, put_udp(f, GUEST_IP, HOST_IP, 4000, a, "so", 2));
 	ck_assert_uint_eq(ntohs(comes(sk, "so", 2).sin_port), port);
+	send_frame(&w, f, put_udp(f, GUEST_IP, HOST_IP, 4000, b, "so?", 3));
+	ck_assert_uint_eq(ntohs(comes(sk2, "so?", 3).sin_port), port);
 	/* Another port of the guest's is none of it. */
 	send_frame(&w, f, put_udp(f, GUEST_IP, HOST_IP, 4001, mine, "x", 1));
+	if (loopback)
+		ck_assert_uint_ne(ntohs(comes(sk, "x", 1).sin_port), port);
+	for (int i = 0; i < 5; i++)
+		loop_step(w.loop, 1);
+	ck_assert_int_eq(recv(sk, f, sizeof(f), MSG_DONTWAIT), -1);
+	world_close(&w);
+	close(sk);
+	close(sk2);
+}
+
+START_TEST(answers_through_a_forward)
+{
+	answers("udp=direct", true);
+	answers("udp=libslirp", true);
+	answers("udp=direct,host-loopback=off", false);
+	answers("udp=libslirp,host-loopback=off", false);
+}
+END_TEST
+
+/* A forward takes over a port from which the guest has sent before, and gives it back. */
+START_TEST(a_forward_of_a_port_in_use)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET,
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct net_hostfwd fw;
+	char text[HOSTFWD_TEXT];
+	u16 port, mine, a;
+	int sk = listen_on_loopback(SOCK_DGRAM, &mine);
+
+	close(listen_on_loopback(SOCK_DGRAM, &port));
+	open_network("mode=user,udp=direct");
+	send_frame(&w, f, put_udp(f, GUEST_IP, HOST_IP, 4000, mine, "x", 1));
 	ck_assert_uint_ne(ntohs(comes(sk, "x", 1).sin_port), port);
+	snprintf(text, sizeof(text), "udp::%u-:4000", port);
+	ck_assert(hostfwd_parse(&fw, text));
+	ck_assert_int_eq(w.n->ops->forward(w.n, &fw, hostfwd_open(&fw)), 0);
+	send_frame(&w, f, put_udp(f, GUEST_IP, HOST_IP, 4000, mine, "y", 1));
+	ck_assert_uint_eq(ntohs(comes(sk, "y", 1).sin_port), port);
+	to.sin_port = htons(port);
+	ck_assert_int_eq(sendto(sk, "ask", 3, 0, (struct sockaddr *)&to, sizeof(to)), 3);
+	a = asked("ask");
+	send_frame(&w, f, put_udp(f, GUEST_IP, HOST_IP, 4000, a, "so", 2));
+	ck_assert_uint_eq(ntohs(comes(sk, "so", 2).sin_port), port);
+	ck_assert_int_eq(w.n->ops->forward(w.n, &fw, -1), 0);
+	ck_assert_int_eq(w.n->ops->forward(w.n, &fw, -1), -ENOENT);
+	send_frame(&w, f, put_udp(f, GUEST_IP, HOST_IP, 4000, mine, "z", 1));
+	ck_assert_uint_ne(ntohs(comes(sk, "z", 1).sin_port), port);
 	world_close(&w);
 	close(sk);
 }
@@ -152,5 +211,5 @@ START_TEST(a_closed_loopback)
 }
 END_TEST
 
-SUITE_MAIN("net/user/direct", fragments_go_the_same_way, answers_through_a_forward, tcp_and_udp,
-	   a_closed_loopback)
+SUITE_MAIN("net/user/direct", fragments_go_the_same_way, answers_through_a_forward,
+	   a_forward_of_a_port_in_use, tcp_and_udp, a_closed_loopback)

@@ -374,6 +374,14 @@ static struct net_hostfwd forward_to(struct tg *g, u16 host)
 	return f;
 }
 
+static void open_forward(const struct net_hostfwd *f)
+{
+	int fd = hostfwd_open(f);
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(tcp_listen(w.t, f, fd), 0);
+}
+
 START_TEST(forwards)
 {
 	struct tg g = tg_of(&w, false, 22, 0);
@@ -384,10 +392,9 @@ START_TEST(forwards)
 	char c;
 
 	f = forward_to(&g, port);
-	ck_assert_int_eq(tcp_listen(w.t, &f, true), -EADDRINUSE);
 	close(sk);
-	ck_assert_int_eq(tcp_listen(w.t, &f, true), 0);
-	tcp_learn(w.t, g.key.guest, false, card);
+	open_forward(&f);
+	neigh_learn(&w.neigh, g.key.guest, false, card);
 	fd = dial(port);
 	while (!tw_next(&w, scaled(1000)))
 		;
@@ -395,6 +402,7 @@ START_TEST(forwards)
 	memcpy(g.key.ports + 2, w.client.got.f[w.seen].data + 34, 2);
 	ck_assert_mem_eq(w.client.got.f[w.seen].data, card, 6);
 	s = tg_expect(&g, TCP_SYN);
+	ck_assert(tcp_knows(w.t, &g.key));
 	ck_assert_uint_eq(s.mss, 1460);
 	g.ack = s.seq + 1;
 	tg_send(&g, TCP_SYN | TCP_ACK, NULL, 0);
@@ -406,8 +414,8 @@ START_TEST(forwards)
 	ck_assert_int_eq(read(fd, &c, 1), 1);
 	ck_assert_int_eq(c, 'b');
 	/* A forward that is removed leaves its connections alone. */
-	ck_assert_int_eq(tcp_listen(w.t, &f, false), 0);
-	ck_assert_int_eq(tcp_listen(w.t, &f, false), -ENOENT);
+	ck_assert_int_eq(tcp_ignore(w.t, &f), 0);
+	ck_assert_int_eq(tcp_ignore(w.t, &f), -ENOENT);
 	tg_send(&g, TCP_ACK, "c", 1);
 	ck_assert_int_eq(read(fd, &c, 1), 1);
 	close(fd);
@@ -424,7 +432,7 @@ START_TEST(half_open_forwards_are_limited)
 	sk = serve(&port);
 	close(sk);
 	f = forward_to(&g, port);
-	ck_assert_int_eq(tcp_listen(w.t, &f, true), 0);
+	open_forward(&f);
 	w.client.room = 0; /* a guest that does not answer */
 	for (unsigned i = 0; i < ARRAY_SIZE(fds); i++) {
 		fds[i] = dial(port);
@@ -463,7 +471,7 @@ START_TEST(no_descriptor_for_a_forward)
 	sk = serve(&port);
 	close(sk);
 	f = forward_to(&g, port);
-	ck_assert_int_eq(tcp_listen(w.t, &f, true), 0);
+	open_forward(&f);
 	fd = dial(port);
 	ck_assert_uint_lt(steps_without_descriptors(w.loop), 20);
 	ck_assert_uint_eq(w.t->nr, 0);

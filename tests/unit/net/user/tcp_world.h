@@ -17,6 +17,7 @@ struct tw {
 	struct netif n;
 	struct fake_client client;
 	struct guard guard;
+	struct neigh neigh;
 	struct tcp *t;
 	unsigned seen;
 };
@@ -55,7 +56,8 @@ static inline void tw_open_conf(struct tw *w, struct tcp_conf *c, u32 offloads)
 	inet_pton(AF_INET6, "fd33::3", &w->guard.dns6);
 	c->reach.guard = &w->guard;
 	c->mtu = c->mtu ? c->mtu : 1500;
-	memcpy(c->mac, "\2\x15\x15\x15\x15\x15", 6);
+	memcpy(w->neigh.mac, "\2\x15\x15\x15\x15\x15", 6);
+	c->neigh = &w->neigh;
 	ck_assert_int_eq(loop_create(&w->loop, "io"), 0);
 	fake_client_attach(&w->client, &w->n);
 	ck_assert_int_eq(tcp_create(&w->t, c, w->loop, &w->n), 0);
@@ -134,7 +136,7 @@ static inline void tw_input(struct tw *w, const u8 *f, size_t len)
 
 	iov[1] = (struct iovec){ (u8 *)iov[0].iov_base + iov[0].iov_len, len - iov[0].iov_len };
 	memcpy(head, f, MIN(len, sizeof(head)));
-	ck_assert(guard_is_direct(&w->guard, head, len));
+	ck_assert_int_eq(guard_way(&w->guard, head, len), GUARD_DIRECT);
 	if (!guard_check_direct(&w->guard, head, &n, &none, &pkt, &why))
 		tcp_input(w->t, head, n, &none, &pkt, iov_cur(iov, 2));
 }

@@ -18,6 +18,7 @@ struct uw {
 	struct netif n;
 	struct fake_client client;
 	struct guard guard;
+	struct neigh neigh;
 	struct segment seg;
 	struct udp *u;
 	unsigned seen;
@@ -31,6 +32,7 @@ static inline int uw_try_open(struct uw *w, u32 offloads, bool host_loopback, bo
 	struct udp_conf c = { .reach = { .guard = &w->guard,
 					 .host_loopback = host_loopback,
 					 .restricted = restricted },
+			      .neigh = &w->neigh,
 			      .seg = &w->seg };
 	int err;
 
@@ -105,7 +107,7 @@ static inline int uw_input(struct uw *w, const u8 *f, size_t len, bool left)
 	int err;
 
 	memcpy(head, f, MIN(len, sizeof(head)));
-	if (!guard_is_direct(&w->guard, head, len))
+	if (guard_way(&w->guard, head, len) != GUARD_DIRECT)
 		return -ENOENT;
 	err = guard_check_direct(&w->guard, head, &n, &o, &pkt, &why);
 	if (!err)
