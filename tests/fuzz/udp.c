@@ -22,6 +22,7 @@
 
 #define PORTS 6u
 #define PEERS 4u
+#define FORWARDS 4u /* of each family */
 #define SOCKETS 256u
 #define LENGTHS 70000u
 
@@ -36,10 +37,11 @@ static struct world {
 	unsigned nr_flows;
 	u32 said, heard;	  /* numbers of what the guest has sent, and of what has arrived */
 	struct ip_key ends[1024]; /* between whom, by the last digits of the number */
-	int fails;		  /* errno of what is sent */
-	bool no_trains;		  /* they fail with EMSGSIZE */
-	size_t arrives;		  /* length of the next datagram of the host's; LENGTHS: none */
-	struct fake_room to;	  /* the guest */
+	bool forwards[2][FORWARDS]; /* of IPv4, of IPv6 */
+	int fails;		    /* errno of what is sent */
+	bool no_trains;		    /* they fail with EMSGSIZE */
+	size_t arrives;		    /* length of the next datagram of the host's; LENGTHS: none */
+	struct fake_room to;	    /* the guest */
 } w;
 
 static u8 byte_at(u32 number, size_t i)
@@ -54,18 +56,30 @@ bool udp_host_has_trains(void)
 	return true;
 }
 
-int udp_host_open(struct udp_flow *f)
+static int unused_fd(void)
 {
-	unsigned fd = 0;
+	int fd = 0;
 
-	while (fd < SOCKETS && w.flows[fd])
+	while (fd < (int)SOCKETS && w.flows[fd])
 		fd++;
-	if (w.fails == EMFILE || fd == SOCKETS)
-		return -EMFILE;
-	f->fd = (int)fd;
+	return w.fails == EMFILE || fd == (int)SOCKETS ? -EMFILE : fd;
+}
+
+int udp_host_adopt(struct udp_flow *f, int fd)
+{
+	if (w.fails == ENOBUFS)
+		return -ENOMEM; /* of the loop */
+	f->fd = fd;
 	w.flows[fd] = f;
 	w.nr_flows++;
 	return 0;
+}
+
+int udp_host_open(struct udp_flow *f)
+{
+	int fd = unused_fd();
+
+	return fd < 0 ? fd : udp_host_adopt(f, fd);
 }
 
 void udp_host_close(struct udp_flow *f)
@@ -228,6 +242,27 @@ static void host(struct input *i)
 	w.arrives = LENGTHS;
 }
 
+/* A port of the host's leads to one of the guest's, or no more; several may lead to the same. */
+static void forward(struct input *i)
+{
+	u8 how = (u8)in(i, 1);
+	unsigned which = how / 4 % FORWARDS;
+	struct net_hostfwd f = { .udp = true,
+				 .v6 = how & 1,
+				 .host.port = (u16)(7000 + which),
+				 .guest.port = (u16)(40000 + how / 16 % PORTS) };
+	int fd = unused_fd(), err;
+
+	inet_pton(f.v6 ? AF_INET6 : AF_INET, f.v6 ? "fd33::15" : "192.168.33.15", &f.guest.v6);
+	if (how & 2) {
+		err = udp_ignore(w.u, &f);
+		check(err == (w.forwards[f.v6][which] ? 0 : -ENOENT));
+		w.forwards[f.v6][which] = false;
+	} else if (fd >= 0 && !w.forwards[f.v6][which]) {
+		w.forwards[f.v6][which] = !udp_listen(w.u, &f, fd);
+	}
+}
+
 static void time_passes(u64 ns)
 {
 	for (unsigned fd = 0; fd < SOCKETS; fd++)
@@ -241,7 +276,7 @@ static void time_passes(u64 ns)
 static void operate(struct input *i)
 {
 	w.to.frames = 0;
-	switch (in(i, 1) % 10) {
+	switch (in(i, 1) % 11) {
 	case 0:
 	case 1:
 	case 2:
@@ -269,6 +304,9 @@ static void operate(struct input *i)
 		w.seg.offloads = (u32)in(i, 1) & 63;
 		udp_up(w.u);
 		break;
+	case 10:
+		forward(i);
+		break;
 	}
 }
 
@@ -280,7 +318,8 @@ static void look_around(void)
 	for (unsigned k = 0; k < UDP_BUCKETS; k++)
 		for (struct udp_flow *f = w.u->buckets[k]; f; f = f->chain)
 			nr++;
-	check(nr == w.u->nr && nr == w.nr_flows && nr <= 2 * PORTS);
+	check(nr == w.u->nr && nr == w.nr_flows && nr <= 2 * (PORTS + FORWARDS));
+	check(w.u->nr_forwards <= 2 * FORWARDS && w.u->nr_forwards <= nr);
 	check(!w.u->train.nr == !w.u->train.len && (w.u->last || !w.u->train.nr));
 	check(w.u->budget.used == nr);
 }
