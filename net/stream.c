@@ -11,7 +11,8 @@
  *
  * Back-pressure. To the peer: a frame that went out in part is kept (`out`) and nothing else is
  * taken from the guest until it is gone. From the peer: bytes stay in the kernel while the guest
- * has no room for the frame at the head of `in`.
+ * has no room for the frame at the head of `in`. That holds for what a peer has left behind that
+ * has closed its end, too: the guest gets all of it before the end is told.
  *
  * Who listens has one peer at a time, and takes the next one when it has gone. Who has connected
  * does not connect again: after the start that would be a name to look up. Without a peer frames
@@ -49,6 +50,7 @@ struct stream {
 	bool up;      /* a driver is there */
 	bool stuck;   /* send() said -EAGAIN */
 	bool blocked; /* the guest has no room for the frame at the head of `in` */
+	bool hung_up; /* the peer; what it has said is still to be read */
 	size_t in_len, out_len, out_off;
 	u8 *in, *out; /* IN_SIZE, OUT_SIZE bytes */
 };
@@ -61,6 +63,10 @@ static struct stream *stream(struct netif *n)
 static void watch(struct stream *s)
 {
 	u32 events = (s->blocked ? 0 : EPOLLIN) | (s->out_len ? EPOLLOUT : 0);
+
+	/* The end is told without being asked for, and again and again but with EPOLLET. */
+	if (s->blocked && s->hung_up)
+		events = EPOLLET;
 
 	if (s->reg && events != s->events && !loop_fd_mod(s->reg, events))
 		s->events = events;
@@ -79,7 +85,7 @@ static int adopt(struct stream *s, int fd)
 	s->fd = fd;
 	s->events = EPOLLIN;
 	s->in_len = s->out_len = s->out_off = 0;
-	s->blocked = false;
+	s->blocked = s->hung_up = false;
 	return 0;
 }
 
@@ -175,28 +181,25 @@ static int take_frames(struct stream *s)
 	return err;
 }
 
-/* False: the peer has gone. */
-static bool read_some(struct stream *s)
+static void read_some(struct stream *s)
 {
 	ssize_t n = recv(s->fd, s->in + s->in_len, IN_SIZE - s->in_len, MSG_DONTWAIT);
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return true;
+		return;
 	if (n <= 0) {
 		lose(s, n < 0 ? strerror(errno) : NULL);
-		return false;
+		return;
 	}
 	s->in_len += (size_t)n;
-	if (!take_frames(s))
-		return true;
-	lose(s, "it has sent a length that no frame has");
-	return false;
+	if (take_frames(s))
+		lose(s, "it has sent a length that no frame has");
 }
 
 /* ---- to the peer ---- */
 
-/* What is left of a frame. False: the peer has gone. */
-static bool write_rest(struct stream *s)
+/* What is left of a frame. If nobody takes it, a read will tell whether the peer has gone. */
+static void write_rest(struct stream *s)
 {
 	while (s->out_len) {
 		ssize_t n =
@@ -205,31 +208,25 @@ static bool write_rest(struct stream *s)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && errno == EAGAIN)
-			return true;
-		if (n < 0) {
-			lose(s, errno == EPIPE ? NULL : strerror(errno));
-			return false;
-		}
+			return;
+		if (n < 0)
+			n = (ssize_t)s->out_len;
 		s->out_off += (size_t)n;
 		s->out_len -= (size_t)n;
 	}
 	s->out_off = 0;
-	return true;
 }
 
 static void on_event(void *arg, u32 events)
 {
 	struct stream *s = arg;
-	bool there = true;
 
 	assert(loop_here(s->loop));
-	if (events & EPOLLOUT)
-		there = write_rest(s);
-	if (there && !s->blocked && events & (EPOLLIN | EPOLLHUP | EPOLLERR))
-		there = read_some(s);
-	/* Nothing more can be said to it, and what it has said is not wanted now. */
-	if (there && s->blocked && events & (EPOLLHUP | EPOLLERR))
-		lose(s, NULL);
+	s->hung_up = events & (EPOLLHUP | EPOLLERR);
+	if (events & EPOLLOUT || s->hung_up)
+		write_rest(s);
+	if (!s->blocked && events & (EPOLLIN | EPOLLHUP | EPOLLERR))
+		read_some(s);
 	release(s);
 	watch(s);
 }
