@@ -102,7 +102,12 @@ static int check_guest(const struct assign_env *env)
 static int open_all(struct assign *a, const struct config *c)
 {
 	const struct vfio_env env = {
-		.iommu = a->iommu, .pci = a->env.pci, .irq = a->env.irq, .host = &host_ops, .arg = a
+		.iommu = a->iommu,
+		.pci = a->env.pci,
+		.irq = a->env.irq,
+		.loop = a->env.loop,
+		.host = &host_ops,
+		.arg = a,
 	};
 	int err = 0;
 

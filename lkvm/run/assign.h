@@ -12,6 +12,7 @@ struct assign;
 struct filter;
 struct irq;
 struct kvm;
+struct loop;
 struct mem;
 struct pci;
 struct realm_ops;
@@ -22,6 +23,7 @@ struct assign_env {
 	struct mem *mem;
 	struct pci *pci;
 	struct irq *irq;
+	struct loop *loop; /* does not run yet, and not any more when they are destroyed */
 	const struct realm_ops *ops;
 	u64 alias; /* realm_device_alias() */
 };

@@ -181,6 +181,7 @@ static int create_pci(struct machine *m)
 					.mem = m->launch.mem,
 					.pci = m->pci,
 					.irq = device_irq(m),
+					.loop = m->io_loop,
 					.ops = m->realm_ops,
 					.alias = realm_device_alias(m->realm) };
 

@@ -24,7 +24,7 @@ static const struct sys_call list[] = {
 	CALL_IOCTL_RARE(VFIO_DEVICE_RESET, "a device that can be reset"),
 	CALL_RARE(pread64, "a BAR that is not mapped"),
 	CALL(pwrite64),
-	CALL_RARE(read, "an interrupt that comes while it is masked"),
+	CALL_RARE(read, "an interrupt that comes while it is masked, a request of the host"),
 	CALL_IOCTL_RARE(IOMMU_IOAS_MAP, "a Realm, with iommufd"),
 	CALL_IOCTL_RARE(IOMMU_IOAS_UNMAP, "with iommufd"),
 	CALL_IOCTL_RARE(VFIO_IOMMU_MAP_DMA, "a Realm, without iommufd"),
@@ -117,7 +117,7 @@ int vfio_device_create(struct vfio_device **out, const struct vfio_env *env,
 		return log_errno(-ENOMEM, "--vfio-pci %s", conf->addr);
 	v->conf = conf;
 	v->env = *env;
-	v->fd = -1;
+	v->fd = v->request.fd = -1;
 	snprintf(v->name, sizeof(v->name), "vfio %s", conf->addr);
 	pthread_mutex_init(&v->lock, NULL);
 	v->func = (struct pci_func){ .ops = &func_ops,
@@ -131,6 +131,11 @@ int vfio_device_create(struct vfio_device **out, const struct vfio_env *env,
 		err = make_function(v);
 	if (!err)
 		err = plug_in(v, slot);
+	if (!err) {
+		err = vfio_request_init(v);
+		if (err)
+			log_errno(err, "--vfio-pci %s", conf->addr);
+	}
 	if (err) {
 		vfio_device_destroy(v);
 		return err;
@@ -150,6 +155,7 @@ void vfio_device_destroy(struct vfio_device *v)
 {
 	if (!v)
 		return;
+	vfio_request_fini(v);
 	if (v->fd >= 0)
 		vfio_intr_off(v);
 	pci_func_fini(&v->func);

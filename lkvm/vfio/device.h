@@ -7,7 +7,7 @@
  * access by access. Interrupts go from the host's kernel to KVM by eventfds, and never through this
  * program.
  *
- * Threads: main; registers on vCPU threads under the device's lock.
+ * Threads: main; registers on vCPU threads under the device's lock; requests of the host on a loop.
  */
 #ifndef LKVM_VFIO_DEVICE_H
 #define LKVM_VFIO_DEVICE_H
@@ -15,6 +15,7 @@
 #include "lkvm/vfio/find.h"
 #include "lkvm/vm/pci.h"
 
+struct loop;
 struct vfio_device;
 struct vfio_iommu;
 
@@ -36,6 +37,7 @@ struct vfio_env {
 	struct vfio_iommu *iommu;
 	struct pci *pci;
 	struct irq *irq;
+	struct loop *loop; /* hears what the host has to say; none of the guest's interrupts */
 	const struct vfio_host_ops *host;
 	void *arg;
 };

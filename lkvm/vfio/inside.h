@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* An assigned device as its files see it: device.c, config.c, bars.c, intr.c only. */
+/* An assigned device as its files see it: device.c, config.c, bars.c, intr.c, request.c only. */
 #ifndef LKVM_VFIO_INSIDE_H
 #define LKVM_VFIO_INSIDE_H
 
@@ -51,6 +51,13 @@ struct vfio_intr {
 	bool enabled, masked; /* MSI-X, as the guest has written it */
 };
 
+/* The host's wish to have the device back. */
+struct vfio_request {
+	int fd; /* an eventfd that the host's kernel writes; -1: there is none */
+	struct loop_fd *reg;
+	unsigned nr; /* signals so far */
+};
+
 struct vfio_device {
 	const struct vfio_conf *conf;
 	struct vfio_env env;
@@ -64,6 +71,7 @@ struct vfio_device {
 	u8 express; /* offset of the capability as the guest has it, or 0 */
 	struct vfio_bar bars[PCI_BARS];
 	struct vfio_intr intr;
+	struct vfio_request request;
 };
 
 /* A struct of capabilities that a list in `raw` leads to: its offset, or 0. */
@@ -115,6 +123,16 @@ void vfio_intr_update(struct vfio_device *v);
 /* None any more. No vCPU runs. */
 void vfio_intr_off(struct vfio_device *v);
 void vfio_intr_fini(struct vfio_device *v);
+
+/* ---- request.c ---- */
+
+/*
+ * Tell the user when the host wants the device back, if the host can say so. 0 or -errno. Main
+ * thread, before the loop runs.
+ */
+int vfio_request_init(struct vfio_device *v);
+/* The loop does not run. */
+void vfio_request_fini(struct vfio_device *v);
 
 static inline u64 vfio_table_end(const struct vfio_intr *n)
 {

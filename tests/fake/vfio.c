@@ -96,6 +96,7 @@ struct fake_vfio_device *fake_vfio_add(const char *addr, unsigned group)
 					.can_reset = true,
 					.mode = -1,
 					.unmask = -1,
+					.request = -1,
 					.irqs = { 1, 8, 65, 1, 1 } };
 	fill_config(d->config);
 	d->bars[0].size = 16 * KiB;
@@ -480,9 +481,16 @@ static int set_irqs(struct fake_vfio_device *d, const struct vfio_irq_set *s)
 {
 	const s32 *fds = (const s32 *)(s + 1);
 
-	assert(s->index < 3 && s->start == 0);
+	assert((s->index < 3 || s->index == VFIO_PCI_REQ) && s->start == 0);
 	if (s->count > d->irqs[s->index])
 		return -EINVAL;
+	/* Beside the interrupts of the device. */
+	if (s->index == VFIO_PCI_REQ) {
+		assert(s->flags == (VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER));
+		assert(s->count == 1 && s->argsz == sizeof(*s) + 4);
+		d->request = fds[0];
+		return 0;
+	}
 	if (s->flags == (VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_UNMASK)) {
 		if (s->index || d->mode != VFIO_PCI_INTX)
 			return -EINVAL;

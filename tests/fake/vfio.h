@@ -44,6 +44,7 @@ struct fake_vfio_device {
 	unsigned nr_fds; /* of that kind */
 	int fds[FAKE_VFIO_VECTORS];
 	int unmask;	   /* the eventfd that unmasks INTx, or -1 */
+	int request;	   /* the one that is written when the host wants the device back, or -1 */
 	unsigned max_irqs; /* SET_IRQS of more answers with this number; 0: any */
 };
 

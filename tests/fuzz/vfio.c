@@ -22,6 +22,7 @@
 #include "lkvm/vfio/device.h"
 #include "lkvm/vfio/dma.h"
 #include "lkvm/vfio/iommu.h"
+#include "lkvm/vm/loop.h"
 #include "lkvm/vm/mem.h"
 #include "tests/fake/irq.h"
 #include "tests/fake/vfio.h"
@@ -42,6 +43,7 @@ static struct rig {
 	struct fake_irq irq;
 	struct mem *mem;
 	struct vfio_iommu *io;
+	struct loop *loop;
 	struct dma *dma;
 	struct vfio_device *v;
 	u32 nr_slots;
@@ -102,13 +104,14 @@ static bool rig_up(struct input *i)
 	}
 	fake_irq_init(&x.irq, true);
 	check(!bus_create(&x.bus) && !pci_create(&x.pci, x.bus, &map) &&
-	      !vfio_iommu_create(&x.io) && !mem_create(&x.mem));
+	      !vfio_iommu_create(&x.io) && !mem_create(&x.mem) && !loop_create(&x.loop, "fuzz"));
 	mem_set_alias(x.mem, ALIAS);
 	check(!mem_add_ram(x.mem, gpa(RAM), RAM_PAGES * 4096, MEM_PROTECTED | MEM_SPLIT_VIEW,
 			   NULL));
 	env.iommu = x.io;
 	env.pci = x.pci;
 	env.irq = &x.irq.irq;
+	env.loop = x.loop;
 	if (vfio_device_create(&x.v, &env, &conf, 2))
 		return false;
 	check(!dma_start(&x.dma, x.mem, x.io));
@@ -123,6 +126,7 @@ static void rig_down(void)
 	check(!fake_vfio.nr_maps);
 	for (u32 i = 0; i < x.nr_slots; i++)
 		check(!x.slots[i].size);
+	loop_destroy(x.loop);
 	vfio_iommu_destroy(x.io);
 	pci_destroy(x.pci);
 	bus_destroy(x.bus);

@@ -29,6 +29,7 @@ START_TEST(creation_fails)
 	for (unsigned nth = 0; nth < 4; nth++)
 		fails(d, VFIO_DEVICE_GET_REGION_INFO, nth, -EIO);
 	fails(d, VFIO_DEVICE_GET_IRQ_INFO, 0, -EIO);
+	fails(d, VFIO_DEVICE_SET_IRQS, 2, -EIO); /* after both of INTx */
 	d->bars[0].size = 3 * 4096;
 	fails(d, 0, 0, -EINVAL);
 	d->bars[0].size = 8 * KiB; /* the table is behind it */

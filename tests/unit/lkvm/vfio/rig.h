@@ -10,6 +10,7 @@
 #include "lkvm/base/log.h"
 #include "lkvm/vfio/device.h"
 #include "lkvm/vfio/iommu.h"
+#include "lkvm/vm/loop.h"
 #include "tests/fake/irq.h"
 #include "tests/fake/vfio.h"
 #include "tests/unit/suite.h"
@@ -39,6 +40,7 @@ struct rig {
 	struct fake_irq irq;
 	struct pci *pci;
 	struct vfio_iommu *io;
+	struct loop *loop;
 	struct vfio_device *v;
 	struct vfio_conf conf;
 	u32 nr_slots;
@@ -96,10 +98,16 @@ static inline int rig_start(struct rig *x, bool has_msi)
 	fake_irq_init(&x->irq, has_msi);
 	ck_assert_int_eq(pci_create(&x->pci, x->bus, &map), 0);
 	ck_assert_int_eq(vfio_iommu_create(&x->io), 0);
+	ck_assert_int_eq(loop_create(&x->loop, "test"), 0);
 	ck_assert_int_eq(vfio_conf_parse("00:10.0", &x->conf), 0);
 
 	const struct vfio_env env = {
-		.iommu = x->io, .pci = x->pci, .irq = &x->irq.irq, .host = &rig_host, .arg = x
+		.iommu = x->io,
+		.pci = x->pci,
+		.irq = &x->irq.irq,
+		.loop = x->loop,
+		.host = &rig_host,
+		.arg = x,
 	};
 
 	return vfio_device_create(&x->v, &env, &x->conf, SLOT);
@@ -123,6 +131,7 @@ static inline void rig_down(struct rig *x)
 	for (unsigned i = 0; i < 6; i++)
 		ck_assert_uint_eq(fake_vfio.devices[0].bars[i].nr_maps, 0);
 	ck_assert_int_eq(fake_vfio.devices[0].mode, -1);
+	loop_destroy(x->loop);
 	vfio_iommu_destroy(x->io);
 	pci_destroy(x->pci);
 	bus_destroy(x->bus);
