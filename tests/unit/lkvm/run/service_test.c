@@ -195,7 +195,7 @@ UNUSED(void, bus_each, struct bus *bus, void (*fn)(void *arg, const struct bus_r
 UNUSED(bool, devices_accounted, const struct devices *d)
 UNUSED(int, devices_balloon_want, struct devices *d, u64 wanted)
 UNUSED(int, devices_capture, struct devices *d, int fd)
-UNUSED(int, devices_forward, struct devices *d, unsigned nic, const struct net_hostfwd *f, bool on)
+UNUSED(int, devices_forward, struct devices *d, unsigned nic, const struct net_hostfwd *f, int fd)
 UNUSED(int, devices_forwarded, struct devices *d, unsigned nic, unsigned i, struct net_hostfwd *out)
 UNUSED(void, devices_info, const struct devices *d, unsigned i, struct devices_info *out)
 UNUSED(unsigned, devices_nr, const struct devices *d)
