@@ -72,7 +72,12 @@ enum {
 /* IPv6 [RFC 8200] */
 enum { IP6_PLEN = 4, IP6_NEXT = 6, IP6_HOPS = 7, IP6_SRC = 8, IP6_DST = 24, IP6_HDR = 40 };
 
-enum { PROTO_ICMP = 1, PROTO_TCP = 6, PROTO_UDP = 17, PROTO_ICMP6 = 58 };
+/* Its header of a fragment. The offset is in bytes: its three lower bits have other uses. */
+enum { FRAG6_NEXT = 0, FRAG6_FIELD = 2, FRAG6_ID = 4, FRAG6_HDR = 8 };
+#define FRAG6_OFFSET 0xfff8u
+#define FRAG6_MORE 1u
+
+enum { PROTO_ICMP = 1, PROTO_TCP = 6, PROTO_UDP = 17, PROTO_FRAG6 = 44, PROTO_ICMP6 = 58 };
 
 /* UDP [RFC 768] */
 enum { UDP_SRC = 0, UDP_DST = 2, UDP_LEN = 4, UDP_CSUM = 6, UDP_HDR = 8 };

@@ -100,7 +100,7 @@ void direct_rx_ready(struct direct *d)
 }
 
 int direct_open(struct direct *d, const struct net_conf *c, struct guard *guard,
-		const struct segment *seg, struct servers *servers, struct loop *loop,
+		struct segment *seg, struct servers *servers, struct loop *loop,
 		struct netif *netif)
 {
 	struct reach reach = { .guard = guard,

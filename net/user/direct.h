@@ -29,7 +29,7 @@ struct direct {
  * log_error() line.
  */
 int direct_open(struct direct *d, const struct net_conf *c, struct guard *guard,
-		const struct segment *seg, struct servers *servers, struct loop *loop,
+		struct segment *seg, struct servers *servers, struct loop *loop,
 		struct netif *netif);
 void direct_close(struct direct *d);
 

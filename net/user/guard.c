@@ -123,18 +123,13 @@ static int check_ndp(const u8 *icmp, size_t len, size_t fixed, const char **why)
 	return 0;
 }
 
+enum { ICMP6_ECHO = 128, ROUTER_SOLICIT = 133, NEIGHBOUR_SOLICIT = 135, NEIGHBOUR_ADVERT = 136 };
+
 static int check_icmp6(const u8 *ip, const u8 *icmp, size_t len, const char **why)
 {
-	enum {
-		ECHO_REQUEST = 128,
-		ROUTER_SOLICIT = 133,
-		NEIGHBOUR_SOLICIT = 135,
-		NEIGHBOUR_ADVERT = 136
-	};
-
 	if (len < ICMP_HDR)
 		return BAD("short ICMPv6 header");
-	if (icmp[ICMP_TYPE] == ECHO_REQUEST)
+	if (icmp[ICMP_TYPE] == ICMP6_ECHO)
 		return 0;
 	/* 255 proves that the packet did not pass a router [RFC 4861 §7.1.1]. */
 	if (ip[IP6_HOPS] != 255)
@@ -279,10 +274,28 @@ static bool is_guest_addr6(const struct guard *g, const u8 *a)
 	       !memcmp(a, &g->prefix6, 8);
 }
 
+/* One that is not alone is marked; one that is becomes a packet without the header [RFC 6946 §4]. */
+static int take_fragment6(u8 *frame, size_t *len, struct guard_pkt *pkt, const char **why)
+{
+	u8 *ip = frame + ETH_HDR, *frag = frame + pkt->l4;
+
+	if (*len < pkt->l4 + FRAG6_HDR)
+		return BAD("short IPv6 fragment");
+	pkt->fragment = be16_at(frag + FRAG6_FIELD) & (FRAG6_OFFSET | FRAG6_MORE);
+	if (pkt->fragment)
+		return 0;
+	pkt->proto = ip[IP6_NEXT] = frag[FRAG6_NEXT];
+	*len -= FRAG6_HDR;
+	be16_put(ip + IP6_PLEN, (u16)(*len - pkt->l4));
+	memmove(frag, frag + FRAG6_HDR, *len - pkt->l4);
+	return 0;
+}
+
 static int check_ip6(const struct guard *g, u8 *frame, size_t *len, struct guard_pkt *pkt,
 		     const char **why)
 {
 	const u8 *ip = frame + ETH_HDR;
+	int err;
 
 	if (!g->ipv6)
 		return -EPROTONOSUPPORT;
@@ -296,7 +309,8 @@ static int check_ip6(const struct guard *g, u8 *frame, size_t *len, struct guard
 	pkt->proto = ip[IP6_NEXT];
 	if (!is_guest_addr6(g, ip + IP6_SRC))
 		return BAD("IPv6 packet from an address that is not the guest's");
-	return check_dst6(ip + IP6_DST, pkt, why);
+	err = check_dst6(ip + IP6_DST, pkt, why);
+	return err || pkt->proto != PROTO_FRAG6 ? err : take_fragment6(frame, len, pkt, why);
 }
 
 /*
@@ -479,10 +493,16 @@ int guard_check_direct(const struct guard *g, u8 *head, size_t *len, const struc
 int guard_check_whole(const struct guard *g, u8 *frame, size_t len, struct guard_pkt *pkt,
 		      const char **why)
 {
-	*pkt = (struct guard_pkt){ .type = ETHERTYPE_IP4,
+	bool v6 = be16_at(frame + ETH_TYPE) == ETHERTYPE_IP6;
+
+	*pkt = (struct guard_pkt){ .type = v6 ? ETHERTYPE_IP6 : ETHERTYPE_IP4,
 				   .l3 = ETH_HDR,
-				   .l4 = ETH_HDR + IP4_HDR,
-				   .proto = frame[ETH_HDR + IP4_PROTO] };
+				   .l4 = ETH_HDR + (v6 ? IP6_HDR : IP4_HDR),
+				   .proto = frame[ETH_HDR + (v6 ? IP6_NEXT : IP4_PROTO)] };
+	/* Neighbour discovery, for one, must not be cut [RFC 6980 §5]. */
+	if (v6 && pkt->proto != PROTO_UDP &&
+	    (pkt->proto != PROTO_ICMP6 || frame[pkt->l4 + ICMP_TYPE] != ICMP6_ECHO))
+		return -EPROTONOSUPPORT;
 
 	int err = check_l4(frame, len - pkt->l4, pkt, why);
 

@@ -28,7 +28,7 @@ struct guard_pkt {
 	u16 type; /* EtherType */
 	u32 l3, l4;
 	u8 proto;      /* upper protocol, 0 for ARP */
-	bool fragment; /* IPv4 fragment: l4 is not looked at */
+	bool fragment; /* one of several: what is behind the IP header is not looked at */
 };
 
 /*
@@ -70,7 +70,7 @@ int guard_check_direct(const struct guard *g, u8 *head, size_t *len, const struc
 		       struct guard_pkt *pkt, const char **why);
 
 /*
- * The second half of guard_check(), for a frame with an IPv4 datagram that was put together from
+ * The second half of guard_check(), for a frame with a datagram that was put together from
  * fragments: all behind the IP header, which is checked already. 0 or as guard_check().
  */
 int guard_check_whole(const struct guard *g, u8 *frame, size_t len, struct guard_pkt *pkt,

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * IPv4 reassembly.
+ * Reassembly of IPv4 and IPv6.
  *
  * Thread: the loop of the netif.
  * Trust:  fragments come from the guest; addresses, offsets and lengths were only checked one by
  *         one.
- * Spec:   RFC 791 section 3.2, RFC 1122 section 3.3.2, RFC 5722 section 4
+ * Spec:   RFC 791 section 3.2, RFC 1122 section 3.3.2, RFC 8200 section 4.5, RFC 5722 section 4
  *
  * A datagram is a bitmap of the 8-byte units that have come. A fragment that overlaps one that came
  * before ends its datagram: no honest sender does that, and what a receiver should then believe has
@@ -21,18 +21,30 @@
 
 #define NR_DATAGRAMS 8u
 #define TIMEOUT_NS (30u * UINT64_C(1000000000))
-#define MAX_PAYLOAD (65535u - IP4_HDR)
-#define NR_UNITS ((MAX_PAYLOAD + 7) / 8)
+#define NR_UNITS 8192u /* of 64 KiB */
+#define MAX_KEY (1 + 16 + 16 + 4)
 
 struct datagram {
 	u64 start_ns;
 	bool used;
-	u8 key[4 + 4 + 2 + 1]; /* source, destination, identification, protocol */
-	u32 got;	       /* bytes of payload that have come */
-	u32 total;	       /* bytes of payload; 0: the last fragment has not come */
-	u32 end;	       /* of the furthest byte that has come */
-	u8 have[(NR_UNITS + 7) / 8];
-	u8 frame[ETH_HDR + 65535];
+	u8 key[MAX_KEY];
+	u32 got;   /* bytes of payload that have come */
+	u32 total; /* bytes of payload; 0: the last fragment has not come */
+	u32 end;   /* of the furthest byte that has come */
+	u8 next;   /* IPv6: the protocol of the whole */
+	u8 have[NR_UNITS / 8];
+	u8 frame[ETH_HDR + IP6_HDR + 65535];
+};
+
+/* A fragment as both protocols have it. */
+struct piece {
+	bool v6, last;
+	const u8 *frame;
+	size_t head; /* bytes of Ethernet's and IP's headers, without that of a fragment */
+	const u8 *payload;
+	u32 off, len;
+	u8 next;
+	u8 key[MAX_KEY]; /* version, source, destination, identification; IPv4: protocol */
 };
 
 struct reasm {
@@ -50,11 +62,37 @@ void reasm_destroy(struct reasm *r)
 	free(r);
 }
 
-static void make_key(u8 *key, const u8 *ip)
+static void read4(struct piece *p, size_t len)
 {
-	memcpy(key, ip + IP4_SRC, 8);
-	memcpy(key + 8, ip + IP4_ID, 2);
-	key[10] = ip[IP4_PROTO];
+	const u8 *ip = p->frame + ETH_HDR;
+	u16 field = be16_at(ip + IP4_FRAG);
+
+	p->head = ETH_HDR + IP4_HDR;
+	p->payload = p->frame + p->head;
+	p->off = (field & IP4_OFFSET) * 8u;
+	p->len = (u32)(len - p->head);
+	p->last = !(field & IP4_MF);
+	p->key[0] = 4;
+	memcpy(p->key + 1, ip + IP4_SRC, 8);
+	memcpy(p->key + 9, ip + IP4_ID, 2);
+	p->key[11] = ip[IP4_PROTO];
+}
+
+static void read6(struct piece *p, size_t len)
+{
+	const u8 *ip = p->frame + ETH_HDR, *frag = ip + IP6_HDR;
+	u16 field = be16_at(frag + FRAG6_FIELD);
+
+	p->v6 = true;
+	p->head = ETH_HDR + IP6_HDR;
+	p->payload = frag + FRAG6_HDR;
+	p->off = field & FRAG6_OFFSET;
+	p->len = (u32)(len - p->head - FRAG6_HDR);
+	p->last = !(field & FRAG6_MORE);
+	p->next = frag[FRAG6_NEXT];
+	p->key[0] = 6;
+	memcpy(p->key + 1, ip + IP6_SRC, 32);
+	memcpy(p->key + 33, frag + FRAG6_ID, 4);
 }
 
 static void begin(struct datagram *d, const u8 *key, u64 now_ns)
@@ -96,53 +134,62 @@ static bool mark(struct datagram *d, u32 off, u32 len)
 	return true;
 }
 
-static bool place(struct datagram *d, const u8 *frag, u32 off, u32 len, bool last)
+static bool place(struct datagram *d, const struct piece *p)
 {
-	const u8 *payload = frag + ETH_HDR + IP4_HDR;
+	u32 most = 65535u - (p->v6 ? 0 : IP4_HDR), end = p->off + p->len;
 
-	if (!len || !range_within(off, len, MAX_PAYLOAD) || (!last && len % 8))
+	if (!p->len || !range_within(p->off, p->len, most) || (!p->last && p->len % 8))
 		return false;
 	/* Two ends, or bytes past the end. */
-	if (last && d->total)
+	if (p->last && d->total)
 		return false;
-	if (last)
-		d->total = off + len;
-	d->end = MAX(d->end, off + len);
-	if ((d->total && d->end > d->total) || !mark(d, off, len))
+	if (p->last)
+		d->total = end;
+	d->end = MAX(d->end, end);
+	if ((d->total && d->end > d->total) || !mark(d, p->off, p->len))
 		return false;
-	memcpy(d->frame + ETH_HDR + IP4_HDR + off, payload, len);
-	if (!off)
-		memcpy(d->frame, frag, ETH_HDR + IP4_HDR);
-	d->got += len;
+	memcpy(d->frame + p->head + p->off, p->payload, p->len);
+	if (!p->off) {
+		memcpy(d->frame, p->frame, p->head);
+		d->next = p->next;
+	}
+	d->got += p->len;
 	return true;
+}
+
+/* All of it is there: headers as if it had never been cut. */
+static void complete(struct datagram *d, bool v6)
+{
+	u8 *ip = d->frame + ETH_HDR;
+
+	if (v6) {
+		be16_put(ip + IP6_PLEN, (u16)d->total);
+		ip[IP6_NEXT] = d->next;
+		return;
+	}
+	be16_put(ip + IP4_TOTAL, (u16)(IP4_HDR + d->total));
+	be16_put(ip + IP4_FRAG, 0);
+	be16_put(ip + IP4_CSUM, 0);
+	be16_put(ip + IP4_CSUM, csum_finish(csum_add(0, ip, IP4_HDR)));
 }
 
 bool reasm_add(struct reasm *r, const u8 *frag, size_t frag_len, u64 now_ns, u8 **frame,
 	       size_t *len)
 {
-	const u8 *ip = frag + ETH_HDR;
-	u16 field = be16_at(ip + IP4_FRAG);
-	u8 key[sizeof(r->d[0].key)];
-	u8 *head;
+	struct piece p = { .frame = frag };
+	struct datagram *d;
 
-	make_key(key, ip);
-
-	struct datagram *d = find(r, key, now_ns);
-
-	if (!place(d, frag, (field & IP4_OFFSET) * 8u, (u32)(frag_len - ETH_HDR - IP4_HDR),
-		   !(field & IP4_MF))) {
+	(be16_at(frag + ETH_TYPE) == ETHERTYPE_IP6 ? read6 : read4)(&p, frag_len);
+	d = find(r, p.key, now_ns);
+	if (!place(d, &p)) {
 		d->used = false;
 		return false;
 	}
 	if (!d->total || d->got != d->total)
 		return false;
 	d->used = false;
-	head = d->frame + ETH_HDR;
-	be16_put(head + IP4_TOTAL, (u16)(IP4_HDR + d->total));
-	be16_put(head + IP4_FRAG, 0);
-	be16_put(head + IP4_CSUM, 0);
-	be16_put(head + IP4_CSUM, csum_finish(csum_add(0, head, IP4_HDR)));
+	complete(d, p.v6);
 	*frame = d->frame;
-	*len = ETH_HDR + IP4_HDR + d->total;
+	*len = p.head + d->total;
 	return true;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The guest's IPv4 fragments are put together, in a fixed amount of memory, so that libslirp never
- * sees a fragment [RFC 791 3.2]. The loop's thread.
+ * The guest's fragments are put together, in a fixed amount of memory, so that nobody behind sees
+ * one [RFC 791 3.2, RFC 8200 4.5]. The loop's thread.
  */
 #ifndef NET_REASM_H
 #define NET_REASM_H
@@ -17,7 +17,7 @@ int reasm_create(struct reasm **out);
 void reasm_destroy(struct reasm *r);
 
 /*
- * Add a fragment: a whole frame with an IPv4 header without options that guard_check() has passed.
+ * Add a fragment: a whole frame that guard_check() has passed and called one.
  * `now_ns` is of a clock that does not go back. True: the datagram is complete, and *frame and *len
  * are the frame with all of it, until the next call; what is behind its IP header is not checked
  * yet. False: it is not complete, or has been given up because the fragment makes no sense.

@@ -5,8 +5,8 @@
  * Thread: the loop of the netif.
  * Trust:  frames of the guest have passed net/user/guard.c; frames of libslirp carry bytes of the
  *         network but headers that libslirp made. Both are bounded here all the same.
- * Spec:   RFC 9293 section 3.7.1 (MSS), RFC 791 section 3.2 (fragmentation), virtio 1.3 section
- *         5.1.6
+ * Spec:   RFC 9293 section 3.7.1 (MSS), RFC 791 section 3.2 and RFC 8200 section 4.5
+ *         (fragmentation), RFC 6864 (numbers of datagrams), virtio 1.3 section 5.1.6
  *
  * Most of the price of a byte is the price of its frame: an interrupt, an exit, a system call, two
  * walks through a TCP. From the guest, TSO gives large frames, and libslirp takes them as they are.
@@ -24,6 +24,7 @@
 #include "net/csum.h"
 #include "net/eth.h"
 
+#define IP6_MIN_MTU 1280u	    /* [RFC 8200 section 5] */
 #define MAX_HDR (ETH_HDR + 60 + 60) /* the longest IPv4 header is longer than IPv6's */
 
 static u16 mss_of(const struct segment *s, u16 type)
@@ -234,14 +235,18 @@ static void emit_cut(const struct segment *s, const u8 *frame, size_t len,
 	}
 }
 
-/* libslirp writes no IP options. It may have cut the datagram already. [RFC 791 section 3.2] */
-static void emit_fragments(const struct segment *s, const u8 *frame, size_t len,
-			   segment_emit_fn emit, void *arg)
+/*
+ * libslirp writes no IP options. It may have cut the datagram already, and has given it a number; who
+ * said that it was not to be cut has not [RFC 6864 section 4.1].
+ */
+static void emit_fragments(struct segment *s, const u8 *frame, size_t len, segment_emit_fn emit,
+			   void *arg)
 {
 	const struct netif_offload none = { .gso = NETIF_GSO_NONE };
 	size_t payload = len - ETH_HDR - IP4_HDR;
 	size_t step = (s->mtu - IP4_HDR) & ~(size_t)7, n;
 	u16 field = be16_at(frame + ETH_HDR + IP4_FRAG);
+	u16 id = field & IP4_DF ? (u16)s->next_id++ : be16_at(frame + ETH_HDR + IP4_ID);
 
 	for (size_t off = 0; off < payload; off += n) {
 		u8 hdr[ETH_HDR + IP4_HDR], *ip = hdr + ETH_HDR;
@@ -249,6 +254,7 @@ static void emit_fragments(const struct segment *s, const u8 *frame, size_t len,
 		n = MIN(step, payload - off);
 		memcpy(hdr, frame, sizeof(hdr));
 		be16_put(ip + IP4_TOTAL, (u16)(IP4_HDR + n));
+		be16_put(ip + IP4_ID, id);
 		be16_put(ip + IP4_FRAG, (u16)((field & (IP4_MF | IP4_OFFSET)) + off / 8) |
 						(off + n < payload ? IP4_MF : 0));
 		be16_put(ip + IP4_CSUM, 0);
@@ -263,8 +269,45 @@ static void emit_fragments(const struct segment *s, const u8 *frame, size_t len,
 	}
 }
 
-void segment_emit(const struct segment *s, const u8 *frame, size_t len, segment_emit_fn emit,
-		  void *arg)
+/*
+ * Where the guest's datagrams begin is their source for the guest, which alone may cut one. The
+ * host's kernel has put it together before. Nobody here writes other headers behind IPv6's.
+ */
+static void emit_fragments6(struct segment *s, const u8 *frame, size_t len, segment_emit_fn emit,
+			    void *arg)
+{
+	const struct netif_offload none = { .gso = NETIF_GSO_NONE };
+	size_t payload = len - ETH_HDR - IP6_HDR;
+	size_t step = (s->mtu - IP6_HDR - FRAG6_HDR) & ~(size_t)7, n;
+	u32 id = s->next_id++;
+
+	for (size_t off = 0; off < payload; off += n) {
+		u8 hdr[ETH_HDR + IP6_HDR + FRAG6_HDR], *ip = hdr + ETH_HDR, *frag = ip + IP6_HDR;
+
+		n = MIN(step, payload - off);
+		memcpy(hdr, frame, ETH_HDR + IP6_HDR);
+		be16_put(ip + IP6_PLEN, (u16)(FRAG6_HDR + n));
+		be16_put(frag, (u16)(ip[IP6_NEXT] << 8)); /* and a byte that is reserved */
+		ip[IP6_NEXT] = PROTO_FRAG6;
+		be16_put(frag + FRAG6_FIELD, (u16)(off | (off + n < payload ? FRAG6_MORE : 0)));
+		be32_put(frag + FRAG6_ID, id);
+
+		struct iovec iov[2] = {
+			{ hdr, sizeof(hdr) },
+			{ (void *)(uintptr_t)(frame + ETH_HDR + IP6_HDR + off), n },
+		};
+
+		emit(arg, &none, iov_cur(iov, 2));
+	}
+}
+
+static bool may_be_cut6(const struct segment *s, const struct guard_pkt *pkt)
+{
+	return pkt->type == ETHERTYPE_IP6 && s->mtu >= IP6_MIN_MTU &&
+	       (pkt->proto == PROTO_UDP || pkt->proto == PROTO_ICMP6);
+}
+
+void segment_emit(struct segment *s, const u8 *frame, size_t len, segment_emit_fn emit, void *arg)
 {
 	struct netif_offload o = { .data_valid = s->offloads & NETIF_RX_CSUM };
 	struct iovec iov = { (void *)(uintptr_t)frame, len };
@@ -287,5 +330,7 @@ void segment_emit(const struct segment *s, const u8 *frame, size_t len, segment_
 		(whole ? emit_large : emit_cut)(s, frame, len, &pkt, emit, arg);
 	} else if (pkt.type == ETHERTYPE_IP4 && frame[ETH_HDR + IP4_VIHL] == 0x45) {
 		emit_fragments(s, frame, len, emit, arg);
+	} else if (may_be_cut6(s, &pkt)) {
+		emit_fragments6(s, frame, len, emit, arg);
 	}
 }

@@ -19,6 +19,7 @@
 struct segment {
 	u16 mtu;      /* of the guest's interface */
 	u32 offloads; /* accepted by its driver, NETIF_* */
+	u32 next_id;  /* of a datagram that is cut and has no number yet */
 };
 
 /*
@@ -32,10 +33,9 @@ typedef void (*segment_emit_fn)(void *arg, const struct netif_offload *o, struct
 
 /*
  * Give a frame from libslirp, of any size, to emit(arg, ...) as the driver can take it: as it is,
- * as a large TCP segment, cut into small ones, or in IPv4 fragments. Other large packets are
- * dropped.
+ * as a large TCP segment, cut into small ones, or in fragments. Packets of other protocols that are
+ * too large are dropped.
  */
-void segment_emit(const struct segment *s, const u8 *frame, size_t len, segment_emit_fn emit,
-		  void *arg);
+void segment_emit(struct segment *s, const u8 *frame, size_t len, segment_emit_fn emit, void *arg);
 
 #endif

@@ -18,7 +18,7 @@ struct udp;
 struct udp_conf {
 	struct reach reach;
 	struct neigh *neigh;
-	const struct segment *seg; /* the guest's MTU, and what its driver takes */
+	struct segment *seg; /* the guest's MTU, and what its driver takes */
 };
 
 /* What it asks of the kernel. */

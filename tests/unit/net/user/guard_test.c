@@ -444,6 +444,67 @@ START_TEST(ipv6)
 }
 END_TEST
 
+/* [RFC 8200 §4.5] */
+START_TEST(ipv6_fragments)
+{
+	u8 *ip = f + ETH_HDR, *frag = ip + IP6_HDR;
+	size_t n = put_ip6("fd33::15", "fd33::1", PROTO_FRAG6, 64, 24);
+
+	setup(true);
+	frag[FRAG6_NEXT] = PROTO_UDP;
+	be16_put(frag + FRAG6_FIELD, FRAG6_MORE);
+	ck_assert_int_eq(check(n), 0);
+	ck_assert(pkt.fragment);
+	be16_put(frag + FRAG6_FIELD, 1448);
+	ck_assert_int_eq(check(n), 0);
+	ck_assert(pkt.fragment);
+	ck_assert_int_eq(check(put_ip6("fd33::15", "fd33::1", PROTO_FRAG6, 64, 7)), -EBADMSG);
+	ck_assert_int_eq(check(put_ip6("fd33::15", "ff02::1", PROTO_FRAG6, 64, 24)),
+			 -EPROTONOSUPPORT);
+	/* [RFC 6946] The first and the last at once. */
+	n = put_ip6("fd33::15", "fd33::1", PROTO_FRAG6, 64, 8 + 12);
+	frag[FRAG6_NEXT] = PROTO_UDP;
+	be16_put(frag + FRAG6_HDR + UDP_DST, 0x1234);
+	be16_put(frag + FRAG6_HDR + UDP_LEN, 12);
+	memcpy(frag + 16, "data", 4);
+	ck_assert_int_eq(check(n), 0);
+	ck_assert(!pkt.fragment);
+	ck_assert_uint_eq(pkt.proto, PROTO_UDP);
+	ck_assert_uint_eq(be16_at(ip + IP6_PLEN), 12);
+	ck_assert_uint_eq(be16_at(frag + UDP_DST), 0x1234);
+	ck_assert_mem_eq(frag + UDP_HDR, "data", 4);
+	/* One in another is none. */
+	n = put_ip6("fd33::15", "fd33::1", PROTO_FRAG6, 64, 24);
+	frag[FRAG6_NEXT] = PROTO_FRAG6;
+	ck_assert_int_eq(check(n), -EPROTONOSUPPORT);
+}
+END_TEST
+
+/* What was put together is judged as if it had come so, but for what must not be cut [RFC 6980]. */
+START_TEST(ipv6_wholes)
+{
+	u8 *l4 = f + ETH_HDR + IP6_HDR;
+	const char *why = NULL;
+	size_t n;
+
+	setup(true);
+	n = put_ip6("fd33::15", "fd33::1", PROTO_UDP, 64, 3000);
+	be16_put(l4 + UDP_LEN, 3000);
+	ck_assert_int_eq(guard_check_whole(&guard, f, n, &pkt, &why), 0);
+	ck_assert_uint_eq(pkt.type, ETHERTYPE_IP6);
+	ck_assert_uint_eq(pkt.l4, 54);
+	be16_put(l4 + UDP_LEN, 3001);
+	ck_assert_int_eq(guard_check_whole(&guard, f, n, &pkt, &why), -EBADMSG);
+	n = put_icmp6(128, 3000);
+	ck_assert_int_eq(guard_check_whole(&guard, f, n, &pkt, &why), 0);
+	n = put_icmp6(135, 24);
+	ck_assert_int_eq(guard_check_whole(&guard, f, n, &pkt, &why), -EPROTONOSUPPORT);
+	n = put_ip6("fd33::15", "fd33::1", PROTO_TCP, 64, 24);
+	l4[TCP_OFF] = 0x50;
+	ck_assert_int_eq(guard_check_whole(&guard, f, n, &pkt, &why), -EPROTONOSUPPORT);
+}
+END_TEST
+
 START_TEST(neighbour_discovery)
 {
 	u8 *icmp = f + ETH_HDR + IP6_HDR;
@@ -711,5 +772,6 @@ SUITE_MAIN("net/guard", good_frames_pass, padding_is_cut_off, every_truncation_i
 	   bad_ethernet_and_arp, bad_ipv4, bad_upper_headers, what_nobody_takes_is_dropped_quietly,
 	   urgent_marks_are_removed, fragments_are_marked, checksums_are_filled_in,
 	   checksums_only_where_they_belong, segmentation_is_for_tcp, the_largest_frame, ipv6,
-	   neighbour_discovery, ipv6_addresses_of_this_host, a_name_server_has_one_port,
-	   heads_of_tcp_are_judged_like_frames, what_is_tcp_of_our_own, what_is_udp_of_our_own)
+	   ipv6_fragments, ipv6_wholes, neighbour_discovery, ipv6_addresses_of_this_host,
+	   a_name_server_has_one_port, heads_of_tcp_are_judged_like_frames, what_is_tcp_of_our_own,
+	   what_is_udp_of_our_own)

@@ -133,12 +133,134 @@ START_TEST(fragments_of_fragments)
 }
 END_TEST
 
+/* [RFC 6864 §4.1] What was not to be cut has no number: then each one that is cut gets its own. */
+START_TEST(each_datagram_has_its_number)
+{
+	struct segment s = { .mtu = 1500, .next_id = 0xfffe };
+	size_t n = put_ip4(f, HOST_IP, GUEST_IP, PROTO_UDP, 3000);
+	u16 id[4];
+
+	be16_put(f + 20, IP4_DF);
+	be16_put(f + 18, 0);
+	fix_ip4(f);
+	fake_frames_clear(&out);
+	for (unsigned i = 0; i < 4; i++)
+		segment_emit(&s, f, n, on_emit, &out);
+	ck_assert_uint_eq(out.nr, 12);
+	for (unsigned i = 0; i < 12; i++) {
+		if (i % 3 == 0)
+			id[i / 3] = be16_at(out.f[i].data + 18);
+		ck_assert_uint_eq(be16_at(out.f[i].data + 18), id[i / 3]);
+		ck_assert(!(be16_at(out.f[i].data + 20) & IP4_DF));
+	}
+	for (unsigned i = 1; i < 4; i++)
+		ck_assert_uint_ne(id[i], id[i - 1]);
+	/* libslirp's are its own. */
+	be16_put(f + 20, 0);
+	be16_put(f + 18, 0x1234);
+	fix_ip4(f);
+	emit(1500, 0, n);
+	ck_assert_uint_eq(be16_at(out.f[0].data + 18), 0x1234);
+	fake_frames_clear(&out);
+}
+END_TEST
+
+/* An IPv6 packet of `len` bytes of this protocol in `f`; the length of the frame. */
+static size_t put_ip6(u8 proto, size_t len)
+{
+	u8 *ip = f + ETH_HDR;
+
+	memset(f, 0, ETH_HDR + IP6_HDR);
+	be16_put(f + ETH_TYPE, ETHERTYPE_IP6);
+	be32_put(ip, 0x60000000);
+	be16_put(ip + IP6_PLEN, (u16)len);
+	ip[IP6_NEXT] = proto;
+	ip[IP6_SRC] = 0xfd;
+	ip[IP6_DST] = 0xfd;
+	ip[IP6_DST + 15] = 0x0f;
+	for (size_t i = 0; i < len; i++)
+		f[ETH_HDR + IP6_HDR + i] = (u8)(i * 7 + i / 251);
+	return ETH_HDR + IP6_HDR + len;
+}
+
+/* [RFC 8200 §4.5] Put together again they are what was cut. */
+START_TEST(fragments_of_ipv6)
+{
+	static const size_t sizes[] = { 1461, 2896, 4000, 65535 };
+	struct segment s = { .mtu = 1500 };
+
+	for (unsigned i = 0; i < ARRAY_SIZE(sizes); i++) {
+		size_t n = put_ip6(i % 2 ? PROTO_ICMP6 : PROTO_UDP, sizes[i]), len = 0;
+		struct reasm *r;
+		u8 *whole = NULL;
+
+		ck_assert_int_eq(reasm_create(&r), 0);
+		fake_frames_clear(&out);
+		segment_emit(&s, f, n, on_emit, &out);
+		ck_assert_uint_eq(out.nr, (sizes[i] + 1447) / 1448);
+		for (unsigned k = 0; k < out.nr; k++) {
+			ck_assert_uint_le(out.f[k].len, 1514);
+			ck_assert_uint_eq(be16_at(out.f[k].data + ETH_HDR + IP6_PLEN),
+					  out.f[k].len - ETH_HDR - IP6_HDR);
+			ck_assert_uint_eq(out.f[k].data[ETH_HDR + IP6_NEXT], PROTO_FRAG6);
+			ck_assert_uint_eq(be32_at(out.f[k].data + 58), i);
+			ck_assert(reasm_add(r, out.f[k].data, out.f[k].len, 1, &whole, &len) ==
+				  (k + 1 == out.nr));
+		}
+		ck_assert_uint_eq(len, n);
+		ck_assert_mem_eq(whole, f, n);
+		reasm_destroy(r);
+	}
+	fake_frames_clear(&out);
+}
+END_TEST
+
+/* Two datagrams of IPv6 whose fragments are mixed; an overlap ends the one [RFC 5722 §4]. */
+START_TEST(fragments_of_ipv6_mixed)
+{
+	struct segment s = { .mtu = 1500 };
+	struct fake_frames other = { .nr = 0 };
+	size_t n = put_ip6(PROTO_UDP, 4000), len = 0;
+	struct reasm *r;
+	u8 *whole = NULL;
+
+	ck_assert_int_eq(reasm_create(&r), 0);
+	fake_frames_clear(&out);
+	segment_emit(&s, f, n, on_emit, &out);
+	f[ETH_HDR + IP6_HDR] = 0x55;
+	segment_emit(&s, f, n, on_emit, &other);
+	for (unsigned k = 0; k < 3; k++) {
+		bool last = k == 2;
+
+		ck_assert(reasm_add(r, out.f[k].data, out.f[k].len, 1, &whole, &len) == last);
+		if (last)
+			ck_assert_uint_eq(whole[ETH_HDR + IP6_HDR], 0);
+		ck_assert(reasm_add(r, other.f[k].data, other.f[k].len, 1, &whole, &len) == last);
+	}
+	ck_assert_mem_eq(whole, f, n);
+	ck_assert(!reasm_add(r, out.f[0].data, out.f[0].len, 1, &whole, &len));
+	ck_assert(!reasm_add(r, out.f[0].data, out.f[0].len, 1, &whole, &len));
+	ck_assert(!reasm_add(r, out.f[1].data, out.f[1].len, 1, &whole, &len));
+	ck_assert(!reasm_add(r, out.f[2].data, out.f[2].len, 1, &whole, &len));
+	reasm_destroy(r);
+	fake_frames_clear(&out);
+	fake_frames_clear(&other);
+}
+END_TEST
+
 START_TEST(frames_that_fit_nowhere)
 {
 	size_t n = put_ip4(f, HOST_IP, GUEST_IP, PROTO_UDP, 3000);
 
 	be16_put(f + ETH_TYPE, ETHERTYPE_IP6);
 	emit(1500, 0, n);
+	ck_assert_uint_eq(out.nr, 0);
+	/* A fragment already, and a link that IPv6 must not have. */
+	n = put_ip6(PROTO_FRAG6, 3000);
+	emit(1500, 0, n);
+	ck_assert_uint_eq(out.nr, 0);
+	n = put_ip6(PROTO_UDP, 3000);
+	emit(1279, 0, n);
 	ck_assert_uint_eq(out.nr, 0);
 	emit(1500, 0, 13);
 	ck_assert_uint_eq(out.nr, 0);
@@ -451,7 +573,8 @@ START_TEST(checksums_agree_with_the_definition)
 END_TEST
 
 SUITE_MAIN("net/segment", small_frames_pass_untouched, large_segments_go_whole_if_they_may,
-	   large_segments_are_cut_otherwise, fragments_of_fragments, frames_that_fit_nowhere,
+	   large_segments_are_cut_otherwise, fragments_of_fragments, each_datagram_has_its_number,
+	   fragments_of_ipv6, fragments_of_ipv6_mixed, frames_that_fit_nowhere,
 	   the_guest_is_told_an_mss_it_can_carry, windows_are_whole_segments,
 	   large_segments_are_invited, fragments_in_any_order, fragments_that_make_no_sense,
 	   old_fragments_make_room, the_backlog_is_a_bounded_queue,

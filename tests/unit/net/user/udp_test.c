@@ -173,6 +173,38 @@ START_TEST(larger_than_the_mtu)
 }
 END_TEST
 
+/* [RFC 8200 §4.5] The same of IPv6. */
+START_TEST(larger_than_the_mtu_of_ipv6)
+{
+	static u8 whole[70000];
+	union reach_addr from;
+	struct fake_frame *f;
+	struct ip_key k;
+	u16 port;
+	size_t have = 0, n = UDP_HDR + 4000;
+	int sk;
+
+	if (!has_ipv6())
+		return;
+	sk = uw_peer(true, &port);
+	k = uw_key("fd33::1", 40000, port);
+	uw_send(&w, &k, bytes, 4000);
+	from = peer_gets(sk, bytes, 4000);
+	answer(sk, &from, bytes, 4000);
+	while (have < n) {
+		f = uw_next(&w, scaled(3000));
+		ck_assert_ptr_nonnull(f);
+		ck_assert_uint_le(f->len, 1514);
+		ck_assert_uint_eq(be16_at(f->data + 56) & FRAG6_OFFSET, have);
+		memcpy(whole + have, f->data + 62, f->len - 62);
+		have += f->len - 62;
+	}
+	ck_assert_uint_eq(csum_finish(csum_add(ip_pseudo(&k, false, PROTO_UDP, n), whole, n)), 0);
+	ck_assert_mem_eq(whole + UDP_HDR, bytes, 4000);
+	close(sk);
+}
+END_TEST
+
 /* A guest with fewer buffers than a datagram has fragments gets all of it, and then others. */
 START_TEST(fragments_wait_for_buffers)
 {
@@ -509,7 +541,7 @@ START_TEST(what_the_guest_has_no_room_for_waits)
 END_TEST
 
 SUITE_MAIN_FIXTURE("net/user/udp", set_up, tear_down, there_and_back,
-		   what_the_room_is_too_small_for, larger_than_the_mtu, fragments_wait_for_buffers,
-		   checksums, lengths, trains, long_trains, a_port_where_nobody_is,
-		   what_the_guest_must_not_reach, idle_flows_end, a_limit_of_their_number,
-		   what_the_guest_has_no_room_for_waits)
+		   what_the_room_is_too_small_for, larger_than_the_mtu, larger_than_the_mtu_of_ipv6,
+		   fragments_wait_for_buffers, checksums, lengths, trains, long_trains,
+		   a_port_where_nobody_is, what_the_guest_must_not_reach, idle_flows_end,
+		   a_limit_of_their_number, what_the_guest_has_no_room_for_waits)
