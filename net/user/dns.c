@@ -10,8 +10,10 @@
  *
  * A question goes to the first server of resolv.conf. Whoever gets no answer asks again, from the
  * same port and with the same number; then the next server is asked, too, and the first answer of
- * them is the guest's. A server that is not there (the host's kernel says so) is passed over at
- * once, and when none is left the guest is told SERVFAIL, so that it does not wait.
+ * them is the guest's. A server that is not there (the host's kernel says so), or that says that
+ * it cannot answer, is passed over at once, as resolvers do: the guest's, which knows of one server
+ * alone, cannot. When none is left the guest is told SERVFAIL, or what the last one has said, so
+ * that it does not wait.
  *
  * An attempt is one question at one server. There are so many at a time; the oldest makes room.
  */
@@ -52,7 +54,7 @@ const struct calls dns_calls = CALLS("names", list);
 
 /* DNS */
 enum { DNS_ID = 0, DNS_FLAGS = 2, DNS_RCODE = 3, DNS_HDR = 12 };
-enum { DNS_RESPONSE = 0x80, SERVFAIL = 2 };
+enum { DNS_RESPONSE = 0x80, RCODE_BITS = 0x0f, SERVFAIL = 2, NOTIMP = 4, REFUSED = 5 };
 
 /* Who asks what. */
 struct question {
@@ -202,15 +204,22 @@ static bool try_from(struct dns *d, const struct question *q, unsigned from)
 	return false;
 }
 
-/* Nobody is there: on to the next one. */
-static void pass_over(struct attempt *a)
+/* On to the next one. False: there is none, and nobody else who was asked may still answer. */
+static bool pass_over(struct attempt *a)
 {
 	struct dns *d = a->dns;
 	struct question q = a->q;
 
 	end_attempt(a);
-	if (!try_from(d, &q, a->server + 1) && !attempt_at(d, &q, NULL))
-		tell_failure(d, &q);
+	return try_from(d, &q, a->server + 1) || attempt_at(d, &q, NULL);
+}
+
+/* It cannot answer, but another one may. That there is no such name is an answer. */
+static bool is_refusal(const u8 *msg)
+{
+	u8 rcode = msg[DNS_RCODE] & RCODE_BITS;
+
+	return rcode == SERVFAIL || rcode == NOTIMP || rcode == REFUSED;
 }
 
 static void settle(struct dns *d, const struct question *q)
@@ -225,20 +234,25 @@ static void on_answer(void *arg, u32 events)
 {
 	struct attempt *a = arg;
 	struct dns *d = a->dns;
+	const struct question q = a->q;
 	u8 *msg = d->frame + UDP4_HEAD;
 	ssize_t n = recv(a->fd, msg, UDP4_MAX, 0);
+	bool refuses;
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n < 0) {
-		pass_over(a);
-	} else if (n >= DNS_HDR && be16_at(msg + DNS_ID) == a->q.id &&
+		if (!pass_over(a))
+			tell_failure(d, &q);
+	} else if (n >= DNS_HDR && be16_at(msg + DNS_ID) == q.id &&
 		   (msg[DNS_FLAGS] & DNS_RESPONSE)) {
-		const struct question q = a->q;
-
-		d->servers->last = a->server;
-		settle(d, &q);
-		tell(d, &q, (size_t)n);
+		refuses = is_refusal(msg);
+		if (!refuses) {
+			d->servers->last = a->server;
+			settle(d, &q);
+		}
+		if (!refuses || !pass_over(a))
+			tell(d, &q, (size_t)n);
 	}
 	d->client->batch_end(d->arg);
 }

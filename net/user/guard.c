@@ -26,6 +26,7 @@
 
 #include "net/csum.h"
 #include "net/eth.h"
+#include "net/user/reasm.h"
 
 #define BAD(text) (*why = (text), -EBADMSG)
 
@@ -274,23 +275,6 @@ static bool is_guest_addr6(const struct guard *g, const u8 *a)
 	       !memcmp(a, &g->prefix6, 8);
 }
 
-/* One that is not alone is marked; one that is becomes a packet without the header [RFC 6946 §4]. */
-static int take_fragment6(u8 *frame, size_t *len, struct guard_pkt *pkt, const char **why)
-{
-	u8 *ip = frame + ETH_HDR, *frag = frame + pkt->l4;
-
-	if (*len < pkt->l4 + FRAG6_HDR)
-		return BAD("short IPv6 fragment");
-	pkt->fragment = be16_at(frag + FRAG6_FIELD) & (FRAG6_OFFSET | FRAG6_MORE);
-	if (pkt->fragment)
-		return 0;
-	pkt->proto = ip[IP6_NEXT] = frag[FRAG6_NEXT];
-	*len -= FRAG6_HDR;
-	be16_put(ip + IP6_PLEN, (u16)(*len - pkt->l4));
-	memmove(frag, frag + FRAG6_HDR, *len - pkt->l4);
-	return 0;
-}
-
 static int check_ip6(const struct guard *g, u8 *frame, size_t *len, struct guard_pkt *pkt,
 		     const char **why)
 {
@@ -310,7 +294,12 @@ static int check_ip6(const struct guard *g, u8 *frame, size_t *len, struct guard
 	if (!is_guest_addr6(g, ip + IP6_SRC))
 		return BAD("IPv6 packet from an address that is not the guest's");
 	err = check_dst6(ip + IP6_DST, pkt, why);
-	return err || pkt->proto != PROTO_FRAG6 ? err : take_fragment6(frame, len, pkt, why);
+	if (err || pkt->proto != PROTO_FRAG6)
+		return err;
+	if (!reasm_look6(frame, len, &pkt->fragment))
+		return BAD("short IPv6 fragment");
+	pkt->proto = ip[IP6_NEXT];
+	return 0;
 }
 
 /*

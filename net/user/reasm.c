@@ -78,6 +78,23 @@ static void read4(struct piece *p, size_t len)
 	p->key[11] = ip[IP4_PROTO];
 }
 
+bool reasm_look6(u8 *frame, size_t *len, bool *is)
+{
+	u8 *ip = frame + ETH_HDR, *frag = ip + IP6_HDR;
+	size_t rest = *len - ETH_HDR - IP6_HDR - FRAG6_HDR;
+
+	if (*len < ETH_HDR + IP6_HDR + FRAG6_HDR)
+		return false;
+	*is = be16_at(frag + FRAG6_FIELD) & (FRAG6_OFFSET | FRAG6_MORE);
+	if (*is)
+		return true;
+	ip[IP6_NEXT] = frag[FRAG6_NEXT];
+	be16_put(ip + IP6_PLEN, (u16)rest);
+	memmove(frag, frag + FRAG6_HDR, rest);
+	*len -= FRAG6_HDR;
+	return true;
+}
+
 static void read6(struct piece *p, size_t len)
 {
 	const u8 *ip = p->frame + ETH_HDR, *frag = ip + IP6_HDR;

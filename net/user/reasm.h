@@ -17,6 +17,13 @@ int reasm_create(struct reasm **out);
 void reasm_destroy(struct reasm *r);
 
 /*
+ * A frame of *len bytes with an IPv6 header that says that a fragment's header follows: is it one
+ * of several? If not (*is false) that header is taken out, and *len is less [RFC 6946 §4]. False:
+ * it is too short to have one.
+ */
+bool reasm_look6(u8 *frame, size_t *len, bool *is);
+
+/*
  * Add a fragment: a whole frame that guard_check() has passed and called one.
  * `now_ns` is of a clock that does not go back. True: the datagram is complete, and *frame and *len
  * are the frame with all of it, until the next call; what is behind its IP header is not checked

@@ -236,8 +236,8 @@ static void emit_cut(const struct segment *s, const u8 *frame, size_t len,
 }
 
 /*
- * libslirp writes no IP options. It may have cut the datagram already, and has given it a number; who
- * said that it was not to be cut has not [RFC 6864 section 4.1].
+ * libslirp writes no IP options. It may have cut the datagram already, and has given it a number;
+ * who said that it was not to be cut has not [RFC 6864 section 4.1].
  */
 static void emit_fragments(struct segment *s, const u8 *frame, size_t len, segment_emit_fn emit,
 			   void *arg)

@@ -154,6 +154,23 @@ static bool answer(int sk, u8 id, u8 word, u8 flags)
 	return true;
 }
 
+/* It answers that it cannot. False: it is not asked. */
+static bool refuse(int sk, u8 id, u8 rcode)
+{
+	union reach_addr from;
+	socklen_t len = sizeof(from);
+	u8 q[100];
+	ssize_t n = recvfrom(sk, q, sizeof(q), MSG_DONTWAIT, &from.sa, &len);
+
+	if (n < 0)
+		return false;
+	ck_assert_uint_eq(q[1], id);
+	q[2] |= 0x80;
+	q[3] = rcode;
+	ck_assert_int_eq(sendto(sk, q, (size_t)n, 0, &from.sa, len), n);
+	return true;
+}
+
 static bool guest_gets(void)
 {
 	unsigned before = nr_got;
@@ -190,6 +207,17 @@ static void expect_word(u16 sport, u8 id, u8 word)
 	ck_assert_uint_eq(len, 20);
 	ck_assert_uint_eq(msg[1], id);
 	ck_assert_uint_eq(msg[19], word);
+}
+
+static void expect_rcode(u16 sport, u8 id, u8 rcode)
+{
+	size_t len;
+	const u8 *msg;
+
+	ck_assert(guest_gets());
+	msg = answered(sport, &len);
+	ck_assert_uint_eq(msg[1], id);
+	ck_assert_uint_eq(msg[3] & 15, rcode);
 }
 
 static void expect_failure(u16 sport, u8 id)
@@ -262,6 +290,37 @@ START_TEST(a_server_that_is_not_there_is_passed_over)
 		loop_step(loop, 10);
 	expect_word(4000, 1, 5);
 	close(sk);
+}
+END_TEST
+
+/* SERVFAIL, NOTIMP, REFUSED [RFC 1035 §4.1.1]: after them a resolver asks the next one. */
+START_TEST(a_server_that_knows_nothing_is_passed_over)
+{
+	static const u8 words[] = { 2, 4, 5 };
+	int one, two;
+
+	resolv_conf("nameserver 127.0.0.2\nnameserver 127.0.0.3\n");
+	one = server_of("127.0.0.2");
+	two = server_of("127.0.0.3");
+	for (u8 i = 0; i < 3; i++) {
+		ask(i, 40000);
+		ck_assert(refuse(one, i, words[i]));
+		loop_step(loop, scaled(500));
+		ck_assert(answer(two, i, 22, 0x80));
+		expect_word(40000, i, 22);
+	}
+	/* Nobody knows: the last one's words. That there is no such name is an answer. */
+	ask(7, 40000);
+	ck_assert(refuse(one, 7, 2));
+	loop_step(loop, scaled(500));
+	ck_assert(refuse(two, 7, 5));
+	expect_rcode(40000, 7, 5);
+	ask(8, 40000);
+	ck_assert(refuse(one, 8, 3));
+	expect_rcode(40000, 8, 3);
+	ck_assert(!refuse(two, 8, 3));
+	close(one);
+	close(two);
 }
 END_TEST
 
@@ -366,7 +425,7 @@ END_TEST
 
 SUITE_MAIN_FIXTURE("net/user/dns", up, down, servers_of_each_family_and_with_a_scope,
 		   who_asks_again_asks_the_next_one_too, a_server_that_is_not_there_is_passed_over,
-		   no_server_at_all_is_said_at_once, what_is_no_answer_is_not_passed_on,
-		   only_questions_are_taken_and_passed_on,
+		   a_server_that_knows_nothing_is_passed_over, no_server_at_all_is_said_at_once,
+		   what_is_no_answer_is_not_passed_on, only_questions_are_taken_and_passed_on,
 		   questions_without_end_cost_a_bounded_number_of_sockets,
 		   a_large_answer_comes_whole)
