@@ -112,6 +112,15 @@ static void read_frames(struct tap_if *t)
 	t->netif.client->flush(t->netif.client_arg);
 }
 
+/* The guest's frames have somewhere to go, or nowhere any more: it need not keep them. */
+static void release(struct tap_if *t)
+{
+	if (!t->stuck)
+		return;
+	t->stuck = false;
+	t->netif.client->writable(t->netif.client_arg);
+}
+
 static void on_event(void *arg, u32 events)
 {
 	struct tap_if *t = arg;
@@ -121,14 +130,13 @@ static void on_event(void *arg, u32 events)
 		log_warn("tap %s: the interface is gone", t->tap.name);
 		loop_fd_del(t->reg);
 		t->reg = NULL;
+		release(t);
 		return;
 	}
 	if ((events & EPOLLIN) && t->up && !t->kept)
 		read_frames(t);
-	if ((events & EPOLLOUT) && t->stuck) {
-		t->stuck = false;
-		t->netif.client->writable(t->netif.client_arg);
-	}
+	if (events & EPOLLOUT)
+		release(t);
 	watch(t);
 }
 

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
+#include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <sched.h>
 #include <signal.h>
@@ -13,10 +14,22 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "tests/unit/net/guest.h"
 #include "tests/unit/net/world.h"
+
+static bool is_full; /* the queue of the kernel */
+
+ssize_t writev(int fd, const struct iovec *iov, int nr)
+{
+	if (!is_full)
+		return syscall(SYS_writev, fd, iov, nr);
+	errno = EAGAIN;
+	return -1;
+}
 
 static void write_file(const char *path, const char *text)
 {
@@ -300,6 +313,56 @@ static void set_up(const char *name)
 	close(sk);
 }
 
+/* What "ip link delete" does. */
+static void delete_interface(const char *name)
+{
+	struct {
+		struct nlmsghdr h;
+		struct ifinfomsg i;
+	} m = { .h = { .nlmsg_len = sizeof(m),
+		       .nlmsg_type = RTM_DELLINK,
+		       .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK },
+		.i = { .ifi_family = AF_UNSPEC, .ifi_index = (int)if_nametoindex(name) } };
+	int sk = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	struct {
+		struct nlmsghdr h;
+		struct nlmsgerr e;
+	} answer;
+
+	ck_assert_int_eq(send(sk, &m, sizeof(m), 0), sizeof(m));
+	ck_assert_int_ge(recv(sk, &answer, sizeof(answer), MSG_TRUNC), sizeof(answer.h));
+	ck_assert_int_eq(answer.e.error, 0);
+	close(sk);
+}
+
+/* A guest that waits for room in a queue that is no more goes on: its frames lead nowhere now. */
+START_TEST(an_interface_that_is_deleted)
+{
+	struct ifreq ifr = { .ifr_flags = IFF_TAP | IFF_NO_PI };
+	struct world w;
+	char arg[32];
+	u8 f[64];
+	int fd;
+
+	OWN_NETWORK_OR_SKIP();
+	fd = open("/dev/net/tun", O_RDWR);
+	ck_assert_int_eq(ioctl(fd, TUNSETIFF, &ifr), 0);
+	snprintf(arg, sizeof(arg), "mode=tap,fd=%d", fd);
+	world_open(&w, arg);
+	w.n->ops->up(w.n, 0);
+	set_up("tap0");
+	is_full = true;
+	ck_assert_int_eq(send_frame(&w, f, put_arp(f, 1, GUEST_IP, HOST_IP)), -EAGAIN);
+	delete_interface("tap0");
+	for (int i = 0; i < 10 && !w.client.nr_writable; i++)
+		loop_step(w.loop, scaled(100));
+	ck_assert_uint_eq(w.client.nr_writable, 1);
+	is_full = false;
+	ck_assert_int_eq(send_frame(&w, f, put_arp(f, 1, GUEST_IP, HOST_IP)), -EBADFD);
+	world_close(&w);
+}
+END_TEST
+
 START_TEST(an_open_descriptor)
 {
 	u8 f[64];
@@ -477,5 +540,5 @@ END_TEST
 
 SUITE_MAIN("net/tap", the_host_answers, offloads_both_ways, back_pressure_loses_nothing,
 	   several_queues, queues_of_an_interface_that_is_there, frames_that_the_kernel_refuses,
-	   an_open_descriptor, scripts_get_the_name, what_goes_wrong_is_said, frames_are_captured,
-	   a_full_disk_ends_the_capture_only)
+	   an_interface_that_is_deleted, an_open_descriptor, scripts_get_the_name,
+	   what_goes_wrong_is_said, frames_are_captured, a_full_disk_ends_the_capture_only)
