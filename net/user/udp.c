@@ -54,6 +54,7 @@ static bool is_sound(const struct ip_key *k, const u8 *udp, struct iov_cur paylo
 static void address(struct udp_flow *f, const struct ip_key *k)
 {
 	f->key = *k;
+	f->moved = false;
 	f->to_len =
 		f->forward ? udp_asker(f, k, &f->to) : reach_out(&f->udp->conf.reach, k, &f->to);
 	f->alone = !f->udp->has_trains;
@@ -125,11 +126,11 @@ static struct udp_flow *find(struct udp *u, const struct ip_key *k)
 	struct udp_flow *f = u->last;
 
 	/* Datagrams come in trains. */
-	if (f && !memcmp(&f->key, k, sizeof(*k)))
+	if (f && !f->moved && !memcmp(&f->key, k, sizeof(*k)))
 		return f;
 	send_train(u);
 	f = udp_flow_of(u, k);
-	if (f && memcmp(&f->key, k, sizeof(*k)))
+	if (f && (f->moved || memcmp(&f->key, k, sizeof(*k))))
 		address(f, k);
 	u->last = f;
 	return f;

@@ -33,6 +33,7 @@ struct udp_flow {
 	int to_len;		     /* of `to`: where that peer is; -errno: nowhere */
 	u8 host[16];		     /* by which address the guest has called the host last */
 	bool alone;		     /* no trains to that peer */
+	bool moved;		     /* `key` may lead elsewhere by now */
 	bool brief;		     /* its answers come soon or not at all */
 	u8 burst;		     /* how many datagrams may be read for one event */
 	struct udp_forward *forward; /* NULL: the guest has begun it */

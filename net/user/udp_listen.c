@@ -50,8 +50,7 @@ static void remember(struct udp_flow *f, unsigned i, const struct ip_key *k,
 {
 	f->forward->askers[i].key = *k;
 	f->forward->askers[i].addr = *from;
-	/* It may lead elsewhere than before. */
-	f->key = (struct ip_key){ .v6 = f->id.v6 };
+	f->moved = true;
 }
 
 void udp_asked(struct udp_flow *f, const struct ip_key *k, const union reach_addr *from)
