@@ -30,8 +30,12 @@ static void on_glib_message(const char *domain, int level, const char *msg, void
 
 void slirp_lib_quiet(glib_set_handler_fn set)
 {
-	/* NULL: messages without a domain; libslirp may have been built either way. */
+	/*
+	 * NULL: messages without a domain; libslirp may have been built either way. GLib's own
+	 * handler would ask for the number of the process.
+	 */
 	set("Slirp", GLIB_ALL_LEVELS, on_glib_message, NULL);
+	set("GLib", GLIB_ALL_LEVELS, on_glib_message, NULL);
 	set(NULL, GLIB_ALL_LEVELS, on_glib_message, NULL);
 }
 
