@@ -63,16 +63,16 @@ static int write_all(int dir, const char *name, const void *bytes, size_t len, m
  */
 static int write_file(int dir, const char *name, const void *bytes, size_t len, mode_t mode)
 {
-	char new[32];
+	char part[32];
 	int err;
 
-	snprintf(new, sizeof(new), "%s.%d", name, (int)getpid());
-	unlinkat(dir, new, 0);
-	err = write_all(dir, new, bytes, len, mode);
-	if (!err && renameat(dir, new, dir, name) < 0)
+	snprintf(part, sizeof(part), "%s.%d", name, (int)getpid());
+	unlinkat(dir, part, 0);
+	err = write_all(dir, part, bytes, len, mode);
+	if (!err && renameat(dir, part, dir, name) < 0)
 		err = -errno;
 	if (err)
-		unlinkat(dir, new, 0);
+		unlinkat(dir, part, 0);
 	return err;
 }
 
