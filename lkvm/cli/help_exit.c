@@ -37,8 +37,8 @@ static const struct {
 	{ 124, "run", "the time of --timeout was over" },
 	{ 125, "run", "the guest has panicked, or --fail-on was seen" },
 	{ 125, "exec",
-	  "the command was not started, or its guest ended before it; below that, and above "
-	  "127, the status is the command's own, 128 + n if signal n ended it" },
+	  "the command was not started, or its guest ended before it, or (where its own status "
+	  "is 0) its input could not be read or its output not be written here; below that, and above 127, the status is the command's own, 128 + n if signal n ended it" },
 	{ 126, "exec", "the command is there, and cannot be run" },
 	{ 127, "exec", "there is no such command" },
 	{ 128, NULL,

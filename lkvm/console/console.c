@@ -462,6 +462,11 @@ bool console_idle(const struct console *c)
 	return outbuf_idle(c->outbuf);
 }
 
+bool console_failed(const struct console *c)
+{
+	return outbuf_failed(c->outbuf);
+}
+
 void console_flush(struct console *c)
 {
 	outbuf_flush(c->outbuf);

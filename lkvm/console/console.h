@@ -58,6 +58,9 @@ struct chardev *console_chardev(struct console *c);
 /* Is all that the guest has printed written out, or lost? Any thread. */
 bool console_idle(const struct console *c);
 
+/* Is some of it lost, as the output could not be written to? See outbuf_failed(). Any thread. */
+bool console_failed(const struct console *c);
+
 /*
  * Write out what the guest has printed. Waits for the output, and gives up with a warning when that
  * takes nothing for two seconds. On the loop, or while the loop does not run.

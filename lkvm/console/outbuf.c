@@ -71,6 +71,7 @@ struct outbuf {
 	size_t head, len;
 	enum look next;
 	enum sink sink;
+	bool failed;	  /* the sink is gone because of an error, and not only its reader */
 	bool short_write; /* somebody waits for writable() */
 	u64 stalled_ns;	  /* since when the descriptor takes nothing; 0: it does */
 
@@ -146,6 +147,16 @@ bool outbuf_idle(struct outbuf *o)
 	return idle;
 }
 
+bool outbuf_failed(struct outbuf *o)
+{
+	bool failed;
+
+	pthread_mutex_lock(&o->lock);
+	failed = o->failed;
+	pthread_mutex_unlock(&o->lock);
+	return failed;
+}
+
 /* ---- the loop ---- */
 
 /* Write one contiguous piece: bytes written, 0 (nothing to do), or -errno. */
@@ -190,6 +201,7 @@ static void give_up(struct outbuf *o, int err)
 		log_warn("console output is lost from here on: %s", strerror(-err));
 	pthread_mutex_lock(&o->lock);
 	o->sink = SINK_GONE;
+	o->failed = !unread;
 	o->len = 0;
 	pthread_mutex_unlock(&o->lock);
 	if (unread)

@@ -44,6 +44,12 @@ size_t outbuf_write(struct outbuf *o, const void *buf, size_t len);
 bool outbuf_idle(struct outbuf *o);
 
 /*
+ * Has some been lost because write(2) failed, after a line that said so? Not what went to nobody:
+ * without a descriptor, or after the reader had gone and unread() was told. Any thread.
+ */
+bool outbuf_failed(struct outbuf *o);
+
+/*
  * Write everything that is in the buffer. Waits for the descriptor, and gives up with a warning
  * when that takes nothing for two seconds; a lossy one is not waited for. On the loop, or while the
  * loop does not run.

@@ -68,8 +68,11 @@ static void fill(struct input *in)
 	if (n < 0 && (errno == EINTR || errno == EAGAIN))
 		return;
 	if (n <= 0) {
+		/* A terminal that has hung up ends as a file does. */
+		bool failed = n < 0 && !(in->tty && errno == EIO);
+
 		in->ended = true;
-		in->user.end(in->user.arg, in->total);
+		in->user.end(in->user.arg, in->total, failed ? -errno : 0);
 		return;
 	}
 	in->off = 0;

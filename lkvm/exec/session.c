@@ -64,7 +64,8 @@ struct session {
 	int wake, winch; /* eventfd, signalfd; -1 */
 	struct loop_fd *wake_fd, *winch_fd;
 	struct loop_timer *drain;
-	bool raw; /* the terminal is ours */
+	bool raw;	   /* the terminal is ours */
+	bool input_failed; /* before its end */
 	_Atomic bool running;
 	_Atomic int status;
 	_Atomic u64 signals; /* bit n: signal n came; session_signal() sets, the loop clears */
@@ -120,9 +121,14 @@ static size_t on_input(void *arg, const void *buf, size_t len)
 	return give(&((struct session *)arg)->ports[IN], buf, len);
 }
 
-static void on_input_end(void *arg, u64 total)
+static void on_input_end(void *arg, u64 total, int err)
 {
-	say(arg, EXEC_EOF, 0, total);
+	struct session *s = arg;
+
+	s->input_failed = err;
+	if (err)
+		log_warn("the standard input cannot be read: %s", strerror(-err));
+	say(s, EXEC_EOF, 0, total);
 }
 
 /* ---- the end ---- */
@@ -130,6 +136,19 @@ static void on_input_end(void *arg, u64 total)
 static bool is_out(const struct port *p, u64 want)
 {
 	return p->written >= want && (!p->console || console_idle(p->console));
+}
+
+static bool is_lost(const struct port *p)
+{
+	return p->console && console_failed(p->console);
+}
+
+/* A command that had a part of its input, or whose output is not all here, has not succeeded. */
+static int final_status(const struct session *s)
+{
+	bool lost = s->input_failed || is_lost(&s->ports[OUT]) || is_lost(&s->ports[ERR]);
+
+	return lost && !s->talk.status ? EXIT_FAILED : s->talk.status;
 }
 
 static void on_drain(void *arg)
@@ -140,7 +159,7 @@ static void on_drain(void *arg)
 		loop_timer_arm(s->drain, DRAIN_NS);
 		return;
 	}
-	atomic_store(&s->status, s->talk.status);
+	atomic_store(&s->status, final_status(s));
 	stop_request(s->stop, STOP_COMMAND);
 }
 

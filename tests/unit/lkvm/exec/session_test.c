@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "lkvm/base/exit.h"
 #include "lkvm/base/le.h"
 #include "lkvm/exec/wire.h"
 #include "lkvm/vm/stop.h"
@@ -55,19 +56,12 @@ static int stream(int fd, int mine)
 	return p[mine];
 }
 
-static void setup(void)
+static void begin(void)
 {
 	static unsigned numbers[] = { CONTROL, IN };
 	const struct session_conf conf = { .command = "x" };
 	const char *name;
 
-	in = stream(STDIN_FILENO, 1);
-	out = stream(STDOUT_FILENO, 0);
-	err = stream(STDERR_FILENO, 0);
-	fcntl(out, F_SETFL, O_NONBLOCK);
-	fcntl(err, F_SETFL, O_NONBLOCK);
-	ck_assert_int_eq(loop_create(&loop, "test"), 0);
-	ck_assert_int_eq(stop_init(&stop), 0);
 	session = session_create(&conf);
 	ck_assert_ptr_nonnull(session);
 	ck_assert_int_eq(session_open(session, loop, &stop, NULL, NULL), 0);
@@ -79,6 +73,18 @@ static void setup(void)
 	ck_assert_str_eq(name, EXEC_PORT_ERR);
 	got[CONTROL].len = got[IN].len = 0;
 	got[CONTROL].room = got[IN].room = sizeof(got[0].buf);
+}
+
+static void setup(void)
+{
+	in = stream(STDIN_FILENO, 1);
+	out = stream(STDOUT_FILENO, 0);
+	err = stream(STDERR_FILENO, 0);
+	fcntl(out, F_SETFL, O_NONBLOCK);
+	fcntl(err, F_SETFL, O_NONBLOCK);
+	ck_assert_int_eq(loop_create(&loop, "test"), 0);
+	ck_assert_int_eq(stop_init(&stop), 0);
+	begin();
 }
 
 static void teardown(void)
@@ -197,6 +203,59 @@ START_TEST(the_end)
 }
 END_TEST
 
+/* Output that was cut short must not look like success: the disk is full, for instance. */
+START_TEST(output_that_is_lost)
+{
+	static const u32 statuses[] = { 0, 3 };
+
+	for (unsigned i = 0; i < ARRAY_SIZE(statuses); i++) {
+		int full = open("/dev/full", O_WRONLY);
+
+		session_close(session);
+		session_destroy(session);
+		stop_fini(&stop);
+		ck_assert_int_eq(stop_init(&stop), 0);
+		ck_assert_int_eq(dup2(full, STDOUT_FILENO), STDOUT_FILENO);
+		close(full);
+		begin();
+		say(EXEC_STARTED, 0, 0, 0);
+		ck_assert_uint_eq(chr[OUT]->ops->write(chr[OUT], "hello", 5), 5);
+		say(EXEC_EXITED, statuses[i], 5, 0);
+		for (unsigned k = 0; k < 100 && stop_why(&stop) == STOP_NONE; k++)
+			steps(1);
+		ck_assert_int_eq(stop_why(&stop), STOP_COMMAND);
+		/* A failure of the command's own says more. */
+		ck_assert_int_eq(session_status(session), i ? 3 : EXIT_FAILED);
+	}
+}
+END_TEST
+
+/* Nor does input: what has read only a part of it has done something else. */
+START_TEST(input_that_fails)
+{
+	char buf[200] = "";
+	int dir = open("/", O_RDONLY);
+	u64 total = 1;
+
+	session_close(session);
+	session_destroy(session);
+	ck_assert_int_eq(dup2(dir, STDIN_FILENO), STDIN_FILENO);
+	close(dir);
+	begin();
+	ready(CONTROL);
+	ready(IN);
+	say(EXEC_STARTED, 0, 0, 0);
+	steps(5);
+	/* The command finds an end. */
+	ck_assert_uint_eq(told(0, &total), EXEC_EOF);
+	ck_assert_uint_eq(total, 0);
+	ck_assert_int_gt(read(err, buf, sizeof(buf) - 1), 0);
+	ck_assert_str_eq(buf, "  Warning: the standard input cannot be read: Is a directory\n");
+	say(EXEC_EXITED, 0, 0, 0);
+	ck_assert_int_eq(session_status(session), EXIT_FAILED);
+}
+END_TEST
+
 START_TEST(signals)
 {
 	u64 none;
@@ -239,5 +298,5 @@ START_TEST(a_guest_that_lies)
 }
 END_TEST
 
-SUITE_MAIN_FIXTURE("lkvm/session", setup, teardown, input_to_its_end, the_end, signals, no_command,
-		   a_guest_that_lies)
+SUITE_MAIN_FIXTURE("lkvm/session", setup, teardown, input_to_its_end, the_end, output_that_is_lost,
+		   input_that_fails, signals, no_command, a_guest_that_lies)
