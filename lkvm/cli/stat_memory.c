@@ -53,8 +53,9 @@ static bool take(void *arg, const struct ask_record *r)
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(stats) && ask_is(r, 0, "stat"); i++) {
 		if (ask_is(r, 1, stats[i].name)) {
-			a->known[i] = true;
 			a->value[i] = ask_number(r, 2);
+			/* The guest may say anything; JSON has no more, nor has a guest. */
+			a->known[i] = a->value[i] <= INT64_MAX;
 		}
 	}
 	return true;
