@@ -244,6 +244,7 @@ static bool mount_root(const struct plan *p, struct failure *f)
 	return err < 0 ? fail(f, EXEC_FAIL_OVERLAY, err, 0) : true;
 }
 
+/* In the root: a link on the way to it leads to where it does for the command. */
 static bool mount_share(const struct plan *p, unsigned n, struct failure *f)
 {
 	const struct plan_share *s = &p->shares[n];
@@ -251,7 +252,7 @@ static bool mount_share(const struct plan *p, unsigned n, struct failure *f)
 	char at[PATH_SIZE];
 	long err;
 
-	if (!text_join(at, sizeof(at), ROOT, s->path))
+	if (!text_join(at, sizeof(at), s->path, ""))
 		return fail(f, EXEC_FAIL_SHARE, -ENAMETOOLONG, n);
 	make_path(at);
 	err = mount_tag(p, s->tag, at, ro, ro ? SHARE_OPTIONS "loose" : SHARE_OPTIONS "mmap");
@@ -298,14 +299,15 @@ bool plan_mount(const struct plan *p, struct failure *f)
 	if (!mount_root(p, f))
 		return false;
 	plan_mount_kernel(ROOT);
+	err = enter_root();
+	if (err < 0)
+		return fail(f, EXEC_FAIL_OVERLAY, err, 1);
 	for (unsigned i = 0; i < p->nr_shares; i++) {
 		if (!mount_share(p, i, f))
 			return false;
 	}
-	err = enter_root();
-	if (!err)
-		net_names(p);
-	return err < 0 ? fail(f, EXEC_FAIL_OVERLAY, err, 1) : true;
+	net_names(p);
+	return true;
 }
 
 void plan_sync(const struct plan *p)
