@@ -52,6 +52,7 @@ static bool coordinate(const json_t *jwk, const char *name, u8 *out, size_t len)
 static int parse_jwk(struct ec_public *out, const json_t *jwk, char *why, size_t why_len)
 {
 	const char *crv = member(jwk, "crv");
+	int err;
 
 	if (strcmp(member(jwk, "kty"), "EC"))
 		return complain(why, why_len, "is not a JWK of the type (kty) EC");
@@ -71,7 +72,12 @@ static int parse_jwk(struct ec_public *out, const json_t *jwk, char *why, size_t
 					"is a JWK whose %s is not the base64url of %zu bytes", name,
 					ec_coord_len(out->curve));
 	}
-	return 0;
+	err = ec_check(out);
+	if (err == -EINVAL)
+		complain(why, why_len, "is a JWK whose x and y are no point of its curve");
+	else if (err)
+		complain(why, why_len, "cannot be checked: %s", strerror(-err));
+	return err;
 }
 
 /*

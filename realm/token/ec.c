@@ -197,6 +197,19 @@ static bool verify_der(const struct libcrypto *c, EVP_PKEY *pkey, const char *di
 	return ok;
 }
 
+int ec_check(const struct ec_public *key)
+{
+	struct libcrypto c;
+	EVP_PKEY *pkey;
+	int err = libcrypto_load(&c);
+
+	if (err)
+		return err;
+	pkey = public_pkey(&c, key);
+	c.EVP_PKEY_free(pkey);
+	return pkey ? 0 : -EINVAL;
+}
+
 int ec_verify(const struct ec_public *key, const struct iovec *msg, unsigned nr, const u8 *sig,
 	      size_t sig_len)
 {

@@ -35,6 +35,9 @@ size_t ec_coord_len(enum ec_curve curve);
 /* "P-256" and so on [RFC 7518 6.2.1.1]. */
 const char *ec_curve_name(enum ec_curve curve);
 
+/* Is it a point of its curve? 0; -EINVAL: it is none; -ELIBACC: no libcrypto. */
+int ec_check(const struct ec_public *key);
+
 /*
  * Does the signature belong to the message msg[0..nr), whose parts follow one another? The hash is
  * SHA-256, 384 or 512 for P-256, 384 or 521. 0: it does; -EBADMSG: it does not, or it has not

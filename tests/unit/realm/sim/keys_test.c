@@ -334,18 +334,24 @@ START_TEST(anchors_that_are_none)
 		{ "}", "} trailing", "neither PEM nor JSON" },
 		{ "\"crv\"", "\"kty\":\"EC\",\"crv\"", "neither PEM nor JSON" }, /* twice */
 	};
-	char why[200];
+	char why[200], *at;
 
 	make_anchor();
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		const char *at = strstr(jwk, cases[i].from);
+		const char *part = strstr(jwk, cases[i].from);
 
-		ck_assert_ptr_nonnull(at);
-		snprintf(text, sizeof(text), "%.*s%s%s", (int)(at - jwk), jwk, cases[i].to,
-			 at + strlen(cases[i].from));
+		ck_assert_ptr_nonnull(part);
+		snprintf(text, sizeof(text), "%.*s%s%s", (int)(part - jwk), jwk, cases[i].to,
+			 part + strlen(cases[i].from));
 		ck_assert_int_eq(parse(text, why), -EINVAL);
 		ck_assert_msg(strstr(why, cases[i].why) != NULL, "%zu: %s", i, why);
 	}
+	/* A typing error: all tokens would be called forged. */
+	snprintf(text, sizeof(text), "%s", jwk);
+	at = strstr(text, "\"y\":\"") + strlen("\"y\":\"");
+	*at = *at == 'A' ? 'B' : 'A';
+	ck_assert_int_eq(parse(text, why), -EINVAL);
+	ck_assert_msg(strstr(why, "no point of its curve") != NULL, "%s", why);
 	snprintf(text, sizeof(text), "[%s,%s]", jwk, jwk);
 	ck_assert_int_eq(parse(text, why), -EINVAL);
 	ck_assert(strstr(why, "has not just one"));
