@@ -18,8 +18,6 @@
 #include "lkvm/cli/stat_memory.h"
 #include "lkvm/control/control_client.h"
 
-#define MAX_DEVICES 32u
-
 struct stat_conf {
 	struct guests guests;
 	bool bounce, memory, json;
@@ -67,7 +65,7 @@ struct device {
 struct answer {
 	char seconds[32];
 	unsigned nr;
-	struct device devices[MAX_DEVICES];
+	struct device devices[GUESTS_MAX_DEVICES];
 };
 
 static bool take(void *arg, const struct ask_record *r)
@@ -77,11 +75,11 @@ static bool take(void *arg, const struct ask_record *r)
 
 	if (ask_is(r, 0, "time")) {
 		snprintf(a->seconds, sizeof(a->seconds), "%s", ask_text(r, 1));
-	} else if (ask_is(r, 0, "device") && n < MAX_DEVICES) {
+	} else if (ask_is(r, 0, "device") && n < GUESTS_MAX_DEVICES) {
 		snprintf(a->devices[n].name, sizeof(a->devices[n].name), "%s", ask_text(r, 2));
 		snprintf(a->devices[n].bus, sizeof(a->devices[n].bus), "%s", ask_text(r, 3));
 		a->nr = MAX(a->nr, (unsigned)n + 1);
-	} else if (ask_is(r, 0, "sums") && n < MAX_DEVICES) {
+	} else if (ask_is(r, 0, "sums") && n < GUESTS_MAX_DEVICES) {
 		for (unsigned i = 0; i < NR_SUMS; i++)
 			a->devices[n].sums[i] = ask_number(r, 2 + i);
 	}

@@ -20,16 +20,16 @@
 #include "lkvm/cli/guests.h"
 #include "lkvm/control/control_client.h"
 
-#define MAX_DEVICES 32u
+struct device {
+	char name[32], bus[32];
+};
 
 struct trace {
 	const char *what, *name, *pcap;
 	u64 count; /* 0: until the end */
 	bool json;
 	u64 nr;
-	struct {
-		char name[32], bus[32];
-	} devices[MAX_DEVICES];
+	struct device devices[GUESTS_MAX_DEVICES];
 };
 
 static int trace_word(void *conf, const char *word)
@@ -75,25 +75,33 @@ const struct opt_spec options_trace = {
 	.word = trace_word,
 };
 
+static const struct device *device_of(const struct trace *t, const struct ask_record *r)
+{
+	static const struct device unknown;
+	u64 n = ask_number(r, 2);
+
+	return n < GUESTS_MAX_DEVICES ? &t->devices[n] : &unknown;
+}
+
 /* TIME BUS DEVICE queue N out|in|refused ADDRESS LENGTH */
 static void print_transfer(const struct trace *t, const struct ask_record *r)
 {
-	u64 n = MIN(ask_number(r, 2), (u64)MAX_DEVICES - 1);
+	const struct device *d = device_of(t, r);
 
-	printf("%13s %s %s queue %s %s %s %s\n", ask_text(r, 1), t->devices[n].bus,
-	       t->devices[n].name, ask_text(r, 3), ask_text(r, 4), ask_text(r, 5), ask_text(r, 6));
+	printf("%13s %s %s queue %s %s %s %s\n", ask_text(r, 1), d->bus, d->name, ask_text(r, 3),
+	       ask_text(r, 4), ask_text(r, 5), ask_text(r, 6));
 }
 
 /* The same; the address is a string, as JSON has no hexadecimal numbers. */
 static json_t *transfer_json(const struct trace *t, const struct ask_record *r)
 {
-	u64 n = MIN(ask_number(r, 2), (u64)MAX_DEVICES - 1);
+	const struct device *d = device_of(t, r);
 
 	return json_pack("{s:o, s:o, s:o, s:I, s:o, s:o, s:I}", "time", json_text(ask_text(r, 1)),
-			 "bus", json_text(t->devices[n].bus), "device",
-			 json_text(t->devices[n].name), "queue", (json_int_t)ask_number(r, 3),
-			 "direction", json_text(ask_text(r, 4)), "address",
-			 json_text(ask_text(r, 5)), "bytes", (json_int_t)ask_number(r, 6));
+			 "bus", json_text(d->bus), "device", json_text(d->name), "queue",
+			 (json_int_t)ask_number(r, 3), "direction", json_text(ask_text(r, 4)),
+			 "address", json_text(ask_text(r, 5)), "bytes",
+			 (json_int_t)ask_number(r, 6));
 }
 
 static bool take_json(struct trace *t, const struct ask_record *r)
@@ -110,7 +118,7 @@ static bool take(void *arg, const struct ask_record *r)
 	struct trace *t = arg;
 	u64 n = ask_number(r, 1);
 
-	if (ask_is(r, 0, "device") && n < MAX_DEVICES) {
+	if (ask_is(r, 0, "device") && n < GUESTS_MAX_DEVICES) {
 		snprintf(t->devices[n].name, sizeof(t->devices[n].name), "%s", ask_text(r, 2));
 		snprintf(t->devices[n].bus, sizeof(t->devices[n].bus), "%s", ask_text(r, 3));
 	} else if (t->json) {

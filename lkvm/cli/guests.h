@@ -5,6 +5,9 @@
 
 #include "lkvm/base/options.h"
 
+/* More than the options of `lkvm run` make: 44, all of them on virtio-mmio. */
+#define GUESTS_MAX_DEVICES 64u
+
 /*
  * The answer to that. The first member of the command's own object, so that options about guests
  * can be in the command's table.

@@ -457,14 +457,9 @@ struct chardev *console_chardev(struct console *c)
 	return &c->chr;
 }
 
-bool console_idle(const struct console *c)
+bool console_idle(const struct console *c, bool *failed)
 {
-	return outbuf_idle(c->outbuf);
-}
-
-bool console_failed(const struct console *c)
-{
-	return outbuf_failed(c->outbuf);
+	return outbuf_idle(c->outbuf, failed);
 }
 
 void console_flush(struct console *c)

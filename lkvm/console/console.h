@@ -55,11 +55,11 @@ int console_create_pty(struct console **out, unsigned index, struct loop *loop, 
 /* The console as a chardev, which is the console's: until console_destroy(). */
 struct chardev *console_chardev(struct console *c);
 
-/* Is all that the guest has printed written out, or lost? Any thread. */
-bool console_idle(const struct console *c);
-
-/* Is some of it lost, as the output could not be written to? See outbuf_failed(). Any thread. */
-bool console_failed(const struct console *c);
+/*
+ * Is all that the guest has printed written out, or lost? *failed: some is lost because it could
+ * not be written; see outbuf_idle(). Any thread.
+ */
+bool console_idle(const struct console *c, bool *failed);
 
 /*
  * Write out what the guest has printed. Waits for the output, and gives up with a warning when that

@@ -137,24 +137,15 @@ size_t outbuf_write(struct outbuf *o, const void *buf, size_t len)
 	return n;
 }
 
-bool outbuf_idle(struct outbuf *o)
+bool outbuf_idle(struct outbuf *o, bool *failed)
 {
 	bool idle;
 
 	pthread_mutex_lock(&o->lock);
 	idle = !o->len;
+	*failed = o->failed;
 	pthread_mutex_unlock(&o->lock);
 	return idle;
-}
-
-bool outbuf_failed(struct outbuf *o)
-{
-	bool failed;
-
-	pthread_mutex_lock(&o->lock);
-	failed = o->failed;
-	pthread_mutex_unlock(&o->lock);
-	return failed;
 }
 
 /* ---- the loop ---- */

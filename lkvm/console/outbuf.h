@@ -40,14 +40,11 @@ int outbuf_create(struct outbuf **out, struct loop *loop, int fd, u32 flags,
  */
 size_t outbuf_write(struct outbuf *o, const void *buf, size_t len);
 
-/* Is everything written, or lost? Any thread. */
-bool outbuf_idle(struct outbuf *o);
-
 /*
- * Has some been lost because write(2) failed, after a line that said so? Not what went to nobody:
- * without a descriptor, or after the reader had gone and unread() was told. Any thread.
+ * Is everything written, or lost? *failed: write(2) has failed, after which a line said so and the
+ * rest was lost. Not what went to nobody: without a descriptor, or after unread(). Any thread.
  */
-bool outbuf_failed(struct outbuf *o);
+bool outbuf_idle(struct outbuf *o, bool *failed);
 
 /*
  * Write everything that is in the buffer. Waits for the descriptor, and gives up with a warning

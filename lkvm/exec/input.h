@@ -13,7 +13,7 @@ struct input;
 struct input_user {
 	/* Take some bytes; returns how many. Fewer than `len`: until input_want() no more. */
 	size_t (*take)(void *arg, const void *buf, size_t len);
-	/* The end, once, after `total` bytes. err: 0, or -errno of read(2), which is not the end. */
+	/* The end, once, after `total` bytes; `err`: -errno of read(2), which has failed; or 0. */
 	void (*end)(void *arg, u64 total, int err);
 	void *arg;
 };

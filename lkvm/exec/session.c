@@ -133,33 +133,27 @@ static void on_input_end(void *arg, u64 total, int err)
 
 /* ---- the end ---- */
 
-static bool is_out(const struct port *p, u64 want)
+/* All that the guest says it has written is where it goes, or lost; *lost is set then. */
+static bool is_out(const struct port *p, u64 want, bool *lost)
 {
-	return p->written >= want && (!p->console || console_idle(p->console));
-}
+	bool failed = false, idle = !p->console || console_idle(p->console, &failed);
 
-static bool is_lost(const struct port *p)
-{
-	return p->console && console_failed(p->console);
-}
-
-/* A command that had a part of its input, or whose output is not all here, has not succeeded. */
-static int final_status(const struct session *s)
-{
-	bool lost = s->input_failed || is_lost(&s->ports[OUT]) || is_lost(&s->ports[ERR]);
-
-	return lost && !s->talk.status ? EXIT_FAILED : s->talk.status;
+	*lost |= failed;
+	return p->written >= want && idle;
 }
 
 static void on_drain(void *arg)
 {
 	struct session *s = arg;
+	/* A command that had a part of its input, or whose output is not all here: no success. */
+	bool lost = s->input_failed;
 
-	if (!is_out(&s->ports[OUT], s->talk.out_len) || !is_out(&s->ports[ERR], s->talk.err_len)) {
+	if (!is_out(&s->ports[OUT], s->talk.out_len, &lost) ||
+	    !is_out(&s->ports[ERR], s->talk.err_len, &lost)) {
 		loop_timer_arm(s->drain, DRAIN_NS);
 		return;
 	}
-	atomic_store(&s->status, final_status(s));
+	atomic_store(&s->status, lost && !s->talk.status ? EXIT_FAILED : s->talk.status);
 	stop_request(s->stop, STOP_COMMAND);
 }
 

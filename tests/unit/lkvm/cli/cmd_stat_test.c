@@ -72,6 +72,26 @@ START_TEST(a_time_that_is_none)
 }
 END_TEST
 
+/* As many as the options allow, on virtio-mmio. */
+START_TEST(many_devices)
+{
+	static char text[8192];
+	size_t n = (size_t)snprintf(text, sizeof(text), "time\t1.000\n");
+	json_t *root, *o;
+
+	for (unsigned i = 0; i < 44; i++)
+		n += (size_t)snprintf(text + n, sizeof(text) - n,
+				      "device\t%u\tdev %u\tbus %u\nsums\t%u\t%u\n", i, i, i, i, i);
+	answer = text;
+	root = document(OUTPUT_OF(cmd_stat, "--bounce", "--json", "g"));
+	o = json_object_get(root, "devices");
+	ck_assert_uint_eq(json_array_size(o), 44);
+	ck_assert_int_eq(
+		json_integer_value(json_object_get(json_array_get(o, 43), "out_transfers")), 43);
+	json_decref(root);
+}
+END_TEST
+
 /* They are the guest's, which may say anything; JSON has no such numbers. */
 START_TEST(numbers_that_are_none)
 {
@@ -91,4 +111,4 @@ START_TEST(numbers_that_are_none)
 END_TEST
 
 SUITE_MAIN("lkvm/cli/cmd_stat", a_table_for_people, json_for_programs, a_time_that_is_none,
-	   numbers_that_are_none)
+	   many_devices, numbers_that_are_none)
