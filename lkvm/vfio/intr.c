@@ -107,7 +107,8 @@ static void unbind(struct vfio_device *v, struct vfio_vector *vec)
 
 static void bind(struct vfio_device *v, unsigned i, const struct msi_msg *msg)
 {
-	int err = msi_source_bind(&v->intr.vectors[i].source, v->env.irq, msg);
+	struct msi_source *s = &v->intr.vectors[i].source;
+	int err = msi_source_bind(s, v->env.irq, msg, s->fd);
 
 	if (err)
 		guest_err(v->name, "the host cannot send message %u (error %d)", i, -err);

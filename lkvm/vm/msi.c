@@ -10,6 +10,16 @@
 #include "lkvm/vm/msi.h"
 
 #include <sys/eventfd.h>
+#include <sys/uio.h>
+
+/* O_NONBLOCK is a flag of the file, which all who have it share: so this read brings its own. */
+bool eventfd_take(int fd)
+{
+	eventfd_t n;
+	struct iovec v = { &n, sizeof(n) };
+
+	return preadv2(fd, &v, 1, -1, RWF_NOWAIT) == (ssize_t)sizeof(n);
+}
 
 void msix_word_write(u32 *words, unsigned word, u32 val)
 {
@@ -29,13 +39,13 @@ struct msi_msg msix_message(const u32 *words, u32 devid)
  * What waits is taken out first, because KVM sends a message for what it finds there and leaves it
  * there: whoever reads the eventfd next would send it again.
  */
-int msi_source_bind(struct msi_source *s, struct irq *irq, const struct msi_msg *msg)
+int msi_source_bind(struct msi_source *s, struct irq *irq, const struct msi_msg *msg, int again)
 {
 	bool waited = s->route < 0 && msi_source_drain(s);
 	int err = irq->ops->msi_bind(irq, &s->route, msg, s->fd);
 
 	if (waited)
-		eventfd_write(s->fd, 1);
+		eventfd_write(again, 1);
 	return err;
 }
 
@@ -46,9 +56,7 @@ void msi_source_unbind(struct msi_source *s, struct irq *irq)
 
 bool msi_source_drain(struct msi_source *s)
 {
-	eventfd_t n;
-
-	return !eventfd_read(s->fd, &n);
+	return eventfd_take(s->fd);
 }
 
 bool msi_source_waits(struct msi_source *s)

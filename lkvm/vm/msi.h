@@ -23,17 +23,24 @@ void msix_word_write(u32 *words, unsigned word, u32 val);
 /* The message of the entry `words`, sent by the device with that requester id. */
 struct msi_msg msix_message(const u32 *words, u32 devid);
 
+/*
+ * Take what was written to an eventfd; false: nothing was. Does not wait, whatever those that have
+ * the eventfd, too, have done to its flags.
+ */
+bool eventfd_take(int fd);
+
 struct msi_source {
-	int fd;	   /* an eventfd that does not block, the caller's; -1: none yet */
+	int fd;	   /* an eventfd, the caller's; -1: none yet */
 	int route; /* -1: not bound */
 };
 
 /*
  * From now on each write to s->fd sends the message. If the source was not bound, and something
- * waits in its eventfd, the message is sent once for that. 0 or -errno of irq_ops.msi_bind(): then
- * what waits still does, and the source is as it was.
+ * waited in its eventfd, that is taken out, and the eventfd `again` is written once instead. It is
+ * s->fd if only the host's kernel has that one, too: whoever else has it could make us wait for
+ * room in it. 0 or -errno of irq_ops.msi_bind(): then the source is as it was.
  */
-int msi_source_bind(struct msi_source *s, struct irq *irq, const struct msi_msg *msg);
+int msi_source_bind(struct msi_source *s, struct irq *irq, const struct msi_msg *msg, int again);
 
 /* From now on what is written waits. Nothing happens if the source is not bound. */
 void msi_source_unbind(struct msi_source *s, struct irq *irq);

@@ -115,7 +115,7 @@ static int bind(struct msix *m, struct vector *v)
 	/* What was written after the last binding was undone belongs to no message of this one. */
 	if (v->own.route < 0)
 		msi_source_drain(&v->own);
-	return msi_source_bind(&v->own, m->func->irq, &msg);
+	return msi_source_bind(&v->own, m->func->irq, &msg, v->own.fd);
 }
 
 /* The host may have no route left: then whoever listens to the feed goes on doing so. */
@@ -128,7 +128,8 @@ static void feed_update(struct msix *m, struct feed *f)
 	if (v && atomic_load(&v->open)) {
 		struct msi_msg msg = message(m, v);
 
-		if (!msi_source_bind(&f->source, m->func->irq, &msg))
+		/* What waited goes by the vector's own eventfd, which nobody else has. */
+		if (!msi_source_bind(&f->source, m->func->irq, &msg, v->own.fd))
 			return;
 	}
 	msi_source_unbind(&f->source, m->func->irq);

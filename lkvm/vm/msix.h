@@ -46,14 +46,14 @@ bool msix_enabled(const struct msix *m);
 void msix_fire(struct msix *m, unsigned vector);
 
 /*
- * Feed number `n` (below MSIX_MAX_FEEDS) is `fd` from now on, an eventfd that does not block and
- * stays the caller's; -1: there is none any more, as it has to be before msix_destroy().
+ * Feed number `n` (below MSIX_MAX_FEEDS) is `fd` from now on, an eventfd that stays the
+ * caller's; -1: there is none any more, as it has to be before msix_destroy().
  *
  * While the vector of the feed can be sent, each write to `fd` sends the vector's message. While it
  * cannot (it is masked, MSI-X is off, the feed has no vector, the host has no route left), what is
- * written stays in `fd`, and it is for the caller to listen, to read it and to do what it asks for:
- * to fire the vector, for instance. Whatever waits is either read by the caller or sent, not both.
- * Any thread, as msix_fire().
+ * written stays in `fd`, and it is for the caller to listen, to eventfd_take() it and to do what it
+ * asks for: to fire the vector, for instance. Whatever waits is either read by the caller or sent,
+ * not both. Any thread, as msix_fire().
  */
 void msix_feed(struct msix *m, unsigned n, int fd);
 /* Its vector from now on: below msix_nr(), or MSIX_NO_VECTOR, as it is at first. Any thread. */

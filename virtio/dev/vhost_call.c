@@ -4,7 +4,7 @@
  *
  * Thread: create and destroy on main; the rest on the device's loop.
  * Trust:  who serves the queue may signal whenever it likes: an interrupt for each, at the price of
- *         its own time. Nothing of it is believed but that it came.
+ *         its own time. Nothing of it is believed but that it came, and nobody waits for it.
  * Spec:   virtio 1.3 §2.3
  *
  * Two may hear the eventfd. The kernel, if the transport has bound it to a message (KVM takes what
@@ -18,12 +18,13 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "lkvm/vm/msi.h"
+
 static void called(void *arg, u32 events)
 {
 	struct vhost_call *c = arg;
-	eventfd_t n;
 
-	if (!eventfd_read(c->fd, &n) && c->on)
+	if (eventfd_take(c->fd) && c->on)
 		c->d->tops->interrupt_queue(c->d->transport, c->queue);
 }
 
@@ -49,12 +50,10 @@ void vhost_call_start(struct vhost_call *c)
 
 void vhost_call_stop(struct vhost_call *c)
 {
-	eventfd_t old;
-
 	if (!c->on)
 		return;
 	c->d->tops->interrupt_from(c->d->transport, c->queue, -1);
-	eventfd_read(c->fd, &old);
+	eventfd_take(c->fd);
 	c->on = false;
 }
 

@@ -41,6 +41,7 @@ static const struct sys_call list[] = {
 	CALL_RARE(poll, "a back end that is slow"),
 #endif
 	CALL(close),
+	CALL(preadv2), /* of an interrupt that the kernel has not taken */
 };
 const struct calls vhost_calls = CALLS("vhost-user", list);
 

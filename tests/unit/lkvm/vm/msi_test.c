@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Entries of MSI-X tables, and eventfds that others write: what waits, and who sends it. */
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -59,12 +60,12 @@ START_TEST(what_waits_is_sent_once)
 	eventfd_write(src.fd, 5);
 	ck_assert(msi_source_waits(&src));
 	ck_assert(msi_source_waits(&src));
-	ck_assert_int_eq(msi_source_bind(&src, &irq.irq, &one), 0);
+	ck_assert_int_eq(msi_source_bind(&src, &irq.irq, &one, src.fd), 0);
 	ck_assert_uint_eq(fake_irq_messages(&irq, DEVID, 1), 1);
 	eventfd_write(src.fd, 1);
 	ck_assert_uint_eq(fake_irq_messages(&irq, DEVID, 1), 1);
 	/* Another message, while it is bound. */
-	ck_assert_int_eq(msi_source_bind(&src, &irq.irq, &two), 0);
+	ck_assert_int_eq(msi_source_bind(&src, &irq.irq, &two, src.fd), 0);
 	eventfd_write(src.fd, 1);
 	ck_assert_uint_eq(fake_irq_messages(&irq, DEVID, 2), 1);
 	ck_assert_uint_eq(fake_irq_nr_routes(&irq), 1);
@@ -81,16 +82,39 @@ START_TEST(what_cannot_be_sent_waits_on)
 	up();
 	irq.max_routes = 0;
 	eventfd_write(src.fd, 1);
-	ck_assert_int_eq(msi_source_bind(&src, &irq.irq, &one), -ENOSPC);
+	ck_assert_int_eq(msi_source_bind(&src, &irq.irq, &one, src.fd), -ENOSPC);
 	ck_assert_int_eq(src.route, -1);
 	ck_assert(msi_source_waits(&src));
 	ck_assert(msi_source_drain(&src));
 	ck_assert(!msi_source_drain(&src));
 	irq.max_routes = 1;
-	ck_assert_int_eq(msi_source_bind(&src, &irq.irq, &one), 0);
+	ck_assert_int_eq(msi_source_bind(&src, &irq.irq, &one, src.fd), 0);
 	ck_assert_uint_eq(fake_irq_messages(&irq, DEVID, 1), 0);
 	down();
 }
 END_TEST
 
-SUITE_MAIN("lkvm/msi", words, what_waits_is_sent_once, what_cannot_be_sent_waits_on)
+/*
+ * Somebody else who has the eventfd makes it one that blocks, and fills it: nobody waits for that,
+ * and what waited in it goes where nobody else can do so.
+ */
+START_TEST(an_eventfd_of_others)
+{
+	int own = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+
+	up();
+	ck_assert_int_eq(fcntl(src.fd, F_SETFL, 0), 0);
+	ck_assert(!eventfd_take(src.fd));
+	ck_assert(!msi_source_drain(&src));
+	ck_assert_int_eq(eventfd_write(src.fd, UINT64_MAX - 1), 0);
+	ck_assert_int_eq(msi_source_bind(&src, &irq.irq, &one, own), 0);
+	ck_assert(eventfd_take(own));
+	ck_assert_uint_eq(irq.routes[0].fd, src.fd);
+	ck_assert(!eventfd_take(src.fd));
+	close(own);
+	down();
+}
+END_TEST
+
+SUITE_MAIN("lkvm/msi", words, what_waits_is_sent_once, what_cannot_be_sent_waits_on,
+	   an_eventfd_of_others)

@@ -622,6 +622,9 @@ START_TEST(feed_without_a_route)
 	ck_assert_uint_eq(sent(&x, 11), 0);
 	mask(&x, 1, true);
 	mask(&x, 1, false);
+	ck_assert_uint_eq(sent(&x, 11), 1);
+	ck_assert(!heard(fd));
+	feed(fd);
 	ck_assert_uint_eq(sent(&x, 11), 0);
 	ck_assert(heard(fd));
 	msix_fire(x.msix, 1);
