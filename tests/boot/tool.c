@@ -17,9 +17,10 @@
  *	tool gaps HOST PORT NR                one-byte segments past holes, a connection lives on
  *	tool rdnss                            prints the name server of a router advertisement
  *	tool fill|verify FILE SEED OFF LEN    a pattern into, or compared with, a file or disk
- *	tool diskrate read|write|cached-read|cached-write DEV BYTES
+ *	tool diskrate read|write|loose-write|cached-read|cached-write DEV BYTES
  *	                                      sequential, 128 KiB at a time, past the page cache
- *	                                      (O_DIRECT) or through it; prints MB/s
+ *	                                      (O_DIRECT) or through it; loose: it is not flushed
+ *	                                      afterwards; prints MB/s
  *	tool diskops read|write DEV BYTES NR  4 KiB at random places, one at a time, past the page
  *	                                      cache; prints requests per second
  *	tool files write|read DIR NR          many small files; prints files per second
@@ -145,8 +146,8 @@ static int compare_or_fill(char **argv, bool verify)
 
 static int cmd_diskrate(char **argv)
 {
-	bool cached = !strncmp(argv[0], "cached-", 7);
-	const char *what = argv[0] + (cached ? 7 : 0);
+	bool cached = !strncmp(argv[0], "cached-", 7), loose = !strncmp(argv[0], "loose-", 6);
+	const char *what = argv[0] + (cached ? 7 : loose ? 6 : 0);
 	bool wr = !strcmp(what, "write");
 	uint64_t bytes = strtoull(argv[2], NULL, 0);
 	int fd = open(argv[1], (wr ? O_WRONLY : O_RDONLY) | (cached ? 0 : O_DIRECT));
@@ -163,9 +164,9 @@ static int cmd_diskrate(char **argv)
 		if (n != (ssize_t)CHUNK)
 			fail(argv[0]);
 	}
-	if (wr && fsync(fd))
+	if (wr && !loose && fsync(fd))
 		fail("fsync");
-	snprintf(name, sizeof(name), "%sdisk %s", cached ? "cached " : "", what);
+	snprintf(name, sizeof(name), "%sdisk %s", cached ? "cached " : loose ? "loose " : "", what);
 	print_rate(name, bytes, start);
 	return 0;
 }
