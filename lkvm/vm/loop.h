@@ -128,6 +128,14 @@ bool loop_is_borrowed(const struct loop *l);
  */
 void loop_event(struct loop *l, int event, u64 by);
 
+/*
+ * Who has borrowed the loop offers to do one thing more when it has given it back, which may wait
+ * for the host and keeps nobody else. On the loop, whoever has such a thing accepts. True: fn(arg)
+ * is called once, by the borrower's thread, without the loop.
+ */
+void loop_offer(struct loop *l);
+bool loop_accept(struct loop *l, loop_call_fn fn, void *arg);
+
 /* ---- helpers: before `l` runs, but for loop_destroy(helper), which may come after it, too ---- */
 
 /*

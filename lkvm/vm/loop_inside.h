@@ -67,6 +67,9 @@ struct loop {
 	bool borrowed; /* somebody else has the turn */
 	unsigned nr_late;
 	struct late late[LOOP_MAX_LATE]; /* for loop_give_back() */
+	bool offers;			 /* the borrower calls `after`, if there is one */
+	loop_call_fn after;
+	void *after_arg;
 
 	pthread_mutex_t lock; /* calls */
 	pthread_cond_t called;

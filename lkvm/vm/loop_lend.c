@@ -31,13 +31,16 @@ void loop_give_back(struct loop *l)
 {
 	struct late late[LOOP_MAX_LATE];
 	unsigned nr_late = l->nr_late;
+	loop_call_fn after = l->after;
+	void *after_arg = l->after_arg;
 	bool dead = l->dead;
 
 	assert(l->borrowed && loop_here(l));
 	for (unsigned i = 0; i < nr_late; i++)
 		late[i] = l->late[i];
 	l->nr_late = 0;
-	l->borrowed = false;
+	l->borrowed = l->offers = false;
+	l->after = NULL;
 	atomic_store(&l->self, LOOP_NO_THREAD);
 	pthread_mutex_unlock(&l->turn);
 	for (unsigned i = 0; i < nr_late; i++)
@@ -45,6 +48,8 @@ void loop_give_back(struct loop *l)
 	/* What was deleted is freed by the loop's own thread, which may be about to look at it. */
 	if (dead)
 		loop_wake(l);
+	if (after)
+		after(after_arg);
 }
 
 bool loop_is_borrowed(const struct loop *l)
@@ -59,4 +64,20 @@ void loop_event(struct loop *l, int event, u64 by)
 		l->late[l->nr_late++] = (struct late){ .event = event, .by = by };
 	else
 		eventfd_write(event, by);
+}
+
+void loop_offer(struct loop *l)
+{
+	assert(l->borrowed && loop_here(l));
+	l->offers = true;
+}
+
+bool loop_accept(struct loop *l, loop_call_fn fn, void *arg)
+{
+	assert(loop_here(l));
+	if (!l->offers || l->after)
+		return false;
+	l->after = fn;
+	l->after_arg = arg;
+	return true;
 }

@@ -130,6 +130,16 @@ static void on_todo(void *arg, u32 events)
 	}
 }
 
+void workers_help(struct workers *w)
+{
+	struct worker_job *j = take_one(w);
+
+	if (!j)
+		return;
+	j->work(j);
+	give_back(w, j);
+}
+
 /* ---- the client's loop ---- */
 
 void workers_submit(struct workers *w, struct worker_job *j)
@@ -140,6 +150,23 @@ void workers_submit(struct workers *w, struct worker_job *j)
 	w->in_flight++;
 }
 
+static void hand_over(struct workers *w)
+{
+	w->nr_batch = 0;
+	pthread_mutex_lock(&w->lock);
+	list_splice(&w->todo, &w->batch);
+	pthread_mutex_unlock(&w->lock);
+}
+
+bool workers_commit_to_borrower(struct workers *w, loop_call_fn fn, void *arg)
+{
+	assert(loop_here(w->loop));
+	if (w->nr_batch != 1 || !loop_accept(w->loop, fn, arg))
+		return false;
+	hand_over(w);
+	return true;
+}
+
 void workers_commit(struct workers *w)
 {
 	unsigned nr = w->nr_batch;
@@ -147,10 +174,7 @@ void workers_commit(struct workers *w)
 	assert(loop_here(w->loop));
 	if (!nr)
 		return;
-	w->nr_batch = 0;
-	pthread_mutex_lock(&w->lock);
-	list_splice(&w->todo, &w->batch);
-	pthread_mutex_unlock(&w->lock);
+	hand_over(w);
 	/* Each write wakes one worker that sleeps; one that works looks again before it does. */
 	for (unsigned i = 0; i < MIN(nr, w->nr); i++)
 		loop_event(w->loop, w->todo_event, 1);

@@ -42,6 +42,15 @@ void workers_submit(struct workers *w, struct worker_job *j);
 /* No more jobs for now: hand them over. */
 void workers_commit(struct workers *w);
 
+/*
+ * The same for a single job, where whoever has borrowed the loop offers to do something afterwards
+ * [loop_accept()]: fn(arg) is called there, and is to call workers_help(). False: nothing is done.
+ */
+bool workers_commit_to_borrower(struct workers *w, loop_call_fn fn, void *arg);
+
+/* Be one of the threads, for one job if there is any. Any thread that has not got the loop. */
+void workers_help(struct workers *w);
+
 /* Of the jobs that have not begun, those that are `unwanted` are done without work(). */
 void workers_cancel(struct workers *w, bool (*unwanted)(struct worker_job *j));
 

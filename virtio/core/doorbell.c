@@ -23,8 +23,10 @@ static bool serve(struct virtio_device *d, struct virtqueue *q)
 		return false;
 	if (virtio_enter(d)) {
 		served = q->started && d->type->prompt(d, q);
-		if (served)
+		if (served) {
+			loop_offer(d->loop);
 			d->type->kick(d, q);
+		}
 		virtio_leave(d);
 	}
 	loop_give_back(d->loop);

@@ -76,6 +76,11 @@ bool disk_io_finished(const struct disk_file *f, struct disk_req *r, int res);
  */
 int disk_uring_create(struct disk **out, const struct disk *proto, const struct disk_file *file,
 		      struct loop *loop);
+/*
+ * As commit() of disk_threads: a single request is served by the vCPU that asked for it, where that
+ * has borrowed the loop and offers to, unless such a service was slow a short while ago.
+ */
+void disk_threads_commit_here(struct disk *d);
 int disk_threads_create(struct disk **out, const struct disk *proto, const struct disk_file *file,
 			struct loop *loop);
 

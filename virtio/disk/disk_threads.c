@@ -7,6 +7,10 @@
  * Trust:  requests were checked by blk.c.
  *
  * A request of several pieces goes back to the end of the line after each of them.
+ *
+ * Where a vCPU waits for its one request anyway, it makes the call itself, and the thread sleeps
+ * (disk_threads_commit_here()). That vCPU comes to nothing else meanwhile, so once a call has taken
+ * long the thread makes those of a while.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -18,10 +22,14 @@
 #include "virtio/disk/disk_file.h"
 #include "virtio/disk/layer.h"
 
+#define SLOW_NS 1000000u
+#define REST_NS 1000000000u
+
 struct threads {
 	struct disk disk;
 	struct disk_file file;
 	struct workers *workers;
+	_Atomic u64 rest_until; /* vCPUs make no calls */
 };
 
 /* ---- worker ---- */
@@ -123,6 +131,25 @@ static void threads_submit(struct disk *d, struct disk_req *r)
 static void threads_commit(struct disk *d)
 {
 	workers_commit(container_of(d, struct threads, disk)->workers);
+}
+
+static void on_vcpu(void *arg)
+{
+	struct threads *t = arg;
+	u64 start = loop_now_ns(), end;
+
+	workers_help(t->workers);
+	end = loop_now_ns();
+	if (end - start > SLOW_NS)
+		t->rest_until = end + REST_NS;
+}
+
+void disk_threads_commit_here(struct disk *d)
+{
+	struct threads *t = container_of(d, struct threads, disk);
+
+	if (loop_now_ns() < t->rest_until || !workers_commit_to_borrower(t->workers, on_vcpu, t))
+		workers_commit(t->workers);
 }
 
 static void group_end(void *arg)

@@ -15,7 +15,8 @@
  * moves it, where the kernel can say at once that it would have to wait (RWF_NOWAIT), or where
  * there is nothing to wait for (tmpfs, of which io_uring makes work for a kernel thread). ext4
  * writes nothing without waiting: a thread of ours does (`aux`), which is nearer than one of
- * io_uring's. What cannot be had at once goes through the ring.
+ * io_uring's, or the vCPU that asked, if it waits. What cannot be had at once goes through the
+ * ring.
  *
  * The kernel has at most DISK_BUDGET of a disk's requests at a time. They take turns: what is left
  * of a request after a piece goes to the end of `todo`.
@@ -258,7 +259,7 @@ static void on_thread(struct uring *u)
 		return;
 	only_one_taken(u);
 	u->aux->ops->submit(u->aux, r);
-	u->aux->ops->commit(u->aux);
+	disk_threads_commit_here(u->aux);
 }
 
 /* The only request, if it can be had at once. True: done() was called. */

@@ -107,6 +107,33 @@ START_TEST(who_borrows_is_the_thread_of_the_loop)
 }
 END_TEST
 
+static void count_outside(void *arg)
+{
+	ck_assert(!loop_here(l));
+	*(unsigned *)arg += 1;
+}
+
+/* One thing more, once, and only if who borrows says so. */
+START_TEST(a_borrower_does_one_thing_more)
+{
+	unsigned more = 0;
+
+	ck_assert_int_eq(loop_start(l), 0);
+	borrow();
+	ck_assert(!loop_accept(l, count_outside, &more));
+	loop_offer(l);
+	ck_assert(loop_accept(l, count_outside, &more));
+	ck_assert(!loop_accept(l, count_outside, &more));
+	ck_assert_uint_eq(more, 0);
+	loop_give_back(l);
+	ck_assert_uint_eq(more, 1);
+	borrow();
+	ck_assert(!loop_accept(l, count_outside, &more)); /* the offer was for that time */
+	loop_give_back(l);
+	ck_assert_uint_eq(more, 1);
+}
+END_TEST
+
 /* The loop's thread has both events in its hands when one of them goes. */
 START_TEST(what_a_borrower_deletes_is_not_called)
 {
@@ -199,5 +226,6 @@ START_TEST(one_at_a_time_and_no_call_is_lost)
 END_TEST
 
 SUITE_MAIN_FIXTURE("lkvm/vm/loop_lend", up, down, lent_only_while_its_thread_waits,
-		   who_borrows_is_the_thread_of_the_loop, what_a_borrower_deletes_is_not_called,
-		   events_wait_until_it_is_given_back, one_at_a_time_and_no_call_is_lost)
+		   who_borrows_is_the_thread_of_the_loop, a_borrower_does_one_thing_more,
+		   what_a_borrower_deletes_is_not_called, events_wait_until_it_is_given_back,
+		   one_at_a_time_and_no_call_is_lost)

@@ -137,5 +137,66 @@ START_TEST(two_wait_and_the_third_works)
 }
 END_TEST
 
-SUITE_MAIN_FIXTURE("lkvm/vm/workers", up, down, all_come_back, drained_with_those_of_done,
-		   cancelled_jobs_are_done_without_work, two_wait_and_the_third_works)
+static pthread_t worker_was;
+
+static void work_here(struct worker_job *j)
+{
+	worker_was = pthread_self();
+	worked++;
+}
+
+static void help(void *arg)
+{
+	workers_help(arg);
+}
+
+/* With the loop, when it is free. */
+static unsigned nr_done(void)
+{
+	unsigned n;
+
+	while (!loop_borrow(loop))
+		sched_yield();
+	n = done;
+	loop_give_back(loop);
+	return n;
+}
+
+/* Who has borrowed the loop and offers to do a job does it itself; of two none. */
+START_TEST(a_borrower_works)
+{
+	ck_assert_int_eq(loop_start(loop), 0);
+	for (unsigned i = 0; i < 3; i++)
+		jobs[i].job.work = work_here;
+	while (!loop_borrow(loop))
+		sched_yield();
+	workers_submit(w, &jobs[0].job);
+	ck_assert(!workers_commit_to_borrower(w, help, w)); /* there is no offer */
+	loop_offer(loop);
+	ck_assert(workers_commit_to_borrower(w, help, w));
+	ck_assert_uint_eq(worked, 0);
+	loop_give_back(loop);
+	ck_assert_uint_eq(worked, 1);
+	ck_assert(pthread_equal(worker_was, pthread_self()));
+	while (nr_done() < 1)
+		sched_yield();
+	while (!loop_borrow(loop))
+		sched_yield();
+	loop_offer(loop);
+	workers_submit(w, &jobs[1].job);
+	workers_submit(w, &jobs[2].job);
+	ck_assert(!workers_commit_to_borrower(w, help, w));
+	workers_commit(w);
+	loop_give_back(loop);
+	while (nr_done() < 3)
+		sched_yield();
+	ck_assert(!pthread_equal(worker_was, pthread_self()));
+	workers_help(w); /* there is nothing to do */
+	loop_stop(loop);
+	ck_assert_uint_eq(worked, 3);
+}
+END_TEST
+
+SUITE_MAIN_FIXTURE("lkvm/vm/workers", up, down, all_come_back, a_borrower_works,
+		   drained_with_those_of_done, cancelled_jobs_are_done_without_work,
+		   two_wait_and_the_third_works)

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -649,6 +650,16 @@ END_TEST
 #define alone_and_at_once loop_on_its_thread
 #endif
 
+/* As one of the backends does on behalf of the other. */
+static void commit_here(void)
+{
+#ifdef TEST_THREADS
+	disk_threads_commit_here(disk);
+#else
+	disk->ops->commit(disk);
+#endif
+}
+
 /*
  * A vCPU or a worker has the loop: what is there is done or left to the loop's own thread, and in
  * either case done once. The same bytes as ever come out of it.
@@ -674,8 +685,10 @@ START_TEST(on_a_borrowed_loop)
 			r.then = NULL;
 			while (!loop_borrow(loop))
 				sched_yield();
+			if (round % 4 < 2)
+				loop_offer(loop);
 			submit(&r);
-			disk->ops->commit(disk);
+			commit_here();
 			loop_give_back(loop);
 			while (!is_done) {
 				if (!loop_borrow(loop))
@@ -692,6 +705,62 @@ START_TEST(on_a_borrowed_loop)
 	}
 }
 END_TEST
+
+#ifdef TEST_THREADS
+static bool is_slow;
+static pthread_t writer;
+
+/* Who writes, and how long that takes. */
+ssize_t pwritev(int fd, const struct iovec *iov, int nr, off_t off)
+{
+	writer = pthread_self();
+	if (is_slow)
+		usleep(5000);
+	return syscall(SYS_pwritev, fd, iov, nr, off, 0);
+}
+
+static void write_offered(void)
+{
+	static char block[4096];
+	struct req r = transfer(DISK_WRITE, 0, block, sizeof(block));
+	bool is_done = false;
+
+	r.io.iov = r.iov;
+	r.io.nr_iov = 1;
+	r.then = NULL;
+	while (!loop_borrow(loop))
+		sched_yield();
+	loop_offer(loop);
+	submit(&r);
+	commit_here();
+	loop_give_back(loop);
+	while (!is_done) {
+		if (!loop_borrow(loop))
+			continue;
+		is_done = r.is_done;
+		loop_give_back(loop);
+	}
+	ck_assert_int_eq(r.err, 0);
+}
+
+/* Whoever offers writes, and does not once that has taken long. */
+START_TEST(a_vcpu_writes_while_that_is_quick)
+{
+	ck_assert(open_disk("/tmp", 0));
+	ck_assert_int_eq(loop_start(loop), 0);
+	is_slow = true;
+	write_offered();
+	ck_assert(pthread_equal(writer, pthread_self()));
+	is_slow = false;
+	write_offered();
+	ck_assert(!pthread_equal(writer, pthread_self()));
+	loop_stop(loop);
+	close_disk();
+}
+END_TEST
+#else
+#define a_vcpu_writes_while_that_is_quick loop_on_its_thread
+#endif
 
 static unsigned nr_threads(void)
 {
@@ -813,4 +882,5 @@ SUITE_MAIN(SUITE_NAME, a_ring_is_restricted, a_ring_opens_no_file, write_flush_r
 	   a_part_of_a_write, scattered_buffers, many_at_once, done_may_submit, drain_waits_for_all,
 	   truncated_under_us, zeroes_and_discard, small_tmpfs, direct_io, pieces, cancelled,
 	   cancelled_often, large_ones_let_others_pass, loop_on_its_thread, on_a_borrowed_loop,
-	   alone_and_at_once, a_discard_makes_no_thread, a_secure_erase_is_no_discard)
+	   alone_and_at_once, a_vcpu_writes_while_that_is_quick, a_discard_makes_no_thread,
+	   a_secure_erase_is_no_discard)
