@@ -57,7 +57,7 @@ static void add_silent(void)
 	for (unsigned i = 0; i < 4; i++) {
 		int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
-		connect(fd, (struct sockaddr *)a, sizeof(*a));
+		(void)connect(fd, (struct sockaddr *)a, sizeof(*a));
 	}
 }
 
