@@ -168,6 +168,8 @@ extern volatile struct fault fault;
 bool fault_is_sea(void);
 bool fault_is_fetch_sea(void);
 
+#define HVC_0 0xd4000002u /* the instruction HVC #0 */
+
 /* ---- time ---- */
 
 /* Of CNTVCT_EL0; the second one is a busy wait. */

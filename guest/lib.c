@@ -293,12 +293,22 @@ struct frame {
 void exception(u64 which, struct frame *f);
 
 /* Aborts without a change of exception level [Arm ARM D24.2.40]. */
+#define EC_UNKNOWN 0u
 #define EC_FETCH 0x21u
 #define EC_DATA 0x25u
 
 static unsigned fault_class(void)
 {
 	return (unsigned)(fault.esr >> 26 & 0x3f);
+}
+
+/*
+ * The address behind the instruction that has faulted. An HVC that is undefined for want of a
+ * hypervisor, not of the instruction, has been left behind already: so TF-RMM has it.
+ */
+static u64 behind(u64 elr)
+{
+	return fault_class() == EC_UNKNOWN && *(const u32 *)(elr - 4) == HVC_0 ? elr : elr + 4;
 }
 
 void exception(u64 which, struct frame *f)
@@ -313,7 +323,7 @@ void exception(u64 which, struct frame *f)
 		fault.esr = read_sysreg(esr_el1);
 		fault.far = read_sysreg(far_el1);
 		fault.elr = f->elr;
-		f->elr = fault_class() == EC_FETCH ? f->x[30] : f->elr + 4;
+		f->elr = fault_class() == EC_FETCH ? f->x[30] : behind(f->elr);
 		return;
 	}
 	/* Nobody holds the lock that matters any more: the payload is over. */

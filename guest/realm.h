@@ -34,6 +34,7 @@
 #define CHANGE_DESTROYED 1u
 
 /* [Linux virt/kvm/arm/hypercalls.rst] */
+#define SMCCC_VERSION 0x80000000u
 #define HVC_UID 0x8600ff01u
 #define HVC_FEATURES 0x86000000u
 #define HVC_HYP_MEMINFO 0xc6000002u

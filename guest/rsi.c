@@ -275,6 +275,9 @@ static void host_call(void)
 	check("HOST_CALL", rsi(&r, RSI_HOST_CALL, PAGE(0) + 256, 0, 0, 0) == RSI_SUCCESS);
 	checkf("nobody answers", gprs[0] == NOT_SUPPORTED && gprs[30] == 0x1000 + 30, "%lx",
 	       gprs[0]);
+	gprs[0] = SMCCC_VERSION;
+	check("but that the host has SMCCC 1.1",
+	      rsi(&r, RSI_HOST_CALL, PAGE(0) + 256, 0, 0, 0) == RSI_SUCCESS && gprs[0] == 0x10001);
 	for (unsigned i = 0; i < 256; i++)
 		other |= page[0][i] | page[0][512 + i];
 	check("what lies around is as before", !other);

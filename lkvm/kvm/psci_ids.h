@@ -24,6 +24,7 @@
 
 /* PSCI_FEATURES is asked about this one, too [SMCCC 1.2 7.2]. */
 #define SMCCC_VERSION 0x80000000u
+#define SMCCC_1_1 0x10001u
 
 #define PSCI_VERSION_1_1 0x10001u
 

@@ -15,6 +15,7 @@
 
 #include "lkvm/base/log.h"
 #include "lkvm/kvm/kvm.h"
+#include "lkvm/kvm/psci_ids.h"
 #include "lkvm/vm/mem.h"
 #include "realm/realm.h"
 #include "realm/rhi.h"
@@ -69,11 +70,18 @@ static int env_token(void *arg, unsigned rec, const u8 challenge[64], const u8 *
 			    KEEPER_TOKEN_MAX, len);
 }
 
-/* [DEN 0148] host services have immediate 0 */
+/*
+ * Host services have immediate 0 [DEN 0148]. A real Realm's host is KVM, which takes a host call
+ * for one of SMCCC whatever the immediate: there is a version to ask for before anything else.
+ */
 static int env_host_call(void *arg, u16 imm, u64 gprs[31])
 {
 	const struct sim *s = arg;
 
+	if ((u32)gprs[0] == SMCCC_VERSION) {
+		memcpy(gprs, (const u64[]){ SMCCC_1_1, 0, 0, 0 }, 4 * sizeof(*gprs));
+		return 0;
+	}
 	return rhi_call(imm ? NULL : realm_rhi(s->realm), gprs);
 }
 

@@ -130,6 +130,6 @@ int regs_undefined(int vcpu_fd)
 	u64 pc;
 	int err = kvm_reg_get64(vcpu_fd, KVM_REG_PC, &pc);
 
-	/* KVM has stepped over it. */
-	return err ? err : kvm_inject_sync(vcpu_fd, ESR_UNKNOWN, pc - 4);
+	/* TF-RMM leaves ELR_EL1 where HVC returns, behind it; so KVM has left the PC. */
+	return err ? err : kvm_inject_sync(vcpu_fd, ESR_UNKNOWN, pc);
 }

@@ -26,8 +26,8 @@ int regs_start(int fd, int caller, u64 entry, u64 context);
 int regs_abort(int vcpu_fd);
 
 /*
- * Make the HVC or SMC that the vCPU has just left the guest with an undefined instruction. The
- * vCPU's thread.
+ * Make the HVC that the vCPU has just left the guest with an undefined instruction, as TF-RMM does:
+ * the exception returns behind it, which is not where the architecture would. The vCPU's thread.
  */
 int regs_undefined(int vcpu_fd);
 

@@ -180,7 +180,7 @@ START_TEST(an_undefined_instruction_is_taken_to_el1)
 		ck_assert_int_eq(regs_undefined(0), 0);
 		ck_assert_uint_eq(*reg(0, KVM_REG_PC), 0x80100000 + from[i].vector);
 		ck_assert_uint_eq(*reg(0, KVM_REG_PSTATE), from[i].taken);
-		ck_assert_uint_eq(*reg(0, KVM_REG_ELR_EL1), 0x80001000);
+		ck_assert_uint_eq(*reg(0, KVM_REG_ELR_EL1), 0x80001004);
 		ck_assert_uint_eq(*reg(0, KVM_REG_SPSR_EL1), from[i].pstate);
 		ck_assert_uint_eq(*reg(0, ESR), 0x02000000);
 	}
