@@ -95,7 +95,8 @@ static void tell_if_lost(const struct vcpu *v, gpa_t g, bool is_write)
 	name = bus_name(v->env->bus, g);
 	log_warn("the guest %s %s%s%#llx%s at its protected address: it does not know that it is a "
 		 "Realm, as it has not asked for the RMM. EDK2 looks at ID_AA64PFR0_EL1.RME "
-		 "first, which is KVM's to answer (manual: THE SIMULATED REALM)",
+		 "first, kvm-unit-tests at EL3, which are KVM's to answer (manual: THE SIMULATED "
+		 "REALM)",
 		 is_write ? "writes" : "reads", name ? name : "", name ? " (" : "",
 		 (unsigned long long)g.a, name ? ")" : "");
 }

@@ -477,6 +477,9 @@ int config_complete(struct config *c)
 	share_disks(c);
 	if (c->sim_strict)
 		c->irqchip = IRQCHIP_GICV3;
+	/* Leniency is for the ITS, and there is none. */
+	if (c->realm == REALM_SIM && c->irqchip == IRQCHIP_GICV3)
+		c->sim_strict = true;
 	if (c->service_ip && !c->service_port)
 		c->service_port = SERVICE_PORT;
 	return check_ram(c);

@@ -362,7 +362,7 @@ static const struct opt opts[] = {
 		  "tried before it is ever a Realm" },
 	{ .name = "sim-strict", .own = true, .store = OPT_TRUE, .offset = FIELD(bool, sim_strict),
 	  .help = "With --realm=sim: a shared page is gone from its protected address, which KVM's ITS cannot bear: "
-		  "interrupts without messages" },
+		  "the same as --irqchip gicv3, interrupts without messages" },
 	{ .name = "sim-attest-keys", .own = true, .arg = "dir", .store = OPT_STRING,
 	  .offset = FIELD(const char *, sim_keys),
 	  .help = "With --realm=sim: directory of the keys that sign the guest's attestation tokens; see 'lkvm help "

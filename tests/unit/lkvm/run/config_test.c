@@ -452,6 +452,15 @@ START_TEST(what_no_realm_can_have)
 	conf()->realm = REALM_SIM;
 	c.sim_strict = true;
 	ck_assert(!config_complete(&c) && c.irqchip == IRQCHIP_GICV3);
+	/* Without an ITS nothing needs the pages that --sim-strict takes away. */
+	conf()->realm = REALM_SIM;
+	c.irqchip = IRQCHIP_GICV3;
+	ck_assert(!config_complete(&c) && c.sim_strict);
+	conf()->realm = REALM_SIM;
+	ck_assert(!config_complete(&c) && !c.sim_strict);
+	conf()->realm = REALM_ANY;
+	c.irqchip = IRQCHIP_GICV3;
+	ck_assert(!config_complete(&c) && !c.sim_strict);
 }
 END_TEST
 
