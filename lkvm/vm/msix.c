@@ -110,12 +110,18 @@ static struct msi_msg message(const struct msix *m, const struct vector *v)
 
 static int bind(struct msix *m, struct vector *v)
 {
+	struct irq *irq = m->func->irq;
 	struct msi_msg msg = message(m, v);
+	eventfd_t late;
 
-	/* What was written after the last binding was undone belongs to no message of this one. */
+	/*
+	 * What was written after the last binding was undone belongs to no message of this one. By
+	 * read(2): nobody else has it, and eventfd_take() is a call of guests alone whose devices
+	 * others serve.
+	 */
 	if (v->own.route < 0)
-		msi_source_drain(&v->own);
-	return msi_source_bind(&v->own, m->func->irq, &msg, v->own.fd);
+		eventfd_read(v->own.fd, &late);
+	return irq->ops->msi_bind(irq, &v->own.route, &msg, v->own.fd);
 }
 
 /* The host may have no route left: then whoever listens to the feed goes on doing so. */
