@@ -121,7 +121,7 @@ static void exit_mmio(struct vcpu *v)
 	 * hides the bit and lets through what came with it.
 	 */
 	if ((run->mmio.phys_addr & alias) == alias)
-		res = bus_access(v->env->bus, g, len, is_write, &raw);
+		res = bus_access_near(v->env->bus, &v->near, g, len, is_write, &raw);
 	else
 		tell_if_lost(v, g, is_write);
 	if (res != BUS_OK && v->env->log_mmio)

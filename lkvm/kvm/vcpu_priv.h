@@ -4,6 +4,7 @@
 #define LKVM_VCPU_PRIV_H
 
 #include "lkvm/kvm/vcpu.h"
+#include "lkvm/vm/bus.h"
 
 struct vcpu {
 	const struct vcpu_env *env;
@@ -17,7 +18,8 @@ struct vcpu {
 	_Atomic int place; /* enum vcpu_place; its own thread writes */
 	bool unfinished;   /* the exit is handled in part */
 	unsigned refused;  /* times in a row that KVM asked to try again */
-	bool off;	   /* for good: another vCPU has ended the guest, or is about to */
+	struct bus_near near;
+	bool off; /* for good: another vCPU has ended the guest, or is about to */
 };
 
 /* KVM_RUN has returned with v->run->exit_reason: do what it asks for. */

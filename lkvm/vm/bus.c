@@ -3,12 +3,14 @@
  * MMIO dispatch: a sorted array of ranges, searched by halves.
  *
  * Thread: any. The array is under `lock`; the device's lock is taken only after it was dropped, on
- *         a copy of the range, so that handlers may add and remove ranges.
+ *         a copy of the range, so that handlers may add and remove ranges. A thread may use its
+ *         copy again as long as `changes` is what it was.
  * Trust:  address, length and value of an access are the guest's.
  */
 #include "lkvm/vm/bus.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +18,12 @@ struct bus {
 	pthread_rwlock_t lock;
 	struct bus_range *ranges; /* by base, disjoint */
 	size_t nr, room;
+	_Atomic u64 changes; /* of the array, the first of which is its creation; under `lock` */
+
+	struct {
+		u64 base, len;
+	} windows[BUS_MAX_WINDOWS]; /* written before there are other threads */
+	unsigned nr_windows;
 };
 
 int bus_create(struct bus **out)
@@ -25,6 +33,7 @@ int bus_create(struct bus **out)
 	if (!b)
 		return -ENOMEM;
 	pthread_rwlock_init(&b->lock, NULL);
+	atomic_init(&b->changes, 1);
 	*out = b;
 	return 0;
 }
@@ -101,6 +110,7 @@ int bus_add(struct bus *b, const struct bus_range *r)
 		return -EINVAL;
 	pthread_rwlock_wrlock(&b->lock);
 	err = insert(b, r);
+	atomic_fetch_add(&b->changes, 1);
 	pthread_rwlock_unlock(&b->lock);
 	return err;
 }
@@ -114,11 +124,19 @@ int bus_remove(struct bus *b, gpa_t base, void *dev)
 	i = find(b, base.a);
 	if (i < b->nr && b->ranges[i].base.a == base.a && b->ranges[i].dev == dev) {
 		b->nr--;
+		atomic_fetch_add(&b->changes, 1);
 		memmove(&b->ranges[i], &b->ranges[i + 1], (b->nr - i) * sizeof(b->ranges[0]));
 		err = 0;
 	}
 	pthread_rwlock_unlock(&b->lock);
 	return err;
+}
+
+void bus_add_window(struct bus *b, gpa_t base, u64 len)
+{
+	assert(b->nr_windows < BUS_MAX_WINDOWS && len && len - 1 <= UINT64_MAX - base.a);
+	b->windows[b->nr_windows].base = base.a;
+	b->windows[b->nr_windows++].len = len;
 }
 
 void bus_each(struct bus *b, void (*fn)(void *arg, const struct bus_range *r), void *arg)
@@ -129,8 +147,13 @@ void bus_each(struct bus *b, void (*fn)(void *arg, const struct bus_range *r), v
 	pthread_rwlock_unlock(&b->lock);
 }
 
+static bool touches(u64 base, u64 size, u64 a, unsigned len)
+{
+	return a - base < size || base - a < len;
+}
+
 /* Copy the range that the access touches, if any. */
-static bool lookup(struct bus *b, u64 a, unsigned len, struct bus_range *out)
+static bool lookup(struct bus *b, u64 a, unsigned len, struct bus_near *out)
 {
 	bool found;
 	size_t i;
@@ -139,7 +162,7 @@ static bool lookup(struct bus *b, u64 a, unsigned len, struct bus_range *out)
 	i = find(b, a);
 	found = i < b->nr && (b->ranges[i].base.a <= a || b->ranges[i].base.a - a < len);
 	if (found)
-		*out = b->ranges[i];
+		*out = (struct bus_near){ atomic_load(&b->changes), b->ranges[i] };
 	pthread_rwlock_unlock(&b->lock);
 	return found;
 }
@@ -155,29 +178,56 @@ static bool takes(const struct bus_range *r, u64 a, unsigned len)
 	       range_within(a - r->base.a, len, r->len);
 }
 
-enum bus_result bus_access(struct bus *b, gpa_t g, unsigned len, bool is_write, u64 *val)
+static enum bus_result access_window(const struct bus *b, u64 a, unsigned len, bool is_write,
+				     u64 *val)
 {
-	struct bus_range r;
+	for (unsigned i = 0; i < b->nr_windows; i++) {
+		if (!touches(b->windows[i].base, b->windows[i].len, a, len))
+			continue;
+		if (!is_write)
+			*val = ones(len);
+		return is_power_of_2(len) && is_aligned(a, len) ? BUS_OK : BUS_BAD;
+	}
+	return BUS_UNMAPPED;
+}
 
-	if (!lookup(b, g.a, len, &r))
-		return BUS_UNMAPPED;
-	if (!takes(&r, g.a, len)) {
+static enum bus_result access_range(const struct bus_range *r, u64 a, unsigned len, bool is_write,
+				    u64 *val)
+{
+	if (!takes(r, a, len)) {
 		if (!is_write)
 			*val = ones(len);
 		return BUS_BAD;
 	}
-	pthread_mutex_lock(r.lock);
+	pthread_mutex_lock(r->lock);
 	if (is_write)
-		r.ops->write(r.dev, g.a - r.base.a, len, *val & ones(len));
+		r->ops->write(r->dev, a - r->base.a, len, *val & ones(len));
 	else
-		*val = r.ops->read(r.dev, g.a - r.base.a, len) & ones(len);
-	pthread_mutex_unlock(r.lock);
+		*val = r->ops->read(r->dev, a - r->base.a, len) & ones(len);
+	pthread_mutex_unlock(r->lock);
 	return BUS_OK;
+}
+
+enum bus_result bus_access_near(struct bus *b, struct bus_near *near, gpa_t g, unsigned len,
+				bool is_write, u64 *val)
+{
+	bool is_near = near->changes == atomic_load(&b->changes) && takes(&near->range, g.a, len);
+
+	if (!is_near && !lookup(b, g.a, len, near))
+		return access_window(b, g.a, len, is_write, val);
+	return access_range(&near->range, g.a, len, is_write, val);
+}
+
+enum bus_result bus_access(struct bus *b, gpa_t g, unsigned len, bool is_write, u64 *val)
+{
+	struct bus_near near = { 0 };
+
+	return bus_access_near(b, &near, g, len, is_write, val);
 }
 
 const char *bus_name(struct bus *b, gpa_t g)
 {
-	struct bus_range r;
+	struct bus_near near;
 
-	return lookup(b, g.a, 1, &r) ? r.name : NULL;
+	return lookup(b, g.a, 1, &near) ? near.range.name : NULL;
 }

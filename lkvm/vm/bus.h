@@ -57,6 +57,13 @@ void bus_destroy(struct bus *b);
  */
 int bus_add(struct bus *b, const struct bus_range *r);
 
+/*
+ * What a bridge forwards to where nothing is: reads are all ones, writes have no effect. Ranges are
+ * added over it. At most BUS_MAX_WINDOWS, before vCPUs run; they stay.
+ */
+#define BUS_MAX_WINDOWS 2u
+void bus_add_window(struct bus *b, gpa_t base, u64 len);
+
 /* Calls fn() for each range, ascending; it must not call the bus. Any thread. */
 void bus_each(struct bus *b, void (*fn)(void *arg, const struct bus_range *r), void *arg);
 
@@ -68,6 +75,17 @@ int bus_remove(struct bus *b, gpa_t base, void *dev);
  * ones for BUS_BAD). On a vCPU thread, without the device's lock, which is taken here.
  */
 enum bus_result bus_access(struct bus *b, gpa_t g, unsigned len, bool is_write, u64 *val);
+
+/*
+ * The same for a thread whose accesses often hit the range that its last one did: that is in *near,
+ * which begins as zeros and belongs to the thread.
+ */
+struct bus_near {
+	u64 changes; /* the bus's number of changes when it was looked up */
+	struct bus_range range;
+};
+enum bus_result bus_access_near(struct bus *b, struct bus_near *near, gpa_t g, unsigned len,
+				bool is_write, u64 *val);
 
 /* The name of what is at `g`; NULL: nothing is. Any thread. */
 const char *bus_name(struct bus *b, gpa_t g);

@@ -30,57 +30,14 @@
 #define STATUS_INTX 0x0008u
 #define STATUS_CAP_LIST 0x0010u
 
-/* ---- where nothing is ---- */
-
-static u64 empty_read(void *dev, u64 off, unsigned len)
-{
-	return UINT64_MAX; /* [PCI 3.0 §6.1] absent functions, and master abort */
-}
-
-static void empty_write(void *dev, u64 off, unsigned len, u64 val)
-{
-}
-
-static const struct bus_ops empty_ops = { .read = empty_read, .write = empty_write };
-
-static int empty_add(struct pci *p, gpa_t base, u64 len)
-{
-	return bus_add(p->bus, &(struct bus_range){ .base = base,
-						    .len = len,
-						    .widths = BUS_W_ALL,
-						    .ops = &empty_ops,
-						    .dev = p,
-						    .lock = &p->empty_lock,
-						    .name = "pci (empty)" });
-}
-
 static gpa_t ecam_of(const struct pci *p, unsigned slot)
 {
 	return gpa_add(p->map.ecam, slot * ECAM_SLOT_SIZE);
 }
 
-/*
- * A range for each function 0, and one for the seven functions behind it (the last: and all buses).
- */
-static int empty_add_all(struct pci *p)
-{
-	int err = p->map.io_size ? empty_add(p, p->map.io, p->map.io_size) : 0;
-
-	for (unsigned i = 0; i < PCI_SLOTS && !err; i++) {
-		gpa_t behind = gpa_add(ecam_of(p, i), ECAM_FUNC_SIZE);
-		u64 end = i + 1 < PCI_SLOTS ? (i + 1) * ECAM_SLOT_SIZE : p->map.ecam_size;
-
-		err = empty_add(p, ecam_of(p, i), ECAM_FUNC_SIZE);
-		if (!err)
-			err = empty_add(p, behind, end - (behind.a - p->map.ecam.a));
-	}
-	return err;
-}
-
 int pci_create(struct pci **out, struct bus *bus, const struct pci_map *map)
 {
 	struct pci *p;
-	int err;
 
 	if (map->ecam_size < ECAM_BUS_SIZE || map->mem_size < PCI_SLOTS * SLOT_WINDOW ||
 	    !is_aligned(map->mem.a, SLOT_WINDOW) || map->mem.a + map->mem_size > BIT(32) ||
@@ -93,13 +50,11 @@ int pci_create(struct pci **out, struct bus *bus, const struct pci_map *map)
 	p->map = *map;
 	p->next = map->mem.a + PCI_SLOTS * SLOT_WINDOW;
 	p->next64 = map->mem64.a;
-	pthread_mutex_init(&p->empty_lock, NULL);
 	pthread_mutex_init(&p->map_lock, NULL);
-	err = empty_add_all(p);
-	if (err) {
-		pci_destroy(p);
-		return err;
-	}
+	/* [PCI 3.0 §6.1] ones: absent functions, and master abort */
+	bus_add_window(bus, map->ecam, map->ecam_size);
+	if (map->io_size)
+		bus_add_window(bus, map->io, map->io_size);
 	*out = p;
 	return 0;
 }
@@ -108,14 +63,8 @@ void pci_destroy(struct pci *p)
 {
 	if (!p)
 		return;
-	/* From the end, as the bus closes up the gap that each leaves. */
-	for (unsigned i = PCI_SLOTS; i--;) {
+	for (unsigned i = 0; i < PCI_SLOTS; i++)
 		assert(!p->slots[i]);
-		bus_remove(p->bus, gpa_add(ecam_of(p, i), ECAM_FUNC_SIZE), p);
-		bus_remove(p->bus, ecam_of(p, i), p);
-	}
-	bus_remove(p->bus, p->map.io, p);
-	pthread_mutex_destroy(&p->empty_lock);
 	pthread_mutex_destroy(&p->map_lock);
 	free(p);
 }
@@ -275,7 +224,6 @@ int pci_add(struct pci *p, struct pci_func *f, unsigned slot)
 	if (p->slots[slot])
 		return -EBUSY;
 	cfg.base = ecam_of(p, slot);
-	bus_remove(p->bus, cfg.base, p);
 	err = bus_add(p->bus, &cfg);
 	assert(!err);
 	p->slots[slot] = f;
@@ -300,7 +248,6 @@ void pci_remove(struct pci_func *f)
 	put16(&f->cfg[CFG_COMMAND], 0);
 	pci_bars_update(f);
 	bus_remove(p->bus, ecam_of(p, f->slot), f);
-	empty_add(p, ecam_of(p, f->slot), ECAM_FUNC_SIZE);
 	p->slots[f->slot] = NULL;
 	f->pci = NULL;
 	if (f->intx_line)

@@ -30,8 +30,7 @@
 struct pci {
 	struct bus *bus;
 	struct pci_map map;
-	pthread_mutex_t empty_lock; /* for the bus: of ranges where nothing is */
-	pthread_mutex_t map_lock;   /* want and mapped of all BARs */
+	pthread_mutex_t map_lock; /* want and mapped of all BARs */
 	struct pci_func *slots[PCI_SLOTS];
 	u64 next, next64; /* in either window: behind what roomy functions have so far */
 };

@@ -112,6 +112,86 @@ START_TEST(finds_the_range)
 }
 END_TEST
 
+/* The same access as a thread that has been here before makes it. */
+static enum bus_result rd_near(struct bus *b, struct bus_near *near, u64 a, unsigned len, u64 *val)
+{
+	*val = 0xdead;
+	return bus_access_near(b, near, gpa(a), len, false, val);
+}
+
+START_TEST(the_last_range_again)
+{
+	struct bus *b = make_bus();
+	struct bus_near near = { 0 };
+	struct dev d[3];
+	u64 val;
+
+	for (unsigned i = 0; i < 3; i++)
+		dev_init(&d[i], (u64)i << 32);
+	add(b, &d[1], 0x1000, 0x100, BUS_W4);
+	add(b, &d[2], 0x2000, 0x100, BUS_W4);
+	ck_assert_int_eq(rd_near(b, &near, 0x1004, 4, &val), BUS_OK);
+	ck_assert_uint_eq(val, 4);
+	for (unsigned i = 0; i < 2; i++) {
+		u64 other = 0xdead;
+
+		/* As bus_access() has it, wherever the last one was. */
+		for (u64 a = 0xff0; a < 0x2110; a += 2) {
+			ck_assert_int_eq(rd_near(b, &near, a, 4, &val), rd(b, a, 4, &other));
+			ck_assert_uint_eq(val, other);
+		}
+		ck_assert_int_eq(rd_near(b, &near, 0x1000, 4, &val), BUS_OK);
+	}
+	/* Gone, and another one's. */
+	ck_assert_int_eq(bus_remove(b, gpa(0x1000), &d[1]), 0);
+	ck_assert_int_eq(rd_near(b, &near, 0x1000, 4, &val), BUS_UNMAPPED);
+	d[0].tag = 0x4200;
+	add(b, &d[1], 0x1000, 0x100, BUS_W4);
+	ck_assert_int_eq(rd_near(b, &near, 0x1000, 4, &val), BUS_OK);
+	ck_assert_int_eq(bus_remove(b, gpa(0x1000), &d[1]), 0);
+	add(b, &d[0], 0x1000, 0x100, BUS_W4);
+	ck_assert_int_eq(rd_near(b, &near, 0x1008, 4, &val), BUS_OK);
+	ck_assert_uint_eq(val, 0x4208);
+	ck_assert(d[0].locked);
+	bus_destroy(b);
+}
+END_TEST
+
+START_TEST(a_window_is_ones_where_nothing_is)
+{
+	struct bus *b = make_bus();
+	struct bus_near near = { 0 };
+	struct dev d;
+	u64 val;
+
+	dev_init(&d, 0);
+	bus_add_window(b, gpa(0x10000), 0x10000);
+	bus_add_window(b, gpa(UINT64_MAX - 0xff), 0x100);
+	add(b, &d, 0x18000, 0x100, BUS_W4);
+	ck_assert_int_eq(rd(b, 0x10000, 1, &val), BUS_OK);
+	ck_assert_uint_eq(val, 0xff);
+	ck_assert_int_eq(rd(b, 0x1fff8, 8, &val), BUS_OK);
+	ck_assert_uint_eq(val, UINT64_MAX);
+	ck_assert_int_eq(rd(b, UINT64_MAX - 3, 4, &val), BUS_OK);
+	ck_assert_uint_eq(val, UINT32_MAX);
+	ck_assert_int_eq(wr(b, 0x10000, 4, 1), BUS_OK);
+	/* What is in it has its own ways, and is found first. */
+	ck_assert_int_eq(rd_near(b, &near, 0x18000, 4, &val), BUS_OK);
+	ck_assert_uint_eq(val, 0);
+	ck_assert_int_eq(rd_near(b, &near, 0x18000, 2, &val), BUS_BAD);
+	ck_assert_int_eq(rd_near(b, &near, 0x18100, 2, &val), BUS_OK);
+	ck_assert_uint_eq(val, 0xffff);
+	/* Neither aligned nor wholly inside: ones, but it is told. */
+	ck_assert_int_eq(rd(b, 0x10001, 2, &val), BUS_BAD);
+	ck_assert_uint_eq(val, 0xffff);
+	ck_assert_int_eq(rd(b, 0xfffe, 4, &val), BUS_BAD);
+	ck_assert_int_eq(rd(b, 0xfffc, 4, &val), BUS_UNMAPPED);
+	ck_assert_int_eq(rd(b, 0x20000, 4, &val), BUS_UNMAPPED);
+	ck_assert_ptr_null(bus_name(b, gpa(0x10000)));
+	bus_destroy(b);
+}
+END_TEST
+
 START_TEST(more_ranges_than_the_first_allocation)
 {
 	struct bus *b = make_bus();
@@ -346,7 +426,7 @@ START_TEST(destroy_takes_null)
 }
 END_TEST
 
-SUITE_MAIN("lkvm/bus", finds_the_range, more_ranges_than_the_first_allocation,
-	   refuses_overlap_and_nonsense, top_of_the_address_space, widths_and_alignment, straddling,
-	   values_and_lock, removal, handler_moves_its_range, readers_beside_a_writer,
-	   destroy_takes_null)
+SUITE_MAIN("lkvm/bus", finds_the_range, the_last_range_again, a_window_is_ones_where_nothing_is,
+	   more_ranges_than_the_first_allocation, refuses_overlap_and_nonsense,
+	   top_of_the_address_space, widths_and_alignment, straddling, values_and_lock, removal,
+	   handler_moves_its_range, readers_beside_a_writer, destroy_takes_null)
