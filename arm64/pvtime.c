@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "arm64/memmap.h"
 #include "lkvm/base/log.h"
@@ -31,13 +32,12 @@ int pvtime_create(struct pvtime **out, struct kvm *k)
 	pv = calloc(1, sizeof(*pv));
 	if (!pv)
 		return -ENOMEM;
-	/* The size is also the largest page size a host can have. */
-	pv->host = aligned_alloc(MEMMAP_PVTIME_SIZE, MEMMAP_PVTIME_SIZE);
-	if (pv->host) {
-		memset(pv->host, 0, MEMMAP_PVTIME_SIZE);
+	pv->host = mmap(NULL, MEMMAP_PVTIME_SIZE, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (pv->host != MAP_FAILED) {
 		err = kvm_add_slot(k, gpa(MEMMAP_PVTIME), MEMMAP_PVTIME_SIZE, pv->host, 0, NULL);
 	} else {
-		err = -ENOMEM;
+		err = -errno;
 	}
 	if (err) {
 		log_error("Cannot set up stolen time: %s (--no-pvtime does without)",
@@ -53,7 +53,8 @@ void pvtime_destroy(struct pvtime *pv)
 {
 	if (!pv)
 		return;
-	free(pv->host);
+	if (pv->host != MAP_FAILED)
+		munmap(pv->host, MEMMAP_PVTIME_SIZE);
 	free(pv);
 }
 

@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
 
 typedef uint8_t u8;
 typedef uint16_t u16;
@@ -28,6 +30,19 @@ typedef int64_t s64;
 #else
 #define NOT_ZEROED
 #endif
+
+/*
+ * An object for free(), of which the first `head` bytes are zeros: behind them is a buffer that is
+ * read only as far as it was written, and of which most guests never use more than the beginning.
+ */
+static inline void *alloc_headed(size_t size, size_t head)
+{
+	void *p = malloc(size);
+
+	if (p)
+		memset(p, 0, head);
+	return p;
+}
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #define BIT(n) (UINT64_C(1) << (n))

@@ -206,7 +206,7 @@ int run_guest(struct config *c)
 
 int cmd_run(int argc, char **argv)
 {
-	struct config c;
+	NOT_ZEROED struct config c; /* config_init() says what of it is filled */
 	struct rootfs root = { .modules.nr = 0 };
 	int status;
 

@@ -78,7 +78,6 @@ struct console {
 	struct loop_fd *in_fd;
 	u32 in_events;		 /* that in_fd asks for */
 	struct loop_timer *pump; /* instead of in_fd */
-	struct inbuf input;
 	enum pace pace;
 	struct loop_timer *rest;
 	bool full, deaf; /* no room for a terminal's input; for DEAF_NS already */
@@ -94,6 +93,8 @@ struct console {
 
 	int signals; /* signalfd */
 	struct loop_fd *signals_fd;
+
+	struct inbuf input; /* last */
 };
 
 /* ---- input ---- */
@@ -375,16 +376,13 @@ static int init(struct console *c, u32 out_flags)
 
 static struct console *alloc(struct loop *loop)
 {
-	struct console *c = calloc(1, sizeof(*c));
+	struct console *c = alloc_headed(sizeof(*c), offsetof(struct console, input.ring));
 
-	if (c)
-		*c = (struct console){ .chr.ops = &console_ops,
-				       .loop = loop,
-				       .in = -1,
-				       .out = -1,
-				       .slave = -1,
-				       .wake = -1,
-				       .signals = -1 };
+	if (!c)
+		return NULL;
+	c->chr.ops = &console_ops;
+	c->loop = loop;
+	c->in = c->out = c->slave = c->wake = c->signals = -1;
 	return c;
 }
 

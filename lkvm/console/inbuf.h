@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Input on its way to the guest: a ring of bytes, and the escapes of a terminal. One thread at a
- * time; all zeros is an empty one.
+ * time; all zeros is an empty one, too.
  */
 #ifndef LKVM_INBUF_H
 #define LKVM_INBUF_H
@@ -16,6 +16,13 @@ struct inbuf {
 	bool escape; /* Ctrl-a was the last character typed */
 	char ring[INBUF_SIZE];
 };
+
+/* An empty one, for which the ring is left as it is. */
+static inline void inbuf_init(struct inbuf *b)
+{
+	b->head = b->len = 0;
+	b->escape = false;
+}
 
 /* How many bytes there is room for. */
 static inline size_t inbuf_room(const struct inbuf *b)

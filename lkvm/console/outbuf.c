@@ -75,7 +75,7 @@ struct outbuf {
 	bool short_write; /* somebody waits for writable() */
 	u64 stalled_ns;	  /* since when the descriptor takes nothing; 0: it does */
 
-	u8 ring[SIZE];
+	u8 ring[SIZE]; /* last */
 };
 
 /* ---- any thread ---- */
@@ -285,7 +285,7 @@ void outbuf_flush(struct outbuf *o)
 int outbuf_create(struct outbuf **out, struct loop *loop, int fd, u32 flags,
 		  const struct outbuf_user *user)
 {
-	struct outbuf *o = calloc(1, sizeof(*o));
+	struct outbuf *o = alloc_headed(sizeof(*o), offsetof(struct outbuf, ring));
 	int err;
 
 	if (!o)

@@ -22,19 +22,20 @@ struct tap {
 	bool awake;	     /* the reader comes back by itself */
 	bool starved;	     /* the console was told that there is no room */
 	size_t head, len;
-	struct inbuf typed;
 	u8 ring[SIZE];
+	struct inbuf typed; /* last */
 };
 
 int tap_create(struct tap **out, int wake)
 {
-	struct tap *t = calloc(1, sizeof(*t));
+	struct tap *t = alloc_headed(sizeof(*t), offsetof(struct tap, ring));
 
 	if (!t)
 		return -ENOMEM;
 	pthread_mutex_init(&t->lock, NULL);
 	t->reader = wake;
 	t->console = -1;
+	inbuf_init(&t->typed);
 	*out = t;
 	return 0;
 }

@@ -246,8 +246,9 @@ int kvm_event_create(struct kvm_event **out, const struct kvm *k, bool has_msi, 
 
 	if (!e)
 		return -ENOMEM;
-	e->table = calloc(1, sizeof(*e->table) +
-				     (MAX_SPI + MAX_MSI) * sizeof(struct kvm_irq_routing_entry));
+	e->table = alloc_headed(sizeof(*e->table) +
+					(MAX_SPI + MAX_MSI) * sizeof(struct kvm_irq_routing_entry),
+				sizeof(*e->table));
 	if (!e->table) {
 		free(e);
 		return -ENOMEM;
