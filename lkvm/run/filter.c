@@ -20,6 +20,7 @@
 #include <linux/seccomp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "lkvm/run/violation.h"
 
@@ -60,15 +61,41 @@ static enum kind kind_of(const struct sys_call *c)
 	return c->error ? REFUSED : c->mask ? CONDITIONAL : PLAIN;
 }
 
-/* Is there nothing left to say about `c`, because of a rule that is there? */
+/* What is allowed without a condition needs none: true of numbers that some room has so. */
+static void find_plain(struct filter *f)
+{
+	for (unsigned r = 0; r < f->nr_rooms; r++) {
+		for (unsigned i = 0; i < f->rooms[r]->nr; i++) {
+			const struct sys_call *c = &f->rooms[r]->list[i];
+
+			assert(c->nr < FILTER_MAX_NR);
+			f->plain[c->nr] |= kind_of(c) == PLAIN;
+		}
+	}
+}
+
+/* Is there nothing left to say about `c`, because of a rule that is there, or will be? */
 static bool covered(const struct filter *f, const struct sys_call *c)
 {
-	for (unsigned i = 0; i < f->nr_calls; i++) {
-		if (same(&f->calls[i], c) ||
-		    (f->calls[i].nr == c->nr && (!f->calls[i].mask || kind_of(c) == REFUSED)))
+	if (kind_of(c) != CONDITIONAL)
+		return f->first[c->nr];
+	for (unsigned i = f->first[c->nr]; i; i = f->next[i - 1]) {
+		if (same(&f->calls[i - 1], c))
 			return true;
 	}
-	return false;
+	return f->plain[c->nr];
+}
+
+static void add_rule(struct filter *f, const struct sys_call *c)
+{
+	u8 *link = &f->first[c->nr];
+
+	assert(f->nr_calls < FILTER_MAX_CALLS);
+	while (*link)
+		link = &f->next[*link - 1];
+	f->calls[f->nr_calls] = *c;
+	f->next[f->nr_calls] = 0;
+	*link = (u8)++f->nr_calls;
 }
 
 static void add_rules(struct filter *f, enum kind kind)
@@ -77,33 +104,10 @@ static void add_rules(struct filter *f, enum kind kind)
 		for (unsigned i = 0; i < f->rooms[r]->nr; i++) {
 			const struct sys_call *c = &f->rooms[r]->list[i];
 
-			if (kind_of(c) != kind || covered(f, c))
-				continue;
-			assert(f->nr_calls < FILTER_MAX_CALLS);
-			f->calls[f->nr_calls++] = *c;
+			if (kind_of(c) == kind && !covered(f, c))
+				add_rule(f, c);
 		}
 	}
-}
-
-static bool has_plain(const struct filter *f, u16 nr)
-{
-	for (unsigned i = 0; i < f->nr_calls; i++) {
-		if (f->calls[i].nr == nr && !f->calls[i].mask)
-			return true;
-	}
-	return false;
-}
-
-/* What is allowed without a condition needs none. */
-static void drop_superfluous(struct filter *f)
-{
-	unsigned n = 0;
-
-	for (unsigned i = 0; i < f->nr_calls; i++) {
-		if (!f->calls[i].mask || !has_plain(f, f->calls[i].nr))
-			f->calls[n++] = f->calls[i];
-	}
-	f->nr_calls = n;
 }
 
 /* ---- code ---- */
@@ -163,22 +167,11 @@ static void emit_call(struct filter *f, unsigned first)
 	} else if (!f->calls[first].mask) {
 		verdict(f, SECCOMP_RET_ALLOW);
 	} else {
-		for (unsigned i = first; i < f->nr_calls; i++) {
-			if (f->calls[i].nr == f->calls[first].nr)
-				emit_condition(f, &f->calls[i]);
-		}
+		for (unsigned i = first + 1; i; i = f->next[i - 1])
+			emit_condition(f, &f->calls[i - 1]);
 		verdict(f, SECCOMP_RET_TRAP);
 	}
 	end_if(f, s);
-}
-
-static bool seen_before(const struct filter *f, unsigned i)
-{
-	for (unsigned k = 0; k < i; k++) {
-		if (f->calls[k].nr == f->calls[i].nr)
-			return true;
-	}
-	return false;
 }
 
 void filter_compile(struct filter *f)
@@ -186,9 +179,11 @@ void filter_compile(struct filter *f)
 	struct sock_filter *s;
 
 	f->nr_calls = f->nr_names = f->len = 0;
+	memset(f->plain, 0, sizeof(f->plain));
+	memset(f->first, 0, sizeof(f->first));
+	find_plain(f);
 	add_rules(f, CONDITIONAL);
 	add_rules(f, PLAIN);
-	drop_superfluous(f);
 	add_rules(f, REFUSED);
 
 	load(f, offsetof(struct seccomp_data, arch));
@@ -197,7 +192,7 @@ void filter_compile(struct filter *f)
 	verdict(f, SECCOMP_RET_KILL_PROCESS);
 	load(f, offsetof(struct seccomp_data, nr));
 	for (unsigned i = 0; i < f->nr_calls; i++) {
-		if (seen_before(f, i))
+		if (f->first[f->calls[i].nr] != i + 1)
 			continue;
 		f->nr_names += !f->calls[i].error;
 		emit_call(f, i);

@@ -10,7 +10,8 @@
 #include "lkvm/base/calls.h"
 
 #define FILTER_MAX_ROOMS 32u
-#define FILTER_MAX_CALLS 160u /* of all rooms; one of several rooms counts once for each */
+#define FILTER_MAX_CALLS 160u /* distinct rules */
+#define FILTER_MAX_NR 512u    /* of a call */
 #define FILTER_MAX_LEN 1024u  /* instructions; the kernel takes 4096 */
 
 struct filter {
@@ -19,6 +20,9 @@ struct filter {
 
 	unsigned nr_calls, nr_names; /* after filter_compile(): distinct rules, calls allowed */
 	struct sys_call calls[FILTER_MAX_CALLS];
+	/* By number: is there a rule without a condition; its rules, as 1 + index, 0: no more. */
+	bool plain[FILTER_MAX_NR];
+	u8 first[FILTER_MAX_NR], next[FILTER_MAX_CALLS];
 	unsigned len;
 	struct sock_filter program[FILTER_MAX_LEN];
 };
