@@ -74,7 +74,8 @@ OPT ?= -O2 -g
 # A linked program is static, too. Its relocations are packed (RELR): start-up has tens of thousands of
 # them, as all addresses in tables of libraries are.
 LINKED_CFLAGS := $(if $(LINKED),-DLKVM_LINKED -ffunction-sections -fdata-sections)
-LINKED_LDFLAGS := -static-pie -fuse-ld=lld -Wl,--gc-sections,--pack-dyn-relocs=relr
+# Those of libcrypto, most of them, wait until somebody needs it (lkvm/base/relocate_linked.c).
+LINKED_LDFLAGS := -static-pie -fuse-ld=lld -Wl,--gc-sections,--pack-dyn-relocs=relr -Wl,--entry=relocate_start
 SYSROOT ?=
 ALL_CFLAGS = $(if $(SYSROOT),--sysroot=$(SYSROOT)) $(CSTD) $(WARN) $(WERROR) $(OPT) $(HARDEN) $(LINKED_CFLAGS) $(REPRO) $(DEFS) -MMD -MP \
 	$(CPPFLAGS) $(CFLAGS)
@@ -87,7 +88,8 @@ lib = $(if $(shell $(PADDED) '$(firstword $(wildcard $(SYSROOT)/usr/lib/*/lib$(1
 PADDED := READELF=$(CROSS_COMPILE)readelf tests/lint/hardened --pads
 # The C library comes first, as nearly all names are its own: the linker of a start looks for each in every
 # library up to the one that has it.
-LIBS ?= $(if $(LINKED),,-lc) $(call lib,fdt) $(call lib,z) $(call lib,zstd) $(call lib,uring) $(call lib,crypto) $(call lib,jansson) \
+LIBS ?= $(if $(LINKED),,-lc) $(call lib,fdt) $(call lib,z) $(call lib,zstd) $(call lib,uring) \
+	$(if $(LINKED),$(O)/relocate_begin.o) $(call lib,crypto) $(if $(LINKED),$(O)/relocate_end.o) $(call lib,jansson) \
 	$(if $(LINKED),-lglib-2.0 -lpcre2-8 -llzma -llz4 -lbz2 -lm) -lpthread -ldl
 # Debian 12's libslirp-dev does not bring the glib-2.0.pc that its own .pc file asks for.
 SLIRP_CFLAGS ?= $(or $(if $(SYSROOT),,$(shell $(PKG_CONFIG) --cflags slirp 2>/dev/null)),-I$(SYSROOT)/usr/include/slirp)
@@ -185,7 +187,12 @@ SLIRP := $(STATIC)/libslirp/src
 ifneq ($(LINKED),)
 SLIRP_CFLAGS := -I$(SLIRP) -I$(O)/slirp
 SLIRP_OBJS := $(patsubst $(SLIRP)/%.c,$(O)/slirp/%.o,$(sort $(wildcard $(SLIRP)/*.c)))
-$(O)/lkvm: $(O)/slirp/libslirp.o | $(O)/ld/ld.lld
+$(O)/lkvm: $(O)/slirp/libslirp.o | $(O)/ld/ld.lld $(O)/relocate_begin.o $(O)/relocate_end.o
+# Names for a place between two archives.
+$(O)/relocate_%.o:
+	@mkdir -p $(@D)
+	$(Q)printf '.section .data.rel.ro,"aw"\n.global relocate_$*\n.hidden relocate_$*\nrelocate_$*:\n' | \
+		$(CC) -c -x assembler -o $@ -
 $(O)/lkvm: ALL_LDFLAGS += -B$(O)/ld -Wl,-Map=$(O)/lkvm.map
 $(call objs,$(O)/obj,$(LIB_SRCS)): | $(O)/slirp/libslirp-version.h
 # A compiler for another machine does not look for a linker in the PATH.

@@ -8,8 +8,17 @@
  */
 #include "realm/libcrypto.h"
 
+#ifdef LKVM_LINKED
+#include "lkvm/base/relocate.h"
+#else
+static inline void relocate_late(void)
+{
+}
+#endif
+
 int libcrypto_load(struct libcrypto *c)
 {
+	relocate_late();
 #define LIBCRYPTO_SET(f) c->f = f;
 	LIBCRYPTO_FUNCTIONS(LIBCRYPTO_SET)
 #undef LIBCRYPTO_SET
