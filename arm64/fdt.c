@@ -30,13 +30,12 @@
 
 static void aliases(struct tree *t)
 {
-	char name[16], path[32];
+	char name[16], path[NAME_AT_SIZE];
 
 	node(t, "aliases");
 	for (unsigned i = 0; i < MEMMAP_NR_UARTS; i++) {
 		snprintf(name, sizeof(name), "serial%u", i);
-		snprintf(path, sizeof(path), "/serial@%llx", (unsigned long long)board_uart(i).a);
-		prop_str(t, name, path);
+		prop_str(t, name, name_at(path, "/serial", board_uart(i).a));
 	}
 	end(t);
 }

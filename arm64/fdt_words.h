@@ -44,12 +44,28 @@ static inline void node(struct tree *t, const char *name)
 		did(t, fdt_begin_node(t->fdt, name));
 }
 
+#define NAME_AT_SIZE 64u
+
+/* name@addr; printf() takes ten times as long, and there are twenty of them. */
+static inline const char *name_at(char buf[NAME_AT_SIZE], const char *name, u64 addr)
+{
+	char *p = buf + NAME_AT_SIZE;
+	size_t len = strlen(name);
+
+	*--p = '\0';
+	do
+		*--p = "0123456789abcdef"[addr % 16];
+	while (addr /= 16);
+	*--p = '@';
+	assert(len <= (size_t)(p - buf));
+	return memcpy(p - len, name, len);
+}
+
 static inline void node_at(struct tree *t, const char *name, u64 addr)
 {
-	char buf[64];
+	char buf[NAME_AT_SIZE];
 
-	snprintf(buf, sizeof(buf), "%s@%llx", name, (unsigned long long)addr);
-	node(t, buf);
+	node(t, name_at(buf, name, addr));
 }
 
 static inline void end(struct tree *t)

@@ -29,6 +29,23 @@ static inline void relr_add(u64 base, u64 at, struct relr_span s, bool inside)
 		*(u64 *)(base + at) += base;
 }
 
+static inline void relr_bitmap(u64 bits, u64 base, u64 at, struct relr_span s, bool inside)
+{
+	u64 size = 8 * RELR_WORDS;
+	bool first = relr_has(s, at), last = relr_has(s, at + size - 8);
+
+	/* Most of them lie on one side, and are looked at as a whole. */
+	if (first == last && s.begin - at >= size) {
+		for (u64 *p = (u64 *)(base + at); bits && first == inside; bits >>= 1, p++) {
+			if (bits & 1)
+				*p += base;
+		}
+		return;
+	}
+	for (; bits; bits &= bits - 1)
+		relr_add(base, at + 8 * (u64)__builtin_ctzll(bits), s, inside);
+}
+
 /*
  * Relocate the words inside of `s`, or those that are not, of a program that was loaded at `base`.
  * The table is the linker's, in ascending order.
@@ -44,11 +61,7 @@ static inline void relr_relocate(const u64 *entry, const u64 *end, u64 base, str
 			at = *entry + 8;
 			continue;
 		}
-		/* Most of a large part is passed over bitmap by bitmap. */
-		if (inside || !relr_has(s, at) || !relr_has(s, at + 8 * (RELR_WORDS - 1))) {
-			for (u64 bits = *entry >> 1; bits; bits &= bits - 1)
-				relr_add(base, at + 8 * (u64)__builtin_ctzll(bits), s, inside);
-		}
+		relr_bitmap(*entry >> 1, base, at, s, inside);
 		at += 8 * RELR_WORDS;
 	}
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The table of relative relocations: each word that it names, once, in the part that is asked for. */
+/* The table of relative relocations: each word of it, once, in the part that is asked for. */
 #include <string.h>
 
 #include "lkvm/base/relr.h"
