@@ -49,16 +49,15 @@ static inline void node(struct tree *t, const char *name)
 /* name@addr; printf() takes ten times as long, and there are twenty of them. */
 static inline const char *name_at(char buf[NAME_AT_SIZE], const char *name, u64 addr)
 {
-	char *p = buf + NAME_AT_SIZE;
-	size_t len = strlen(name);
+	size_t at = NAME_AT_SIZE, len = strlen(name);
 
-	*--p = '\0';
+	buf[--at] = '\0';
 	do
-		*--p = "0123456789abcdef"[addr % 16];
+		buf[--at] = "0123456789abcdef"[addr % 16];
 	while (addr /= 16);
-	*--p = '@';
-	assert(len <= (size_t)(p - buf));
-	return memcpy(p - len, name, len);
+	buf[--at] = '@';
+	assert(len <= at);
+	return memcpy(buf + at - len, name, len);
 }
 
 static inline void node_at(struct tree *t, const char *name, u64 addr)

@@ -36,8 +36,8 @@ LINKERS const char relocate_begin[], relocate_end[];
 
 static struct relr_span late_part(void)
 {
-	return (struct relr_span){ (u64)(relocate_begin - __ehdr_start),
-				   (u64)(relocate_end - __ehdr_start) };
+	return (struct relr_span){ (u64)relocate_begin - (u64)__ehdr_start,
+				   (u64)relocate_end - (u64)__ehdr_start };
 }
 
 static void relocate(u64 relr, u64 size, bool late)
