@@ -18,10 +18,6 @@
 
 #include "lkvm/base/relr.h"
 
-#ifndef __aarch64__
-#error "a static program's first instructions are missing here"
-#endif
-
 /* The table under tags that the C library does not know [gABI: of the operating system]. */
 #define DT_OURS (DT_LOOS + 0x1000)
 #define DT_OUR_RELR (DT_OURS + 0)
@@ -64,7 +60,7 @@ __attribute__((used, no_stack_protector)) static void relocate_early(void)
 	relocate(relr, size, false);
 }
 
-/* As the kernel enters it: the C library's own start gets all as it was. */
+/* As the kernel enters it, on arm64: the C library's own start gets all as it was. */
 __asm__(".text\n"
 	".global relocate_start\n"
 	".type relocate_start, %function\n"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* vCPU features, vector lengths, PMU, stolen time, entry registers, with the kernel replaced. */
 #include <errno.h>
+#include <unistd.h>
 
 #include "arm64/cpu.h"
 #include "arm64/memmap.h"
@@ -437,7 +438,7 @@ START_TEST(stolen_time_record_per_cpu)
 	ck_assert_ptr_nonnull(pv);
 	ck_assert_uint_eq(kernel.slot.guest_phys_addr, MEMMAP_PVTIME);
 	ck_assert_uint_eq(kernel.slot.memory_size, 65536);
-	ck_assert_uint_eq(kernel.slot.userspace_addr % 65536, 0);
+	ck_assert_uint_eq(kernel.slot.userspace_addr % (u64)sysconf(_SC_PAGESIZE), 0);
 	ck_assert_int_eq(cpu_attach(&m, VCPU, 3, pv), 0);
 	ck_assert_uint_eq(kernel.nr_attrs, 1);
 	ck_assert_uint_eq(kernel.attr[0].group, 2);
