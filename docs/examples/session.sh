@@ -20,5 +20,5 @@ show "lkvm exec -k Image --modules modules/ --realm=sim -- sh -c 'dmesg | grep R
 printf '$ echo $?\n%s\n' $?
 show "lkvm run -k Image -i initrd.img -m 512 -p quiet --timeout 120 --after '# \$' --send 'date\\n' --until '^[A-Z].* UTC 20'"
 status=$?
-printf '$ echo $?\n%s\n' $status
+printf '\n$ echo $?\n%s\n' $status # the guest may have been ended in the middle of a line
 exit $status
