@@ -24,7 +24,7 @@ static const struct sys_call list[] = {
 	CALL_IOCTL_RARE(VFIO_DEVICE_RESET, "a device that can be reset"),
 	CALL_RARE(pread64, "a BAR that is not mapped"),
 	CALL(pwrite64),
-	CALL(preadv2),
+	CALL_RARE(preadv2, "a driver that wants messages"),
 	CALL_RARE(read, "a request of the host"),
 	CALL_IOCTL_RARE(IOMMU_IOAS_MAP, "a Realm, with iommufd"),
 	CALL_IOCTL_RARE(IOMMU_IOAS_UNMAP, "with iommufd"),
