@@ -314,9 +314,10 @@ static const struct chardev_client client = { .receive = receive,
 					      .writable = ignored,
 					      .connected = ignored };
 
+/* Longer than a listener rests that had no descriptor. */
 static bool steps_until(bool (*so)(int fd), int fd)
 {
-	for (unsigned i = 0; i < 60 && !so(fd); i++)
+	for (unsigned i = 0; i < 2 * LOOP_REST_MS / 5 && !so(fd); i++)
 		loop_step(loop, 5);
 	return so(fd);
 }
