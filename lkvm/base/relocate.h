@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A static program in two parts: libcrypto has nine of ten addresses in the program's tables, and
+ * A static program in two parts: libcrypto has most of the addresses in the program's tables, and
  * only Realms and tokens ask for it. Its tables are relocated when somebody does. Programs that are
  * not linked with LINKED=y in the Makefile do not have this.
  */
