@@ -160,7 +160,7 @@ static bool lookup(struct bus *b, u64 a, unsigned len, struct bus_near *out)
 
 	pthread_rwlock_rdlock(&b->lock);
 	i = find(b, a);
-	found = i < b->nr && (b->ranges[i].base.a <= a || b->ranges[i].base.a - a < len);
+	found = i < b->nr && touches(b->ranges[i].base.a, b->ranges[i].len, a, len);
 	if (found)
 		*out = (struct bus_near){ atomic_load(&b->changes), b->ranges[i] };
 	pthread_rwlock_unlock(&b->lock);
