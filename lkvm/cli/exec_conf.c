@@ -164,28 +164,19 @@ static bool add_ours(struct exec_conf *e, const char *name)
 
 extern char **environ;
 
-/* execve(2) hands on all, and programs differ in which of two they take: there is only one. */
-static bool is_given(const struct exec_conf *e, const char *name)
+/*
+ * Has an --env, from number `from` on, the name that `var` has (NAME or NAME=VALUE)? execve(2)
+ * hands on all, and programs differ in which of two they take: there is only one.
+ */
+static bool is_given(const struct exec_conf *e, unsigned from, const char *var)
 {
-	for (unsigned i = 0; i < e->nr_env; i++) {
-		size_t len = strcspn(e->env[i], "=");
+	size_t len = strcspn(var, "=");
 
-		if (strlen(name) == len && !strncmp(e->env[i], name, len))
+	for (unsigned i = from; i < e->nr_env; i++) {
+		if (strcspn(e->env[i], "=") == len && !strncmp(e->env[i], var, len))
 			return true;
 	}
 	return false;
-}
-
-/* Is there the same name again behind this --env? */
-static bool is_last(const struct exec_conf *e, unsigned n)
-{
-	size_t len = strcspn(e->env[n], "=");
-
-	for (unsigned i = n + 1; i < e->nr_env; i++) {
-		if (strcspn(e->env[i], "=") == len && !strncmp(e->env[i], e->env[n], len))
-			return false;
-	}
-	return true;
 }
 
 static bool make_env(struct exec_conf *e, bool tty)
@@ -195,18 +186,18 @@ static bool make_env(struct exec_conf *e, bool tty)
 	bool ok = true;
 
 	for (unsigned i = 0; i < ARRAY_SIZE(ours) && ok; i++)
-		ok = is_given(e, ours[i]) || add_ours(e, ours[i]);
-	if (ok && tty && !is_given(e, "TERM"))
+		ok = is_given(e, 0, ours[i]) || add_ours(e, ours[i]);
+	if (ok && tty && !is_given(e, 0, "TERM"))
 		ok = add_ours(e, "TERM");
 	for (char **v = environ; *v && ok; v++) {
 		char name[64];
 
 		snprintf(name, sizeof(name), "%.*s", (int)strcspn(*v, "="), *v);
-		if (!strncmp(*v, "LC_", 3) && !is_given(e, name))
+		if (!strncmp(*v, "LC_", 3) && !is_given(e, 0, name))
 			ok = add(e, strdup(*v));
 	}
 	for (unsigned i = 0; i < e->nr_env && ok; i++) {
-		if (is_last(e, i))
+		if (!is_given(e, i + 1, e->env[i]))
 			ok = strchr(e->env[i], '=') ? add(e, strdup(e->env[i]))
 						    : add_ours(e, e->env[i]);
 	}
