@@ -31,6 +31,9 @@ struct net_hostfwd {
  */
 bool hostfwd_parse(struct net_hostfwd *f, const char *text);
 
+/* How such a text looks, for whoever has to be told. */
+#define HOSTFWD_FORM "tcp|udp:[ADDR]:PORT-[ADDR]:PORT, with IPv6 addresses in brackets"
+
 /* Back to text that hostfwd_parse() reads; `buf` has HOSTFWD_TEXT bytes. Returns it. */
 const char *hostfwd_text(const struct net_hostfwd *f, char *buf);
 

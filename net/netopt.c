@@ -209,9 +209,7 @@ static int parse_hostfwd(struct net_conf *c, void *to, const char *key, const ch
 	if (c->nr_hostfwd == NET_MAX_HOSTFWD)
 		return bad_value(key, val, "at most 16 forwards are possible");
 	if (!hostfwd_parse(&c->hostfwd[c->nr_hostfwd], val))
-		return bad_value(key, val,
-				 "expected tcp|udp:[ADDR]:PORT-[ADDR]:PORT, "
-				 "with IPv6 addresses in brackets");
+		return bad_value(key, val, "expected " HOSTFWD_FORM);
 	c->nr_hostfwd++;
 	return 0;
 }

@@ -86,9 +86,7 @@ static int open_forward(const char *text)
 	int fd;
 
 	if (!hostfwd_parse(&f, text)) {
-		log_error("a forward is tcp|udp:[ADDR]:PORT-[ADDR]:PORT, with IPv6 addresses in "
-			  "brackets, not '%s'",
-			  text);
+		log_error("a forward is " HOSTFWD_FORM ", not '%s'", text);
 		return -1;
 	}
 	fd = hostfwd_open(&f);

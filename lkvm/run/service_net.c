@@ -85,8 +85,7 @@ void service_net(struct devices *d, struct control_client *c, const struct contr
 		return;
 	}
 	if (!hostfwd_parse(&f, r->words[2])) {
-		control_refuse(c, "a forward is tcp|udp:[ADDR]:PORT-[ADDR]:PORT, "
-				  "with IPv6 addresses in brackets");
+		control_refuse(c, "a forward is " HOSTFWD_FORM);
 		return;
 	}
 	fd = add ? control_take_fd(c) : -1;
