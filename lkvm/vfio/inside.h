@@ -124,6 +124,9 @@ void vfio_intr_update(struct vfio_device *v);
 void vfio_intr_off(struct vfio_device *v);
 void vfio_intr_fini(struct vfio_device *v);
 
+/* The host's kernel writes `fd` for the only interrupt of this kind, or reads it. 0 or -errno. */
+int vfio_irq_to(struct vfio_device *v, enum vfio_irq_index index, u32 action, int fd);
+
 /* ---- request.c ---- */
 
 /*

@@ -60,6 +60,13 @@ static int trigger(struct vfio_device *v, struct set_irqs *s, enum vfio_irq_inde
 	return vfio_ioctl(v->fd, VFIO_DEVICE_SET_IRQS, s);
 }
 
+int vfio_irq_to(struct vfio_device *v, enum vfio_irq_index index, u32 action, int fd)
+{
+	struct set_irqs s = { .set.count = 1, .fds = { fd } };
+
+	return trigger(v, &s, index, action);
+}
+
 static void stop(struct vfio_device *v, enum vfio_irq_index index)
 {
 	struct vfio_irq_set s = { .argsz = sizeof(s),
@@ -75,16 +82,14 @@ static int start_intx(struct vfio_device *v)
 {
 	struct vfio_intr *n = &v->intr;
 	struct irq *irq = v->env.irq;
-	struct set_irqs s = { .set.count = 1, .fds = { n->intx } };
 	int err = irq->ops->level_bind(irq, v->func.spi, n->intx, n->resample);
 
 	if (err)
 		return err;
 	n->intx_bound = true;
-	err = trigger(v, &s, VFIO_PCI_INTX, VFIO_IRQ_SET_ACTION_TRIGGER);
+	err = vfio_irq_to(v, VFIO_PCI_INTX, VFIO_IRQ_SET_ACTION_TRIGGER, n->intx);
 	/* The kernel takes this for interrupts that are on only. */
-	s.fds[0] = n->resample;
-	return err ? err : trigger(v, &s, VFIO_PCI_INTX, VFIO_IRQ_SET_ACTION_UNMASK);
+	return err ? err : vfio_irq_to(v, VFIO_PCI_INTX, VFIO_IRQ_SET_ACTION_UNMASK, n->resample);
 }
 
 static void stop_intx(struct vfio_device *v)

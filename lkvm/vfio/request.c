@@ -36,22 +36,6 @@ static void wanted(void *arg, u32 events)
 			 v->name);
 }
 
-static int ask_for(struct vfio_device *v, int fd)
-{
-	struct {
-		struct vfio_irq_set set;
-		s32 fd;
-	} s = {
-		.set = { .argsz = sizeof(s),
-			 .flags = VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER,
-			 .index = VFIO_PCI_REQ,
-			 .count = 1 },
-		.fd = fd,
-	};
-
-	return vfio_ioctl(v->fd, VFIO_DEVICE_SET_IRQS, &s);
-}
-
 int vfio_request_init(struct vfio_device *v)
 {
 	struct vfio_irq_info info = { .argsz = sizeof(info), .index = VFIO_PCI_REQ };
@@ -65,7 +49,7 @@ int vfio_request_init(struct vfio_device *v)
 	if (r->fd < 0)
 		return -errno;
 	err = loop_fd_add(v->env.loop, r->fd, EPOLLIN, wanted, v, &r->reg);
-	return err ? err : ask_for(v, r->fd);
+	return err ? err : vfio_irq_to(v, VFIO_PCI_REQ, VFIO_IRQ_SET_ACTION_TRIGGER, r->fd);
 }
 
 void vfio_request_fini(struct vfio_device *v)
