@@ -25,8 +25,8 @@ struct udp_conf {
 extern const struct calls udp_calls;
 
 /*
- * `netif` is the one whose client gets the frames; it, what `c` points at outlive *out.
- * 0 or -errno.
+ * `netif` is the one whose client gets the frames; it and what `c` points at outlive *out. 0 or
+ * -errno.
  */
 int udp_create(struct udp **out, const struct udp_conf *c, struct loop *loop, struct netif *netif);
 
@@ -56,7 +56,7 @@ int udp_listen(struct udp *u, const struct net_hostfwd *f, int fd);
 int udp_ignore(struct udp *u, const struct net_hostfwd *f);
 
 /* Does a datagram of the guest with these ends belong to a forward? */
-bool udp_knows(const struct udp *u, const struct ip_key *k);
+bool udp_knows(struct udp *u, const struct ip_key *k);
 
 /* The guest has given receive buffers. */
 void udp_rx_ready(struct udp *u);

@@ -96,6 +96,9 @@ static inline u64 udp_now(struct udp *u)
 int udp_table_init(struct udp *u);
 void udp_table_fini(struct udp *u);
 
+/* The guest's end of `k` alone. */
+struct ip_key udp_guest_end(const struct ip_key *k);
+
 /* That of the guest's end of `k`, made where there is none. NULL: there is no room for it. */
 struct udp_flow *udp_flow_of(struct udp *u, const struct ip_key *k);
 

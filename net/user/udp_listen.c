@@ -124,16 +124,10 @@ int udp_ignore(struct udp *u, const struct net_hostfwd *f)
 	return -ENOENT;
 }
 
-bool udp_knows(const struct udp *u, const struct ip_key *k)
+bool udp_knows(struct udp *u, const struct ip_key *k)
 {
-	struct ip_key id = { .v6 = k->v6 };
-
-	if (!u->nr_forwards)
-		return false;
-	memcpy(id.guest, k->guest, sizeof(id.guest));
-	memcpy(id.ports, k->ports, 2);
-
-	const struct udp_flow *f = udp_flow_find((struct udp *)u, &id);
+	const struct ip_key id = udp_guest_end(k);
+	const struct udp_flow *f = u->nr_forwards ? udp_flow_find(u, &id) : NULL;
 
 	return f && f->forward;
 }

@@ -157,14 +157,20 @@ struct udp_flow *udp_flow_find(struct udp *u, const struct ip_key *id)
 	return NULL;
 }
 
-struct udp_flow *udp_flow_of(struct udp *u, const struct ip_key *k)
+struct ip_key udp_guest_end(const struct ip_key *k)
 {
 	struct ip_key id = { .v6 = k->v6 };
-	struct udp_flow *f;
 
 	memcpy(id.guest, k->guest, sizeof(id.guest));
 	memcpy(id.ports, k->ports, 2);
-	f = udp_flow_find(u, &id);
+	return id;
+}
+
+struct udp_flow *udp_flow_of(struct udp *u, const struct ip_key *k)
+{
+	const struct ip_key id = udp_guest_end(k);
+	struct udp_flow *f = udp_flow_find(u, &id);
+
 	return f ? f : new_flow(u, &id);
 }
 
