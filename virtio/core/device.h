@@ -86,9 +86,9 @@ struct virtio_transport_ops {
 	void (*interrupt_config)(void *transport);
 	/*
 	 * From now on somebody else writes `fd`, an eventfd, to interrupt for `queue`; -1: nobody
-	 * does any more. The transport may have the host's kernel hear it, and
-	 * take what is written, at such times as it can. The rest of the time it stays in `fd`, and
-	 * the caller has to read it and to call interrupt_queue().
+	 * does any more. The transport may have the host's kernel hear it, and take what is
+	 * written, at such times as it can. The rest of the time it stays in `fd`, and the caller
+	 * has to read it and to call interrupt_queue().
 	 */
 	void (*interrupt_from)(void *transport, u16 queue, int fd);
 };

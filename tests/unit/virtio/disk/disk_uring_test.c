@@ -660,6 +660,30 @@ static void commit_here(void)
 #endif
 }
 
+/* A single request of whoever has borrowed the loop, up to its end. */
+static void serve_borrowed(struct req *r, bool offer)
+{
+	bool is_done = false;
+
+	r->io.iov = r->iov;
+	r->io.nr_iov = 1;
+	r->then = NULL;
+	while (!loop_borrow(loop))
+		sched_yield();
+	if (offer)
+		loop_offer(loop);
+	submit(r);
+	commit_here();
+	loop_give_back(loop);
+	while (!is_done) {
+		if (!loop_borrow(loop))
+			continue;
+		is_done = r->is_done;
+		loop_give_back(loop);
+	}
+	ck_assert_int_eq(r->err, 0);
+}
+
 /*
  * A vCPU or a worker has the loop: what is there is done or left to the loop's own thread, and in
  * either case done once. The same bytes as ever come out of it.
@@ -677,26 +701,9 @@ START_TEST(on_a_borrowed_loop)
 			bool wr = round % 2 == 0;
 			struct req r = transfer(wr ? DISK_WRITE : DISK_READ, 4096 * (round / 2),
 						wr ? out : in, sizeof(in));
-			bool is_done = false;
 
 			memset(wr ? out : in, wr ? (int)round + 1 : 0, sizeof(in));
-			r.io.iov = r.iov;
-			r.io.nr_iov = 1;
-			r.then = NULL;
-			while (!loop_borrow(loop))
-				sched_yield();
-			if (round % 4 < 2)
-				loop_offer(loop);
-			submit(&r);
-			commit_here();
-			loop_give_back(loop);
-			while (!is_done) {
-				if (!loop_borrow(loop))
-					continue;
-				is_done = r.is_done;
-				loop_give_back(loop);
-			}
-			ck_assert_int_eq(r.err, 0);
+			serve_borrowed(&r, round % 4 < 2);
 			if (!wr)
 				ck_assert_mem_eq(in, out, sizeof(in));
 		}
@@ -723,24 +730,8 @@ static void write_offered(void)
 {
 	static char block[4096];
 	struct req r = transfer(DISK_WRITE, 0, block, sizeof(block));
-	bool is_done = false;
 
-	r.io.iov = r.iov;
-	r.io.nr_iov = 1;
-	r.then = NULL;
-	while (!loop_borrow(loop))
-		sched_yield();
-	loop_offer(loop);
-	submit(&r);
-	commit_here();
-	loop_give_back(loop);
-	while (!is_done) {
-		if (!loop_borrow(loop))
-			continue;
-		is_done = r.is_done;
-		loop_give_back(loop);
-	}
-	ck_assert_int_eq(r.err, 0);
+	serve_borrowed(&r, true);
 }
 
 /* Whoever offers writes, and does not once that has taken long. */
