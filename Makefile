@@ -362,7 +362,8 @@ $(FUZZERS:%=build/fuzz/%): build/fuzz/%: build/fuzz/obj/tests/fuzz/%.o build/fuz
 corpora: $(FUZZERS:%=build/fuzz/%)
 	$(Q)tests/run-corpora $(FUZZERS)
 
-# Hours of one processor for each target; what they find goes to build/fuzz/. For a night, not for check:
+# Hours of processor time for each target, counted over interrupted runs; what they find goes to build/fuzz/.
+# For the nights, not for check:
 # make fuzz-long HOURS=2 FUZZ="control pci" (default: one hour, all)
 HOURS ?= 1
 FUZZ ?= $(FUZZERS)
