@@ -29,21 +29,44 @@ static inline void relr_add(u64 base, u64 at, struct relr_span s, bool inside)
 		*(u64 *)(base + at) += base;
 }
 
-static inline void relr_bitmap(u64 bits, u64 base, u64 at, struct relr_span s, bool inside)
-{
-	u64 size = 8 * RELR_WORDS;
-	bool first = relr_has(s, at), last = relr_has(s, at + size - 8);
+/* As the compiler knows them, for machines with vectors and without. */
+typedef u64 relr_pair __attribute__((vector_size(16), aligned(8), may_alias));
+#define RELR_PAIRS 4u /* at once */
 
-	/* Most of them lie on one side, and are looked at as a whole. */
-	if (first == last && s.begin - at >= size) {
-		for (u64 *p = (u64 *)(base + at); bits && first == inside; bits >>= 1, p++) {
-			if (bits & 1)
-				*p += base;
+/*
+ * All on one side. Half of the words of a table are addresses: to add nothing to the others is less
+ * than to look for each. Only where an address follows: behind a program's last there may be no
+ * memory.
+ */
+static inline void relr_words(u64 bits, u64 base, u64 *p)
+{
+	for (; bits >> 2 * RELR_PAIRS; bits >>= 2 * RELR_PAIRS, p += 2 * RELR_PAIRS) {
+#pragma GCC unroll 4
+		for (unsigned i = 0; i < RELR_PAIRS; i++) {
+			const relr_pair bit = { BIT(2 * i), BIT(2 * i + 1) };
+
+			((relr_pair *)p)[i] += base & (relr_pair)((bits & bit) != 0);
 		}
-		return;
 	}
 	for (; bits; bits &= bits - 1)
-		relr_add(base, at + 8 * (u64)__builtin_ctzll(bits), s, inside);
+		p[__builtin_ctzll(bits)] += base;
+}
+
+static inline void relr_bitmap(u64 bits, u64 base, u64 at, struct relr_span s, bool inside)
+{
+	u64 size = 8 * RELR_WORDS, len = s.end - s.begin;
+
+	/* Most of them lie on one side, and are looked at as a whole. */
+	if (at - s.begin < (len < size ? 0 : len - size + 1)) {
+		if (inside)
+			relr_words(bits, base, (u64 *)(base + at));
+	} else if (!ranges_overlap(at, size, s.begin, len)) {
+		if (!inside)
+			relr_words(bits, base, (u64 *)(base + at));
+	} else {
+		for (; bits; bits &= bits - 1)
+			relr_add(base, at + 8 * (u64)__builtin_ctzll(bits), s, inside);
+	}
 }
 
 /*
