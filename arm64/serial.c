@@ -29,7 +29,6 @@
 #include "arm64/serial_inside.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -277,14 +276,15 @@ static void init_sent(struct serial *s)
 int serial_create(struct serial **out, unsigned index, gpa_t base, u32 spi, struct bus *bus,
 		  struct irq *irq, struct chardev *c)
 {
-	struct serial *s = calloc(1, sizeof(*s));
+	struct serial *s = alloc_headed(sizeof(*s), offsetof(struct serial, tx));
 	int err;
 
 	if (!s)
 		return -ENOMEM;
 	pthread_mutex_init(&s->lock, NULL);
 	init_sent(s);
-	snprintf(s->name, sizeof(s->name), "uart%u", index % 10);
+	memcpy(s->name, "uart0", sizeof("uart0"));
+	s->name[4] = (char)('0' + index % 10);
 	s->base = base;
 	s->spi = spi;
 	s->bus = bus;

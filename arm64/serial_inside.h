@@ -83,14 +83,15 @@ struct serial {
 	} rx[RX_FIFO];
 	unsigned rx_first, rx_nr;
 
-	u8 tx[TX_BACKLOG];
-	unsigned tx_nr;
+	unsigned tx_nr; /* characters in tx[] */
 
 	struct serial_page *page; /* or NULL */
 	bool unseen;		  /* some of tx[] came from there, and the guest does not know */
 	pthread_cond_t sent;	  /* tx[] is empty */
 	unsigned printed;	  /* see MANY_PRINTED */
 	unsigned looks;		  /* see LOOKS_IDLE */
+
+	u8 tx[TX_BACKLOG]; /* last */
 };
 
 /* serial_regs.c: what the registers say of the state, and do to it. */

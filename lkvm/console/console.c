@@ -86,6 +86,7 @@ struct console {
 	void (*unread)(void *arg);
 	void *stop_arg;
 	struct tap *tap; /* or NULL */
+	size_t tap_room; /* at least; written by whoever prints */
 
 	_Atomic int rx; /* enum rx */
 	int wake;	/* rx became RX_READY */
@@ -280,8 +281,10 @@ static size_t con_write(struct chardev *chr, const void *buf, size_t len)
 	for (; done < len && n; done += n) {
 		const char *p = (const char *)buf + done;
 
-		n = outbuf_write(c->outbuf, p, MIN(len - done, tap_room(c->tap)));
+		c->tap_room = c->tap_room ? c->tap_room : tap_room(c->tap);
+		n = outbuf_write(c->outbuf, p, MIN(len - done, c->tap_room));
 		tap_put(c->tap, p, n);
+		c->tap_room -= n;
 	}
 	return done;
 }

@@ -41,7 +41,10 @@ bool tap_type(struct tap *t, const void *buf, size_t len);
 /* `wake`: an eventfd for room after tap_room() was 0, and for what was typed; -1: no console. */
 void tap_bind(struct tap *t, int wake);
 
-/* How many bytes tap_put() takes. 0: the eventfd is written to when there are more. */
+/*
+ * How many bytes tap_put() takes, in one call or several. 0: the eventfd is written to when there
+ * are more.
+ */
 size_t tap_room(struct tap *t);
 void tap_put(struct tap *t, const void *buf, size_t len);
 

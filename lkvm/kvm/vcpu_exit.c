@@ -114,8 +114,9 @@ static void exit_mmio(struct vcpu *v)
 		vcpu_fatal(v, "access of %u bytes to %#llx", len, (unsigned long long)g.a);
 		return;
 	}
+	/* All of the field, whose size the compiler knows: the bus looks at `len` bytes of it. */
 	if (is_write)
-		memcpy(&raw, run->mmio.data, len);
+		memcpy(&raw, run->mmio.data, sizeof(raw));
 	/*
 	 * A Realm's devices are in the shared half only [RMM 1.0 A5.2]. Where KVM knows Realms, it
 	 * hides the bit and lets through what came with it.
@@ -132,7 +133,7 @@ static void exit_mmio(struct vcpu *v)
 	if (res == BUS_UNMAPPED && realm_holes_abort(v->env->realm))
 		inject_abort(v);
 	else if (!is_write)
-		memcpy(run->mmio.data, &raw, len);
+		memcpy(run->mmio.data, &raw, sizeof(raw));
 }
 
 /* KVM says that it was SYSTEM_RESET2; of which type stands in the guest's X1 still. */
