@@ -75,9 +75,11 @@ __attribute__((format(printf, 3, 0))) static void log_vmsg(const char *prefix, c
 {
 	char line[LINE_MAX_BYTES];
 	size_t room = sizeof(line) - 2; /* CR LF */
-	int n = snprintf(line, room, "%s%s%s", prefix, who, *who ? ": " : "");
-	size_t len = MIN((size_t)MAX(n, 0), room - 1);
+	size_t len = text_add(line, room, 0, prefix);
+	int n;
 
+	len = text_add(line, room, len, who);
+	len = text_add(line, room, len, *who ? ": " : "");
 	n = vsnprintf(line + len, room - len, fmt, ap);
 	len = MIN(len + (size_t)MAX(n, 0), room - 1);
 	encode_safe(line, len, "\n\t"); /* names of files, words of other programs */

@@ -7,7 +7,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -134,14 +133,14 @@ int control_create(struct control **out, const char *name)
 	*out = NULL;
 	if (!s)
 		return -ENOMEM;
-	snprintf(s->name, sizeof(s->name), "%s", name);
+	text_add(s->name, sizeof(s->name), 0, name);
 	control_dir_file(s->file, name);
 	s->uid = geteuid();
 	s->fd = -1;
 	s->dir = control_dir_open(why, sizeof(why));
 	if (s->dir >= 0) {
 		s->fd = control_dir_claim(s->dir, name);
-		snprintf(why, sizeof(why), "%s",
+		text_add(why, sizeof(why), 0,
 			 s->fd == -EEXIST ? "what lies in its socket's place is no socket"
 			 : s->fd < 0	  ? strerror(-s->fd)
 					  : "");

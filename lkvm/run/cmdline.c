@@ -6,7 +6,6 @@
  * Trust:  the user's own command line.
  */
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -79,34 +78,45 @@ void config_tell_of_params(const struct config *c)
 }
 
 /* Append to the string in buf; false when it does not fit. */
-__attribute__((format(printf, 3, 4))) static bool append(char *buf, size_t size, const char *fmt,
-							 ...)
+static bool append(char *buf, size_t size, const char *text)
 {
 	size_t used = strlen(buf);
-	va_list ap;
-	int n;
 
-	va_start(ap, fmt);
-	n = vsnprintf(buf + used, size - used, fmt, ap);
-	va_end(ap);
-	return n >= 0 && (size_t)n < size - used;
+	return text_add(buf, size, used, text) - used == strlen(text);
 }
 
 static bool append_earlycon(char *buf, size_t size, u64 alias)
 {
-	return append(buf, size, EARLYCON "=uart8250,mmio,0x%llx",
-		      (unsigned long long)(MEMMAP_UART | alias));
+	char param[60];
+
+	snprintf(param, sizeof(param), EARLYCON "=uart8250,mmio,0x%llx",
+		 (unsigned long long)(MEMMAP_UART | alias));
+	return append(buf, size, param);
+}
+
+/* The guest counts in slabs of 2 KiB [Linux kernel-parameters.txt, swiotlb=]. */
+static bool append_swiotlb(char *buf, size_t size, u32 megabytes)
+{
+	char param[32];
+
+	snprintf(param, sizeof(param), "%sswiotlb=%u", *buf ? " " : "", megabytes * 512);
+	return append(buf, size, param);
 }
 
 /* The user's parameters. In a Realm a bare `earlycon`, once, gets the address that works there. */
 static bool append_params(char *buf, size_t size, const char *params, u64 alias)
 {
 	const char *at = alias ? bare_earlycon(params) : NULL;
+	size_t used = strlen(buf), before;
 
 	if (!at)
-		return append(buf, size, "%s", params);
-	return append(buf, size, "%.*s", (int)(at - params), params) &&
-	       append_earlycon(buf, size, alias) && append(buf, size, "%s", at + strlen(EARLYCON));
+		return append(buf, size, params);
+	before = (size_t)(at - params);
+	if (before >= size - used)
+		return false;
+	memcpy(buf + used, params, before);
+	buf[used + before] = 0;
+	return append_earlycon(buf, size, alias) && append(buf, size, at + strlen(EARLYCON));
 }
 
 /*
@@ -119,18 +129,16 @@ int config_cmdline(const struct config *c, u64 alias, char *buf, size_t size)
 
 	buf[0] = 0;
 	if (!as_is)
-		ok = append(buf, size, " console=%s",
-			    c->console == CONSOLE_VIRTIO ? "hvc0" : "ttyS0");
+		ok = append(buf, size,
+			    c->console == CONSOLE_VIRTIO ? " console=hvc0" : " console=ttyS0");
 	if (c->earlycon)
-		ok = ok && append(buf, size, "%s", as_is ? "" : " ") &&
-		     append_earlycon(buf, size, alias);
-	/* The guest counts in slabs of 2 KiB [Linux kernel-parameters.txt, swiotlb=]. */
+		ok = ok && append(buf, size, as_is ? "" : " ") && append_earlycon(buf, size, alias);
 	if (c->swiotlb)
-		ok = ok && append(buf, size, "%sswiotlb=%u", *buf ? " " : "", c->swiotlb * 512);
+		ok = ok && append_swiotlb(buf, size, c->swiotlb);
 	if (!as_is && !strstr(c->params, "root="))
 		ok = ok && append(buf, size, " root=/dev/vda rw ");
 	if (*c->params)
-		ok = ok && append(buf, size, "%s", *buf ? " " : "") &&
+		ok = ok && append(buf, size, *buf ? " " : "") &&
 		     append_params(buf, size, c->params, as_is ? 0 : alias);
 	return ok ? 0 : -E2BIG;
 }

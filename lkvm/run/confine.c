@@ -13,7 +13,6 @@
 #include <linux/seccomp.h>
 #include <malloc.h>
 #include <sched.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -158,12 +157,15 @@ void confine_lacks(char buf[CONFINE_LACKS_SIZE])
 {
 	const char *filter = has_seccomp() ? "" : "seccomp (CONFIG_SECCOMP_FILTER)";
 	const char *rules = landlock_lacks();
+	size_t n;
 
-	if (SANITIZED)
-		snprintf(buf, CONFINE_LACKS_SIZE, "a program without sanitizers");
-	else
-		snprintf(buf, CONFINE_LACKS_SIZE, "%s%s%s", filter, *filter && *rules ? ", " : "",
-			 rules);
+	if (SANITIZED) {
+		filter = "a program without sanitizers";
+		rules = "";
+	}
+	n = text_add(buf, CONFINE_LACKS_SIZE, 0, filter);
+	n = text_add(buf, CONFINE_LACKS_SIZE, n, *filter && *rules ? ", " : "");
+	text_add(buf, CONFINE_LACKS_SIZE, n, rules);
 }
 
 /*

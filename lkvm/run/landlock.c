@@ -154,7 +154,7 @@ static void allow_control(struct rules *r)
 /* The directory of a file that gets its name at the end. */
 static void allow_outfile(struct rules *r, const char *name)
 {
-	char dir[PATH_MAX];
+	NOT_ZEROED char dir[PATH_MAX];
 
 	if (name && outfile_directory(name, dir))
 		allow(r, dir, FS_MAKE_REG | FS_REMOVE_FILE | FS_REFER);

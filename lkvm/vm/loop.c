@@ -15,7 +15,6 @@
  */
 #include <errno.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -253,7 +252,7 @@ int loop_create(struct loop **out, const char *name)
 
 	if (!l)
 		return -ENOMEM;
-	snprintf(l->name, sizeof(l->name), "%s", name);
+	text_add(l->name, sizeof(l->name), 0, name);
 	l->epfd = epoll_create1(EPOLL_CLOEXEC);
 	l->wakefd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	l->timerfd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
