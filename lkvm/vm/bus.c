@@ -211,7 +211,9 @@ static enum bus_result access_range(const struct bus_range *r, u64 a, unsigned l
 enum bus_result bus_access_near(struct bus *b, struct bus_near *near, gpa_t g, unsigned len,
 				bool is_write, u64 *val)
 {
-	bool is_near = near->changes == atomic_load(&b->changes) && takes(&near->range, g.a, len);
+	/* What begins in it finds it again, also what does not end there. */
+	bool is_near = near->changes == atomic_load(&b->changes) &&
+		       g.a - near->range.base.a < near->range.len;
 
 	if (!is_near && !lookup(b, g.a, len, near))
 		return access_window(b, g.a, len, is_write, val);
