@@ -12,6 +12,7 @@
 #include "lkvm/base/util.h"
 
 #define RELR_WORDS 63u /* of a bitmap */
+#define RELR_SIZE (8 * RELR_WORDS)
 
 /* Part of a program, from its link-time address 0 on. */
 struct relr_span {
@@ -21,6 +22,12 @@ struct relr_span {
 static inline bool relr_has(struct relr_span s, u64 at)
 {
 	return at - s.begin < s.end - s.begin;
+}
+
+/* Where a bitmap has to begin to have all its words in there, from s.begin on. */
+static inline u64 relr_whole(struct relr_span s)
+{
+	return s.end - s.begin < RELR_SIZE ? 0 : s.end - s.begin - RELR_SIZE + 1;
 }
 
 static inline void relr_add(u64 base, u64 at, struct relr_span s, bool inside)
@@ -54,13 +61,11 @@ static inline void relr_words(u64 bits, u64 base, u64 *p)
 
 static inline void relr_bitmap(u64 bits, u64 base, u64 at, struct relr_span s, bool inside)
 {
-	u64 size = 8 * RELR_WORDS, len = s.end - s.begin;
-
 	/* Most of them lie on one side, and are looked at as a whole. */
-	if (at - s.begin < (len < size ? 0 : len - size + 1)) {
+	if (at - s.begin < relr_whole(s)) {
 		if (inside)
 			relr_words(bits, base, (u64 *)(base + at));
-	} else if (!ranges_overlap(at, size, s.begin, len)) {
+	} else if (!ranges_overlap(at, RELR_SIZE, s.begin, s.end - s.begin)) {
 		if (!inside)
 			relr_words(bits, base, (u64 *)(base + at));
 	} else {
@@ -76,7 +81,7 @@ static inline void relr_bitmap(u64 bits, u64 base, u64 at, struct relr_span s, b
 static inline void relr_relocate(const u64 *entry, const u64 *end, u64 base, struct relr_span s,
 				 bool inside)
 {
-	u64 at = 0;
+	u64 at = 0, passed = inside ? 0 : relr_whole(s); /* over without a look */
 
 	for (; entry < end; entry++) {
 		if (!(*entry & 1)) {
@@ -84,8 +89,9 @@ static inline void relr_relocate(const u64 *entry, const u64 *end, u64 base, str
 			at = *entry + 8;
 			continue;
 		}
-		relr_bitmap(*entry >> 1, base, at, s, inside);
-		at += 8 * RELR_WORDS;
+		if (at - s.begin >= passed)
+			relr_bitmap(*entry >> 1, base, at, s, inside);
+		at += RELR_SIZE;
 	}
 }
 
