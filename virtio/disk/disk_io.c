@@ -178,9 +178,13 @@ static bool finish(struct disk_req *r, int err)
 
 static bool transferred(struct disk_req *r, int res)
 {
-	/* Nothing left where the file once had bytes: somebody truncated it under us. */
+	/*
+	 * Nothing left where the file once had bytes: somebody truncated it under us. Or it is
+	 * Linux 5.9 or 5.10 asked not to wait, which say so of what they would have to wait for
+	 * [preadv2(2) BUGS]: the second time waiting is allowed.
+	 */
 	if (!res)
-		return finish(r, -EIO);
+		return r->retries++ ? finish(r, -EIO) : false;
 	r->pos += (u64)res;
 	r->retries = 0;
 	if (r->pos == r->len)
