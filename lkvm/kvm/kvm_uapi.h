@@ -377,6 +377,7 @@ struct kvm_vcpu_init {
 #define KVM_EXIT_SYSTEM_EVENT 24u
 #define KVM_EXIT_ARM_NISV 28u
 #define KVM_EXIT_MEMORY_FAULT 39u
+#define KVM_EXIT_ARM_LDST64B 42u /* Linux 7.0; with arm_nisv */
 
 #define KVM_MEMORY_EXIT_FLAG_PRIVATE BIT(3)
 

@@ -238,9 +238,10 @@ void vcpu_exit(struct vcpu *v)
 		exit_system_event(v);
 		return;
 	case KVM_EXIT_ARM_NISV:
+	case KVM_EXIT_ARM_LDST64B:
 		/*
-		 * A load or store whose syndrome says nothing (pair, write-back): no device decodes
-		 * it.
+		 * A load or store whose syndrome says nothing (pair, write-back), or of 64 bytes
+		 * (FEAT_LS64): no device decodes it.
 		 */
 		if (v->env->log_mmio)
 			guest_err("debug-mmio", "vCPU %u: undecodable access at %#llx", v->index,

@@ -248,9 +248,10 @@ START_TEST(where_nothing_is_others_read_zeros)
 	ck_assert_mem_eq(kernel.data_back, "\0\0\0\0\0\0\0", 8);
 	setup();
 	add_exit(KVM_EXIT_ARM_NISV, 0);
+	add_exit(KVM_EXIT_ARM_LDST64B, 0);
 	add_event(KVM_SYSTEM_EVENT_SHUTDOWN);
 	ck_assert_int_eq(run_and_tear_down(), STOP_POWEROFF);
-	ck_assert_int_eq(kernel.aborts, 1);
+	ck_assert_int_eq(kernel.aborts, 2);
 }
 END_TEST
 
