@@ -253,6 +253,9 @@ void tcp_host_shutdown(struct tcp_conn *c);
 /* Bytes that the socket takes; 0: few, and EPOLLOUT will say when there is more. */
 u32 tcp_host_space(struct tcp_conn *c);
 
+/* The same of a socket whose send buffer has `all` bytes, of which `used` are taken. */
+u32 tcp_host_room(u32 all, u32 used);
+
 /* Close it, if it is open; `reset`: by a reset. */
 void tcp_host_close(struct tcp_conn *c, bool reset);
 

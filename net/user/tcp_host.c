@@ -23,7 +23,7 @@
 #define SINK (64u * 1024)  /* bytes at a time that are read for nothing */
 #define STALE (32u * 1024) /* bytes that may wait to be taken out */
 #define RCVBUF (1 << 20)   /* as much of it as net.core.rmem_max allows */
-#define LITTLE 4096u	   /* space that is not worth a segment of the guest */
+#define LITTLE 4096u	   /* space where the kernel does not say how much there is */
 
 static void on_event(void *arg, u32 events)
 {
@@ -230,6 +230,18 @@ void tcp_host_shutdown(struct tcp_conn *c)
 	shutdown(c->fd, SHUT_WR);
 }
 
+/*
+ * None if poll(2) would not call it "writable" [Linux, sk_stream_is_writeable()], and some if it
+ * would: who is told of room, finds none and asks to be told again is told at once, for ever.
+ */
+u32 tcp_host_room(u32 all, u32 used)
+{
+	u32 left = all - MIN(used, all);
+
+	/* The kernel counts what it needs beside the bytes, too. */
+	return !left || left < used / 2 ? 0 : left - left / 8;
+}
+
 u32 tcp_host_space(struct tcp_conn *c)
 {
 	u32 info[SK_MEMINFO_VARS] = { 0 };
@@ -240,13 +252,12 @@ u32 tcp_host_space(struct tcp_conn *c)
 		return LITTLE;
 	all = info[SK_MEMINFO_SNDBUF];
 	used = info[SK_MEMINFO_WMEM_QUEUED];
-	/* Armed anew, the event comes when a third is free: as poll(2) understands "writable". */
-	if (used > all / 3 * 2 || all - used < LITTLE) {
+	/* Armed anew, the event comes when the kernel finds the same. */
+	if (!tcp_host_room(all, used)) {
 		loop_fd_mod(c->reg, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
 		return 0;
 	}
-	/* The kernel counts what it needs beside the bytes, too. */
-	return all - used - (all - used) / 8;
+	return tcp_host_room(all, used);
 }
 
 void tcp_host_close(struct tcp_conn *c, bool reset)

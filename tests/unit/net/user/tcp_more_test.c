@@ -482,8 +482,32 @@ START_TEST(no_descriptor_for_a_forward)
 }
 END_TEST
 
+/*
+ * A host with small send buffers (net.ipv4.tcp_wmem): who finds no room waits for an event, which
+ * comes at once where poll(2) finds some, and so on for ever.
+ */
+START_TEST(room_is_what_poll_finds)
+{
+	static const u32 sizes[] = { 4608, 4609, 8192, 12287, 16384, 87040, 4 << 20 };
+
+	for (unsigned i = 0; i < ARRAY_SIZE(sizes); i++) {
+		u32 all = sizes[i];
+
+		for (u32 used = 0; used <= all + 4096; used += 1 + all / 5000) {
+			u32 left = all - MIN(used, all), room = tcp_host_room(all, used);
+
+			ck_assert_uint_eq(room > 0, used < all && left >= used >> 1);
+			ck_assert_uint_le(room, left);
+			/* The window that the guest is told of is in units of 128. */
+			ck_assert(!room || room >= 256);
+		}
+	}
+}
+END_TEST
+
 SUITE_MAIN_FIXTURE("net/user/tcp_more", set_up, tear_down, a_syn_that_nobody_answers,
 		   data_that_nobody_acknowledges, a_guest_that_is_gone, a_window_that_stays_closed,
 		   time_wait_is_short_and_small, the_heap, the_heap_upwards, first_numbers,
 		   ten_thousand_connections, sockets_are_limited, forwards,
-		   half_open_forwards_are_limited, no_descriptor_for_a_forward)
+		   half_open_forwards_are_limited, no_descriptor_for_a_forward,
+		   room_is_what_poll_finds)
