@@ -15,6 +15,10 @@
  * alone, cannot. When none is left the guest is told SERVFAIL, or what the last one has said, so
  * that it does not wait.
  *
+ * Not all ask again like that: some take another port, or another number, which is another question
+ * here. So it is remembered for how long a server has said nothing at all, whatever it was asked.
+ * With one for which that is long the next one is asked at once, too, until it says something.
+ *
  * An attempt is one question at one server. There are so many at a time; the oldest makes room.
  */
 #include "net/user/dns.h"
@@ -49,6 +53,7 @@ const struct calls dns_calls = CALLS("names", list);
 #define MAX_ATTEMPTS 64u
 #define PATIENCE_NS UINT64_C(30000000000) /* as long as resolvers try */
 #define LOOK_NS UINT64_C(5000000000)
+#define SILENT_NS UINT64_C(2000000000) /* less than resolvers wait before they ask again */
 #define PORT 53u
 #define MAX_QUESTION 1232u /* what fits into a packet of any network, and more than names need */
 
@@ -82,7 +87,8 @@ struct dns {
 	void *arg;
 	struct loop_timer *timer;
 	struct budget budget;
-	u16 next_id; /* of datagrams */
+	u16 next_id;			  /* of datagrams */
+	u64 asked_ns[RESOLV_MAX_SERVERS]; /* since when each owes an answer; 0: it does not */
 	u8 frame[UDP4_HEAD + UDP4_MAX];
 	struct attempt attempts[MAX_ATTEMPTS];
 };
@@ -191,17 +197,44 @@ static int try(struct dns *d, const struct question *q, unsigned server)
 	a->q = *q;
 	if (err)
 		end_attempt(a);
+	else if (!d->asked_ns[server])
+		d->asked_ns[server] = a->sent_ns;
 	count(d);
 	return err;
 }
 
-/* Ask the first server from `from` on that can be asked. False: there is none. */
+/* Has the server been asked, and has nobody heard of it for long? */
+static bool is_silent(const struct dns *d, unsigned server)
+{
+	return d->asked_ns[server] && loop_now_ns() - d->asked_ns[server] > SILENT_NS;
+}
+
+/*
+ * Ask the first server from `from` on that can be asked, and behind a silent one the next one, too.
+ * False: there is none.
+ */
 static bool try_from(struct dns *d, const struct question *q, unsigned from)
 {
-	for (unsigned i = from; i < d->servers->nr; i++)
-		if (!try(d, q, i))
-			return true;
-	return false;
+	bool asked = false;
+
+	for (unsigned i = from; i < d->servers->nr; i++) {
+		if (try(d, q, i))
+			continue;
+		asked = true;
+		if (!is_silent(d, i))
+			break;
+	}
+	return asked;
+}
+
+/* The server after those that were asked. */
+static unsigned next_server(struct dns *d, const struct question *q)
+{
+	unsigned next = 0;
+
+	for (const struct attempt *a = NULL; (a = attempt_at(d, q, a));)
+		next = MAX(next, a->server + 1);
+	return next;
 }
 
 /* On to the next one. False: there is none, and nobody else who was asked may still answer. */
@@ -209,9 +242,10 @@ static bool pass_over(struct attempt *a)
 {
 	struct dns *d = a->dns;
 	struct question q = a->q;
+	unsigned next = next_server(d, &q);
 
 	end_attempt(a);
-	return try_from(d, &q, a->server + 1) || attempt_at(d, &q, NULL);
+	return try_from(d, &q, next) || attempt_at(d, &q, NULL);
 }
 
 /* It cannot answer, but another one may. That there is no such name is an answer. */
@@ -246,6 +280,7 @@ static void on_answer(void *arg, u32 events)
 			tell_failure(d, &q);
 	} else if (n >= DNS_HDR && be16_at(msg + DNS_ID) == q.id &&
 		   (msg[DNS_FLAGS] & DNS_RESPONSE)) {
+		d->asked_ns[a->server] = 0;
 		refuses = is_refusal(msg);
 		if (!refuses) {
 			d->servers->last = a->server;
@@ -279,11 +314,10 @@ static void on_timer(void *arg)
 /* The server after those that were asked; when there is none, all of them again. */
 static void ask(struct dns *d, const struct question *q)
 {
-	unsigned next = 0;
+	unsigned next;
 
 	servers_update(d->servers, loop_now_ns());
-	for (const struct attempt *a = NULL; (a = attempt_at(d, q, a));)
-		next = MAX(next, a->server + 1);
+	next = next_server(d, q);
 	if (next >= d->servers->nr) {
 		settle(d, q);
 		next = 0;

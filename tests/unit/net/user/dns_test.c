@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include "lkvm/vm/loop.h"
@@ -280,6 +281,41 @@ START_TEST(who_asks_again_asks_the_next_one_too)
 }
 END_TEST
 
+/*
+ * Resolvers that take another port, or number, for each try (Go, systemd): a server that is a black
+ * hole is not all that they ever get to.
+ */
+START_TEST(with_a_silent_server_the_next_one_is_asked_too)
+{
+	int one, two, i = 0;
+	u8 id = 0;
+	char byte;
+
+	resolv_conf("nameserver 127.0.0.2\nnameserver 127.0.0.3\n");
+	one = server_of("127.0.0.2");
+	two = server_of("127.0.0.3");
+	do {
+		id++;
+		ask(id, (u16)(4000 + id));
+		ck_assert_int_eq(recv(one, &byte, 1, MSG_DONTWAIT), 1); /* it says nothing */
+		poll(NULL, 0, 100);
+	} while (++i < 200 && !answer(two, id, 22, 0x80));
+	ck_assert_int_gt(i, 5); /* not for a server that is only slow */
+	expect_word((u16)(4000 + id), id, 22);
+	/* It is there again: it alone is asked, from the second question on. */
+	ask(201, 5000);
+	ck_assert(answer(one, 201, 11, 0x80));
+	expect_word(5000, 201, 11);
+	ck_assert(answer(two, 201, 22, 0x80));
+	ask(202, 5001);
+	ck_assert(answer(one, 202, 11, 0x80));
+	expect_word(5001, 202, 11);
+	ck_assert(!answer(two, 202, 22, 0x80));
+	close(one);
+	close(two);
+}
+END_TEST
+
 START_TEST(a_server_that_is_not_there_is_passed_over)
 {
 	int sk = server_of("::1");
@@ -424,7 +460,9 @@ START_TEST(a_large_answer_comes_whole)
 END_TEST
 
 SUITE_MAIN_FIXTURE("net/user/dns", up, down, servers_of_each_family_and_with_a_scope,
-		   who_asks_again_asks_the_next_one_too, a_server_that_is_not_there_is_passed_over,
+		   who_asks_again_asks_the_next_one_too,
+		   with_a_silent_server_the_next_one_is_asked_too,
+		   a_server_that_is_not_there_is_passed_over,
 		   a_server_that_knows_nothing_is_passed_over, no_server_at_all_is_said_at_once,
 		   what_is_no_answer_is_not_passed_on, only_questions_are_taken_and_passed_on,
 		   questions_without_end_cost_a_bounded_number_of_sockets,
