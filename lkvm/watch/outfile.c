@@ -7,7 +7,8 @@
  *
  * The file is made without a name (O_TMPFILE) in the directory where it will be. A new name cannot
  * replace an old one, but a renamed one can: so it gets a name of this process first. File systems
- * that cannot do that have the file under that name from the start.
+ * that cannot do that have the file under that name from the start. A link stays, and the file that
+ * it leads to is replaced.
  */
 #include "lkvm/watch/outfile.h"
 
@@ -37,7 +38,7 @@ struct outfile {
 	int fd, err;
 	bool direct; /* it has its name already, or needs none */
 	bool named;  /* it is there as `temporary` */
-	char temporary[PATH_MAX];
+	char path[PATH_MAX], temporary[PATH_MAX];
 };
 
 static int open_fd(struct outfile *o, const char *number)
@@ -66,20 +67,42 @@ static bool is_fd(const char *name)
 	return !strncmp(name, "fd:", 3);
 }
 
-bool outfile_directory(const char *name, char *dir)
+/*
+ * path[0..PATH_MAX): `name`, or the file that it leads to if it is a link. stat(2) follows links only
+ * where the kernel does that for open(2) (fs.protected_symlinks), which realpath(3) does not ask.
+ * -ELOOP: it leads to something that is not there; as with cp(1) nothing is made there.
+ */
+static int real_path(const char *name, char *path)
 {
 	struct stat st;
 
+	if (!stat(name, &st))
+		return realpath(name, path) ? 0 : -errno;
+	if (errno != ENOENT)
+		return -errno;
+	if (!lstat(name, &st))
+		return -ELOOP;
+	return snprintf(path, PATH_MAX, "%s", name) >= PATH_MAX ? -ENAMETOOLONG : 0;
+}
+
+bool outfile_directory(const char *name, char *dir)
+{
+	char path[PATH_MAX];
+	struct stat st;
+
 	return *name && !is_fd(name) && (stat(name, &st) || S_ISREG(st.st_mode)) &&
-	       !directory(name, dir);
+	       !real_path(name, path) && !directory(path, dir);
 }
 
 static int open_temporary(struct outfile *o)
 {
 	char dir[PATH_MAX];
+	int err = real_path(o->name, o->path);
 
-	if (directory(o->name, dir) ||
-	    snprintf(o->temporary, sizeof(o->temporary), "%s.%d~", o->name, (int)getpid()) >=
+	if (err)
+		return err;
+	if (directory(o->path, dir) ||
+	    snprintf(o->temporary, sizeof(o->temporary), "%s.%d~", o->path, (int)getpid()) >=
 		    (int)sizeof(o->temporary))
 		return -ENAMETOOLONG;
 	o->fd = open(dir, O_WRONLY | O_TMPFILE | O_CLOEXEC, 0666);
@@ -121,7 +144,10 @@ int outfile_create(struct outfile **out, const char *option, const char *name)
 	o->fd = -1;
 	err = open_it(o);
 	if (err) {
-		log_errno(err, "%s %s", option, name);
+		if (err == -ELOOP)
+			log_error("%s %s: a link to a file that is not there", option, name);
+		else
+			log_errno(err, "%s %s", option, name);
 		outfile_destroy(o);
 		return err;
 	}
@@ -165,7 +191,7 @@ static int give_name(struct outfile *o)
 			return -errno;
 		o->named = true;
 	}
-	if (rename(o->temporary, o->name) < 0)
+	if (rename(o->temporary, o->path) < 0)
 		return -errno;
 	o->named = false;
 	return 0;

@@ -3,8 +3,10 @@
  * Events and reports: whole or not there, readable by their parsers whatever a guest has printed.
  */
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -195,6 +197,36 @@ START_TEST(an_old_file_stays_until_the_end)
 }
 END_TEST
 
+/* As with cp(1): "latest.xml" goes on to lead to the file that has the report. */
+START_TEST(a_link_stays)
+{
+	char there[80], dir_of[PATH_MAX];
+	struct stat st;
+
+	snprintf(there, sizeof(there), "%s/sub", dir);
+	ck_assert_int_eq(mkdir(there, 0700), 0);
+	snprintf(there, sizeof(there), "%s/sub/there", dir);
+	ck_assert_int_eq(symlink("sub/there", report), 0);
+	/* Nothing is made behind a link. */
+	ck_assert_int_eq(record_create(&r, &conf, "g"), -ELOOP);
+	captured_one_error(report, "a link to a file that is not there");
+	r = NULL;
+	ck_assert(!outfile_directory(report, dir_of));
+	close(open(there, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+	/* The sandbox leaves this directory open, and not the link's. */
+	ck_assert(outfile_directory(report, dir_of));
+	ck_assert_ptr_nonnull(strstr(dir_of, "/sub/"));
+	ck_assert_int_eq(record_create(&r, &conf, "g"), 0);
+	ck_assert_int_eq(record_end(r, &v, &tail), 0);
+	ck_assert_int_eq(lstat(report, &st), 0);
+	ck_assert(S_ISLNK(st.st_mode));
+	ck_assert_ptr_nonnull(strstr(content(there), "<?xml"));
+	unlink(there);
+	*strrchr(there, '/') = 0;
+	ck_assert_int_eq(rmdir(there), 0);
+}
+END_TEST
+
 /* An empty file would be taken for a report. */
 START_TEST(no_memory_for_a_report)
 {
@@ -228,4 +260,5 @@ END_TEST
 
 SUITE_MAIN_FIXTURE("lkvm/watch/record", before, after, a_run_that_went_well, a_step_that_failed,
 		   not_started, lines_of_json, a_descriptor_gets_them_at_once,
-		   an_old_file_stays_until_the_end, no_memory_for_a_report, what_cannot_be_written)
+		   an_old_file_stays_until_the_end, a_link_stays, no_memory_for_a_report,
+		   what_cannot_be_written)
