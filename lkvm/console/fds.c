@@ -8,7 +8,9 @@
  * Descriptors that can block are opened anew through /proc/self/fd, because O_NONBLOCK belongs to
  * the open file: on stdin itself it would hit the shell and everybody else who has that terminal.
  * Where that fails (sockets, somebody else's tty) they are duplicated and used with care. Regular
- * files keep their file offset, so they are duplicated too.
+ * files keep their file offset, so they are duplicated too. So is what is not open for writing: an
+ * output that was closed when lkvm started (lkvm/base/file.h) would be open for it if opened anew,
+ * and writing to it has to fail. Input that was closed has no bytes, which is no error.
  */
 #include "lkvm/console/fds.h"
 
@@ -28,7 +30,9 @@ int fds_own(int fd, int mode, bool *blocking)
 	*blocking = false;
 	if (fstat(fd, &st) < 0)
 		return -errno;
-	if (!S_ISREG(st.st_mode)) {
+	if (mode == O_WRONLY && (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY) {
+		*blocking = true;
+	} else if (!S_ISREG(st.st_mode)) {
 		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 		own = open(path, mode | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 		if (own >= 0)

@@ -9,8 +9,8 @@
 
 /*
  * Open a descriptor of our own for what `fd` is open on, with `mode` (O_RDONLY, O_WRONLY).
- * *blocking: reads and writes of it may block. Returns the descriptor, or -errno. The caller closes
- * both.
+ * *blocking: reads and writes of it may block. An `fd` that is open for reading only stays so, and
+ * writing fails. Returns the descriptor, or -errno. The caller closes both.
  */
 int fds_own(int fd, int mode, bool *blocking);
 

@@ -13,6 +13,7 @@
 #include "lkvm/exec/session.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -340,6 +341,17 @@ static int open_stream(struct session *s, unsigned n, int fd, struct tap *tap)
 	return 0;
 }
 
+/*
+ * Who closes the standard error (2>&-) wants nothing of it, and could not be told of a failure.
+ * lkvm/base/file.h has opened it for reading since.
+ */
+static int open_errors(struct session *s, struct tap *tap)
+{
+	bool closed = (fcntl(STDERR_FILENO, F_GETFL) & O_ACCMODE) == O_RDONLY;
+
+	return open_stream(s, ERR, closed ? -1 : STDERR_FILENO, tap);
+}
+
 /* The window's size, and a shell that has stopped us and lets us go on. */
 static int open_winch(struct session *s)
 {
@@ -383,7 +395,7 @@ int session_open(struct session *s, struct loop *loop, struct stop *stop, struct
 	s->stop = stop;
 	err = open_stream(s, OUT, STDOUT_FILENO, out);
 	if (!err && (!s->conf.tty || s->conf.own_stderr))
-		err = open_stream(s, ERR, STDERR_FILENO, err_tap);
+		err = open_errors(s, err_tap);
 	if (!err)
 		err = open_rest(s);
 	if (err)

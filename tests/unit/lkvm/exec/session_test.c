@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "lkvm/base/exit.h"
+#include "lkvm/base/file.h"
 #include "lkvm/base/le.h"
 #include "lkvm/exec/wire.h"
 #include "lkvm/vm/stop.h"
@@ -203,30 +204,57 @@ START_TEST(the_end)
 }
 END_TEST
 
+/* A session anew, on the streams as they are now. */
+static void begin_again(void)
+{
+	session_close(session);
+	session_destroy(session);
+	stop_fini(&stop);
+	ck_assert_int_eq(stop_init(&stop), 0);
+	begin();
+}
+
+/* The command writes so many bytes and ends: with what status does lkvm? */
+static int status_after(unsigned port, u32 len, u32 status)
+{
+	begin_again();
+	say(EXEC_STARTED, 0, 0, 0);
+	ck_assert_uint_eq(chr[port]->ops->write(chr[port], "hello", len), len);
+	say(EXEC_EXITED, status, port == OUT ? len : 0, port == ERR ? len : 0);
+	for (unsigned k = 0; k < 100 && stop_why(&stop) == STOP_NONE; k++)
+		steps(1);
+	ck_assert_int_eq(stop_why(&stop), STOP_COMMAND);
+	return session_status(session);
+}
+
 /* Output that was cut short must not look like success: the disk is full, for instance. */
 START_TEST(output_that_is_lost)
 {
-	static const u32 statuses[] = { 0, 3 };
+	int full = open("/dev/full", O_WRONLY);
 
-	for (unsigned i = 0; i < ARRAY_SIZE(statuses); i++) {
-		int full = open("/dev/full", O_WRONLY);
+	ck_assert_int_eq(dup2(full, STDOUT_FILENO), STDOUT_FILENO);
+	close(full);
+	ck_assert_int_eq(status_after(OUT, 5, 0), EXIT_FAILED);
+	/* A failure of the command's own says more. */
+	ck_assert_int_eq(status_after(OUT, 5, 3), 3);
+}
+END_TEST
 
-		session_close(session);
-		session_destroy(session);
-		stop_fini(&stop);
-		ck_assert_int_eq(stop_init(&stop), 0);
-		ck_assert_int_eq(dup2(full, STDOUT_FILENO), STDOUT_FILENO);
-		close(full);
-		begin();
-		say(EXEC_STARTED, 0, 0, 0);
-		ck_assert_uint_eq(chr[OUT]->ops->write(chr[OUT], "hello", 5), 5);
-		say(EXEC_EXITED, statuses[i], 5, 0);
-		for (unsigned k = 0; k < 100 && stop_why(&stop) == STOP_NONE; k++)
-			steps(1);
-		ck_assert_int_eq(stop_why(&stop), STOP_COMMAND);
-		/* A failure of the command's own says more. */
-		ck_assert_int_eq(session_status(session), i ? 3 : EXIT_FAILED);
-	}
+START_TEST(outputs_that_are_closed)
+{
+	char buf[200] = "";
+
+	close(STDOUT_FILENO);
+	file_occupy_standard();
+	/* "true >&-" has nothing to complain about. */
+	ck_assert_int_eq(status_after(OUT, 0, 0), 0);
+	ck_assert_int_eq(status_after(OUT, 5, 0), EXIT_FAILED);
+	ck_assert_int_gt(read(err, buf, sizeof(buf) - 1), 0);
+	ck_assert_str_eq(buf, "  Warning: console output is lost from here on: "
+			      "Bad file descriptor\n");
+	close(STDERR_FILENO);
+	file_occupy_standard();
+	ck_assert_int_eq(status_after(ERR, 5, 0), 0);
 }
 END_TEST
 
@@ -237,11 +265,9 @@ START_TEST(input_that_fails)
 	int dir = open("/", O_RDONLY);
 	u64 total = 1;
 
-	session_close(session);
-	session_destroy(session);
 	ck_assert_int_eq(dup2(dir, STDIN_FILENO), STDIN_FILENO);
 	close(dir);
-	begin();
+	begin_again();
 	ready(CONTROL);
 	ready(IN);
 	say(EXEC_STARTED, 0, 0, 0);
@@ -299,4 +325,5 @@ START_TEST(a_guest_that_lies)
 END_TEST
 
 SUITE_MAIN_FIXTURE("lkvm/session", setup, teardown, input_to_its_end, the_end, output_that_is_lost,
-		   input_that_fails, signals, no_command, a_guest_that_lies)
+		   outputs_that_are_closed, input_that_fails, signals, no_command,
+		   a_guest_that_lies)
