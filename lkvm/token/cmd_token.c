@@ -5,6 +5,7 @@
  * Thread: main.
  * Trust:  the user's own command line; the token is anybody's.
  */
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +20,7 @@
 #include "realm/token/anchor.h"
 
 #define RIM_MAX 64u
+#define TEXT_MAX (3 * TOKEN_MAX_LEN) /* of the longest token in hexadecimal, with line ends */
 
 struct token_cmd {
 	const char *file, *anchor, *challenge, *rim;
@@ -54,7 +56,7 @@ static const struct opt opts[] = {
 	  .arg = "file",
 	  .store = OPT_CALL,
 	  .parse = parse_verify,
-	  .help = "The token, as raw CBOR; - is the standard input" },
+	  .help = "The token, as raw CBOR, or that in hexadecimal or base64; - is the standard input" },
 	STRING("trust-anchor", "file", anchor,
 	       "Public key of the platform (CPAK) as JWK or PEM. Without it nothing is verified, as "
 	       "anybody can make a token with a key of his own"),
@@ -112,6 +114,44 @@ static int rim_value(const char *s, u8 out[RIM_MAX])
 	return -EINVAL;
 }
 
+/* ---- the token ---- */
+
+/*
+ * In s[0..len): text without its white space, in the alphabet of base64url and without padding.
+ * Returns its length, or 0 if it is none; a token's first byte, which is not ASCII, tells at once.
+ */
+static size_t squeeze(char *s, size_t len)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		unsigned char ch = (unsigned char)s[i];
+
+		if (isspace(ch))
+			continue;
+		if (!isalnum(ch) && !memchr("+/-_=", ch, 5))
+			return 0;
+		s[n++] = ch == '+' ? '-' : ch == '/' ? '_' : (char)ch;
+	}
+	while (n && s[n - 1] == '=')
+		n--;
+	return n;
+}
+
+/* The token that s[0..*len) is; if it is text, its bytes in `bytes`, of which *len says how many. */
+static const void *decode_token(char *s, int *len, u8 *bytes)
+{
+	size_t n = squeeze(s, (size_t)*len);
+	int nr = decode_hex(bytes, TEXT_MAX, s, n);
+
+	if (nr < 0)
+		nr = decode_base64url(bytes, TEXT_MAX, s, n);
+	if (nr <= 0)
+		return s;
+	*len = nr;
+	return bytes;
+}
+
 /* ---- command ---- */
 
 static int print(const struct token_cmd *cmd, const struct token_report *r)
@@ -130,20 +170,24 @@ static int print(const struct token_cmd *cmd, const struct token_report *r)
 static int verify_file(const struct token_cmd *cmd, const struct token_expect *want)
 {
 	struct token_report *r = malloc(sizeof(*r));
-	u8 *token = malloc(TOKEN_MAX_LEN + 1);
+	char *text = malloc(TEXT_MAX);
+	u8 *bytes = malloc(TEXT_MAX);
 	int status = EXIT_DIE, len;
+	const void *token;
 
-	len = r && token ? file_read(cmd->file, token, TOKEN_MAX_LEN + 1) : -ENOMEM;
+	len = r && text && bytes ? file_read(cmd->file, text, TEXT_MAX) : -ENOMEM;
 	/* More than that is as much too long. */
 	if (len == -E2BIG)
-		len = TOKEN_MAX_LEN + 1;
+		len = TEXT_MAX;
 	if (len < 0) {
 		log_errno(len, "cannot read the token %s", cmd->file);
 	} else {
+		token = decode_token(text, &len, bytes);
 		token_verify(token, (size_t)len, want, r);
 		status = print(cmd, r);
 	}
-	free(token);
+	free(bytes);
+	free(text);
 	free(r);
 	return status;
 }

@@ -3,9 +3,11 @@
  * lkvm token and lkvm attest-keys as their users see them: what is printed, the exit status, and
  * one line for each thing that is wrong.
  */
+#include <ctype.h>
 #include <jansson.h>
 #include <stdio.h>
 
+#include "lkvm/base/encode.h"
 #include "lkvm/cli/cmd.h"
 #include "realm/sim/keys.h"
 #include "realm/token/anchor.h"
@@ -108,6 +110,36 @@ START_TEST(all_of_it)
 			       HEX32("c5") HEX32("c5"), "--rim",
 			       "ERERERERERERERERERERERERERERERERERERERERERE="),
 			 0);
+}
+END_TEST
+
+static void verified_as(const char *text)
+{
+	write_file("text", text, strlen(text));
+	ck_assert_msg(!TOKEN("--verify", file("text"), "--trust-anchor", file("anchor")), "%s",
+		      text);
+}
+
+/* As tokens stand in logs and in JSON: broken into lines, or not, in either alphabet. */
+START_TEST(tokens_as_text)
+{
+	char text[3 * TOKENS_MAX], lines[4 * TOKENS_MAX], *to = lines;
+
+	verified_as(encode_hex(text, sizeof(text), token, token_len));
+	for (size_t i = 0; text[i]; i++)
+		to += sprintf(to, "%c%s", toupper(text[i]), i % 32 == 31 ? "\r\n  " : "");
+	verified_as(lines);
+	/* One digit less is no token. */
+	write_file("text", text, strlen(text) - 1);
+	ck_assert_int_eq(TOKEN("--verify", file("text"), "--trust-anchor", file("anchor")), 1);
+	captured_one_error("not verified: ", "");
+	verified_as(encode_base64(text, sizeof(text), token, token_len));
+	strcat(text, "\n");
+	verified_as(text);
+	verified_as(encode_base64url(text, sizeof(text), token, token_len));
+	write_file("text", "hello, world\n", 13);
+	ck_assert_int_eq(TOKEN("--verify", file("text")), 1);
+	captured_one_error("not verified: ", "");
 }
 END_TEST
 
@@ -286,6 +318,6 @@ START_TEST(the_same_anchor_in_both_forms)
 }
 END_TEST
 
-SUITE_MAIN_FIXTURE("lkvm/cmd_token", setup, teardown, all_of_it, json_for_programs,
+SUITE_MAIN_FIXTURE("lkvm/cmd_token", setup, teardown, all_of_it, tokens_as_text, json_for_programs,
 		   no_controls_for_the_terminal, from_the_standard_input, each_thing_that_is_wrong,
 		   what_is_no_token, what_cannot_be_done, the_same_anchor_in_both_forms)
