@@ -261,32 +261,28 @@ static int regs_set(void *arg, unsigned cpu, const struct view_regs *r)
 	return view_regs_set(vcpu_fd(((struct debugger *)arg)->env.vcpus[cpu]), r);
 }
 
-static u64 read_memory(void *arg, unsigned cpu, u64 va, void *buf, u64 len)
+/* [va, va + len) to `in` or from `out`, whichever is not NULL; GDB's breakpoints are not seen. */
+static u64 copy_memory(struct debugger *d, unsigned cpu, u64 va, void *in, const void *out, u64 len)
 {
-	struct debugger *d = arg;
 	struct view_map m;
 	u64 n;
 
 	if (view_map_get(vcpu_fd(d->env.vcpus[cpu]), &m))
 		return 0;
 	points_lift(&d->points, d->env.mem, va, len);
-	n = view_read(d->env.mem, &m, va, buf, len);
+	n = in ? view_read(d->env.mem, &m, va, in, len) : view_write(d->env.mem, &m, va, out, len);
 	points_lower(&d->points, d->env.mem);
 	return n;
 }
 
+static u64 read_memory(void *arg, unsigned cpu, u64 va, void *buf, u64 len)
+{
+	return copy_memory(arg, cpu, va, buf, NULL, len);
+}
+
 static u64 write_memory(void *arg, unsigned cpu, u64 va, const void *buf, u64 len)
 {
-	struct debugger *d = arg;
-	struct view_map m;
-	u64 n;
-
-	if (view_map_get(vcpu_fd(d->env.vcpus[cpu]), &m))
-		return 0;
-	points_lift(&d->points, d->env.mem, va, len);
-	n = view_write(d->env.mem, &m, va, buf, len);
-	points_lower(&d->points, d->env.mem);
-	return n;
+	return copy_memory(arg, cpu, va, NULL, buf, len);
 }
 
 static int point(void *arg, unsigned cpu, enum gdb_point kind, u64 va, u64 len, bool set)
