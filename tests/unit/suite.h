@@ -21,6 +21,21 @@ static inline int scaled(int n)
 	return n * (times > 1 ? times : 1);
 }
 
+/* The tests of `tc` are the suite `name`: run them. The exit status of main(). */
+static inline int suite_run(const char *name, TCase *tc)
+{
+	Suite *s = suite_create(name);
+	SRunner *sr;
+	int failed;
+
+	suite_add_tcase(s, tc);
+	sr = srunner_create(s);
+	srunner_run_all(sr, CK_ENV);
+	failed = srunner_ntests_failed(sr);
+	srunner_free(sr);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
 #define SUITE_MAIN(name, ...) SUITE_MAIN_FIXTURE(name, NULL, NULL, __VA_ARGS__)
 
 /* The same with functions that run before and after each test, in its process. */
@@ -28,21 +43,13 @@ static inline int scaled(int n)
 	int main(void)                                                                             \
 	{                                                                                          \
 		const TTest *const tests[] = { __VA_ARGS__ };                                      \
-		Suite *s = suite_create(name);                                                     \
 		TCase *tc = tcase_create(name);                                                    \
-		SRunner *sr;                                                                       \
-		int failed;                                                                        \
                                                                                                    \
 		tcase_set_timeout(tc, 60);                                                         \
 		tcase_add_checked_fixture(tc, before, after);                                      \
 		for (size_t i = 0; i < ARRAY_SIZE(tests); i++)                                     \
 			tcase_add_test(tc, tests[i]);                                              \
-		suite_add_tcase(s, tc);                                                            \
-		sr = srunner_create(s);                                                            \
-		srunner_run_all(sr, CK_ENV);                                                       \
-		failed = srunner_ntests_failed(sr);                                                \
-		srunner_free(sr);                                                                  \
-		return failed ? EXIT_FAILURE : EXIT_SUCCESS;                                       \
+		return suite_run(name, tc);                                                        \
 	}
 
 #endif

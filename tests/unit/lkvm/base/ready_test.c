@@ -83,20 +83,4 @@ START_TEST(several_threads)
 }
 END_TEST
 
-int main(void)
-{
-	Suite *s = suite_create("lkvm/base/ready");
-	TCase *tc = tcase_create("ready");
-	SRunner *sr;
-	int failed;
-
-	tcase_add_test(tc, a_pipe);
-	tcase_add_test(tc, files_are_always_ready);
-	tcase_add_test(tc, several_threads);
-	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
-}
+SUITE_MAIN("lkvm/base/ready", a_pipe, files_are_always_ready, several_threads)

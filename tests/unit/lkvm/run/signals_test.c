@@ -103,20 +103,12 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("lkvm/run/signals");
 	TCase *tc = tcase_create("signals");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_loop_test(tc, each_is_a_wish_to_end, 0, 4);
 	tcase_add_test(tc, one_that_comes_early_waits);
 	tcase_add_loop_test(tc, what_was_ignored_stays_ignored, 0, 3);
 	tcase_add_test(tc, a_file_that_is_full_is_an_error_only);
 	tcase_add_test(tc, for_a_command);
-	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run("lkvm/run/signals", tc);
 }

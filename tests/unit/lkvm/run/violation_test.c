@@ -123,18 +123,10 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("lkvm/run/violation");
 	TCase *tc = tcase_create("violation");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_loop_test(tc, a_line_and_a_status, 0, 2);
 	tcase_add_loop_test(tc, an_abort, 0, 2);
 	tcase_add_test(tc, names);
-	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run("lkvm/run/violation", tc);
 }
