@@ -56,7 +56,7 @@ static const struct opt opts[] = {
 	  .arg = "file",
 	  .store = OPT_CALL,
 	  .parse = parse_verify,
-	  .help = "The token, as raw CBOR, or that in hexadecimal or base64; - is the standard input" },
+	  .help = "The token, raw or in hexadecimal or base64; - is the standard input" },
 	STRING("trust-anchor", "file", anchor,
 	       "Public key of the platform (CPAK) as JWK or PEM. Without it nothing is verified, as "
 	       "anybody can make a token with a key of his own"),
@@ -138,7 +138,7 @@ static size_t squeeze(char *s, size_t len)
 	return n;
 }
 
-/* The token that s[0..*len) is; if it is text, its bytes in `bytes`, of which *len says how many. */
+/* The token that s[0..*len) is; if it is text, its *len bytes in `bytes`. */
 static const void *decode_token(char *s, int *len, u8 *bytes)
 {
 	size_t n = squeeze(s, (size_t)*len);

@@ -68,8 +68,8 @@ static bool is_fd(const char *name)
 }
 
 /*
- * path[0..PATH_MAX): `name`, or the file that it leads to if it is a link. stat(2) follows links only
- * where the kernel does that for open(2) (fs.protected_symlinks), which realpath(3) does not ask.
+ * path[0..PATH_MAX): `name`, or the file that it leads to if it is a link. stat(2) follows links
+ * only where open(2) does (fs.protected_symlinks), which realpath(3) does not ask for.
  * -ELOOP: it leads to something that is not there; as with cp(1) nothing is made there.
  */
 static int real_path(const char *name, char *path)
