@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -225,6 +226,10 @@ static void locks(void)
 	l.l_type = F_UNLCK;
 	must(!fcntl(fd, F_SETLK, &l));
 	must(locked_by_child("k", F_WRLCK) == 0);
+	close(fd);
+	/* flock(2) asks for no right to write. */
+	fd = open("k", O_RDONLY);
+	must(fd >= 0 && !flock(fd, LOCK_EX | LOCK_NB) && !flock(fd, LOCK_UN));
 	close(fd);
 	must(!unlink("k"));
 }

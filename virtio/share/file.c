@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "virtio/share/call.h"
@@ -212,7 +213,14 @@ int do_fsync(struct call *c)
 	return err;
 }
 
-/* ---- locks: those of open files, so a fid is who holds one ---- */
+/*
+ * ---- locks: those of open files, so a fid is who holds one ----
+ *
+ * The protocol has one kind, and Linux's client makes a lock of the whole file of flock(2). That
+ * may be exclusive for who only reads, which fcntl(2) refuses. So a lock of the whole file is taken
+ * by flock(2), too, and by that alone where fcntl(2) refuses: all who lock whole files, also
+ * programs of the host by flock(2), keep each other out.
+ */
 
 /* type[1], then for Tlock flags[4]; start[8] length[8] proc_id[4] client_id[s] */
 struct lock_args {
@@ -266,6 +274,36 @@ static struct fid *lock_of(struct call *c, bool flags, struct lock_args *a, int 
 	return f;
 }
 
+static int set_part(int fd, const struct flock *l)
+{
+	return fcntl(fd, F_OFD_SETLK, l) ? -errno : 0;
+}
+
+static int set_whole(int fd, short type)
+{
+	int op = type == F_RDLCK ? LOCK_SH : type == F_WRLCK ? LOCK_EX : LOCK_UN;
+
+	return flock(fd, op | LOCK_NB) ? -errno : 0;
+}
+
+static int set_lock(int fd, struct flock *l)
+{
+	bool unlock = l->l_type == F_UNLCK, whole = !l->l_start && !l->l_len;
+	int err = set_part(fd, l);
+
+	if (whole && err == -EBADF)
+		err = 0;
+	/* Of a file that is unlocked in parts the whole is not locked any more. */
+	if (err || !(whole || unlock))
+		return err;
+	err = set_whole(fd, l->l_type);
+	if (err) {
+		l->l_type = F_UNLCK; /* flock(2) that fails leaves nothing locked, either */
+		set_part(fd, l);
+	}
+	return err;
+}
+
 int do_lock(struct call *c)
 {
 	struct lock_args a;
@@ -275,11 +313,10 @@ int do_lock(struct call *c)
 
 	if (!f)
 		return err;
-	if (fcntl(f->fd, F_OFD_SETLK, &a.lock)) {
-		if (errno == EAGAIN || errno == EACCES)
-			status = P9_LOCK_BLOCKED;
-		else
-			err = -errno;
+	err = set_lock(f->fd, &a.lock);
+	if (err == -EAGAIN || err == -EACCES) {
+		status = P9_LOCK_BLOCKED;
+		err = 0;
 	}
 	fid_put(&c->s->fids, f);
 	wire_put8(&c->out, status);

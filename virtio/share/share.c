@@ -44,6 +44,7 @@ static const struct sys_call list[] = {
 	CALL(getdents64),
 	CALL(ftruncate),
 	CALL(fsync),
+	CALL(flock),
 	CALL(fdatasync),
 	CALL(fstatfs),
 	CALL_RARE(pwrite64, "a short write"),

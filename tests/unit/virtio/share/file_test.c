@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -215,6 +216,50 @@ START_TEST(locks_are_real)
 }
 END_TEST
 
+/* What Linux's client makes of flock(2), which asks for no right to write. */
+START_TEST(locks_of_the_whole_file)
+{
+	struct flock host = { .l_type = F_RDLCK, .l_whence = SEEK_SET };
+	int fd = open(fake_p9_path(&p, "f"), O_RDWR | O_CLOEXEC);
+
+	open_as(1, "f", 0);
+	open_as(2, "f", 2);
+	open_as(3, "f", 1);
+	for (unsigned i = 0; i < 2; i++) {
+		u32 a = 1 + i, b = 2 - i;
+
+		ck_assert_int_eq(lock(a, P9_LOCK_WRLCK, 0, 0), P9_LOCK_SUCCESS);
+		ck_assert_int_eq(lock(b, P9_LOCK_WRLCK, 0, 0), P9_LOCK_BLOCKED);
+		ck_assert_int_eq(lock(b, P9_LOCK_RDLCK, 0, 0), P9_LOCK_BLOCKED);
+		ck_assert_int_eq(lock(3, P9_LOCK_RDLCK, 0, 0), P9_LOCK_BLOCKED);
+		ck_assert_int_eq(flock(fd, LOCK_SH | LOCK_NB), -1);
+		/* Others may share it from here on. */
+		ck_assert_int_eq(lock(a, P9_LOCK_RDLCK, 0, 0), P9_LOCK_SUCCESS);
+		ck_assert_int_eq(lock(b, P9_LOCK_WRLCK, 0, 0), P9_LOCK_BLOCKED);
+		ck_assert_int_eq(lock(b, P9_LOCK_RDLCK, 0, 0), P9_LOCK_SUCCESS);
+		ck_assert_int_eq(lock(3, P9_LOCK_RDLCK, 0, 0), P9_LOCK_SUCCESS);
+		ck_assert_int_eq(lock(a, P9_LOCK_UNLCK, 0, 0), P9_LOCK_SUCCESS);
+		ck_assert_int_eq(lock(b, P9_LOCK_UNLCK, 0, 0), P9_LOCK_SUCCESS);
+		ck_assert_int_eq(lock(3, P9_LOCK_UNLCK, 0, 0), P9_LOCK_SUCCESS);
+	}
+	/* One that is refused leaves nothing behind. */
+	ck_assert_int_eq(flock(fd, LOCK_EX | LOCK_NB), 0);
+	ck_assert_int_eq(lock(2, P9_LOCK_WRLCK, 0, 0), P9_LOCK_BLOCKED);
+	ck_assert_int_eq(fcntl(fd, F_OFD_SETLK, &host), 0);
+	host.l_type = F_UNLCK;
+	ck_assert_int_eq(fcntl(fd, F_OFD_SETLK, &host), 0);
+	ck_assert_int_eq(flock(fd, LOCK_UN), 0);
+	/* Piece by piece, as fcntl(2) can: nothing is locked then. */
+	ck_assert_int_eq(lock(2, P9_LOCK_WRLCK, 0, 0), P9_LOCK_SUCCESS);
+	ck_assert_int_eq(lock(2, P9_LOCK_UNLCK, 0, 10), P9_LOCK_SUCCESS);
+	ck_assert_int_eq(lock(2, P9_LOCK_UNLCK, 10, 0), P9_LOCK_SUCCESS);
+	ck_assert_int_eq(lock(1, P9_LOCK_WRLCK, 0, 0), P9_LOCK_SUCCESS);
+	/* A part is not to be had for writing by who may not. */
+	ck_assert_int_eq(lock(1, P9_LOCK_WRLCK, 0, 10), -EBADF);
+	close(fd);
+}
+END_TEST
+
 START_TEST(read_only_is_read_only)
 {
 	char buf[8];
@@ -226,6 +271,7 @@ START_TEST(read_only_is_read_only)
 	ck_assert_int_eq(fake_p9_read(&p, 1, 0, buf, 8), 5);
 	ck_assert_int_eq(fake_p9_write(&p, 1, 0, "x", 1), -EROFS);
 	ck_assert_int_eq(fake_p9_walk(&p, 0, 2, "f"), 0);
+	ck_assert_int_eq(lock(1, P9_LOCK_WRLCK, 0, 0), P9_LOCK_SUCCESS);
 	ck_assert_int_eq(fake_p9_open(&p, 2, 1), -EROFS);
 	ck_assert_int_eq(fake_p9_open(&p, 2, 2), -EROFS);
 	ck_assert_int_eq(fake_p9_open(&p, 2, P9_O_TRUNC), -EROFS);
@@ -238,4 +284,4 @@ END_TEST
 SUITE_MAIN_FIXTURE("virtio/share/file", up, down, reads_and_writes, a_write_of_more_than_was_sent,
 		   truncates_where_asked, creates_with_the_guests_mode,
 		   what_is_no_file_is_not_opened, unlinked_and_open, syncs, locks_are_real,
-		   read_only_is_read_only)
+		   locks_of_the_whole_file, read_only_is_read_only)
