@@ -10,6 +10,7 @@
 #include "arm64/cpu.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <string.h>
 
 #include "arm64/memmap.h"
@@ -193,6 +194,28 @@ static int limit_sve(const struct cpu_model *m, int vcpu_fd)
 	return err ? log_errno(err, "Cannot limit the SVE vector length") : 0;
 }
 
+/*
+ * Older kernels initialise a vCPU only on a CPU of the very target that is asked for, and a host
+ * may have CPUs of two (big.LITTLE): whoever has been moved to another since cpu_choose() asks on
+ * each that it may run on.
+ */
+static int init_on_any(int vcpu_fd, struct kvm_vcpu_init *init)
+{
+	int err = kvm_ioctl(vcpu_fd, KVM_ARM_VCPU_INIT, init);
+	cpu_set_t mine, one;
+
+	if (err != -EINVAL || sched_getaffinity(0, sizeof(mine), &mine) < 0)
+		return err;
+	for (unsigned i = 0; i < CPU_SETSIZE && err == -EINVAL; i++) {
+		CPU_ZERO(&one);
+		CPU_SET(i, &one);
+		if (CPU_ISSET(i, &mine) && sched_setaffinity(0, sizeof(one), &one) == 0)
+			err = kvm_ioctl(vcpu_fd, KVM_ARM_VCPU_INIT, init);
+	}
+	sched_setaffinity(0, sizeof(mine), &mine);
+	return err;
+}
+
 int cpu_reset(const struct cpu_model *m, int vcpu_fd, unsigned index)
 {
 	struct kvm_vcpu_init init = { .target = m->target };
@@ -201,7 +224,7 @@ int cpu_reset(const struct cpu_model *m, int vcpu_fd, unsigned index)
 	memcpy(init.features, m->features, sizeof(init.features));
 	if (index)
 		init.features[0] |= 1u << KVM_ARM_VCPU_POWER_OFF;
-	err = kvm_ioctl(vcpu_fd, KVM_ARM_VCPU_INIT, &init);
+	err = init_on_any(vcpu_fd, &init);
 	return err ? log_errno(err, "Cannot initialise a vCPU") : 0;
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The composition root. Read build() aloud: it is the table of contents of a VM. machine_destroy()
- * is the same list backwards; what stands elsewhere there says why. machine_run.c runs it.
+ * is the same list backwards; what stands elsewhere there says why. machine_run.c runs it, and its
+ * vCPUs are made in machine_vcpus.c.
  *
  * Thread: main.
  * Trust:  the user's configuration and files.
@@ -52,77 +53,6 @@ static int settle_board(struct machine *m)
 	if (err)
 		return err;
 	return board_layout(&m->launch.layout, &m->launch.board);
-}
-
-static int create_power(struct machine *m)
-{
-	const struct power_env env = { .kvm = &m->kvm,
-				       .model = &m->cpu_model,
-				       .gate = &m->gate,
-				       .stop = m->stop,
-				       .nr_cpus = m->launch.board.nr_cpus };
-
-	int err = power_create(&m->power, &env);
-
-	m->vcpu_env.hooks = &power_hooks;
-	m->vcpu_env.hooks_arg = m->power;
-	return err;
-}
-
-static int create_vcpus(struct machine *m)
-{
-	struct cpu_conf conf = {
-		.pmu = m->c->pmu,
-		.pmu_counters = m->c->pmu_counters,
-		.no_sve = !m->c->sve || !m->realm_conf.sve,
-		.sve_max_vl = m->c->sve_max_vl,
-		/* KVM wants memory that can have tags behind each slot. */
-		.mte = m->c->mte && !m->c->flash && !m->c->nr_vfio && !m->realm_ops->confidential &&
-		       !m->c->hugetlbfs && !m->launch.gmem,
-		.el2 = m->c->nested,
-		.e2h0 = m->c->e2h0,
-		.aarch32 = m->c->aarch32,
-	};
-	int err = cpu_choose(&m->cpu_model, &m->kvm, &conf);
-
-	if (err)
-		return err;
-	m->cpu_model.features[0] |= m->realm_ops->vcpu_features(&m->realm_conf);
-	m->vcpu_env = (struct vcpu_env){ .kvm = &m->kvm,
-					 .bus = m->bus,
-					 .stop = m->stop,
-					 .realm = m->realm,
-					 .gate = &m->gate,
-					 .single_step = m->c->single_step,
-					 .log_mmio = m->c->debug_mmio };
-	if (m->c->vcpu_affinity) {
-		err = config_affinity(m->c, &m->affinity);
-		if (err)
-			return err;
-		m->vcpu_env.affinity = &m->affinity;
-	}
-	if (m->c->psci) {
-		err = create_power(m);
-		if (err)
-			return err;
-	}
-	m->vcpus = calloc(m->launch.board.nr_cpus, sizeof(struct vcpu *));
-	if (!m->vcpus)
-		return -ENOMEM;
-	for (unsigned i = 0; i < m->launch.board.nr_cpus; i++) {
-		err = vcpu_create(&m->vcpus[i], &m->vcpu_env, i);
-		if (err)
-			return log_errno(err, "cannot create a vCPU");
-		m->nr_vcpus++;
-		if (m->power)
-			power_add(m->power, i, vcpu_fd(m->vcpus[i]));
-		err = cpu_init(&m->cpu_model, vcpu_fd(m->vcpus[i]), i);
-		if (!err)
-			err = cpu_finalize(&m->cpu_model, vcpu_fd(m->vcpus[i]));
-		if (err)
-			return err;
-	}
-	return 0;
 }
 
 static int map_ram(struct machine *m)
@@ -290,8 +220,8 @@ static int define(struct machine *m)
 
 	if (m->c->pvtime && !m->realm_ops->confidential)
 		err = pvtime_create(&m->pvtime, &m->kvm);
-	for (unsigned i = 0; i < m->nr_vcpus && !err; i++)
-		err = cpu_attach(&m->cpu_model, vcpu_fd(m->vcpus[i]), i, m->pvtime);
+	if (!err)
+		err = machine_attach_vcpus(m);
 	if (!err)
 		err = launch_predict(&m->launch, m->realm_ops, &m->realm_conf,
 				     vcpu_fd(m->vcpus[0]));
@@ -380,7 +310,7 @@ static int build(struct machine *m)
 		return err;
 	if ((err = bus_create(&m->bus)))
 		return log_errno(err, "cannot allocate memory");
-	if ((err = create_vcpus(m)))
+	if ((err = machine_create_vcpus(m)))
 		return err;
 	if ((err = create_irqchip(m)))
 		return err;

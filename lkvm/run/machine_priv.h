@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What a machine is, for machine.c and machine_run.c only. */
+/* What a machine is, for machine.c, machine_run.c and machine_vcpus.c only. */
 #ifndef LKVM_MACHINE_PRIV_H
 #define LKVM_MACHINE_PRIV_H
 
@@ -54,6 +54,13 @@ struct machine {
 	struct vcpu **vcpus;
 	unsigned nr_vcpus;
 };
+
+/*
+ * Create the vCPUs, initialised and with their features fixed; give them what needs the interrupt
+ * controller. 0, or -errno after one log_error() line.
+ */
+int machine_create_vcpus(struct machine *m);
+int machine_attach_vcpus(struct machine *m);
 
 /* The machine is built: tell the warden what its control socket answers about it. 0 or -errno. */
 int machine_serve(struct machine *m);

@@ -295,7 +295,8 @@ static const struct opt opts[] = {
 	{ .name = "no-dhcp", .store = OPT_NOTHING, .help = "Add no ip=dhcp parameter; lkvm never does" },
 
 	HEADING("arm64 options"),
-	TRUE("pmu", pmu, "Give the guest a performance monitoring unit"),
+	TRUE("pmu", pmu, "Give the guest a performance monitoring unit. Where the host's CPUs are of several kinds it "
+	     "counts on one of them: name those with --vcpu-affinity"),
 	{ .name = "pmu-counters", .branch = true, .arg = "n", .store = OPT_U32, .max = 31,
 	  .offset = FIELD(u32, pmu_counters),
 	  .help = "Number of event counters of the PMU; default: the host's" },

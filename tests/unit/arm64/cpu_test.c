@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* vCPU features, vector lengths, PMU, stolen time, entry registers, with the kernel replaced. */
 #include <errno.h>
+#include <sched.h>
 #include <unistd.h>
 
 #include "arm64/cpu.h"
@@ -19,6 +20,7 @@ static struct {
 	u64 pmcr;
 	u64 mmfr0;
 	unsigned long fail; /* this ioctl fails */
+	int only_on;	    /* the one host CPU of the target, + 1; 0: all are */
 
 	struct kvm_vcpu_init init;
 	u64 vls_set;
@@ -131,6 +133,8 @@ int kvm_ioctl(int fd, unsigned long req, void *arg)
 		return 0;
 	case KVM_ARM_VCPU_INIT:
 		ck_assert_int_eq(fd, VCPU);
+		if (kernel.only_on && sched_getcpu() != kernel.only_on - 1)
+			return -EINVAL;
 		memcpy(&kernel.init, arg, sizeof(kernel.init));
 		return 0;
 	case KVM_ARM_VCPU_FINALIZE:
@@ -284,6 +288,41 @@ START_TEST(vector_length_is_limited)
 	m.sve_max_vl = 2048;
 	ck_assert_int_eq(cpu_init(&m, VCPU, 0), -EINVAL);
 	captured_one_error("SVE vector length not supported", "2048");
+}
+END_TEST
+
+/*
+ * [Linux 5.15 arch/arm64/kvm/arm.c kvm_vcpu_set_target()]: EINVAL unless the caller is on a CPU of
+ * the target, and a thread is where the scheduler has put it.
+ */
+START_TEST(initialised_on_a_cpu_of_the_target)
+{
+	cpu_set_t mine, after;
+	struct cpu_model m;
+	int nr = 0;
+
+	host_with_everything();
+	capture_start();
+	m = chosen((struct cpu_conf){ 0 });
+	ck_assert_int_eq(sched_getaffinity(0, sizeof(mine), &mine), 0);
+	for (int i = 0; i < CPU_SETSIZE; i++) {
+		if (!CPU_ISSET(i, &mine))
+			continue;
+		kernel.only_on = i + 1;
+		memset(&kernel.init, 0, sizeof(kernel.init));
+		ck_assert_int_eq(cpu_reset(&m, VCPU, 0), 0);
+		ck_assert_uint_eq(kernel.init.target, 5);
+		ck_assert_int_eq(sched_getaffinity(0, sizeof(after), &after), 0);
+		ck_assert(CPU_EQUAL(&mine, &after));
+		nr++;
+	}
+	ck_assert_int_gt(nr, 0);
+	ck_assert_str_eq(captured(), "");
+	kernel.only_on = CPU_SETSIZE + 1; /* nowhere */
+	ck_assert_int_eq(cpu_init(&m, VCPU, 0), -EINVAL);
+	captured_one_error("Cannot initialise a vCPU", "");
+	ck_assert_int_eq(sched_getaffinity(0, sizeof(after), &after), 0);
+	ck_assert(CPU_EQUAL(&mine, &after));
 }
 END_TEST
 
@@ -484,8 +523,8 @@ END_TEST
 
 SUITE_MAIN("arm64/cpu", features_follow_the_host, pointer_authentication_is_both_or_none,
 	   off_means_off, what_the_host_lacks_is_an_error_if_asked_for,
-	   vector_lengths_that_are_none, others_start_powered_off, vector_length_is_limited,
-	   finalize_only_with_sve, initialisation_errors, entry_state,
-	   kernels_for_pages_that_the_cpu_has, pmu_interrupt_then_init,
-	   pmu_counters_by_attribute_or_register, pmu_errors, stolen_time_record_per_cpu,
-	   no_stolen_time_is_no_error, stolen_time_errors)
+	   vector_lengths_that_are_none, others_start_powered_off,
+	   initialised_on_a_cpu_of_the_target, vector_length_is_limited, finalize_only_with_sve,
+	   initialisation_errors, entry_state, kernels_for_pages_that_the_cpu_has,
+	   pmu_interrupt_then_init, pmu_counters_by_attribute_or_register, pmu_errors,
+	   stolen_time_record_per_cpu, no_stolen_time_is_no_error, stolen_time_errors)

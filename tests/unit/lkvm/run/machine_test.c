@@ -173,6 +173,45 @@ static void count_pvtime(unsigned long req, const void *arg)
 	nr_pvtime += req == KVM_SET_DEVICE_ATTR && a->group == KVM_ARM_VCPU_PVTIME_CTRL;
 }
 
+static int elsewhere, on_it;
+
+static void count_places(unsigned long req, const void *arg)
+{
+	const struct kvm_device_attr *a = arg;
+	cpu_set_t now;
+	bool pmu = req == KVM_SET_DEVICE_ATTR && a->group == KVM_ARM_VCPU_PMU_V3_CTRL;
+
+	ck_assert_int_eq(sched_getaffinity(0, sizeof(now), &now), 0);
+	if (req == KVM_ARM_PREFERRED_TARGET || req == KVM_ARM_VCPU_INIT || pmu)
+		on_it += CPU_COUNT(&now) == 1;
+	else if (req != KVM_RUN && CPU_COUNT(&now) > 1)
+		elsewhere |= req == KVM_CREATE_DEVICE; /* and the loop's thread starts later */
+}
+
+/* KVM's PMU, and on older kernels the vCPU's kind, is that of the CPU where it is asked for. */
+START_TEST(vcpus_are_made_where_they_will_run)
+{
+	cpu_set_t old, now;
+	char one[8];
+	int cpu = 0;
+
+	ck_assert_int_eq(sched_getaffinity(0, sizeof(old), &old), 0);
+	while (!CPU_ISSET(cpu, &old))
+		cpu++;
+	snprintf(one, sizeof(one), "%d", cpu);
+	fake_kvm_init(HOST_PLAIN, nothing);
+	fake_kvm_trace = count_places;
+	conf(REALM_OFF)->vcpu_affinity = one;
+	c.pmu = true;
+	ck_assert_int_eq(start(&c), STOP_POWEROFF);
+	ck_assert_int_eq(on_it, 1 + 2 + 2 * 2); /* target, 2 vCPUs, and their PMU in 2 steps */
+	ck_assert_int_eq(elsewhere, CPU_COUNT(&old) > 1);
+	ck_assert_int_eq(sched_getaffinity(0, sizeof(now), &now), 0);
+	ck_assert(CPU_EQUAL(&old, &now));
+	remove_files();
+}
+END_TEST
+
 /* KVM writes the time to a page that is not the guest's own. */
 START_TEST(stolen_time_is_for_guests_that_are_not_confidential)
 {
@@ -475,6 +514,6 @@ SUITE_MAIN("lkvm/machine", a_realm_on_every_host, nothing_there_aborts_in_a_real
 	   counters_and_vectors_before_the_descriptor,
 	   a_simulated_realm_measures_what_was_predicted, a_measurement_log,
 	   a_simulated_realm_that_measures_something_else_is_not_started,
-	   progress_is_shown_on_a_terminal, stolen_time_is_for_guests_that_are_not_confidential,
-	   other_guests_on_the_same_hosts, what_a_host_cannot_do, a_signal_ends_a_launch,
-	   every_step_can_fail)
+	   progress_is_shown_on_a_terminal, vcpus_are_made_where_they_will_run,
+	   stolen_time_is_for_guests_that_are_not_confidential, other_guests_on_the_same_hosts,
+	   what_a_host_cannot_do, a_signal_ends_a_launch, every_step_can_fail)
