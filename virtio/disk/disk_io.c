@@ -223,8 +223,10 @@ static bool failed(const struct disk_file *f, struct disk_req *r, int err)
 		}
 		break;
 	case DISK_DISCARD:
-		/* An image whose blocks the range cuts keeps them: a discard is advice. */
-		if (err == -EOPNOTSUPP && f->layer)
+		/*
+		 * An image or a device whose blocks the range cuts keeps them: a discard is advice.
+		 */
+		if ((err == -EOPNOTSUPP && f->layer) || (err == -EINVAL && f->is_blk))
 			return erased(r);
 		break;
 	case DISK_FLUSH:

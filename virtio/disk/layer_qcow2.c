@@ -165,8 +165,11 @@ static ssize_t from_file(struct qcow2 *q, u64 cluster, const struct iovec *iov, 
 	if (!is_aligned(cluster, q->head.cluster_size))
 		return -EIO;
 	n = preadv(q->fd, iov, (int)nr, (off_t)(cluster + off % q->head.cluster_size));
-	/* The file need not have all of its last cluster: what is not there is zero. */
-	if (!n && cluster < q->file_size)
+	/*
+	 * The file need not have all of its last cluster: what is not there is zero. What was there
+	 * is lost, if somebody has truncated the file since.
+	 */
+	if (!n && cluster < q->file_size && cluster + off % q->head.cluster_size >= q->file_size)
 		return zeroes(iov, nr, iov_len(iov, nr));
 	return n < 0 ? -errno : n;
 }

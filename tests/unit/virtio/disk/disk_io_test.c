@@ -216,6 +216,17 @@ START_TEST(discards)
 	ck_assert(next(&block, &r).kind == DISK_IO_BLKDISCARD);
 	ck_assert(disk_io_finished(&block, &r, -EOPNOTSUPP));
 	ck_assert_int_eq(r.result, -EOPNOTSUPP);
+	/* Half a block of the device (blocksize=512): what it will not drop stays. */
+	r = request(DISK_DISCARD, 4096, DISK_ERASE_PIECE + (u64)4096);
+	next(&block, &r);
+	ck_assert(!disk_io_finished(&block, &r, -EINVAL));
+	ck_assert_uint_eq(next(&block, &r).off, DISK_ERASE_PIECE);
+	ck_assert(disk_io_finished(&block, &r, -EINVAL));
+	ck_assert_int_eq(r.result, 0);
+	r = request(DISK_DISCARD, 0, 4096);
+	next(&block, &r);
+	ck_assert(disk_io_finished(&block, &r, -EIO));
+	ck_assert_int_eq(r.result, -EIO);
 }
 END_TEST
 

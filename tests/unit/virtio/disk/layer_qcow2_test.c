@@ -175,6 +175,11 @@ START_TEST(short_files)
 	memset(model + 512, 0, CLUSTER - 512);
 	ck_assert_int_eq(open_layer(false), 0);
 	compare(1024);
+	/* Truncated since: what was there is no zero. */
+	ck_assert_int_eq(ftruncate(file.fd, (off_t)file.end - CLUSTER + 256), 0);
+	ck_assert_int_eq(layer_read_all(layer, buf, 256, 0), 0);
+	ck_assert_int_eq(layer_read_all(layer, buf, 512, 0), -EIO);
+	ck_assert_int_eq(layer_read_all(layer, buf, 512, 512), 0);
 	layer_destroy(layer);
 	layer = NULL;
 	ck_assert_int_eq(ftruncate(file.fd, (off_t)file.end - CLUSTER), 0);
