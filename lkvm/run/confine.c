@@ -34,6 +34,7 @@
 #include "lkvm/run/devices.h"
 #include "lkvm/run/filter.h"
 #include "lkvm/run/landlock.h"
+#include "lkvm/run/pci_slots.h"
 #include "lkvm/run/violation.h"
 #include "lkvm/run/warden.h"
 #include "lkvm/vm/loop.h"
@@ -293,6 +294,7 @@ static void compose(struct filter *f, const struct confine_env *env)
 	if (env->c->gdb)
 		filter_add(f, &debugger_calls);
 	filter_add(f, &serial_page_calls);
+	filter_add(f, &pci_slots_calls);
 	if (env->c->flash)
 		filter_add(f, &flash_calls);
 	if (env->c->psci)

@@ -88,10 +88,19 @@ static int create_irqchip(struct machine *m)
 
 /* ---- devices ---- */
 
+/*
+ * Real Realms and protected VMs have no memory where devices are, and in a simulated Realm what is
+ * beside the registers aborts; --debug-mmio is to see what goes there.
+ */
+static bool may_use_pages(const struct machine *m)
+{
+	return !m->c->debug_mmio && !m->realm_ops->confidential;
+}
+
 static int create_pci(struct machine *m)
 {
 	const struct board_span *mem64 = &m->launch.layout.pci64;
-	const struct pci_map map = {
+	struct pci_map map = {
 		.ecam = { MEMMAP_PCI_ECAM },
 		.ecam_size = MEMMAP_PCI_ECAM_SIZE,
 		.io = { MEMMAP_PCI_IO },
@@ -101,9 +110,13 @@ static int create_pci(struct machine *m)
 		.mem64 = { mem64->base },
 		.mem64_size = mem64->size,
 		.spi = MEMMAP_SPI_PCI,
+		.show_arg = &m->pci_slots,
 	};
-	int err = pci_create(&m->pci, m->bus, &map);
+	int err;
 
+	if (may_use_pages(m) && pci_slots_init(&m->pci_slots, &m->kvm))
+		map.show = pci_slots_show;
+	err = pci_create(&m->pci, m->bus, &map);
 	if (err)
 		return log_errno(err, "cannot create the PCI bus");
 
@@ -134,15 +147,6 @@ static int create_debugger(struct machine *m)
 	return err;
 }
 
-/*
- * Real Realms and protected VMs have no memory where devices are, and in a simulated Realm what is
- * beside the registers aborts; --debug-mmio is to see what goes there.
- */
-static bool may_use_page(const struct machine *m)
-{
-	return !m->c->debug_mmio && !m->realm_ops->confidential;
-}
-
 static void guest_said(void *arg, u64 said)
 {
 	struct machine *m = arg;
@@ -169,7 +173,7 @@ static int create_devices(struct machine *m)
 		return err;
 	err = board_create(&m->board, &m->launch.board, m->bus, kvm_event_irq(m->event), m->io_loop,
 			   m->consoles.uart);
-	if (!err && may_use_page(m))
+	if (!err && may_use_pages(m))
 		err = board_use_page(m->board, &m->kvm, m->vcpus[0], m->io_loop);
 	if (err)
 		return log_errno(err, "cannot create the board");

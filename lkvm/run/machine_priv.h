@@ -12,6 +12,7 @@
 #include "lkvm/run/ending.h"
 #include "lkvm/run/launch.h"
 #include "lkvm/run/machine.h"
+#include "lkvm/run/pci_slots.h"
 
 struct machine {
 	const struct config *c;
@@ -41,6 +42,7 @@ struct machine {
 	struct consoles consoles;
 	struct board *board;
 	struct pci *pci;
+	struct pci_slots pci_slots;
 	struct devices_env devices_env;
 	struct assign *assign; /* NULL: no devices of the host */
 	struct devices *devices;

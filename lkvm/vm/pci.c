@@ -15,25 +15,11 @@
 
 #include "lkvm/vm/pci_inside.h"
 
-/* ECAM: bus 8 bits, device 5, function 3, register 12. */
-#define ECAM_FUNC_SIZE 0x1000u
-#define ECAM_SLOT_SIZE (8 * ECAM_FUNC_SIZE)
-#define ECAM_BUS_SIZE (PCI_SLOTS * ECAM_SLOT_SIZE)
-
 /* [PCI 3.0 §6.2.2] */
 #define COMMAND_MASTER 0x0004u
 #define COMMAND_PARITY 0x0040u
 #define COMMAND_SERR 0x0100u
 #define COMMAND_INTX_DISABLE 0x0400u
-
-/* [PCI 3.0 §6.2.3] */
-#define STATUS_INTX 0x0008u
-#define STATUS_CAP_LIST 0x0010u
-
-static gpa_t ecam_of(const struct pci *p, unsigned slot)
-{
-	return gpa_add(p->map.ecam, slot * ECAM_SLOT_SIZE);
-}
 
 int pci_create(struct pci **out, struct bus *bus, const struct pci_map *map)
 {
@@ -85,6 +71,7 @@ void pci_intx_update(struct pci_func *f)
 	want = f->ops->intx(f->dev);
 	line = want && !atomic_load(&f->intx_disable);
 	atomic_store(&f->intx_status, want);
+	pci_page_status(f);
 	if (line != f->intx_line) {
 		f->intx_line = line;
 		f->irq->ops->line(f->irq, f->spi, line);
@@ -114,9 +101,7 @@ static u64 cfg_read(void *dev, u64 off, unsigned len)
 	c = cap_at(f, (unsigned)off);
 	if (c && c->ops && c->ops->read)
 		c->ops->read(c->arg, (unsigned)off - c->off, len);
-	/* [PCI 3.0 §6.2.3] Interrupt Status shows the request whether or not INTx is disabled. */
-	put16(&f->cfg[CFG_STATUS], (u16)((f->nr_caps ? STATUS_CAP_LIST : 0) |
-					 (atomic_load(&f->intx_status) ? STATUS_INTX : 0)));
+	put16(&f->cfg[CFG_STATUS], pci_status(f));
 	for (unsigned i = 0; i < len; i++)
 		val |= (u64)f->cfg[off + i] << (8 * i);
 	return val;
@@ -144,6 +129,9 @@ static void cfg_write(void *dev, u64 off, unsigned len, u64 val)
 
 	if (off >= PCI_CFG_SIZE)
 		return;
+	c = cap_at(f, (unsigned)off);
+	if (c && c->ops && c->ops->read)
+		pci_page_hide(f);
 	for (unsigned i = 0; i < len; i++) {
 		u8 mask = f->wmask[off + i];
 
@@ -151,9 +139,9 @@ static void cfg_write(void *dev, u64 off, unsigned len, u64 val)
 	}
 	if (off < CFG_HEADER_END)
 		header_written(f, (unsigned)off);
-	c = cap_at(f, (unsigned)off);
 	if (c && c->ops)
 		c->ops->written(c->arg, (unsigned)off - c->off, len);
+	pci_page_update(f);
 }
 
 static const struct bus_ops cfg_ops = { .read = cfg_read, .write = cfg_write };
@@ -207,11 +195,13 @@ void pci_func_fini(struct pci_func *f)
 	if (f->ready)
 		pthread_mutex_destroy(&f->intx_lock);
 	f->ready = false;
+	free(f->page);
+	f->page = NULL;
 }
 
 int pci_add(struct pci *p, struct pci_func *f, unsigned slot)
 {
-	struct bus_range cfg = { .len = ECAM_FUNC_SIZE,
+	struct bus_range cfg = { .len = PCI_PAGE_SIZE,
 				 .widths = BUS_W1 | BUS_W2 | BUS_W4,
 				 .ops = &cfg_ops,
 				 .dev = f,
@@ -223,7 +213,7 @@ int pci_add(struct pci *p, struct pci_func *f, unsigned slot)
 		return -EINVAL;
 	if (p->slots[slot])
 		return -EBUSY;
-	cfg.base = ecam_of(p, slot);
+	cfg.base = pci_ecam(p, slot);
 	err = bus_add(p->bus, &cfg);
 	assert(!err);
 	p->slots[slot] = f;
@@ -236,6 +226,8 @@ int pci_add(struct pci *p, struct pci_func *f, unsigned slot)
 		err = pci_bars_update(f);
 	if (err)
 		pci_remove(f);
+	else
+		pci_page_show(f);
 	return err;
 }
 
@@ -247,7 +239,7 @@ void pci_remove(struct pci_func *f)
 		return;
 	put16(&f->cfg[CFG_COMMAND], 0);
 	pci_bars_update(f);
-	bus_remove(p->bus, ecam_of(p, f->slot), f);
+	bus_remove(p->bus, pci_ecam(p, f->slot), f);
 	p->slots[f->slot] = NULL;
 	f->pci = NULL;
 	if (f->intx_line)

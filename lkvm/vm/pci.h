@@ -21,7 +21,8 @@
 
 #define PCI_SLOTS 32u
 #define PCI_BARS 6u
-#define PCI_CFG_SIZE 256u /* conventional: the extended space reads 0 */
+#define PCI_PAGE_SIZE 0x1000u /* of a function, in ECAM */
+#define PCI_CFG_SIZE 256u     /* conventional: the extended space reads 0 */
 #define PCI_MAX_CAPS 8u
 
 struct pci;
@@ -37,12 +38,22 @@ struct pci_map {
 	gpa_t mem64;	/* another window above 4 GiB for 64-bit BARs */
 	u64 mem64_size; /* 0: the board has no such window */
 	u32 spi;	/* INTA# of slot n is SPI `spi` + n */
+	/*
+	 * From now on the guest reads the 4 KiB of `page` at `at`, the configuration space of slot
+	 * n, without an exit, and its writes come over the bus; NULL: its reads do, too. The page
+	 * stays until the function is finished, when no vCPU runs any more. 0, or -errno: nothing
+	 * has changed. Main in pci_add(), or a vCPU thread under the function's lock. NULL: all
+	 * reads are exits.
+	 */
+	int (*show)(void *arg, unsigned n, gpa_t at, void *page);
+	void *show_arg;
 };
 
 /* What stands behind a capability. Under the function's lock. */
 struct pci_cap_ops {
 	/* Bytes [off, off + len) of the capability are about to be read. May be NULL. */
 	void (*read)(void *arg, unsigned off, unsigned len);
+	bool read_needs_write; /* nothing comes of a read before the guest writes to it */
 	/* They were written (writable bits only) and are stored. */
 	void (*written)(void *arg, unsigned off, unsigned len);
 };
@@ -109,6 +120,8 @@ struct pci_func {
 	u32 spi;
 	u8 cfg[PCI_CFG_SIZE];	/* what reads return, little-endian */
 	u8 wmask[PCI_CFG_SIZE]; /* bits the guest can write */
+	u8 *page;		/* cfg[] as the guest reads it without an exit; NULL: it does not */
+	bool shown;		/* now */
 	struct pci_bar bars[PCI_BARS];
 	struct pci_cap caps[PCI_MAX_CAPS];
 	unsigned nr_caps;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The host bridge as its two files see it. For pci.c and pci_bars.c only. */
+/* The host bridge as its files see it: for pci.c, pci_bars.c and pci_page.c only. */
 #ifndef LKVM_PCI_INSIDE_H
 #define LKVM_PCI_INSIDE_H
 
@@ -23,6 +23,14 @@
 
 /* [PCI 3.0 §6.2.2] */
 #define COMMAND_MEMORY 0x0002u
+
+/* [PCI 3.0 §6.2.3] */
+#define STATUS_INTX 0x0008u
+#define STATUS_CAP_LIST 0x0010u
+
+/* ECAM: bus 8 bits, device 5, function 3, register 12. */
+#define ECAM_SLOT_SIZE (8 * PCI_PAGE_SIZE)
+#define ECAM_BUS_SIZE (PCI_SLOTS * ECAM_SLOT_SIZE)
 
 /* Of the memory window, for the BARs of one slot as we place them. */
 #define SLOT_WINDOW 0x10000u
@@ -56,6 +64,28 @@ static inline u32 get32(const u8 *at)
 {
 	return get16(at) | (u32)get16(at + 2) << 16;
 }
+
+static inline gpa_t pci_ecam(const struct pci *p, unsigned slot)
+{
+	return gpa_add(p->map.ecam, slot * ECAM_SLOT_SIZE);
+}
+
+/* [PCI 3.0 §6.2.3] Interrupt Status shows the request whether or not INTx is disabled. */
+static inline u16 pci_status(struct pci_func *f)
+{
+	return (u16)((f->nr_caps ? STATUS_CAP_LIST : 0) |
+		     (atomic_load(&f->intx_status) ? STATUS_INTX : 0));
+}
+
+/* Let the guest read without exits what it may; nothing happens if it cannot. In pci_add(). */
+void pci_page_show(struct pci_func *f);
+
+/* Reads are exits from here on. */
+void pci_page_hide(struct pci_func *f);
+
+/* cfg[] has changed, or Interrupt Status has. Nothing happens without a page. */
+void pci_page_update(struct pci_func *f);
+void pci_page_status(struct pci_func *f);
 
 /*
  * Where BARs are when the guest starts. 0; -ENOSPC: the windows have no room. Main, in pci_add().

@@ -23,6 +23,7 @@
 #include "tests/fake/driver_dev.h"
 #include "tests/fake/echo.h"
 #include "tests/fake/irq.h"
+#include "tests/fake/pci_shown.h"
 #include "tests/fuzz/input.h"
 #include "virtio/transport/mmio.h"
 #include "virtio/transport/pci.h"
@@ -58,16 +59,22 @@ static void rings_init(struct rig *x, struct side *s, bool event_idx)
 		fake_ring_init(&s->rings[i], x->mem, s->ram + i * FAKE_RING_SPAN, 8, event_idx);
 }
 
+/* What the guest reads without an exit. */
+static struct fake_shown shown;
+
 static void rig_up(struct rig *x, bool has_msi, unsigned max_doorbells)
 {
 	const struct pci_map map = { .ecam = { ECAM },
 				     .ecam_size = MiB,
 				     .mem = { WINDOW },
 				     .mem_size = 512 * MiB,
-				     .spi = 64 };
+				     .spi = 64,
+				     .show = fake_show,
+				     .show_arg = &shown };
 	int err;
 
 	memset(x, 0, sizeof(*x));
+	shown = (struct fake_shown){ .ecam = ECAM };
 	x->mem = fake_mem(MEM_PROTECTED);
 	mem_set_shared(x->mem, gpa(FAKE_RAM), FAKE_RAM_SIZE, true);
 	fake_irq_init(&x->irq, has_msi);
@@ -152,7 +159,8 @@ static void access_bus(struct rig *x, struct input *i, bool is_write)
 
 	if (is_write && fake_irq_ring(&x->irq, addr, len, val))
 		return;
-	bus_access(x->bus, gpa(addr), len, is_write, &val);
+	if (bus_access(x->bus, gpa(addr), len, is_write, &val) == BUS_OK && !is_write)
+		check(fake_shown_same(&shown, addr, len, val));
 }
 
 /* A PCI device whose BARs went astray comes back first. */

@@ -284,7 +284,10 @@ static void window_written(void *arg, unsigned off, unsigned len)
 		window_access(arg, true);
 }
 
-static const struct pci_cap_ops window_ops = { .read = window_read, .written = window_written };
+/* Until the guest writes a length, the window is closed. */
+static const struct pci_cap_ops window_ops = { .read = window_read,
+					       .read_needs_write = true,
+					       .written = window_written };
 
 /* [virtio 1.3 §4.1.4] struct virtio_pci_cap for page `page` of BAR 0. */
 static void add_cap(struct virtio_pci *v, u8 type, unsigned page, u32 length)

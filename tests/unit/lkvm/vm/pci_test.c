@@ -5,6 +5,7 @@
 
 #include "lkvm/vm/pci.h"
 #include "tests/fake/irq.h"
+#include "tests/fake/pci_shown.h"
 #include "tests/unit/suite.h"
 
 #define ECAM UINT64_C(0x40000000)
@@ -19,13 +20,17 @@
 #define BAR1 0x14
 #define BAR2 0x18
 
+static struct fake_shown shown;
+
 static const struct pci_map map = { .ecam = { ECAM },
 				    .ecam_size = ECAM_SIZE,
 				    .io = { 0 },
 				    .io_size = 64 * KiB,
 				    .mem = { MEM },
 				    .mem_size = MEM_SIZE,
-				    .spi = SPI };
+				    .spi = SPI,
+				    .show = fake_show,
+				    .show_arg = &shown };
 
 /* A function with BAR 0 of 16 KiB and BAR 2 of 4 KiB. Reads of BAR n return tag << 4 | n. */
 struct fn {
@@ -94,7 +99,8 @@ static void cap_read(void *arg, unsigned off, unsigned len)
 	struct fn *f = arg;
 
 	f->cap_reads++;
-	f->func.cfg[f->cap + 8] = 0x5a; /* what a read refreshes */
+	if (f->cap_writes)
+		f->func.cfg[f->cap + 8] = 0x5a; /* what a read refreshes */
 }
 
 static void cap_written(void *arg, unsigned off, unsigned len)
@@ -106,9 +112,12 @@ static void cap_written(void *arg, unsigned off, unsigned len)
 	f->cap_len = len;
 }
 
-static const struct pci_cap_ops cap_ops = { .read = cap_read, .written = cap_written };
+static const struct pci_cap_ops live_ops = { .read = cap_read, .written = cap_written };
+static const struct pci_cap_ops cap_ops = { .read = cap_read,
+					    .read_needs_write = true,
+					    .written = cap_written };
 
-static void fn_init(struct fn *f, struct rig *x, u32 tag)
+static void fn_init_with(struct fn *f, struct rig *x, u32 tag, const struct pci_cap_ops *ops)
 {
 	const struct pci_id id = { .vendor = 0x1234,
 				   .device = 0x5678,
@@ -129,12 +138,18 @@ static void fn_init(struct fn *f, struct rig *x, u32 tag)
 	pci_bar_add(&f->func, 0, 16 * KiB, 0, BUS_W_ALL, &bar0_ops);
 	pci_bar_add(&f->func, 2, 4 * KiB, 0, BUS_W4, &bar2_ops);
 	ck_assert_uint_eq(pci_cap_add(&f->func, 9, plain, NULL, sizeof(plain), NULL, NULL), 0x40);
-	f->cap = pci_cap_add(&f->func, 0x11, body, wmask, sizeof(body), &cap_ops, f);
+	f->cap = pci_cap_add(&f->func, 0x11, body, wmask, sizeof(body), ops, f);
+}
+
+static void fn_init(struct fn *f, struct rig *x, u32 tag)
+{
+	fn_init_with(f, x, tag, &cap_ops);
 }
 
 static void rig_up(struct rig *x)
 {
 	memset(x, 0, sizeof(*x));
+	shown = (struct fake_shown){ .ecam = ECAM };
 	ck_assert_int_eq(bus_create(&x->bus), 0);
 	fake_irq_init(&x->irq, false);
 	ck_assert_int_eq(pci_create(&x->pci, x->bus, &map), 0);
@@ -160,6 +175,7 @@ static u64 rd(struct rig *x, u64 a, unsigned len)
 	u64 val = 0;
 
 	ck_assert_int_eq(bus_access(x->bus, gpa(a), len, false, &val), BUS_OK);
+	ck_assert_msg(fake_shown_same(&shown, a, len, val), "%#llx", (unsigned long long)a);
 	return val;
 }
 
@@ -515,6 +531,89 @@ START_TEST(intx_races)
 }
 END_TEST
 
+static u32 page32(unsigned slot, unsigned off)
+{
+	u32 val;
+
+	ck_assert_ptr_nonnull(shown.page[slot]);
+	memcpy(&val, shown.page[slot] + off, sizeof(val));
+	return val;
+}
+
+/* A read of the page is none of ours: what it shows has to be there before anybody asks. */
+START_TEST(page_is_up_to_date)
+{
+	struct rig x;
+
+	rig_up(&x);
+	for (unsigned off = 0; off < PCI_PAGE_SIZE; off += 4) {
+		ck_assert_uint_eq(page32(1, off), rd(&x, cfg(1, off), 4));
+		ck_assert_uint_eq(page32(1, off) & 0xff, rd(&x, cfg(1, off), 1));
+	}
+	wr(&x, cfg(1, BAR0), 4, ONES);
+	ck_assert_uint_eq(page32(1, BAR0), 0xffffc000);
+	wr(&x, cfg(1, BAR0), 4, MEM + 0x10000);
+	ck_assert_uint_eq(page32(1, BAR0), MEM + 0x10000);
+	wr(&x, cfg(1, 0x3c), 1, 0x99);
+	ck_assert_uint_eq(page32(1, 0x3c), 0x0199);
+	ck_assert_uint_eq(page32(1, COMMAND), 0x00100006);
+	atomic_store(&x.fn[1].want, true);
+	pci_intx_update(&x.fn[1].func);
+	ck_assert_uint_eq(page32(1, COMMAND), 0x00180006);
+	wr(&x, cfg(1, COMMAND), 2, 0x406);
+	ck_assert_uint_eq(page32(1, COMMAND), 0x00180406);
+	atomic_store(&x.fn[1].want, false);
+	pci_intx_update(&x.fn[1].func);
+	ck_assert_uint_eq(page32(1, COMMAND), 0x00100406);
+	ck_assert_uint_eq(shown.changes, 2);
+	rig_down(&x);
+}
+END_TEST
+
+/* Where a read has an effect there is no page, or none any more once it may have. */
+START_TEST(page_goes_where_reads_have_effects)
+{
+	struct rig x;
+	struct fn f = { 0 };
+
+	rig_up(&x);
+	fn_init_with(&f, &x, 9, &live_ops);
+	ck_assert_int_eq(pci_add(x.pci, &f.func, 3), 0);
+	ck_assert_ptr_null(shown.page[3]);
+	wr(&x, cfg(0, 0x40), 4, ONES); /* plain bytes */
+	ck_assert_ptr_nonnull(shown.page[0]);
+	wr(&x, cfg(0, 0x4c), 1, 0);
+	ck_assert_ptr_null(shown.page[0]);
+	ck_assert_ptr_nonnull(shown.page[1]);
+	ck_assert_uint_eq(rd(&x, cfg(0, 0x50), 1), 0x5a);
+	wr(&x, cfg(0, 0x4c), 1, 0);
+	ck_assert_uint_eq(shown.changes, 3);
+	pci_func_fini(&f.func);
+	rig_down(&x);
+}
+END_TEST
+
+/* KVM may not want it: reads are exits then, as long as the machine is. */
+START_TEST(page_is_refused)
+{
+	struct rig x;
+	struct fn f = { 0 };
+
+	rig_up(&x);
+	shown.err = -EINVAL;
+	fn_init(&f, &x, 9);
+	ck_assert_int_eq(pci_add(x.pci, &f.func, 3), 0);
+	ck_assert_uint_eq(rd(&x, cfg(3, 0), 4), 0x56781234);
+	atomic_store(&f.want, true);
+	pci_intx_update(&f.func);
+	wr(&x, cfg(3, 0x4c), 1, 0);
+	ck_assert_uint_eq(rd(&x, cfg(3, 6), 2), 0x18);
+	ck_assert_uint_eq(shown.changes, 3);
+	pci_func_fini(&f.func);
+	rig_down(&x);
+}
+END_TEST
+
 START_TEST(slots)
 {
 	struct rig x;
@@ -532,6 +631,7 @@ START_TEST(slots)
 	ck_assert(x.irq.level[SPI + 31]);
 	pci_func_fini(&f.func);
 	pci_func_fini(&f.func);
+	shown.page[31] = NULL; /* no vCPU runs */
 	ck_assert_uint_eq(rd(&x, cfg(31, 0), 4), ONES);
 	ck_assert(unmapped(&x, MEM + 31 * 0x10000));
 	rig_down(&x);
@@ -608,4 +708,5 @@ END_TEST
 
 SUITE_MAIN("lkvm/pci", header, nobody_home, writable_bits, narrow_writes, preassigned, bar_sizing,
 	   bar_moves, memory_decoding, bars_swap, bar_access_off_the_bus, capabilities, intx,
-	   intx_races, slots, place_taken, bridge_that_does_not_fit, hostile_writes)
+	   intx_races, page_is_up_to_date, page_goes_where_reads_have_effects, page_is_refused,
+	   slots, place_taken, bridge_that_does_not_fit, hostile_writes)

@@ -11,6 +11,7 @@
 #include "tests/fake/driver_dev.h"
 #include "tests/fake/echo.h"
 #include "tests/fake/irq.h"
+#include "tests/fake/pci_shown.h"
 #include "tests/fake/transport.h"
 #include "tests/unit/suite.h"
 #include "virtio/transport/pci.h"
@@ -49,15 +50,20 @@ struct rig {
 	struct fake_ring r[2];
 };
 
+static struct fake_shown rig_shown;
+
 static const struct pci_map rig_map = { .ecam = { ECAM },
 					.ecam_size = 256 * MiB,
 					.mem = { WINDOW },
 					.mem_size = 768 * MiB,
-					.spi = 64 };
+					.spi = 64,
+					.show = fake_show,
+					.show_arg = &rig_shown };
 
 static inline void rig_prepare(struct rig *x, bool has_msi)
 {
 	memset(x, 0, sizeof(*x));
+	rig_shown = (struct fake_shown){ .ecam = ECAM };
 	x->mem = fake_mem(0);
 	fake_irq_init(&x->irq, has_msi);
 	ck_assert_int_eq(loop_create(&x->loop, "test"), 0);
@@ -93,7 +99,10 @@ static inline void rig_down(struct rig *x)
 
 static inline u64 rd(struct rig *x, u64 a, unsigned len)
 {
-	return fake_read(&x->f, a, len);
+	u64 val = fake_read(&x->f, a, len);
+
+	ck_assert_msg(fake_shown_same(&rig_shown, a, len, val), "%#llx", (unsigned long long)a);
+	return val;
 }
 
 static inline void wr(struct rig *x, u64 a, unsigned len, u64 val)
