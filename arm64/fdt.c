@@ -275,7 +275,7 @@ static void root(struct tree *t)
  */
 #define MAX_CPUS_OWN_NAMES 64u
 
-int fdt_build(void *buf, u32 size, const struct fdt_conf *c)
+static int build(void *buf, u32 size, const struct fdt_conf *c)
 {
 	struct tree t = { .fdt = buf, .conf = c };
 
@@ -288,7 +288,19 @@ int fdt_build(void *buf, u32 size, const struct fdt_conf *c)
 	root(&t);
 	if (!t.err)
 		did(&t, fdt_finish(buf));
-	if (t.err) {
+	return t.err;
+}
+
+/* libfdt clears all that it is given before it begins. This is enough for most. */
+#define SMALL (8 * KiB)
+
+int fdt_build(void *buf, u32 size, const struct fdt_conf *c)
+{
+	int err = build(buf, MIN(size, (u32)SMALL), c);
+
+	if (err)
+		err = build(buf, size, c);
+	if (err) {
 		log_error(
 			"The device tree does not fit into %u bytes: shorten --params or use fewer CPUs",
 			size);

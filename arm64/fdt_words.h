@@ -99,11 +99,10 @@ static inline void prop_cells(struct tree *t, const char *name, const u32 *cells
 	if (t->err)
 		return;
 	did(t, fdt_property_placeholder(t->fdt, name, (int)(nr * sizeof(u32)), &p));
-	for (size_t i = 0; !t->err && i < nr; i++) {
-		u32 be = htobe32(cells[i]);
-
-		memcpy((u8 *)p + i * sizeof(be), &be, sizeof(be));
-	}
+	if (t->err)
+		return;
+	for (size_t i = 0; i < nr; i++)
+		fdt32_st((fdt32_t *)p + i, cells[i]);
 }
 
 #define prop_list(t, name, ...)                                                                    \
