@@ -13,7 +13,7 @@
  * looking at THRE.
  *
  * A guest that prints and waits for THRE in between, as Linux does until somebody opens the
- * terminal, has two exits for each character. So after a line of them, when reading a register has
+ * terminal, has two exits for each character. So after a few of them, when reading a register has
  * no effect, the registers are given to KVM (serial_page.h): what is printed comes through its
  * ring, before anything else that the guest does to the UART is done, and every few milliseconds.
  * They are taken back when a register would change by itself or by being read: input, an interrupt
@@ -40,7 +40,7 @@
 #include "lkvm/vm/loop.h"
 
 /* Characters in a row after which KVM is given the registers: what that costs is paid by then. */
-#define MANY_PRINTED 64u
+#define MANY_PRINTED 8u
 /* Looks at the ring in a row that find nothing, after which they are taken back. */
 #define LOOKS_IDLE 10u
 /* How long the last characters wait for a full chardev when the guest has ended. */
