@@ -248,12 +248,14 @@ static int place_or_explain(const struct boot_conf *c, u64 initrd_len, struct bo
 		why = place(c, c->ram_size, initrd_len, out);
 	if (!why)
 		return 0;
-	log_error("%s %s with %llu KiB, %s with %llu KiB, guest memory %llu KiB: increase --mem",
-		  why, image ? image : "no kernel", kib(out->image_mem_len),
-		  !initrd_len ? "no initrd"
-		  : c->initrd ? c->initrd
-			      : "an initrd",
-		  kib(initrd_len), kib(c->ram_size));
+	if (initrd_len)
+		log_error("%s %s with %llu KiB, %s with %llu KiB, guest memory %llu KiB: increase "
+			  "--mem",
+			  why, image ? image : "no kernel", kib(out->image_mem_len),
+			  c->initrd ? c->initrd : "an initrd", kib(initrd_len), kib(c->ram_size));
+	else
+		log_error("%s %s with %llu KiB, guest memory %llu KiB: increase --mem", why,
+			  image ? image : "no kernel", kib(out->image_mem_len), kib(c->ram_size));
 	return -E2BIG;
 }
 

@@ -5,6 +5,7 @@
  * Thread: main.
  * Trust:  the user's own command line.
  */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -89,11 +90,13 @@ int main(int argc, char **argv)
 	int status;
 
 	file_occupy_standard();
+	/* A file that may not grow any more (ulimit -f) is an error of who writes, and no end. */
+	signal(SIGXFSZ, SIG_IGN);
 	status = dispatch(argc, argv);
 	/* Output that was cut short must not look like success. */
-	if (fflush(stdout) && !status) {
+	if (fflush(stdout) || ferror(stdout)) {
 		log_error("cannot write to standard output");
-		status = EXIT_DIE;
+		status = status ? status : EXIT_DIE;
 	}
 	return status;
 }

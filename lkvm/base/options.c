@@ -75,6 +75,11 @@ static int store(const struct parse *p, const struct opt *o, const char *val, bo
 			*(u32 *)to = (u32)o->unset;
 		return 0;
 	case OPT_STRING:
+		/* Of a variable of a script that is not set; "the file '' is not there" says less. */
+		if (val && !*val && !o->may_be_empty) {
+			log_error("option --%s: its value is empty", o->name);
+			return usage_error(p->spec);
+		}
 		*(const char **)to = val;
 		return 0;
 	case OPT_U32:

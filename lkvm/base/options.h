@@ -22,7 +22,7 @@ enum opt_store {
 	OPT_TRUE,    /* flag; bool = true, --no-NAME: false */
 	OPT_FALSE,   /* flag; bool = false, --no-NAME: true */
 	OPT_SET,     /* flag; int or enum = max, --no-NAME: unset, if it is that now */
-	OPT_STRING,  /* const char * into argv */
+	OPT_STRING,  /* const char * into argv; "" is an error unless it may be */
 	OPT_U32,     /* number of at most `max` (decimal, or hexadecimal with 0x) */
 	OPT_U64,
 	OPT_CALL,    /* parse(): -EINVAL after one log_error() line that names the option */
@@ -39,6 +39,7 @@ struct opt {
 	 */
 	bool branch, own;
 	bool arg_optional; /* --name or --name=ARG */
+	bool may_be_empty; /* OPT_STRING: "" is a value */
 	enum opt_store store;
 	const char *arg; /* what help calls the value; NULL: a flag */
 	size_t offset;

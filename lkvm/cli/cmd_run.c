@@ -62,9 +62,12 @@ static int dump_dtb_only(const struct config *c)
 /* People copy this line from logs: it is a command. */
 static void banner(const struct config *c)
 {
-	log_info("# lkvm run %s %s -m %llu -c %u --name %s", c->firmware ? "--firmware" : "-k",
-		 c->firmware ? c->firmware : c->kernel, (unsigned long long)(c->ram_size / MiB),
-		 c->cpus, c->name);
+	bool whole = is_aligned(c->ram_size, MiB);
+
+	log_info("# lkvm run %s %s -m %llu%s -c %u --name %s", c->firmware ? "--firmware" : "-k",
+		 c->firmware ? c->firmware : c->kernel,
+		 (unsigned long long)(c->ram_size / (whole ? MiB : KiB)), whole ? "" : "K", c->cpus,
+		 c->name);
 }
 
 /*

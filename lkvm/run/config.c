@@ -118,7 +118,8 @@ static int default_kernel(struct config *c)
 	static const char *const boots[] = { "/boot/vmlinuz-", "/boot/bzImage-" };
 	struct utsname u;
 
-	if (c->kernel || c->firmware || config_kernel_of_tree(c))
+	/* Whoever wants the device tree alone has named no kernel. */
+	if (c->kernel || c->firmware || c->dump_dtb || config_kernel_of_tree(c))
 		return 0;
 	if (uname(&u) < 0)
 		u.machine[0] = u.release[0] = 0;
@@ -126,8 +127,6 @@ static int default_kernel(struct config *c)
 		if (take_kernel(c, boots[i], u.release))
 			return 0;
 	}
-	if (c->dump_dtb)
-		return 0;
 	log_error(
 		"Could not find default kernel image in: %s %s %s %s%s %s%s (name one: lkvm run --kernel Image --initrd initrd.img)",
 		trees[0], trees[1], trees[2], boots[0], u.release, boots[1], u.release);
@@ -173,7 +172,10 @@ static int default_vsock(struct config *c)
 		return refuse("--vsock: with vhost=on the host's kernel goes through the guest's "
 			      "rings, and nobody keeps it to what the guest shares: leave it out "
 			      "for a Realm, a protected VM and --bounce");
-	if (!c->vsock.cid || c->vsock.uds[0] || c->vsock.vhost || c->dump_dtb || c->measure)
+	if (!c->vsock.cid || c->vsock.uds[0] || c->vsock.vhost || c->measure)
+		return 0;
+	/* The device tree needs no place for it. */
+	if (c->dump_dtb && !config_bootable(c))
 		return 0;
 	dir = home && *home ? control_dir_open(why, sizeof(why)) : -ENOENT;
 	if (dir < 0) {

@@ -278,7 +278,8 @@ static const struct opt opts[] = {
 		  "colon in a name is written twice. It is measured with the rest" },
 	{ .name = "add-dir", .own = true, .arg = "dir[:dst]", .store = OPT_CALL, .parse = options_add_dir,
 	  .help = "Append all that is in this directory, below <dst> (default /)" },
-	STRING('p', "params", "string", params, "Kernel parameters, behind those that lkvm adds"),
+	{ .letter = 'p', .name = "params", .arg = "string", .store = OPT_STRING, .may_be_empty = true,
+	  .offset = FIELD(const char *, params), .help = "Kernel parameters, behind those that lkvm adds" },
 	STRING('f', "firmware", "file", firmware, "Firmware image to start instead of a kernel"),
 	STRING('F', "flash", "file", flash,
 	       "NOR flash that the guest can program, where firmware keeps its variables; the file's size, rounded "
@@ -317,8 +318,8 @@ static const struct opt opts[] = {
 	CALL(0, "sve-max-vl", "bits", options_sve_max_vl,
 	     "Longest SVE vectors the guest may use, a power of two from 128 to 2048"),
 	STRING(0, "dump-dtb", "file", dump_dtb,
-	       "Write the guest's device tree to this file. Where no guest can be started (no KVM, nothing "
-	       "to boot) that is all"),
+	       "Write the guest's device tree to this file. Without a named kernel or firmware, a root file system for it "
+	       "(or --nodefaults) and KVM that is all, and no guest is started"),
 	{ .name = "dtb", .own = true, .arg = "file", .store = OPT_STRING, .offset = FIELD(const char *, dtb),
 	  .help = "Give the guest this device tree, with the kernel parameters that are in it, instead of the one that "
 		  "the options make. It is measured as it is" },

@@ -64,8 +64,6 @@ void signals_block(void)
 
 	wishes(&set, false);
 	sigprocmask(SIG_BLOCK, &set, NULL);
-	/* A file that may not grow any more (ulimit -f) is an error of who writes, and no end. */
-	signal(SIGXFSZ, SIG_IGN);
 }
 
 int signals_create(struct signals **out, struct loop *loop, struct stop *stop)

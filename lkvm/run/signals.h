@@ -16,7 +16,7 @@ typedef bool (*signals_fn)(void *arg, int signal);
 /*
  * Block the four signals in this thread and in all that it starts: from now on none of them ends
  * the process, and one that comes waits for signals_create(). A signal that was ignored when lkvm
- * started stays ignored. SIGXFSZ is ignored, so that write(2) fails with EFBIG instead.
+ * started stays ignored.
  */
 void signals_block(void);
 

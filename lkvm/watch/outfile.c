@@ -6,9 +6,12 @@
  * Trust:  names are the user's.
  *
  * The file is made without a name (O_TMPFILE) in the directory where it will be. A new name cannot
- * replace an old one, but a renamed one can: so it gets a name of this process first. File systems
- * that cannot do that have the file under that name from the start. A link stays, and the file that
- * it leads to is replaced.
+ * replace an old one, but a renamed one can: so it gets a name of this process first. Where that
+ * cannot be done (some file systems; no /proc, through which a file is given its first name), the
+ * file has that name from the start. A link stays, and the file that it leads to is replaced.
+ *
+ * What standard output or error is (/dev/stdout) is written through them: they would go on writing
+ * to a file that has lost its name.
  */
 #include "lkvm/watch/outfile.h"
 
@@ -32,6 +35,8 @@ static const struct sys_call list[] = {
 };
 
 const struct calls outfile_calls = CALLS("report", list);
+
+#define SELF_FD "/proc/self/fd"
 
 struct outfile {
 	const char *option, *name;
@@ -85,13 +90,33 @@ static int real_path(const char *name, char *path)
 	return snprintf(path, PATH_MAX, "%s", name) >= PATH_MAX ? -ENAMETOOLONG : 0;
 }
 
+/* The standard descriptor that this regular file can be written through, or -1. */
+static int standard_fd(const struct stat *st)
+{
+	struct stat at;
+
+	for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO && S_ISREG(st->st_mode); fd++) {
+		if (!fstat(fd, &at) && at.st_dev == st->st_dev && at.st_ino == st->st_ino &&
+		    (fcntl(fd, F_GETFL) & O_ACCMODE) != O_RDONLY)
+			return fd;
+	}
+	return -1;
+}
+
+/* Will another file have that name in the end? */
+static bool is_replaced(const char *name)
+{
+	struct stat st;
+
+	return stat(name, &st) || (S_ISREG(st.st_mode) && standard_fd(&st) < 0);
+}
+
 bool outfile_directory(const char *name, char *dir)
 {
 	char path[PATH_MAX];
-	struct stat st;
 
-	return *name && !is_fd(name) && (stat(name, &st) || S_ISREG(st.st_mode)) &&
-	       !real_path(name, path) && !directory(path, dir);
+	return *name && !is_fd(name) && is_replaced(name) && !real_path(name, path) &&
+	       !directory(path, dir);
 }
 
 static int open_temporary(struct outfile *o)
@@ -105,11 +130,13 @@ static int open_temporary(struct outfile *o)
 	    snprintf(o->temporary, sizeof(o->temporary), "%s.%d~", o->path, (int)getpid()) >=
 		    (int)sizeof(o->temporary))
 		return -ENAMETOOLONG;
-	o->fd = open(dir, O_WRONLY | O_TMPFILE | O_CLOEXEC, 0666);
-	if (o->fd >= 0)
-		return 0;
-	if (errno != EOPNOTSUPP && errno != EISDIR)
-		return -errno;
+	if (!access(SELF_FD, X_OK)) {
+		o->fd = open(dir, O_WRONLY | O_TMPFILE | O_CLOEXEC, 0666);
+		if (o->fd >= 0)
+			return 0;
+		if (errno != EOPNOTSUPP && errno != EISDIR)
+			return -errno;
+	}
 	o->fd = open(o->temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666);
 	o->named = o->fd >= 0;
 	return o->fd < 0 ? -errno : 0;
@@ -118,17 +145,22 @@ static int open_temporary(struct outfile *o)
 static int open_it(struct outfile *o)
 {
 	struct stat st;
+	int fd;
 
 	if (!*o->name)
 		return -ENOENT;
 	if (is_fd(o->name))
 		return open_fd(o, o->name + 3);
-	if (stat(o->name, &st) || S_ISREG(st.st_mode))
+	if (is_replaced(o->name))
 		return open_temporary(o);
+	if (stat(o->name, &st))
+		return -errno;
 	if (S_ISDIR(st.st_mode))
 		return -EISDIR;
 	o->direct = true;
-	o->fd = open(o->name, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+	fd = standard_fd(&st);
+	o->fd = fd >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 0)
+			: open(o->name, O_WRONLY | O_CLOEXEC | O_NOCTTY);
 	return o->fd < 0 ? -errno : 0;
 }
 
@@ -184,7 +216,7 @@ static int give_name(struct outfile *o)
 	char self[40];
 
 	if (!o->named) {
-		snprintf(self, sizeof(self), "/proc/self/fd/%d", o->fd);
+		snprintf(self, sizeof(self), SELF_FD "/%d", o->fd);
 		/* Whoever had this name had our number, too, and is gone. */
 		unlink(o->temporary);
 		if (linkat(AT_FDCWD, self, AT_FDCWD, o->temporary, AT_SYMLINK_FOLLOW) < 0)

@@ -2,7 +2,9 @@
 /*
  * A file for programs to read, which is there as a whole or not at all: until outfile_commit() it
  * has no name, so whatever ends lkvm leaves nothing half written behind, and an older file of that
- * name stays. If the name is a link, the file that it leads to is the older one. "fd:N", a pipe or a device gets each piece at once. One thread at a time.
+ * name stays. If the name is a link, the file that it leads to is the older one. "fd:N", a pipe, a
+ * device, and the file that standard output or error is, get each piece at once. One thread at a
+ * time.
  */
 #ifndef LKVM_OUTFILE_H
 #define LKVM_OUTFILE_H

@@ -2,8 +2,10 @@
 /* The program as its users start it: exit statuses and texts, on a machine that only pretends. */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 int lkvm_main(int argc, char **argv);
@@ -376,6 +378,9 @@ START_TEST(firmware_in_the_banner)
 {
 	ck_assert_int_eq(LKVM("run", "-f", "FW", "-m", "64", "-c", "1", "--name", "g"), 0);
 	ck_assert(said("  Info: # lkvm run --firmware FW -m 64 -c 1 --name g\n"));
+	/* It says what was given, in full. */
+	ck_assert_int_eq(LKVM("run", "-f", "FW", "-m", "68K", "-c", "1", "--name", "g"), 0);
+	ck_assert(said("  Info: # lkvm run --firmware FW -m 68K -c 1 --name g\n"));
 }
 END_TEST
 
@@ -410,8 +415,29 @@ START_TEST(closed_standard_descriptors)
 }
 END_TEST
 
-SUITE_MAIN("lkvm/main", closed_standard_descriptors, general_help, no_such_command, version,
-	   help_about_a_command, usage_of_run, a_guest_that_ends,
+/* ulimit -f: messages and output that a file has no room for are no end by SIGXFSZ. */
+START_TEST(files_that_may_not_grow)
+{
+	struct rlimit none = { 0, RLIM_INFINITY }, all = { RLIM_INFINITY, RLIM_INFINITY };
+	char name[] = "/tmp/lkvm-main-XXXXXX";
+	int fd = mkstemp(name), saved = dup(STDERR_FILENO), status;
+
+	ck_assert(fd >= 0 && !unlink(name));
+	fflush(stdout);
+	dup2(fd, STDOUT_FILENO);
+	dup2(fd, STDERR_FILENO);
+	signal(SIGXFSZ, SIG_DFL);
+	/* Check's own messages are in a file, too. */
+	setrlimit(RLIMIT_FSIZE, &none);
+	status = lkvm_main(2, (char *[]){ (char[]){ "lkvm" }, (char[]){ "version" } });
+	setrlimit(RLIMIT_FSIZE, &all);
+	dup2(saved, STDERR_FILENO);
+	ck_assert_int_eq(status, EXIT_DIE);
+}
+END_TEST
+
+SUITE_MAIN("lkvm/main", files_that_may_not_grow, closed_standard_descriptors, general_help,
+	   no_such_command, version, help_about_a_command, usage_of_run, a_guest_that_ends,
 	   nics_and_disks_are_options_like_others, loglevel_counts, a_guest_that_fails,
 	   a_guest_that_nobody_reads, a_guest_that_resets_without_end,
 	   a_machine_that_cannot_be_built, ended_before_it_began, reboots,

@@ -147,10 +147,6 @@ START_TEST(a_missing_kernel)
 		"Could not find default kernel image in: ./bzImage arch/arm64/boot/bzImage "
 		"../../arch/arm64/boot/bzImage /boot/vmlinuz-",
 		u.release);
-	/* A device tree can be had without. */
-	c.dump_dtb = "x.dtb";
-	ck_assert_int_eq(config_complete(&c), 0);
-	ck_assert(!config_bootable(&c));
 }
 END_TEST
 
@@ -171,6 +167,12 @@ START_TEST(the_kernel_of_a_build_tree)
 	ck_assert_int_eq(config_complete(&c), 0);
 	ck_assert_str_eq(c.kernel, "arch/arm64/boot/bzImage");
 	ck_assert(config_bootable(&c));
+	/* A device tree can be had without: nobody has asked for a guest. */
+	conf();
+	c.kernel = NULL;
+	c.dump_dtb = "x.dtb";
+	ck_assert_int_eq(config_complete(&c), 0);
+	ck_assert(!c.kernel && !config_bootable(&c));
 	ck_assert(!unlink("arch/arm64/boot/bzImage") && !rmdir("arch/arm64/boot") &&
 		  !rmdir("arch/arm64") && !rmdir("arch") && !rmdir(dir));
 }
@@ -319,6 +321,31 @@ START_TEST(names)
 	conf();
 	c.name = "kör per"; /* what a terminal shows is a name */
 	ck_assert_int_eq(config_complete(&c), 0);
+}
+END_TEST
+
+/* A guest that is started beside its device tree has a place for its sockets, too. */
+START_TEST(a_device_tree_and_sockets)
+{
+	char home[] = "/tmp/lkvm-config-XXXXXX", dir[64];
+
+	ck_assert_ptr_nonnull(mkdtemp(home));
+	setenv("HOME", home, 1);
+	conf();
+	c.vsock = (struct vsock_conf){ .cid = 3 };
+	c.dump_dtb = "x.dtb";
+	ck_assert_int_eq(config_complete(&c), 0);
+	ck_assert(strstr(c.vsock.uds, home) == c.vsock.uds);
+	snprintf(dir, sizeof(dir), "%s/.lkvm", home);
+	ck_assert(!rmdir(dir) && !rmdir(home));
+	/* The tree alone needs none. */
+	conf();
+	setenv("HOME", "", 1);
+	c.vsock = (struct vsock_conf){ .cid = 3 };
+	c.dump_dtb = "x.dtb";
+	c.kernel = NULL;
+	ck_assert_int_eq(config_complete(&c), 0);
+	ck_assert_str_eq(c.vsock.uds, "");
 }
 END_TEST
 
@@ -584,7 +611,7 @@ END_TEST
 SUITE_MAIN("lkvm/config", what_is_given_stays, defaults_come_from_the_host,
 	   too_much_is_warned_about, more_devices_than_places, a_missing_kernel,
 	   the_kernel_of_a_build_tree, contradictions, warnings, one_file_as_two_disks, names,
-	   what_can_be_booted, the_command_line_is_kvmtools, earlycon_knows_the_board,
-	   nodefaults_and_firmware_get_it_as_is, command_lines_have_an_end, cpu_lists,
-	   options_of_realms_want_a_realm, the_next_boot_looks_for_no_host, what_no_realm_can_have,
-	   realms_get_their_own_arguments)
+	   what_can_be_booted, a_device_tree_and_sockets, the_command_line_is_kvmtools,
+	   earlycon_knows_the_board, nodefaults_and_firmware_get_it_as_is,
+	   command_lines_have_an_end, cpu_lists, options_of_realms_want_a_realm,
+	   the_next_boot_looks_for_no_host, what_no_realm_can_have, realms_get_their_own_arguments)

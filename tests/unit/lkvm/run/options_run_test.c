@@ -146,6 +146,8 @@ START_TEST(kvmtools_abbreviations_stay_clear)
 	ck_assert_uint_gt(tried, 100);
 	ck_assert_int_eq(PARSE("--me", "256", "--ker", "Image", "--cp", "1", "--par", "quiet"), 0);
 	ck_assert(c.ram_size == 256 * MiB && c.cpus == 1 && !strcmp(c.params, "quiet"));
+	ck_assert_int_eq(PARSE("-k", "Image", "-p", ""), 0);
+	ck_assert_str_eq(c.params, "");
 	/* A branch's option comes before lkvm's, and is found where kvmtool has none. */
 	ck_assert_int_eq(PARSE("--meas", "sha256"), EXIT_USAGE);
 	ck_assert_int_eq(PARSE("--measurement-a", "sha256"), 0);

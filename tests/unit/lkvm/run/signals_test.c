@@ -62,15 +62,6 @@ START_TEST(what_was_ignored_stays_ignored)
 }
 END_TEST
 
-/* ulimit -f: a log that may not grow ends, and not the guest with it. */
-START_TEST(a_file_that_is_full_is_an_error_only)
-{
-	signal(SIGXFSZ, SIG_DFL);
-	signals_block();
-	raise(SIGXFSZ);
-}
-END_TEST
-
 static int asked;
 
 static bool wants(void *arg, int signal)
@@ -108,7 +99,6 @@ int main(void)
 	tcase_add_loop_test(tc, each_is_a_wish_to_end, 0, 4);
 	tcase_add_test(tc, one_that_comes_early_waits);
 	tcase_add_loop_test(tc, what_was_ignored_stays_ignored, 0, 3);
-	tcase_add_test(tc, a_file_that_is_full_is_an_error_only);
 	tcase_add_test(tc, for_a_command);
 	return suite_run("lkvm/run/signals", tc);
 }

@@ -227,6 +227,34 @@ START_TEST(a_link_stays)
 }
 END_TEST
 
+/* /dev/stdout of a shell's "> file": as root it was replaced by the report once. */
+START_TEST(standard_output_is_written_through)
+{
+	char link[64], file[64], where[PATH_MAX];
+	int fd, keep = dup(STDOUT_FILENO);
+	struct stat st;
+
+	snprintf(link, sizeof(link), "%s/stdout", dir);
+	snprintf(file, sizeof(file), "%s/file", dir);
+	ck_assert_int_eq(symlink("/proc/self/fd/1", link), 0);
+	fd = open(file, O_WRONLY | O_CREAT, 0600);
+	ck_assert_int_ge(dup2(fd, STDOUT_FILENO), 0);
+	ck_assert_int_eq(write(STDOUT_FILENO, "before\n", 7), 7);
+	conf.report = link;
+	ck_assert(!outfile_directory(link, where));
+	ck_assert_int_eq(record_create(&r, &conf, "g"), 0);
+	ck_assert_int_eq(record_end(r, &v, &tail), 0);
+	ck_assert_int_eq(write(STDOUT_FILENO, "behind\n", 7), 7);
+	dup2(keep, STDOUT_FILENO);
+	ck_assert(strstr(content(file), "before\n<?xml") == text && strstr(text, ">\nbehind\n"));
+	ck_assert(!lstat(link, &st) && S_ISLNK(st.st_mode));
+	unlink(file);
+	close(fd);
+	close(keep);
+	ck_assert_int_eq(unlink(link), 0);
+}
+END_TEST
+
 /* An empty file would be taken for a report. */
 START_TEST(no_memory_for_a_report)
 {
@@ -260,5 +288,6 @@ END_TEST
 
 SUITE_MAIN_FIXTURE("lkvm/watch/record", before, after, a_run_that_went_well, a_step_that_failed,
 		   not_started, lines_of_json, a_descriptor_gets_them_at_once,
-		   an_old_file_stays_until_the_end, a_link_stays, no_memory_for_a_report,
+		   an_old_file_stays_until_the_end, a_link_stays,
+		   standard_output_is_written_through, no_memory_for_a_report,
 		   what_cannot_be_written)
