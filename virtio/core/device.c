@@ -31,6 +31,7 @@
 #include <unistd.h>
 
 #include "lkvm/base/log.h"
+#include "lkvm/vm/msi.h"
 
 /* Bits that a driver may set; NEEDS_RESET is ours. */
 #define STATUS_DRIVER_BITS                                                                         \
@@ -358,8 +359,15 @@ void virtio_fail_unshared(struct virtio_device *d)
 
 void virtio_notify(struct virtio_device *d, u32 queue)
 {
-	if (queue < d->nr_queues)
-		eventfd_write(d->doorbell[queue], 1);
+	if (queue >= d->nr_queues)
+		return;
+	/*
+	 * Who serves the queue may have made its doorbell a file that blocks, and filled it: room
+	 * first. What is taken is rung for all the same.
+	 */
+	if (d->type->foreign)
+		eventfd_take(d->doorbell[queue]);
+	eventfd_write(d->doorbell[queue], 1);
 }
 
 /* ---- registers: status and features ---- */

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Registers of a device: negotiation, status, configuration space; and its construction. */
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -255,7 +257,31 @@ START_TEST(each_device_may_say_that_it_failed)
 }
 END_TEST
 
+/* The other end of a doorbell may make it block, and fill it: nobody who rings waits for room. */
+START_TEST(a_doorbell_of_others)
+{
+	struct virtio_type foreign;
+	eventfd_t n;
+	struct rig x;
+	int fd;
+
+	rig_up(&x);
+	foreign = *x.e.dev.type;
+	foreign.foreign = true;
+	x.e.dev.type = &foreign;
+	fd = x.e.dev.doorbell[0];
+	ck_assert_int_eq(fcntl(fd, F_SETFL, 0), 0);
+	ck_assert_int_eq(eventfd_write(fd, UINT64_MAX - 1), 0);
+	alarm(10);
+	virtio_notify(&x.e.dev, 0);
+	ck_assert_int_eq(eventfd_read(fd, &n), 0);
+	ck_assert_uint_eq(n, 1);
+	alarm(0);
+	rig_down(&x);
+}
+END_TEST
+
 SUITE_MAIN("virtio/device", offer, features_ok_only_for_a_subset_with_version_1,
 	   features_are_final_once_ok, status_bits_are_only_added, no_driver_ok_without_features_ok,
 	   config_space, config_change, fini_takes_anything, no_fds_left,
-	   each_device_may_say_that_it_failed)
+	   each_device_may_say_that_it_failed, a_doorbell_of_others)
