@@ -9,16 +9,23 @@
  */
 #include "lkvm/vm/msi.h"
 
+#include <errno.h>
 #include <sys/eventfd.h>
 #include <sys/uio.h>
 
-/* O_NONBLOCK is a flag of the file, which all who have it share: so this read brings its own. */
+/*
+ * O_NONBLOCK is a flag of the file, which all who have it share: so this read brings its own. Before
+ * Linux 5.8 eventfds do not know that one, and what others have done to theirs holds.
+ */
 bool eventfd_take(int fd)
 {
 	eventfd_t n;
 	struct iovec v = { &n, sizeof(n) };
+	ssize_t len = preadv2(fd, &v, 1, -1, RWF_NOWAIT);
 
-	return preadv2(fd, &v, 1, -1, RWF_NOWAIT) == (ssize_t)sizeof(n);
+	if (len < 0 && errno == EOPNOTSUPP)
+		return !eventfd_read(fd, &n);
+	return len == (ssize_t)sizeof(n);
 }
 
 void msix_word_write(u32 *words, unsigned word, u32 val)

@@ -25,7 +25,7 @@ struct msi_msg msix_message(const u32 *words, u32 devid);
 
 /*
  * Take what was written to an eventfd; false: nothing was. Does not wait, whatever those that have
- * the eventfd, too, have done to its flags.
+ * the eventfd, too, have done to its flags (from Linux 5.8 on). errno is changed.
  */
 bool eventfd_take(int fd);
 

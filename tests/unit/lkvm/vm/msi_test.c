@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Entries of MSI-X tables, and eventfds that others write: what waits, and who sends it. */
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/eventfd.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "lkvm/vm/msi.h"
@@ -16,6 +18,23 @@ static const struct msi_msg two = { .addr = 0x8000040, .data = 2, .devid = DEVID
 
 static struct fake_irq irq;
 static struct msi_source src;
+
+/* ---- a host before Linux 5.8 ---- */
+
+static bool old_kernel;
+
+ssize_t preadv2(int fd, const struct iovec *v, int nr, off_t at, int flags)
+{
+	static ssize_t (*real)(int, const struct iovec *, int, off_t, int);
+
+	if (!real)
+		*(void **)&real = dlsym(RTLD_NEXT, "preadv64v2");
+	if (old_kernel && flags) {
+		errno = EOPNOTSUPP;
+		return -1;
+	}
+	return real(fd, v, nr, at, flags);
+}
 
 static void up(void)
 {
@@ -116,5 +135,17 @@ START_TEST(an_eventfd_of_others)
 }
 END_TEST
 
+START_TEST(an_old_kernel)
+{
+	old_kernel = true;
+	up();
+	ck_assert(!eventfd_take(src.fd));
+	eventfd_write(src.fd, 1);
+	ck_assert(eventfd_take(src.fd));
+	ck_assert(!eventfd_take(src.fd));
+	down();
+}
+END_TEST
+
 SUITE_MAIN("lkvm/msi", words, what_waits_is_sent_once, what_cannot_be_sent_waits_on,
-	   an_eventfd_of_others)
+	   an_eventfd_of_others, an_old_kernel)
