@@ -71,6 +71,7 @@ struct udp {
 	bool begun;	 /* something was sent in this batch */
 	bool has_trains; /* the host's kernel knows them */
 	unsigned nr, nr_forwards;
+	u64 asks; /* datagrams that came by forwards */
 	struct list_node idle[2]; /* by `brief`; longest idle first */
 	struct backlog late;	  /* frames that the guest had no buffers for, of one datagram */
 	struct list_node starved; /* they have data, and the guest no buffers */
@@ -132,6 +133,12 @@ void udp_resume(struct udp *u);
 
 /* The datagram that was read comes from `from`, which is the peer of `k` for the guest. */
 void udp_asked(struct udp_flow *f, const struct ip_key *k, const union reach_addr *from);
+
+/*
+ * Of all forwards to the guest's end of `k` the one by which its peer has asked last. `newest` is
+ * the newest of them, and the answer if it has asked by none.
+ */
+struct udp_flow *udp_asked_by(struct udp_flow *newest, const struct ip_key *k);
 
 /* Where the peer of `k` is, as reach_out() says it; or who has asked by that name. */
 int udp_asker(const struct udp_flow *f, const struct ip_key *k, union reach_addr *to);

@@ -7,7 +7,8 @@
  *
  * What the guest answers goes back to where the question came from, also where the guest could not
  * begin to talk: the host's loopback for a guest that is kept from it, or anybody for a guest that
- * is restricted. So there is a list of those who have asked last.
+ * is restricted. So there is a list of those who have asked last. Several forwards may lead to one
+ * port of the guest: an answer leaves by the one by which its peer has asked.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -20,6 +21,7 @@ struct udp_forward {
 	struct net_hostfwd f;
 	unsigned next; /* the place of who is to be forgotten */
 	struct {
+		u64 when;	   /* of udp->asks, the last time; 0: nobody */
 		struct ip_key key; /* as the guest knows it */
 		union reach_addr addr;
 	} askers[ASKERS];
@@ -44,38 +46,59 @@ static bool same_addr(const union reach_addr *a, const union reach_addr *b)
 	return a->sa.sa_family == b->sa.sa_family && !memcmp(a, b, addr_len(a));
 }
 
-/* `from` is at place `i` from now on. */
-static void remember(struct udp_flow *f, unsigned i, const struct ip_key *k,
-		     const union reach_addr *from)
+/* The place of the peer of `k`, or ASKERS. */
+static unsigned place_of(const struct udp_forward *w, const struct ip_key *k)
 {
-	f->forward->askers[i].key = *k;
-	f->forward->askers[i].addr = *from;
-	f->moved = true;
+	unsigned i = 0;
+
+	while (i < ASKERS && (!w->askers[i].when || memcmp(&w->askers[i].key, k, sizeof(*k)) != 0))
+		i++;
+	return i;
 }
 
 void udp_asked(struct udp_flow *f, const struct ip_key *k, const union reach_addr *from)
 {
 	struct udp_forward *w = f->forward;
+	struct udp *u = f->udp;
+	unsigned i = place_of(w, k);
 
-	for (unsigned i = 0; i < ASKERS; i++) {
-		if (memcmp(&w->askers[i].key, k, sizeof(*k)) != 0)
-			continue;
-		if (!same_addr(&w->askers[i].addr, from))
-			remember(f, i, k, from);
-		return;
+	if (i == ASKERS || !same_addr(&w->askers[i].addr, from)) {
+		i = i == ASKERS ? w->next++ % ASKERS : i;
+		w->askers[i].key = *k;
+		w->askers[i].addr = *from;
+		f->moved = true;
 	}
-	remember(f, w->next++ % ASKERS, k, from);
+	w->askers[i].when = ++u->asks;
+	/* If that is another forward to the same port, its answers may have to leave here now. */
+	if (u->last && u->last != f && u->last->forward)
+		u->last->moved = true;
 }
 
 int udp_asker(const struct udp_flow *f, const struct ip_key *k, union reach_addr *to)
 {
-	for (unsigned i = 0; i < ASKERS; i++) {
-		if (memcmp(&f->forward->askers[i].key, k, sizeof(*k)) != 0)
+	unsigned i = place_of(f->forward, k);
+
+	if (i == ASKERS)
+		return reach_out(&f->udp->conf.reach, k, to);
+	*to = f->forward->askers[i].addr;
+	return (int)addr_len(to);
+}
+
+struct udp_flow *udp_asked_by(struct udp_flow *newest, const struct ip_key *k)
+{
+	struct udp_flow *by = newest;
+	u64 when = 0;
+
+	for (struct udp_flow *f = newest; f; f = f->chain) {
+		unsigned i = f->forward ? place_of(f->forward, k) : ASKERS;
+
+		/* Of another port, `f` has other keys. */
+		if (i == ASKERS || f->forward->askers[i].when < when)
 			continue;
-		*to = f->forward->askers[i].addr;
-		return (int)addr_len(to);
+		when = f->forward->askers[i].when;
+		by = f;
 	}
-	return reach_out(&f->udp->conf.reach, k, to);
+	return by;
 }
 
 /* ---- making one ---- */

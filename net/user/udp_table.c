@@ -171,6 +171,8 @@ struct udp_flow *udp_flow_of(struct udp *u, const struct ip_key *k)
 	const struct ip_key id = udp_guest_end(k);
 	struct udp_flow *f = udp_flow_find(u, &id);
 
+	if (f && f->forward)
+		f = udp_asked_by(f, k);
 	return f ? f : new_flow(u, &id);
 }
 

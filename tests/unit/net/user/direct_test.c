@@ -118,6 +118,36 @@ START_TEST(answers_through_a_forward)
 }
 END_TEST
 
+/* Who asks is answered by the forward that he has asked by last, whichever is the newest. */
+START_TEST(two_forwards_to_a_port)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET,
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	static const unsigned by[] = { 0, 1, 0, 0, 1 };
+	char arg[100];
+	u16 mine, ports[2], peer;
+	int sk = listen_on_loopback(SOCK_DGRAM, &mine), held[2];
+
+	for (unsigned i = 0; i < 2; i++)
+		held[i] = listen_on_loopback(SOCK_DGRAM, &ports[i]);
+	close(held[0]);
+	close(held[1]);
+	snprintf(arg, sizeof(arg),
+		 "mode=user,udp=direct,hostfwd=udp::%u-:4000,hostfwd=udp::%u-:4000", ports[0],
+		 ports[1]);
+	open_network(arg);
+	for (unsigned i = 0; i < ARRAY_SIZE(by); i++) {
+		to.sin_port = htons(ports[by[i]]);
+		ck_assert_int_eq(sendto(sk, "ask", 3, 0, (struct sockaddr *)&to, sizeof(to)), 3);
+		peer = asked("ask");
+		send_frame(&w, f, put_udp(f, GUEST_IP, HOST_IP, 4000, peer, "so", 2));
+		ck_assert_uint_eq(ntohs(comes(sk, "so", 2).sin_port), ports[by[i]]);
+	}
+	world_close(&w);
+	close(sk);
+}
+END_TEST
+
 /* A forward takes over a port from which the guest has sent before, and gives it back. */
 START_TEST(a_forward_of_a_port_in_use)
 {
@@ -212,4 +242,4 @@ START_TEST(a_closed_loopback)
 END_TEST
 
 SUITE_MAIN("net/user/direct", fragments_go_the_same_way, answers_through_a_forward,
-	   a_forward_of_a_port_in_use, tcp_and_udp, a_closed_loopback)
+	   two_forwards_to_a_port, a_forward_of_a_port_in_use, tcp_and_udp, a_closed_loopback)
