@@ -14,8 +14,8 @@
 #include <sys/uio.h>
 
 /*
- * O_NONBLOCK is a flag of the file, which all who have it share: so this read brings its own. Before
- * Linux 5.8 eventfds do not know that one, and what others have done to theirs holds.
+ * O_NONBLOCK is a flag of the file, which all who have it share: so this read brings its own.
+ * Before Linux 5.8 eventfds do not know that one, and what others have done to theirs holds.
  */
 bool eventfd_take(int fd)
 {
