@@ -263,7 +263,8 @@ static void on_signal(void *arg, u32 events)
 	while (read(c->signals, &si, sizeof(si)) == sizeof(si)) {
 		if (si.ssi_signo == SIGCONT && is_tty(c))
 			take_terminal(c);
-		else if (si.ssi_signo == SIGWINCH && c->chr.client && c->chr.client->resized)
+		/* Nobody tells of a size that has changed while we were in the background. */
+		if (c->chr.client && c->chr.client->resized)
 			c->chr.client->resized(c->chr.client_arg);
 	}
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Raw mode of the terminal, and its restoration on every way out.
+ * Raw mode of the terminal, and its restoration on every way out, also when a shell stops lkvm.
  *
  * Thread: see terminal.h; signal handlers run on any.
  * Trust:  nothing from the guest.
@@ -25,7 +25,9 @@ static const struct sys_call list[] = {
 	CALL_IOCTL(TCGETS),
 	CALL_IOCTL(TCSETS),
 	CALL(rt_sigprocmask),
-	CALL_RARE(tgkill, "a signal that ends it"),
+	CALL_RARE(tgkill, "a signal that ends or stops it"),
+	CALL_RARE(rt_sigaction, "a shell that stops it"),
+	CALL_IF_RARE(kill, 1, UINT32_MAX, SIGCONT, "a shell that stops it"),
 	CALL_IOCTL_RARE(TIOCGPGRP, "a job that comes to the foreground"),
 	CALL_RARE(getpgid, "a job that comes to the foreground"),
 	CALL_IOCTL_RARE(TIOCGWINSZ, "a virtio console"),
@@ -43,8 +45,10 @@ static struct {
 
 void terminal_restore_now(void)
 {
-	if (atomic_exchange(&term.is_raw, false))
-		tcsetattr(term.fd, TCSANOW, &term.saved);
+	if (!atomic_exchange(&term.is_raw, false))
+		return;
+	tcsetattr(term.fd, TCSANOW, &term.saved);
+	log_set_raw_terminal(false);
 }
 
 /*
@@ -56,6 +60,30 @@ static void on_fatal(int sig)
 {
 	terminal_restore_now();
 	tgkill(term.pid, term.pid, sig);
+}
+
+/*
+ * Stopped by default, so that the shell hears why. A process that no shell could continue is not
+ * stopped [POSIX: orphaned process groups]. Either way SIGCONT has whoever has the terminal take it
+ * again, on his own thread.
+ */
+static void on_stop(int sig)
+{
+	const struct sigaction stop = { .sa_handler = SIG_DFL };
+	struct sigaction own;
+	sigset_t set, old;
+	int err = errno;
+
+	terminal_restore_now();
+	sigaction(sig, &stop, &own);
+	tgkill(term.pid, term.pid, sig);
+	sigemptyset(&set);
+	sigaddset(&set, sig);
+	pthread_sigmask(SIG_UNBLOCK, &set, &old);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	sigaction(sig, &own, NULL);
+	kill(term.pid, SIGCONT);
+	errno = err;
 }
 
 static void at_exit(int status, void *arg)
@@ -74,6 +102,7 @@ void terminal_prepare(void)
 				     SIGTRAP, SIGALRM, SIGUSR1,	 SIGUSR2, SIGVTALRM, SIGPROF,
 				     SIGIO,   SIGPWR,  SIGSTKFLT };
 	struct sigaction sa = { .sa_handler = on_fatal, .sa_flags = (int)SA_RESETHAND };
+	struct sigaction stop = { .sa_handler = on_stop, .sa_flags = SA_RESTART };
 	struct sigaction old;
 
 	if (term.hooked)
@@ -86,6 +115,9 @@ void terminal_prepare(void)
 		if (sigaction(fatal[i], NULL, &old) == 0 && old.sa_handler == SIG_DFL)
 			sigaction(fatal[i], &sa, NULL);
 	}
+	stop.sa_mask = sa.sa_mask;
+	if (sigaction(SIGTSTP, NULL, &old) == 0 && old.sa_handler == SIG_DFL)
+		sigaction(SIGTSTP, &stop, NULL);
 	/* atexit() is in the C library's static part, which has no landing pads (lkvm/start.c). */
 	on_exit(at_exit, NULL);
 }

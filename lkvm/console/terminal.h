@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Raw mode of the terminal that lkvm was started on, and its restoration on every way out: by call,
- * at exit(), and by fatal signals. There is one such terminal. Main thread, the console's loop, or
+ * at exit(), by fatal signals, and by SIGTSTP as long as lkvm is stopped. There is one such terminal. Main thread, the console's loop, or
  * (restoring it before the process ends) the warden.
  */
 #ifndef LKVM_TERMINAL_H
@@ -20,7 +20,11 @@ extern const struct calls terminal_calls;
  */
 int terminal_raw(int fd);
 
-/* Before terminal_raw(): have fatal signals restore the modes. Main, before other threads. */
+/*
+ * Before terminal_raw(): have fatal signals restore the modes, and SIGTSTP, unless that was ignored
+ * at the start. After a SIGTSTP comes a SIGCONT, upon which terminal_raw() is called again. Main,
+ * before other threads.
+ */
 void terminal_prepare(void);
 
 /* Put the terminal back in the modes that it had. Nothing happens if it is not raw. */

@@ -279,8 +279,8 @@ static void on_winch(void *arg, u32 events)
 	while (read(s->winch, &si, sizeof(si)) == sizeof(si)) {
 		if (si.ssi_signo == SIGCONT && atomic_load(&s->running))
 			take_terminal(s);
-		else if (si.ssi_signo == SIGWINCH)
-			say_size(s);
+		/* Nobody tells of a size that has changed while we were in the background. */
+		say_size(s);
 	}
 }
 

@@ -439,6 +439,92 @@ START_TEST(background)
 }
 END_TEST
 
+static void foreground(int fd, pid_t group)
+{
+	signal(SIGTTOU, SIG_IGN);
+	ck_assert_int_eq(tcsetpgrp(fd, group), 0);
+	signal(SIGTTOU, SIG_DFL);
+}
+
+/* Until the terminal is raw, or is not; false: it did not come to that. */
+static bool becomes_raw(int fd, bool raw)
+{
+	for (int i = 0; i < scaled(1000) && is_raw(fd) != raw; i++)
+		usleep(1000);
+	return is_raw(fd) == raw;
+}
+
+/* What a shell does that leaves the terminal's modes alone, and its job. */
+static void shell(int fd)
+{
+	int status;
+	pid_t job;
+
+	ck_assert(setsid() >= 0 && ioctl(fd, TIOCSCTTY, 0) == 0);
+	job = fork();
+	if (!job) {
+		setpgid(0, 0);
+		foreground(fd, getpgrp());
+		signal(SIGTSTP, SIG_DFL);
+		create(fd, fd);
+		for (;;)
+			steps(1);
+	}
+	ck_assert(becomes_raw(fd, true));
+	/* Twice: the handler is there again. */
+	for (int i = 0; i < 2; i++) {
+		kill(job, SIGTSTP);
+		ck_assert_int_eq(waitpid(job, &status, WUNTRACED), job);
+		ck_assert(WIFSTOPPED(status) && WSTOPSIG(status) == SIGTSTP);
+		ck_assert(!is_raw(fd));
+		/* "bg", "fg" */
+		foreground(fd, getpgrp());
+		kill(job, SIGCONT);
+		usleep(10000);
+		ck_assert(!is_raw(fd));
+		foreground(fd, job);
+		kill(job, SIGCONT);
+		ck_assert(becomes_raw(fd, true));
+	}
+	kill(job, SIGKILL);
+	exit(waitpid(job, &status, 0) == job ? 42 : 1);
+}
+
+START_TEST(a_shell_stops_it)
+{
+	int user, fd = terminal(&user), status;
+	pid_t pid = fork();
+
+	if (!pid)
+		shell(fd);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 42, "status %#x", status);
+}
+END_TEST
+
+/* Nobody could continue it, so that it is not stopped: the terminal is its own again. */
+START_TEST(without_a_shell)
+{
+	int user, fd = terminal(&user), status;
+	pid_t pid = fork();
+
+	if (!pid) {
+		ck_assert(setsid() >= 0 && ioctl(fd, TIOCSCTTY, 0) == 0);
+		signal(SIGTSTP, SIG_DFL);
+		create(fd, fd);
+		ck_assert(is_raw(fd));
+		nr_resized = 0;
+		kill(getpid(), SIGTSTP);
+		WAIT_FOR(nr_resized);
+		ck_assert(is_raw(fd));
+		teardown();
+		exit(is_raw(fd) ? 1 : 42);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, WUNTRACED), pid);
+	ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 42, "status %#x", status);
+}
+END_TEST
+
 /* ---- pipes, files, nothing ---- */
 
 START_TEST(input_from_a_pipe)
@@ -786,7 +872,7 @@ END_TEST
 
 SUITE_MAIN("lkvm/console", on_a_terminal, escapes, escape_when_the_guest_is_deaf,
 	   a_paste_is_not_lost, escape_behind_a_paste, hang_up, window_size, every_way_out_restores,
-	   background, input_from_a_pipe, pipe_closed_early, input_from_a_file,
-	   a_full_guest_has_a_rest, dev_null, dev_zero, sockets, blocked_output,
+	   background, a_shell_stops_it, without_a_shell, input_from_a_pipe, pipe_closed_early,
+	   input_from_a_file, a_full_guest_has_a_rest, dev_null, dev_zero, sockets, blocked_output,
 	   a_tap_that_is_behind, nothing_at_all, bad_descriptor, bytes_are_gathered, pty,
 	   create_fails_step_by_step)
