@@ -5,7 +5,7 @@
  * Thread: any. A message is composed in a local buffer and written with one write(2).
  * Trust:  guest_err() may be reached by a guest at will: each call site has a budget.
  *
- * The level and the terminal state are mutable file statics, which tests/lint/globals allows here:
+ * The level and the state of the terminal are mutable file statics, which tests/lint/globals allows here:
  * every room logs, and handing a logger to each of them would say nothing that the name does not.
  */
 #include "lkvm/base/log.h"
@@ -22,6 +22,7 @@
 
 static _Atomic int max_level = LOG_INFO;
 static _Atomic bool raw_terminal;
+static _Atomic bool in_mid_line;
 static _Atomic unsigned errors;
 
 /* kvmtool's prefixes: tools and people grep for them. */
@@ -55,6 +56,11 @@ void log_set_raw_terminal(bool raw)
 	raw_terminal = raw;
 }
 
+void log_set_mid_line(bool mid)
+{
+	atomic_store_explicit(&in_mid_line, mid, memory_order_relaxed);
+}
+
 /* stderr may be a pipe whose reader went away: nothing sensible is left to do with the error. */
 static void write_line(const char *line, size_t len)
 {
@@ -70,23 +76,29 @@ static void write_line(const char *line, size_t len)
 	}
 }
 
+static size_t end_line(char *line, size_t len)
+{
+	if (raw_terminal)
+		line[len++] = '\r';
+	line[len++] = '\n';
+	return len;
+}
+
 __attribute__((format(printf, 3, 0))) static void log_vmsg(const char *prefix, const char *who,
 							   const char *fmt, va_list ap)
 {
 	char line[LINE_MAX_BYTES];
 	size_t room = sizeof(line) - 2; /* CR LF */
-	size_t len = text_add(line, room, 0, prefix);
+	size_t start = atomic_exchange(&in_mid_line, false) ? end_line(line, 0) : 0;
+	size_t len = text_add(line, room, start, prefix);
 	int n;
 
 	len = text_add(line, room, len, who);
 	len = text_add(line, room, len, *who ? ": " : "");
 	n = vsnprintf(line + len, room - len, fmt, ap);
 	len = MIN(len + (size_t)MAX(n, 0), room - 1);
-	encode_safe(line, len, "\n\t"); /* names of files, words of other programs */
-	if (raw_terminal)
-		line[len++] = '\r';
-	line[len++] = '\n';
-	write_line(line, len);
+	encode_safe(line + start, len - start, "\n\t"); /* names of files, words of others */
+	write_line(line, end_line(line, len));
 }
 
 void log_msg(enum log_level level, const char *fmt, ...)

@@ -30,6 +30,12 @@ bool log_enabled(enum log_level level);
 /* While `raw`, lines end in CR LF: the terminal does no output processing. */
 void log_set_raw_terminal(bool raw);
 
+/*
+ * Somebody else has written to where stderr goes. `mid`: not to the end of a line, so that the next
+ * message begins with one.
+ */
+void log_set_mid_line(bool mid);
+
 /* Print one line: the prefix of `level` and the text, which has no newline. */
 void log_msg(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

@@ -394,6 +394,7 @@ int console_create(struct console **out, const struct console_conf *conf, struct
 {
 	struct console *c = alloc(loop);
 	bool careful_in, careful_out = false;
+	u32 flags = conf->logged ? OUTBUF_LOGGED : 0;
 	int err = -ENOMEM;
 
 	if (!c)
@@ -410,7 +411,9 @@ int console_create(struct console **out, const struct console_conf *conf, struct
 		err = c->out;
 		goto fail;
 	}
-	err = init(c, (careful_out ? OUTBUF_MAY_BLOCK : 0) | (conf->logged ? OUTBUF_LOGGED : 0));
+	flags |= careful_out ? OUTBUF_MAY_BLOCK : 0;
+	flags |= fds_same(c->out, STDERR_FILENO) ? OUTBUF_STDERR : 0;
+	err = init(c, flags);
 	if (err)
 		goto fail;
 	c->window = (c->in >= 0 && isatty(c->in)) || (c->out >= 0 && isatty(c->out));

@@ -43,6 +43,13 @@ int fds_own(int fd, int mode, bool *blocking)
 	return own < 0 ? -errno : own;
 }
 
+bool fds_same(int a, int b)
+{
+	struct stat s, t;
+
+	return !fstat(a, &s) && !fstat(b, &t) && s.st_dev == t.st_dev && s.st_ino == t.st_ino;
+}
+
 int fds_pty(int *in, int *out, int *slave, char *name, size_t size)
 {
 	struct termios t;

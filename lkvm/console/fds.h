@@ -14,6 +14,9 @@
  */
 int fds_own(int fd, int mode, bool *blocking);
 
+/* Are two descriptors open on the same file, terminal or pipe? */
+bool fds_same(int a, int b);
+
 /*
  * A new pty in raw mode, its name in `name`: two descriptors of the master, and the slave, which
  * stays open, because without one the master would report a hang-up for ever. 0 or -errno; the

@@ -169,6 +169,8 @@ static ssize_t write_piece(struct outbuf *o)
 			done = -EAGAIN;
 		else if ((done = write(o->fd, o->ring + from, n)) < 0)
 			done = -errno;
+		else if (done && o->flags & OUTBUF_STDERR)
+			log_set_mid_line(o->ring[from + (size_t)done - 1] != '\n');
 	}
 	pthread_mutex_lock(&o->lock);
 	if (n)

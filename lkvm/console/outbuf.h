@@ -17,6 +17,7 @@ extern const struct calls outbuf_calls;
 #define OUTBUF_MAY_BLOCK BIT(0) /* not O_NONBLOCK: write little, and only when poll says so */
 #define OUTBUF_LOSSY BIT(1)	/* nobody may be reading: rather lose the oldest than stall */
 #define OUTBUF_LOGGED BIT(2) /* the same, but at the end it is waited for, as a reader may come */
+#define OUTBUF_STDERR BIT(3) /* it goes where our messages go */
 
 /* Called on the loop, without locks. */
 struct outbuf_user {

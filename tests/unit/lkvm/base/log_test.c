@@ -62,6 +62,30 @@ START_TEST(prefixes_and_levels)
 }
 END_TEST
 
+START_TEST(a_line_of_its_own)
+{
+	char big[4000];
+	int fd = grab_start();
+
+	log_set_mid_line(true);
+	log_info("one");
+	log_info("two");
+	log_set_mid_line(true);
+	log_set_mid_line(false);
+	log_info("three");
+	log_set_raw_terminal(true);
+	log_set_mid_line(true);
+	log_info("four");
+	ck_assert_str_eq(grabbed(fd), "\n  Info: one\n  Info: two\n  Info: three\n"
+				      "\r\n  Info: four\r\n");
+	memset(big, 'x', sizeof(big) - 1);
+	big[sizeof(big) - 1] = 0;
+	log_set_mid_line(true);
+	log_info("%s", big);
+	ck_assert_str_eq(grabbed(fd) + strlen(out) - 3, "x\r\n");
+}
+END_TEST
+
 /* Names of files and words of other programs are in it. */
 START_TEST(a_message_is_no_order_to_the_terminal)
 {
@@ -111,6 +135,6 @@ START_TEST(a_guest_cannot_flood)
 }
 END_TEST
 
-SUITE_MAIN("lkvm/log", errors_are_counted_shown_or_not, prefixes_and_levels,
+SUITE_MAIN("lkvm/log", errors_are_counted_shown_or_not, prefixes_and_levels, a_line_of_its_own,
 	   an_error_number_is_said_and_handed_on, long_lines_are_cut_not_overrun,
 	   a_guest_cannot_flood, a_message_is_no_order_to_the_terminal)

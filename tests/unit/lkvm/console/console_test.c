@@ -16,6 +16,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "lkvm/base/log.h"
 #include "lkvm/console/console.h"
 #include "lkvm/console/tap.h"
 #include "tests/unit/fds.h"
@@ -193,6 +194,37 @@ START_TEST(on_a_terminal)
 	teardown();
 	expect(user, "bye");
 	ck_assert(!is_raw(fd));
+}
+END_TEST
+
+/* A message of ours does not go on where the guest has stopped, if both are on one terminal. */
+START_TEST(a_message_has_a_line_of_its_own)
+{
+	int user, fd = terminal(&user), null = open("/dev/null", O_WRONLY);
+
+	ck_assert_int_eq(dup2(fd, STDERR_FILENO), STDERR_FILENO);
+	create(fd, fd);
+	put("login: ");
+	steps(3);
+	expect(user, "login: ");
+	log_info("one");
+	expect(user, "\r\n  Info: one\r\n");
+	put("more\r\n");
+	steps(3);
+	expect(user, "more\r\n");
+	log_info("two");
+	expect(user, "  Info: two\r\n");
+	teardown();
+	/* They are not. */
+	ck_assert_int_eq(dup2(null, STDERR_FILENO), STDERR_FILENO);
+	create(fd, fd);
+	put("login: ");
+	steps(3);
+	expect(user, "login: ");
+	ck_assert_int_eq(dup2(fd, STDERR_FILENO), STDERR_FILENO);
+	log_info("three");
+	expect(user, "  Info: three\n");
+	teardown();
 }
 END_TEST
 
@@ -870,9 +902,9 @@ START_TEST(create_fails_step_by_step)
 }
 END_TEST
 
-SUITE_MAIN("lkvm/console", on_a_terminal, escapes, escape_when_the_guest_is_deaf,
-	   a_paste_is_not_lost, escape_behind_a_paste, hang_up, window_size, every_way_out_restores,
-	   background, a_shell_stops_it, without_a_shell, input_from_a_pipe, pipe_closed_early,
-	   input_from_a_file, a_full_guest_has_a_rest, dev_null, dev_zero, sockets, blocked_output,
-	   a_tap_that_is_behind, nothing_at_all, bad_descriptor, bytes_are_gathered, pty,
-	   create_fails_step_by_step)
+SUITE_MAIN("lkvm/console", on_a_terminal, a_message_has_a_line_of_its_own, escapes,
+	   escape_when_the_guest_is_deaf, a_paste_is_not_lost, escape_behind_a_paste, hang_up,
+	   window_size, every_way_out_restores, background, a_shell_stops_it, without_a_shell,
+	   input_from_a_pipe, pipe_closed_early, input_from_a_file, a_full_guest_has_a_rest,
+	   dev_null, dev_zero, sockets, blocked_output, a_tap_that_is_behind, nothing_at_all,
+	   bad_descriptor, bytes_are_gathered, pty, create_fails_step_by_step)
