@@ -5,8 +5,9 @@
  * Thread: any. A message is composed in a local buffer and written with one write(2).
  * Trust:  guest_err() may be reached by a guest at will: each call site has a budget.
  *
- * The level and the state of the terminal are mutable file statics, which tests/lint/globals allows here:
- * every room logs, and handing a logger to each of them would say nothing that the name does not.
+ * The level and the state of the terminal are mutable file statics, which tests/lint/globals allows
+ * here: every room logs, and handing a logger to each of them would say nothing that the name does
+ * not.
  */
 #include "lkvm/base/log.h"
 

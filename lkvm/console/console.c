@@ -263,7 +263,7 @@ static void on_signal(void *arg, u32 events)
 	while (read(c->signals, &si, sizeof(si)) == sizeof(si)) {
 		if (si.ssi_signo == SIGCONT && is_tty(c))
 			take_terminal(c);
-		/* Nobody tells of a size that has changed while we were in the background. */
+		/* A size that changed while we were in the background is nobody's news. */
 		if (c->chr.client && c->chr.client->resized)
 			c->chr.client->resized(c->chr.client_arg);
 	}
@@ -394,7 +394,6 @@ int console_create(struct console **out, const struct console_conf *conf, struct
 {
 	struct console *c = alloc(loop);
 	bool careful_in, careful_out = false;
-	u32 flags = conf->logged ? OUTBUF_LOGGED : 0;
 	int err = -ENOMEM;
 
 	if (!c)
@@ -411,9 +410,7 @@ int console_create(struct console **out, const struct console_conf *conf, struct
 		err = c->out;
 		goto fail;
 	}
-	flags |= careful_out ? OUTBUF_MAY_BLOCK : 0;
-	flags |= fds_same(c->out, STDERR_FILENO) ? OUTBUF_STDERR : 0;
-	err = init(c, flags);
+	err = init(c, (careful_out ? OUTBUF_MAY_BLOCK : 0) | (conf->logged ? OUTBUF_LOGGED : 0));
 	if (err)
 		goto fail;
 	c->window = (c->in >= 0 && isatty(c->in)) || (c->out >= 0 && isatty(c->out));

@@ -21,6 +21,7 @@
 
 #include "lkvm/base/log.h"
 #include "lkvm/base/ready.h"
+#include "lkvm/console/fds.h"
 
 static const struct sys_call list[] = {
 	CALL(write),
@@ -60,6 +61,7 @@ struct outbuf {
 	struct loop *loop;
 	int fd;
 	u32 flags;
+	bool with_messages; /* it leads where stderr does */
 	struct outbuf_user user;
 
 	struct ready out; /* of `fd`, which loop_fd_mod() asks for changes only */
@@ -169,7 +171,7 @@ static ssize_t write_piece(struct outbuf *o)
 			done = -EAGAIN;
 		else if ((done = write(o->fd, o->ring + from, n)) < 0)
 			done = -errno;
-		else if (done && o->flags & OUTBUF_STDERR)
+		else if (done && o->with_messages)
 			log_set_mid_line(o->ring[from + (size_t)done - 1] != '\n');
 	}
 	pthread_mutex_lock(&o->lock);
@@ -295,6 +297,7 @@ int outbuf_create(struct outbuf **out, struct loop *loop, int fd, u32 flags,
 	o->loop = loop;
 	o->fd = fd;
 	o->flags = flags;
+	o->with_messages = fds_same(fd, STDERR_FILENO);
 	o->user = *user;
 	o->sink = fd < 0 ? SINK_GONE : SINK_IDLE;
 	o->out = READY_ALWAYS;

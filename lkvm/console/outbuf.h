@@ -17,7 +17,6 @@ extern const struct calls outbuf_calls;
 #define OUTBUF_MAY_BLOCK BIT(0) /* not O_NONBLOCK: write little, and only when poll says so */
 #define OUTBUF_LOSSY BIT(1)	/* nobody may be reading: rather lose the oldest than stall */
 #define OUTBUF_LOGGED BIT(2) /* the same, but at the end it is waited for, as a reader may come */
-#define OUTBUF_STDERR BIT(3) /* it goes where our messages go */
 
 /* Called on the loop, without locks. */
 struct outbuf_user {
@@ -30,7 +29,8 @@ struct outbuf_user {
 
 /*
  * A buffer in front of `fd`, which stays the caller's; -1: everything is swallowed. `flags` are
- * OUTBUF_*; *user is copied. 0, or -errno without a message. Main thread, before the loop runs.
+ * OUTBUF_*; *user is copied. Where `fd` leads to the same file or terminal as stderr, our messages
+ * begin lines of their own. 0, or -errno without a message. Main thread, before the loop runs.
  */
 int outbuf_create(struct outbuf **out, struct loop *loop, int fd, u32 flags,
 		  const struct outbuf_user *user);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Raw mode of the terminal that lkvm was started on, and its restoration on every way out: by call,
- * at exit(), by fatal signals, and by SIGTSTP as long as lkvm is stopped. There is one such terminal. Main thread, the console's loop, or
- * (restoring it before the process ends) the warden.
+ * at exit(), by fatal signals, and by SIGTSTP as long as lkvm is stopped. There is one such
+ * terminal. Main thread, the console's loop, or (restoring it before the process ends) the warden.
  */
 #ifndef LKVM_TERMINAL_H
 #define LKVM_TERMINAL_H

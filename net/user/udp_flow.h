@@ -71,7 +71,7 @@ struct udp {
 	bool begun;	 /* something was sent in this batch */
 	bool has_trains; /* the host's kernel knows them */
 	unsigned nr, nr_forwards;
-	u64 asks; /* datagrams that came by forwards */
+	u64 asks;		  /* datagrams that came by forwards */
 	struct list_node idle[2]; /* by `brief`; longest idle first */
 	struct backlog late;	  /* frames that the guest had no buffers for, of one datagram */
 	struct list_node starved; /* they have data, and the guest no buffers */
