@@ -227,10 +227,7 @@ static void on_rested(void *arg)
 /* When the guest starts, and whenever a shell may have changed the terminal: raw if it is ours. */
 static void take_terminal(struct console *c)
 {
-	/*
-	 * A background job that reads its terminal is stopped: so not before it is in the
-	 * foreground.
-	 */
+	/* A background job that reads its terminal is stopped: not before it is in front. */
 	c->source = terminal_raw(c->in) > 0 ? SOURCE_TTY : SOURCE_TTY_OTHERS;
 	update_input(c);
 }
