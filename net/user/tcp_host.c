@@ -246,18 +246,15 @@ u32 tcp_host_space(struct tcp_conn *c)
 {
 	u32 info[SK_MEMINFO_VARS] = { 0 };
 	socklen_t len = sizeof(info);
-	u32 used, all;
+	u32 room;
 
 	if (getsockopt(c->fd, SOL_SOCKET, SO_MEMINFO, info, &len))
 		return LITTLE;
-	all = info[SK_MEMINFO_SNDBUF];
-	used = info[SK_MEMINFO_WMEM_QUEUED];
+	room = tcp_host_room(info[SK_MEMINFO_SNDBUF], info[SK_MEMINFO_WMEM_QUEUED]);
 	/* Armed anew, the event comes when the kernel finds the same. */
-	if (!tcp_host_room(all, used)) {
+	if (!room)
 		loop_fd_mod(c->reg, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
-		return 0;
-	}
-	return tcp_host_room(all, used);
+	return room;
 }
 
 void tcp_host_close(struct tcp_conn *c, bool reset)
