@@ -4,13 +4,16 @@
  *
  * Thread: main, or any: no state.
  * Trust:  the blob may be anything; libfdt checks all of it before a node is looked for.
- * Spec:   Devicetree Specification 0.4.
+ * Spec:   Devicetree Specification 0.4, chapter 5.
  */
 #include <errno.h>
 #include <libfdt.h>
 
 #include "arm64/fdt.h"
 #include "lkvm/base/log.h"
+
+/* last_comp_version of the specification; fdt_check_full() crashes on older ones. */
+#define OLDEST 16u
 
 static int unusable(const char *name, const char *why)
 {
@@ -56,8 +59,12 @@ static bool initrd_fits(const void *blob, const struct fdt_conf *c)
 
 int fdt_check(const char *name, const void *blob, u32 len, const struct fdt_conf *c)
 {
+	if (len < sizeof(struct fdt_header) || fdt_check_header(blob))
+		return unusable(name, "is no device tree blob");
+	if (fdt_version(blob) < OLDEST)
+		return unusable(name, "is of an old version of the format: let dtc write it anew");
 	if (fdt_check_full(blob, len))
-		return unusable(name, "is no device tree blob, or a damaged one");
+		return unusable(name, "is a damaged device tree blob");
 	if (!memory_fits(blob, &c->layout->ram))
 		return unusable(name, "has no memory node, or one with other memory than --mem");
 	if (initrd_fits(blob, c))

@@ -354,9 +354,12 @@ START_TEST(what_the_user_gives_has_to_fit)
 	capture_start();
 	/* What is there is less than the header says, or nothing like it. */
 	ck_assert_int_eq(fdt_check("t", blob, fdt_totalsize(blob) - 1, &c), -EINVAL);
-	captured_one_error("--dtb t", "no device tree blob");
+	captured_one_error("--dtb t", "damaged");
 	ck_assert_int_eq(fdt_check("t", blob, 3, &c), -EINVAL);
 	captured_one_error("--dtb t", "no device tree blob");
+	fdt_set_version(blob, 15); /* its nodes have whole paths as names */
+	fdt_set_last_comp_version(blob, 15);
+	refused(&c, "--dtb t", "old version");
 	SMALL(1, 0, 0, 0x80000000, 0x4000001);
 	refused(&c, "--dtb t", "--mem");
 	SMALL(1, 0, 0, 0x7ffff000, 0x1000);
