@@ -16,15 +16,26 @@
 #include "lkvm/kvm/kvm.h"
 #include "lkvm/vm/mem.h"
 
-#define SCTLR_EL1 KVM_REG_SYS(3u, 0u, 1u, 0u, 0u)
-#define TTBR0_EL1 KVM_REG_SYS(3u, 0u, 2u, 0u, 0u)
-#define TTBR1_EL1 KVM_REG_SYS(3u, 0u, 2u, 0u, 1u)
-#define TCR_EL1 KVM_REG_SYS(3u, 0u, 2u, 0u, 2u)
-#define VBAR_EL1 KVM_REG_SYS(3u, 0u, 12u, 0u, 0u)
+/* Those of EL1 and of EL2 differ in op1. */
+#define OP1_EL1 0u
+#define OP1_EL2 4u
+#define SCTLR(op1) KVM_REG_SYS(3u, op1, 1u, 0u, 0u)
+#define TTBR0(op1) KVM_REG_SYS(3u, op1, 2u, 0u, 0u)
+#define TTBR1(op1) KVM_REG_SYS(3u, op1, 2u, 0u, 1u)
+#define TCR(op1) KVM_REG_SYS(3u, op1, 2u, 0u, 2u)
+#define VBAR(op1) KVM_REG_SYS(3u, op1, 12u, 0u, 0u)
+#define SP_EL2 KVM_REG_SYS(3u, 6u, 4u, 1u, 0u)
+#define HCR_EL2 KVM_REG_SYS(3u, 4u, 1u, 1u, 0u)
 #define SCTLR_M BIT(0)
+#define HCR_VM BIT(0)
+#define HCR_TGE BIT(27)
+#define HCR_E2H BIT(34)
+#define TCR_LOWER UINT64_C(0xffff) /* what all have in common: of the lower half */
 
 #define PSTATE_EL_SP 0xfu
 #define PSTATE_EL1H 5u
+#define PSTATE_EL2H 9u
+#define PSTATE_EL(pstate) ((pstate) >> 2 & 3)
 
 #define VA_UPPER BIT(55) /* which half; with the top byte ignored */
 #define TABLE_BASE UINT64_C(0x0000ffffffffffc0)
@@ -38,7 +49,14 @@
 
 static u64 sp_register(u64 pstate)
 {
-	return (pstate & PSTATE_EL_SP) == PSTATE_EL1H ? KVM_REG_SP_EL1 : KVM_REG_SP;
+	switch (pstate & PSTATE_EL_SP) {
+	case PSTATE_EL1H:
+		return KVM_REG_SP_EL1;
+	case PSTATE_EL2H:
+		return SP_EL2;
+	default:
+		return KVM_REG_SP;
+	}
 }
 
 int view_regs_get(int vcpu_fd, struct view_regs *r)
@@ -50,7 +68,7 @@ int view_regs_get(int vcpu_fd, struct view_regs *r)
 	if (!err)
 		err = kvm_reg_get64(vcpu_fd, KVM_REG_PSTATE, &r->pstate);
 	if (!err)
-		err = kvm_reg_get64(vcpu_fd, VBAR_EL1, &r->vbar);
+		err = kvm_reg_get64(vcpu_fd, VBAR(OP1_EL1), &r->vbar);
 	return err ? err : kvm_reg_get64(vcpu_fd, sp_register(r->pstate), &r->sp);
 }
 
@@ -63,24 +81,51 @@ int view_regs_set(int vcpu_fd, const struct view_regs *r)
 	if (!err)
 		err = kvm_reg_set64(vcpu_fd, KVM_REG_PSTATE, r->pstate);
 	if (!err)
-		err = kvm_reg_set64(vcpu_fd, VBAR_EL1, r->vbar);
+		err = kvm_reg_set64(vcpu_fd, VBAR(OP1_EL1), r->vbar);
 	return err ? err : kvm_reg_set64(vcpu_fd, sp_register(r->pstate), r->sp);
 }
 
-int view_map_get(int vcpu_fd, struct view_map *m)
+/* The registers of EL1's translation, or of EL2's, whichever `op1` stands for. */
+static int map_of(int vcpu_fd, unsigned op1, struct view_map *m)
 {
-	u64 sctlr;
-	int err = kvm_reg_get64(vcpu_fd, SCTLR_EL1, &sctlr);
+	u64 sctlr = 0;
+	int err = kvm_reg_get64(vcpu_fd, SCTLR(op1), &sctlr);
 
 	if (!err)
-		err = kvm_reg_get64(vcpu_fd, TCR_EL1, &m->tcr);
+		err = kvm_reg_get64(vcpu_fd, TCR(op1), &m->tcr);
 	if (!err)
-		err = kvm_reg_get64(vcpu_fd, TTBR0_EL1, &m->ttbr[0]);
+		err = kvm_reg_get64(vcpu_fd, TTBR0(op1), &m->ttbr[0]);
 	if (!err)
-		err = kvm_reg_get64(vcpu_fd, TTBR1_EL1, &m->ttbr[1]);
+		err = kvm_reg_get64(vcpu_fd, TTBR1(op1), &m->ttbr[1]);
 	if (!err)
-		err = kvm_reg_get64(vcpu_fd, VBAR_EL1, &m->vbar);
+		err = kvm_reg_get64(vcpu_fd, VBAR(op1), &m->vbar);
 	m->on = !err && sctlr & SCTLR_M;
+	return err;
+}
+
+/*
+ * A host with VHE has its programs in EL2's translation, too. Without VHE that has no upper half,
+ * nor a second register. What EL2 has below itself and keeps apart (HCR_EL2.VM) is another guest.
+ */
+int view_map_get(int vcpu_fd, struct view_map *m)
+{
+	u64 pstate, hcr;
+	unsigned el;
+	int err = kvm_reg_get64(vcpu_fd, KVM_REG_PSTATE, &pstate);
+
+	*m = (struct view_map){ 0 };
+	if (err)
+		return err;
+	if (kvm_reg_get64(vcpu_fd, HCR_EL2, &hcr))
+		return map_of(vcpu_fd, OP1_EL1, m); /* there is no EL2 */
+	el = PSTATE_EL(pstate);
+	if (el != 2 && (el || (hcr & (HCR_E2H | HCR_TGE)) != (HCR_E2H | HCR_TGE))) {
+		m->nowhere = hcr & HCR_VM;
+		return map_of(vcpu_fd, OP1_EL1, m);
+	}
+	err = map_of(vcpu_fd, OP1_EL2, m);
+	if (!(hcr & HCR_E2H))
+		m->tcr &= TCR_LOWER;
 	return err;
 }
 
@@ -134,6 +179,8 @@ static int walk(struct mem *mem, const struct view_map *m, u64 va, gpa_t *g, u64
 
 int view_translate(struct mem *mem, const struct view_map *m, u64 va, gpa_t *g, u64 *run)
 {
+	if (m->nowhere)
+		return -EFAULT;
 	if (m->on)
 		return walk(mem, m, va, g, run);
 	*g = gpa(va);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What a debugger sees of a vCPU: its registers, and memory as its EL1 has it mapped. Of ordinary
- * guests and simulated Realms; others' are not the host's to see.
+ * What a debugger sees of a vCPU: its registers, and memory as the exception level that it is in has
+ * it mapped. Of ordinary guests and simulated Realms; others' are not the host's to see.
  *
  * A vCPU that is looked at is not in KVM_RUN, and stays out of it. Any thread, one at a time.
  */
@@ -26,9 +26,10 @@ struct view_regs {
 int view_regs_get(int vcpu_fd, struct view_regs *r);
 int view_regs_set(int vcpu_fd, const struct view_regs *r);
 
-/* How EL1 of a vCPU translates addresses. */
+/* How a vCPU translates addresses, in EL1, or in EL2 where it has that and is there. */
 struct view_map {
-	bool on; /* else addresses are what they are */
+	bool on;      /* else addresses are what they are */
+	bool nowhere; /* a guest of the guest's: what its addresses are is that one's matter */
 	u64 tcr, ttbr[2], vbar;
 };
 
