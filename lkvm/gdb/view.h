@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What a debugger sees of a vCPU: its registers, and memory as the exception level that it is in has
- * it mapped. Of ordinary guests and simulated Realms; others' are not the host's to see.
+ * What a debugger sees of a vCPU: its registers, and memory as the exception level that it is in
+ * has it mapped. Of ordinary guests and simulated Realms; others' are not the host's to see.
  *
  * A vCPU that is looked at is not in KVM_RUN, and stays out of it. Any thread, one at a time.
  */
