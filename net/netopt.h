@@ -66,8 +66,13 @@ struct net_conf {
 	struct net_hostfwd hostfwd[NET_MAX_HOSTFWD];
 	unsigned nr_hostfwd;
 
-	char pcap[PATH_MAX];	     /* capture all frames to this file; "": none */
-	struct pcap_writer *capture; /* not a key: of netif_capture(); NULL: it is not asked for */
+	char pcap[PATH_MAX]; /* capture all frames to this file; "": none */
+
+	/* ---- no keys ---- */
+	struct pcap_writer *capture; /* of netif_capture(); NULL: it is not asked for */
+	/* Is the guest paused, on any thread? NULL: it never is. */
+	bool (*held)(void *arg);
+	void *held_arg;
 };
 
 /*

@@ -68,6 +68,11 @@ static bool may_run(void *arg, unsigned index)
 	return !atomic_load(&d->held) || atomic_load(&d->stepper) == (int)index;
 }
 
+bool debugger_holds(const struct debugger *d)
+{
+	return d && atomic_load(&d->held);
+}
+
 static enum gdb_why why_of(u32 class)
 {
 	switch (class) {

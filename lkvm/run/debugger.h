@@ -33,6 +33,9 @@ int debugger_create(struct debugger **out, const char *where, const struct debug
 /* The loop does not run. Takes NULL. */
 void debugger_destroy(struct debugger *d);
 
+/* Are the vCPUs stopped for it, or but one? Any thread. Takes NULL. */
+bool debugger_holds(const struct debugger *d);
+
 /* For vcpu_env, with the debugger as argument. */
 extern const struct vcpu_debug debugger_vcpu;
 

@@ -162,6 +162,8 @@ static int make_net(struct devices *d, const struct virtio_env *env, struct virt
 	if (err)
 		return log_errno(err, "cannot start a thread");
 	conf.capture = d->capture;
+	conf.held = d->env->held;
+	conf.held_arg = d->env->held_arg;
 	err = netif_create(&n, &conf, d->env->loop);
 	if (!err)
 		err = conf.vhost ? virtio_vhost_tap_create(out, env, n)

@@ -36,6 +36,9 @@ struct devices_env {
 	/* What the guest says by pvpanic; as pvpanic_fn. */
 	void (*said)(void *arg, u64 said);
 	void *said_arg;
+	/* Is the guest paused, or held by a debugger? Any thread. NULL: it never is. */
+	bool (*held)(void *arg);
+	void *held_arg;
 };
 
 /*

@@ -158,6 +158,13 @@ static void guest_said(void *arg, u64 said)
 			   said == PVPANIC_PANICKED ? WATCH_PANICKED : WATCH_CRASH_KERNEL);
 }
 
+static bool is_held(void *arg)
+{
+	struct machine *m = arg;
+
+	return atomic_load(&m->gate.closed) || debugger_holds(m->debugger);
+}
+
 static int create_devices(struct machine *m)
 {
 	int err = loop_create(&m->io_loop, "lkvm-io");
@@ -195,6 +202,8 @@ static int create_devices(struct machine *m)
 		.bounced = m->realm_ops->confidential || m->c->bounce,
 		.said = guest_said,
 		.said_arg = m,
+		.held = is_held,
+		.held_arg = m,
 	};
 	return devices_create(&m->devices, m->c, &m->devices_env);
 }

@@ -107,7 +107,11 @@ int direct_open(struct direct *d, const struct net_conf *c, struct guard *guard,
 			       .host_loopback = c->host_loopback == NET_ON,
 			       .restricted = c->restricted,
 			       .servers = servers };
-	const struct tcp_conf tcp = { .reach = reach, .neigh = &d->neigh, .mtu = seg->mtu };
+	const struct tcp_conf tcp = { .reach = reach,
+				      .neigh = &d->neigh,
+				      .mtu = seg->mtu,
+				      .held = c->held,
+				      .held_arg = c->held_arg };
 	const struct udp_conf udp = { .reach = reach, .neigh = &d->neigh, .seg = seg };
 	int err;
 

@@ -17,6 +17,9 @@ struct tcp_conf {
 	struct reach reach;
 	struct neigh *neigh;
 	u16 mtu; /* of the guest's interface */
+	/* Is the guest paused? Then it is not asked whether it is there. NULL: it never is. */
+	bool (*held)(void *arg);
+	void *held_arg;
 };
 
 /* What it asks of the kernel. */

@@ -146,13 +146,18 @@ void tcp_rtx_arm(struct tcp_conn *c)
 
 /* ---- what runs out ---- */
 
+static bool is_held(const struct tcp *t)
+{
+	return t->conf.held && t->conf.held(t->conf.held_arg);
+}
+
 static void run_rtx(struct tcp_conn *c)
 {
 	bool syn = c->state == CONN_SYN_SENT || c->state == CONN_SYN_RCVD;
 
 	c->rtx_at = 0;
-	/* No receive buffers: nothing was lost but time. */
-	if (c->tcp->blocked || !c->tcp->up) {
+	/* No receive buffers, or it is paused: nothing was lost but time. */
+	if (c->tcp->blocked || !c->tcp->up || is_held(c->tcp)) {
 		tcp_rtx_arm(c);
 		return;
 	}
@@ -192,6 +197,11 @@ static void run_out(struct tcp_conn *c)
 	}
 	if (c->rtx_at && c->rtx_at <= tcp_now(c->tcp)) {
 		run_rtx(c);
+		return;
+	}
+	if (is_held(c->tcp)) {
+		c->active_ns = tcp_now(c->tcp);
+		c->retries = 0;
 		return;
 	}
 	if (c->retries >= KEEP_RETRIES) {

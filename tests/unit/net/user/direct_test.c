@@ -5,6 +5,9 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "net/user/segment.h"
+#include "net/user/servers.h"
+#include "net/user/tcp_conn.h"
 #include "tests/unit/net/user/talk.h"
 
 static struct world w;
@@ -241,5 +244,29 @@ START_TEST(a_closed_loopback)
 }
 END_TEST
 
+static bool held(void *arg)
+{
+	return arg;
+}
+
+START_TEST(tcp_can_ask_whether_the_guest_is_paused)
+{
+	struct net_conf c = { .mtu = 1500, .held = held, .held_arg = &c };
+	struct segment seg = { .mtu = 1500 };
+	struct direct d = { .tcp = NULL };
+	struct servers servers = { .path = "" };
+	struct guard guard = { .ipv6 = false };
+	struct loop *loop;
+	struct netif n = { .next = NULL };
+
+	ck_assert_int_eq(loop_create(&loop, "io"), 0);
+	ck_assert_int_eq(direct_open(&d, &c, &guard, &seg, &servers, loop, &n), 0);
+	ck_assert(d.tcp->conf.held(d.tcp->conf.held_arg));
+	direct_close(&d);
+	loop_destroy(loop);
+}
+END_TEST
+
 SUITE_MAIN("net/user/direct", fragments_go_the_same_way, answers_through_a_forward,
-	   two_forwards_to_a_port, a_forward_of_a_port_in_use, tcp_and_udp, a_closed_loopback)
+	   two_forwards_to_a_port, a_forward_of_a_port_in_use, tcp_and_udp, a_closed_loopback,
+	   tcp_can_ask_whether_the_guest_is_paused)

@@ -141,6 +141,52 @@ START_TEST(a_guest_that_is_gone)
 }
 END_TEST
 
+static bool paused;
+
+static bool is_paused(void *arg)
+{
+	ck_assert_ptr_eq(arg, &w);
+	return paused;
+}
+
+/* Without and with data under way, for half a day: it says nothing because it does not run. */
+START_TEST(a_guest_that_is_paused)
+{
+	u16 port;
+	int sk = serve(&port);
+
+	w.t->conf.held = is_paused;
+	w.t->conf.held_arg = &w;
+	for (u16 data = 0; data < 2; data++) {
+		struct tg g = tg_of(&w, false, 40000 + data, port);
+		struct tf f;
+		u64 after;
+		int fd;
+
+		tg_open(&g);
+		fd = accept(sk, NULL, NULL);
+		ck_assert_int_eq(write(fd, "x", data), data);
+		if (data)
+			tg_expect(&g, TCP_ACK | TCP_PSH);
+		paused = true;
+		for (unsigned i = 0; i < 50; i++) {
+			time_passes(1000 * TCP_SEC);
+			tw_quiet(&w);
+		}
+		paused = false;
+		/* And then it has to say something, as ever. */
+		ck_assert_uint_ge(count_until_end(&g, data ? TCP_ACK | TCP_PSH : TCP_ACK, &after),
+				  9);
+		ck_assert_uint_gt(after, 600 * TCP_SEC);
+		ck_assert_uint_lt(after, 8000 * TCP_SEC);
+		while (tg_next(&g, &f, 0))
+			;
+		close(fd);
+	}
+	close(sk);
+}
+END_TEST
+
 /* Probes of a closed window come slower and slower, and for as long as they are answered. */
 START_TEST(a_window_that_stays_closed)
 {
@@ -506,8 +552,8 @@ START_TEST(room_is_what_poll_finds)
 END_TEST
 
 SUITE_MAIN_FIXTURE("net/user/tcp_more", set_up, tear_down, a_syn_that_nobody_answers,
-		   data_that_nobody_acknowledges, a_guest_that_is_gone, a_window_that_stays_closed,
-		   time_wait_is_short_and_small, the_heap, the_heap_upwards, first_numbers,
-		   ten_thousand_connections, sockets_are_limited, forwards,
-		   half_open_forwards_are_limited, no_descriptor_for_a_forward,
+		   data_that_nobody_acknowledges, a_guest_that_is_gone, a_guest_that_is_paused,
+		   a_window_that_stays_closed, time_wait_is_short_and_small, the_heap,
+		   the_heap_upwards, first_numbers, ten_thousand_connections, sockets_are_limited,
+		   forwards, half_open_forwards_are_limited, no_descriptor_for_a_forward,
 		   room_is_what_poll_finds)
