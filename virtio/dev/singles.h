@@ -14,7 +14,8 @@
 /* clang-format off */
 #define VIRTIO_SINGLES(X) \
 	X(balloon, "Let the host take memory from the guest and give it back ('lkvm balloon'), and get free \
-pages back by itself (virtio-balloon)")
+pages back by itself (virtio-balloon)") \
+	/* a new row goes in front of this line, so that no device changes its place */
 /* clang-format on */
 
 #endif

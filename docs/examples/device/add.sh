@@ -10,9 +10,10 @@ example=docs/examples/device
 cp $example/button.c virtio/dev/button.c
 cp $example/button_test.c tests/unit/virtio/dev/button_test.c
 
-# The row that makes it a device: the option, its help, the constructor's prototype, its place on the bus.
+# The row that makes it a device: the option, its help, the constructor's prototype, its place on the bus. Behind
+# the others, whose places stay.
 row='	X(button, "Give the guest a button that is pressed once (virtio-input)") \\'
-sed -i "/^#define VIRTIO_SINGLES(X)/a\\
+sed -i "/a new row goes in front of this line/i\\
 $row" virtio/dev/singles.h
 # Each folder's README names its files.
 sed -i '/^  balloon  /i\
