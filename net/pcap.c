@@ -23,6 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lkvm/base/file.h"
 #include "lkvm/base/iov.h"
 #include "lkvm/base/log.h"
 #include "net/kinds.h"
@@ -175,7 +176,7 @@ static void append(struct output *o, const struct iovec *v, unsigned nr, size_t 
 		return;
 	}
 	/* A file that takes a part is on a disk that is full. */
-	if (n < 0 || fstat(o->fd, &st) || S_ISREG(st.st_mode) ||
+	if (n < 0 || file_stat(o->fd, &st) || S_ISREG(st.st_mode) ||
 	    (!o->rest && !(o->rest = malloc(REST_MAX)))) {
 		output_fail(o, n < 0 ? errno : ENOSPC);
 		return;
@@ -273,7 +274,7 @@ static const struct sys_call list[] = {
 	CALL(write),
 	CALL(close),
 	CALL_RARE(writev, "a FIFO"),
-	CALL_RARE(newfstatat, "a file that lkvm trace hands over"),
+	CALL_RARE(newfstatat, "a FIFO that is full"),
 	CALL(futex),
 };
 static const struct calls pcap_calls = CALLS("capture", list);
@@ -396,7 +397,7 @@ static bool is_regular(int fd)
 {
 	struct stat st;
 
-	return !fstat(fd, &st) && S_ISREG(st.st_mode);
+	return !file_stat(fd, &st) && S_ISREG(st.st_mode);
 }
 
 static int open_output(struct output *o, const char *path, struct loop *loop)

@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 void file_occupy_standard(void)
@@ -56,6 +57,11 @@ int file_read(const char *path, void *buf, size_t size)
 	n = read_all(fd, buf, size);
 	close(fd);
 	return n;
+}
+
+int file_stat(int fd, struct stat *st)
+{
+	return fstatat(fd, "", st, AT_EMPTY_PATH) < 0 ? -errno : 0;
 }
 
 int file_punch(int fd, u64 off, u64 len)

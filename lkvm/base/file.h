@@ -8,6 +8,8 @@
 
 #include "lkvm/base/util.h"
 
+struct stat;
+
 /*
  * For the start of a program, before it opens anything: a file or a socket that became descriptor
  * 1 or 2 would be given what is meant for a terminal. Those of 0, 1 and 2 that are closed are open
@@ -22,6 +24,12 @@ void file_occupy_standard(void);
  * open(2) or read(2).
  */
 int file_read(const char *path, void *buf, size_t size);
+
+/*
+ * fstat(2), for while a guest runs: by newfstatat(2), where fstat(2) is one call or the other in
+ * each C library, and the sandbox would have to allow both. 0 or -errno. Any thread.
+ */
+int file_stat(int fd, struct stat *st);
 
 /*
  * Give the bytes [off, off + len) of a file back to the host: they read as zeros from then on, and

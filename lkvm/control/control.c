@@ -17,7 +17,8 @@
 #include "lkvm/control/control_dir.h"
 
 static const struct sys_call call_list[] = {
-	CALL(accept4), CALL(getsockopt), CALL(recvmsg), CALL(sendto), CALL(unlinkat),
+	CALL(accept4),	CALL(getsockopt), CALL(recvmsg),
+	CALL(recvfrom), CALL(sendto),	  CALL(unlinkat),
 };
 
 const struct calls control_calls = CALLS("control socket", call_list);

@@ -35,6 +35,7 @@
 #include "lkvm/run/filter.h"
 #include "lkvm/run/landlock.h"
 #include "lkvm/run/pci_slots.h"
+#include "lkvm/run/service.h"
 #include "lkvm/run/violation.h"
 #include "lkvm/run/warden.h"
 #include "lkvm/vm/loop.h"
@@ -303,6 +304,7 @@ static void compose(struct filter *f, const struct confine_env *env)
 		filter_add(f, &rhi_calls);
 	filter_add(f, &warden_calls);
 	filter_add(f, &control_calls);
+	filter_add(f, &service_calls);
 	if (env->c->watch.report || env->c->watch.events)
 		filter_add(f, &outfile_calls);
 	assign_calls(env->assign, f);

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "lkvm/base/encode.h"
+#include "lkvm/base/file.h"
 #include "lkvm/run/devices.h"
 #include "lkvm/run/service_balloon.h"
 #include "lkvm/run/service_debug.h"
@@ -42,6 +43,12 @@ struct service {
 	struct service_balloon *balloon;
 	struct service_debug *debug;
 };
+
+static const struct sys_call call_list[] = {
+	CALL(newfstatat), /* a file that lkvm trace hands over */
+};
+
+const struct calls service_calls = CALLS("requests", call_list);
 
 typedef unsigned long long ull;
 
@@ -192,7 +199,7 @@ static const char *start_capture(struct service *s, struct control_client *c)
 
 	if (fd < 0)
 		return NULL;
-	if (s->capturer || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+	if (s->capturer || file_stat(fd, &st) || !S_ISREG(st.st_mode)) {
 		close(fd);
 		return s->capturer ? "its network is being captured already"
 				   : "a capture goes to a regular file";

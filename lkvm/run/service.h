@@ -78,4 +78,7 @@ void service_gone(struct service *s, struct control_client *c);
 
 bool service_paused(const struct service *s);
 
+/* What answers ask of the kernel, whatever devices there are. */
+extern const struct calls service_calls;
+
 #endif

@@ -24,6 +24,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "lkvm/base/file.h"
 #include "lkvm/base/log.h"
 #include "virtio/disk/disk_file.h"
 #include "virtio/disk/disk_formats.h"
@@ -274,13 +275,16 @@ static int probe_file(const struct disk_conf *conf, const struct disk_file *f, s
 int disk_file_size(const struct disk_file *f, u32 block_size, u64 *size)
 {
 	struct stat st;
+	int err;
 
 	if (f->layer)
 		return -EOPNOTSUPP;
-	/* While the guest runs: not fstat(2), which is another system call in each C library. */
-	if (f->is_blk ? ioctl(f->fd, BLKGETSIZE64, size) < 0
-		      : fstatat(f->fd, "", &st, AT_EMPTY_PATH) < 0)
-		return -errno;
+	if (f->is_blk)
+		err = ioctl(f->fd, BLKGETSIZE64, size) < 0 ? -errno : 0;
+	else
+		err = file_stat(f->fd, &st);
+	if (err)
+		return err;
 	*size = align_down(f->is_blk ? *size : (u64)st.st_size, block_size);
 	return 0;
 }

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -84,4 +86,16 @@ START_TEST(standard_descriptors)
 }
 END_TEST
 
-SUITE_MAIN("lkvm/file", sizes, in_pieces, standard_descriptors)
+START_TEST(what_a_descriptor_is)
+{
+	struct stat st;
+	int fd = memfd_create("x", MFD_CLOEXEC);
+
+	ck_assert(!ftruncate(fd, 5) && !file_stat(fd, &st));
+	ck_assert(S_ISREG(st.st_mode) && st.st_size == 5);
+	close(fd);
+	ck_assert_int_eq(file_stat(fd, &st), -EBADF);
+}
+END_TEST
+
+SUITE_MAIN("lkvm/file", sizes, in_pieces, standard_descriptors, what_a_descriptor_is)
