@@ -245,6 +245,11 @@ static int check_boot(const struct config *c)
 			"--override-bad-firmware-cntfrq are of no use, put them into that tree");
 	if (c->firmware_addr_set && !c->firmware)
 		return refuse("--firmware-address is of no use without --firmware");
+	if (c->flat && c->firmware)
+		return refuse("--flat is about --kernel: firmware is started as it is anyway");
+	if (c->watch.max_resets && !c->reboot)
+		return refuse("--max-resets is of no use without --reboot: the first reset is the "
+			      "end of the run");
 	return check_disks(c);
 }
 

@@ -211,6 +211,16 @@ START_TEST(contradictions)
 	c.firmware_addr_set = true;
 	refused("--firmware-address is of no use without --firmware");
 	conf();
+	c.kernel = NULL;
+	c.firmware = "fw";
+	c.flat = true;
+	refused("--flat is about --kernel");
+	conf();
+	c.watch.max_resets = 3;
+	refused("--max-resets is of no use without --reboot");
+	c.reboot = true;
+	ck_assert_int_eq(config_complete(&c), 0);
+	conf();
 	c.sve_max_vl = 256;
 	c.sve = false;
 	refused("SVE VL requested when SVE is disabled");
