@@ -197,6 +197,12 @@ int tcp_create(struct tcp **out, const struct tcp_conf *c, struct loop *loop, st
 	return 0;
 }
 
+/* The guest has: then it is a stream with an end, which the kernel still delivers. */
+static bool has_said_all(const struct tcp_conn *c)
+{
+	return c->state == CONN_CLOSE_WAIT || c->state == CONN_CLOSING || c->state == CONN_LAST_ACK;
+}
+
 void tcp_destroy(struct tcp *t)
 {
 	if (!t)
@@ -205,7 +211,7 @@ void tcp_destroy(struct tcp *t)
 	tcp_listen_close(t);
 	for (unsigned i = 0; i < t->nr_buckets && t->buckets; i++)
 		while (t->buckets[i])
-			tcp_conn_end(t->buckets[i], true);
+			tcp_conn_end(t->buckets[i], !has_said_all(t->buckets[i]));
 	tcp_bury(t);
 	budget_leave(&t->budget);
 	loop_timer_del(t->timer);

@@ -167,6 +167,11 @@ static int no_data(struct tcp_conn *c, u32 seq, int err)
 		return 0;
 	}
 	c->readable = false;
+	/* Nothing follows that would take it out of the socket; the peer may wait for the room. */
+	if (tcp_host_drop(c, 0)) {
+		tcp_abort(c);
+		return 0;
+	}
 	if (!err) {
 		c->eof = true;
 		c->snd_fin = seq;

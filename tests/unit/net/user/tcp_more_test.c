@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 
@@ -112,6 +113,69 @@ START_TEST(data_that_nobody_acknowledges)
 	ck_assert_int_eq(errno, ECONNRESET);
 	close(fd);
 	close(sk);
+}
+END_TEST
+
+/* What is acknowledged makes room for the peer, also where nothing follows. */
+START_TEST(nothing_acknowledged_stays_in_the_socket)
+{
+	static const char data[2000];
+	u16 port;
+	int left = 1, fd, sk = serve(&port);
+	struct tg g = tg_of(&w, false, 40000, port);
+
+	g.win = sizeof(data) / 2;
+	tg_open(&g);
+	fd = accept(sk, NULL, NULL);
+	ck_assert_int_eq(write(fd, data, sizeof(data)), sizeof(data));
+	for (unsigned i = 0; i < 2; i++) {
+		struct tf f;
+
+		ck_assert(tg_next(&g, &f, scaled(3000)));
+		ck_assert_uint_eq(f.len, g.win);
+		g.ack += f.len;
+		tg_send(&g, TCP_ACK, NULL, 0);
+	}
+	ck_assert_int_eq(ioctl(tg_conn(&g)->fd, FIONREAD, &left), 0);
+	ck_assert_int_eq(left, 0);
+	close(fd);
+	close(sk);
+}
+END_TEST
+
+/*
+ * A stream that the guest has ended gets to a slow peer, all of it, from the host's buffer; one
+ * that it has not ended does not look as if it had.
+ */
+START_TEST(the_end_of_all)
+{
+	static char data[1000], buf[200000];
+
+	for (u16 fin = 0; fin < 2; fin++) {
+		const int little = 4096;
+		size_t sent = 0, got = 0;
+		u16 port;
+		int fd, sk = serve(&port);
+		struct tg g = tg_of(&w, false, 40000, port);
+		ssize_t n;
+
+		setsockopt(sk, SOL_SOCKET, SO_RCVBUF, &little, sizeof(little));
+		tg_open(&g);
+		fd = accept(sk, NULL, NULL);
+		for (; sent < 40 * sizeof(data); sent += sizeof(data))
+			tg_send(&g, TCP_ACK, data, sizeof(data));
+		if (fin)
+			tg_send(&g, TCP_ACK | TCP_FIN, NULL, 0);
+		ck_assert_int_eq(tg_state(&g), fin ? CONN_CLOSE_WAIT : CONN_ESTABLISHED);
+		tw_close(&w);
+		while ((n = read(fd, buf, sizeof(buf))) > 0)
+			got += (size_t)n;
+		ck_assert_int_eq(n, fin ? 0 : -1);
+		ck_assert(!fin || got == sent);
+		close(fd);
+		close(sk);
+		tw_open(&w, 0);
+	}
 }
 END_TEST
 
@@ -552,7 +616,8 @@ START_TEST(room_is_what_poll_finds)
 END_TEST
 
 SUITE_MAIN_FIXTURE("net/user/tcp_more", set_up, tear_down, a_syn_that_nobody_answers,
-		   data_that_nobody_acknowledges, a_guest_that_is_gone, a_guest_that_is_paused,
+		   data_that_nobody_acknowledges, nothing_acknowledged_stays_in_the_socket,
+		   the_end_of_all, a_guest_that_is_gone, a_guest_that_is_paused,
 		   a_window_that_stays_closed, time_wait_is_short_and_small, the_heap,
 		   the_heap_upwards, first_numbers, ten_thousand_connections, sockets_are_limited,
 		   forwards, half_open_forwards_are_limited, no_descriptor_for_a_forward,
