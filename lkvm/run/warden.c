@@ -183,7 +183,7 @@ void warden_watch(struct warden *w, warden_suspect_fn suspect, void *arg)
 {
 	struct word word = { .w = w, .suspect = suspect, .arg = arg };
 
-	loop_call(w->loop, do_watch, &word);
+	loop_do(w->loop, do_watch, &word);
 }
 
 static void do_last_word(void *arg)
@@ -198,7 +198,7 @@ void warden_last_word(struct warden *w, warden_word_fn fn, void *arg)
 {
 	struct word word = { .w = w, .last = fn, .arg = arg };
 
-	loop_call(w->loop, do_last_word, &word);
+	loop_do(w->loop, do_last_word, &word);
 }
 
 static void do_serve(void *arg)
@@ -212,7 +212,7 @@ int warden_serve(struct warden *w, const struct service_env *env)
 {
 	struct word word = { .w = w, .env = env };
 
-	loop_call(w->loop, do_serve, &word);
+	loop_do(w->loop, do_serve, &word);
 	return word.err ? log_errno(word.err, "cannot serve the control socket") : 0;
 }
 
@@ -225,12 +225,12 @@ static void do_phase(void *arg)
 
 void warden_runs(struct warden *w)
 {
-	loop_call(w->loop, do_phase, &(struct word){ .w = w, .phase = RUNNING });
+	loop_do(w->loop, do_phase, &(struct word){ .w = w, .phase = RUNNING });
 }
 
 void warden_ends(struct warden *w)
 {
-	loop_call(w->loop, do_phase, &(struct word){ .w = w, .phase = ENDING });
+	loop_do(w->loop, do_phase, &(struct word){ .w = w, .phase = ENDING });
 }
 
 static void do_unserve(void *arg)
@@ -245,7 +245,7 @@ static void do_unserve(void *arg)
 void warden_unserve(struct warden *w)
 {
 	if (w)
-		loop_call(w->loop, do_unserve, w);
+		loop_do(w->loop, do_unserve, w);
 }
 
 static void do_unwatch(void *arg)
@@ -258,7 +258,7 @@ static void do_unwatch(void *arg)
 void warden_unwatch(struct warden *w)
 {
 	if (w)
-		loop_call(w->loop, do_unwatch, w);
+		loop_do(w->loop, do_unwatch, w);
 }
 
 static void do_give_back(void *arg)
@@ -284,7 +284,7 @@ static void do_again(void *arg)
 
 bool warden_again(struct warden *w)
 {
-	loop_call(w->loop, do_again, w);
+	loop_do(w->loop, do_again, w);
 	return stop_again(&w->stop);
 }
 

@@ -117,6 +117,12 @@ bool loop_borrow(struct loop *l);
 void loop_give_back(struct loop *l);
 
 /*
+ * As loop_call(), for what is short and any thread's to do: the caller does it itself while the
+ * loop waits for events, and two changes of threads are saved.
+ */
+void loop_do(struct loop *l, loop_call_fn fn, void *arg);
+
+/*
  * Does a thread run this that has borrowed the loop? What only the loop's own thread can do (what
  * the kernel ties to a thread) is left to a timer then. On the loop.
  */

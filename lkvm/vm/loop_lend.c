@@ -52,6 +52,16 @@ void loop_give_back(struct loop *l)
 		after(after_arg);
 }
 
+void loop_do(struct loop *l, loop_call_fn fn, void *arg)
+{
+	if (loop_here(l) || !loop_borrow(l)) {
+		loop_call(l, fn, arg);
+		return;
+	}
+	fn(arg);
+	loop_give_back(l);
+}
+
 bool loop_is_borrowed(const struct loop *l)
 {
 	return l->borrowed;

@@ -267,7 +267,7 @@ void watch_started(struct watch *w, const struct watch_start *about)
 {
 	struct start s = { w, about };
 
-	loop_call(w->loop, begin, &s);
+	loop_do(w->loop, begin, &s);
 }
 
 /* Has this boot panicked? What comes after a panic decides whether it is one. */
@@ -311,7 +311,7 @@ static void close_boot(void *arg)
 bool watch_ended(struct watch *w, enum stop_reason end)
 {
 	w->end = end;
-	loop_call(w->loop, close_boot, w);
+	loop_do(w->loop, close_boot, w);
 	return w->again;
 }
 

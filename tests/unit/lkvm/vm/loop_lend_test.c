@@ -107,6 +107,49 @@ START_TEST(who_borrows_is_the_thread_of_the_loop)
 }
 END_TEST
 
+static pthread_t done_by;
+
+static void note(void *arg)
+{
+	count(arg);
+	done_by = pthread_self();
+}
+
+static void *do_note(void *arg)
+{
+	loop_do(l, note, NULL);
+	return NULL;
+}
+
+START_TEST(what_is_short_is_done_by_who_asks)
+{
+	pthread_t busy, t;
+
+	loop_do(l, note, NULL);
+	ck_assert_uint_eq(calls, 1);
+	ck_assert_int_eq(loop_start(l), 0);
+	borrow();
+	loop_do(l, note, NULL); /* it is the loop's thread */
+	loop_give_back(l);
+	ck_assert_uint_eq(calls, 2);
+	loop_do(l, note, NULL);
+	ck_assert_uint_eq(calls, 3);
+	ck_assert(pthread_equal(done_by, pthread_self()));
+	ck_assert(!loop_here(l));
+	/* At work it does it itself. */
+	pthread_create(&busy, NULL, call_busy, NULL);
+	sem_wait(&begun);
+	pthread_create(&t, NULL, do_note, NULL);
+	usleep(20000);
+	ck_assert_uint_eq(calls, 3);
+	sem_post(&go_on);
+	pthread_join(busy, NULL);
+	pthread_join(t, NULL);
+	ck_assert_uint_eq(calls, 4);
+	ck_assert(!pthread_equal(done_by, t) && !pthread_equal(done_by, pthread_self()));
+}
+END_TEST
+
 static void count_outside(void *arg)
 {
 	ck_assert(!loop_here(l));
@@ -226,6 +269,6 @@ START_TEST(one_at_a_time_and_no_call_is_lost)
 END_TEST
 
 SUITE_MAIN_FIXTURE("lkvm/vm/loop_lend", up, down, lent_only_while_its_thread_waits,
-		   who_borrows_is_the_thread_of_the_loop, a_borrower_does_one_thing_more,
-		   what_a_borrower_deletes_is_not_called, events_wait_until_it_is_given_back,
-		   one_at_a_time_and_no_call_is_lost)
+		   who_borrows_is_the_thread_of_the_loop, what_is_short_is_done_by_who_asks,
+		   a_borrower_does_one_thing_more, what_a_borrower_deletes_is_not_called,
+		   events_wait_until_it_is_given_back, one_at_a_time_and_no_call_is_lost)
