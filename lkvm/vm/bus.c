@@ -152,7 +152,16 @@ static bool touches(u64 base, u64 size, u64 a, unsigned len)
 	return a - base < size || base - a < len;
 }
 
-/* Copy the range that the access touches, if any. */
+/* What is before the range `i`, back to the one before: a range of no device. */
+static struct bus_range hole(const struct bus *b, size_t i)
+{
+	u64 begin = i ? b->ranges[i - 1].base.a + b->ranges[i - 1].len : 0;
+	u64 end = i < b->nr ? b->ranges[i].base.a : UINT64_MAX;
+
+	return (struct bus_range){ .base = gpa(begin), .len = end - begin };
+}
+
+/* Copy the range that the access touches, or the hole that it begins in: false. */
 static bool lookup(struct bus *b, u64 a, unsigned len, struct bus_near *out)
 {
 	bool found;
@@ -161,8 +170,7 @@ static bool lookup(struct bus *b, u64 a, unsigned len, struct bus_near *out)
 	pthread_rwlock_rdlock(&b->lock);
 	i = find(b, a);
 	found = i < b->nr && touches(b->ranges[i].base.a, b->ranges[i].len, a, len);
-	if (found)
-		*out = (struct bus_near){ atomic_load(&b->changes), b->ranges[i] };
+	*out = (struct bus_near){ atomic_load(&b->changes), found ? b->ranges[i] : hole(b, i) };
 	pthread_rwlock_unlock(&b->lock);
 	return found;
 }
@@ -208,14 +216,22 @@ static enum bus_result access_range(const struct bus_range *r, u64 a, unsigned l
 	return BUS_OK;
 }
 
+/* What begins in a range finds it again, also if it ends elsewhere; in a hole it is all of it. */
+static bool is_near(const struct bus *b, const struct bus_near *near, u64 a, unsigned len)
+{
+	const struct bus_range *r = &near->range;
+	u64 off = a - r->base.a;
+
+	return near->changes == atomic_load(&b->changes) && off < r->len &&
+	       (r->ops || len <= r->len - off);
+}
+
 enum bus_result bus_access_near(struct bus *b, struct bus_near *near, gpa_t g, unsigned len,
 				bool is_write, u64 *val)
 {
-	/* What begins in it finds it again, also what does not end there. */
-	bool is_near = near->changes == atomic_load(&b->changes) &&
-		       g.a - near->range.base.a < near->range.len;
-
-	if (!is_near && !lookup(b, g.a, len, near))
+	if (!is_near(b, near, g.a, len))
+		lookup(b, g.a, len, near);
+	if (!near->range.ops)
 		return access_window(b, g.a, len, is_write, val);
 	return access_range(&near->range, g.a, len, is_write, val);
 }

@@ -77,12 +77,12 @@ int bus_remove(struct bus *b, gpa_t base, void *dev);
 enum bus_result bus_access(struct bus *b, gpa_t g, unsigned len, bool is_write, u64 *val);
 
 /*
- * The same for a thread whose accesses often hit the range that its last one did: that is in *near,
- * which begins as zeros and belongs to the thread.
+ * The same for a thread whose accesses often hit the range that its last one did, or the hole
+ * between two: that is in *near, which begins as zeros and belongs to the thread.
  */
 struct bus_near {
-	u64 changes; /* the bus's number of changes when it was looked up */
-	struct bus_range range;
+	u64 changes;		/* the bus's number of changes when it was looked up */
+	struct bus_range range; /* without ops: a hole */
 };
 enum bus_result bus_access_near(struct bus *b, struct bus_near *near, gpa_t g, unsigned len,
 				bool is_write, u64 *val);
