@@ -30,11 +30,11 @@
 
 static void aliases(struct tree *t)
 {
-	char name[16], path[NAME_AT_SIZE];
+	char name[] = "serial0", path[NAME_AT_SIZE];
 
 	node(t, "aliases");
 	for (unsigned i = 0; i < MEMMAP_NR_UARTS; i++) {
-		snprintf(name, sizeof(name), "serial%u", i);
+		name[strlen("serial")] = (char)('0' + i);
 		prop_str(t, name, name_at(path, "/serial", board_uart(i).a));
 	}
 	end(t);

@@ -179,7 +179,7 @@ static void page_update(struct serial *s)
 {
 	u8 regs[SERIAL_PAGE_REGS];
 
-	if (!serial_is_quiet(s))
+	if (s->printed && !serial_is_quiet(s))
 		s->printed = 0;
 	if (!s->page || (!is_shown(s) && s->printed < MANY_PRINTED))
 		return;

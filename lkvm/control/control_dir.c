@@ -50,7 +50,9 @@ bool control_name_ok(const char *name)
 
 void control_dir_file(char file[CONTROL_FILE_MAX], const char *name)
 {
-	snprintf(file, CONTROL_FILE_MAX, "%.*s" SUFFIX, (int)CONTROL_NAME_MAX - 1, name);
+	size_t len = text_add(file, CONTROL_NAME_MAX, 0, name);
+
+	text_add(file, CONTROL_FILE_MAX, len, SUFFIX);
 }
 
 /* Ours alone; kvmtool's may be open to others. */
