@@ -14,6 +14,7 @@
  * which can be on its way to who waits for the turn, is put on `dead` and freed after the batch.
  */
 #include <errno.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,21 +53,25 @@ void loop_wake(struct loop *l)
 
 /* ---- file descriptors ---- */
 
+static int watch_fd(struct loop_fd *f)
+{
+	struct epoll_event ev = { .events = f->events, .data.ptr = f };
+
+	return epoll_ctl(f->loop->epfd, EPOLL_CTL_ADD, f->fd, &ev) < 0 ? -errno : 0;
+}
+
 int loop_fd_add(struct loop *l, int fd, u32 events, loop_fd_fn fn, void *arg, struct loop_fd **out)
 {
 	struct loop_fd *f = calloc(1, sizeof(*f));
+	int err;
 
 	if (!f)
 		return -ENOMEM;
 	*f = (struct loop_fd){ .loop = l, .fd = fd, .events = events, .fn = fn, .arg = arg };
-
-	struct epoll_event ev = { .events = events, .data.ptr = f };
-
-	if (epoll_ctl(l->epfd, EPOLL_CTL_ADD, fd, &ev) < 0) {
-		int err = errno;
-
+	err = watch_fd(f);
+	if (err) {
 		free(f);
-		return -err;
+		return err;
 	}
 	f->next = l->fds;
 	f->link = &l->fds;
@@ -248,7 +253,7 @@ static void init_called(struct loop *l)
 int loop_create(struct loop **out, const char *name)
 {
 	struct loop *l = calloc(1, sizeof(*l));
-	int err;
+	int err = 0;
 
 	if (!l)
 		return -ENOMEM;
@@ -261,20 +266,20 @@ int loop_create(struct loop **out, const char *name)
 	init_called(l);
 	l->calls_tail = &l->calls;
 	l->rest = (struct loop_timer){ .loop = l, .fn = loop_rested, .arg = l };
-	if (l->epfd < 0 || l->wakefd < 0 || l->timerfd < 0) {
+	l->wake = (struct loop_fd){ .loop = l, .fd = l->wakefd, .fn = on_wake, .arg = l };
+	l->wake.events = EPOLLIN | EPOLLET;
+	l->tick = (struct loop_fd){ .loop = l, .fd = l->timerfd, .fn = loop_timers_due, .arg = l };
+	l->tick.events = EPOLLIN;
+	if (l->epfd < 0 || l->wakefd < 0 || l->timerfd < 0)
 		err = -errno;
-		goto fail;
-	}
-	err = loop_fd_add(l, l->wakefd, EPOLLIN | EPOLLET, on_wake, l, &l->wake);
+	if (!err)
+		err = watch_fd(&l->wake);
+	if (!err)
+		err = watch_fd(&l->tick);
 	if (err)
-		goto fail;
-	err = loop_fd_add(l, l->timerfd, EPOLLIN, loop_timers_due, l, &l->tick);
-	if (err)
-		goto fail;
-	*out = l;
-	return 0;
-fail:
-	loop_destroy(l);
+		loop_destroy(l);
+	else
+		*out = l;
 	return err;
 }
 
@@ -380,24 +385,28 @@ static void come_soon(void)
 	syscall(SYS_sched_setattr, 0, &a, 0);
 }
 
+struct start {
+	struct loop *l;
+	sem_t done;
+};
+
 static void *thread_main(void *arg)
 {
-	struct loop *l = arg;
+	struct start *s = arg;
+	struct loop *l = s->l;
 
 	pthread_setname_np(pthread_self(), l->name);
 	if (l->helper_link)
 		come_soon();
-	atomic_store(&l->self, pthread_self());
+	sem_post(&s->done);
 	run(l);
 	return NULL;
 }
 
-static void nothing(void *arg)
-{
-}
-
+/* Returns when the thread has done what it may not do any more when lkvm is confined. */
 int loop_start(struct loop *l)
 {
+	struct start s = { .l = l };
 	sigset_t all, old;
 	int err;
 
@@ -413,13 +422,15 @@ int loop_start(struct loop *l)
 	atomic_store(&l->running, true);
 	signals_of_others(&all);
 	pthread_sigmask(SIG_BLOCK, &all, &old);
-	err = pthread_create(&l->thread, NULL, thread_main, l);
+	sem_init(&s.done, 0, 0);
+	err = pthread_create(&l->thread, NULL, thread_main, &s);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	l->started = !err;
 	if (err)
 		atomic_store(&l->running, false);
-	else
-		loop_call(l, nothing, NULL);
+	while (!err && sem_wait(&s.done) < 0)
+		; /* EINTR */
+	sem_destroy(&s.done);
 	return -err;
 }
 

@@ -48,7 +48,7 @@ struct late {
 struct loop {
 	char name[16];
 	int epfd, wakefd, timerfd;
-	struct loop_fd *wake, *tick;
+	struct loop_fd wake, tick;
 	struct loop_fd *fds, *dead;
 	struct loop_timer *timers; /* armed, by deadline */
 	struct loop_timer *all_timers;
