@@ -57,6 +57,19 @@ static inline size_t text_add(char *buf, size_t size, size_t used, const char *t
 	return used + n;
 }
 
+/* The same with a number, in decimal. */
+static inline size_t text_add_number(char *buf, size_t size, size_t used, u64 number)
+{
+	char digits[21];
+	size_t at = sizeof(digits) - 1;
+
+	digits[at] = '\0';
+	do
+		digits[--at] = (char)('0' + number % 10);
+	while (number /= 10);
+	return text_add(buf, size, used, digits + at);
+}
+
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #define BIT(n) (UINT64_C(1) << (n))
 

@@ -16,7 +16,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <termios.h>
@@ -33,7 +32,8 @@ int fds_own(int fd, int mode, bool *blocking)
 	if (mode == O_WRONLY && (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY) {
 		*blocking = true;
 	} else if (!S_ISREG(st.st_mode)) {
-		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+		text_add_number(path, sizeof(path),
+				text_add(path, sizeof(path), 0, "/proc/self/fd/"), (unsigned)fd);
 		own = open(path, mode | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 		if (own >= 0)
 			return own;

@@ -26,13 +26,24 @@
 #define SUFFIX ".sock"
 #define BACKLOG 16
 
+void control_dir_file(char file[CONTROL_FILE_MAX], const char *name)
+{
+	size_t len = text_add(file, CONTROL_NAME_MAX, 0, name);
+
+	text_add(file, CONTROL_FILE_MAX, len, SUFFIX);
+}
+
 /* Through the descriptor: 108 bytes of sun_path are enough for any name. */
 static struct sockaddr_un socket_addr(int dir, const char *name)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	char file[CONTROL_FILE_MAX];
+	size_t n = text_add(a.sun_path, sizeof(a.sun_path), 0, "/proc/self/fd/");
 
-	snprintf(a.sun_path, sizeof(a.sun_path), "/proc/self/fd/%d/%.*s" SUFFIX, dir,
-		 (int)CONTROL_NAME_MAX - 1, name);
+	control_dir_file(file, name);
+	n = text_add_number(a.sun_path, sizeof(a.sun_path), n, (unsigned)dir);
+	n = text_add(a.sun_path, sizeof(a.sun_path), n, "/");
+	text_add(a.sun_path, sizeof(a.sun_path), n, file);
 	return a;
 }
 
@@ -46,13 +57,6 @@ bool control_name_ok(const char *name)
 	memcpy(safe, name, len);
 	encode_safe(safe, len, "");
 	return !memcmp(safe, name, len);
-}
-
-void control_dir_file(char file[CONTROL_FILE_MAX], const char *name)
-{
-	size_t len = text_add(file, CONTROL_NAME_MAX, 0, name);
-
-	text_add(file, CONTROL_FILE_MAX, len, SUFFIX);
 }
 
 /* Ours alone; kvmtool's may be open to others. */

@@ -15,7 +15,6 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -258,7 +257,7 @@ static void *thread_main(void *arg)
 	struct vcpu *v = arg;
 	char name[16];
 
-	snprintf(name, sizeof(name), "vcpu%u", v->index);
+	text_add_number(name, sizeof(name), text_add(name, sizeof(name), 0, "vcpu"), v->index);
 	pthread_setname_np(pthread_self(), name);
 	if (v->env->affinity && sched_setaffinity(0, sizeof(cpu_set_t), v->env->affinity) < 0)
 		log_warn("vCPU %u: cannot be bound to the CPUs of --vcpu-affinity: %s", v->index,

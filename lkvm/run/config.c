@@ -144,9 +144,11 @@ static int refuse(const char *why)
 static int default_name(struct config *c)
 {
 	char shown[CONTROL_NAME_MAX + 1];
+	size_t n;
 
 	if (!c->name) {
-		snprintf(c->name_buf, sizeof(c->name_buf), "guest-%d", (int)getpid());
+		n = text_add(c->name_buf, sizeof(c->name_buf), 0, "guest-");
+		text_add_number(c->name_buf, sizeof(c->name_buf), n, (unsigned)getpid());
 		c->name = c->name_buf;
 	}
 	/* 'lkvm list' shows what ls(1) does. */

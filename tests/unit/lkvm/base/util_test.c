@@ -27,4 +27,22 @@ START_TEST(as_printf_does_it)
 }
 END_TEST
 
-SUITE_MAIN("lkvm/util", as_printf_does_it)
+START_TEST(numbers_as_printf_has_them)
+{
+	static const u64 numbers[] = { 0, 9, 10, 1234567890, UINT64_MAX };
+	char buf[32], same[32];
+
+	for (size_t size = 4; size < sizeof(buf); size++) {
+		for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
+			size_t n = text_add(buf, size, 0, "no.");
+
+			n = text_add_number(buf, size, n, numbers[i]);
+			snprintf(same, size, "no.%llu", (unsigned long long)numbers[i]);
+			ck_assert_str_eq(buf, same);
+			ck_assert_uint_eq(n, strlen(same));
+		}
+	}
+}
+END_TEST
+
+SUITE_MAIN("lkvm/util", as_printf_does_it, numbers_as_printf_has_them)
