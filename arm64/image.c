@@ -69,15 +69,15 @@ struct stream {
 	u64 left;	     /* others: bytes of `from` that belong to it */
 	u64 given;	     /* read so far */
 	struct unpack unpack;
-	u8 *in; /* what unpack.in points into */
-	u8 head[IMAGE_LOOK_LEN];
+	u8 *in;			   /* what unpack.in points into */
 	size_t head_pos, head_len; /* head[head_pos..head_len) was not read yet */
+	u8 head[IMAGE_LOOK_LEN];   /* last */
 };
 
 struct image {
 	int fd;
 	const char *name;
-	struct stream streams[UNPACK_MAX + 1], *top;
+	struct stream *top, streams[UNPACK_MAX + 1]; /* those up to the top are in use */
 };
 
 /* ---- reading ---- */
@@ -282,19 +282,27 @@ static int look(struct image *im)
 	return err;
 }
 
+/* An empty one; its head comes later. */
+static struct stream *add_stream(struct image *im)
+{
+	im->top = im->top ? im->top + 1 : im->streams;
+	memset(im->top, 0, offsetof(struct stream, head));
+	return im->top;
+}
+
 /* Put a decoder on top of what is there. */
 static int push(struct image *im, const struct unpack_format *format, u64 left)
 {
-	struct stream *s = im->top + 1;
+	struct stream *from = im->top, *s;
 	int err;
 
-	if (s == im->streams + ARRAY_SIZE(im->streams)) {
+	if (from == im->streams + UNPACK_MAX) {
 		log_error("%s is packed more than %d times: unpack it first", im->name, UNPACK_MAX);
 		return -ENOEXEC;
 	}
-	s->from = im->top;
+	s = add_stream(im);
+	s->from = from;
 	s->left = left;
-	im->top = s;
 	s->in = malloc(IN_CHUNK);
 	if (!s->in)
 		return log_errno(-ENOMEM, "cannot unpack %s", im->name);
@@ -347,7 +355,7 @@ static int check_kind(const struct image *im)
 
 int image_open(struct image **out, int fd, u64 size, const char *name, enum image_take take)
 {
-	struct image *im = calloc(1, sizeof(*im));
+	struct image *im = alloc_headed(sizeof(*im), offsetof(struct image, streams));
 	int err = -ENOMEM;
 
 	if (!im) {
@@ -356,8 +364,7 @@ int image_open(struct image **out, int fd, u64 size, const char *name, enum imag
 	}
 	im->fd = fd;
 	im->name = name;
-	im->top = im->streams;
-	im->top->end = size;
+	add_stream(im)->end = size;
 	err = take == IMAGE_AS_IT_IS ? look(im) : open_streams(im);
 	if (!err && take != IMAGE_AS_IT_IS)
 		err = check_kind(im);
@@ -373,9 +380,9 @@ void image_close(struct image *im)
 {
 	if (!im)
 		return;
-	for (size_t i = 0; i < ARRAY_SIZE(im->streams); i++) {
-		unpack_close(&im->streams[i].unpack);
-		free(im->streams[i].in);
+	for (struct stream *s = im->streams; s <= im->top; s++) {
+		unpack_close(&s->unpack);
+		free(s->in);
 	}
 	close(im->fd);
 	free(im);

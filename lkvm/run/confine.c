@@ -346,7 +346,7 @@ static void tell(const struct filter *f)
 
 static int filter_all(const struct confine_env *env)
 {
-	struct filter *f = calloc(1, sizeof(*f));
+	struct filter *f = alloc_headed(sizeof(*f), offsetof(struct filter, rooms));
 	int err = f ? violation_catch(warden_leave_now, env->warden) : -ENOMEM;
 
 	/* From here on large buffers come from brk(2), too. */

@@ -28,6 +28,8 @@ int ere_run_init(struct ere_run *r, const struct ere *ere)
 
 void ere_run_fini(struct ere_run *r)
 {
+	if (!r->ere)
+		return;
 	free(r->seen);
 	free(r->now);
 	free(r->next);
