@@ -193,7 +193,7 @@ static void give_up(struct outbuf *o, int err)
 	bool unread = err == -EPIPE && o->user.unread;
 
 	if (!unread)
-		log_warn("console output is lost from here on: %s", strerror(-err));
+		log_warn("output is lost from here on: %s", strerror(-err));
 	pthread_mutex_lock(&o->lock);
 	o->sink = SINK_GONE;
 	o->failed = !unread;

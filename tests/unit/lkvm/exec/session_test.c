@@ -250,7 +250,7 @@ START_TEST(outputs_that_are_closed)
 	ck_assert_int_eq(status_after(OUT, 0, 0), 0);
 	ck_assert_int_eq(status_after(OUT, 5, 0), EXIT_FAILED);
 	ck_assert_int_gt(read(err, buf, sizeof(buf) - 1), 0);
-	ck_assert_str_eq(buf, "  Warning: console output is lost from here on: "
+	ck_assert_str_eq(buf, "  Warning: output is lost from here on: "
 			      "Bad file descriptor\n");
 	close(STDERR_FILENO);
 	file_occupy_standard();
