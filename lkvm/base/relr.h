@@ -83,15 +83,20 @@ static inline void relr_relocate(const u64 *entry, const u64 *end, u64 base, str
 {
 	u64 at = 0, passed = inside ? 0 : relr_whole(s); /* over without a look */
 
-	for (; entry < end; entry++) {
+	while (entry < end) {
 		if (!(*entry & 1)) {
 			relr_add(base, *entry, s, inside);
-			at = *entry + 8;
-			continue;
+			at = *entry++ + 8;
+		} else if (at - s.begin < passed) {
+			u64 left = (passed - (at - s.begin) + RELR_SIZE - 1) / RELR_SIZE;
+
+			left = MIN(left, (u64)(end - entry));
+			for (; left && *entry & 1; left--, entry++)
+				at += RELR_SIZE;
+		} else {
+			relr_bitmap(*entry++ >> 1, base, at, s, inside);
+			at += RELR_SIZE;
 		}
-		if (at - s.begin >= passed)
-			relr_bitmap(*entry >> 1, base, at, s, inside);
-		at += RELR_SIZE;
 	}
 }
 

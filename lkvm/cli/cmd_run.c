@@ -210,14 +210,19 @@ int run_guest(struct config *c)
 int cmd_run(int argc, char **argv)
 {
 	NOT_ZEROED struct config c; /* config_init() says what of it is filled */
-	struct rootfs root = { .modules.nr = 0 };
+	struct rootfs *root = calloc(1, sizeof(*root)); /* large, and mostly left alone */
 	int status;
 
+	if (!root) {
+		log_errno(-ENOMEM, "cannot start");
+		return EXIT_DIE;
+	}
 	config_init(&c);
 	status = options_parse(&options_run, &c, argc, argv);
 	if (!status)
-		status = rootfs_prepare(&root, &c) ? EXIT_DIE : run_guest(&c);
+		status = rootfs_prepare(root, &c) ? EXIT_DIE : run_guest(&c);
 	config_fini(&c);
-	rootfs_fini(&root);
+	rootfs_fini(root);
+	free(root);
 	return status;
 }

@@ -142,7 +142,7 @@ static void allow(struct rules *r, const char *path, u64 allowed)
 /* Its socket is removed at the end. */
 static void allow_control(struct rules *r)
 {
-	char why[PATH_MAX];
+	NOT_ZEROED char why[PATH_MAX];
 	int fd = control_dir_open(why, sizeof(why));
 
 	if (fd < 0)

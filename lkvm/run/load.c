@@ -58,7 +58,7 @@ static int given_dtb(void *dtb, u32 size, const struct config *c, const struct f
 static int build_dtb(const struct boot_info *boot, struct mem *m, const struct config *c,
 		     const struct board_conf *board, const struct board_layout *layout)
 {
-	char cmdline[CONFIG_CMDLINE_SIZE];
+	NOT_ZEROED char cmdline[CONFIG_CMDLINE_SIZE];
 	struct fdt_conf fdt = {
 		.board = board,
 		.layout = layout,
