@@ -59,6 +59,8 @@ static int fake_send(struct netif *n, const struct netif_offload *o, struct iov_
 static void fake_flush(struct netif *n)
 {
 	fake(n)->nr_flush++;
+	if (fake(n)->on_flush)
+		fake(n)->on_flush(fake(n));
 }
 
 static void fake_rx_ready(struct netif *n)

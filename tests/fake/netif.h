@@ -39,6 +39,7 @@ struct fake_netif {
 	bool *destroyed; /* set by destroy, if not NULL */
 	/* Called from rx_ready(), if not NULL: offer frames again. */
 	void (*on_rx_ready)(struct fake_netif *n);
+	void (*on_flush)(struct fake_netif *n); /* called from flush(), if not NULL */
 };
 
 /* A netif with these offloads (NETIF_*), which its destroy frees. */

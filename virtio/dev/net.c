@@ -66,15 +66,31 @@ static int net_transmit(struct net *n, struct netif *netif, const struct chain *
 	return netif->ops->send(netif, &o, cur) == -EAGAIN ? -EAGAIN : 0;
 }
 
+/* Once after the frames of a batch. */
+static void flush(struct net_pair *p)
+{
+	if (p->sent)
+		p->netif->ops->flush(p->netif);
+	p->sent = false;
+}
+
 static int net_serve_tx(struct virtio_device *d, struct virtqueue *q)
 {
 	struct net *n = net_of(d);
+	struct net_pair *p = &n->pairs[q->index / NET_PAIR];
 	struct chain c = { .iov = n->s->tx_iov, .max = ARRAY_SIZE(n->s->tx_iov) };
 	int err = chain_take(q, &c);
 
+	/*
+	 * The driver is not woken before who waits for its frame: it has little to do with what was
+	 * sent, and on a CPU that they share it would come first.
+	 */
+	if (!err)
+		flush(p);
 	if (err <= 0)
 		return err;
-	err = net_transmit(n, n->pairs[q->index / NET_PAIR].netif, &c);
+	p->sent = true;
+	err = net_transmit(n, p->netif, &c);
 	if (err == -EAGAIN) /* until on_writable() */
 		queue_untake(q, c.head);
 	if (err)
@@ -158,7 +174,7 @@ static void net_kick(struct virtio_device *d, struct virtqueue *q)
 		return; /* [§5.1.6.5.5.2] not in use yet, or no more */
 	} else if (q->index % NET_PAIR == NET_TXQ) {
 		virtio_queue_serve(d, q, net_serve_tx, "bad frame");
-		n->pairs[pair].netif->ops->flush(n->pairs[pair].netif);
+		flush(&n->pairs[pair]);
 	} else {
 		ready(n, pair);
 	}

@@ -40,6 +40,7 @@ struct net;
 struct net_pair {
 	struct net *net;
 	struct netif *netif;
+	bool sent;     /* to the netif, which was not flushed since */
 	int rx_needed; /* buffers that the frame that waits in the netif needs at least */
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The network device: headers, buffers, back-pressure, and drivers that lie. */
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -726,6 +727,31 @@ static int post_another(struct netif *n, const struct netif_offload *o, struct i
 	return 0;
 }
 
+static unsigned tx_interrupts;
+static const struct fake_transport *at_flush;
+
+static void look_at_flush(struct fake_netif *n)
+{
+	tx_interrupts = at_flush->queue[TXQ];
+}
+
+/* Who waits for a frame has it before the driver knows that it is sent. */
+START_TEST(sent_before_it_is_said)
+{
+	struct rig x;
+
+	rig_up(&x, F_BASE);
+	at_flush = &x.t;
+	tx_interrupts = UINT_MAX;
+	x.n->on_flush = look_at_flush;
+	post_tx(&x, 0, &(struct hdr){ .flags = 0 }, 60, false);
+	kick(&x, TXQ);
+	ck_assert_uint_eq(tx_interrupts, 0);
+	ck_assert_uint_eq(x.t.queue[TXQ], 1);
+	rig_down(&x);
+}
+END_TEST
+
 START_TEST(work_per_kick_is_bounded)
 {
 	struct netif_ops ops;
@@ -775,4 +801,5 @@ SUITE_MAIN("virtio/net", identity_and_config, features_follow_the_netif_and_the_
 	   large_frames_take_several_buffers, back_pressure, frames_are_made_in_place,
 	   bad_buffers_to_make_frames_in, reports_how_many_receive_buffers,
 	   frames_that_can_never_fit_are_dropped, bad_receive_buffers,
-	   frames_without_a_driver_are_dropped, work_per_kick_is_bounded, a_queue_is_reset_alone)
+	   frames_without_a_driver_are_dropped, sent_before_it_is_said, work_per_kick_is_bounded,
+	   a_queue_is_reset_alone)
