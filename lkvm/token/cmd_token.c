@@ -129,7 +129,7 @@ static size_t squeeze(char *s, size_t len)
 
 		if (isspace(ch))
 			continue;
-		if (!isalnum(ch) && !memchr("+/-_=", ch, 5))
+		if (!isalnum(ch) && (!ch || !strchr("+/-_=", ch)))
 			return 0;
 		s[n++] = ch == '+' ? '-' : ch == '/' ? '_' : (char)ch;
 	}
