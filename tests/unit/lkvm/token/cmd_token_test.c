@@ -284,8 +284,10 @@ START_TEST(what_cannot_be_done)
 	captured_one_error("--challenge", "at most 64 bytes");
 	ck_assert_int_eq(TOKEN("--verify", file("token"), "--challenge", file("token")), EXIT_DIE);
 	captured_one_error("--challenge", "at most 64 bytes");
-	ck_assert_int_eq(TOKEN("--verify", file("token"), "--challenge", ""), EXIT_DIE);
+	ck_assert_int_eq(TOKEN("--verify", file("token"), "--challenge", "/dev/null"), EXIT_DIE);
 	captured_one_error("--challenge", "is empty");
+	ck_assert_int_eq(TOKEN("--verify", file("token"), "--challenge", ""), EXIT_USAGE);
+	ck_assert_ptr_nonnull(strstr(captured(), "its value is empty"));
 	ck_assert_int_eq(TOKEN("--verify", file("token"), "another"), EXIT_USAGE);
 	ck_assert_ptr_nonnull(strstr(captured(), "the token is already given as"));
 	ck_assert_str_eq(out, "");
