@@ -53,7 +53,8 @@ ALL_SRCS := lkvm/main.c lkvm/start.c $(ROOM_SRCS) $(sort $(wildcard guest/keybro
 
 # ---- how -----------------------------------------------------------------------------------------
 
-WARN := -Wall -Wextra -Wshadow -Wvla -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes \
+# A stack of 256 KiB (ulimit -s) is enough.
+WARN := -Wall -Wextra -Wshadow -Wvla -Wframe-larger-than=131072 -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes \
 	-Wconversion -Wno-sign-conversion -Wundef -Wpointer-arith -Wwrite-strings -Wno-unused-parameter
 WERROR ?=
 CSTD := -std=gnu17 -D_GNU_SOURCE -I. -I$(GEN)

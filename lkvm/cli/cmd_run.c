@@ -209,20 +209,23 @@ int run_guest(struct config *c)
 
 int cmd_run(int argc, char **argv)
 {
-	NOT_ZEROED struct config c; /* config_init() says what of it is filled */
+	/* Too large for a small stack; config_init() says what of it is filled. */
+	struct config *c = malloc(sizeof(*c));
 	struct rootfs *root = calloc(1, sizeof(*root)); /* large, and mostly left alone */
-	int status;
+	int status = EXIT_DIE;
 
-	if (!root) {
+	if (!c || !root) {
 		log_errno(-ENOMEM, "cannot start");
-		return EXIT_DIE;
+		goto out;
 	}
-	config_init(&c);
-	status = options_parse(&options_run, &c, argc, argv);
+	config_init(c);
+	status = options_parse(&options_run, c, argc, argv);
 	if (!status)
-		status = rootfs_prepare(root, &c) ? EXIT_DIE : run_guest(&c);
-	config_fini(&c);
+		status = rootfs_prepare(root, c) ? EXIT_DIE : run_guest(c);
+	config_fini(c);
 	rootfs_fini(root);
+out:
 	free(root);
+	free(c);
 	return status;
 }

@@ -11,6 +11,7 @@
  */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "lkvm/base/file.h"
@@ -324,14 +325,19 @@ static int measure(struct measure *m)
 
 int cmd_measure(int argc, char **argv)
 {
-	struct measure m = { 0 };
+	struct measure *m = calloc(1, sizeof(*m)); /* too large for a small stack */
 	int status;
 
-	config_init(&m.c);
-	m.c.measure = true;
-	status = options_parse(&options_measure, &m, argc, argv);
-	if (!status && measure(&m))
+	if (!m) {
+		log_errno(-ENOMEM, "cannot measure");
+		return EXIT_DIE;
+	}
+	config_init(&m->c);
+	m->c.measure = true;
+	status = options_parse(&options_measure, m, argc, argv);
+	if (!status && measure(m))
 		status = EXIT_DIE;
-	config_fini(&m.c);
+	config_fini(&m->c);
+	free(m);
 	return status;
 }
