@@ -120,10 +120,11 @@ void serial_page_show(struct serial_page *p, const u8 regs[SERIAL_PAGE_REGS])
 	if (p->refused)
 		return;
 	fill(p, regs);
-	p->refused = set_zone(p, true);
-	if (!p->refused && set_slot(p, true)) {
+	/* The slot first: behind a change of its buses KVM would wait some milliseconds with it. */
+	p->refused = set_slot(p, true);
+	if (!p->refused && set_zone(p, true)) {
 		p->refused = true;
-		set_zone(p, false);
+		set_slot(p, false);
 	}
 	p->shown = !p->refused;
 	if (p->shown)

@@ -337,6 +337,11 @@ static int build(struct machine *m)
 		return err;
 	if ((err = launch(m)))
 		return err;
+	/*
+	 * KVM frees old lists of what is on its buses when no vCPU can have them any more, some
+	 * milliseconds after each change; slots that are set meanwhile have to wait for that.
+	 */
+	pci_show(m->pci);
 	return machine_serve(m);
 }
 

@@ -226,8 +226,6 @@ int pci_add(struct pci *p, struct pci_func *f, unsigned slot)
 		err = pci_bars_update(f);
 	if (err)
 		pci_remove(f);
-	else
-		pci_page_show(f);
 	return err;
 }
 

@@ -42,7 +42,7 @@ struct pci_map {
 	 * From now on the guest reads the 4 KiB of `page` at `at`, the configuration space of slot
 	 * n, without an exit, and its writes come over the bus; NULL: its reads do, too. The page
 	 * stays until the function is finished, when no vCPU runs any more. 0, or -errno: nothing
-	 * has changed. Main in pci_add(), or a vCPU thread under the function's lock. NULL: all
+	 * has changed. Main in pci_show(), or a vCPU thread under the function's lock. NULL: all
 	 * reads are exits.
 	 */
 	int (*show)(void *arg, unsigned n, gpa_t at, void *page);
@@ -176,6 +176,12 @@ u8 pci_cap_add(struct pci_func *f, u8 id, const void *body, const void *wmask, u
  * an error `f` is not plugged in.
  */
 int pci_add(struct pci *p, struct pci_func *f, unsigned slot);
+
+/*
+ * The guest reads the configuration spaces of the functions that are there without exits from here
+ * on, where pci_map.show allows it and a read has no effect. Main, before a vCPU runs.
+ */
+void pci_show(struct pci *p);
 
 /* Unplug `f`: it answers nowhere, and INTA# is off. Nothing happens if it is not plugged in. */
 void pci_remove(struct pci_func *f);

@@ -77,10 +77,7 @@ static inline u16 pci_status(struct pci_func *f)
 		     (atomic_load(&f->intx_status) ? STATUS_INTX : 0));
 }
 
-/* Let the guest read without exits what it may; nothing happens if it cannot. In pci_add(). */
-void pci_page_show(struct pci_func *f);
-
-/* Reads are exits from here on. */
+/* Reads are exits from here on; nothing happens if they were. */
 void pci_page_hide(struct pci_func *f);
 
 /* cfg[] has changed, or Interrupt Status has. Nothing happens without a page. */

@@ -3,7 +3,7 @@
  * Configuration space as memory that the guest reads without an exit. Two of three exits of a boot
  * with a network and a disk were such reads.
  *
- * Thread: main in pci_page_show(); vCPU threads under the function's lock; pci_page_status() on
+ * Thread: main in pci_show(); vCPU threads under the function's lock; pci_page_status() on
  *         any, under the INTx lock.
  * Trust:  the guest reads the page and cannot write it.
  * Spec:   PCI Local Bus 3.0 chapter 6, PCI Express Base §7.2.2 (ECAM: a page is one function)
@@ -49,12 +49,12 @@ static bool may_show(const struct pci_func *f)
 	return f->pci->map.show;
 }
 
-void pci_page_show(struct pci_func *f)
+static void show(struct pci_func *f)
 {
 	const struct pci_map *map = &f->pci->map;
 	u8 *page;
 
-	if (!may_show(f))
+	if (f->page || !may_show(f))
 		return;
 	/* Private memory of its own page: a VM with memory tags takes no other. */
 	page = aligned_alloc(PCI_PAGE_SIZE, PCI_PAGE_SIZE);
@@ -69,6 +69,13 @@ void pci_page_show(struct pci_func *f)
 	pci_page_update(f);
 	if (map->show(map->show_arg, f->slot, pci_ecam(f->pci, f->slot), page))
 		f->shown = false;
+}
+
+void pci_show(struct pci *p)
+{
+	for (unsigned i = 0; i < PCI_SLOTS; i++)
+		if (p->slots[i])
+			show(p->slots[i]);
 }
 
 void pci_page_hide(struct pci_func *f)

@@ -88,6 +88,7 @@ static void rig_up(struct rig *x, bool has_msi, unsigned max_doorbells)
 	err |= virtio_pci_create(&x->vp, &x->side[0].echo.dev, x->pci, &x->irq.irq, 0);
 	err |= virtio_mmio_create(&x->vm, &x->side[1].echo.dev, x->bus, &x->irq.irq, gpa(MMIO), 4);
 	check(!err);
+	pci_show(x->pci);
 	for (unsigned i = 0; i < 2; i++) {
 		x->side[i].ram = FAKE_RING(4 * i);
 		rings_init(x, &x->side[i], false);

@@ -157,6 +157,7 @@ static void rig_up(struct rig *x)
 		fn_init(&x->fn[i], x, i + 1);
 		ck_assert_int_eq(pci_add(x->pci, &x->fn[i].func, i), 0);
 	}
+	pci_show(x->pci);
 }
 
 static void rig_down(struct rig *x)
@@ -579,6 +580,7 @@ START_TEST(page_goes_where_reads_have_effects)
 	rig_up(&x);
 	fn_init_with(&f, &x, 9, &live_ops);
 	ck_assert_int_eq(pci_add(x.pci, &f.func, 3), 0);
+	pci_show(x.pci);
 	ck_assert_ptr_null(shown.page[3]);
 	wr(&x, cfg(0, 0x40), 4, ONES); /* plain bytes */
 	ck_assert_ptr_nonnull(shown.page[0]);
@@ -603,6 +605,7 @@ START_TEST(page_is_refused)
 	shown.err = -EINVAL;
 	fn_init(&f, &x, 9);
 	ck_assert_int_eq(pci_add(x.pci, &f.func, 3), 0);
+	pci_show(x.pci);
 	ck_assert_uint_eq(rd(&x, cfg(3, 0), 4), 0x56781234);
 	atomic_store(&f.want, true);
 	pci_intx_update(&f.func);

@@ -75,6 +75,7 @@ static inline void rig_prepare(struct rig *x, bool has_msi)
 static inline void rig_plug(struct rig *x)
 {
 	ck_assert_int_eq(virtio_pci_create(&x->v, &x->e.dev, x->pci, &x->irq.irq, SLOT), 0);
+	pci_show(x->pci);
 	ck_assert(fake_dev_pci(&x->f, x->bus, CFG, PLACE));
 }
 
