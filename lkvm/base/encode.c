@@ -230,9 +230,6 @@ void encode_safe(char *s, size_t len, const char *keep)
 	u8 *p = (u8 *)s;
 
 	for (size_t i = 0, n; i < len; i += n) {
-		n = 1;
-		if (p[i] >= ' ' && p[i] < 0x7f) /* most are */
-			continue;
 		n = utf8_len(p + i, len - i);
 		if (n == 1 && (p[i] < ' ' || p[i] == 0x7f) && !(p[i] && strchr(keep, p[i])))
 			p[i] = '?';
