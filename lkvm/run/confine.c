@@ -280,6 +280,13 @@ int confine_threads(const struct confine_env *env)
 
 /* ---- system calls ---- */
 
+/* With lkvm exec the guest's console may be on the standard error (consoles.c). */
+static bool has_terminal(const struct config *c)
+{
+	return isatty(STDIN_FILENO) || isatty(STDOUT_FILENO) ||
+	       (c->session && isatty(STDERR_FILENO));
+}
+
 static void compose(struct filter *f, const struct confine_env *env)
 {
 	/* First what is called most: the order is that of the filter's comparisons. */
@@ -289,7 +296,7 @@ static void compose(struct filter *f, const struct confine_env *env)
 	filter_add(f, &process_calls);
 	filter_add(f, &outbuf_calls);
 	consoles_calls(env->c, f);
-	if (isatty(STDIN_FILENO) || isatty(STDOUT_FILENO))
+	if (has_terminal(env->c))
 		filter_add(f, &terminal_calls);
 	filter_add(f, env->realm->calls);
 	if (env->c->gdb)

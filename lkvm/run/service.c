@@ -269,10 +269,26 @@ struct map {
 	struct span spans[MAX_DEVICE_RANGES];
 };
 
+static bool is_before(const struct span *x, const struct span *y)
+{
+	return x->base != y->base ? x->base < y->base : x->window && !y->window;
+}
+
+/*
+ * To its place among the others. The C library's qsort() would do for a few of them: with more it
+ * allocates, and asks the host how much memory there is, which no table of calls allows.
+ */
 static void map_add(struct map *m, u64 base, u64 len, bool window, const char *name)
 {
-	if (len && m->nr < MAX_DEVICE_RANGES)
-		m->spans[m->nr++] = (struct span){ base, len, window, name };
+	const struct span new = { base, len, window, name };
+	unsigned at = m->nr;
+
+	if (!len || m->nr == MAX_DEVICE_RANGES)
+		return;
+	for (; at && is_before(&new, &m->spans[at - 1]); at--)
+		m->spans[at] = m->spans[at - 1];
+	m->spans[at] = new;
+	m->nr++;
 }
 
 /* What is behind the windows of PCI shows the guest's BARs; configuration space only itself. */
@@ -281,15 +297,6 @@ static void map_bus_range(void *arg, const struct bus_range *r)
 	if (r->base.a >= MEMMAP_PCI_IO + MEMMAP_PCI_IO_SIZE &&
 	    !ranges_overlap(r->base.a, r->len, MEMMAP_PCI_ECAM, MEMMAP_PCI_ECAM_SIZE))
 		map_add(arg, r->base.a, r->len, false, r->name);
-}
-
-static int by_base(const void *a, const void *b)
-{
-	const struct span *x = a, *y = b;
-
-	if (x->base != y->base)
-		return x->base < y->base ? -1 : 1;
-	return y->window - x->window;
 }
 
 static void record_devices_map(struct service *s, struct control_client *c)
@@ -307,7 +314,6 @@ static void record_devices_map(struct service *s, struct control_client *c)
 	if (s->env.has_pvtime)
 		map_add(&m, MEMMAP_PVTIME, MEMMAP_PVTIME_SIZE, false, "stolen time");
 	bus_each(s->env.bus, map_bus_range, &m);
-	qsort(m.spans, m.nr, sizeof(m.spans[0]), by_base);
 	for (unsigned i = 0; i < m.nr; i++)
 		control_record(c, "range\t0x%llx\t%llu\t%s\t%s", (ull)m.spans[i].base,
 			       (ull)m.spans[i].len, m.spans[i].window ? "window" : "device",
