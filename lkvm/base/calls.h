@@ -72,6 +72,12 @@ struct calls {
 	{                                                                                          \
 		.nr = __NR_##name, .arg = n, .mask = (u32)(bits), .value = (u32)(is), .rare = why  \
 	}
+/* The same, where it is so: not made, but answered with this error. */
+#define CALL_IF_ANSWERED(name, n, bits, is, err)                                                   \
+	{                                                                                          \
+		.nr = __NR_##name, .arg = n, .mask = (u32)(bits), .value = (u32)(is),              \
+		.error = (err), .rare = "answered"                                                 \
+	}
 /* mmap(2) and mprotect(2): no memory becomes code. */
 #define CALL_NO_EXEC(name) CALL_IF(name, 2, PROT_EXEC, 0)
 #define CALL_IOCTL(request) CALL_IF(ioctl, 1, UINT32_MAX, request)

@@ -54,11 +54,13 @@ static bool same(const struct sys_call *a, const struct sys_call *b)
 }
 
 /* In this order: a room that needs a call comes before one that has it refused. */
-enum kind { CONDITIONAL, PLAIN, REFUSED };
+enum kind { CONDITIONAL, ANSWERED, PLAIN, REFUSED };
 
 static enum kind kind_of(const struct sys_call *c)
 {
-	return c->error ? REFUSED : c->mask ? CONDITIONAL : PLAIN;
+	if (c->mask)
+		return c->error ? ANSWERED : CONDITIONAL;
+	return c->error ? REFUSED : PLAIN;
 }
 
 /* What is allowed without a condition needs none: true of numbers that some room has so. */
@@ -77,7 +79,7 @@ static void find_plain(struct filter *f)
 /* Is there nothing left to say about `c`, because of a rule that is there, or will be? */
 static bool covered(const struct filter *f, const struct sys_call *c)
 {
-	if (kind_of(c) != CONDITIONAL)
+	if (!c->mask)
 		return f->first[c->nr];
 	for (unsigned i = f->first[c->nr]; i; i = f->next[i - 1]) {
 		if (same(&f->calls[i - 1], c))
@@ -145,6 +147,11 @@ static void verdict(struct filter *f, u32 v)
 	emit(f, BPF_RET | BPF_K, v);
 }
 
+static u32 verdict_of(const struct sys_call *c)
+{
+	return c->error ? SECCOMP_RET_ERRNO | c->error : SECCOMP_RET_ALLOW;
+}
+
 static void emit_condition(struct filter *f, const struct sys_call *c)
 {
 	struct sock_filter *s;
@@ -153,7 +160,7 @@ static void emit_condition(struct filter *f, const struct sys_call *c)
 	if (c->mask != UINT32_MAX)
 		emit(f, BPF_ALU | BPF_AND | BPF_K, c->mask);
 	s = begin_if(f, c->value);
-	verdict(f, SECCOMP_RET_ALLOW);
+	verdict(f, verdict_of(c));
 	end_if(f, s);
 }
 
@@ -162,10 +169,8 @@ static void emit_call(struct filter *f, unsigned first)
 {
 	struct sock_filter *s = begin_if(f, f->calls[first].nr);
 
-	if (f->calls[first].error) {
-		verdict(f, SECCOMP_RET_ERRNO | f->calls[first].error);
-	} else if (!f->calls[first].mask) {
-		verdict(f, SECCOMP_RET_ALLOW);
+	if (!f->calls[first].mask) {
+		verdict(f, verdict_of(&f->calls[first]));
 	} else {
 		for (unsigned i = first + 1; i; i = f->next[i - 1])
 			emit_condition(f, &f->calls[i - 1]);
@@ -183,6 +188,7 @@ void filter_compile(struct filter *f)
 	memset(f->first, 0, sizeof(f->first));
 	find_plain(f);
 	add_rules(f, CONDITIONAL);
+	add_rules(f, ANSWERED);
 	add_rules(f, PLAIN);
 	add_rules(f, REFUSED);
 

@@ -50,6 +50,12 @@ static const struct sys_call list[] = {
 	CALL_REFUSED(fstat), /* by some C libraries: then they take a buffer of the usual size */
 	CALL_IF_RARE(openat, 2, O_ACCMODE | O_CREAT | O_TRUNC | O_TMPFILE, O_RDONLY,
 		     "names by IPv6, or its version"),
+	/*
+	 * A name server that is on a link (fe80::1%eth0): the C library asks for the link's number
+	 * through a socket of whatever family there is, beginning with one that nobody here needs.
+	 */
+	CALL_IF_ANSWERED(socket, 0, UINT32_MAX, AF_UNIX, EAFNOSUPPORT),
+	CALL_IOCTL_RARE(SIOCGIFINDEX, "a name server on a link"),
 };
 
 const struct calls slirp_calls = CALLS("user network", list);

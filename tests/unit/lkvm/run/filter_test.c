@@ -121,6 +121,30 @@ START_TEST(what_one_room_needs_is_not_refused_by_another)
 }
 END_TEST
 
+/* What is answered under a condition says nothing about the others, nor against a room's need. */
+START_TEST(an_answer_can_have_a_condition)
+{
+	static const struct sys_call answered[] = {
+		CALL_IF_ANSWERED(socket, 0, UINT32_MAX, 1, EAFNOSUPPORT),
+		CALL_IF(socket, 0, UINT32_MAX, 2),
+		CALL_IF_ANSWERED(ioctl, 1, UINT32_MAX, 0x1234, ENOTTY),
+	};
+	static const struct calls answers = CALLS("answers", answered);
+
+	for (unsigned i = 0; i < 2; i++) {
+		memset(&f, 0, sizeof(f));
+		filter_add(&f, i ? &one : &answers);
+		filter_add(&f, i ? &answers : &one);
+		filter_compile(&f);
+		ck_assert_uint_eq(ask(__NR_socket, 0, 1), SECCOMP_RET_ERRNO | EAFNOSUPPORT);
+		ck_assert_uint_eq(ask(__NR_socket, 0, 2), SECCOMP_RET_ALLOW);
+		ck_assert_uint_eq(ask(__NR_socket, 0, 16), SECCOMP_RET_TRAP);
+		ck_assert_uint_eq(ask(__NR_ioctl, 1, 0x1234), SECCOMP_RET_ALLOW);
+		ck_assert_uint_eq(f.nr_names, 5);
+	}
+}
+END_TEST
+
 /* The kernel takes the lower half of an ioctl's number; C libraries may extend its sign. */
 START_TEST(a_request_counts_by_its_lower_half)
 {
@@ -250,6 +274,6 @@ START_TEST(a_table_as_text)
 END_TEST
 
 SUITE_MAIN("lkvm/run/filter", what_is_listed_is_allowed_and_nothing_else,
-	   what_one_room_needs_is_not_refused_by_another, a_request_counts_by_its_lower_half,
-	   another_instruction_set_is_the_end, rooms_add_up, the_same_as_libseccomp,
-	   a_table_as_text)
+	   what_one_room_needs_is_not_refused_by_another, an_answer_can_have_a_condition,
+	   a_request_counts_by_its_lower_half, another_instruction_set_is_the_end, rooms_add_up,
+	   the_same_as_libseccomp, a_table_as_text)
