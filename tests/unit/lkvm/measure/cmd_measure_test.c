@@ -75,7 +75,8 @@ static int measure(const char *line)
 
 	snprintf(words, sizeof(words), "%s", line);
 	argv[0] = (char[]){ "measure" };
-	argv[argc++] = strdup("--flat"); /* the kernel is any file */
+	if (strstr(line, "%K"))
+		argv[argc++] = strdup("--flat"); /* it is any file */
 	for (char *w = strtok(words, " "); w; w = strtok(NULL, " ")) {
 		ck_assert_int_lt(argc, (int)MAX_ARGS);
 		argv[argc++] = w;
