@@ -75,7 +75,7 @@ static int measure(const char *line)
 
 	snprintf(words, sizeof(words), "%s", line);
 	argv[0] = (char[]){ "measure" };
-	if (strstr(line, "%K"))
+	if (strstr(line, "-k "))
 		argv[argc++] = strdup("--flat"); /* it is any file */
 	for (char *w = strtok(words, " "); w; w = strtok(NULL, " ")) {
 		ck_assert_int_lt(argc, (int)MAX_ARGS);
