@@ -242,6 +242,8 @@ static const struct sys_call list[] = {
 	CALL_IOCTL(KVM_GET_ONE_REG),
 	CALL_IOCTL(KVM_SET_ONE_REG),
 	CALL_IOCTL_RARE(KVM_ARM_VCPU_INIT, "CPU_ON"),
+	CALL_RARE(sched_getaffinity, "CPU_ON on a CPU of another kind"),
+	CALL_RARE(sched_setaffinity, "CPU_ON on a CPU of another kind"),
 };
 
 const struct calls power_calls = CALLS("PSCI", list);
