@@ -207,7 +207,6 @@ static void answer(struct input *i)
 			w.answer[b] = (u8)in(i, 1);
 		if (w.answer_len > 2 && how & 4)
 			w.answer[2] |= 0x80;
-		w.answering = -1;
 		check(write(p->fd, "!", 1) == 1);
 		loop_step(w.loop, 0);
 		return;
@@ -256,6 +255,8 @@ static void operate(struct input *i)
 
 	/* It is not the file that is read here. */
 	w.servers.read_ns = loop_now_ns();
+	/* What was passed over is no answer later, when a failure may have the same bytes. */
+	w.answering = -1;
 	switch (in(i, 1) % 8) {
 	case 0:
 	case 1:
