@@ -14,9 +14,7 @@
  * What is another access than of a byte differs, which no driver makes: read wider, a register has
  * its neighbours beside it, where an exit gives ones.
  *
- * The guest's mapping of the page is one of device memory, which on CPUs without FEAT_S2FWB goes
- * past the caches, so what is changed while the page is shown is cleaned to memory. KVM does that
- * itself when it maps the page.
+ * The guest's mapping of the page is one of device memory: see cache.h.
  */
 #include "arm64/serial_page.h"
 
@@ -26,6 +24,7 @@
 #include <unistd.h>
 
 #include "arm64/memmap.h"
+#include "lkvm/base/cache.h"
 #include "lkvm/base/log.h"
 #include "lkvm/kvm/kvm.h"
 #include "lkvm/kvm/vcpu.h"
@@ -109,9 +108,7 @@ void serial_page_set(struct serial_page *p, const u8 regs[SERIAL_PAGE_REGS])
 	if (!memcmp(p->regs, regs, SERIAL_PAGE_REGS))
 		return;
 	fill(p, regs);
-#ifdef __aarch64__
-	__asm__ volatile("dc cvac, %0\n\tdsb sy" : : "r"(p->regs) : "memory");
-#endif
+	cache_clean(p->regs, SERIAL_PAGE_REGS);
 }
 
 void serial_page_show(struct serial_page *p, const u8 regs[SERIAL_PAGE_REGS])

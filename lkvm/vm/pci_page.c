@@ -16,27 +16,16 @@
  * What is another access than of one, two or four aligned bytes differs, which no driver makes: an
  * exit gives ones.
  *
- * The guest's mapping of the page is one of device memory, which on CPUs without FEAT_S2FWB goes
- * past the caches, so what is changed is cleaned to memory. KVM does that itself when it maps the
- * page.
+ * The guest's mapping of the page is one of device memory: see cache.h.
  */
 #include <stdlib.h>
 #include <string.h>
 
+#include "lkvm/base/cache.h"
 #include "lkvm/base/log.h"
 #include "lkvm/vm/pci_inside.h"
 
-#define CACHE_LINE 64u /* or more: of all that has KVM */
 #define BEHIND_STATUS (CFG_STATUS + 2u)
-
-static void clean(const u8 *p, size_t len)
-{
-#ifdef __aarch64__
-	for (size_t i = 0; i < len; i += CACHE_LINE)
-		__asm__ volatile("dc cvac, %0" : : "r"(p + i) : "memory");
-	__asm__ volatile("dsb sy" : : : "memory");
-#endif
-}
 
 static bool may_show(const struct pci_func *f)
 {
@@ -97,7 +86,7 @@ void pci_page_update(struct pci_func *f)
 		return;
 	memcpy(f->page, f->cfg, CFG_STATUS);
 	memcpy(f->page + BEHIND_STATUS, f->cfg + BEHIND_STATUS, PCI_CFG_SIZE - BEHIND_STATUS);
-	clean(f->page, PCI_CFG_SIZE);
+	cache_clean(f->page, PCI_CFG_SIZE);
 }
 
 void pci_page_status(struct pci_func *f)
@@ -105,5 +94,5 @@ void pci_page_status(struct pci_func *f)
 	if (!f->page)
 		return;
 	put16(f->page + CFG_STATUS, pci_status(f));
-	clean(f->page, CFG_STATUS + 2u);
+	cache_clean(f->page, CFG_STATUS + 2u);
 }
