@@ -109,7 +109,8 @@ static void receive_syn_sent(struct tcp_conn *c, const struct tcp_heard *s)
 {
 	bool acked = s->flags & TCP_ACK;
 
-	if (acked && s->ack != c->snd_max) {
+	/* Before the guest has had a buffer for it, our SYN has not been sent. */
+	if (acked && (s->ack != c->snd_max || s->ack == c->iss)) {
 		tcp_reset_stray(c->tcp, s, &c->link);
 		return;
 	}
@@ -127,6 +128,7 @@ static void receive_syn_sent(struct tcp_conn *c, const struct tcp_heard *s)
 	c->retries = c->backoff = 0;
 	if (acked) {
 		c->state = CONN_ESTABLISHED;
+		c->syn_now = false;
 		c->snd_una = s->ack;
 		c->rtx_at = 0;
 		ack_now(c);
@@ -215,6 +217,7 @@ static bool receive_ack(struct tcp_conn *c, const struct tcp_heard *s)
 			return false;
 		}
 		c->state = CONN_ESTABLISHED;
+		c->syn_now = false;
 		c->readable = true;
 	}
 	/* What was never sent; or so old that it is none of this connection [RFC 5961 §5.2]. */

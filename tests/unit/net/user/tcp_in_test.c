@@ -273,7 +273,7 @@ END_TEST
 
 /* ---- SYN-SENT: forwards ---- */
 
-static void dial_guest(void)
+static void new_forward(void)
 {
 	struct tcp_conn *c = tcp_conn_new(w.t, &g.key);
 
@@ -286,6 +286,11 @@ static void dial_guest(void)
 	tcp_rtx_arm(c);
 	tcp_touch(c);
 	tcp_settle(w.t);
+}
+
+static void dial_guest(void)
+{
+	new_forward();
 	/* Nobody has heard of the guest's address yet. */
 	ck_assert_uint_eq(be16_at(tw_next(&w, 0)->data + ETH_TYPE), ETHERTYPE_ARP4);
 }
@@ -328,6 +333,40 @@ START_TEST(syn_sent_is_refused)
 	ck_assert_int_eq(tg_state(&g), CONN_CLOSED);
 	ck_assert(h.closed && h.was_reset);
 	ck_assert_uint_eq(w.t->nr_half, 0);
+}
+END_TEST
+
+/* What the guest has had no buffer for, it cannot acknowledge: a guess is one of something else. */
+START_TEST(syn_sent_in_vain)
+{
+	w.client.room = 0;
+	new_forward();
+	g.ack = tg_conn(&g)->iss;
+	tg_send_at(&g, TCP_SYN | TCP_ACK, 1000, NULL, 0);
+	ck_assert_int_eq(tg_state(&g), CONN_SYN_SENT);
+	tg_send_at(&g, TCP_RST | TCP_ACK, 1000, NULL, 0);
+	ck_assert_int_eq(tg_state(&g), CONN_SYN_SENT);
+	w.client.room = 100;
+	tcp_rx_ready(w.t);
+	tw_next(&w, 0); /* who has the guest's address? */
+	ck_assert_uint_eq(tg_expect(&g, TCP_SYN).seq, g.ack);
+}
+END_TEST
+
+/* The time has run out for a SYN whose answer waits in the same batch: it is not sent again. */
+START_TEST(syn_sent_and_answered)
+{
+	struct tcp_conn *c;
+	u8 f[200];
+
+	dial_guest();
+	g.ack = tg_expect(&g, TCP_SYN).seq + 1;
+	c = tg_conn(&g);
+	c->syn_now = true;
+	tw_input(&w, f, tg_frame(&g, f, TCP_SYN | TCP_ACK, 1000, NULL, 0));
+	tcp_settle(w.t);
+	expect_ack(1001);
+	tw_quiet(&w);
 }
 END_TEST
 
@@ -777,7 +816,8 @@ END_TEST
 
 SUITE_MAIN_FIXTURE("net/user/tcp_in", set_up, tear_down, closed, syn_waits_for_the_host, refusals,
 		   reset_while_connecting, syn_received_and_bad_acknowledgements,
-		   syn_received_with_data, syn_sent, syn_sent_is_refused, simultaneous_open,
+		   syn_received_with_data, syn_sent, syn_sent_is_refused,
+		   syn_sent_in_vain, syn_sent_and_answered, simultaneous_open,
 		   data_in_order, answers_acknowledge, answers_have_time_each, numbers_wrap,
 		   resets_and_syns_inside_a_connection, acknowledgements_of_nothing,
 		   the_host_takes_less, the_host_is_gone, the_peer_resets, close_wait_and_last_ack,
