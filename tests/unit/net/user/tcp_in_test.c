@@ -816,10 +816,10 @@ END_TEST
 
 SUITE_MAIN_FIXTURE("net/user/tcp_in", set_up, tear_down, closed, syn_waits_for_the_host, refusals,
 		   reset_while_connecting, syn_received_and_bad_acknowledgements,
-		   syn_received_with_data, syn_sent, syn_sent_is_refused,
-		   syn_sent_in_vain, syn_sent_and_answered, simultaneous_open,
-		   data_in_order, answers_acknowledge, answers_have_time_each, numbers_wrap,
-		   resets_and_syns_inside_a_connection, acknowledgements_of_nothing,
-		   the_host_takes_less, the_host_is_gone, the_peer_resets, close_wait_and_last_ack,
-		   fin_wait_and_time_wait, simultaneous_close, fin_with_its_acknowledgement,
-		   fin_behind_data_that_waits, reset_in_each_state, urgent_data, checksums)
+		   syn_received_with_data, syn_sent, syn_sent_is_refused, syn_sent_in_vain,
+		   syn_sent_and_answered, simultaneous_open, data_in_order, answers_acknowledge,
+		   answers_have_time_each, numbers_wrap, resets_and_syns_inside_a_connection,
+		   acknowledgements_of_nothing, the_host_takes_less, the_host_is_gone,
+		   the_peer_resets, close_wait_and_last_ack, fin_wait_and_time_wait,
+		   simultaneous_close, fin_with_its_acknowledgement, fin_behind_data_that_waits,
+		   reset_in_each_state, urgent_data, checksums)
