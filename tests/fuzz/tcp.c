@@ -348,7 +348,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	struct input i = { data, len };
-	static struct neigh neigh;
+	struct neigh neigh = { .mac = { 0 } };
 	struct tcp_conf c = { .neigh = &neigh,
 			      .mtu = 1500,
 			      .reach = { .guard = &w.guard, .host_loopback = true } };

@@ -337,7 +337,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	struct input i = { data, len };
-	static struct neigh neigh;
+	struct neigh neigh = { .mac = { 0 } };
 	struct udp_conf c = { .neigh = &neigh, .seg = &w.seg, .reach = { .guard = &w.guard } };
 	u8 setup = (u8)in(&i, 1);
 
@@ -359,6 +359,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	w.others = (struct budget){ .direct = true, .expire = expire };
 	budget_join(&w.others);
 	check(!loop_create(&w.loop, "fuzz") && !udp_create(&w.u, &c, w.loop, &w.n));
+	w.u->key = (struct sip_key){ 0 };
 	udp_up(w.u);
 	while (i.left) {
 		operate(&i);
