@@ -24,6 +24,8 @@
 
 #define HELLO "lkvm/1 "
 #define PATIENCE_MS 5000
+/* Of a request: its line has the hello in front and a newline behind, and snprintf()'s NUL. */
+#define WORDS_MAX (CONTROL_LINE - sizeof(HELLO "\n"))
 
 struct answer {
 	const char *name;
@@ -185,10 +187,17 @@ static int send_request(int s, const char *words, int pass_fd)
 
 int ask(const char *name, const char *words, const struct ask_more *more, ask_fn fn, void *arg)
 {
-	struct answer *a = calloc(1, sizeof(*a));
+	struct answer *a;
 	char why[200] = "";
-	int s, err, dir = control_dir_open(why, sizeof(why));
+	int s, err, dir;
 
+	if (strlen(words) > WORDS_MAX) {
+		log_error("cannot ask guest %s: a request has at most %u characters", name,
+			  (unsigned)WORDS_MAX);
+		return -E2BIG;
+	}
+	a = calloc(1, sizeof(*a));
+	dir = control_dir_open(why, sizeof(why));
 	s = dir < 0 ? dir : control_dir_connect(dir, name);
 	if (dir >= 0)
 		close(dir);

@@ -2,7 +2,6 @@
 /* The control socket: its directory, names, requests of every kind, clients of any speed. */
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -13,7 +12,6 @@
 
 #include "lkvm/base/log.h"
 #include "lkvm/control/control.h"
-#include "lkvm/control/control_client.h"
 #include "lkvm/control/control_dir.h"
 #include "tests/unit/arm64/capture.h"
 #include "tests/unit/fds.h"
@@ -853,144 +851,10 @@ START_TEST(a_guest_that_boots_again)
 }
 END_TEST
 
-/* ---- the other end ---- */
-
-struct heard {
-	unsigned nr, enough;
-	char text[200];
-};
-
-static bool on_record(void *arg, const struct ask_record *r)
-{
-	struct heard *h = arg;
-
-	h->nr++;
-	for (unsigned i = 0; i < r->nr; i++)
-		snprintf(h->text + strlen(h->text), sizeof(h->text) - strlen(h->text), "%s|",
-			 r->fields[i]);
-	return h->nr != h->enough;
-}
-
-/* A server that answers with what the test says, whatever is asked. */
-struct script {
-	int listener;
-	const char *answer;
-	size_t len;
-};
-
-static void *play(void *arg)
-{
-	struct script *p = arg;
-	char line[CONTROL_LINE];
-	int s;
-
-	do /* the listener does not block */
-		s = accept(p->listener, NULL, NULL);
-	while (s < 0);
-	ck_assert_int_gt(recv(s, line, sizeof(line), 0), 0);
-	send(s, p->answer, p->len, MSG_NOSIGNAL);
-	close(s);
-	return NULL;
-}
-
-static int ask_script(const char *answer, size_t len, struct heard *h)
-{
-	struct script p = { .answer = answer, .len = len };
-	pthread_t thread;
-	int d, err;
-
-	use_home();
-	d = dir();
-	p.listener = control_dir_claim(d, "g");
-	ck_assert_int_ge(p.listener, 0);
-	ck_assert_int_eq(pthread_create(&thread, NULL, play, &p), 0);
-	capture_start();
-	err = ask("g", "status", NULL, on_record, h);
-	pthread_join(thread, NULL);
-	close(p.listener);
-	close(d);
-	drop_home();
-	return err;
-}
-
-#define ASK(text, h) ask_script(text, sizeof(text) - 1, h)
-
-START_TEST(asking)
-{
-	struct heard h = { 0 };
-
-	ck_assert_int_eq(ASK("lkvm/1 ok\na\tb\n\t\nend\nmore\n", &h), 0);
-	ck_assert_str_eq(h.text, "a|b|||");
-	h = (struct heard){ .enough = 1 };
-	ck_assert_int_eq(ASK("lkvm/1 ok\na\nb\nc\nend\n", &h), 0);
-	ck_assert_str_eq(h.text, "a|");
-	/* What a terminal would act on does not get there. */
-	h = (struct heard){ 0 };
-	ck_assert_int_eq(ASK("lkvm/1 ok\n\033[2J\a\nend\n", &h), 0);
-	ck_assert_str_eq(h.text, "?[2J?|");
-	/* More fields than anybody asked for. */
-	h = (struct heard){ 0 };
-	ck_assert_int_eq(ASK("lkvm/1 ok\n1\t2\t3\t4\t5\t6\t7\t8\t9\ta\tb\tc\td\te\nend\n", &h), 0);
-	ck_assert_str_eq(h.text, "1|2|3|4|5|6|7|8|9|a|b|c|");
-}
-END_TEST
-
-START_TEST(answers_that_are_none)
-{
-	static char endless[100000];
-	struct heard h = { 0 };
-
-	ck_assert_int_eq(ASK("lkvm/1 error out of order\n", &h), -EPROTO);
-	captured_one_error("g: out of order", "");
-	ck_assert_int_eq(ASK("lkvm/2 ok\nend\n", &h), -EPROTO);
-	captured_one_error("no lkvm, or a later one", "");
-	ck_assert_int_eq(ASK("lkvm/1 ok\na\n", &h), -ECONNRESET);
-	captured_one_error("it ended before it had answered", "");
-	ck_assert_int_eq(ASK("", &h), -ECONNRESET);
-	memset(endless, 'x', sizeof(endless));
-	memcpy(endless, "lkvm/1 ok\n", 10);
-	ck_assert_int_eq(ask_script(endless, sizeof(endless), &h), -EPROTO);
-	captured_one_error("cannot be understood", "");
-	/* Nobody there. */
-	use_home();
-	capture_start();
-	ck_assert_int_eq(ask("nobody", "status", NULL, on_record, &h), -ENOENT);
-	captured_one_error("no guest called nobody", "lkvm list");
-	drop_home();
-	unsetenv("HOME");
-	capture_start();
-	ck_assert_int_lt(ask("nobody", "status", NULL, on_record, &h), 0);
-	captured_one_error("$HOME is not set", "");
-}
-END_TEST
-
-/* A listener that never answers. */
-START_TEST(silence)
-{
-	const struct ask_more patient = { .pass_fd = -1, .stop_fd = -1 };
-	struct heard h = { 0 };
-	int d, l;
-
-	use_home();
-	d = dir();
-	l = control_dir_claim(d, "g");
-	capture_start();
-	ck_assert_int_eq(ask("g", "status", NULL, on_record, &h), -ETIMEDOUT);
-	captured_one_error("it does not answer", "");
-	/* However long the rest may take. */
-	ck_assert_int_eq(ask("g", "stop", &patient, on_record, &h), -ETIMEDOUT);
-	captured_one_error("it does not answer", "");
-	close(l);
-	close(d);
-	drop_home();
-}
-END_TEST
-
 SUITE_MAIN("lkvm/control", private_to_the_user, no_place_for_a_socket, somebody_elses_directory,
 	   a_name_in_use, stale_sockets, not_a_socket, long_paths_and_names, names_are_sorted,
 	   out_of_descriptors, requests_and_answers, malformed_requests,
 	   oversized_and_partial_requests, zero_bytes, descriptors_that_come_along,
 	   more_clients_than_places, silent_clients, clients_that_do_not_read, answers_have_a_limit,
 	   following, a_follower_goes_away, a_follower_falls_behind, the_guest_ends,
-	   a_name_given_back_may_be_taken, a_guest_that_boots_again, asking, answers_that_are_none,
-	   silence)
+	   a_name_given_back_may_be_taken, a_guest_that_boots_again)
