@@ -37,28 +37,57 @@ static bool put_entry(struct call *c, const struct entry *e, dev_t dev)
 	return true;
 }
 
+/* What an entry is at most to getdents64(2), and with the shortest of names. */
+#define ENTRY_MAX 280u
+#define ENTRY_MIN 24u
+static_assert(ENTRY_MAX >= offsetof(struct entry, name) + NAME_MAX + 1, "the longest of names");
+
+/* Of the room that there is: entries of so many bytes fit, as four more is what one of ours has. */
+static u32 piece(const struct call *c)
+{
+	return wire_room(&c->out) / (ENTRY_MIN + 4) * ENTRY_MIN;
+}
+
+/*
+ * Go to `off`. Where a directory goes on is its file system's to say, and NFS servers use all 64
+ * bits: what is negative to lseek(2) can be read on from, but not gone to.
+ */
+static int go_to(struct fid *f, u64 off)
+{
+	if (off && off == f->at)
+		return 0;
+	if (lseek(f->fd, (off_t)off, SEEK_SET) == -1)
+		return -errno;
+	f->at = off;
+	return 0;
+}
+
 /* As many entries as there are and fit. 0; -EINVAL: not even one does; -errno. With the lock. */
-static int list(struct call *c, int fd, u64 off)
+static int list(struct call *c, struct fid *f, u64 off)
 {
 	u8 *bytes = c->r->scratch->bytes;
-	u32 empty = c->out.len;
+	u32 max = sizeof(c->r->scratch->bytes), empty = c->out.len;
+	bool full = false;
 	struct stat st;
-	long n;
+	int err = fstat(f->fd, &st) ? -errno : go_to(f, off);
 
-	if (fstat(fd, &st) || lseek(fd, (off_t)off, SEEK_SET) < 0)
-		return -errno;
-	for (;;) {
-		n = syscall(SYS_getdents64, fd, bytes, sizeof(c->r->scratch->bytes));
+	if (err)
+		return err;
+	do {
+		long n = syscall(SYS_getdents64, f->fd, bytes, MIN(MAX(piece(c), ENTRY_MAX), max));
+
+		/* What there is already is the answer; an error will come again. */
 		if (n <= 0)
-			return n ? -errno : 0;
+			return n && c->out.len == empty ? -errno : 0;
 		for (long i = 0; i < n;) {
 			const struct entry *e = (const struct entry *)(bytes + i);
 
-			if (!put_entry(c, e, st.st_dev))
-				return c->out.len == empty ? -EINVAL : 0;
+			full = full || !put_entry(c, e, st.st_dev);
+			f->at = (u64)e->off;
 			i += e->len;
 		}
-	}
+	} while (!full && piece(c) >= ENTRY_MAX);
+	return c->out.len == empty ? -EINVAL : 0;
 }
 
 int do_readdir(struct call *c)
@@ -73,14 +102,14 @@ int do_readdir(struct call *c)
 		return err;
 	start = c->out;
 	wire_put32(&c->out, 0);
-	if (c->in.bad || off > INT64_MAX || f->kind != FID_OPEN) {
+	if (c->in.bad || f->kind != FID_OPEN) {
 		err = f->kind == FID_OPEN ? -EINVAL : -EBADF;
 	} else {
 		/* `count` is of the entries alone. */
 		if (count < max - c->out.len)
 			c->out.max = c->out.len + count;
 		pthread_mutex_lock(&c->s->dir_lock);
-		err = list(c, f->fd, off);
+		err = list(c, f, off);
 		pthread_mutex_unlock(&c->s->dir_lock);
 		c->out.max = max;
 	}

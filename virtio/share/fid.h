@@ -39,6 +39,7 @@ struct fid {
 	u32 nr, refs;	  /* the table's; under its lock */
 	enum fid_kind kind;
 	int fd;	 /* belongs to the fid; -1: none (FID_XATTR_READ) */
+	u64 at;	 /* FID_OPEN, a directory: its position; under the share's dir_lock */
 	u32 uid; /* who has attached, a number of the guest's; P9_NOUID: it did not say */
 	struct fid_xattr *xattr;
 };

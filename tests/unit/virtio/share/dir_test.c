@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Listing directories: every entry once, in pieces of any size. */
+#include <dirent.h>
+#include <dlfcn.h>
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "tests/fake/p9.h"
@@ -12,6 +16,39 @@
 #define NR 300u
 
 static struct fake_p9 p;
+
+/* A directory of a server whose positions have all 64 bits. */
+static bool wide;
+
+long syscall(long nr, ...)
+{
+	static long (*real)(long nr, ...);
+	long a[4], n;
+	va_list ap;
+
+	va_start(ap, nr);
+	for (unsigned i = 0; i < ARRAY_SIZE(a); i++)
+		a[i] = va_arg(ap, long);
+	va_end(ap);
+	if (!real)
+		*(void **)&real = dlsym(RTLD_NEXT, "syscall");
+	n = real(nr, a[0], a[1], a[2], a[3]);
+	for (long i = 0; wide && nr == SYS_getdents64 && i < n;) {
+		struct dirent64 *d = (struct dirent64 *)(a[1] + i);
+
+		d->d_off |= INT64_MIN;
+		i += d->d_reclen;
+	}
+	return n;
+}
+
+off_t lseek(int fd, off_t off, int whence)
+{
+	if (off >= 0)
+		return lseek64(fd, off, whence);
+	errno = EINVAL;
+	return -1;
+}
 
 static void up(void)
 {
@@ -91,6 +128,39 @@ START_TEST(every_entry_once)
 }
 END_TEST
 
+/* It can be read on, and from its start, but not gone to the middle of. */
+START_TEST(positions_of_64_bits)
+{
+	static const u32 counts[] = { 400, 4096, 60000 };
+	u64 middle = 0;
+
+	wide = true;
+	for (unsigned i = 0; i < NR; i++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "f%u", i);
+		fake_p9_host_write(&p, name, "");
+	}
+	for (unsigned c = 0; c < ARRAY_SIZE(counts); c++) {
+		unsigned seen[NR] = { 0 };
+		u64 off = 0;
+		int n;
+
+		while ((n = list(1, off, counts[c])) > 0) {
+			off = count_entries(seen, off);
+			middle = middle ? middle : off;
+		}
+		ck_assert_int_eq(n, 0);
+		/* As often as somebody asks. */
+		ck_assert_int_eq(list(1, off, counts[c]), 0);
+		for (unsigned i = 0; i < NR; i++)
+			ck_assert_uint_eq(seen[i], 1);
+	}
+	ck_assert_int_eq(list(1, middle, 4096), -EINVAL);
+	wide = false;
+}
+END_TEST
+
 START_TEST(not_even_one_fits)
 {
 	ck_assert_int_eq(list(1, 0, 20), -EINVAL);
@@ -113,5 +183,5 @@ START_TEST(what_cannot_be_listed)
 }
 END_TEST
 
-SUITE_MAIN_FIXTURE("virtio/share/dir", up, down, every_entry_once, not_even_one_fits,
-		   what_cannot_be_listed)
+SUITE_MAIN_FIXTURE("virtio/share/dir", up, down, every_entry_once, positions_of_64_bits,
+		   not_even_one_fits, what_cannot_be_listed)
