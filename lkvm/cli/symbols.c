@@ -226,5 +226,7 @@ const char *symbols_name(const struct symbols *s, u64 addr, char *buf, size_t si
 	if (low && addr - s->list[low - 1].addr < FARTHEST)
 		snprintf(buf, size, "%s+0x%llx", s->list[low - 1].name,
 			 (unsigned long long)(addr - s->list[low - 1].addr));
+	/* It goes to a terminal, and a vmlinux is whoever's built it. */
+	encode_safe(buf, strlen(buf), "");
 	return buf;
 }

@@ -75,6 +75,21 @@ START_TEST(a_map)
 }
 END_TEST
 
+/* What a terminal would act on does not get there. */
+START_TEST(a_name_with_orders_in_it)
+{
+	static const char odd[] = "1000 T one\033[2J\a\n2000 T \x9b";
+	struct symbols *s;
+
+	write_file(odd, sizeof(odd) - 1);
+	ck_assert_int_eq(symbols_open(&s, name), 0);
+	unlink(name);
+	ck_assert_str_eq(named(s, 0x1004), "one?[2J?+0x4");
+	ck_assert_str_eq(named(s, 0x2000), "?+0x0");
+	symbols_close(s);
+}
+END_TEST
+
 /* Header, names, two symbols, two section headers: each cut short, too. */
 START_TEST(an_elf_file)
 {
@@ -120,4 +135,4 @@ START_TEST(an_elf_file)
 }
 END_TEST
 
-SUITE_MAIN("lkvm/cli/symbols", a_map, a_map_in_a_pipe, an_elf_file)
+SUITE_MAIN("lkvm/cli/symbols", a_map, a_map_in_a_pipe, a_name_with_orders_in_it, an_elf_file)
