@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lkvm/base/json.h"
@@ -19,6 +20,7 @@
 #include "lkvm/cli/cmd.h"
 #include "lkvm/cli/guests.h"
 #include "lkvm/control/control_client.h"
+#include "lkvm/watch/outfile.h"
 
 struct device {
 	char name[32], bus[32];
@@ -28,6 +30,9 @@ struct trace {
 	const char *what, *name, *pcap;
 	u64 count; /* 0: until the end */
 	bool json;
+	struct outfile *out; /* of --pcap, or NULL */
+	bool agreed;	     /* the guest has: the file has its name */
+	int err;	     /* of that */
 	u64 nr;
 	struct device devices[GUESTS_MAX_DEVICES];
 };
@@ -113,11 +118,22 @@ static bool take_json(struct trace *t, const struct ask_record *r)
 	return true;
 }
 
+/* Before the guest has agreed to be traced an older file stays what it is. */
+static bool agreed(struct trace *t)
+{
+	if (!t->agreed)
+		t->err = outfile_commit(t->out);
+	t->agreed = true;
+	return !t->err;
+}
+
 static bool take(void *arg, const struct ask_record *r)
 {
 	struct trace *t = arg;
 	u64 n = ask_number(r, 1);
 
+	if (!agreed(t))
+		return false;
 	if (ask_is(r, 0, "device") && n < GUESTS_MAX_DEVICES) {
 		snprintf(t->devices[n].name, sizeof(t->devices[n].name), "%s", ask_text(r, 2));
 		snprintf(t->devices[n].bus, sizeof(t->devices[n].bus), "%s", ask_text(r, 3));
@@ -135,15 +151,18 @@ static bool take(void *arg, const struct ask_record *r)
 	return !fflush(stdout) && (!t->count || t->nr < t->count);
 }
 
-/* The server appends, so that a file is whole also if several NICs write to it. */
-static int open_pcap(const char *path)
+/* The guest's lkvm appends, so that a file is whole also if several NICs write to it. */
+static int open_pcap(struct trace *t, int *fd)
 {
-	/* What passes may be secret: for the user's eyes only. */
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOCTTY, 0600);
+	int err;
 
-	if (fd < 0)
-		log_errno(-errno, "--pcap: cannot write %s", path);
-	return fd;
+	umask(077); /* what passes may be secret: for the user's eyes only */
+	err = outfile_create(&t->out, "--pcap", t->pcap);
+	if (err)
+		return err;
+	*fd = outfile_fd(t->out);
+	fcntl(*fd, F_SETFL, O_APPEND);
+	return 0;
 }
 
 /* Ctrl-C is the usual end of a trace, and no failure. */
@@ -171,13 +190,12 @@ int cmd_trace(int argc, char **argv)
 		log_error("which guest? lkvm trace bounce NAME");
 		return EXIT_DIE;
 	}
-	if (t.pcap && (more.pass_fd = open_pcap(t.pcap)) < 0)
+	if (t.pcap && open_pcap(&t, &more.pass_fd))
 		return EXIT_DIE;
 	more.stop_fd = interrupts();
 	err = ask(t.name, "trace", &more, take, &t);
 	if (more.stop_fd >= 0)
 		close(more.stop_fd);
-	if (more.pass_fd >= 0)
-		close(more.pass_fd);
-	return err ? EXIT_DIE : 0;
+	outfile_destroy(t.out);
+	return err || t.err ? EXIT_DIE : 0;
 }

@@ -187,6 +187,11 @@ int outfile_create(struct outfile **out, const char *option, const char *name)
 	return 0;
 }
 
+int outfile_fd(const struct outfile *o)
+{
+	return o->fd;
+}
+
 void outfile_write(struct outfile *o, const void *buf, size_t len)
 {
 	const char *p = buf;

@@ -29,6 +29,9 @@ int outfile_create(struct outfile **out, const char *option, const char *name);
  */
 bool outfile_directory(const char *name, char *dir);
 
+/* What it is written through, by others too: as outfile_write() does. It stays the file's. */
+int outfile_fd(const struct outfile *o);
+
 /* Append. An error is kept for outfile_commit(). Takes NULL. */
 void outfile_write(struct outfile *o, const void *buf, size_t len);
 

@@ -20,6 +20,7 @@
 /* Records of the answer, each with a final newline; and what it was asked. */
 static const char *answer;
 static char asked[128];
+static int refusal; /* or 0: it is answered */
 static char printed[65536];
 
 int ask(const char *name, const char *words, const struct ask_more *more, ask_fn fn, void *arg)
@@ -28,7 +29,7 @@ int ask(const char *name, const char *words, const struct ask_more *more, ask_fn
 	bool go_on = true;
 
 	snprintf(asked, sizeof(asked), "%s: %s", name, words);
-	while (go_on && (line = strsep(&rest, "\n")) && rest) {
+	while (!refusal && go_on && (line = strsep(&rest, "\n")) && rest) {
 		struct ask_record r = { 0 };
 
 		while (r.nr < ASK_FIELDS && (field = strsep(&line, "\t")))
@@ -36,7 +37,7 @@ int ask(const char *name, const char *words, const struct ask_more *more, ask_fn
 		go_on = fn(arg, &r);
 	}
 	free(copy);
-	return 0;
+	return refusal;
 }
 
 const char *ask_text(const struct ask_record *r, unsigned i)

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* lkvm trace: whose each transfer is. */
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "lkvm/base/exit.h"
 #include "tests/unit/lkvm/cli/asked.h"
 
 static const char *devices(unsigned nr, const char *rest)
@@ -42,4 +46,39 @@ START_TEST(a_device_that_is_not_known)
 }
 END_TEST
 
-SUITE_MAIN("lkvm/cli/cmd_trace", many_devices, a_device_that_is_not_known)
+static const char *content_of(const char *path)
+{
+	static char buf[16];
+	int fd = open(path, O_RDONLY);
+
+	buf[MAX(read(fd, buf, sizeof(buf) - 1), 0)] = 0;
+	close(fd);
+	return buf;
+}
+
+/* A capture of yesterday is not lost because the guest of today does not run, or has no network. */
+START_TEST(an_older_file)
+{
+	char path[] = "/tmp/lkvm-trace-XXXXXX";
+	const char *argv[] = { "trace", "bounce", "--pcap", path, "g" };
+	int fd = mkstemp(path);
+	struct stat st;
+
+	ck_assert_int_eq(write(fd, "old", 3), 3);
+	close(fd);
+	ck_assert_int_eq(chmod(path, 0644), 0);
+	answer = "";
+	refusal = -ENOENT;
+	ck_assert_int_eq(cmd_trace(ARRAY_SIZE(argv), (char **)(uintptr_t)argv), EXIT_DIE);
+	ck_assert_str_eq(content_of(path), "old");
+	refusal = 0;
+	answer = devices(1, "");
+	OUTPUT_OF(cmd_trace, "bounce", "--pcap", path, "g");
+	ck_assert_str_eq(content_of(path), "");
+	ck_assert_int_eq(stat(path, &st), 0);
+	ck_assert_uint_eq(st.st_mode & 0777, 0600);
+	unlink(path);
+}
+END_TEST
+
+SUITE_MAIN("lkvm/cli/cmd_trace", many_devices, a_device_that_is_not_known, an_older_file)
