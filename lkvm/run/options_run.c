@@ -74,6 +74,13 @@ static int parse_tty(void *conf, const char *name, const char *val)
 	return 0;
 }
 
+/* Whoever asks for legacy devices gets others: `val` is the option's value, "" where it has none. */
+static void say_modern(const char *name, const char *val)
+{
+	log_info("--%s%s%s: the devices are modern ones, as any guest since Linux 4.0 knows them",
+		 name, *val ? " " : "", val);
+}
+
 static int parse_transport(void *conf, const char *name, const char *val)
 {
 	struct config *c = conf;
@@ -86,15 +93,17 @@ static int parse_transport(void *conf, const char *name, const char *val)
 	}
 	c->transport = pci ? TRANSPORT_PCI : TRANSPORT_MMIO;
 	if (strstr(val, "-legacy"))
-		log_info(
-			"--%s %s: the devices are modern ones, as any guest since Linux 4.0 knows them",
-			name, val);
+		say_modern(name, val);
 	return 0;
 }
 
 static int parse_virtio_legacy(void *conf, const char *name, const char *val)
 {
-	return parse_transport(conf, name, "pci-legacy");
+	struct config *c = conf;
+
+	c->transport = TRANSPORT_PCI;
+	say_modern(name, "");
+	return 0;
 }
 
 static int parse_confine(void *conf, const char *name, const char *val)
