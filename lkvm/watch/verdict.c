@@ -80,7 +80,7 @@ static void judge_end(struct verdict *v, const struct verdict_facts *f)
 	else if (c->status_from && f->status < 0)
 		judge(v, EXIT_UNSEEN, "%s: --status-from '%s' was not seen", end, c->status_from);
 	else if (f->command && f->status < 0)
-		judge(v, EXIT_FAILED, "%s before its command", end);
+		judge(v, EXIT_FAILED, "%s before its command had ended", end);
 	else if (f->status > 0)
 		judge(v, f->status, "%s, with status %d", end, f->status);
 	else if (f->why == WHY_UNTIL)

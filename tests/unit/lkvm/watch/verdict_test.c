@@ -136,8 +136,9 @@ START_TEST(commands)
 	f.end = STOP_POWEROFF;
 	f.status = -1;
 	verdict_of(&v, &f);
-	ck_assert_msg(v.status == 125 && !v.commands && strstr(v.line, "before its command"), "%s",
-		      v.line);
+	ck_assert_msg(v.status == 125 && !v.commands &&
+			      strstr(v.line, "before its command had ended"),
+		      "%s", v.line);
 	f.end = STOP_RESET;
 	f.panic = "Kernel panic";
 	verdict_of(&v, &f);
