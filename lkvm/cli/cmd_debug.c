@@ -174,12 +174,20 @@ static int dump_one(struct debug *d, const char *name)
 	return err;
 }
 
+static bool take_nothing(void *arg, const struct ask_record *r)
+{
+	return true;
+}
+
 static int debug_one(void *arg, const char *name)
 {
 	struct debug *d = arg;
 	char words[CONTROL_LINE];
-	int err = d->dump ? dump_one(d, name) : 0;
+	/* --nmi has no effect, and a dump a heading: both are for a guest that is there. */
+	int err = ask(name, "status", NULL, take_nothing, NULL);
 
+	if (!err && d->dump)
+		err = dump_one(d, name);
 	if (err || !d->sysrq)
 		return err;
 	snprintf(words, sizeof(words), "debug sysrq %s", d->sysrq);
