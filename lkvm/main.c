@@ -5,6 +5,7 @@
  * Thread: main.
  * Trust:  the user's own command line.
  */
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -40,7 +41,7 @@ const struct cmd lkvm_cmds[] = {
 	{ "balloon", cmd_balloon, "Take memory from a guest, or give it back", &options_balloon },
 	{ "debug", cmd_debug, "Show where a guest's CPUs are; sysrq", &options_debug },
 	{ "version", cmd_version, "Print the version of lkvm", NULL },
-	{ "help", cmd_help, "Print this text, or 'help COMMAND': about a command", NULL },
+	{ "help", cmd_help, "List the commands, or tell about one: its options", NULL },
 	{ NULL, NULL, NULL, NULL },
 };
 
@@ -93,9 +94,10 @@ int main(int argc, char **argv)
 	/* A file that may not grow any more (ulimit -f) is an error of who writes, and no end. */
 	signal(SIGXFSZ, SIG_IGN);
 	status = dispatch(argc, argv);
-	/* Output that was cut short must not look like success. */
+	/* Output that was cut short must not look like success; EIO: it was cut earlier. */
+	errno = EIO;
 	if (fflush(stdout) || ferror(stdout)) {
-		log_error("cannot write to standard output");
+		log_errno(-errno, "cannot write to standard output");
 		status = status ? status : EXIT_DIE;
 	}
 	return status;

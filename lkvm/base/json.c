@@ -60,9 +60,12 @@ int json_print(json_t *document, unsigned indent)
 	int err = 0;
 
 	if (!document)
-		err = -ENOMEM;
-	else if (json_dumpf(document, stdout, flags) || putchar('\n') == EOF || fflush(stdout))
-		err = -EIO;
+		return log_errno(-ENOMEM, "cannot print the JSON document");
+	if (json_dumpf(document, stdout, flags) || putchar('\n') == EOF || fflush(stdout))
+		err = log_errno(-errno, "cannot write to standard output");
 	json_decref(document);
-	return err ? log_errno(err, "cannot print the JSON document") : 0;
+	/* It has been said, and need not be said again when the process ends. */
+	if (err)
+		clearerr(stdout);
+	return err;
 }

@@ -27,7 +27,7 @@ void json_append(json_t **array, json_t *value);
 /*
  * Print a document, in ASCII, and a newline on stdout, and release the document: `indent` (0 to 31)
  * more columns for each level, 0 for a single line. 0; after one log_error() line -ENOMEM (the
- * document is NULL) or -EIO (stdout takes no more).
+ * document is NULL) or why stdout takes no more, which is then forgotten (clearerr(3)).
  */
 int json_print(json_t *document, unsigned indent);
 

@@ -105,6 +105,8 @@ static int list_all(struct list *l, int dir)
 
 	if (!err && l->rootfs)
 		err = control_dir_rootfs(dir, &rootfs);
+	if (err)
+		log_errno(err, "cannot list the guests");
 	if (l->json)
 		l->guests = json_array();
 	else if (!err)
@@ -138,8 +140,6 @@ int cmd_list(int argc, char **argv)
 	}
 	err = list_all(&l, dir);
 	close(dir);
-	if (err)
-		log_errno(err, "cannot list the guests");
 	return err ? EXIT_DIE : 0;
 }
 

@@ -116,7 +116,7 @@ static int help_about(const char *name)
 	if (c->options)
 		options_usage(c->options, stdout);
 	else
-		printf("\n usage: lkvm %s\n\n", c->name);
+		printf("\n usage: lkvm %s%s\n\n", c->name, c->run == cmd_help ? " [COMMAND]" : "");
 	return 0;
 }
 

@@ -190,7 +190,9 @@ START_TEST(help_about_a_command)
 	ck_assert(printed("usage: lkvm run [<options>] [<kernel image>]") &&
 		  printed("--kernel <file>"));
 	ck_assert_int_eq(LKVM("help", "version"), 0);
-	ck_assert(printed("usage: lkvm version"));
+	ck_assert(printed("usage: lkvm version\n"));
+	ck_assert_int_eq(LKVM("help", "help"), 0);
+	ck_assert(printed("usage: lkvm help [COMMAND]\n"));
 	ck_assert_int_eq(LKVM("help", "frobnicate"), 22);
 	ck_assert(said("there is no command 'frobnicate'"));
 	ck_assert_int_eq(LKVM("help", "exit"), 0);
@@ -415,6 +417,24 @@ START_TEST(closed_standard_descriptors)
 }
 END_TEST
 
+/* One line says so, and why, however the output was printed. */
+START_TEST(a_disk_that_is_full)
+{
+	static const char *const commands[][3] = { { "lkvm", "version" },
+						   { "lkvm", "list", "--json" } };
+
+	for (unsigned i = 0; i < ARRAY_SIZE(commands); i++) {
+		use_home();
+		capture_start();
+		dup2(open("/dev/full", O_WRONLY | O_CLOEXEC), STDOUT_FILENO);
+		ck_assert_int_eq(lkvm_main(2 + (int)i, (char **)(uintptr_t)commands[i]), EXIT_DIE);
+		captured_one_error("cannot write to standard output", "No space left");
+		clearerr(stdout);
+		drop_home();
+	}
+}
+END_TEST
+
 /* ulimit -f: messages and output that a file has no room for are no end by SIGXFSZ. */
 START_TEST(files_that_may_not_grow)
 {
@@ -436,9 +456,9 @@ START_TEST(files_that_may_not_grow)
 }
 END_TEST
 
-SUITE_MAIN("lkvm/main", files_that_may_not_grow, closed_standard_descriptors, general_help,
-	   no_such_command, version, help_about_a_command, usage_of_run, a_guest_that_ends,
-	   nics_and_disks_are_options_like_others, loglevel_counts, a_guest_that_fails,
-	   a_guest_that_nobody_reads, a_guest_that_resets_without_end,
+SUITE_MAIN("lkvm/main", files_that_may_not_grow, a_disk_that_is_full, closed_standard_descriptors,
+	   general_help, no_such_command, version, help_about_a_command, usage_of_run,
+	   a_guest_that_ends, nics_and_disks_are_options_like_others, loglevel_counts,
+	   a_guest_that_fails, a_guest_that_nobody_reads, a_guest_that_resets_without_end,
 	   a_machine_that_cannot_be_built, ended_before_it_began, reboots,
 	   a_guest_of_that_name_runs, firmware_in_the_banner, a_device_tree_without_a_guest)
