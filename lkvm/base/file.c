@@ -23,6 +23,13 @@ void file_occupy_standard(void)
 	}
 }
 
+bool file_is_passed(int fd)
+{
+	int flags = fcntl(fd, F_GETFD);
+
+	return flags >= 0 && !(flags & FD_CLOEXEC);
+}
+
 static int read_all(int fd, void *buf, size_t size)
 {
 	size_t len = 0;

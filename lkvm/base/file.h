@@ -18,6 +18,12 @@ struct stat;
 void file_occupy_standard(void);
 
 /*
+ * Has whoever started lkvm left it this descriptor? All that lkvm opens itself are closed by
+ * execve(2), and none that came through it is: a number of the user's must not mean one of ours.
+ */
+bool file_is_passed(int fd);
+
+/*
  * Read a file, a pipe or whatever else can be read, to its end; "-" is the standard input. May wait
  * for whoever writes to the pipe: main thread. Returns the number of bytes in `buf`; -E2BIG: there
  * are more than `size` (INT_MAX at most), and `buf` has the first `size` of them; or -errno of

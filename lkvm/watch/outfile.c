@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #include "lkvm/base/encode.h"
+#include "lkvm/base/file.h"
 #include "lkvm/base/log.h"
 
 static const struct sys_call list[] = {
@@ -50,7 +51,8 @@ static int open_fd(struct outfile *o, const char *number)
 {
 	u64 n;
 
-	if (decode_number(&n, INT_MAX, NUMBER_DEC, number, strlen(number)))
+	if (decode_number(&n, INT_MAX, NUMBER_DEC, number, strlen(number)) ||
+	    !file_is_passed((int)n))
 		return -EBADF;
 	o->direct = true;
 	o->fd = fcntl((int)n, F_DUPFD_CLOEXEC, 0);

@@ -98,4 +98,16 @@ START_TEST(what_a_descriptor_is)
 }
 END_TEST
 
-SUITE_MAIN("lkvm/file", sizes, in_pieces, standard_descriptors, what_a_descriptor_is)
+START_TEST(whose_a_descriptor_is)
+{
+	int theirs = open("/dev/null", O_RDONLY), ours = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	ck_assert(file_is_passed(theirs));
+	ck_assert(!file_is_passed(ours));
+	close(theirs);
+	ck_assert(!file_is_passed(theirs));
+}
+END_TEST
+
+SUITE_MAIN("lkvm/file", sizes, in_pieces, standard_descriptors, what_a_descriptor_is,
+	   whose_a_descriptor_is)
