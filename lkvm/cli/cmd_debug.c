@@ -205,6 +205,12 @@ int cmd_debug(int argc, char **argv)
 		log_error("usage: %s", options_debug.usage);
 		return EXIT_DIE;
 	}
+	/* No more than one, and none that would be no word, or a word's end, of a request. */
+	if (d.sysrq && (strlen(d.sysrq) != 1 || *d.sysrq <= ' ' || *d.sysrq > '~')) {
+		log_error("--sysrq is one character, 'h' tells which there are; it is not '%s'",
+			  d.sysrq);
+		return EXIT_DIE;
+	}
 	if (d.symbols && symbols_open(&d.names, d.symbols))
 		return EXIT_DIE;
 	if (d.nmi)
