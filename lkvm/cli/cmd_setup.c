@@ -204,6 +204,8 @@ int cmd_setup(int argc, char **argv)
 	}
 	if (setup_rootfs(name))
 		return EXIT_DIE;
-	printf("A new root file system: ~/.lkvm/%s\n", name);
+	/* Whether it is a new one, or was there and only has another init now. */
+	printf("The root file system is ~/.lkvm/%s; lkvm run -d %s starts a guest with it\n", name,
+	       name);
 	return 0;
 }

@@ -52,10 +52,11 @@ static void teardown(void)
 
 START_TEST(a_skeleton)
 {
-	char buf[64] = "";
+	char buf[64] = "", text[256];
 	struct stat st;
-	int fd;
+	int fd, printed = memfd_create("stdout", MFD_CLOEXEC);
 
+	dup2(printed, STDOUT_FILENO);
 	ck_assert_int_eq(setup_of((char[]){ "mine" }), 0);
 	ck_assert_int_eq(stat(at("var/lib"), &st), 0);
 	ck_assert_int_eq(stat(at("virt/home"), &st), 0);
@@ -75,6 +76,12 @@ START_TEST(a_skeleton)
 	ck_assert_int_eq(stat(at("virt/init"), &st), 0);
 	ck_assert_int_eq(st.st_size, 4);
 	ck_assert_str_eq(captured(), "");
+	/* It is not called new the second time. */
+	fflush(stdout);
+	memset(text, 0, sizeof(text));
+	ck_assert_int_gt(pread(printed, text, sizeof(text) - 1, 0), 0);
+	ck_assert_ptr_nonnull(strstr(text, "~/.lkvm/mine; lkvm run -d mine"));
+	ck_assert_ptr_null(strstr(text, "new"));
 }
 END_TEST
 
