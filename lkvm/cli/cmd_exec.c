@@ -245,15 +245,13 @@ static int prepare(struct exec *x)
 
 /*
  * As env(1) and others that run commands have it: what is not the command's is 125, unless a signal
- * or --timeout says otherwise.
+ * or --timeout says otherwise. (SIGHUP's is the number of EXIT_USAGE, which no guest ends with.)
  */
 static int exec_status(int status, const struct session *s)
 {
 	bool ours = !s || session_status(s) < 0;
 
-	return ours && (status == EXIT_DIE || status == EXIT_USAGE || status == EXIT_GUEST)
-		       ? EXIT_FAILED
-		       : status;
+	return ours && (status == EXIT_DIE || status == EXIT_GUEST) ? EXIT_FAILED : status;
 }
 
 /* As kvmtool's users do it: a script in a root file system of lkvm setup, on its console. */
@@ -277,18 +275,17 @@ int cmd_exec(int argc, char **argv)
 {
 	struct exec_conf *conf = calloc(1, sizeof(*conf));
 	struct exec *x = calloc(1, sizeof(*x));
-	int status = EXIT_DIE;
+	int status = EXIT_FAILED;
 
 	if (!conf || !x) {
 		log_errno(-ENOMEM, "lkvm exec");
 		goto out;
 	}
 	x->conf = conf;
-	status = exec_conf_parse(conf, argc, argv, &x->orders.argv);
-	if (!status) {
-		log_set_level(conf->c.loglevel);
-		status = conf->c.sandbox && !x->orders.argv ? run_script(x) : run_command(x);
-	}
+	if (exec_conf_parse(conf, argc, argv, &x->orders.argv))
+		goto out;
+	log_set_level(conf->c.loglevel);
+	status = conf->c.sandbox && !x->orders.argv ? run_script(x) : run_command(x);
 	status = exec_status(status, x->session);
 out:
 	if (x) {
