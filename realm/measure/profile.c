@@ -145,6 +145,11 @@ int profile_parse(struct profile *out, const char *text, size_t len, char why[PR
 			return err;
 		at = end;
 	}
+	/* What had nothing to print (a host that cannot say) leaves such a file behind. */
+	if (!p.given) {
+		snprintf(why, PROFILE_WHY_SIZE, "there is no parameter in it");
+		return -EINVAL;
+	}
 	*out = p;
 	return 0;
 }

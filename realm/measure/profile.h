@@ -46,7 +46,8 @@ static inline void profile_set(struct profile *p, enum profile_key key, unsigned
 
 /*
  * Read a profile from text[0..len): words key=value with commas, blanks or line ends between them;
- * # starts a comment. Each key is there once at most. 0, or -EINVAL with one clause in `why`.
+ * # starts a comment. Each key is there once at most, and one at least. 0, or -EINVAL with one
+ * clause in `why`.
  */
 int profile_parse(struct profile *out, const char *text, size_t len, char why[PROFILE_WHY_SIZE]);
 

@@ -390,6 +390,8 @@ START_TEST(a_profile_from_a_file)
 	refused(BOOT "--host-params %P", "/profile", "too long");
 	write_file("profile", "bps=6 colour=red", 16);
 	refused(BOOT "--host-params %P", "/profile", "'colour=red' is none of");
+	write_file("profile", "# lkvm doctor\n", 14);
+	refused(BOOT "--rmm 1.0 --host-params %P", "/profile", "there is no parameter in it");
 }
 END_TEST
 
