@@ -202,7 +202,10 @@ int ask(const char *name, const char *words, const struct ask_more *more, ask_fn
 	if (dir >= 0)
 		close(dir);
 	if (!a || s < 0) {
-		if (s == -ENOENT && !*why)
+		if (!*name)
+			log_error(
+				"the name of the guest is empty ('lkvm list' shows those that are running)");
+		else if (s == -ENOENT && !*why)
 			log_error(
 				"no guest called %s is running ('lkvm list' shows those that are)",
 				name);

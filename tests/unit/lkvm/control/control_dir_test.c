@@ -17,8 +17,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "lkvm/control/control_client.h"
 #include "lkvm/control/control_dir.h"
-#include "tests/unit/suite.h"
+#include "tests/unit/arm64/capture.h"
 
 static char home[] = "/tmp/lkvm-control-dir-XXXXXX";
 
@@ -142,7 +143,7 @@ START_TEST(a_client_that_cleans_up_waits_for_the_lock)
 END_TEST
 
 /* Of those who find the same stale socket at once, one has the name. */
-START_TEST(one_of_many_has_the_name)
+START_TEST(one_of_many_has_the_name, asking_nobody)
 {
 	pid_t pids[8];
 	int dir, status, ok = 0;
@@ -197,6 +198,23 @@ START_TEST(a_name_that_is_none_is_nobodys)
 	ck_assert_int_eq(control_dir_connect(dir, ""), -ENOENT);
 	close(s);
 	close(dir);
+	drop_home();
+}
+END_TEST
+
+static bool no_record(void *arg, const struct ask_record *record)
+{
+	ck_abort_msg("an answer");
+}
+
+START_TEST(asking_nobody)
+{
+	use_home();
+	capture_start();
+	ck_assert_int_lt(ask("", "status", NULL, no_record, NULL), 0);
+	captured_one_error("the name of the guest is empty", "");
+	ck_assert_int_eq(ask("g", "status", NULL, no_record, NULL), -ENOENT);
+	captured_one_error("no guest called g is running", "");
 	drop_home();
 }
 END_TEST
