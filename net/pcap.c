@@ -361,8 +361,8 @@ static int write_header(int fd)
 static int open_file(const char *path)
 {
 	/* What passes may be secret: for the user's eyes only. */
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0600);
-	int err = fd < 0 ? -errno : write_header(fd);
+	int fd = file_open_out(path, O_CREAT | O_TRUNC, 0600);
+	int err = fd < 0 ? fd : write_header(fd);
 
 	if (!err)
 		return fd;

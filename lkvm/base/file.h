@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Small things that are done with files. No call prints anything: the caller knows what the
+ * Small things that are done with files. No call prints what went wrong: the caller knows what the
  * file was wanted for.
+ *
+ * A FIFO whose other end nobody has is waited for, but not in open(2), which no signal would end:
+ * signals are another thread's. After a line that says so somebody has five seconds to come.
  */
 #ifndef LKVM_FILE_H
 #define LKVM_FILE_H
+
+#include <sys/types.h>
 
 #include "lkvm/base/util.h"
 
@@ -26,10 +31,25 @@ bool file_is_passed(int fd);
 /*
  * Read a file, a pipe or whatever else can be read, to its end; "-" is the standard input. May wait
  * for whoever writes to the pipe: main thread. Returns the number of bytes in `buf`; -E2BIG: there
- * are more than `size` (INT_MAX at most), and `buf` has the first `size` of them; or -errno of
- * open(2) or read(2).
+ * are more than `size` (INT_MAX at most), and `buf` has the first `size` of them; -ETIMEDOUT: a
+ * FIFO that nobody writes to; or -errno of open(2) or read(2).
  */
 int file_read(const char *path, void *buf, size_t size);
+
+/*
+ * The standard descriptor, 1 or 2, that this regular file (/dev/stdout, say) can be written
+ * through, or -1. Opened anew it would have another position, and what is written to one be written
+ * over by what is written to the other.
+ */
+int file_standard(const char *path);
+
+/*
+ * open(2) for a file of the user's to be written, while the machine is set up: O_WRONLY, O_CLOEXEC
+ * and O_NOCTTY beside `flags`. What is file_standard() is that descriptor again, and stays as long
+ * as it is, unless `flags` have O_APPEND. A descriptor, or -errno; -ETIMEDOUT: a FIFO that nobody
+ * reads. Main thread.
+ */
+int file_open_out(const char *path, int flags, mode_t mode);
 
 /*
  * fstat(2), for while a guest runs: by newfstatat(2), where fstat(2) is one call or the other in

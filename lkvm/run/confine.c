@@ -121,6 +121,7 @@ static const struct sys_call setup_list[] = {
 	CALL(madvise),
 	CALL_IF(clone, 0, CLONE_VM | CLONE_THREAD, CLONE_VM | CLONE_THREAD),
 	CALL_RARE(mlock, "a protected VM"),
+	CALL_RARE(clock_nanosleep, "a FIFO that nobody reads"),
 	CALL_RARE(getdents64, "assigned devices"),
 	CALL_RARE(io_uring_enter, "a large kernel"),
 	CALL_RARE(lseek, "by the C library"),

@@ -19,12 +19,15 @@
 
 static int write_file(const char *path, const void *buf, size_t len)
 {
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	ssize_t n = fd < 0 ? -1 : write(fd, buf, len);
-	int err = n < 0 ? -errno : n != (ssize_t)len ? -ENOSPC : 0;
+	int fd = file_open_out(path, O_CREAT | O_TRUNC, 0644), err = MIN(fd, 0);
+	ssize_t n;
 
-	if (fd >= 0 && close(fd) < 0 && !err)
-		err = -errno;
+	if (!err) {
+		n = write(fd, buf, len);
+		err = n < 0 ? -errno : n != (ssize_t)len ? -ENOSPC : 0;
+		if (close(fd) < 0 && !err)
+			err = -errno;
+	}
 	if (err)
 		log_errno(err, "cannot write %s", path);
 	return err;

@@ -14,6 +14,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "lkvm/base/file.h"
 #include "lkvm/base/log.h"
 
 struct logfile {
@@ -64,8 +65,8 @@ int logfile_open(struct logfile **out, const char *name)
 	if (!l)
 		return log_errno(-ENOMEM, "--console-log %s", name);
 	l->name = name;
-	l->fd = open(name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0666);
-	err = l->fd < 0 ? log_errno(-errno, "--console-log %s", name) : claim(l);
+	l->fd = file_open_out(name, O_CREAT | O_APPEND, 0666);
+	err = l->fd < 0 ? log_errno(l->fd, "--console-log %s", name) : claim(l);
 	if (err) {
 		logfile_close(l);
 		return err;

@@ -11,7 +11,7 @@
  * file has that name from the start. A link stays, and the file that it leads to is replaced.
  *
  * What standard output or error is (/dev/stdout) is written through them: they would go on writing
- * to a file that has lost its name.
+ * to a file that has lost its name (file_standard()).
  */
 #include "lkvm/watch/outfile.h"
 
@@ -92,25 +92,12 @@ static int real_path(const char *name, char *path)
 	return snprintf(path, PATH_MAX, "%s", name) >= PATH_MAX ? -ENAMETOOLONG : 0;
 }
 
-/* The standard descriptor that this regular file can be written through, or -1. */
-static int standard_fd(const struct stat *st)
-{
-	struct stat at;
-
-	for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO && S_ISREG(st->st_mode); fd++) {
-		if (!fstat(fd, &at) && at.st_dev == st->st_dev && at.st_ino == st->st_ino &&
-		    (fcntl(fd, F_GETFL) & O_ACCMODE) != O_RDONLY)
-			return fd;
-	}
-	return -1;
-}
-
 /* Will another file have that name in the end? */
 static bool is_replaced(const char *name)
 {
 	struct stat st;
 
-	return stat(name, &st) || (S_ISREG(st.st_mode) && standard_fd(&st) < 0);
+	return stat(name, &st) || (S_ISREG(st.st_mode) && file_standard(name) < 0);
 }
 
 bool outfile_directory(const char *name, char *dir)
@@ -147,7 +134,6 @@ static int open_temporary(struct outfile *o)
 static int open_it(struct outfile *o)
 {
 	struct stat st;
-	int fd;
 
 	if (!*o->name)
 		return -ENOENT;
@@ -160,10 +146,8 @@ static int open_it(struct outfile *o)
 	if (S_ISDIR(st.st_mode))
 		return -EISDIR;
 	o->direct = true;
-	fd = standard_fd(&st);
-	o->fd = fd >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 0)
-			: open(o->name, O_WRONLY | O_CLOEXEC | O_NOCTTY);
-	return o->fd < 0 ? -errno : 0;
+	o->fd = file_open_out(o->name, 0, 0);
+	return MIN(o->fd, 0);
 }
 
 int outfile_create(struct outfile **out, const char *option, const char *name)

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lkvm/base/file.h"
 #include "lkvm/base/log.h"
 #include "lkvm/vm/loop.h"
 
@@ -32,10 +33,9 @@ int calllog_open(struct calllog **out, const char *path)
 	if (!l)
 		return log_errno(-ENOMEM, "--sim-log");
 	l->started_ns = loop_now_ns();
-	l->fd = path ? open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0644) : -1;
+	l->fd = path ? file_open_out(path, O_APPEND | O_CREAT, 0644) : -1;
 	if (path && l->fd < 0) {
-		err = -errno;
-		log_errno(err, "--sim-log: cannot open %s", path);
+		err = log_errno(l->fd, "--sim-log: cannot open %s", path);
 		free(l);
 		return err;
 	}

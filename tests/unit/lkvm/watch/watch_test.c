@@ -2,11 +2,13 @@
 /*
  * The watcher with its thread: a guest is a test that prints into its tap.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lkvm/base/log.h"
@@ -206,6 +208,25 @@ START_TEST(log_that_cannot_be)
 }
 END_TEST
 
+/* Nobody reads it; open(2) would wait for ever, and signals are the warden's. */
+START_TEST(fifos_that_nobody_reads)
+{
+	static char dir[] = "/tmp/lkvm-watch-XXXXXX", name[64];
+
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	snprintf(name, sizeof(name), "%s/fifo", dir);
+	ck_assert_int_eq(mkfifo(name, 0600), 0);
+	conf.log = name;
+	ck_assert_int_eq(watch_create(&w, &conf, &run, &stop), -ETIMEDOUT);
+	conf.log = NULL;
+	conf.report = name;
+	ck_assert_int_eq(watch_create(&w, &conf, &run, &stop), -ETIMEDOUT);
+	w = NULL;
+	unlink(name);
+	rmdir(dir);
+}
+END_TEST
+
 /* A signal that comes when a boot is over and the next has not begun. */
 START_TEST(asked_for_between_boots)
 {
@@ -220,4 +241,5 @@ END_TEST
 SUITE_MAIN_FIXTURE("lkvm/watch", before, after, until, last_words,
 		   timeout_before_there_is_a_machine, a_panic, a_panic_that_is_said,
 		   a_panic_that_is_said_and_silence, panic_unwatched, panic_of_an_earlier_boot,
-		   too_many_resets, asked_for_between_boots, a_log, log_that_cannot_be)
+		   too_many_resets, asked_for_between_boots, a_log, log_that_cannot_be,
+		   fifos_that_nobody_reads)
