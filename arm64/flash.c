@@ -11,9 +11,13 @@
  * the speed of memory, and each write is an exit. Any command takes the slot away, so that reads
  * come here too, until READ ARRAY brings it back.
  *
- * What is programmed or erased is in the host's page cache with the store, word by word. So a
+ * What is programmed or erased is in the host's page cache with the write, word by word. So a
  * killed lkvm loses nothing that the guest was told is done, and leaves half of what it was just
  * doing, as a chip does whose power fails; EDK2's variable store is made for that.
+ *
+ * The mapping is KVM's alone. Whoever makes the file shorter, or fills the disk below a hole of it,
+ * would make each access of ours to it a SIGBUS; read(2) and write(2) say what is wrong, and so
+ * does the chip. (The guest's own reads in array mode then end it, with KVM's EFAULT.)
  *
  * Both chips get the same commands, as 32-bit writes; a 16- or 8-bit write counts for both.
  */
@@ -71,8 +75,10 @@ struct flash {
 	struct bus *bus;
 	gpa_t base;
 	u64 size;
+	const char *path;
 	int fd;
-	u8 *map;
+	bool failed; /* the file, which was said */
+	void *map;
 	u32 slot;
 	bool has_slot;
 	enum shows shows;
@@ -108,6 +114,18 @@ static void set_locked(struct flash *f, u64 block, bool on)
 		f->locked[n / 8] &= (u8)~BIT(n % 8);
 }
 
+/* Of the file; `n` is what pread(2) or pwrite(2) has returned. */
+static bool done(struct flash *f, ssize_t n, size_t len)
+{
+	if (n == (ssize_t)len)
+		return true;
+	if (!f->failed)
+		log_error("--flash %s: %s; the guest is told that its flash has failed", f->path,
+			  n < 0 ? strerror(errno) : "it has become shorter, or its disk is full");
+	f->failed = true;
+	return false;
+}
+
 /* A cell only loses bits, until its block is erased. */
 static void program(struct flash *f, u64 off, unsigned len, u64 val)
 {
@@ -117,21 +135,23 @@ static void program(struct flash *f, u64 off, unsigned len, u64 val)
 		f->status |= SR_PROGRAM | SR_LOCKED;
 		return;
 	}
-	memcpy(&cells, f->map + off, len);
-	cells &= val;
-	/* In one store: an access of the bus is aligned. */
-	if (len == sizeof(u32))
-		__atomic_store_n((u32 *)(void *)(f->map + off), (u32)cells, __ATOMIC_RELAXED);
-	else
-		memcpy(f->map + off, &cells, len);
+	if (done(f, pread(f->fd, &cells, len, (off_t)off), len)) {
+		cells &= val;
+		if (done(f, pwrite(f->fd, &cells, len, (off_t)off), len))
+			return;
+	}
+	f->status |= SR_PROGRAM;
 }
 
 static void erase(struct flash *f)
 {
+	u8 erased[FLASH_BLOCK];
+
+	memset(erased, 0xff, sizeof(erased));
 	if (is_locked(f, f->block))
 		f->status |= SR_ERASE | SR_LOCKED;
-	else
-		memset(f->map + f->block, 0xff, FLASH_BLOCK);
+	else if (!done(f, pwrite(f->fd, erased, sizeof(erased), (off_t)f->block), sizeof(erased)))
+		f->status |= SR_ERASE;
 }
 
 /* ---- the slot ---- */
@@ -339,12 +359,12 @@ static u32 identity(const struct flash *f, u64 off)
 
 static u64 flash_read(void *dev, u64 off, unsigned len)
 {
-	const struct flash *f = dev;
+	struct flash *f = dev;
 	u64 word = off / sizeof(u32), val = 0;
 
 	switch (f->shows) {
 	case ARRAY:
-		memcpy(&val, f->map + off, len);
+		done(f, pread(f->fd, &val, len, (off_t)off), len);
 		return val;
 	case STATUS:
 		val = both(f->status);
@@ -365,6 +385,8 @@ static const struct bus_ops ops = { .read = flash_read, .write = flash_write };
 
 static const struct sys_call list[] = {
 	CALL_IOCTL_RARE(KVM_SET_USER_MEMORY_REGION, "a command of the flash"),
+	CALL_RARE(pread64, "a command of the flash"),
+	CALL_RARE(pwrite64, "a command of the flash"),
 };
 
 const struct calls flash_calls = CALLS("flash", list);
@@ -404,12 +426,12 @@ static int open_file(struct flash *f, const char *path)
 		return err;
 	}
 	/*
-	 * A file of truncate(1) has holes: when the disk is full, a store into one is a SIGBUS. Not
-	 * all file systems can fill them.
+	 * A file of truncate(1) has holes, which cannot be written when the disk is full. Not all
+	 * file systems can fill them.
 	 */
 	if (fallocate(f->fd, 0, 0, (off_t)f->size) < 0 && errno != EOPNOTSUPP)
 		return log_errno(-errno, "--flash %s", path);
-	f->map = mmap(NULL, f->size, PROT_READ | PROT_WRITE, MAP_SHARED, f->fd, 0);
+	f->map = mmap(NULL, f->size, PROT_READ, MAP_SHARED, f->fd, 0);
 	if (f->map != MAP_FAILED)
 		return 0;
 	f->map = NULL;
@@ -447,6 +469,7 @@ int flash_create(struct flash **out, const char *path, gpa_t base, u64 size, str
 	f->bus = bus;
 	f->base = base;
 	f->size = size;
+	f->path = path;
 	f->fd = -1;
 	f->status = SR_READY;
 	err = open_file(f, path);

@@ -4,7 +4,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -105,6 +107,14 @@ static void word(u64 off, u32 val)
 	put(off, 4, val);
 }
 
+static void limit_files(rlim_t size)
+{
+	const struct rlimit r = { size, RLIM_INFINITY };
+
+	signal(SIGXFSZ, SIG_IGN);
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &r), 0);
+}
+
 START_TEST(programmed_and_erased)
 {
 	setup();
@@ -131,7 +141,7 @@ START_TEST(programmed_and_erased)
 END_TEST
 
 /* The guest reads without us in array mode, and in no other. */
-/* A full disk would kill us when a command needs a place that the file does not have. */
+/* A full disk would be an error when a command needs a place that the file does not have. */
 START_TEST(the_file_has_its_space)
 {
 	struct stat st;
@@ -300,6 +310,44 @@ START_TEST(a_guest_that_writes_anything)
 }
 END_TEST
 
+/* Somebody truncates the file while the guest runs: an error for it and a line, no SIGBUS. */
+START_TEST(a_file_that_becomes_shorter)
+{
+	setup();
+	capture_start();
+	ck_assert_int_eq(truncate(name, 64 * KiB), 0);
+	word(128 * KiB, 0x12345678);
+	ck_assert_uint_eq(get(128 * KiB, 4), 0x00900090);
+	captured_one_error("become shorter", "the guest is told that its flash has failed");
+	cmd(0, 0xff);
+	ck_assert_uint_eq(get(128 * KiB, 4), 0);
+	ck_assert_str_eq(captured(), ""); /* it is said once */
+	/* What is erased is there again. */
+	cmd(0, 0x50);
+	erase(128 * KiB);
+	ck_assert_uint_eq(get(0, 4), 0x00800080);
+	ck_assert_uint_eq(in_file(192 * KiB - 4), 0xffffffff);
+	word(128 * KiB, 0x12345678);
+	ck_assert_uint_eq(in_file(128 * KiB), 0x12345678);
+	ck_assert_int_eq(truncate(name, SIZE), 0);
+	teardown();
+}
+END_TEST
+
+/* The disk is full below a file with holes that could not be filled: SR.5, as for a worn block. */
+START_TEST(a_file_that_cannot_be_written)
+{
+	setup();
+	capture_start();
+	limit_files(64 * KiB);
+	erase(64 * KiB);
+	ck_assert_uint_eq(get(0, 4), 0x00a000a0);
+	captured_one_error("--flash /tmp/", "File too large");
+	limit_files(RLIM_INFINITY);
+	teardown();
+}
+END_TEST
+
 START_TEST(files)
 {
 	static const struct {
@@ -337,4 +385,5 @@ END_TEST
 
 SUITE_MAIN("arm64/flash", programmed_and_erased, the_file_has_its_space,
 	   the_slot_is_there_in_array_mode, a_buffer_is_programmed, wrong_sequences, locked_blocks,
-	   what_cfi_says, a_guest_that_writes_anything, files)
+	   what_cfi_says, a_guest_that_writes_anything, a_file_that_becomes_shorter,
+	   a_file_that_cannot_be_written, files)
