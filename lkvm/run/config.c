@@ -472,6 +472,8 @@ int config_complete(struct config *c)
 	if (!err)
 		err = fs_conf_check(c->fs, c->nr_fs);
 	if (!err)
+		err = share_conf_check(c->shares, c->nr_shares);
+	if (!err)
 		err = check_places(c);
 	if (!err)
 		err = port_conf_check(c->ports, c->nr_ports);

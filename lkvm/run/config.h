@@ -81,8 +81,9 @@ struct config {
 	bool reboot;		     /* a guest reset restarts the guest instead of ending lkvm */
 
 	/* what to boot */
-	const char *kernel; /* NULL with --firmware */
-	bool flat;	    /* the kernel is started as it is, whatever it looks like */
+	const char *kernel;  /* NULL with --firmware */
+	bool kernel_is_word; /* it was given without an option */
+	bool flat;	     /* the kernel is started as it is, whatever it looks like */
 	const char *initrd;
 	const char *sandbox; /* script for a root of lkvm setup, until it is in `files`; NULL */
 	struct cpio *files;  /* appended to it; NULL: none */

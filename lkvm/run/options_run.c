@@ -145,16 +145,32 @@ static int parse_loglevel(void *conf, const char *name, const char *val)
 	return -EINVAL;
 }
 
+static int another_kernel(const struct config *c, const char *file)
+{
+	log_error("'%s': the kernel is already given as %s", file, c->kernel);
+	return -EINVAL;
+}
+
 /* The first free word is the kernel. */
 static int kernel_word(void *conf, const char *word)
 {
 	struct config *c = conf;
 
-	if (c->kernel) {
-		log_error("'%s': the kernel is already given as %s", word, c->kernel);
-		return -EINVAL;
-	}
+	if (c->kernel)
+		return another_kernel(c, word);
 	c->kernel = word;
+	c->kernel_is_word = true;
+	return 0;
+}
+
+/* Of two options the last one counts, as of others: scripts add theirs to a command. */
+static int parse_kernel(void *conf, const char *name, const char *val)
+{
+	struct config *c = conf;
+
+	if (c->kernel_is_word)
+		return another_kernel(c, val);
+	c->kernel = val;
 	return 0;
 }
 
@@ -279,8 +295,8 @@ static const struct opt opts[] = {
 	  .help = "Start the guest again when it resets itself, instead of ending" },
 
 	HEADING("Kernel options"),
-	STRING('k', "kernel", "file", kernel,
-	       "Image (also compressed), EFI zboot or flat binary to start; default: the host's own kernel"),
+	CALL('k', "kernel", "file", parse_kernel,
+	     "Image (also compressed), EFI zboot or flat binary to start; default: the host's own kernel"),
 	STRING('i', "initrd", "file", initrd, "Initial RAM disk"),
 	{ .name = "add-file", .own = true, .arg = "file[:dst[:mode]]", .store = OPT_CALL, .parse = options_add_file,
 	  .help = "Append this file to the initial RAM disk, as <dst> (default: its name, below /), with these permissions. A "

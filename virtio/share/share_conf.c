@@ -88,3 +88,17 @@ int share_conf_parse(const char *arg, struct share_conf *conf)
 	}
 	return 0;
 }
+
+int share_conf_check(const struct share_conf *confs, unsigned nr)
+{
+	for (unsigned i = 0; i < nr; i++) {
+		for (unsigned k = 0; k < i; k++) {
+			if (strcmp(confs[i].tag, confs[k].tag) != 0)
+				continue;
+			log_error("--9p: two have the tag %s, give one of them another by tag=",
+				  confs[i].tag);
+			return -EINVAL;
+		}
+	}
+	return 0;
+}

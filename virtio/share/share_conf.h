@@ -27,4 +27,7 @@ struct share_conf {
  */
 int share_conf_parse(const char *arg, struct share_conf *conf);
 
+/* Can confs[0..nr) be in one guest, which mounts by tag? 0, or -EINVAL after a log_error() line. */
+int share_conf_check(const struct share_conf *confs, unsigned nr);
+
 #endif

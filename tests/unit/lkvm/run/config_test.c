@@ -114,6 +114,8 @@ START_TEST(more_devices_than_places)
 		for (unsigned i = 0; i < c.nr_disks; i++)
 			snprintf(c.disks[i].path, sizeof(c.disks[i].path), "/no/such/%u", i);
 		c.nr_shares = 8;
+		for (unsigned i = 0; i < c.nr_shares; i++)
+			snprintf(c.shares[i].tag, sizeof(c.shares[i].tag), "%u", i);
 		c.rng = true;
 		c.nr_nics = nr;
 		for (unsigned i = 0; i < nr; i++)
@@ -239,6 +241,36 @@ START_TEST(contradictions)
 	conf();
 	ck_assert_int_eq(disk_conf_parse("/tmp,ro", &c.disks[c.nr_disks++]), 0);
 	refused("--disk /tmp: a directory is a root file system for lkvm run only");
+	conf();
+	c.nr_shares = 2;
+	ck_assert(!share_conf_parse("/a", &c.shares[0]) && !share_conf_parse("/b", &c.shares[1]));
+	refused("--9p: two have the tag kvm_9p");
+}
+END_TEST
+
+/* Whatever it is called; files that are not there yet, and streams, which may have two writers. */
+START_TEST(one_file_for_two_outputs)
+{
+	static char file[] = "/tmp/lkvm-config-XXXXXX", other[64];
+
+	close(mkstemp(file));
+	snprintf(other, sizeof(other), "%s.link", file);
+	ck_assert_int_eq(link(file, other), 0);
+	capture_start();
+	conf();
+	c.watch.log = file;
+	c.watch.report = other;
+	refused(".link: that is the file of --console-log, give it one of its own");
+	unlink(other);
+	ck_assert_int_eq(config_complete(&c), 0);
+	c.watch.log = "/dev/null";
+	c.watch.events = "/dev/null";
+	ck_assert_int_eq(config_complete(&c), 0);
+	c.watch.events = other;
+	refused(".link: that is the file of --report");
+	c.watch.report = c.watch.events = "fd:1";
+	ck_assert_int_eq(config_complete(&c), 0);
+	unlink(file);
 }
 END_TEST
 
@@ -620,8 +652,9 @@ END_TEST
 
 SUITE_MAIN("lkvm/config", what_is_given_stays, defaults_come_from_the_host,
 	   too_much_is_warned_about, more_devices_than_places, a_missing_kernel,
-	   the_kernel_of_a_build_tree, contradictions, warnings, one_file_as_two_disks, names,
-	   what_can_be_booted, a_device_tree_and_sockets, the_command_line_is_kvmtools,
-	   earlycon_knows_the_board, nodefaults_and_firmware_get_it_as_is,
-	   command_lines_have_an_end, cpu_lists, options_of_realms_want_a_realm,
-	   the_next_boot_looks_for_no_host, what_no_realm_can_have, realms_get_their_own_arguments)
+	   the_kernel_of_a_build_tree, contradictions, one_file_for_two_outputs, warnings,
+	   one_file_as_two_disks, names, what_can_be_booted, a_device_tree_and_sockets,
+	   the_command_line_is_kvmtools, earlycon_knows_the_board,
+	   nodefaults_and_firmware_get_it_as_is, command_lines_have_an_end, cpu_lists,
+	   options_of_realms_want_a_realm, the_next_boot_looks_for_no_host, what_no_realm_can_have,
+	   realms_get_their_own_arguments)

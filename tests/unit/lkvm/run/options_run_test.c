@@ -382,6 +382,11 @@ START_TEST(the_first_word_is_the_kernel)
 	ck_assert_uint_eq(c.cpus, 1);
 	ck_assert_int_eq(PARSE("-k", "A", "B"), EXIT_USAGE);
 	ck_assert_ptr_nonnull(strstr(captured(), "'B': the kernel is already given as A"));
+	ck_assert_int_eq(PARSE("C", "-k", "D"), EXIT_DIE);
+	ck_assert_ptr_nonnull(strstr(captured(), "'D': the kernel is already given as C"));
+	/* Scripts add options to a command. */
+	ck_assert_int_eq(PARSE("-k", "A", "-k", "B"), 0);
+	ck_assert_str_eq(c.kernel, "B");
 }
 END_TEST
 

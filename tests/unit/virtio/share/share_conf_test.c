@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "tests/unit/arm64/capture.h"
 #include "tests/unit/suite.h"
 #include "virtio/share/share_conf.h"
 
@@ -42,4 +43,18 @@ START_TEST(errors)
 }
 END_TEST
 
-SUITE_MAIN("virtio/share/share_conf", forms, errors)
+/* The guest would find the first of them alone. */
+START_TEST(two_with_one_tag)
+{
+	struct share_conf two[3];
+
+	ck_assert(!share_conf_parse("/a", &two[0]) && !share_conf_parse("/b,kvm", &two[1]));
+	ck_assert_int_eq(share_conf_check(two, 2), 0);
+	ck_assert_int_eq(share_conf_parse("/c", &two[2]), 0);
+	capture_start();
+	ck_assert_int_eq(share_conf_check(two, 3), -EINVAL);
+	captured_one_error("--9p: two have the tag kvm_9p", "by tag=");
+}
+END_TEST
+
+SUITE_MAIN("virtio/share/share_conf", forms, errors, two_with_one_tag)
