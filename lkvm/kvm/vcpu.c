@@ -207,6 +207,10 @@ static void run_failed(struct vcpu *v, int err)
 {
 	const char *why = realm_run_error(v->env->realm, err);
 
+	/* The guest has touched what is mapped, or it would have been an exit. */
+	if (!why && err == -EFAULT)
+		why = "the host has no page there, as when the flash's file was made shorter or "
+		      "the pool of --hugetlbfs is used up";
 	/* A sibling of the one whose exit was the end, and which has said so if it was an error. */
 	if (stop_why(v->env->stop) != STOP_NONE)
 		return;

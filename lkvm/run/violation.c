@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What happens instead of a silent death when a thread makes a system call that it was never to
- * make: it has been taken over, or a table beside the code lacks a line.
+ * make: it has been taken over, or a table beside the code lacks a line. And when the host takes
+ * away what a mapping has behind it, which is a SIGBUS.
  *
  * Thread: violation_catch() main; the handler runs on any.
  * Trust:  nothing of the process any more. The handler uses constants and what was stored before
@@ -97,13 +98,26 @@ static void give_up(void)
 	_exit(EXIT_SIGNAL + SIGABRT);
 }
 
+static void leave(void)
+{
+	terminal_restore_now();
+	if (violation.leave)
+		violation.leave(violation.arg);
+}
+
+static void on_sigbus(int sig)
+{
+	leave();
+	say("  Fatal: the host has no page behind memory that lkvm has mapped: a file was made "
+	    "shorter, the pool of --hugetlbfs is used up, or the page is broken\n");
+	_exit(EXIT_SIGNAL + SIGBUS);
+}
+
 static void on_sigsys(int sig, siginfo_t *si, void *context)
 {
 	char line[200] = "", buf[12];
 
-	terminal_restore_now();
-	if (violation.leave)
-		violation.leave(violation.arg);
+	leave();
 	if (is_abort(si->si_syscall))
 		give_up();
 	append(line, sizeof(line), "  Fatal: the system call ");
@@ -120,13 +134,15 @@ static void on_sigsys(int sig, siginfo_t *si, void *context)
 	_exit(EXIT_VIOLATION);
 }
 
-int violation_catch(void (*leave)(void *arg), void *arg)
+int violation_catch(void (*fn)(void *arg), void *arg)
 {
 	struct sigaction sa = { .sa_sigaction = on_sigsys, .sa_flags = SA_SIGINFO };
+	struct sigaction bus = { .sa_handler = on_sigbus };
 
-	violation.leave = leave;
+	violation.leave = fn;
 	violation.arg = arg;
 	violation.caught = true;
 	sigfillset(&sa.sa_mask);
-	return sigaction(SIGSYS, &sa, NULL) < 0 ? -errno : 0;
+	bus.sa_mask = sa.sa_mask;
+	return sigaction(SIGSYS, &sa, NULL) < 0 || sigaction(SIGBUS, &bus, NULL) < 0 ? -errno : 0;
 }

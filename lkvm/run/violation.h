@@ -8,13 +8,13 @@
 #include <stdbool.h>
 
 /*
- * From now on such a call (a SIGSYS of seccomp(2)) restores the terminal, calls `leave` if there is
- * one, says which call it was, and ends the process with EXIT_VIOLATION. `leave` is
+ * From now on such a call (a SIGSYS of seccomp(2)) restores the terminal, calls `fn` if there is
+ * one, says which call it was, and ends the process with EXIT_VIOLATION. `fn` is
  * async-signal-safe and removes what the process would leave behind. A thread that asks for its
- * number is on its way through abort(3): the status is what a shell says of SIGABRT then. Main. 0
- * or -errno.
+ * number is on its way through abort(3): the status is what a shell says of SIGABRT then. Of SIGBUS
+ * a line says what a host does to cause it; the status is the shell's, too. Main. 0 or -errno.
  */
-int violation_catch(void (*leave)(void *arg), void *arg);
+int violation_catch(void (*fn)(void *arg), void *arg);
 
 /* violation_catch() has been called: this process is confined. */
 bool violation_is_caught(void);

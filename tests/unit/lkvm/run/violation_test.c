@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -111,6 +112,25 @@ START_TEST(an_abort)
 }
 END_TEST
 
+/* Behind the end of a file that was made shorter, as of a page that a balloon gave a pool back. */
+static void touch_nothing(void)
+{
+	int fd = memfd_create("f", MFD_CLOEXEC);
+	volatile char *p = mmap(NULL, 1, PROT_READ, MAP_SHARED, fd, 0);
+
+	(void)*p;
+}
+
+START_TEST(a_mapping_without_a_page)
+{
+	char line[400] = "";
+
+	ck_assert_int_eq(status_of(touch_nothing, _i, line, sizeof(line)), 128 + SIGBUS);
+	ck_assert(!strncmp(line, "gone.   Fatal: the host has no page behind memory", 48));
+	ck_assert_ptr_eq(strchr(line, '\n'), line + strlen(line) - 1);
+}
+END_TEST
+
 START_TEST(names)
 {
 	ck_assert_str_eq(violation_name(__NR_read), "read");
@@ -127,6 +147,7 @@ int main(void)
 
 	tcase_add_loop_test(tc, a_line_and_a_status, 0, 2);
 	tcase_add_loop_test(tc, an_abort, 0, 2);
+	tcase_add_loop_test(tc, a_mapping_without_a_page, 0, 2);
 	tcase_add_test(tc, names);
 	return suite_run("lkvm/run/violation", tc);
 }
