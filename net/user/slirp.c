@@ -76,6 +76,8 @@ struct slirp {
 	u64 timer_at; /* 0: not armed */
 	u64 polled_at;
 	u64 ahead_ns; /* what libslirp's clock is put forward */
+	u64 held_at;  /* 0: its clock goes */
+	u64 stood_ns; /* how long it has not, before */
 	struct budget budget;
 	bool paused;
 	unsigned fed;  /* frames that went in since the last refresh() */
@@ -98,11 +100,29 @@ static void cb_guest_error(const char *msg, void *opaque)
 	guest_err("user network", "%s", msg);
 }
 
+/*
+ * A guest that is held does not answer: meanwhile the clock by which TCP gives it up stands still.
+ * It is looked at twice a second while there are connections, and that much may be counted.
+ */
+static u64 guest_now(struct slirp *s)
+{
+	u64 now = loop_now_ns();
+	bool held = s->conf.held && s->conf.held(s->conf.held_arg);
+
+	if (held && !s->held_at)
+		s->held_at = now;
+	if (!held && s->held_at) {
+		s->stood_ns += now - s->held_at;
+		s->held_at = 0;
+	}
+	return (s->held_at ? s->held_at : now) - s->stood_ns;
+}
+
 static int64_t cb_clock_get_ns(void *opaque)
 {
-	const struct slirp *s = opaque;
+	struct slirp *s = opaque;
 
-	return (int64_t)(loop_now_ns() + s->ahead_ns);
+	return (int64_t)(guest_now(s) + s->ahead_ns);
 }
 
 /* A timer of libslirp: there is one, for IPv6 router advertisements. */
@@ -152,10 +172,12 @@ static void cb_timer_free(void *timer, void *opaque)
 static void cb_timer_mod(void *timer, int64_t expire_ms, void *opaque)
 {
 	struct slirp_timer *t = timer;
-	u64 now = loop_now_ns(), at = expire_ms > 0 ? (u64)expire_ms * 1000000 : 0;
+	u64 now, at = expire_ms > 0 ? (u64)expire_ms * 1000000 : 0;
 
-	if (t)
-		loop_timer_arm(t->timer, at > now ? at - now : 0);
+	if (!t)
+		return;
+	now = guest_now(t->s);
+	loop_timer_arm(t->timer, at > now ? at - now : 0);
 }
 
 static void count_sockets(struct slirp *s)

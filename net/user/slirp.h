@@ -20,6 +20,9 @@ struct slirp_conf {
 	u16 mtu; /* of IP packets for the guest, up to 65521; TCP makes at most 32 KiB of it */
 	bool host_loopback; /* addresses of the network stand for 127.0.0.1 and ::1 of the host */
 	bool restricted;    /* the guest reaches nothing */
+	/* Is the guest paused, on any thread? NULL: it never is. */
+	bool (*held)(void *arg);
+	void *held_arg;
 };
 
 struct slirp_client {

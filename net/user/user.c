@@ -367,6 +367,8 @@ static int open_slirp(struct user_if *s, const struct net_conf *c)
 		.mtu = (u16)MAX(SEGMENT_MTU, (unsigned)c->mtu),
 		.host_loopback = c->host_loopback == NET_ON,
 		.restricted = c->restricted,
+		.held = c->held,
+		.held_arg = c->held_arg,
 	};
 
 	return slirp_open(&s->slirp, &conf, s->loop, &slirp_client, s);

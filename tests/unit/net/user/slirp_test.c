@@ -29,6 +29,18 @@ static const char *fake_version(void)
 	return pretended;
 }
 
+/* What libslirp would call. */
+static const SlirpCb *callbacks;
+static void *callbacks_arg;
+static Slirp *(*real_new)(const SlirpConfig *, const SlirpCb *, void *);
+
+static Slirp *listening_new(const SlirpConfig *cfg, const SlirpCb *cb, void *opaque)
+{
+	callbacks = cb;
+	callbacks_arg = opaque;
+	return real_new(cfg, cb, opaque);
+}
+
 /*
  * dlsym() itself cannot be replaced here, so slirp_load.c is compiled into this file with another
  * one.
@@ -39,6 +51,10 @@ static void *test_dlsym(void *dl, const char *name)
 		return NULL;
 	if (pretended && !strcmp(name, "slirp_version_string"))
 		return (void *)fake_version;
+	if (!strcmp(name, "slirp_new")) {
+		*(void **)&real_new = dlsym(dl, name);
+		return (void *)listening_new;
+	}
 	return dlsym(dl, name);
 }
 
@@ -46,16 +62,25 @@ static void *test_dlsym(void *dl, const char *name)
 #include "net/user/slirp_load.c"
 #undef dlsym
 
+static bool is_held(void *arg)
+{
+	return *(bool *)arg;
+}
+
+static bool held;
+static const struct slirp_conf c = { .net = { __builtin_bswap32(0xc0a82100) },
+				     .mask = { __builtin_bswap32(0xffffff00) },
+				     .host = { __builtin_bswap32(0xc0a82101) },
+				     .dns = { __builtin_bswap32(0xc0a82103) },
+				     .guest = { __builtin_bswap32(0xc0a8210f) },
+				     .mtu = 1500,
+				     .held = is_held,
+				     .held_arg = &held };
+static const struct slirp_client client; /* no frames without sockets */
+
 /* What slirp_open() says, on stderr and as its result. */
 static int open_it(char *line, size_t size)
 {
-	struct slirp_conf c = { .net = { htonl(0xc0a82100) },
-				.mask = { htonl(0xffffff00) },
-				.host = { htonl(0xc0a82101) },
-				.dns = { htonl(0xc0a82103) },
-				.guest = { htonl(0xc0a8210f) },
-				.mtu = 1500 };
-	static const struct slirp_client client; /* no frames without sockets */
 	struct slirp *s = NULL;
 	struct loop *l;
 	int saved = dup(2), p[2], err;
@@ -126,5 +151,37 @@ START_TEST(a_library_that_is_too_old)
 }
 END_TEST
 
+/* Milliseconds. */
+static long clock_of_slirp(void)
+{
+	return (long)(callbacks->clock_get_ns(callbacks_arg) / 1000000);
+}
+
+/* A guest that is paused, as often as it likes, loses no time before TCP gives it up. */
+START_TEST(the_clock_of_a_guest_that_is_held)
+{
+	struct slirp *s;
+	struct loop *l;
+	long before, then;
+
+	ck_assert_int_eq(loop_create(&l, "io"), 0);
+	ck_assert_int_eq(slirp_open(&s, &c, l, &client, NULL), 0);
+	for (int i = 0; i < 2; i++) {
+		before = clock_of_slirp();
+		usleep(20000);
+		ck_assert_int_ge(clock_of_slirp(), before + 20);
+		held = true;
+		before = clock_of_slirp();
+		usleep(300000);
+		ck_assert_int_eq(clock_of_slirp(), before);
+		held = false;
+		then = clock_of_slirp();
+		ck_assert(then >= before && then < before + 200);
+	}
+	slirp_close(s);
+	loop_destroy(l);
+}
+END_TEST
+
 SUITE_MAIN("net/slirp", versions, the_library_of_this_machine, no_library,
-	   a_library_that_is_too_old)
+	   a_library_that_is_too_old, the_clock_of_a_guest_that_is_held)
