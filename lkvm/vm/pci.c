@@ -70,8 +70,11 @@ void pci_intx_update(struct pci_func *f)
 	pthread_mutex_lock(&f->intx_lock);
 	want = f->ops->intx(f->dev);
 	line = want && !atomic_load(&f->intx_disable);
-	atomic_store(&f->intx_status, want);
-	pci_page_status(f);
+	/* Most calls change nothing, and a write takes the line from a CPU that reads it. */
+	if (want != atomic_load(&f->intx_status)) {
+		atomic_store(&f->intx_status, want);
+		pci_page_status(f);
+	}
 	if (line != f->intx_line) {
 		f->intx_line = line;
 		f->irq->ops->line(f->irq, f->spi, line);

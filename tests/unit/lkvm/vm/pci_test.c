@@ -561,6 +561,11 @@ START_TEST(page_is_up_to_date)
 	atomic_store(&x.fn[1].want, true);
 	pci_intx_update(&x.fn[1].func);
 	ck_assert_uint_eq(page32(1, COMMAND), 0x00180006);
+	/* What has not changed is not written. */
+	((u8 *)shown.page[1])[6] = 0x99;
+	pci_intx_update(&x.fn[1].func);
+	ck_assert_uint_eq(page32(1, COMMAND), 0x00990006);
+	((u8 *)shown.page[1])[6] = 0x18;
 	wr(&x, cfg(1, COMMAND), 2, 0x406);
 	ck_assert_uint_eq(page32(1, COMMAND), 0x00180406);
 	atomic_store(&x.fn[1].want, false);
