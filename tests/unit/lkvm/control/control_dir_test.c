@@ -143,7 +143,7 @@ START_TEST(a_client_that_cleans_up_waits_for_the_lock)
 END_TEST
 
 /* Of those who find the same stale socket at once, one has the name. */
-START_TEST(one_of_many_has_the_name, asking_nobody)
+START_TEST(one_of_many_has_the_name)
 {
 	pid_t pids[8];
 	int dir, status, ok = 0;
@@ -220,4 +220,4 @@ START_TEST(asking_nobody)
 END_TEST
 
 SUITE_MAIN("lkvm/control/control_dir", a_name_that_is_none_is_nobodys, a_claim_waits_for_the_lock,
-	   a_client_that_cleans_up_waits_for_the_lock, one_of_many_has_the_name)
+	   a_client_that_cleans_up_waits_for_the_lock, one_of_many_has_the_name, asking_nobody)
