@@ -98,13 +98,26 @@ static int print_list_json(struct list *l, const struct control_names *rootfs)
 	return json_print(json_pack("{s:o, s:o}", "guests", l->guests, "rootfs", names), 0);
 }
 
+/* Whatever host made them. */
+static int find_rootfs(struct control_names *out)
+{
+	char why[200];
+	int err, dir = control_dir_open_rootfs(why, sizeof(why));
+
+	if (dir < 0)
+		return dir;
+	err = control_dir_rootfs(dir, out);
+	close(dir);
+	return err;
+}
+
 static int list_all(struct list *l, int dir)
 {
 	struct control_names guests = { 0 }, rootfs = { 0 };
 	int err = l->run ? control_dir_guests(dir, &guests) : 0;
 
 	if (!err && l->rootfs)
-		err = control_dir_rootfs(dir, &rootfs);
+		err = find_rootfs(&rootfs);
 	if (err)
 		log_errno(err, "cannot list the guests");
 	if (l->json)

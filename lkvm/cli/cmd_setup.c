@@ -149,7 +149,7 @@ static int fill(int root)
 int setup_rootfs(const char *name)
 {
 	char why[PATH_MAX];
-	int home = control_dir_open(why, sizeof(why)), dir = -1, err;
+	int home = control_dir_open_rootfs(why, sizeof(why)), dir = -1, err;
 
 	if (home < 0) {
 		log_error("%s", why);

@@ -10,13 +10,16 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/un.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "lkvm/base/encode.h"
@@ -73,48 +76,114 @@ static int make_private(int fd, const char **what)
 	return (st.st_mode & 077) && fchmod(fd, 0700) < 0 ? -errno : 0;
 }
 
-/* The directory `name` in `home`, made if it is missing; -errno, and `why`. */
-static int open_in(const char *home, const char *name, char *why, size_t why_len)
+/* The directory `name` in `base`, made if it is missing. -errno; *what: words for that, or NULL. */
+static int open_at(int base, const char *name, const char **what)
 {
-	const char *what = NULL;
-	int base = open(home, O_PATH | O_DIRECTORY | O_CLOEXEC), fd = -1, err = 0;
+	int fd, err;
 
-	if (base < 0 || (mkdirat(base, name, 0700) < 0 && errno != EEXIST))
-		err = -errno;
-	if (!err) {
-		fd = openat(base, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		err = fd < 0 ? -errno : make_private(fd, &what);
-	}
-	if (base >= 0)
-		close(base);
+	if (mkdirat(base, name, 0700) < 0 && errno != EEXIST)
+		return -errno;
+	fd = openat(base, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	err = make_private(fd, what);
 	if (!err)
 		return fd;
-	snprintf(why, why_len, "%s/%s: %s", home, name, what ? what : strerror(-err));
-	if (fd >= 0)
-		close(fd);
+	close(fd);
 	return err;
+}
+
+/* Is it on a file system that several hosts have? FUSE: nobody can tell. */
+static bool is_of_many(int fd)
+{
+	static const u32 kinds[] = {
+		NFS_SUPER_MAGIC,
+		SMB_SUPER_MAGIC,
+		SMB2_SUPER_MAGIC,
+		CIFS_SUPER_MAGIC,
+		CEPH_SUPER_MAGIC,
+		AFS_SUPER_MAGIC,
+		AFS_FS_MAGIC,
+		CODA_SUPER_MAGIC,
+		V9FS_MAGIC,
+		OCFS2_SUPER_MAGIC,
+		FUSE_SUPER_MAGIC,
+		0x01161970 /* GFS2 */,
+		0x0bd00bd0 /* Lustre */,
+		0x19830326 /* BeeGFS */,
+		0x47504653 /* GPFS */,
+	};
+	struct statfs fs;
+	bool known = !fstatfs(fd, &fs), many = false;
+
+	for (unsigned i = 0; known && !many && i < ARRAY_SIZE(kinds); i++)
+		many = (u32)fs.f_type == kinds[i];
+	return many;
+}
+
+/* This host's directory in `all`, which is closed, if others have that, too. As open_at(). */
+static int of_this_host(int all, const char **what)
+{
+	char name[8 + sizeof((struct utsname *)NULL)->nodename] = ".host-";
+	struct utsname u;
+	int fd;
+
+	if (!is_of_many(all) || uname(&u) < 0)
+		return all;
+	text_add(name, sizeof(name), strlen(name), u.nodename);
+	for (char *slash = name; (slash = strchr(slash, '/'));)
+		*slash = '_';
+	fd = open_at(all, name, what);
+	close(all);
+	return fd;
+}
+
+/* The directory `name` in `home`, or that of this host's sockets there; -errno, and `why`. */
+static int open_in(const char *home, const char *name, bool sockets, char *why, size_t why_len)
+{
+	const char *what = NULL;
+	int base = open(home, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int fd = base < 0 ? -errno : open_at(base, name, &what);
+
+	if (base >= 0)
+		close(base);
+	if (fd >= 0 && sockets)
+		fd = of_this_host(fd, &what);
+	if (fd < 0)
+		snprintf(why, why_len, "%s/%s: %s", home, name, what ? what : strerror(-fd));
+	return fd;
 }
 
 /*
  * Where there is no home, a session of a user has a directory of its own. Root has none that its
  * guests would outlive.
  */
-int control_dir_open(char *why, size_t why_len)
+static int open_dir(bool sockets, char *why, size_t why_len)
 {
 	const char *home = getenv("HOME"), *session = getenv("XDG_RUNTIME_DIR");
 	char other[200];
 	int fd = -ENOENT;
 
 	if (home && *home)
-		fd = open_in(home, DIR_NAME, why, why_len);
+		fd = open_in(home, DIR_NAME, sockets, why, why_len);
 	else
 		snprintf(why, why_len, "$HOME is not set");
 	if (fd < 0 && geteuid() && session && *session == '/') {
-		int second = open_in(session, SESSION_NAME, other, sizeof(other));
+		int second = open_in(session, SESSION_NAME, sockets, other, sizeof(other));
 
 		fd = second < 0 ? fd : second;
 	}
 	return fd;
+}
+
+int control_dir_open(char *why, size_t why_len)
+{
+	return open_dir(true, why, why_len);
+}
+
+int control_dir_open_rootfs(char *why, size_t why_len)
+{
+	return open_dir(false, why, why_len);
 }
 
 static int new_socket(u32 flags)

@@ -6,8 +6,9 @@
  * another directory in its place.
  *
  * A socket that nobody listens on is what a killed lkvm left behind; whoever meets it removes it,
- * under a lock of the directory, so that two who start at once do not both think a name is free.
- * Main thread.
+ * under a lock of the directory, so that two who start at once do not both think a name is free. On
+ * the socket of another host nobody listens here, either. So where hosts share the home, as those
+ * of a cluster do, each has a directory for itself in there, .host-NODENAME. Main thread.
  */
 #ifndef LKVM_CONTROL_DIR_H
 #define LKVM_CONTROL_DIR_H
@@ -29,11 +30,14 @@ bool control_name_ok(const char *name);
 void control_dir_file(char file[CONTROL_FILE_MAX], const char *name);
 
 /*
- * Open the directory, and make it if it is not there. Returns a descriptor, which is the caller's,
- * or -errno with a sentence in why[0..why_len): -ENOENT ($HOME is not set or not there), -EPERM
- * (the directory is somebody else's), or that of mkdir(2) or open(2).
+ * Open the directory of this host's sockets, and make it if it is not there. Returns a descriptor,
+ * which is the caller's, or -errno with a sentence in why[0..why_len): -ENOENT ($HOME is not set or
+ * not there), -EPERM (the directory is somebody else's), or that of mkdir(2) or open(2).
  */
 int control_dir_open(char *why, size_t why_len);
+
+/* The same of root file systems, which are good for all hosts: the directory itself. */
+int control_dir_open_rootfs(char *why, size_t why_len);
 
 /*
  * Make a listening socket for the guest `name`, and remove one that a killed lkvm has left. Waits

@@ -166,8 +166,8 @@ static int default_name(struct config *c)
 /* Beside the guest's own socket. */
 static int default_vsock(struct config *c)
 {
-	const char *home = getenv("HOME");
-	char why[256];
+	char why[256], self[40];
+	ssize_t n;
 	int dir;
 
 	if (c->vsock.vhost && (c->realm != REALM_OFF || c->protected_vm || c->bounce))
@@ -179,13 +179,18 @@ static int default_vsock(struct config *c)
 	/* The device tree needs no place for it. */
 	if (c->dump_dtb && !config_bootable(c))
 		return 0;
-	dir = home && *home ? control_dir_open(why, sizeof(why)) : -ENOENT;
+	dir = control_dir_open(why, sizeof(why));
 	if (dir < 0) {
-		log_error("--vsock: %s; give uds=PATH", home && *home ? why : "$HOME is not set");
+		log_error("--vsock: %s; give uds=PATH", why);
 		return -EINVAL;
 	}
+	/* By which of its names it was found does not matter. */
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", dir);
+	n = readlink(self, c->vsock.uds, sizeof(c->vsock.uds) - 1);
 	close(dir);
-	snprintf(c->vsock.uds, sizeof(c->vsock.uds), "%s/.lkvm/%s.vsock", home, c->name);
+	if (n < 0)
+		return log_errno(-errno, "--vsock: give uds=PATH");
+	snprintf(c->vsock.uds + n, sizeof(c->vsock.uds) - (size_t)n, "/%s.vsock", c->name);
 	return 0;
 }
 

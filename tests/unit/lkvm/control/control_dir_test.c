@@ -7,6 +7,7 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -14,6 +15,8 @@
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -22,6 +25,22 @@
 #include "tests/unit/arm64/capture.h"
 
 static char home[] = "/tmp/lkvm-control-dir-XXXXXX";
+
+/* What the home is on, and the host: NULL: what it is. */
+static const char *host;
+
+int fstatfs(int fd, struct statfs *fs)
+{
+	ck_assert_int_eq(fstatfs64(fd, (struct statfs64 *)fs), 0);
+	fs->f_type = host ? NFS_SUPER_MAGIC : TMPFS_MAGIC;
+	return 0;
+}
+
+int uname(struct utsname *u)
+{
+	snprintf(u->nodename, sizeof(u->nodename), "%s", host ? host : "localhost");
+	return 0;
+}
 
 static int open_dir(void)
 {
@@ -219,5 +238,46 @@ START_TEST(asking_nobody)
 }
 END_TEST
 
+/* Nodes of a cluster have one home, and guests of one name: nobody takes another's away. */
+START_TEST(hosts_that_share_a_home)
+{
+	struct control_names names;
+	int all, dirs[2], s[2], c;
+	char why[200];
+
+	use_home();
+	for (unsigned i = 0; i < 2; i++) {
+		host = i ? "node/2" : "node1";
+		dirs[i] = open_dir();
+		s[i] = control_dir_claim(dirs[i], "g");
+		ck_assert_int_ge(s[i], 0);
+	}
+	c = control_dir_connect(dirs[0], "g");
+	ck_assert_int_ge(c, 0);
+	close(c);
+	control_dir_release(dirs[1], "g");
+	ck_assert_int_eq(control_dir_connect(dirs[1], "g"), -ENOENT);
+	ck_assert_int_eq(control_dir_guests(dirs[0], &names), 0);
+	ck_assert_uint_eq(names.nr, 1);
+	control_names_free(&names);
+	/* Root file systems are everybody's, and a host's directory is none. */
+	all = control_dir_open_rootfs(why, sizeof(why));
+	ck_assert_int_eq(mkdirat(all, "default", 0700), 0);
+	ck_assert_int_eq(control_dir_rootfs(all, &names), 0);
+	ck_assert_uint_eq(names.nr, 1);
+	control_names_free(&names);
+	ck_assert_int_eq(faccessat(all, ".host-node1/g.sock", F_OK, 0), 0);
+	ck_assert_int_eq(faccessat(all, ".host-node_2", F_OK, 0), 0);
+	for (unsigned i = 0; i < 2; i++) {
+		close(s[i]);
+		close(dirs[i]);
+	}
+	close(all);
+	host = NULL;
+	drop_home();
+}
+END_TEST
+
 SUITE_MAIN("lkvm/control/control_dir", a_name_that_is_none_is_nobodys, a_claim_waits_for_the_lock,
-	   a_client_that_cleans_up_waits_for_the_lock, one_of_many_has_the_name, asking_nobody)
+	   a_client_that_cleans_up_waits_for_the_lock, one_of_many_has_the_name, asking_nobody,
+	   hosts_that_share_a_home)
