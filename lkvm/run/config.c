@@ -163,12 +163,11 @@ static int default_name(struct config *c)
 	return 0;
 }
 
-/* Beside the guest's own socket. */
+/* Beside the guest's own socket, by whichever name the kernel has for the directory. */
 static int default_vsock(struct config *c)
 {
 	char why[256], self[40];
-	ssize_t n;
-	int dir;
+	int dir, n;
 
 	if (c->vsock.vhost && (c->realm != REALM_OFF || c->protected_vm || c->bounce))
 		return refuse("--vsock: with vhost=on the host's kernel goes through the guest's "
@@ -184,9 +183,8 @@ static int default_vsock(struct config *c)
 		log_error("--vsock: %s; give uds=PATH", why);
 		return -EINVAL;
 	}
-	/* By which of its names it was found does not matter. */
 	snprintf(self, sizeof(self), "/proc/self/fd/%d", dir);
-	n = readlink(self, c->vsock.uds, sizeof(c->vsock.uds) - 1);
+	n = (int)readlink(self, c->vsock.uds, sizeof(c->vsock.uds) - 1);
 	close(dir);
 	if (n < 0)
 		return log_errno(-errno, "--vsock: give uds=PATH");
