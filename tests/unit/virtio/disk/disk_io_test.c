@@ -30,16 +30,29 @@ static struct disk_req request(enum disk_op op, u64 off, u64 len)
 	return r;
 }
 
+/* The bytes of iov[0..nr). */
+static struct disk_req transfer(enum disk_op op, u64 off, struct iovec *iov, unsigned nr)
+{
+	u64 len = 0;
+
+	for (unsigned i = 0; i < nr; i++)
+		len += iov[i].iov_len;
+
+	struct disk_req r = request(op, off, len);
+
+	r.iov = iov;
+	r.nr_iov = nr;
+	return r;
+}
+
 /* [virtio 1.3 §5.2.6] a request is done when all its bytes are. */
 START_TEST(short_transfers_continue)
 {
 	char a[100], b[412];
 	struct iovec iov[] = { { a, 100 }, { b, 412 } };
-	struct disk_req r = request(DISK_READ, 1024, 512);
+	struct disk_req r = transfer(DISK_READ, 1024, iov, 2);
 	struct disk_io io;
 
-	r.iov = iov;
-	r.nr_iov = 2;
 	io = next(&plain, &r);
 	ck_assert(io.kind == DISK_IO_READV && io.fd == 3 && io.off == 1024 && io.len == 512);
 	ck_assert(io.iov == iov && io.nr_iov == 2);
@@ -62,10 +75,8 @@ START_TEST(end_of_file_is_an_error)
 {
 	char a[512];
 	struct iovec iov = { a, 512 };
-	struct disk_req r = request(DISK_READ, 0, 512);
+	struct disk_req r = transfer(DISK_READ, 0, &iov, 1);
 
-	r.iov = &iov;
-	r.nr_iov = 1;
 	ck_assert(!disk_io_finished(&plain, &r, 100));
 	ck_assert(!disk_io_finished(&plain, &r, 0));
 	ck_assert(disk_io_finished(&plain, &r, 0));
@@ -78,10 +89,8 @@ START_TEST(no_bytes_once_are_asked_for_again)
 {
 	char a[512];
 	struct iovec iov = { a, 512 };
-	struct disk_req r = request(DISK_READ, 0, 512);
+	struct disk_req r = transfer(DISK_READ, 0, &iov, 1);
 
-	r.iov = &iov;
-	r.nr_iov = 1;
 	ck_assert(!disk_io_finished(&plain, &r, 0));
 	ck_assert_uint_eq(r.retries, 1); /* so that the ring may wait */
 	ck_assert(!disk_io_finished(&plain, &r, 100));
@@ -107,10 +116,8 @@ START_TEST(errors_end_a_request)
 {
 	char a[512];
 	struct iovec iov = { a, 512 };
-	struct disk_req r = request(DISK_WRITE, 0, 512);
+	struct disk_req r = transfer(DISK_WRITE, 0, &iov, 1);
 
-	r.iov = &iov;
-	r.nr_iov = 1;
 	ck_assert(next(&plain, &r).kind == DISK_IO_WRITEV);
 	ck_assert(disk_io_finished(&plain, &r, -ENOSPC));
 	ck_assert_int_eq(r.result, -ENOSPC);
@@ -125,10 +132,8 @@ START_TEST(direct_takes_what_is_aligned)
 {
 	_Alignas(512) char a[2048];
 	struct iovec iov[] = { { a, 512 }, { a + 1024, 512 } };
-	struct disk_req r = request(DISK_WRITE, 512, 1024);
+	struct disk_req r = transfer(DISK_WRITE, 512, iov, 2);
 
-	r.iov = iov;
-	r.nr_iov = 2;
 	ck_assert_int_eq(next(&direct, &r).fd, 3);
 	iov[1].iov_base = a + 1025;
 	ck_assert_int_eq(next(&direct, &r).fd, 4);
@@ -150,10 +155,8 @@ START_TEST(direct_falls_back_on_einval_once)
 {
 	_Alignas(512) char a[512];
 	struct iovec iov = { a, 512 };
-	struct disk_req r = request(DISK_READ, 0, 512);
+	struct disk_req r = transfer(DISK_READ, 0, &iov, 1);
 
-	r.iov = &iov;
-	r.nr_iov = 1;
 	ck_assert(!disk_io_finished(&direct, &r, -EINVAL));
 	ck_assert_int_eq(next(&direct, &r).fd, 4);
 	ck_assert(disk_io_finished(&direct, &r, -EINVAL));
@@ -247,10 +250,8 @@ START_TEST(big_transfers_are_slow)
 {
 	static char a[512];
 	struct iovec iov = { a, 4 * MiB };
-	struct disk_req r = request(DISK_READ, 0, 4 * MiB);
+	struct disk_req r = transfer(DISK_READ, 0, &iov, 1);
 
-	r.iov = &iov;
-	r.nr_iov = 1;
 	ck_assert(!next(&plain, &r).slow);
 	r.len += 512;
 	iov.iov_len += 512;
@@ -263,11 +264,9 @@ START_TEST(a_call_is_for_a_piece)
 {
 	static char a[512];
 	struct iovec iov[] = { { a, DISK_PIECE }, { a, DISK_PIECE } };
-	struct disk_req r = request(DISK_WRITE, 1024, 2 * (u64)DISK_PIECE);
+	struct disk_req r = transfer(DISK_WRITE, 1024, iov, 2);
 	struct disk_io io;
 
-	r.iov = iov;
-	r.nr_iov = 2;
 	io = next(&plain, &r);
 	ck_assert(io.slow && io.nr_iov == 1 && io.len == DISK_PIECE - 1024);
 	ck_assert_uint_eq(io.iov[0].iov_len, DISK_PIECE - 1024);
