@@ -37,12 +37,18 @@
 #define RINGS(rx_, rx_tso_, tx_) .rx = rx_, .rx_tso = rx_tso_, .tx = tx_
 #define LARGE_RINGS .mtu = LARGE, RINGS(128, 128, 64), .tso = 1
 
-/* Ascending. */
+/*
+ * Ascending. A card alone in 512 KiB, which Linux makes of 512 MiB, has room for packets of 64 KiB
+ * from the guest, or for six receive buffers. The former is worth more: a fifth of what the guest
+ * sends, since it cuts nothing up and is told of more at a time (each acknowledgement takes a
+ * buffer, mapped, copied twice and unmapped), for a twentieth of what it receives.
+ */
 static const struct virtio_pool pools[] = {
 	{ .kib = 256, .mtu = 8192, RINGS(16, 32, 32), BLK(16, 14, PAGE) },
 	{ .kib = 512, .mtu = 16384, RINGS(32, 64, 32), BLK(64, 32, PAGE) },
 	{ .kib = 512, .mtu = LARGE, RINGS(64, 64, 32), BLK(64, 32, PAGE) },
-	{ .kib = 1024, .mtu = LARGE, RINGS(64, 64, 32), BLK(64, 32, PAGE), .tso = 1 },
+	{ .kib = 512, .mtu = LARGE, RINGS(32, 64, 32), BLK(64, 32, PAGE), .tso = 1 },
+	{ .kib = 512, .mtu = LARGE, RINGS(64, 64, 32), BLK(64, 32, PAGE), .tso = 1 },
 	{ .kib = 4096, BLK(128, 64, 4 * PAGE), LARGE_RINGS },
 	{ .kib = 8192, BLK(128, 64, 8 * PAGE), LARGE_RINGS },
 	{ .kib = 16384, BLK(128, 64, 16 * PAGE), LARGE_RINGS },

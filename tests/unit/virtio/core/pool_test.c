@@ -31,7 +31,7 @@ static void check_line(const struct virtio_pool *p)
 		  is_power_of_2(p->blk));
 	ck_assert_uint_gt(p->tx, TX_STOP);
 	/* Some buffers, and a request of the largest size, beside its header and status. */
-	ck_assert_uint_ge(p->rx / (2u + (p->mtu + 4095u) / 4096u), 4);
+	ck_assert_uint_ge(p->rx / (2u + (p->mtu + 4095u) / 4096u), p->tso ? 3 : 4);
 	ck_assert_uint_ge(p->rx_tso / TSO_PIECES, 1);
 	ck_assert_uint_ge(p->blk, p->blk_segs + 2u);
 	/* Linux has no larger places in its pool, less what a buffer's start may take. */
@@ -126,8 +126,14 @@ START_TEST(sizes_between_and_beyond)
 	ck_assert_ptr_eq(virtio_pool_fit(512 * KiB - 1, BOTH), virtio_pool_fit(256 * KiB, BOTH));
 	ck_assert_ptr_ne(virtio_pool_fit(512 * KiB, BOTH), virtio_pool_fit(256 * KiB, BOTH));
 	ck_assert_ptr_eq(virtio_pool_fit(4 * GiB, BOTH), virtio_pool_fit(64 * MiB, BOTH));
-	/* Packets of 64 KiB need a large one. */
+	/* Packets of 64 KiB need a large one; or one for themselves, with fewer for the guest. */
 	ck_assert(!virtio_pool_fit(512 * KiB, BOTH)->tso && virtio_pool_fit(64 * MiB, BOTH)->tso);
+	ck_assert(virtio_pool_fit(512 * KiB, alone)->tso);
+	ck_assert(!virtio_pool_fit(512 * KiB - 1, alone)->tso);
+	ck_assert_uint_lt(virtio_pool_fit(512 * KiB, alone)->rx,
+			  virtio_pool_fit(640 * KiB, alone)->rx);
+	/* A tap's receive buffers are large whatever is sent. */
+	ck_assert(!virtio_pool_fit(512 * KiB, &loads[5])->tso);
 	/* And so do pieces of a disk's request beyond a page. */
 	ck_assert_uint_eq(virtio_pool_fit(4 * MiB - 1, BOTH)->blk_seg, 4 * KiB);
 	ck_assert_uint_eq(virtio_pool_fit(4 * MiB, BOTH)->blk_seg, 16 * KiB);
