@@ -420,6 +420,8 @@ static void set_defaults(struct net_conf *c, unsigned index)
 	c->nr_dns = c->nr_hostfwd = 0;
 	c->ipv6 = c->restricted = false;
 	c->capture = NULL;
+	c->held = NULL;
+	c->held_arg = NULL;
 	c->dhcp = true;
 	c->tcp = c->udp = NET_PATH_LIBSLIRP;
 	c->host_loopback = NET_UNSAID;
