@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A loop's timers, its clock, and descriptors that rest for a time.
+ * A loop's timers, and descriptors that rest for a time.
  *
  * Thread: that of the loop.
  * Trust:  nothing from the guest.
@@ -11,18 +11,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/timerfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "lkvm/vm/loop_inside.h"
-
-u64 loop_now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (u64)ts.tv_sec * 1000000000u + (u64)ts.tv_nsec;
-}
 
 int loop_timer_add(struct loop *l, loop_timer_fn fn, void *arg, struct loop_timer **out)
 {

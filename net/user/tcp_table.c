@@ -64,7 +64,7 @@ bool tcp_knows(struct tcp *t, const struct ip_key *k)
  */
 static u32 first_number(struct tcp *t, const struct ip_key *k)
 {
-	return (u32)(tcp_now(t) / 4000) + (u32)siphash(&t->iss_key, k, sizeof(*k));
+	return (u32)(loop_now_ns() / 4000) + (u32)siphash(&t->iss_key, k, sizeof(*k));
 }
 
 static void count(struct tcp *t)
