@@ -12,23 +12,7 @@
 #include "lkvm/control/control.h"
 #include "lkvm/control/control_dir.h"
 #include "tests/unit/arm64/capture.h"
-
-static char home[] = "/tmp/lkvm-client-XXXXXX";
-
-static void use_home(void)
-{
-	strcpy(home + sizeof(home) - 7, "XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(home));
-	setenv("HOME", home, 1);
-}
-
-static void drop_home(void)
-{
-	char cmd[100];
-
-	snprintf(cmd, sizeof(cmd), "rm -rf %s", home);
-	ck_assert_int_eq(system(cmd), 0);
-}
+#include "tests/unit/lkvm/control/home.h"
 
 static int dir(void)
 {

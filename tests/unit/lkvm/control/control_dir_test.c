@@ -23,8 +23,7 @@
 #include "lkvm/control/control_client.h"
 #include "lkvm/control/control_dir.h"
 #include "tests/unit/arm64/capture.h"
-
-static char home[] = "/tmp/lkvm-control-dir-XXXXXX";
+#include "tests/unit/lkvm/control/home.h"
 
 /* What the home is on, and the host: NULL: what it is. */
 static const char *host;
@@ -49,20 +48,6 @@ static int open_dir(void)
 
 	ck_assert_int_ge(fd, 0);
 	return fd;
-}
-
-static void use_home(void)
-{
-	ck_assert_ptr_nonnull(mkdtemp(home));
-	setenv("HOME", home, 1);
-}
-
-static void drop_home(void)
-{
-	char cmd[100];
-
-	snprintf(cmd, sizeof(cmd), "rm -rf %s", home);
-	ck_assert_int_eq(system(cmd), 0);
 }
 
 /* What kill -9 leaves. */

@@ -15,8 +15,8 @@
 #include "lkvm/control/control_dir.h"
 #include "tests/unit/arm64/capture.h"
 #include "tests/unit/fds.h"
+#include "tests/unit/lkvm/control/home.h"
 
-static char home[] = "/tmp/lkvm-control-XXXXXX";
 static struct loop *loop;
 static struct control *server;
 
@@ -68,21 +68,6 @@ static void gone(void *arg, struct control_client *c)
 }
 
 static const struct control_ops ops = { .request = request, .gone = gone };
-
-static void use_home(void)
-{
-	strcpy(home + sizeof(home) - 7, "XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(home));
-	setenv("HOME", home, 1);
-}
-
-static void drop_home(void)
-{
-	char cmd[100];
-
-	snprintf(cmd, sizeof(cmd), "rm -rf %s", home);
-	ck_assert_int_eq(system(cmd), 0);
-}
 
 static void up(void)
 {
