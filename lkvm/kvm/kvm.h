@@ -16,6 +16,7 @@ struct kvm {
 	int vm_fd;
 	u32 run_size; /* bytes of a vCPU's shared page */
 	u32 nr_slots; /* memory slots handed out so far */
+	bool ending;  /* no vCPU runs any more: slots stay until kvm_close() takes all of them */
 };
 
 /*
@@ -56,8 +57,8 @@ int kvm_enable_cap(const struct kvm *k, unsigned cap, u64 arg0);
 int kvm_add_slot(struct kvm *k, gpa_t g, u64 size, void *host, u32 flags, u32 *slot);
 
 /*
- * Slot number `slot`, from k->nr_slots++, becomes this (size 0: nothing is there). Any thread: KVM
- * has a lock.
+ * Slot number `slot`, from k->nr_slots++, becomes this (size 0: nothing is there, or when the VM is
+ * `ending` what there was). Any thread: KVM has a lock.
  */
 int kvm_set_slot(const struct kvm *k, u32 slot, gpa_t g, u64 size, void *host, u32 flags);
 

@@ -386,6 +386,7 @@ void machine_destroy(struct machine *m)
 	if (!m)
 		return;
 	ending_at(&m->ending, ENDING_CLOSE);
+	m->kvm.ending = true;
 	warden_unserve(m->warden);
 	debugger_destroy(m->debugger);
 	devices_destroy(m->devices);
