@@ -16,7 +16,8 @@ struct kvm {
 	int vm_fd;
 	u32 run_size; /* bytes of a vCPU's shared page */
 	u32 nr_slots; /* memory slots handed out so far */
-	bool ending;  /* no vCPU runs any more: slots stay until kvm_close() takes all of them */
+	/* No vCPU runs any more: slots stay until kvm_close() takes them. Read by any thread. */
+	_Atomic bool ending;
 };
 
 /*

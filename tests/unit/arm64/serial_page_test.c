@@ -372,6 +372,18 @@ START_TEST(a_kvm_that_refuses)
 }
 END_TEST
 
+/* To take the slot away costs time, and KVM takes all of them with the VM. */
+START_TEST(the_end_of_the_vm)
+{
+	start_shown();
+	kvm.ending = true;
+	teardown();
+	loop_destroy(loop);
+	ck_assert_uint_eq(kvm_is.hides, 0);
+	ck_assert_ptr_nonnull(kvm_is.slot);
+}
+END_TEST
+
 /* ---- the same with and without ---- */
 
 struct transcript {
@@ -457,4 +469,4 @@ SUITE_MAIN("arm64/serial_page", soon_output_costs_no_exit, a_full_ring_is_an_exi
 	   order_with_other_registers, lines_of_linux, ends_when_a_register_would_change,
 	   a_full_far_end, the_last_words_wait_for_a_full_far_end, ends_when_nothing_is_printed,
 	   interrupt_driven_output_never_begins_it, a_kvm_that_cannot, a_kvm_that_refuses,
-	   says_and_reads_the_same)
+	   the_end_of_the_vm, says_and_reads_the_same)
