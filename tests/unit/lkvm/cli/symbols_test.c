@@ -55,13 +55,20 @@ START_TEST(a_map_in_a_pipe)
 }
 END_TEST
 
-START_TEST(a_map)
+static struct symbols *symbols_of(const void *data, size_t len)
 {
 	struct symbols *s;
 
-	write_file(map, sizeof(map) - 1);
+	write_file(data, len);
 	ck_assert_int_eq(symbols_open(&s, name), 0);
 	unlink(name);
+	return s;
+}
+
+START_TEST(a_map)
+{
+	struct symbols *s = symbols_of(map, sizeof(map) - 1);
+
 	ck_assert_str_eq(named(s, 0xffff800080000000), "_text+0x0");
 	ck_assert_str_eq(named(s, 0xffff8000800004ff), "first+0xff");
 	ck_assert_str_eq(named(s, 0xffff800080000900), "second+0x400");
@@ -79,11 +86,8 @@ END_TEST
 START_TEST(a_name_with_orders_in_it)
 {
 	static const char odd[] = "1000 T one\033[2J\a\n2000 T \x9b";
-	struct symbols *s;
+	struct symbols *s = symbols_of(odd, sizeof(odd) - 1);
 
-	write_file(odd, sizeof(odd) - 1);
-	ck_assert_int_eq(symbols_open(&s, name), 0);
-	unlink(name);
 	ck_assert_str_eq(named(s, 0x1004), "one?[2J?+0x4");
 	ck_assert_str_eq(named(s, 0x2000), "?+0x0");
 	symbols_close(s);
