@@ -225,16 +225,18 @@ static int user_if_send(struct netif *n, const struct netif_offload *o, struct i
 	struct guard_pkt pkt;
 	size_t len = from.left, head = direct_head(&s->direct, len);
 	u8 *frame = s->frame;
+	int err;
 
 	assert(loop_here(s->loop));
 	if (len > NETIF_FRAME_MAX)
 		return -EMSGSIZE;
 	iov_read(&from, s->frame, head);
-	if (direct_wants(&s->direct, s->frame, len))
-		return refuse(direct_send(&s->direct, s->frame, o, whole, &why), why);
+	if (direct_wants(&s->direct, s->frame, len)) {
+		err = direct_send(&s->direct, s->frame, o, whole, &why);
+		return refuse(err, why);
+	}
 	iov_read(&from, s->frame + head, len - head);
-
-	int err = guard_check(&s->guard, s->frame, &len, o, &pkt, &why);
+	err = guard_check(&s->guard, s->frame, &len, o, &pkt, &why);
 
 	if (!err && pkt.fragment) {
 		if (!reasm_add(s->reasm, s->frame, len, loop_now_ns(), &frame, &len))

@@ -267,6 +267,24 @@ START_TEST(tcp_can_ask_whether_the_guest_is_paused)
 }
 END_TEST
 
+/* A frame of which only the head was looked at, too. */
+START_TEST(a_frame_that_is_dropped_and_why)
+{
+	char said[512] = "";
+	FILE *err = tmpfile();
+
+	ck_assert_ptr_nonnull(err);
+	ck_assert_int_ge(dup2(fileno(err), STDERR_FILENO), 0);
+	open_network("mode=user,tcp=direct,udp=direct");
+	ck_assert_int_eq(send_frame(&w, f, put_udp(f, 0x0a000001, HOST_IP, 5555, 9, "x", 1)),
+			 -EBADMSG);
+	world_close(&w);
+	ck_assert_int_gt(pread(fileno(err), said, sizeof(said) - 1, 0), 0);
+	ck_assert_ptr_nonnull(strstr(said, "user network: dropped: IPv4"));
+	fclose(err);
+}
+END_TEST
+
 SUITE_MAIN("net/user/direct", fragments_go_the_same_way, answers_through_a_forward,
 	   two_forwards_to_a_port, a_forward_of_a_port_in_use, tcp_and_udp, a_closed_loopback,
-	   tcp_can_ask_whether_the_guest_is_paused)
+	   tcp_can_ask_whether_the_guest_is_paused, a_frame_that_is_dropped_and_why)
