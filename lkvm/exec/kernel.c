@@ -62,19 +62,34 @@ static bool release_in(const char *buf, size_t len, char release[RELEASE_MAX])
 	return n && *release >= '0' && *release <= '9';
 }
 
-/* Pieces that overlap, so that a banner between two of them is found. */
+/* Pieces that overlap, so that a banner between two of them is found; no kernel is larger. */
 #define PIECE (1 * MiB)
 #define OVERLAP 128u
+#define KERNEL_MAX (512 * MiB)
+
+/* What is no regular file (a FIFO without an end, /dev/zero) is for the loader to refuse. */
+static int open_regular(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct stat st;
+
+	if (fd >= 0 && (fstat(fd, &st) || !S_ISREG(st.st_mode))) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
 
 static bool release_of_file(const char *path, char release[RELEASE_MAX])
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = open_regular(path);
 	char *buf = malloc(PIECE);
 	bool found = false;
 	off_t at = 0;
 	ssize_t n;
 
-	while (fd >= 0 && buf && !found && (n = pread(fd, buf, PIECE, at)) > 0) {
+	while (fd >= 0 && buf && !found && at < (off_t)KERNEL_MAX &&
+	       (n = pread(fd, buf, PIECE, at)) > 0) {
 		found = release_in(buf, (size_t)n, release);
 		if ((size_t)n < PIECE)
 			break;

@@ -165,6 +165,25 @@ START_TEST(modules_of_a_file)
 }
 END_TEST
 
+/* Neither waited for nor read for ever: the loader says what is wrong with them. */
+START_TEST(no_modules_of_what_is_no_file)
+{
+	char fifo[PATH_MAX], large[PATH_MAX];
+	const char *const paths[] = { fifo, large, "/dev/zero" };
+
+	snprintf(fifo, sizeof(fifo), "%s", at("/fifo"));
+	ck_assert_int_eq(mkfifo(fifo, 0600), 0);
+	make("/large", "");
+	snprintf(large, sizeof(large), "%s", at("/large"));
+	ck_assert_int_eq(truncate(large, (off_t)(4096 * GiB)), 0);
+	for (unsigned i = 0; i < ARRAY_SIZE(paths); i++) {
+		snprintf(k.path, sizeof(k.path), "%s", paths[i]);
+		kernel_find_modules(&k, root);
+		ck_assert_str_eq(k.modules, "");
+	}
+}
+END_TEST
+
 /* Parts of a path that are no release are directories below /lib/modules all the same. */
 START_TEST(no_release_in_a_path)
 {
@@ -189,4 +208,4 @@ END_TEST
 
 SUITE_MAIN_FIXTURE("lkvm/kernel", setup, teardown, in_the_order_of_loading, too_many,
 		   the_running_kernel_if_it_can, a_packaged_kernel, modules_of_a_file,
-		   no_release_in_a_path)
+		   no_modules_of_what_is_no_file, no_release_in_a_path)
