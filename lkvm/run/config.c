@@ -363,40 +363,6 @@ static int check_ram(const struct config *c)
 	return -EINVAL;
 }
 
-static bool same_file(const char *a, const char *b)
-{
-	struct stat sa, sb;
-
-	return stat(a, &sa) == 0 && stat(b, &sb) == 0 && sa.st_dev == sb.st_dev &&
-	       sa.st_ino == sb.st_ino;
-}
-
-/*
- * A file that is two disks of one guest (writable and read-only, as somebody's scripts have it) is
- * the guest's business; the lock against other guests is the first writer's, or else the first's.
- */
-static void share_disks(struct config *c)
-{
-	for (unsigned i = 0; i < c->nr_disks; i++) {
-		struct disk_conf *a = &c->disks[i];
-
-		for (unsigned j = i + 1; j < c->nr_disks; j++) {
-			struct disk_conf *b = &c->disks[j];
-
-			if (a->shared || b->shared || !same_file(a->path, b->path))
-				continue;
-			if (!disk_conf_only_reads(a) || !disk_conf_only_reads(b))
-				log_warn(
-					"--disk %s is given twice: the guest finds it as two disks, and each sees what is written to the other",
-					b->path);
-			if (disk_conf_only_reads(a) && !disk_conf_only_reads(b))
-				a->shared = true;
-			else
-				b->shared = true;
-		}
-	}
-}
-
 /* What a guest measures must not depend on the machine that predicts it. */
 static int check_measure(const struct config *c)
 {
@@ -465,6 +431,8 @@ int config_complete(struct config *c)
 	if (!err)
 		err = default_kernel(c);
 	if (!err)
+		err = config_check_files(c);
+	if (!err)
 		err = default_name(c);
 	if (!err)
 		err = default_vsock(c);
@@ -488,7 +456,7 @@ int config_complete(struct config *c)
 	default_ram(c);
 	tell_of_root(c);
 	config_tell_of_params(c);
-	share_disks(c);
+	config_share_disks(c);
 	if (c->sim_strict)
 		c->irqchip = IRQCHIP_GICV3;
 	/* Leniency is for the ITS, and there is none. */

@@ -184,6 +184,15 @@ int config_check_cpu(const struct config *c);
 /* The same among those about devices. */
 int config_check_devices(const struct config *c);
 
+/* The same among those that name files: none is written that is another one's. */
+int config_check_files(const struct config *c);
+
+/*
+ * A file that is two disks of one guest (writable and read-only, as somebody's scripts have it) is
+ * the guest's business; the lock against other guests is the first writer's, or else the first's.
+ */
+void config_share_disks(struct config *c);
+
 /* Does it say what the root file system is, or that there is none? */
 bool config_has_root(const struct config *c);
 

@@ -13,7 +13,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "lkvm/base/log.h"
 #include "lkvm/run/config.h"
@@ -151,37 +150,7 @@ void options_watch_free(struct watch_conf *w)
 	*w = (struct watch_conf){ .until = NULL };
 }
 
-/* One regular file, that is there or will be. Streams may have two writers. */
-static bool one_file(const char *a, const char *b)
-{
-	struct stat s, t;
-	bool has_a = !stat(a, &s), has_b = !stat(b, &t);
-
-	if (!has_a || !has_b)
-		return !has_a && !has_b && !strcmp(a, b) && strncmp(a, "fd:", 3) != 0;
-	return S_ISREG(s.st_mode) && s.st_dev == t.st_dev && s.st_ino == t.st_ino;
-}
-
-/* What is written at the end would take the name from what was written before, or mix with it. */
-static int check_files(const struct watch_conf *w)
-{
-	const struct {
-		const char *name, *file;
-	} outs[] = { { "console-log", w->log }, { "report", w->report }, { "events", w->events } };
-
-	for (unsigned i = 0; i < ARRAY_SIZE(outs); i++) {
-		for (unsigned k = 0; k < i; k++) {
-			if (!outs[i].file || !outs[k].file || !one_file(outs[i].file, outs[k].file))
-				continue;
-			log_error("--%s %s: that is the file of --%s, give it one of its own",
-				  outs[i].name, outs[i].file, outs[k].name);
-			return -EINVAL;
-		}
-	}
-	return 0;
-}
-
-int options_watch_complete(struct watch_conf *w)
+int options_watch_complete(const struct watch_conf *w)
 {
 	for (unsigned i = 0; i < w->nr_steps; i++) {
 		if (w->steps[i].after)
@@ -189,7 +158,7 @@ int options_watch_complete(struct watch_conf *w)
 		log_error("--send '%s': say after what, with --after", w->steps[i].send);
 		return -EINVAL;
 	}
-	return check_files(w);
+	return 0;
 }
 
 #define W(member) offsetof(struct config, watch.member)

@@ -15,6 +15,6 @@ extern const struct opt_spec options_watch;
 void options_watch_free(struct watch_conf *w);
 
 /* Steps are complete. 0, or -EINVAL after one log_error() line. */
-int options_watch_complete(struct watch_conf *w);
+int options_watch_complete(const struct watch_conf *w);
 
 #endif

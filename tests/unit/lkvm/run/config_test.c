@@ -274,6 +274,44 @@ START_TEST(one_file_for_two_outputs)
 }
 END_TEST
 
+/* An output is emptied: not the guest's own kernel or disk. */
+START_TEST(an_output_that_is_an_input)
+{
+	static char file[] = "/tmp/lkvm-config-XXXXXX", other[64];
+	const char **const ins[] = { &c.firmware, &c.initrd, &c.dtb, &c.flash };
+	const char **const outs[] = { &c.watch.log, &c.watch.report, &c.watch.events, &c.dump_dtb };
+
+	close(mkstemp(file));
+	snprintf(other, sizeof(other), "%s.link", file);
+	ck_assert_int_eq(symlink(file, other), 0);
+	capture_start();
+	for (unsigned i = 0; i < ARRAY_SIZE(ins) * ARRAY_SIZE(outs); i++) {
+		conf();
+		if (ins[i / ARRAY_SIZE(outs)] == &c.firmware)
+			c.kernel = NULL;
+		*ins[i / ARRAY_SIZE(outs)] = file;
+		*outs[i % ARRAY_SIZE(outs)] = other;
+		refused(".link: that is the file of --");
+	}
+	conf();
+	c.kernel = c.watch.log = file;
+	refused("that is the file of --kernel");
+	conf();
+	ck_assert_int_eq(disk_conf_parse(file, &c.disks[c.nr_disks++]), 0);
+	c.realm = REALM_SIM;
+	c.sim_log_file = other;
+	refused("--sim-log");
+	conf();
+	ck_assert_int_eq(disk_conf_parse(file, &c.disks[c.nr_disks++]), 0);
+	c.ports[0] = (struct port_conf){ .name = "p", .kind = PORT_FILE };
+	snprintf(c.ports[0].path, sizeof(c.ports[0].path), "%s", other);
+	c.nr_ports = 1;
+	refused("--console-port");
+	unlink(other);
+	unlink(file);
+}
+END_TEST
+
 /* What may well be meant is done, with a word about what is likely to go wrong. */
 START_TEST(warnings)
 {
@@ -652,9 +690,9 @@ END_TEST
 
 SUITE_MAIN("lkvm/config", what_is_given_stays, defaults_come_from_the_host,
 	   too_much_is_warned_about, more_devices_than_places, a_missing_kernel,
-	   the_kernel_of_a_build_tree, contradictions, one_file_for_two_outputs, warnings,
-	   one_file_as_two_disks, names, what_can_be_booted, a_device_tree_and_sockets,
-	   the_command_line_is_kvmtools, earlycon_knows_the_board,
+	   the_kernel_of_a_build_tree, contradictions, one_file_for_two_outputs,
+	   an_output_that_is_an_input, warnings, one_file_as_two_disks, names, what_can_be_booted,
+	   a_device_tree_and_sockets, the_command_line_is_kvmtools, earlycon_knows_the_board,
 	   nodefaults_and_firmware_get_it_as_is, command_lines_have_an_end, cpu_lists,
 	   options_of_realms_want_a_realm, the_next_boot_looks_for_no_host, what_no_realm_can_have,
 	   realms_get_their_own_arguments)
