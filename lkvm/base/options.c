@@ -290,7 +290,9 @@ static int parse_short(struct parse *p, const char *word)
 			return EXIT_USAGE;
 		}
 		if (!o) {
-			log_error("unknown option '-%c'", *word);
+			/* A letter that is no ASCII is several bytes, so all of the word. */
+			log_error("unknown option '-%.*s'", *word & 0x80 ? (int)strlen(word) : 1,
+				  word);
 			return usage_error(p->spec);
 		}
 		if (!is_flag(o))
@@ -310,6 +312,18 @@ static int parse_short(struct parse *p, const char *word)
 	return store(p, o, val, false);
 }
 
+/* An option as word processors and web pages set it, pasted: with a dash, not with '-'. */
+static bool has_typeset_dash(const char *word)
+{
+	static const char *const dashes[] = { "\u2013", "\u2014", "\u2212" };
+
+	for (unsigned i = 0; i < ARRAY_SIZE(dashes); i++) {
+		if (!strncmp(word, dashes[i], strlen(dashes[i])))
+			return true;
+	}
+	return false;
+}
+
 int options_parse(const struct opt_spec *spec, void *conf, int argc, char **argv)
 {
 	struct parse p = {
@@ -321,7 +335,11 @@ int options_parse(const struct opt_spec *spec, void *conf, int argc, char **argv
 	while (p.next != p.end && !status) {
 		const char *word = *p.next++;
 
-		if (only_words || word[0] != '-' || !word[1]) {
+		if (!only_words && has_typeset_dash(word)) {
+			log_error("'%s' begins with a dash that only looks like '-': type it anew",
+				  word);
+			status = usage_error(spec);
+		} else if (only_words || word[0] != '-' || !word[1]) {
 			only_words = only_words || spec->command;
 			if (spec->word(conf, word))
 				status = usage_error(spec);

@@ -271,6 +271,12 @@ START_TEST(words_that_are_no_grammar)
 	refused(PARSE("--no-nix"), EXIT_USAGE, "unknown option '--no-nix'");
 	refused(PARSE("--no-number"), EXIT_USAGE, "unknown option '--no-number'");
 	refused(PARSE("-x"), EXIT_USAGE, "unknown option '-x'");
+	refused(PARSE("-xn"), EXIT_USAGE, "unknown option '-x'");
+	refused(PARSE("-\u00e9"), EXIT_USAGE, "unknown option '-\u00e9'");
+	/* Pasted from a text. */
+	refused(PARSE("\u2013n", "5"), EXIT_USAGE, "'\u2013n' begins with a dash");
+	refused(PARSE("\u2014number=5"), EXIT_USAGE, "begins with a dash");
+	refused(PARSE("\u2212n"), EXIT_USAGE, "begins with a dash");
 }
 END_TEST
 
