@@ -83,11 +83,24 @@ u16 gdb_listen_port(const char *where)
 		       : 0;
 }
 
-/* -EINVAL: there is no port of that number. */
+/*
+ * What looks like an address or like a flag is no name of a socket (:1234, localhost:1234,
+ * 1234,foo, -1): GDB would look for the guest elsewhere. With a '/' it can be anything.
+ */
+static bool is_path(const char *where)
+{
+	size_t len = length(where);
+
+	return memchr(where, '/', len) || (*where != '-' && strcspn(where, ":,") >= len);
+}
+
+/* -EINVAL: there is no port of that number, or it is neither port nor path. */
 static int listen_at(struct gdb_listener *l, const char *where)
 {
 	u16 port = gdb_listen_port(where);
 
+	if (!is_port(where) && !is_path(where))
+		return -EINVAL;
 	if (!is_port(where))
 		return listen_unix(l, where, length(where));
 	return port ? listen_tcp(l, port) : -EINVAL;

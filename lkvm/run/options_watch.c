@@ -150,15 +150,29 @@ void options_watch_free(struct watch_conf *w)
 	*w = (struct watch_conf){ .until = NULL };
 }
 
+/* Elsewhere "-" is a stream; a file of that name would be found by nobody. */
+static int check_output(const char *name, const char *file)
+{
+	if (!file || strcmp(file, "-") != 0)
+		return 0;
+	log_error("--%s -: the standard output is /dev/stdout", name);
+	return -EINVAL;
+}
+
 int options_watch_complete(const struct watch_conf *w)
 {
+	int err;
+
 	for (unsigned i = 0; i < w->nr_steps; i++) {
 		if (w->steps[i].after)
 			continue;
 		log_error("--send '%s': say after what, with --after", w->steps[i].send);
 		return -EINVAL;
 	}
-	return 0;
+	err = check_output("console-log", w->log);
+	if (!err)
+		err = check_output("report", w->report);
+	return err ? err : check_output("events", w->events);
 }
 
 #define W(member) offsetof(struct config, watch.member)

@@ -14,7 +14,7 @@ extern const struct opt_spec options_watch;
 /* Free what was compiled; also after options that were refused. */
 void options_watch_free(struct watch_conf *w);
 
-/* Steps are complete. 0, or -EINVAL after one log_error() line. */
+/* Steps are complete, and outputs have names. 0, or -EINVAL after one log_error() line. */
 int options_watch_complete(const struct watch_conf *w);
 
 #endif

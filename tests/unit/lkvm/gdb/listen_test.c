@@ -121,8 +121,11 @@ END_TEST
 
 START_TEST(neither)
 {
-	static const char *const no[] = { "",	   ",wait",	 "0",
-					  "65536", "99999,wait", "18446744073709551617" };
+	static const char *const no[] = { "", ",wait", "0", "65536", "99999,wait",
+					  "18446744073709551617",
+					  /* other debuggers' ways to say it, and slips */
+					  ":1234", "localhost:1234", "tcp::1234", "1234,foo", "-1",
+					  "," };
 	char long_path[300] = { 0 };
 
 	capture_start();

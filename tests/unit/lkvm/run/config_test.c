@@ -270,6 +270,14 @@ START_TEST(one_file_for_two_outputs)
 	refused(".link: that is the file of --report");
 	c.watch.report = c.watch.events = "fd:1";
 	ck_assert_int_eq(config_complete(&c), 0);
+	c.watch.report = "-";
+	refused("--report -: the standard output is /dev/stdout");
+	c.watch.report = NULL;
+	c.watch.events = "-";
+	refused("--events -: ");
+	c.watch.events = NULL;
+	c.watch.log = "-";
+	refused("--console-log -: ");
 	unlink(file);
 }
 END_TEST
