@@ -23,6 +23,7 @@ struct calllog {
 	int fd; /* -1: stderr */
 	u64 started_ns;
 	_Atomic u64 written; /* bytes */
+	_Atomic bool lost;   /* a line was, which has been said */
 };
 
 int calllog_open(struct calllog **out, const char *path)
@@ -55,6 +56,7 @@ void calllog_close(struct calllog *l)
 static void put(struct calllog *l, const char *line)
 {
 	char file_line[1024];
+	ssize_t done;
 	int len;
 
 	if (l->fd < 0) {
@@ -62,9 +64,12 @@ static void put(struct calllog *l, const char *line)
 		return;
 	}
 	len = snprintf(file_line, sizeof(file_line), "%s\n", line);
-	/* A full disk is no reason to stop a guest, and nobody reads another line about it. */
-	if (write(l->fd, file_line, (size_t)MIN(len, (int)sizeof(file_line) - 1)) < 0)
-		return;
+	len = MIN(len, (int)sizeof(file_line) - 1);
+	done = write(l->fd, file_line, (size_t)len);
+	/* A full disk is no reason to stop a guest, but nobody is to take the log for whole. */
+	if (done != len && !atomic_exchange(&l->lost, true))
+		log_warn("--sim-log: calls are missing in it: %s",
+			 done < 0 ? strerror(errno) : "it was written in part");
 }
 
 void calllog_write(struct calllog *l, unsigned cpu, const char *text)

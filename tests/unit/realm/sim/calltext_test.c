@@ -151,6 +151,22 @@ START_TEST(the_log_goes_to_stderr)
 }
 END_TEST
 
+/* The guest goes on, and who reads the log is told once. */
+START_TEST(a_log_on_a_full_disk)
+{
+	struct calllog *l;
+
+	capture_start();
+	ck_assert_int_eq(calllog_open(&l, "/dev/full"), 0);
+	for (unsigned i = 0; i < 3; i++)
+		calllog_write(l, 0, "RSI_X() = y");
+	calllog_close(l);
+	ck_assert_str_eq(
+		captured(),
+		"  Warning: --sim-log: calls are missing in it: No space left on device\n");
+}
+END_TEST
+
 /* A guest calls as often as it likes. */
 START_TEST(the_log_has_a_limit)
 {
@@ -175,4 +191,5 @@ START_TEST(the_log_has_a_limit)
 END_TEST
 
 SUITE_MAIN("realm/sim/calltext", in_the_words_of_the_specification, the_longest_has_room, psci,
-	   names, the_log_is_appended_to_a_file, the_log_goes_to_stderr, the_log_has_a_limit)
+	   names, the_log_is_appended_to_a_file, the_log_goes_to_stderr, a_log_on_a_full_disk,
+	   the_log_has_a_limit)
