@@ -363,6 +363,17 @@ static int check_ram(const struct config *c)
 	return -EINVAL;
 }
 
+/* Without a pool a guest that bounces has no devices. */
+static int check_pool(const struct config *c)
+{
+	if (!c->swiotlb || c->swiotlb < c->ram_size / MiB)
+		return 0;
+	log_error("--swiotlb %u: there is no room for that in a memory of %llu MiB, use a smaller "
+		  "pool or a larger --mem",
+		  c->swiotlb, (unsigned long long)(c->ram_size / MiB));
+	return -EINVAL;
+}
+
 /* What a guest measures must not depend on the machine that predicts it. */
 static int check_measure(const struct config *c)
 {
@@ -464,5 +475,6 @@ int config_complete(struct config *c)
 		c->sim_strict = true;
 	if (c->service_ip && !c->service_port)
 		c->service_port = SERVICE_PORT;
-	return check_ram(c);
+	err = check_pool(c);
+	return err ? err : check_ram(c);
 }

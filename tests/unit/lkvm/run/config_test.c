@@ -232,6 +232,13 @@ START_TEST(contradictions)
 	conf();
 	c.ram_size = 64 * MiB + 512;
 	refused("--mem: size and start have to be multiples of this host's pages of");
+	conf();
+	c.realm = REALM_SIM;
+	c.ram_size = 64 * MiB;
+	c.swiotlb = 64;
+	refused("--swiotlb 64: there is no room for that in a memory of 64 MiB");
+	c.swiotlb = 62;
+	ck_assert_int_eq(config_complete(&c), 0);
 	/* -m 8196K */
 	page_size = 16384;
 	conf();
