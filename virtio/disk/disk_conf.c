@@ -153,7 +153,9 @@ int disk_conf_parse(const char *arg, struct disk_conf *conf)
 		return -EINVAL;
 	}
 	if (strncmp(conf->path, "scsi:", 5) == 0) {
-		log_error("--disk %s: vhost-scsi targets are not supported", conf->path);
+		log_error(
+			"--disk %s: vhost-scsi targets are not supported, give the file or block device behind it",
+			conf->path);
 		return -EINVAL;
 	}
 	while (more) {
