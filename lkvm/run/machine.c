@@ -90,11 +90,13 @@ static int create_irqchip(struct machine *m)
 
 /*
  * Real Realms and protected VMs have no memory where devices are, and in a simulated Realm what is
- * beside the registers aborts; --debug-mmio is to see what goes there.
+ * beside the registers aborts; --debug-mmio is to see what goes there. With --nested KVM walks, for
+ * each slot that comes or goes, all that the guest's own tables can translate: seconds in which
+ * neither the guest nor the loop does anything else.
  */
 static bool may_use_pages(const struct machine *m)
 {
-	return !m->c->debug_mmio && !m->realm_ops->confidential;
+	return !m->c->debug_mmio && !m->realm_ops->confidential && !m->c->nested;
 }
 
 static int create_pci(struct machine *m)
