@@ -79,11 +79,19 @@ static bool echo_prompt(struct virtio_device *d, struct virtqueue *q)
 
 static const struct virtio_type echo_type = { ECHO };
 static const struct virtio_type prompt_type = { ECHO, .prompt = echo_prompt };
+static const struct virtio_type fickle_type = { ECHO, .prompt = echo_prompt,
+						.prompt_at_times = true };
 
 void fake_echo_be_prompt(struct fake_echo *e)
 {
 	e->dev.type = &prompt_type;
 	e->prompt = true;
+}
+
+void fake_echo_be_prompt_at_times(struct fake_echo *e)
+{
+	fake_echo_be_prompt(e);
+	e->dev.type = &fickle_type;
 }
 
 int fake_echo_init(struct fake_echo *e, unsigned instance, struct mem *m, struct loop *loop)

@@ -32,4 +32,7 @@ void fake_echo_fini(struct fake_echo *e);
 /* It is of a kind that asks whether to serve promptly, and does. Before it is on a transport. */
 void fake_echo_be_prompt(struct fake_echo *e);
 
+/* The same, of a kind that is so at times. */
+void fake_echo_be_prompt_at_times(struct fake_echo *e);
+
 #endif

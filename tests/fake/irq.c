@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <unistd.h>
 
 static struct fake_irq *of_irq(struct irq *i)
 {
@@ -168,6 +169,8 @@ static int doorbell_bind(struct irq *i, gpa_t g, unsigned len, s64 match, int fd
 		f->doorbells[n].fd = fd;
 	}
 	unlock(f);
+	if (f->slow_doorbells)
+		usleep(1);
 	return err;
 }
 
@@ -186,6 +189,8 @@ static void doorbell_unbind(struct irq *i, gpa_t g, unsigned len, s64 match, int
 	}
 	assert(found);
 	unlock(f);
+	if (f->slow_doorbells)
+		usleep(1);
 }
 
 static const struct irq_ops ops = {

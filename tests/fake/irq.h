@@ -45,6 +45,7 @@ struct fake_irq {
 	} bound_level;
 
 	unsigned max_doorbells; /* doorbell_bind() of more answers -ENOSPC */
+	bool slow_doorbells;	/* to bind one, or not any more, takes a while, as with KVM */
 	struct {
 		bool used;
 		u64 addr;

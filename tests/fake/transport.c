@@ -35,7 +35,17 @@ static void interrupt_from(void *transport, u16 queue, int fd)
 	t->from[queue] = fd;
 }
 
-static const struct virtio_transport_ops fake_ops = { count_queue, count_config, interrupt_from };
+static void doorbell(void *transport, u16 queue, bool bound)
+{
+	struct fake_transport *t = transport;
+
+	assert(t->unbound[queue] == bound);
+	t->unbound[queue] = !bound;
+	t->nr_doorbell++;
+}
+
+static const struct virtio_transport_ops fake_ops = { count_queue, count_config, interrupt_from,
+						      doorbell };
 
 void fake_transport_attach(struct fake_transport *t, struct virtio_device *d)
 {

@@ -8,7 +8,9 @@
 struct fake_transport {
 	_Atomic unsigned queue[VIRTIO_MAX_QUEUES]; /* interrupts of each queue */
 	_Atomic unsigned config;
-	_Atomic int from[VIRTIO_MAX_QUEUES]; /* who else interrupts for the queue, or -1 */
+	_Atomic int from[VIRTIO_MAX_QUEUES];	 /* who else interrupts for the queue, or -1 */
+	_Atomic bool unbound[VIRTIO_MAX_QUEUES]; /* doorbells that KVM would not take */
+	_Atomic unsigned nr_doorbell;		 /* changes of these */
 };
 
 /* Zero `t` and attach it to `d`. */

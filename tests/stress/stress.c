@@ -69,15 +69,18 @@ static void watch(const struct vcpu *v, unsigned nr)
 
 static void report(const struct board *b, const struct vcpu *v, unsigned nr, const char *name)
 {
-	u64 conversions = 0, busy = 0, ops = 0;
+	u64 conversions = 0, busy = 0, ops = 0, rings = 0;
 
 	for (unsigned i = 0; i < nr; i++) {
 		conversions += v[i].conversions;
 		busy += v[i].busy;
 		ops += v[i].done;
+		rings += v[i].over_the_bus;
 	}
-	printf("%-24s %llu operations, %llu conversions (%llu of pages in flight); served:", name,
-	       (unsigned long long)ops, (unsigned long long)conversions, (unsigned long long)busy);
+	printf("%-24s %llu operations, %llu conversions (%llu of pages in flight), %llu rings over "
+	       "the bus in dialogues; served:",
+	       name, (unsigned long long)ops, (unsigned long long)conversions,
+	       (unsigned long long)busy, (unsigned long long)rings);
 	for (unsigned i = 0; i < b->nr; i++)
 		printf("%s %s%s %llu", i ? "," : "", b->targets[i].name,
 		       b->targets[i].mmio ? " (mmio)" : "",

@@ -12,6 +12,7 @@
 #include "tests/stress/vcpu.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <string.h>
 
 #include "lkvm/base/le.h"
@@ -26,6 +27,7 @@
 #define AVAIL_OFF 0x200u
 #define USED_OFF 0x400u
 #define HEADER_OFF 0x2000u
+#define WORDS 256u /* bytes of a question, and of the room for an answer */
 
 #define MSIX_ENABLE 0x8000u
 
@@ -290,8 +292,12 @@ static void post_chain(struct vcpu *v, struct target *t, u16 q, u16 first)
 		desc_put(v, r->desc, first, data(v, len), len, in ? FAKE_WRITE : 0, 0);
 }
 
-/* What came back, and something new as long as there is room. */
-static void work_queue(struct vcpu *v, struct target *t, u16 q)
+typedef void (*post_fn)(struct vcpu *v, struct target *t, u16 q, u16 first);
+
+/*
+ * What came back, and up to `most` new chains as long as there is room. False: it cannot be seen.
+ */
+static bool turn_over(struct vcpu *v, struct target *t, u16 q, post_fn post, unsigned most)
 {
 	u16 size = t->kind == KIND_RNG ? 8 : BOARD_RING_SIZE, first;
 	struct ring *r = &t->rings[q];
@@ -299,18 +305,25 @@ static void work_queue(struct vcpu *v, struct target *t, u16 q)
 	u16 fresh;
 
 	if (!get(v, r->used + 2, &used, sizeof(used)))
-		return;
+		return false;
 	/* More than there can be: the page has changed sides meanwhile, and is empty. */
 	fresh = (u16)(le16_get(used) - r->used_idx);
 	t->served += fresh <= size ? fresh : 0;
 	r->used_idx = le16_get(used);
-	for (unsigned i = 0; i < 2 && (u16)(r->avail_idx - r->used_idx) < size / PER_CHAIN; i++) {
+	for (unsigned i = 0; i < most && (u16)(r->avail_idx - r->used_idx) < size / PER_CHAIN;
+	     i++) {
 		first = (u16)(r->avail_idx % (size / PER_CHAIN) * PER_CHAIN);
-		post_chain(v, t, q, first);
+		post(v, t, q, first);
 		put16(v, r->avail + 4 + 2u * (r->avail_idx % size), first);
 		put16(v, r->avail + 2, ++r->avail_idx);
 	}
-	notify(v, t, q);
+	return true;
+}
+
+static void work_queue(struct vcpu *v, struct target *t, u16 q)
+{
+	if (turn_over(v, t, q, post_chain, 2))
+		notify(v, t, q);
 }
 
 static void drive(struct vcpu *v, struct target *t)
@@ -325,6 +338,51 @@ static void drive(struct vcpu *v, struct target *t)
 		t->up = reg_get(v, t, FAKE_STATUS) == (VIRTIO_S_ACKNOWLEDGE | VIRTIO_S_DRIVER |
 						       VIRTIO_S_FEATURES_OK | VIRTIO_S_DRIVER_OK);
 	}
+	pthread_mutex_unlock(&t->lock);
+}
+
+/* A question, or room for an answer: in the page of headers, which changes sides less often. */
+static void post_words(struct vcpu *v, struct target *t, u16 q, u16 first)
+{
+	static const u8 words[WORDS] = { 0 };
+	u64 at = t->rings[q].desc + HEADER_OFF + first / PER_CHAIN * WORDS;
+
+	put(v, at, words, sizeof(words));
+	desc_put(v, t->rings[q].desc, first, at, WORDS, q ? 0 : FAKE_WRITE, 0);
+}
+
+/*
+ * A guest that asks and waits for the answer, for so long that its vCPUs serve the queue. It gives
+ * up when nobody answers.
+ */
+static void converse(struct vcpu *v, struct target *t)
+{
+	u64 at = t->f.notify + t->f.notify_mult;
+	const struct ring *r = &t->rings[1];
+	unsigned patience = 10000;
+
+	for (unsigned i = 0; i < 100 && patience; i++) {
+		turn_over(v, t, 0, post_words, 2);
+		if (!turn_over(v, t, 1, post_words, 1))
+			return;
+		if (!fake_irq_ring(&v->b->irq, at, t->pci ? 2 : 4, 1)) {
+			v->over_the_bus++;
+			access(v, at, t->pci ? 2 : 4, true, 1);
+		}
+		while (patience && turn_over(v, t, 1, post_words, 0) &&
+		       r->used_idx != r->avail_idx) {
+			patience--;
+			sched_yield();
+		}
+	}
+}
+
+static void talk(struct vcpu *v, struct target *t)
+{
+	if (t->kind != KIND_NET || pthread_mutex_trylock(&t->lock))
+		return;
+	bring_up(v, t);
+	converse(v, t);
 	pthread_mutex_unlock(&t->lock);
 }
 
@@ -446,10 +504,15 @@ static const struct {
 	void (*fn)(struct vcpu *v, struct target *t);
 	unsigned weight[2]; /* of a mix, in percent */
 } ops[] = {
-	{ "drives", drive, { 55, 40 } },	 { "converts", convert, { 40, 12 } },
-	{ "scribbles", scribble, { 1, 6 } },	 { "storms registers", storm, { 0, 14 } },
-	{ "configures", configure, { 0, 6 } },	 { "moves a BAR", move_bar, { 0, 5 } },
-	{ "sets vectors", vectors, { 0, 8 } },	 { "resets", reset, { 1, 4 } },
+	{ "drives", drive, { 50, 35 } },
+	{ "talks", talk, { 5, 5 } },
+	{ "converts", convert, { 40, 12 } },
+	{ "scribbles", scribble, { 1, 6 } },
+	{ "storms registers", storm, { 0, 14 } },
+	{ "configures", configure, { 0, 6 } },
+	{ "moves a BAR", move_bar, { 0, 5 } },
+	{ "sets vectors", vectors, { 0, 8 } },
+	{ "resets", reset, { 1, 4 } },
 	{ "rings bells", ring_bells, { 3, 5 } },
 };
 

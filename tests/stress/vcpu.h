@@ -19,6 +19,7 @@ struct vcpu {
 	_Atomic u64 done;     /* for those who watch */
 	_Atomic(const char *) doing;
 	_Atomic u64 conversions, busy; /* pages in flight when they were to change sides */
+	_Atomic u64 over_the_bus;      /* rings in dialogues that no doorbell took */
 };
 
 /* The thread of a `struct vcpu`. */

@@ -57,10 +57,15 @@ static void interrupt_from_nobody(void *transport, u16 queue, int fd)
 {
 }
 
+static void doorbell_nowhere(void *transport, u16 queue, bool bound)
+{
+}
+
 static const struct virtio_transport_ops no_transport = {
 	.interrupt_queue = interrupt_queue_nobody,
 	.interrupt_config = interrupt_nobody,
 	.interrupt_from = interrupt_from_nobody,
+	.doorbell = doorbell_nowhere,
 };
 
 int virtio_init(struct virtio_device *d, const struct virtio_type *type, unsigned instance,

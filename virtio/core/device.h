@@ -61,6 +61,8 @@ struct virtio_type {
 	 * never, so KVM takes the doorbells and vCPUs go on.
 	 */
 	bool (*prompt)(struct virtio_device *d, struct virtqueue *q);
+	/* With prompt(): KVM takes the doorbells all the same, until doorbell() takes one away. */
+	bool prompt_at_times;
 
 	/*
 	 * The driver resets the device (q NULL) or one queue (RING_RESET). On return nothing is in
@@ -91,6 +93,12 @@ struct virtio_transport_ops {
 	 * has to read it and to call interrupt_queue().
 	 */
 	void (*interrupt_from)(void *transport, u16 queue, int fd);
+	/*
+	 * KVM takes the doorbell of `queue` (`bound`, as at first), so vCPUs that ring go on; or it
+	 * does not, and they come to virtio_rung(). No ring is lost in between. For kinds that are
+	 * prompt at times; on the loop, which waits for KVM for 30 to 60 us if not `bound`.
+	 */
+	void (*doorbell)(void *transport, u16 queue, bool bound);
 };
 
 struct virtio_device {
@@ -225,6 +233,12 @@ void virtio_config_changed(struct virtio_device *d);
 void virtio_config_put(struct virtio_device *d, u32 off, const u8 *bytes, u32 len);
 
 /* ---- for transports; vCPU thread under d->lock (or before vCPUs run) ---- */
+
+/* Does KVM take the doorbells at first? Any thread. */
+static inline bool virtio_binds_doorbells(const struct virtio_device *d)
+{
+	return !d->type->prompt || d->type->prompt_at_times;
+}
 
 /*
  * The device hangs on this transport from now on; *tops, which gets `transport`, outlives it.

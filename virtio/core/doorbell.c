@@ -11,7 +11,8 @@
  * host CPU that both share. So the vCPU does it itself, as the loop's thread (loop_borrow()), and
  * finds the interrupt pending when it goes on, or has handed it to a worker by then. A driver that
  * has more to do goes on at once, and the loop serves it meanwhile. Which of the two holds is the
- * kind's to say (prompt()).
+ * kind's to say (prompt()). Where it mostly is the second, KVM takes the doorbells, and rings come
+ * here in phases (net_phase.c).
  */
 #include "virtio/core/device.h"
 

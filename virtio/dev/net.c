@@ -95,8 +95,28 @@ static int net_serve_tx(struct virtio_device *d, struct virtqueue *q)
 		queue_untake(q, c.head);
 	if (err)
 		return err;
+	net_phase_out(&p->phase, c.read_len);
 	queue_push(q, c.head, 0);
 	return 1;
+}
+
+/* ---- who serves ---- */
+
+static bool net_prompt(struct virtio_device *d, struct virtqueue *q)
+{
+	const struct net *n = net_of(d);
+
+	return q->index % NET_PAIR == NET_TXQ && n->pairs[q->index / NET_PAIR].phase.waits &&
+	       queue_available(q) == 1;
+}
+
+static void mind_phase(struct net_pair *p, const struct virtqueue *q)
+{
+	struct virtio_device *d = &p->net->dev;
+
+	if (net_phase_kick(&p->phase, loop_is_borrowed(d->loop)) &&
+	    net_phase_turn(&p->phase, loop_now_ns()))
+		d->tops->doorbell(d->transport, q->index, !p->phase.waits);
 }
 
 /* ---- commands ---- */
@@ -175,6 +195,7 @@ static void net_kick(struct virtio_device *d, struct virtqueue *q)
 	} else if (q->index % NET_PAIR == NET_TXQ) {
 		virtio_queue_serve(d, q, net_serve_tx, "bad frame");
 		flush(&n->pairs[pair]);
+		mind_phase(&n->pairs[pair], q);
 	} else {
 		ready(n, pair);
 	}
@@ -202,8 +223,12 @@ static void net_stop(struct virtio_device *d, struct virtqueue *q)
 
 	/* Chains never outlive a call, so a queue that is reset alone leaves nothing behind. */
 	for (unsigned i = 0; i < n->nr_pairs; i++) {
+		u16 tx = (u16)(NET_PAIR * i + NET_TXQ);
+
 		if (!q || q == net_rx_queue(&n->pairs[i]))
 			n->pairs[i].rx_needed = 0;
+		if ((!q || q->index == tx) && net_phase_reset(&n->pairs[i].phase))
+			d->tops->doorbell(d->transport, tx, true);
 		if (!q)
 			n->pairs[i].netif->ops->down(n->pairs[i].netif);
 	}
@@ -227,6 +252,8 @@ static const struct virtio_type net_type = {
 	.pci_class = 0x020000, /* Ethernet controller */
 	.start = net_start,
 	.kick = net_kick,
+	.prompt = net_prompt,
+	.prompt_at_times = true,
 	.stop = net_stop,
 	.destroy = net_destroy,
 };

@@ -8,6 +8,7 @@
 #include "virtio/core/pool.h"
 #include "virtio/dev/kinds.h"
 #include "virtio/dev/net_ctrl.h"
+#include "virtio/dev/net_phase.h"
 
 /* Configuration space [virtio 1.3 §5.1.4]. */
 struct net_config {
@@ -40,8 +41,9 @@ struct net;
 struct net_pair {
 	struct net *net;
 	struct netif *netif;
-	bool sent;     /* to the netif, which was not flushed since */
-	int rx_needed; /* buffers that the frame that waits in the netif needs at least */
+	bool sent;		/* to the netif, which was not flushed since */
+	int rx_needed;		/* buffers that the frame that waits in the netif needs at least */
+	struct net_phase phase; /* of its queues */
 };
 
 struct net {

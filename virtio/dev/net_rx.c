@@ -114,6 +114,17 @@ static bool wanted(const struct net *n, struct iov_cur frame)
 	return iov_read(&frame, dst, sizeof(dst)) == sizeof(dst) && net_ctrl_wants(&n->ctrl, dst);
 }
 
+/* Buffers of `q` that are noted in rx_heads/rx_lens go to the driver. */
+static void push(struct net *n, struct virtqueue *q, unsigned nr)
+{
+	struct net_phase *phase = &n->pairs[q->index / NET_PAIR].phase;
+
+	for (unsigned i = 0; i < nr; i++) {
+		net_phase_in(phase, n->s->rx_lens[i]);
+		queue_push(q, n->s->rx_heads[i], n->s->rx_lens[i]);
+	}
+}
+
 static int net_receive(struct net_pair *p, const struct netif_offload *o, struct iov_cur frame)
 {
 	struct net *n = p->net;
@@ -147,8 +158,7 @@ static int net_receive(struct net_pair *p, const struct netif_offload *o, struct
 	struct iov_cur at = chain_writer(&first);
 
 	iov_write(&at, &h, sizeof(h));
-	for (unsigned i = 0; i < nr; i++)
-		queue_push(q, n->s->rx_heads[i], n->s->rx_lens[i]);
+	push(n, q, nr);
 	return 0;
 }
 
@@ -238,8 +248,7 @@ static void net_commit(struct net_pair *p, const struct netif_offload *o, size_t
 		return;
 	net_hdr_fill(&h, o, (u16)nr);
 	iov_write(&at, &h, sizeof(h));
-	for (unsigned i = 0; i < nr; i++)
-		queue_push(q, n->s->rx_heads[i], n->s->rx_lens[i]);
+	push(n, q, nr);
 }
 
 /* The memory is held until the commit. */

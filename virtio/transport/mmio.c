@@ -68,7 +68,7 @@ struct virtio_mmio {
 	u32 spi;
 	int edge; /* eventfd, bound to the SPI */
 	bool edge_bound;
-	bool bound[VIRTIO_MAX_QUEUES]; /* doorbells */
+	bool bound[VIRTIO_MAX_QUEUES]; /* doorbells; main, then the loop */
 
 	/* Registers, under d->lock. */
 	u32 device_features_sel, driver_features_sel;
@@ -100,10 +100,26 @@ static void interrupt_from(void *transport, u16 queue, int fd)
 {
 }
 
+/* Without a doorbell the write comes over the bus, as it does for a kind that is prompt. */
+static void doorbell(void *transport, u16 queue, bool bound)
+{
+	struct virtio_mmio *m = transport;
+	const struct irq_ops *ops = m->irq->ops;
+	gpa_t g = gpa_add(m->base, QUEUE_NOTIFY);
+	int fd = m->d->doorbell[queue];
+
+	if (bound == m->bound[queue])
+		return;
+	m->bound[queue] = bound && !ops->doorbell_bind(m->irq, g, 4, queue, fd);
+	if (!bound)
+		ops->doorbell_unbind(m->irq, g, 4, queue, fd);
+}
+
 static const struct virtio_transport_ops transport_ops = {
 	.interrupt_queue = interrupt_queue,
 	.interrupt_config = interrupt_config,
 	.interrupt_from = interrupt_from,
+	.doorbell = doorbell,
 };
 
 /* ---- registers ---- */
@@ -277,10 +293,8 @@ static int build(struct virtio_mmio *m)
 		return err;
 	m->edge_bound = true;
 	virtio_attach(d, &transport_ops, m);
-	/* Without a doorbell the write comes over the bus, as it does for a kind that is prompt. */
-	for (unsigned i = 0; i < d->nr_queues && !d->type->prompt; i++)
-		m->bound[i] = !irq->ops->doorbell_bind(irq, gpa_add(m->base, QUEUE_NOTIFY), 4, i,
-						       d->doorbell[i]);
+	for (unsigned i = 0; i < d->nr_queues && virtio_binds_doorbells(d); i++)
+		doorbell(m, (u16)i, true);
 	return bus_add(m->bus, &(struct bus_range){ .base = m->base,
 						    .len = VIRTIO_MMIO_SIZE,
 						    .widths = BUS_W1 | BUS_W2 | BUS_W4,
@@ -317,9 +331,7 @@ void virtio_mmio_destroy(struct virtio_mmio *m)
 		return;
 	bus_remove(m->bus, m->base, m);
 	for (unsigned i = 0; i < m->d->nr_queues; i++)
-		if (m->bound[i])
-			m->irq->ops->doorbell_unbind(m->irq, gpa_add(m->base, QUEUE_NOTIFY), 4, i,
-						     m->d->doorbell[i]);
+		doorbell(m, (u16)i, false);
 	if (m->edge_bound)
 		m->irq->ops->edge_unbind(m->irq, m->spi, m->edge);
 	if (m->edge >= 0)

@@ -61,8 +61,15 @@ struct virtio_pci {
 	u8 cap_pci_cfg;	   /* offset in configuration space */
 
 	struct pci_common common;
-	_Atomic u8 isr;		       /* any thread */
-	bool bound[VIRTIO_MAX_QUEUES]; /* doorbells; under the bridge's map lock */
+	_Atomic u8 isr; /* any thread */
+
+	/* A leaf: BARs move on vCPU threads, and the loop says who takes doorbells. */
+	pthread_mutex_t bells;
+	gpa_t bells_at; /* under it: where they are, or were */
+	bool bells_on;	/* under it: the BAR answers */
+	struct {
+		bool wanted, bound; /* under it: by KVM */
+	} bell[VIRTIO_MAX_QUEUES];
 };
 
 /* ---- interrupts: any thread ---- */
@@ -115,10 +122,51 @@ static void vectors_changed(struct virtio_pci *v)
 		msix_feed_vector(v->msix, i, atomic_load(&v->common.queue_vector[i]));
 }
 
+/* ---- doorbells ---- */
+
+/* Under v->bells. Without one the write comes over the bus, to notify_write(). */
+static void settle_doorbell(struct virtio_pci *v, unsigned i)
+{
+	bool on = v->bells_on && v->bell[i].wanted;
+	gpa_t g = gpa_add(v->bells_at, i * NOTIFY_MULTIPLIER);
+	struct irq *irq = v->func.irq;
+
+	if (on == v->bell[i].bound)
+		return;
+	v->bell[i].bound = on && !irq->ops->doorbell_bind(irq, g, 0, -1, v->d->doorbell[i]);
+	if (!on)
+		irq->ops->doorbell_unbind(irq, g, 0, -1, v->d->doorbell[i]);
+}
+
+static void doorbell(void *transport, u16 queue, bool bound)
+{
+	struct virtio_pci *v = transport;
+
+	pthread_mutex_lock(&v->bells);
+	v->bell[queue].wanted = bound;
+	settle_doorbell(v, queue);
+	pthread_mutex_unlock(&v->bells);
+}
+
+static void bar_mapped(void *dev, unsigned bar, gpa_t at, bool on)
+{
+	struct virtio_pci *v = dev;
+
+	if (bar != REGS_BAR)
+		return;
+	pthread_mutex_lock(&v->bells);
+	v->bells_at = gpa_add(at, PAGE_NOTIFY * PAGE);
+	v->bells_on = on;
+	for (unsigned i = 0; i < v->d->nr_queues; i++)
+		settle_doorbell(v, i);
+	pthread_mutex_unlock(&v->bells);
+}
+
 static const struct virtio_transport_ops transport_ops = {
 	.interrupt_queue = interrupt_queue,
 	.interrupt_config = interrupt_config,
 	.interrupt_from = interrupt_from,
+	.doorbell = doorbell,
 };
 
 /*
@@ -130,27 +178,6 @@ static bool intx(void *dev)
 	struct virtio_pci *v = dev;
 
 	return atomic_load(&v->isr) && !msix_enabled(v->msix);
-}
-
-/* ---- doorbells ---- */
-
-static void bar_mapped(void *dev, unsigned bar, gpa_t at, bool on)
-{
-	struct virtio_pci *v = dev;
-	struct irq *irq = v->func.irq;
-
-	/* The doorbells of a kind that serves where they ring come over the bus. */
-	if (bar != REGS_BAR || v->d->type->prompt)
-		return;
-	for (unsigned i = 0; i < v->d->nr_queues; i++) {
-		gpa_t g = gpa_add(at, PAGE_NOTIFY * PAGE + i * NOTIFY_MULTIPLIER);
-
-		/* Without one the write comes over the bus, to notify_write(). */
-		if (on)
-			v->bound[i] = !irq->ops->doorbell_bind(irq, g, 0, -1, v->d->doorbell[i]);
-		else if (v->bound[i])
-			irq->ops->doorbell_unbind(irq, g, 0, -1, v->d->doorbell[i]);
-	}
 }
 
 static const struct pci_ops func_ops = { .intx = intx, .bar_mapped = bar_mapped };
@@ -345,6 +372,8 @@ static int build(struct virtio_pci *v, struct pci *p, struct irq *irq, unsigned 
 	v->func = (struct pci_func){
 		.ops = &func_ops, .dev = v, .name = v->d->name, .lock = &v->d->lock, .irq = irq
 	};
+	for (unsigned i = 0; i < v->d->nr_queues; i++)
+		v->bell[i].wanted = virtio_binds_doorbells(v->d);
 	pci_func_init(&v->func, &id);
 	pci_bar_add(&v->func, REGS_BAR, REGS_SIZE, 0, BUS_W1 | BUS_W2 | BUS_W4, &regs_ops);
 	if (irq->has_msi) {
@@ -367,6 +396,7 @@ int virtio_pci_create(struct virtio_pci **out, struct virtio_device *d, struct p
 
 	if (v) {
 		v->d = d;
+		pthread_mutex_init(&v->bells, NULL);
 		err = build(v, p, irq, slot);
 	}
 	if (err) {
@@ -384,5 +414,6 @@ void virtio_pci_destroy(struct virtio_pci *v)
 		return;
 	pci_func_fini(&v->func);
 	msix_destroy(v->msix);
+	pthread_mutex_destroy(&v->bells);
 	free(v);
 }

@@ -30,7 +30,7 @@ struct rig {
 	struct fake_ring r[2];
 };
 
-static void rig_up_of(struct rig *x, unsigned max_doorbells, bool prompt)
+static void rig_up_of(struct rig *x, unsigned max_doorbells, void (*be)(struct fake_echo *e))
 {
 	memset(x, 0, sizeof(*x));
 	x->mem = fake_mem(0);
@@ -39,8 +39,8 @@ static void rig_up_of(struct rig *x, unsigned max_doorbells, bool prompt)
 	ck_assert_int_eq(loop_create(&x->loop, "test"), 0);
 	ck_assert_int_eq(bus_create(&x->bus), 0);
 	ck_assert_int_eq(fake_echo_init(&x->e, 0, x->mem, x->loop), 0);
-	if (prompt)
-		fake_echo_be_prompt(&x->e);
+	if (be)
+		be(&x->e);
 	ck_assert_int_eq(virtio_mmio_create(&x->m, &x->e.dev, x->bus, &x->irq.irq, gpa(BASE), SPI),
 			 0);
 	ck_assert(fake_dev_mmio(&x->f, x->bus, BASE));
@@ -48,7 +48,7 @@ static void rig_up_of(struct rig *x, unsigned max_doorbells, bool prompt)
 
 static void rig_up_with(struct rig *x, unsigned max_doorbells)
 {
-	rig_up_of(x, max_doorbells, false);
+	rig_up_of(x, max_doorbells, NULL);
 }
 
 static void rig_up(struct rig *x)
@@ -304,11 +304,42 @@ START_TEST(notify)
 }
 END_TEST
 
+/* A kind that is prompt at times has one of them come over the bus, and takes it back. */
+START_TEST(doorbells_change_hands)
+{
+	struct rig x;
+
+	rig_up_of(&x, FAKE_IRQ_DOORBELLS, fake_echo_be_prompt_at_times);
+	ck_assert_uint_eq(fake_irq_nr_doorbells(&x.irq), FAKE_ECHO_QUEUES);
+	x.e.prompt = false;
+	bring_up(&x, F_BASE);
+	for (unsigned i = 0; i < 4; i++) {
+		bool bound = i >= 2;
+
+		x.e.dev.tops->doorbell(x.e.dev.transport, 1, bound);
+		ck_assert_uint_eq(fake_irq_nr_doorbells(&x.irq), FAKE_ECHO_QUEUES - !bound);
+		fake_ring_post(&x.r[1]);
+		kick(&x, 1, !bound);
+		ck_assert(fake_ring_back(&x.r[1]));
+		kick(&x, 0, false);
+		ck_assert_int_eq(fake_irq_ring(&x.irq, BASE + 0x50, 4, 1), bound);
+	}
+	/* A host that has no more when it should take one back. */
+	x.e.dev.tops->doorbell(x.e.dev.transport, 1, false);
+	x.irq.max_doorbells = 0;
+	x.e.dev.tops->doorbell(x.e.dev.transport, 1, true);
+	fake_ring_post(&x.r[1]);
+	kick(&x, 1, true);
+	ck_assert(fake_ring_back(&x.r[1]));
+	rig_down(&x);
+}
+END_TEST
+
 START_TEST(a_prompt_kind_has_no_doorbells)
 {
 	struct rig x;
 
-	rig_up_of(&x, FAKE_IRQ_DOORBELLS, true);
+	rig_up_of(&x, FAKE_IRQ_DOORBELLS, fake_echo_be_prompt);
 	ck_assert_uint_eq(fake_irq_nr_doorbells(&x.irq), 0);
 	bring_up(&x, F_BASE);
 	ck_assert_int_eq(loop_start(x.loop), 0);
@@ -497,6 +528,6 @@ START_TEST(hostile_writes)
 END_TEST
 
 SUITE_MAIN("virtio/mmio", identity, widths_and_directions, features, no_such_queue,
-	   inert_when_ready, sizes, interrupts, notify, a_prompt_kind_has_no_doorbells,
-	   one_queue_reset, queue_not_ready, device_configuration, status_races, create_fails,
-	   hostile_writes)
+	   inert_when_ready, sizes, interrupts, notify, doorbells_change_hands,
+	   a_prompt_kind_has_no_doorbells, one_queue_reset, queue_not_ready, device_configuration,
+	   status_races, create_fails, hostile_writes)

@@ -344,6 +344,86 @@ START_TEST(a_prompt_kind_has_no_doorbells)
 }
 END_TEST
 
+static void give(struct rig *x, u16 queue, bool bound)
+{
+	x->e.dev.tops->doorbell(x->e.dev.transport, queue, bound);
+}
+
+/* The kind takes one of them from KVM, wherever the BAR goes meanwhile, and gives it back. */
+START_TEST(doorbells_change_hands)
+{
+	struct rig x;
+	u64 moved = 0x70000000;
+
+	rig_up(&x, true);
+	bring_up(&x, F_BASE, false);
+	for (unsigned twice = 0; twice < 2; twice++) {
+		give(&x, 1, false);
+		ck_assert_uint_eq(fake_irq_nr_doorbells(&x.irq), FAKE_ECHO_QUEUES - 1);
+	}
+	for (u16 i = 0; i < 2; i++) {
+		fake_ring_post(&x.r[i]);
+		kick(&x, i, i);
+		ck_assert(fake_ring_back(&x.r[i]));
+	}
+	ck_assert(!fake_irq_ring(&x.irq, x.f.notify + x.f.notify_mult, 2, 1));
+	wr(&x, CFG + 0x10, 4, moved);
+	x.f.notify += moved - x.f.bar[0];
+	ck_assert_uint_eq(fake_irq_nr_doorbells(&x.irq), FAKE_ECHO_QUEUES - 1);
+	ck_assert(!fake_irq_ring(&x.irq, x.f.notify + x.f.notify_mult, 2, 1));
+	ck_assert(fake_irq_ring(&x.irq, x.f.notify, 2, 0));
+	for (unsigned twice = 0; twice < 2; twice++) {
+		give(&x, 1, true);
+		ck_assert_uint_eq(fake_irq_nr_doorbells(&x.irq), FAKE_ECHO_QUEUES);
+	}
+	ck_assert(fake_irq_ring(&x.irq, x.f.notify + x.f.notify_mult, 2, 1));
+	/* Where the BAR does not answer nothing is bound, until it does. */
+	give(&x, 1, false);
+	wr(&x, CFG + 4, 2, 4);
+	give(&x, 1, true);
+	give(&x, 0, false);
+	ck_assert_uint_eq(fake_irq_nr_doorbells(&x.irq), 0);
+	wr(&x, CFG + 4, 2, 6);
+	ck_assert_uint_eq(fake_irq_nr_doorbells(&x.irq), FAKE_ECHO_QUEUES - 1);
+	ck_assert(fake_irq_ring(&x.irq, x.f.notify + x.f.notify_mult, 2, 1));
+	x.f.regs += moved - x.f.bar[0];
+	rig_down(&x);
+}
+END_TEST
+
+/* A host that has no more when KVM should have one back: that one comes over the bus. */
+START_TEST(a_doorbell_is_not_taken_back)
+{
+	struct rig x;
+
+	rig_up(&x, true);
+	bring_up(&x, F_BASE, false);
+	give(&x, 1, false);
+	x.irq.max_doorbells = 0;
+	give(&x, 1, true);
+	fake_ring_post(&x.r[1]);
+	kick(&x, 1, true);
+	ck_assert(fake_ring_back(&x.r[1]));
+	x.irq.max_doorbells = FAKE_IRQ_DOORBELLS;
+	give(&x, 1, true);
+	ck_assert_uint_eq(fake_irq_nr_doorbells(&x.irq), FAKE_ECHO_QUEUES);
+	rig_down(&x);
+}
+END_TEST
+
+/* A kind that is prompt at times begins as one that never is. */
+START_TEST(doorbells_of_a_kind_that_is_prompt_at_times)
+{
+	struct rig x;
+
+	rig_prepare(&x, true);
+	fake_echo_be_prompt_at_times(&x.e);
+	rig_plug(&x);
+	ck_assert_uint_eq(fake_irq_nr_doorbells(&x.irq), FAKE_ECHO_QUEUES);
+	rig_down(&x);
+}
+END_TEST
+
 /* ---- resets ---- */
 
 /* [virtio 1.3 §2.6.1] One queue goes back to its state after a reset; the others go on. */
@@ -455,6 +535,41 @@ START_TEST(isr_races)
 	race_run(raise_queue, read_isr, expect_seen_once, &r, 10000);
 	race_run(raise_queue, toggle_intx, expect_seen_once, &r, 4000);
 	rig_down(&r.x);
+}
+END_TEST
+
+static void give_and_take(void *arg)
+{
+	give(arg, 0, false);
+	give(arg, 0, true);
+}
+
+static void move_and_back(void *arg)
+{
+	struct rig *x = arg;
+
+	wr(x, CFG + 0x10, 4, PLACE + 0x100000);
+	wr(x, CFG + 0x10, 4, (u32)x->f.bar[0]);
+}
+
+static void expect_all(void *arg)
+{
+	struct rig *x = arg;
+
+	ck_assert_uint_eq(fake_irq_nr_doorbells(&x->irq), FAKE_ECHO_QUEUES);
+	for (u16 i = 0; i < FAKE_ECHO_QUEUES; i++)
+		ck_assert(fake_irq_ring(&x->irq, x->f.notify + i * x->f.notify_mult, 2, i));
+}
+
+/* A vCPU moves the BAR while the loop has a doorbell change hands. */
+START_TEST(doorbells_race_the_bar)
+{
+	struct rig x;
+
+	rig_up(&x, true);
+	x.irq.slow_doorbells = true;
+	race_run(give_and_take, move_and_back, expect_all, &x, 200);
+	rig_down(&x);
 }
 END_TEST
 
@@ -571,5 +686,7 @@ END_TEST
 
 SUITE_MAIN("virtio/pci_run", msix, no_vector, config_interrupt, masked_vector, interrupts_of_others,
 	   interrupts_of_others_without_msix, intx, intx_disable, doorbells_follow_the_bar,
-	   doorbells_refused, notify_writes, a_prompt_kind_has_no_doorbells, one_queue_reset,
-	   queue_reset_not_negotiated, isr_races, hand_over_with_interrupts, hostile_writes)
+	   doorbells_refused, notify_writes, a_prompt_kind_has_no_doorbells, doorbells_change_hands,
+	   a_doorbell_is_not_taken_back, doorbells_of_a_kind_that_is_prompt_at_times,
+	   one_queue_reset, queue_reset_not_negotiated, isr_races, doorbells_race_the_bar,
+	   hand_over_with_interrupts, hostile_writes)
