@@ -231,19 +231,34 @@ void workers_drain(struct workers *w)
 		;
 }
 
+/* What of `l` is unwanted moves to `group`. How many stay. */
+static unsigned sort_out(struct list *l, struct list *group, bool (*unwanted)(struct worker_job *j))
+{
+	struct list all = *l;
+	struct worker_job *j;
+	unsigned nr = 0;
+
+	list_init(l);
+	while ((j = list_take(&all))) {
+		bool stays = !unwanted(j);
+
+		list_add(stays ? l : group, j);
+		nr += stays;
+	}
+	return nr;
+}
+
 void workers_cancel(struct workers *w, bool (*unwanted)(struct worker_job *j))
 {
-	struct list all, group;
-	struct worker_job *j;
+	struct list group;
 
-	workers_commit(w);
 	list_init(&group);
 	pthread_mutex_lock(&w->lock);
-	all = w->todo;
-	list_init(&w->todo);
-	while ((j = list_take(&all)))
-		list_add(unwanted(j) ? &group : &w->todo, j);
+	sort_out(&w->todo, &group, unwanted);
 	pthread_mutex_unlock(&w->lock);
+	/* Before it is handed over: a worker would begin it. */
+	w->nr_batch = sort_out(&w->batch, &group, unwanted);
+	workers_commit(w);
 	complete(w, &group);
 }
 

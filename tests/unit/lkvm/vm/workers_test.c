@@ -98,6 +98,20 @@ static bool is_odd(struct worker_job *j)
 }
 
 /* What has begun goes on, what is wanted is done, and nothing is lost or done twice. */
+/* Threads that have nothing to do are no faster than who cancels. */
+START_TEST(what_was_not_handed_over_is_never_begun)
+{
+	for (unsigned i = 0; i < NR_JOBS; i++) {
+		workers_submit(w, &jobs[1].job);
+		workers_submit(w, &jobs[2].job);
+		workers_cancel(w, is_odd);
+		workers_drain(w);
+		ck_assert_uint_eq(worked, i + 1);
+		ck_assert_uint_eq(done, 2 * (i + 1));
+	}
+}
+END_TEST
+
 START_TEST(cancelled_jobs_are_done_without_work)
 {
 	for (unsigned i = 0; i < 3; i++)
@@ -199,4 +213,4 @@ END_TEST
 
 SUITE_MAIN_FIXTURE("lkvm/vm/workers", up, down, all_come_back, a_borrower_works,
 		   drained_with_those_of_done, cancelled_jobs_are_done_without_work,
-		   two_wait_and_the_third_works)
+		   what_was_not_handed_over_is_never_begun, two_wait_and_the_third_works)
