@@ -97,7 +97,6 @@ static bool is_odd(struct worker_job *j)
 	return (size_t)(container_of(j, struct job, job) - jobs) % 2;
 }
 
-/* What has begun goes on, what is wanted is done, and nothing is lost or done twice. */
 /* Threads that have nothing to do are no faster than who cancels. */
 START_TEST(what_was_not_handed_over_is_never_begun)
 {
@@ -112,6 +111,7 @@ START_TEST(what_was_not_handed_over_is_never_begun)
 }
 END_TEST
 
+/* What has begun goes on, what is wanted is done, and nothing is lost or done twice. */
 START_TEST(cancelled_jobs_are_done_without_work)
 {
 	for (unsigned i = 0; i < 3; i++)
