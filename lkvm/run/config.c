@@ -363,7 +363,7 @@ static int check_ram(const struct config *c)
 	return -EINVAL;
 }
 
-/* A kernel that finds no room for its pool has none, and then a guest that bounces has no devices. */
+/* A kernel without room for its pool has none, and a guest that bounces no devices then. */
 static int check_pool(const struct config *c)
 {
 	if (!c->swiotlb || c->swiotlb < c->ram_size / MiB)
